@@ -18,9 +18,11 @@ from typing import Any
 from sweep import answer, report
 from sweep.engine import ray_session, run_stages, run_sweep
 from sweep.events import Listener
+from sweep.findings import findings
 from sweep.gates import interpretable
 from sweep.heartbeat import Heartbeat
 from sweep.jobs import Job
+from sweep.learning_curves import curve_plot
 from sweep.mlflow_page import open_line
 from sweep.plan import Plan
 from sweep.planning import PLAN_FILE, Planned
@@ -113,7 +115,9 @@ class _Drive:
         run_stages([*self.plan.stages(), *self.plan.gate_stages()], self.corpus, self.stages, listeners)
 
     def _pool(self) -> ScoringPool:
-        place = Workplace(self.corpus, self.checkpoints, self.stages, self.plan.threads)
+        plan = self.plan
+        metrics = plan.space_object().scored
+        place = Workplace(self.corpus, self.checkpoints, self.stages, plan.threads, metrics)
         return ScoringPool(place, pool_size())
 
     def _jobs(self, pool: ScoringPool, listeners: list[Listener]) -> None:
@@ -138,7 +142,8 @@ class _Drive:
         rows = self._rows(jobs, "test")
         store_rows(self.storage, rows, "test")
         decided = answer.verdicts(self.plan, rows, leaders, finalists, self._gates(), self._chosen())
-        return answer.result_object(self.plan, decided, self._counts())
+        shown = findings(self.plan, rows, self._records())
+        return {**answer.result_object(self.plan, decided, self._counts()), **shown}
 
     def _gates(self) -> dict[str, Any]:
         """Each group's gates, judged."""
@@ -221,6 +226,7 @@ class _Drive:
         (folder / "leaderboard.md").write_text(report.to_markdown(result))
         (folder / RESULT_FILE).write_text(json.dumps(result, indent=1))
         report.score_plot(result, folder / "scores.png")
+        curve_plot(result["curves"], result["metric"], folder / "curves.png")
         files = {path.name: path for path in sorted(folder.iterdir())}
         for name, path in files.items():
             self.storage.write(name if name == RESULT_FILE else f"report/{name}", path.read_bytes())

@@ -62,6 +62,7 @@ class Workplace:
     checkpoints: Any
     artifacts: Any
     threads: int
+    metrics: tuple[str, ...] | None = None  # None = the everyday ones
 
 
 class ScoringPool:
@@ -165,7 +166,7 @@ class _Scorer:
             )
         else:
             estimates = inference.stored_estimates(assignment, place.corpus, place.checkpoints, split)
-        rows = inference.score_estimates(assignment, estimates, split)
+        rows = inference.score_estimates(assignment, estimates, split, place.metrics)
         place.checkpoints.write_result(assignment.job, rows_file(split), to_parquet(rows))
 
     def score_noisy(self, assignment_json: dict[str, Any], split: str) -> None:
@@ -174,7 +175,7 @@ class _Scorer:
         place, assignment = self._workplace, Assignment.from_json(assignment_json)
         if has_rows(place.checkpoints, NOISY, split):
             return
-        rows = inference.score_noisy(place.corpus, assignment.data, split)
+        rows = inference.score_noisy(place.corpus, assignment.data, split, place.metrics)
         place.checkpoints.write_result(NOISY, rows_file(split), to_parquet(rows))
 
 

@@ -17,6 +17,7 @@ from trainables.checkpoints import CheckpointConflict, Checkpoints, stored_repor
 from trainables.determinism import make_deterministic
 from trainables.inference import estimates_file, write_estimates
 from trainables.session import TrainingSession
+from trainables.shared_prefix import read_prefix
 from trainables.stages import Artifacts
 
 _CHECKPOINTS_KEPT = 2  # the newest, and one more in case it is damaged
@@ -28,12 +29,13 @@ class SpeechTrainable(tune.Trainable):
     Results are plain: job, attempt, step, done and the round's report (see `TrainingSession.run_round`). A
     round's report is stored with its checkpoint before Tune hears of it, and the first `step` after a resume
     repeats the last one stored: the driver gets every report at least once and drops what it knows by
-    (job, step). A job found finished only repeats its last report.
+    (job, step). A job found finished only repeats its last report; one that goes on from training it shares with
+    others first tells what that reported.
     """
 
     _assignment: Assignment
     _session: TrainingSession | None  # None where the job was found finished
-    _undelivered: dict[str, Any] | None  # a stored report that Tune may not have heard of
+    _undelivered: list[dict[str, Any]]  # stored reports that Tune may not have heard of, oldest first
 
     def setup(
         self,
@@ -49,11 +51,10 @@ class SpeechTrainable(tune.Trainable):
         self._take_up(Assignment.from_json(config["assignment"]))
 
     def step(self) -> dict[str, Any]:
-        """Train one round, or repeat the report a resumed job ended on."""
-        if self._undelivered is None:
+        """Train one round, or tell what was reported before: by shared training, or where a resumed job ended."""
+        if not self._undelivered:
             self._run_round()
-        assert self._undelivered is not None
-        report, self._undelivered = self._undelivered, None
+        report = self._undelivered.pop(0)
         identity = {"job": self._assignment.job, "attempt": self._assignment.attempt}
         return {**report, **identity, "done": report["step"] >= self._assignment.steps}
 
@@ -71,10 +72,12 @@ class SpeechTrainable(tune.Trainable):
         make_deterministic(assignment.threads, assignment.device)
         step, files = self._checkpoints.newest(assignment.job) or (0, None)
         self._assignment = assignment
-        self._undelivered = stored_reports(files)[-1] if files else None
+        self._undelivered = stored_reports(files)[-1:] if files else []
         self._session = None
         if step >= assignment.steps:
             return
+        if files is None and (files := read_prefix(assignment, self._artifacts)):
+            self._undelivered = stored_reports(files)
         corpus = _open_corpus(assignment.corpus_uri, assignment.corpus_fingerprint)
         self._session = TrainingSession(assignment, corpus, self._artifacts)
         if files:
@@ -95,7 +98,7 @@ class SpeechTrainable(tune.Trainable):
             self._take_up(self._assignment)
             return
         self._checkpoints.prune(job, _CHECKPOINTS_KEPT)
-        self._undelivered = report
+        self._undelivered = [report]
 
 
 @lru_cache(maxsize=1)
