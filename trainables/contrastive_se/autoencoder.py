@@ -100,10 +100,12 @@ class Autoencoder(nn.Module):
 
     def decode(self, encoded: Tensor, predicted: Tensor) -> Tensor:
         """z and p -> the estimate, (batch, samples)."""
-        return self.decoder(self.read_by_decoder(encoded, predicted))
+        return self.decoder(predicted if self._decodes_predictor else encoded)
 
-    def read_by_decoder(self, encoded: Tensor, predicted: Tensor) -> Tensor:
-        return predicted if self._decodes_predictor else encoded
+    def last_shared_weights(self) -> Tensor:
+        """Of the last convolution that enhancement and contrastive learning both train."""
+        shared = self.predictor if self._decodes_predictor and len(self.predictor) else self.encoder
+        return [module for module in shared.modules() if isinstance(module, nn.Conv1d)][-1].weight
 
     def forward(self, wave: Tensor) -> Tensor:
         return self.decode(*self.encode(wave))

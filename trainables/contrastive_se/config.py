@@ -69,12 +69,13 @@ class Widths:
     decoder_blocks: int
 
 
-# "base" is the report's Tables 6-8 to the parameter; "tiny" keeps its kernels, hop and order of layers.
+# "base" is the report's Tables 6-8 to the parameter; "tiny" keeps its kernels, hop and order of layers, and has as
+# many channels as a frame has samples: with fewer, the waveform itself would not pass through.
 _WIDTHS = {
     "base": Widths(
         channels=128, hidden=256, groups=8, encoder_blocks=2, predictor_blocks=4, decoder_blocks=0
     ),
-    "tiny": Widths(channels=16, hidden=32, groups=4, encoder_blocks=1, predictor_blocks=2, decoder_blocks=0),
+    "tiny": Widths(channels=64, hidden=32, groups=4, encoder_blocks=1, predictor_blocks=1, decoder_blocks=0),
 }
 
 

@@ -1,44 +1,28 @@
-"""An adaptive contrastive weight: two gradients kept at a fixed ratio of norms.
+"""An adaptive contrastive weight: the two terms pull at the last layer they share with a fixed ratio of forces.
 
-After the loss balancer of EnCodec (Defossez et al., "High fidelity neural audio compression", 2022, section
-3.4), which divides each loss's gradient by a running mean of its norm at the last tensor the losses share.
-Here enhancement keeps its own scale and only the contrastive term is rescaled, so that the balance is not a
-change of learning rate. Rules on the losses' values (ratios, uncertainties) would not do: both go negative.
+The adaptive weight of VQGAN (Esser, Rombach & Ommer, "Taming transformers", 2021, eq. 7), which is GradNorm
+(Chen et al., 2018) with alpha = 0, solved anew at each step. Enhancement keeps its own scale and only the
+contrastive term is rescaled, so that the balance is not a change of learning rate.
+
+The norms are of this step and of weights, both on purpose. SI-SDR has the steeper a gradient the worse the
+estimate: with running means (EnCodec's balancer) one bad batch gives the contrastive term the upper hand for as
+long as the mean remembers it, which makes the next batch worse. And the contrastive gradient is alike in all
+frames where the other is not: equal norms at the activations are a threefold contrastive gradient at the weights.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-DECAY = 0.99  # of the running means
-LARGEST = 1e3  # of the weight: a contrastive term that has converged has no gradient left to scale
-
-
-class GradientBalance(nn.Module):
-    """The weight w with  ||w dL_CL/dh|| = ratio ||dL_SE/dh||  in running means, h the shared tensor."""
-
-    enhancement: Tensor
-    contrastive: Tensor
-
-    def __init__(self, ratio: float):
-        super().__init__()
-        self.ratio = ratio
-        self.register_buffer("enhancement", torch.tensor(0.0))
-        self.register_buffer("contrastive", torch.tensor(0.0))
-
-    def weight(self, enhancement: Tensor, contrastive: Tensor, shared: Tensor) -> Tensor:
-        """Take this step's gradients into the running means and give the weight, without a gradient.
-
-        The means start at 0; the bias this leaves is the same in both and cancels.
-        """
-        _follow(self.enhancement, _gradient_norm(enhancement, shared))
-        _follow(self.contrastive, _gradient_norm(contrastive, shared))
-        return (self.ratio * self.enhancement / self.contrastive.clamp_min(1e-12)).clamp_max(LARGEST)
+LARGEST = 1e4  # VQGAN's: a contrastive term that has converged has no gradient left to scale
+_SMALLEST_NORM = 1e-12
 
 
-def _gradient_norm(loss: Tensor, shared: Tensor) -> Tensor:
-    (gradient,) = torch.autograd.grad(loss, shared, retain_graph=True)
+def balanced_weight(enhancement: Tensor, contrastive: Tensor, shared: Tensor, ratio: float) -> Tensor:
+    """w with  ||w dL_CL/dW|| = ratio ||dL_SE/dW||  for the weights W = `shared`; it carries no gradient."""
+    pull = ratio * _gradient_norm(enhancement, shared)
+    return (pull / _gradient_norm(contrastive, shared).clamp_min(_SMALLEST_NORM)).clamp_max(LARGEST)
+
+
+def _gradient_norm(loss: Tensor, weights: Tensor) -> Tensor:
+    (gradient,) = torch.autograd.grad(loss, weights, retain_graph=True)
     return torch.linalg.vector_norm(gradient.float())
-
-
-def _follow(mean: Tensor, value: Tensor) -> None:
-    mean.lerp_(value, 1.0 - DECAY)

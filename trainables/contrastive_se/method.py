@@ -16,7 +16,7 @@ from trainables.contrastive_se.autoencoder import HOP, Autoencoder
 from trainables.contrastive_se.collapse import collapse_monitors
 from trainables.contrastive_se.config import ContrastiveSEConfig
 from trainables.contrastive_se.contrastive import contrastive_loss
-from trainables.contrastive_se.gradient_balance import GradientBalance
+from trainables.contrastive_se.gradient_balance import balanced_weight
 from trainables.contrastive_se.loss_schedule import contrastive_level, loss_scale, mixing, target_decay
 from trainables.contrastive_se.momentum_encoder import MomentumEncoder
 from trainables.losses.si_sdr import si_sdr_loss
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trainables.audio.mixing import Batch
 
 _SMALLEST_ENERGY = 1e-12  # of an estimate, below which there is nothing to bring to a level
+_SMALLEST_POWER = 1e-10  # of a mixture, -100 dB: below it is silence
 
 
 def build(config: ContrastiveSEConfig, artifacts: dict[str, bytes], seed: int) -> "ContrastiveSE":
@@ -46,14 +47,13 @@ class _Views(NamedTuple):
 
 
 class ContrastiveSE(Method):
-    """The autoencoder, BYOL's target where there is one, and the balance of gradients where that is asked for."""
+    """The autoencoder and, where there is one, BYOL's target."""
 
     def __init__(self, config: ContrastiveSEConfig, network: Autoencoder):
         super().__init__()
         self.config = config
         self.network = network
         self.momentum = MomentumEncoder(network.encoder) if config.target == "byol" else None
-        self.balance = GradientBalance(config.cl_ratio) if config.weighting == "balanced" else None
         self._seen: _Views | None = None  # of the last step, for the monitors
         self._phase: dict[str, float] = {}
 
@@ -62,7 +62,7 @@ class ContrastiveSE(Method):
         return view_batch(corpus, data, seed, step, self.config.views, self.config.same_snr)
 
     def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
-        noisy = _whole_frames(batch.noisy)
+        noisy = _network_input(batch.noisy)
         encoded, predicted = self.network.encode(noisy)
         estimate = self.network.decode(encoded, predicted)[:, : batch.clean.shape[1]]
         enhancement = si_sdr_loss(estimate.float(), batch.clean, zero_mean=False)
@@ -70,7 +70,7 @@ class ContrastiveSE(Method):
         with torch.set_grad_enabled(level > 0.0):  # where it is off, also for good, it is still watched
             views = self._views(noisy, encoded, predicted)
             contrastive = contrastive_loss(views.predicted, views.target, self.config.similarity == "pooled")
-        weight = level * self._weight(enhancement, contrastive, encoded, predicted)
+        weight = level * self._weight(enhancement, contrastive)
         self._seen = _Views(*(part.detach() for part in views))
         self._phase = {
             "contrastive_on": float(mixing(self.config, when.progress)),
@@ -85,7 +85,7 @@ class ContrastiveSE(Method):
 
         SI-SDR sees neither level nor sign, so the network's own are arbitrary.
         """
-        estimate = self.network(_whole_frames(mixture))[:, : mixture.shape[1]].float()
+        estimate = self.network(_network_input(mixture))[:, : mixture.shape[1]].float()
         energy = estimate.square().sum(dim=-1, keepdim=True)
         gain = (estimate * mixture).sum(dim=-1, keepdim=True) / energy.clamp_min(_SMALLEST_ENERGY)
         return (gain * estimate)[:, None]
@@ -126,18 +126,21 @@ class ContrastiveSE(Method):
             return self.momentum(noisy)
         return encoded.detach() if self.config.stop_gradient else encoded
 
-    def _weight(
-        self, enhancement: Tensor, contrastive: Tensor, encoded: Tensor, predicted: Tensor
-    ) -> Tensor | float:
+    def _weight(self, enhancement: Tensor, contrastive: Tensor) -> Tensor | float:
         """w before the schedule."""
-        if self.balance is None:
+        if self.config.weighting == "fixed":
             return self.config.cl_weight
         if not contrastive.requires_grad:
             return 0.0
-        shared = self.network.read_by_decoder(encoded, predicted)
-        return self.balance.weight(enhancement, contrastive, shared)
+        shared = self.network.last_shared_weights()
+        return balanced_weight(enhancement, contrastive, shared, self.config.cl_ratio)
 
 
-def _whole_frames(wave: Tensor) -> Tensor:
-    """(batch, samples) zero-padded at the end to a multiple of 64 samples."""
-    return functional.pad(wave, (0, -wave.shape[1] % HOP))
+def _network_input(wave: Tensor) -> Tensor:
+    """(batch, samples) at unit power, zero-padded at the end to a multiple of 64 samples.
+
+    The pooled branch ends in a batch norm, the patch branch is linear: at the level of recordings, some -25 dB,
+    the samples themselves would be drowned in the encoder and be learnt last.
+    """
+    power = wave.square().mean(dim=-1, keepdim=True)
+    return functional.pad(wave * power.clamp_min(_SMALLEST_POWER).rsqrt(), (0, -wave.shape[1] % HOP))
