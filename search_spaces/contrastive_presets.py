@@ -70,7 +70,7 @@ def learning_rates(preset: Preset) -> list[float]:
     """
     if preset.config["optimizer"] == "sgd":
         return [0.005, 0.02, 0.05, 0.1]
-    return [3e-3, 1e-2]
+    return [5e-3, 1e-2]
 
 
 def in_groups(presets: dict[str, Preset], groups: tuple[str, ...]) -> dict[str, Preset]:

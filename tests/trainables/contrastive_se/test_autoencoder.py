@@ -53,7 +53,7 @@ def test_the_output_is_as_long_as_the_input(frames):
     tiny = network(size="tiny").eval()
     wave = torch.randn(2, HOP * frames)
     encoded, predicted = tiny.encode(wave)
-    assert encoded.shape == predicted.shape == (2, 16, frames)
+    assert encoded.shape == predicted.shape == (2, 64, frames)
     assert tiny(wave).shape == wave.shape
 
 
@@ -76,7 +76,7 @@ def test_patches_keep_samples_together():
 
 def test_the_decoder_lays_patches_side_by_side():
     tiny = network(size="tiny").eval()
-    frames = torch.zeros(1, 16, 5)
+    frames = torch.zeros(1, 64, 5)
     with torch.no_grad():
         tiny.decoder.unpatch.bias.copy_(torch.arange(64.0))
         wave = tiny.decoder(frames)
@@ -110,3 +110,17 @@ def test_the_decoder_may_read_the_encoder():
     tiny = network(size="tiny", decoder_input="encoder").eval()
     encoded, predicted = tiny.encode(torch.randn(1, 640))
     assert torch.equal(tiny.decode(encoded, predicted), tiny.decoder(encoded))
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({}, "predictor.0.contract.1.weight"),
+        ({"decoder_input": "encoder"}, "encoder.blocks.0.contract.1.weight"),
+        ({"predictor_blocks": 0}, "encoder.blocks.0.contract.1.weight"),
+        ({"predictor_blocks": 0, "encoder_blocks": 0}, "encoder.fuse.weight"),
+    ],
+)
+def test_the_last_weights_that_both_losses_train(fields, name):
+    tiny = network(size="tiny", **fields)
+    assert tiny.last_shared_weights() is tiny.get_parameter(name)

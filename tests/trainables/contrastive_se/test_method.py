@@ -53,7 +53,7 @@ def test_both_views_contribute_alike():
     """L_SE is the mean of the two views' losses."""
     trained, views = method(), batch()
     losses = trained.training_losses(views, START)
-    estimate = trained.network(views.noisy)
+    estimate = trained.network(views.noisy / views.noisy.square().mean(-1, keepdim=True).sqrt())
     each = [
         si_sdr_loss(e, c, zero_mean=False)
         for e, c in zip(estimate.chunk(2), views.clean.chunk(2), strict=True)
@@ -118,13 +118,24 @@ def test_more_than_two_views():
 
 @pytest.mark.parametrize("decoder_input", ["predictor", "encoder"])
 def test_a_balanced_weight_meets_its_ratio(decoder_input):
-    trained = method(target="simsiam", weighting="balanced", cl_ratio=2.0, decoder_input=decoder_input)
+    """At the last weights that both terms train, whatever the enhancement loss is like."""
+    trained = method(target="simsiam", weighting="balanced", cl_ratio=0.5, decoder_input=decoder_input)
     losses = trained.training_losses(batch(), START)
-    weight = trained.diagnostics()["cl_weight"]
-    assert weight > 0
-    assert float(losses["total"].detach()) == pytest.approx(
-        float((losses["se"] + weight * losses["cl"]).detach()), rel=1e-5
+    shared = trained.network.last_shared_weights()
+    enhancement, whole = (
+        torch.autograd.grad(losses[name], shared, retain_graph=True)[0] for name in ("se", "total")
     )
+    assert float((whole - enhancement).norm() / enhancement.norm()) == pytest.approx(0.5, rel=1e-3)
+
+
+def test_the_level_of_a_recording_makes_no_difference():
+    trained, views = method().eval(), batch(views=1)
+    quiet = trained.infer(0.01 * views.noisy)
+    torch.testing.assert_close(100 * quiet, trained.infer(views.noisy), rtol=1e-3, atol=1e-5)
+
+
+def test_silence_gives_silence():
+    assert torch.equal(method().eval().infer(torch.zeros(1, 640)), torch.zeros(1, 1, 640))
 
 
 def test_the_estimate_has_the_level_and_sign_that_explain_the_mixture():
