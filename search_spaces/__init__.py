@@ -5,6 +5,9 @@ from search_spaces.contrastive_joint import CONTRASTIVE_JOINT
 from search_spaces.contrastive_schedule import CONTRASTIVE_LOW_DATA, CONTRASTIVE_SCHEDULE
 from search_spaces.contrastive_weights import CONTRASTIVE_WEIGHTS
 from search_spaces.norm_layers import NORM_LAYERS
+from search_spaces.separation_finetuning import SEPARATION_FINETUNING
+from search_spaces.separation_joint import SEPARATION_JOINT
+from search_spaces.separation_pretraining import SEPARATION_PRETRAINING
 from search_spaces.space import Candidate, Preset, Space
 from trainables.errors import UserError
 
@@ -17,6 +20,9 @@ SPACES: dict[str, Space] = {
         CONTRASTIVE_JOINT,
         CONTRASTIVE_LOW_DATA,
         CONTRASTIVE_CONTROLS,
+        SEPARATION_PRETRAINING,
+        SEPARATION_FINETUNING,
+        SEPARATION_JOINT,
     )
 }
 

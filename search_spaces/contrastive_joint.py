@@ -7,7 +7,7 @@ tuned within the two that have them. Every candidate gets the same number of tri
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from search_spaces.contrastive_presets import PRESETS
+from search_spaces.contrastive_presets import PRESETS, SCORED
 from search_spaces.space import Candidate, Config, Group, Preset, Space
 
 if TYPE_CHECKING:
@@ -97,6 +97,6 @@ CONTRASTIVE_JOINT = Space(
     anchor=_anchor,
     presets=PRESETS,
     baseline="normal",
-    extra_metrics=("nb_pesq",),
+    scored=SCORED,
     published="contrastive_se",
 )

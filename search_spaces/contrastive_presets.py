@@ -7,6 +7,9 @@ from dataclasses import replace
 
 from search_spaces.space import Preset
 from trainables.assignment import DataSettings
+from trainables.metrics.catalogue import EVERYDAY
+
+SCORED = (*EVERYDAY, "nb_pesq")  # the report's PESQ is narrow-band
 
 # The report's protocol; one epoch of its 4120 utterances in batches of 256 is 16 steps.
 _PAPER_DATA = DataSettings(

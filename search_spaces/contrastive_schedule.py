@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from search_spaces.contrastive_presets import PRESETS, learning_rates
+from search_spaces.contrastive_presets import PRESETS, SCORED, learning_rates
 from search_spaces.space import Candidate, Config, Group, Preset, Space
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ CONTRASTIVE_SCHEDULE = Space(
     every_draw=_every_draw,
     presets=PRESETS,
     baseline="normal",
-    extra_metrics=("nb_pesq",),
+    scored=SCORED,
     published="contrastive_se",
 )
 

@@ -8,7 +8,7 @@ within every candidate, `normal` included: the learning rate.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from search_spaces.contrastive_presets import PRESETS, in_groups, learning_rates
+from search_spaces.contrastive_presets import PRESETS, SCORED, in_groups, learning_rates
 from search_spaces.space import Candidate, Config, Group, Preset, Space
 
 if TYPE_CHECKING:
@@ -50,6 +50,6 @@ CONTRASTIVE_WEIGHTS = Space(
     anchor=_anchor,
     presets=in_groups(PRESETS, _TARGETS),
     baseline="normal",
-    extra_metrics=("nb_pesq",),
+    scored=SCORED,
     published="contrastive_se",
 )

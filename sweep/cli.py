@@ -43,7 +43,12 @@ def build_run_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--preset", metavar="NAME", help="how much work: smoke (a minute, scores mean nothing), demo"
     )
-    what.add_argument("--upstreams", metavar="A,B", help="which upstreams to ask about, comma-separated")
+    what.add_argument(
+        "--upstreams",
+        "--models",
+        metavar="A,B",
+        help="which upstreams (or separation models) to ask about, comma-separated",
+    )
     what.add_argument(
         "--corpus",
         metavar="PATH",

@@ -133,6 +133,7 @@ class Plan:
 
     def assignment(self, job: Job, nuisance: dict[str, Any], attempt: int) -> Assignment:
         config = self.config(job.group, job.candidate, nuisance)
+        parsed = config_class(self.method_name()).from_dict(config)
         plain = Assignment(
             job=job.path,
             attempt=attempt,
@@ -145,7 +146,7 @@ class Plan:
             metric=self.metric,
             corpus_uri=self.corpus_uri,
             corpus_fingerprint=self.corpus_fingerprint,
-            data=self.data,
+            data=parsed.data_settings(self.data),
             stages=tuple(stage.to_json() for stage in self.stages_of(config, self.job_seed(job))),
             threads=self.threads,
             device=self.device,

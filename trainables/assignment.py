@@ -25,6 +25,8 @@ class DataSettings:
     valid_seconds: float = 60.0  # audio scored on the valid split
     test_seconds: float = 75.0  # audio scored on the test split
     evaluation_clip_seconds: float = 4.0  # longer utterances are cut to this in the evaluation sets
+    speakers: int = 1  # 2 and more: mixtures of as many voices, to be separated
+    sample_rate: int = 16000  # Hz; other rates for mixtures of voices only
 
     def __post_init__(self) -> None:
         for name in ("training_snrs", "evaluation_snrs"):  # JSON has lists

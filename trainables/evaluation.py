@@ -1,9 +1,14 @@
-"""The fixed clips a job is judged on, kept in memory from one job of a process to the next."""
+"""The fixed clips a job is judged on, kept in memory from one job to the next, and the estimates' scores."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from trainables.assignment import DataSettings
+from trainables.metrics.mixture_scorer import MixtureScorer
+from trainables.metrics.scorer import Scorer
 
 if TYPE_CHECKING:
     from trainables.audio.corpus import Corpus
@@ -16,10 +21,26 @@ _clips: dict[tuple[Any, ...], list["EvaluationClip"]] = {}
 def evaluation_clips(corpus: "Corpus", data: DataSettings, split: str) -> list["EvaluationClip"]:
     """The split's evaluation set, the same for all jobs; read-only by agreement."""
     from trainables.audio.mixing import evaluation_set
+    from trainables.audio.speaker_mixtures import mixture_set
 
     key = (corpus.fingerprint, split, *sorted(asdict(data).items()))
     if key not in _clips:
         while len(_clips) >= _LARGEST:
             _clips.pop(next(iter(_clips)))
-        _clips[key] = evaluation_set(corpus, data, split)
+        _clips[key] = (mixture_set if data.speakers > 1 else evaluation_set)(corpus, data, split)
     return _clips[key]
+
+
+def score_clips(
+    clips: Sequence["EvaluationClip"],
+    estimates: Sequence[np.ndarray],
+    metrics: Iterable[str] | None,
+    data: DataSettings,
+    map_fn: Callable[..., Iterable[Any]] = map,
+) -> list[dict[str, Any]]:
+    """One row per clip and metric; by default all metrics of one voice in noise, or of several voices."""
+    ids, references = [clip.utterance for clip in clips], [clip.clean for clip in clips]
+    if data.speakers > 1:
+        mixtures = [clip.noisy for clip in clips]
+        return MixtureScorer(metrics, data.sample_rate, map_fn).score(ids, mixtures, references, estimates)
+    return Scorer(metrics, data.sample_rate, map_fn).score(ids, references, estimates)

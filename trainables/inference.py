@@ -16,15 +16,15 @@ import pyarrow as pa
 
 from trainables.assignment import Assignment, DataSettings
 from trainables.checkpoints import Checkpoints
-from trainables.evaluation import evaluation_clips
-from trainables.metrics.scorer import Scorer
+from trainables.evaluation import evaluation_clips, score_clips
 from trainables.stages import Artifacts
 
 if TYPE_CHECKING:
     from trainables.audio.corpus import Corpus
     from trainables.audio.mixing import EvaluationClip
 
-Estimates = list[tuple["EvaluationClip", np.ndarray]]  # each clip with its estimate, float32 (samples,)
+# Each clip with its estimate, float32, shaped as the clip's `clean`.
+Estimates = list[tuple["EvaluationClip", np.ndarray]]
 Row = dict[str, Any]
 MapFunction = Callable[..., Iterable[Any]]
 
@@ -65,12 +65,12 @@ def stored_estimates(
     """The estimates a job has stored, beside the clips they belong to. Raises FileNotFoundError."""
     clips = evaluation_clips(corpus, assignment.data, split)
     audio = read_estimates(checkpoints.read_result(assignment.job, estimates_file(split)))
-    return [(clip, audio[clip.utterance]) for clip in clips]
+    return [(clip, audio[clip.utterance].reshape(clip.clean.shape)) for clip in clips]
 
 
 def write_estimates(estimates: Estimates) -> bytes:
-    """The estimates as an Arrow IPC stream."""
-    columns = [[clip.utterance for clip, _ in estimates], [audio for _, audio in estimates]]
+    """The estimates as an Arrow IPC stream; several sources one after the other."""
+    columns = [[clip.utterance for clip, _ in estimates], [audio.ravel() for _, audio in estimates]]
     table = pa.table(columns, schema=_SCHEMA)
     file = io.BytesIO()
     with pa.ipc.new_stream(file, _SCHEMA) as writer:
@@ -79,7 +79,7 @@ def write_estimates(estimates: Estimates) -> bytes:
 
 
 def read_estimates(content: bytes) -> dict[str, np.ndarray]:
-    """Utterance -> float32 (samples,)."""
+    """Utterance -> float32 (samples,), or (sources x samples,)."""
     table = pa.ipc.open_stream(content).read_all()
     audio = (np.from_dlpack(scalar.values) for scalar in table["audio"])
     return dict(zip(table["utterance"].to_pylist(), audio, strict=True))
@@ -101,7 +101,7 @@ def score_estimates(
         "seed": assignment.seed,
         "job": assignment.job,
     }
-    return _rows(identity, split, estimates, metrics, map_fn)
+    return _rows(identity, split, estimates, assignment.data, metrics, map_fn)
 
 
 def score_noisy(
@@ -115,18 +115,21 @@ def score_noisy(
     """Rows of the noisy input itself, as candidate "noisy": what every method must improve on."""
     identity = {"group": group, "candidate": NOISY, "phase": "final", "seed": NOISY_SEED, "job": NOISY}
     clips = evaluation_clips(corpus, data, split)
-    return _rows(identity, split, [(clip, clip.noisy) for clip in clips], metrics, map_fn)
+    unprocessed = [(clip, np.broadcast_to(clip.noisy, clip.clean.shape)) for clip in clips]
+    return _rows(identity, split, unprocessed, data, metrics, map_fn)
 
 
 def _rows(
-    identity: Row, split: str, estimates: Estimates, metrics: Iterable[str] | None, map_fn: MapFunction
+    identity: Row,
+    split: str,
+    estimates: Estimates,
+    data: DataSettings,
+    metrics: Iterable[str] | None,
+    map_fn: MapFunction,
 ) -> list[Row]:
     clips = {clip.utterance: clip for clip, _ in estimates}
-    scored = Scorer(metrics, map_fn=map_fn).score(
-        [clip.utterance for clip, _ in estimates],
-        [clip.clean for clip, _ in estimates],
-        [audio for _, audio in estimates],
-    )
+    audio = [estimate for _, estimate in estimates]
+    scored = score_clips(list(clips.values()), audio, metrics, data, map_fn)
     return [{**identity, "split": split, **_facts(clips[row["utterance"]]), **row} for row in scored]
 
 

@@ -5,6 +5,7 @@ sweeps, storage or Ray. Schedules are functions of `When`, so a resumed run cont
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,11 +32,17 @@ class When:
 
 
 class Method(nn.Module):
-    """What every method offers the training session."""
+    """What every method offers the training session.
 
-    def draw_batch(self, corpus: "Corpus", data: "DataSettings", seed: int, step: int) -> "Batch":
-        """The training examples of one step, keyed by (seed, step)."""
-        return training_batch(corpus, data, seed, step)
+    Attributes:
+        sources: how many estimates `infer` gives for a mixture.
+    """
+
+    sources = 1
+
+    def draw_batches(self, corpus: "Corpus", data: "DataSettings", seed: int, step: int) -> Sequence["Batch"]:
+        """The batches of one step, keyed by (seed, step), each worth an optimizer update; most methods have one."""
+        return [training_batch(corpus, data, seed, step)]
 
     @abstractmethod
     def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
@@ -43,7 +50,7 @@ class Method(nn.Module):
 
     @abstractmethod
     def infer(self, mixture: Tensor) -> Tensor:
-        """(batch, samples) mixtures at 16 kHz -> (batch, sources, samples) estimates, same length."""
+        """(batch, samples) mixtures -> (batch, sources, samples) estimates, same length."""
 
     def after_step(self, when: When) -> None:
         """Called after each optimizer step (momentum encoders live here)."""
@@ -54,6 +61,17 @@ class Method(nn.Module):
         `ablate` switches the training-only aid off (for normalized SSL: strength k = 0), which is what
         early stopping compares.
         """
+
+    def observe(self, corpus: "Corpus", data: "DataSettings") -> dict[str, float]:
+        """Plain floats measured on training examples after every round, and once before the first.
+
+        What it must remember until the next round is a buffer. It draws nothing from global generators.
+        """
+        return {}
+
+    def learning_rate_factor(self, when: When) -> float | None:
+        """The share of the peak rate at `when`; None: the configuration's warm-up and decay."""
+        return None
 
     def diagnostics(self) -> dict[str, float]:
         """Plain floats worth a curve: strengths, |log r|, phase marks, collapse monitors."""

@@ -15,6 +15,10 @@ _METHODS = {
         "trainables.normalized_ssl.config:NormalizedSSLConfig",
         "trainables.normalized_ssl.method:build",
     ),
+    "separation": (
+        "trainables.separation.config:SeparationConfig",
+        "trainables.separation.method:build",
+    ),
 }
 
 # Methods whose question can be checked for meaning before it is asked: a torch-free module with

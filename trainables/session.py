@@ -9,7 +9,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,10 +18,11 @@ from torch.nn import functional
 
 from trainables.assignment import Assignment, DataSettings
 from trainables.checkpoints import PROGRESS
-from trainables.evaluation import evaluation_clips
+from trainables.evaluation import evaluation_clips, score_clips
 from trainables.learning_rate import lr_factor
 from trainables.method import Method, When
-from trainables.metrics.scorer import Scorer, mean_of_ok
+from trainables.metrics.scorer import mean_of_ok
+from trainables.plateau import plateau_factor
 from trainables.randomness import seed_global_generators
 from trainables.registry import build_method, config_class
 from trainables.stages import Artifacts, Stage
@@ -61,7 +61,7 @@ class TrainingSession:
         self.method = _build(assignment, self._config, artifacts)
         self._optimizer = self.method.optimizer()
         self._peak_rates = [group["lr"] for group in self._optimizer.param_groups]
-        self._scorer = Scorer([assignment.metric], corpus.sample_rate, map_fn)
+        self._map_fn = map_fn
         self._training_seconds = _training_seconds(corpus, assignment.data)
 
     @property
@@ -76,16 +76,22 @@ class TrainingSession:
         Raises `Diverged`.
         """
         start = time.perf_counter()
+        if self.step == 0:
+            self.method.observe(self._corpus, self.assignment.data)
         losses = self._train(min(self.step + self.assignment.round_steps, self.assignment.steps))
+        observed = self.method.observe(self._corpus, self.assignment.data)
         diagnostics = self.method.diagnostics()
         trained = time.perf_counter()
         scores = self._validate()
         seconds = {"seconds_train": trained - start, "seconds_score": time.perf_counter() - trained}
-        self.reports.append({**diagnostics, **losses, **scores, **seconds, "step": self.step})
+        self.reports.append({**diagnostics, **observed, **losses, **scores, **seconds, "step": self.step})
         return self.reports[-1]
 
     def estimates(self, split: str) -> list[tuple["EvaluationClip", np.ndarray]]:
-        """Each clip of the split's evaluation set with its estimate, float32 (samples,); the aid ablated."""
+        """Each clip of the split's evaluation set with its estimate, float32; the aid ablated.
+
+        An estimate is shaped as the clip's `clean`: (samples,), or (sources, samples).
+        """
         self.method.before_inference(self._when(self.step), ablate=True)
         clips = evaluation_clips(self._corpus, self.assignment.data, split)
         return list(zip(clips, self._infer(clips), strict=True))
@@ -118,34 +124,46 @@ class TrainingSession:
         """Train up to step `last`; the means of the losses and of the gradient's norm before clipping."""
         self.method.train()
         sums: dict[str, float] = {}
-        steps = last - self.step
+        counts: dict[str, int] = {}
         while self.step < last:
-            for name, value in self._train_step().items():
-                sums[name] = sums.get(name, 0.0) + value
+            for values in self._train_step():
+                for name, value in values.items():
+                    sums[name] = sums.get(name, 0.0) + value
+                    counts[name] = counts.get(name, 0) + 1
             self.step += 1
-        return {name: total / steps for name, total in sums.items()}
+        return {name: total / counts[name] for name, total in sums.items()}
 
-    def _train_step(self) -> dict[str, float]:
-        when = self._when(self.step)
-        seed = self.assignment.seed
-        self._set_learning_rate(when.progress)
-        batch = self.method.draw_batch(self._corpus, self.assignment.data, seed, self.step)
-        seed_global_generators(seed, "train", self.step)
+    def _train_step(self) -> list[dict[str, float]]:
+        """The losses of every update of this step."""
+        when, seed = self._when(self.step), self.assignment.seed
+        self._set_learning_rate(when)
+        batches = self.method.draw_batches(self._corpus, self.assignment.data, seed, self.step)
+        updates = []
+        for index, batch in enumerate(batches):
+            seed_global_generators(seed, "train", self.step if index == 0 else f"{self.step}, update {index}")
+            updates.append(self._update(batch, when))
+            self.method.after_step(self._when(self.step + 1))
+        return updates
+
+    def _update(self, batch: "Batch", when: When) -> dict[str, float]:
         with torch.autocast("cuda", torch.bfloat16, enabled=self.method.device.type == "cuda"):
-            losses = self.method.training_losses(_on(batch, self.method.device), when)
+            losses = self.method.training_losses(batch.to(self.method.device), when)
         self._optimizer.zero_grad(set_to_none=True)
         losses["total"].backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.method.parameters(), self._config.clip)
+        clip = math.inf if self._config.clip is None else self._config.clip
+        norm = torch.nn.utils.clip_grad_norm_(self.method.parameters(), clip)
         values = {f"loss_{name}": float(value.detach()) for name, value in losses.items()}
         values["gradient_norm"] = float(norm)
-        values["clipped"] = float(norm > self._config.clip)
+        values["clipped"] = float(norm > clip)
         _check_finite(values, self.step)
         self._optimizer.step()
-        self.method.after_step(self._when(self.step + 1))
         return values
 
-    def _set_learning_rate(self, progress: float) -> None:
-        factor = lr_factor(progress, self._config.warmup_share, self._config.lr_floor)
+    def _set_learning_rate(self, when: When) -> None:
+        factor = self.method.learning_rate_factor(when)
+        if factor is None:
+            factor = lr_factor(when.progress, self._config.warmup_share, self._config.lr_floor)
+        factor *= plateau_factor([report["score"] for report in self.reports], self._config)
         for group, peak in zip(self._optimizer.param_groups, self._peak_rates, strict=True):
             group["lr"] = peak * factor
 
@@ -162,8 +180,8 @@ class TrainingSession:
     def _score(self) -> tuple[float, int]:
         """(mean of the deciding metric over the valid clips it can score, how many it cannot)."""
         clips = evaluation_clips(self._corpus, self.assignment.data, "valid")
-        ids, references = [clip.utterance for clip in clips], [clip.clean for clip in clips]
-        rows = self._scorer.score(ids, references, self._infer(clips))
+        metrics = [self.assignment.metric]
+        rows = score_clips(clips, self._infer(clips), metrics, self.assignment.data, self._map_fn)
         mean, _, failed = mean_of_ok(rows, self.assignment.metric)
         if mean is None:
             reasons = ", ".join(sorted({row["status"] for row in rows}))
@@ -172,16 +190,16 @@ class TrainingSession:
 
     @torch.no_grad()
     def _infer(self, clips: list["EvaluationClip"]) -> list[np.ndarray]:
-        """One estimate (samples,) per clip, each inferred alone and at its full length."""
+        """One estimate per clip, each inferred alone and at its full length."""
         self.method.eval()
         return [self._infer_one(torch.tensor(clip.noisy)) for clip in clips]
 
     def _infer_one(self, noisy: Tensor) -> np.ndarray:
-        """(samples,) -> (samples,)."""
+        """(samples,) -> (samples,), or (sources, samples) where the method has several."""
         short = max(0, self.method.minimum_samples() - len(noisy))
         padded = functional.pad(noisy, (0, short)).to(self.method.device)
-        estimate = self.method.infer(padded[None])[0, 0, : len(noisy)]
-        return estimate.float().cpu().numpy()
+        estimate = self.method.infer(padded[None])[0, :, : len(noisy)].float().cpu().numpy()
+        return estimate if self.method.sources > 1 else estimate[0]
 
 
 def _build(assignment: Assignment, config: Any, artifacts: Artifacts) -> Method:
@@ -194,13 +212,6 @@ def _build(assignment: Assignment, config: Any, artifacts: Artifacts) -> Method:
 def _training_seconds(corpus: "Corpus", data: DataSettings) -> float:
     available = sum(corpus.speech(data.source_split("train")).seconds)
     return available if data.labelled_minutes is None else min(available, 60 * data.labelled_minutes)
-
-
-def _on(batch: "Batch", device: torch.device) -> "Batch":
-    """The batch with its tensors on the device."""
-    values = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    moved = {name: value.to(device) for name, value in values.items() if isinstance(value, Tensor)}
-    return replace(batch, **moved)
 
 
 def _check_finite(values: dict[str, float], step: int) -> None:

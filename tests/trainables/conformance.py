@@ -70,8 +70,7 @@ class MethodConformance:
         method = trained(make(1))
         samples = method.minimum_samples() + extra
         estimate = infer(method, mixtures(2, samples))
-        assert estimate.shape[0] == 2
-        assert estimate.shape[2] == samples
+        assert estimate.shape == (2, method.sources, samples)
         assert torch.isfinite(estimate).all()
 
     def test_silence_gives_finite_numbers(self, make):
@@ -132,7 +131,11 @@ def losses_of(method: Method, when: When) -> dict[str, Tensor]:
     noise = mixtures(2, SAMPLES)
     time = torch.arange(SAMPLES) / 16000
     clean = 0.1 * torch.stack([torch.sin(2 * torch.pi * pitch * time) for pitch in (200.0, 310.0)])
-    batch = SimpleNamespace(noisy=clean + noise, clean=clean, lengths=torch.tensor([SAMPLES, SAMPLES]))
+    if method.sources > 1:  # mixtures of voices: the tones, and noises for the others
+        voices = torch.stack([mixtures(2, SAMPLES).roll(number, 1) for number in range(1, method.sources)], 1)
+        noise, clean = voices.sum(1), torch.cat([clean[:, None], voices], 1)
+    noisy = noise + (clean[:, 0] if method.sources > 1 else clean)
+    batch = SimpleNamespace(noisy=noisy, clean=clean, lengths=torch.tensor([SAMPLES, SAMPLES]))
     method.train()
     seed_global_generators(1, "train", when.step)
     return method.training_losses(batch, when)

@@ -64,6 +64,33 @@ class TestWaveformNormalized(NormalizedSSLConformance):
     config = {"upstream": "wav2vec2", "norm_layers": [1, 3], "pretraining_steps": 2}  # noqa: RUF012
 
 
+class SeparationConformance(MethodConformance):
+    """Its stages are really run, with two steps of pre-training."""
+
+    method_name = "separation"
+    make = NormalizedSSLConformance.make
+
+
+class TestSeparationFromScratch(SeparationConformance):
+    config = {"clip": None}  # noqa: RUF012
+
+
+class TestSeparationOfThree(SeparationConformance):
+    config = {"model": "dptnet", "sources": 3, "sample_rate": 16000}  # noqa: RUF012
+
+
+class TestSeparationPretrained(SeparationConformance):
+    config = {"model": "dprnn", "strategy": "ptft", "pretraining_steps": 2}  # noqa: RUF012
+
+
+class TestSeparationNormalized(SeparationConformance):
+    config = {"strategy": "ptft", "norm_blocks": [2], "pretraining_steps": 2}  # noqa: RUF012
+
+
+class TestSeparationMultitask(SeparationConformance):
+    config = {"strategy": "multitask", "pretrain_task": "mama"}  # noqa: RUF012
+
+
 class TestFrozenBody(NormalizedSSLConformance):
     config = {"upstream": "tera", "freeze_body": True, "pretraining_steps": 2}  # noqa: RUF012
 

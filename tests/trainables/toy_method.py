@@ -30,6 +30,9 @@ class ToyConfig:
     def from_dict(values: dict[str, Any]) -> "ToyConfig":
         return ToyConfig(**values)
 
+    def data_settings(self, data: Any) -> Any:
+        return data
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from trainables.audio.listing import SPLITS
 from trainables.audio.node_copy import local_copy
 from trainables.audio.places import Place
-from trainables.audio.shards import SAMPLE_RATE, Shard, ShardReader
+from trainables.audio.shards import MIXTURE_PARTS, Shard, ShardReader
 from trainables.cache import cache_folder
 from trainables.errors import UserError
 
@@ -29,23 +29,22 @@ FORMAT = 1
 
 
 class Corpus:
-    """Speech and noise, or pairs of clean and noisy speech, in three splits.
+    """Speech and noise, pairs of clean and noisy speech, or mixtures of voices, in three splits.
 
     It pickles as (uri, fingerprint): another process opens it again and refuses if it has changed.
 
     Attributes:
         uri: where it is; an absolute folder or s3://bucket/prefix.
         fingerprint: a hash of the content, whatever the place.
-        kind: "speech+noise" or "paired".
-        sample_rate: 16000 Hz.
+        kind: "speech+noise", "paired" or "mixtures".
+        sample_rate: 16000 Hz; 8000 Hz for some corpora of mixtures.
     """
-
-    sample_rate = SAMPLE_RATE
 
     def __init__(self, place: Place, description: dict[str, Any], cache: Path) -> None:
         self.uri = place.uri
         self.fingerprint: str = description["fingerprint"]
         self.kind: str = description["kind"]
+        self.sample_rate: int = description["sample_rate"]
         self._place = place
         self._description = description
         self._cache = cache
@@ -85,7 +84,9 @@ class Corpus:
         return bool(self._description["summary"]["synthetic"])
 
     def speech(self, split: str) -> "Table":
-        """Clean speech of a split; of a paired corpus, the clean sides."""
+        """Clean speech of a split; of a paired corpus the clean sides, of mixtures the first voices."""
+        if self.kind == "mixtures":
+            return self.mixtures(split)
         return (
             self._table("paired", split, "clean") if self.kind == "paired" else self._table("speech", split)
         )
@@ -100,17 +101,22 @@ class Corpus:
         assert isinstance(table, PairedTable)
         return table
 
+    def mixtures(self, split: str) -> "MixtureTable":
+        """Mixtures of voices, source by source."""
+        part = next((shard.part for shard in self._shards if shard.part in MIXTURE_PARTS), "mixture2")
+        table = self._table(part, split, "s1")
+        assert isinstance(table, MixtureTable)
+        return table
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self.uri, self.fingerprint)
 
     def _table(self, part: str, split: str, column: str = "audio") -> "Table":
-        parts = ("paired",) if self.kind == "paired" else ("speech", "noise")
-        if part not in parts or split not in SPLITS:
+        if part not in _PARTS[self.kind] or split not in SPLITS:
             raise ValueError(f"a {self.kind} corpus has no {part} {split}")
         key = (part, split, column)
         if key not in self._tables:
-            kind = PairedTable if part == "paired" else Table
-            self._tables[key] = kind(self, part, split, column)
+            self._tables[key] = _TABLES.get(part, Table)(self, part, split, column)
         return self._tables[key]
 
     def _reader(self, shard: Shard) -> ShardReader:
@@ -188,6 +194,31 @@ class PairedTable(Table):
         return _to_float(self._view("noisy", row)[start:stop])
 
 
+class MixtureTable(Table):
+    """Rows that carry every voice of a mixture, and its noise if it was stored; `audio` is the first voice."""
+
+    @property
+    def voices(self) -> int:
+        return MIXTURE_PARTS.index(self._part) + 2
+
+    @property
+    def has_noise(self) -> bool:
+        return len(self) > 0 and len(self._view("noise", 0)) > 0
+
+    def sources(self, row: int, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """(voices, samples) of a row."""
+        names = [f"s{number}" for number in range(1, self.voices + 1)]
+        return np.stack([_to_float(self._view(name, row)[start:stop]) for name in names])
+
+    def noise(self, row: int, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """(samples,) of a row; empty where no noise was stored."""
+        return _to_float(self._view("noise", row)[start:stop])
+
+
+_PARTS = {"speech+noise": ("speech", "noise"), "paired": ("paired",), "mixtures": MIXTURE_PARTS}
+_TABLES: dict[str, type[Table]] = {"paired": PairedTable} | dict.fromkeys(MIXTURE_PARTS, MixtureTable)
+
+
 def read_description(place: Place) -> dict[str, Any]:
     """corpus.json, checked for format; `UserError` if there is none."""
     try:
@@ -212,17 +243,17 @@ def describe(summary: dict[str, Any], shards: list[Shard], source: str) -> dict[
     return {
         "format": FORMAT,
         "kind": summary["kind"],
-        "sample_rate": SAMPLE_RATE,
+        "sample_rate": summary["sample_rate"],
         "synthetic": summary["synthetic"],
-        "fingerprint": _fingerprint(summary["kind"], shards),
+        "fingerprint": _fingerprint(summary["kind"], summary["sample_rate"], shards),
         "source": source,
         "summary": summary,
         "shards": [asdict(shard) for shard in shards],
     }
 
 
-def _fingerprint(kind: str, shards: list[Shard]) -> str:
-    facts = [FORMAT, kind, SAMPLE_RATE, [(shard.part, shard.split, shard.sha256) for shard in shards]]
+def _fingerprint(kind: str, sample_rate: int, shards: list[Shard]) -> str:
+    facts = [FORMAT, kind, sample_rate, [(shard.part, shard.split, shard.sha256) for shard in shards]]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 

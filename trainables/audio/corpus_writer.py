@@ -123,7 +123,7 @@ def _rows(listing: Listing, items: list[Item], meter: "_Meter") -> Iterator[Row]
             batch = items[start : start + BATCH_ROWS]
             for item, audio in zip(batch, pool.map(listing.load, batch), strict=True):
                 assert set(audio) == set(AUDIO_COLUMNS[item.part])
-                yield Row(id=item.id, owner=item.owner, split=item.split, audio=audio)
+                yield Row(item.id, item.owner, item.split, audio, item.sample_rate)
                 meter.advance(1)
 
 

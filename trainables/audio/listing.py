@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.audio.shards import SAMPLE_RATE
+from trainables.audio.shards import MIXTURE_PARTS, SAMPLE_RATE
 from trainables.errors import UserError
 
 SPLITS = ("train", "valid", "test")
@@ -17,30 +17,32 @@ SPLITS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class Item:
-    """One row to be: its length is the header's, at 16 kHz."""
+    """One row to be: its length is the header's, at `sample_rate`."""
 
-    part: str  # "speech" | "noise" | "paired"
+    part: str  # "speech" | "noise" | "paired" | "mixture2" | "mixture3"
     id: str
-    owner: str  # speaker or noise type
+    owner: str  # speaker or noise type; of a mixture, its speakers joined by "+"
     split: str
     samples: int
+    sample_rate: int = SAMPLE_RATE
 
     @property
     def seconds(self) -> float:
-        return self.samples / SAMPLE_RATE
+        return self.samples / self.sample_rate
 
 
 @dataclass(frozen=True)
 class Listing:
     """A source as a recipe sees it. `load(item)` gives a row's audio columns, int16 (samples,)."""
 
-    kind: str  # "speech+noise" | "paired"
+    kind: str  # "speech+noise" | "paired" | "mixtures"
     items: tuple[Item, ...]
     load: Callable[[Item], dict[str, NDArray[np.int16]]]
     identity: str  # changes whenever the source's files, or the recipe's way with them, change
     notes: tuple[str, ...] = ()
     synthetic: bool = False
     shared_types: bool = False  # noise types may be in several splits, their recordings in one each
+    sample_rate: int = SAMPLE_RATE
 
 
 def summarise(listing: Listing) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def summarise(listing: Listing) -> dict[str, Any]:
     return {
         "kind": listing.kind,
         "synthetic": listing.synthetic,
-        "sample_rate": SAMPLE_RATE,
+        "sample_rate": listing.sample_rate,
         **_counts(list(listing.items)),
         "splits": per_split,
         "notes": list(listing.notes),
@@ -103,13 +105,18 @@ def _counts(items: list[Item]) -> dict[str, Any]:
     spoken = [item for item in items if item.part != "noise"]
     noises = [item for item in items if item.part == "noise"]
     return {
-        "speakers": len({item.owner for item in spoken}),
+        "speakers": len(_speakers(spoken)),
         "utterances": len(spoken),
         "speech_seconds": round(sum(item.seconds for item in spoken), 3),
         "noise_types": len({item.owner for item in noises}),
         "noises": len(noises),
         "noise_seconds": round(sum(item.seconds for item in noises), 3),
     }
+
+
+def _speakers(items: list[Item]) -> set[str]:
+    mixed = {name for item in items if item.part in MIXTURE_PARTS for name in item.owner.split("+")}
+    return mixed | {item.owner for item in items if item.part not in MIXTURE_PARTS}
 
 
 def _require_disjoint(items: list[Item], word: str, where: str) -> None:

@@ -25,6 +25,7 @@ from trainables.errors import UserError
 from trainables.randomness import generator
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 Samples = NDArray[np.float32]
@@ -43,18 +44,26 @@ PAIRED_NOISE_TYPE = "recorded"  # of a paired corpus, whose noises have no names
 
 @dataclass(frozen=True)
 class Batch:
-    """Training examples, float32 (batch, samples); `lengths` (batch,) counts the samples before padding."""
+    """Training examples, float32 (batch, samples); `lengths` (batch,) counts the samples before padding.
+
+    Of a mixture of speakers, `clean` holds every voice: (batch, speakers, samples).
+    """
 
     noisy: "Tensor"
     clean: "Tensor"
     lengths: "Tensor"
+
+    def to(self, device: "torch.device") -> "Batch":
+        """The same examples on the device."""
+        return Batch(self.noisy.to(device), self.clean.to(device), self.lengths.to(device))
 
 
 @dataclass(frozen=True)
 class EvaluationClip:
     """One clip to be scored: noisy and clean are float32 (samples,). `utterance` is unique in its set.
 
-    `snr_db` is the drawn SNR; of a paired corpus, the measured one.
+    `snr_db` is the drawn SNR; of a paired corpus, the measured one. Of a mixture of speakers, `clean` holds
+    every voice, (speakers, samples).
     """
 
     utterance: str
@@ -102,7 +111,7 @@ def view_batch(
     crops = []
     for _ in range(data.batch):
         clean = _draw_clean(speech, data, samples, rng)
-        snr_db = _draw_snr(data, rng) if same_snr else None
+        snr_db = draw_snr(data, rng) if same_snr else None
         crops.append([_in_noise(clean, noise, data, rng, snr_db) for _ in range(views)])
     return _padded_batch([crop[view] for view in range(views) for crop in crops], samples)
 
@@ -124,7 +133,7 @@ def speech_batch(
     samples = round(crop_seconds * SAMPLE_RATE)
     crops = np.zeros((batch, samples), dtype=np.float32)
     for crop in crops:
-        piece = _speech_crop(speech, int(rng.integers(len(speech))), samples, rng)
+        piece = speech_crop(speech, int(rng.integers(len(speech))), samples, rng)
         crop[: len(piece)] = piece
     return torch.from_numpy(crops)
 
@@ -157,7 +166,7 @@ def _draw_mixture(
 
 def _draw_clean(speech: Table, data: DataSettings, samples: int, rng: np.random.Generator) -> Samples:
     rows = labelled_rows(speech, data.labelled_minutes)
-    return _speech_crop(speech, rows[rng.integers(len(rows))], samples, rng)
+    return speech_crop(speech, rows[rng.integers(len(rows))], samples, rng)
 
 
 def _in_noise(
@@ -167,10 +176,11 @@ def _in_noise(
     of_type = _rows_by_type(noise)
     recordings = of_type[sorted(of_type)[rng.integers(len(of_type))]]
     disturbance = _noise_crop(noise, recordings[rng.integers(len(recordings))], len(clean), rng)
-    return mix(clean, disturbance, _draw_snr(data, rng) if snr_db is None else snr_db, _power_of(data))
+    return mix(clean, disturbance, draw_snr(data, rng) if snr_db is None else snr_db, _power_of(data))
 
 
-def _draw_snr(data: DataSettings, rng: np.random.Generator) -> float:
+def draw_snr(data: DataSettings, rng: np.random.Generator) -> float:
+    """dB, of one training mixture."""
     if data.training_snrs:
         return float(data.training_snrs[rng.integers(len(data.training_snrs))])
     return float(rng.uniform(data.snr_low, data.snr_high))
@@ -241,7 +251,7 @@ def active_power(samples: Samples) -> float:
     return float(energies[active].sum() / max(lengths[active].sum(), 1))
 
 
-def _speech_crop(speech: Table, row: int, samples: int, rng: np.random.Generator) -> Samples:
+def speech_crop(speech: Table, row: int, samples: int, rng: np.random.Generator) -> Samples:
     start = _speech_start(speech, row, samples, rng)
     return speech.audio(row, start, start + samples)
 
@@ -325,9 +335,9 @@ def _mixed_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> I
     speech, noise = corpus.speech(split), corpus.noise(split)
     rows = _rows_by_type(noise)
     order = generator(seed, f"{split} evaluation order")
-    types = _rounds(sorted(rows), order)
-    recordings = {name: _rounds(of_type, order) for name, of_type in sorted(rows.items())}
-    cuts, snrs = _cuts_and_snrs(_spoken_cuts(speech, data, split, seed), data, order)
+    types = rounds(sorted(rows), order)
+    recordings = {name: rounds(of_type, order) for name, of_type in sorted(rows.items())}
+    cuts, snrs = _cuts_and_snrs(spoken_cuts(speech, data, split, seed), data, order)
     for cut in cuts:
         noise_type, snr_db = next(types), next(snrs)
         clean = speech.audio(cut.row, cut.start, cut.stop)
@@ -339,13 +349,13 @@ def _mixed_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> I
 
 
 def _cuts_and_snrs(
-    cuts: Iterator["_Cut"], data: DataSettings, order: np.random.Generator
-) -> tuple[Iterable["_Cut"], Iterator[float]]:
+    cuts: Iterator["Cut"], data: DataSettings, order: np.random.Generator
+) -> tuple[Iterable["Cut"], Iterator[float]]:
     """What is mixed, and at which SNR each: a grid in shuffled rounds, or every cut at every one of the listed."""
+    snrs = snr_grid(data)
     if not data.evaluation_snrs:
-        grid = np.linspace(data.snr_low, data.snr_high, SNR_STEPS)
-        return cuts, _rounds([float(snr) for snr in grid], order)
-    listed, snrs = list(cuts), data.evaluation_snrs
+        return cuts, rounds(snrs, order)
+    listed = list(cuts)
     placed = [
         (cut, snrs[(index + turn) % len(snrs)])
         for turn in range(len(snrs))
@@ -355,9 +365,14 @@ def _cuts_and_snrs(
     return named, iter([snr_db for _, snr_db in placed])
 
 
+def snr_grid(data: DataSettings) -> list[float]:
+    """dB, of the evaluation sets."""
+    return list(data.evaluation_snrs) or np.linspace(data.snr_low, data.snr_high, SNR_STEPS).tolist()
+
+
 def _paired_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> Iterator[EvaluationClip]:
     pairs = corpus.paired(split)
-    for cut in _spoken_cuts(pairs, data, split, seed):
+    for cut in spoken_cuts(pairs, data, split, seed):
         clean = pairs.clean(cut.row, cut.start, cut.stop)
         noisy = pairs.noisy(cut.row, cut.start, cut.stop)
         snr_db = 10 * np.log10(_power(clean) / max(_power(noisy - clean), 1e-20))
@@ -367,7 +382,7 @@ def _paired_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> 
 
 
 @dataclass(frozen=True)
-class _Cut:
+class Cut:
     """Samples start..stop of a row. `name` is the utterance's id, with the start in seconds if not 0."""
 
     row: int
@@ -376,7 +391,7 @@ class _Cut:
     name: str
 
 
-def _spoken_cuts(speech: Table, data: DataSettings, split: str, seed: int) -> Iterator[_Cut]:
+def spoken_cuts(speech: Table, data: DataSettings, split: str, seed: int) -> Iterator[Cut]:
     """Cuts that hold speech, speaker by speaker in turn."""
     longest = round(data.evaluation_clip_seconds * SAMPLE_RATE)
     cuts = [cut for row in range(len(speech)) for cut in _cuts(speech, row, longest)]
@@ -390,11 +405,11 @@ def _spoken_cuts(speech: Table, data: DataSettings, split: str, seed: int) -> It
             yield cut
 
 
-def _cuts(speech: Table, row: int, longest: int) -> Iterator[_Cut]:
+def _cuts(speech: Table, row: int, longest: int) -> Iterator[Cut]:
     length, name = speech.samples(row), speech.ids[row]
     for start in range(0, length, longest):
         suffix = f"@{start / SAMPLE_RATE:g}s" if start else ""
-        yield _Cut(row=row, start=start, stop=min(start + longest, length), name=f"{name}{suffix}")
+        yield Cut(row=row, start=start, stop=min(start + longest, length), name=f"{name}{suffix}")
 
 
 def _taking_turns(owners: Sequence[str], rng: np.random.Generator) -> Iterator[int]:
@@ -411,7 +426,7 @@ def _taking_turns(owners: Sequence[str], rng: np.random.Generator) -> Iterator[i
                 del waiting[name]
 
 
-def _rounds(items: Sequence[T], rng: np.random.Generator) -> Iterator[T]:
+def rounds(items: Sequence[T], rng: np.random.Generator) -> Iterator[T]:
     """Endless rounds through `items`, each shuffled anew."""
     while True:
         for position in rng.permutation(len(items)):

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from trainables.audio import demo_corpus, folder_recipe, timit_nonspeech_recipe
+from trainables.audio import (
+    demo_corpus,
+    folder_recipe,
+    librimix_recipe,
+    timit_nonspeech_recipe,
+    wsj0_2mix_recipe,
+)
 from trainables.audio.listing import Listing
 from trainables.errors import UserError
 
@@ -55,6 +61,24 @@ RECIPES = {
         source=f"the word {BUILT_IN}",
         list_source=_list_demo,
         identity=lambda source: demo_corpus.identity(),
+    ),
+    "librimix": Recipe(
+        summary="Libri2Mix or Libri3Mix at 8 kHz, min mode, from its metadata (librimix-16k: at 16 kHz)",
+        source="the folder that holds LibriSpeech/, wham_noise/ and metadata/libri2mix_*.csv",
+        list_source=librimix_recipe.list_source,
+        identity=librimix_recipe.identity,
+    ),
+    "librimix-16k": Recipe(
+        summary="the same at 16 kHz",
+        source="as for librimix",
+        list_source=partial(librimix_recipe.list_source, sample_rate=16_000),
+        identity=librimix_recipe.identity,
+    ),
+    "wsj0-2mix": Recipe(
+        summary="wsj0-2mix as its scripts write it, 8 kHz, min mode",
+        source="the folder that holds tr/, cv/ and tt/ with s1/ and s2/ (and noise/ of WHAM)",
+        list_source=wsj0_2mix_recipe.list_source,
+        identity=wsj0_2mix_recipe.identity,
     ),
 }
 

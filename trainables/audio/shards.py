@@ -15,17 +15,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SAMPLE_RATE = 16_000  # Hz, of every corpus
+SAMPLE_RATE = 16_000  # Hz, of every corpus but those of stored mixtures, which may keep 8000
 SHARD_BYTES = 2**30
 BATCH_ROWS = 256
 
-# Columns by part: a corpus has the parts speech and noise, or the part paired.
+# Columns by part: a corpus has the parts speech and noise, or the part paired, or one of mixtures.
 AUDIO_COLUMNS: dict[str, tuple[str, ...]] = {
     "speech": ("audio",),
     "noise": ("audio",),
     "paired": ("clean", "noisy"),
+    "mixture2": ("s1", "s2", "noise"),
+    "mixture3": ("s1", "s2", "s3", "noise"),
 }
-OWNER_COLUMN = {"speech": "speaker", "noise": "type", "paired": "speaker"}
+OWNER_COLUMN = {
+    "speech": "speaker",
+    "noise": "type",
+    "paired": "speaker",
+    "mixture2": "speaker",
+    "mixture3": "speaker",
+}
+MIXTURE_PARTS = ("mixture2", "mixture3")
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,7 @@ class Row:
     owner: str
     split: str
     audio: dict[str, NDArray[np.int16]]
+    sample_rate: int = SAMPLE_RATE
 
     @property
     def samples(self) -> int:
@@ -60,18 +70,19 @@ def write_shard(path: Path, name: str, part: str, split: str, rows: Iterable[Row
     import pyarrow as pa
 
     schema = _schema(part)
-    count, samples = 0, 0
+    count, samples, sample_rate = 0, 0, SAMPLE_RATE
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         for batch in _batched(rows):
             writer.write_batch(_record_batch(part, schema, batch))
             count += len(batch)
             samples += sum(row.samples for row in batch)
+            sample_rate = batch[0].sample_rate
     return Shard(
         name=name,
         part=part,
         split=split,
         rows=count,
-        seconds=samples / SAMPLE_RATE,
+        seconds=samples / sample_rate,
         bytes=path.stat().st_size,
         sha256=file_sha256(path),
     )
@@ -129,8 +140,8 @@ def _record_batch(part: str, schema: Any, rows: list[Row]) -> Any:
         pa.array([row.id for row in rows], pa.string()),
         pa.array([row.owner for row in rows], pa.string()),
         pa.array([row.split for row in rows], pa.string()),
-        pa.array([SAMPLE_RATE] * len(rows), pa.int32()),
-        pa.array([row.samples / SAMPLE_RATE for row in rows], pa.float64()),
+        pa.array([row.sample_rate for row in rows], pa.int32()),
+        pa.array([row.samples / row.sample_rate for row in rows], pa.float64()),
         *(_lists([row.audio[name] for row in rows]) for name in AUDIO_COLUMNS[part]),
     ]
     return pa.record_batch(columns, schema=schema)

@@ -11,6 +11,7 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from trainables.assignment import DataSettings
 from trainables.errors import UserError
 from trainables.stages import Stage
 
@@ -149,6 +150,10 @@ class ContrastiveSEConfig:
     ) -> tuple[Stage, ...]:
         """Nothing is trained before: the target is learnt beside the method itself."""
         return ()
+
+    def data_settings(self, data: DataSettings) -> DataSettings:
+        """How this trial's examples are drawn: as the plan says."""
+        return data
 
     def until_first_switch(self) -> tuple["ContrastiveSEConfig", float]:
         """The training without a schedule, and the share of the budget for which this is the same.

@@ -5,6 +5,7 @@ the prediction of one view to match the encoding of another (see contrastive.py)
 "Normal": the same views, enhancement alone. What is deployed is the autoencoder, nothing else.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -57,9 +58,9 @@ class ContrastiveSE(Method):
         self._seen: _Views | None = None  # of the last step, for the monitors
         self._phase: dict[str, float] = {}
 
-    def draw_batch(self, corpus: "Corpus", data: "DataSettings", seed: int, step: int) -> "Batch":
+    def draw_batches(self, corpus: "Corpus", data: "DataSettings", seed: int, step: int) -> Sequence["Batch"]:
         """`data.batch` clean crops, each in several views, view after view: (views x batch, samples)."""
-        return view_batch(corpus, data, seed, step, self.config.views, self.config.same_snr)
+        return [view_batch(corpus, data, seed, step, self.config.views, self.config.same_snr)]
 
     def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
         noisy = _network_input(batch.noisy)

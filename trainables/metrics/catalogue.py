@@ -35,9 +35,17 @@ METRICS: dict[str, MetricInfo] = {
     "cbak_fitted": MetricInfo(title="CBAK, gain-fitted", unit="", margin=0.03),
     "segsnr_fitted": MetricInfo(title="segSNR, gain-fitted (dB)", unit="dB", margin=0.1),
     "nb_pesq": MetricInfo(title="NB-PESQ, raw", unit="", margin=0.03, everyday=False),
+    "sdr": MetricInfo(title="SDR (dB)", unit="dB", margin=0.1, everyday=False),
+    "si_sdri": MetricInfo(title="SI-SDRi (dB)", unit="dB", margin=0.1, everyday=False),
+    "sdri": MetricInfo(title="SDRi (dB)", unit="dB", margin=0.1, everyday=False),
 }
 
+# An improvement is the metric of the estimate minus that of the unprocessed mixture.
+IMPROVEMENTS = {"si_sdri": "si_sdr", "sdri": "sdr"}
+
+# What a finished job is scored by, unless told otherwise: one voice in noise, and several voices.
 EVERYDAY = tuple(name for name, info in METRICS.items() if info.everyday)
+SEPARATION = ("si_sdri", "sdri", "si_sdr", "sdr")
 
 
 def known_metrics(names: Iterable[str] | None) -> tuple[str, ...]:

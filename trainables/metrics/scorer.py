@@ -15,8 +15,9 @@ import numpy as np
 from trainables.errors import UserError
 from trainables.metrics import composite, pesq
 from trainables.metrics.alignment import align
-from trainables.metrics.catalogue import METRICS, known_metrics
+from trainables.metrics.catalogue import IMPROVEMENTS, METRICS, known_metrics
 from trainables.metrics.log_likelihood_ratio import log_likelihood_ratio
+from trainables.metrics.sdr import sdr
 from trainables.metrics.segmental_snr import fitted_segmental_snr, segmental_snr
 from trainables.metrics.si_sdr import si_sdr
 from trainables.metrics.stoi import stoi
@@ -38,7 +39,7 @@ class Utterance(NamedTuple):
 
 
 class Scorer:
-    """Scores estimates against references by the metrics of `catalogue.METRICS` (None = the everyday ones).
+    """Scores estimates against references by the metrics of `catalogue` (None = the everyday ones).
 
     `map_fn(function, iterable)` runs the utterances: `map`, or the `map` of a process pool.
     Raises UserError at an unknown metric, or where PESQ is asked for at another rate than 16 kHz.
@@ -53,6 +54,7 @@ class Scorer:
         self.metrics = known_metrics(metrics)
         self.sample_rate = sample_rate
         self.map_fn = map_fn
+        _check_single_voice(self.metrics)
         _check_sample_rate(self.metrics, sample_rate)
 
     def score(
@@ -105,12 +107,17 @@ def _si_sdr(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> fl
     return si_sdr(reference, estimate)
 
 
+def _sdr(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
+    return sdr(reference, estimate)
+
+
 # What metrics are made of: each is computed at most once for an utterance, and only if asked for.
 _MEASURES: dict[str, Callable[[np.ndarray, np.ndarray, int], float]] = {
     "wb_pesq": _wb_pesq,
     "nb_pesq": _nb_pesq,
     "stoi": stoi,
     "si_sdr": _si_sdr,
+    "sdr": _sdr,
     "segsnr": segmental_snr,
     "segsnr_fitted": fitted_segmental_snr,
     "llr": log_likelihood_ratio,
@@ -126,7 +133,11 @@ _COMPOSITES: dict[str, tuple[Callable[..., float], tuple[str, ...]]] = {
     "cbak_fitted": (composite.cbak, ("wb_pesq", "wss", "segsnr_fitted")),
 }
 
-_INGREDIENTS = {name: _COMPOSITES[name][1] if name in _COMPOSITES else (name,) for name in METRICS}
+_INGREDIENTS = {
+    name: _COMPOSITES[name][1] if name in _COMPOSITES else (name,)
+    for name in METRICS
+    if name not in IMPROVEMENTS
+}
 
 
 def _measure(
@@ -168,6 +179,15 @@ def _signal_status(reference: np.ndarray, estimate: np.ndarray) -> str:
 
 def _is_silent(signal: np.ndarray) -> bool:
     return signal.size == 0 or bool(np.abs(signal - signal.mean(dtype=np.float64)).max() < SILENCE)
+
+
+def _check_single_voice(metrics: Sequence[str]) -> None:
+    for metric in metrics:
+        if metric in IMPROVEMENTS:
+            raise UserError(
+                f"metric {metric!r} is of separated mixtures, these are single voices: use "
+                f"{IMPROVEMENTS[metric]!r}, whose gain over the noisy input is shown beside it"
+            )
 
 
 def _check_sample_rate(metrics: Sequence[str], sample_rate: int) -> None:

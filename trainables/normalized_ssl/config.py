@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from trainables.assignment import DataSettings
 from trainables.errors import UserError
 from trainables.stages import Stage
 
@@ -141,6 +142,10 @@ class NormalizedSSLConfig:
             device=device,
         )
         return (stage,)
+
+    def data_settings(self, data: DataSettings) -> DataSettings:
+        """How this trial's examples are drawn: as the plan says."""
+        return data
 
     @property
     def needs_pretraining(self) -> bool:

@@ -6,13 +6,14 @@ import sys
 import pytest
 
 from trainables.errors import UserError
-from trainables.metrics.catalogue import EVERYDAY, METRICS, known_metrics
+from trainables.metrics.catalogue import EVERYDAY, IMPROVEMENTS, METRICS, SEPARATION, known_metrics
 
 
 def test_names_every_metric_of_the_house() -> None:
     assert list(METRICS) == [
         *("wb_pesq", "stoi", "csig", "cbak", "covl"),
-        *("si_sdr", "segsnr", "cbak_fitted", "segsnr_fitted", "nb_pesq"),
+        *("si_sdr", "segsnr", "cbak_fitted", "segsnr_fitted"),
+        *("nb_pesq", "sdr", "si_sdri", "sdri"),
     ]
 
 
@@ -27,8 +28,11 @@ def test_an_unknown_metric_is_refused_with_the_list() -> None:
 
 
 def test_none_means_the_everyday_ones() -> None:
-    assert known_metrics(None) == EVERYDAY
-    assert set(METRICS) - set(EVERYDAY) == {"nb_pesq"}
+    assert known_metrics(None) == EVERYDAY == tuple(METRICS)[:9]
+
+
+def test_separation_has_improvements_and_what_they_are_of() -> None:
+    assert {*IMPROVEMENTS, *IMPROVEMENTS.values()} == set(SEPARATION) <= set(METRICS)
 
 
 def test_importing_it_loads_nothing_heavy() -> None:

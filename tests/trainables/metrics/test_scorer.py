@@ -33,6 +33,11 @@ def statuses(rows: dict[str, dict]) -> set[str]:
 # What a row says
 
 
+def test_improvements_need_a_mixture_of_voices() -> None:
+    with pytest.raises(UserError, match="metric 'si_sdri' is of separated mixtures"):
+        Scorer(["si_sdri"])
+
+
 def test_one_row_per_utterance_and_metric_in_the_order_given() -> None:
     metrics = ("segsnr", "si_sdr")
     rows = Scorer(metrics).score(["b", "a"], [CLEAN, CLEAN], [NOISY, CLEAN])

@@ -1,0 +1,38 @@
+"""How much enhancement beside separation: ratio of batches and weight of the loss, against pre-training.
+
+The ratio counts enhancement batches per separation batch; separation updates are the same for all.
+"""
+
+from collections.abc import Sequence
+
+from search_spaces import separation
+from search_spaces.space import Candidate, Group, Preset, Space
+from trainables.metrics.catalogue import SEPARATION
+
+
+def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
+    joint = {"strategy": "multitask", "pretrain_task": "se"}
+    return [
+        separation.SCRATCH,
+        Candidate(label="se", config={"strategy": "ptft", "pretrain_task": "se"}),
+        Candidate(label="ratio1-3", config={**joint, "mtl_ratio": 1 / 3}),
+        Candidate(label="ratio1-1", config={**joint, "mtl_ratio": 1.0}),
+        Candidate(label="ratio1-1-light", config={**joint, "mtl_ratio": 1.0, "mtl_weight": 0.3}),
+        Candidate(label="mama-ratio1-1", config={**joint, "pretrain_task": "mama", "mtl_ratio": 1.0}),
+    ]
+
+
+SEPARATION_JOINT = Space(
+    name="separation_joint",
+    question="How much enhancement beside separation helps a separator, for each network?",
+    method="separation",
+    group_by="model",
+    groups=separation.MODELS,
+    candidates=_candidates,
+    suggest=separation.suggest,
+    anchor=separation.anchor,
+    presets=separation.presets(),
+    baseline="scratch",
+    scored=SEPARATION,
+    published="separation",
+)

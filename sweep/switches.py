@@ -1,0 +1,28 @@
+"""Print how often each candidate of a separation sweep switched its label assignment while it was trained.
+
+python sweep/switches.py NAME
+python sweep/switches.py NAME --plot curves.png
+"""
+
+import sys
+from pathlib import Path
+
+_FOLDER = Path(__file__).resolve().parent
+
+
+def _mend_module_path() -> None:
+    """Take this script's own folder off the module path; put the repository on it if this is one."""
+    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != _FOLDER]
+    if _FOLDER.name == "sweep" and (_FOLDER.parent / "trainables" / "trainable.py").exists():
+        sys.path.insert(0, str(_FOLDER.parent))
+
+
+if __name__ == "__main__":
+    _mend_module_path()
+    try:
+        from sweep.switches_command import main
+    except ImportError as error:
+        sys.exit(
+            f"error: speech-sweep is not installed for {sys.executable} ({error}): pip install speech-sweep"
+        )
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,129 @@
+"""Files in asteroid's format load: the exact keys of its three models, and refusals in one line."""
+
+import io
+import re
+
+import pytest
+import torch
+
+from trainables.errors import UserError
+from trainables.networks.asteroid_checkpoint import our_key, read_asteroid
+from trainables.networks.conv_tasnet import conv_tasnet
+from trainables.networks.dual_path import dprnn_tasnet
+from trainables.networks.dual_path_transformer import dptnet
+
+# asteroid 0.7, `state_dict()` of models with two blocks.
+_LSTM = [
+    f"{kind}_{part}_l0{way}"
+    for way in ("", "_reverse")
+    for kind in ("weight", "bias")
+    for part in ("ih", "hh")
+]
+_FRAME = ["encoder.filterbank._filters", "decoder.filterbank._filters"]
+_BOTTLENECK = [f"masker.bottleneck.{leaf}" for leaf in ("0.gamma", "0.beta", "1.weight", "1.bias")]
+_GATES = [f"masker.{part}.0.{leaf}" for part in ("net_out", "net_gate") for leaf in ("weight", "bias")]
+_FIRST_OUT = [f"masker.first_out.{leaf}" for leaf in ("0.weight", "1.weight", "1.bias")]
+_CONV_LEAVES = [
+    *("shared_block.0.weight", "shared_block.0.bias", "shared_block.1.weight"),
+    *("shared_block.2.gamma", "shared_block.2.beta", "shared_block.3.weight", "shared_block.3.bias"),
+    *("shared_block.4.weight", "shared_block.5.gamma", "shared_block.5.beta"),
+    *("res_conv.weight", "res_conv.bias", "skip_conv.weight", "skip_conv.bias"),
+]
+_DPRNN_LEAVES = [
+    leaf
+    for path in ("intra", "inter")
+    for leaf in [
+        *(f"{path}_RNN.rnn.{name}" for name in _LSTM),
+        *(f"{path}_linear.{name}" for name in ("weight", "bias")),
+        *(f"{path}_norm.{name}" for name in ("gamma", "beta")),
+    ]
+]
+_DPT_LEAVES = [
+    *("mha.in_proj_weight", "mha.in_proj_bias", "mha.out_proj.weight", "mha.out_proj.bias"),
+    *(f"recurrent.{name}" for name in _LSTM),
+    *("linear.weight", "linear.bias"),
+    *(f"{norm}.{name}" for norm in ("norm_mha", "norm_ff") for name in ("gamma", "beta")),
+]
+KEYS = {
+    "ConvTasNet": [
+        *_FRAME, *_BOTTLENECK, *(f"masker.TCN.{n}.{leaf}" for n in range(2) for leaf in _CONV_LEAVES),
+        *(f"masker.mask_net.{leaf}" for leaf in ("0.weight", "1.weight", "1.bias")),
+    ],
+    "DPRNNTasNet": [
+        *_FRAME, *_BOTTLENECK, *(f"masker.net.{n}.{leaf}" for n in range(2) for leaf in _DPRNN_LEAVES),
+        *_FIRST_OUT, *_GATES, "masker.mask_net.weight",
+    ],
+    "DPTNet": [
+        *_FRAME, "masker.in_norm.gamma", "masker.in_norm.beta",
+        *(f"masker.layers.{n}.{path}.{leaf}" for n in range(2) for path in range(2) for leaf in _DPT_LEAVES),
+        *_FIRST_OUT, *_GATES,
+    ],
+}  # fmt: skip
+FRAME_ARGUMENTS = {"fb_name": "free", "sample_rate": 8000, "norm_type": "gLN", "mask_act": "relu"}
+MODELS = {
+    "ConvTasNet": (
+        lambda: conv_tasnet(2, 16, 8, 6, 10, 2, 1),
+        {"n_filters": 16, "kernel_size": 8, "stride": 4, "n_src": 2, "bn_chan": 6, "skip_chan": 6,
+         "hid_chan": 10, "n_blocks": 2, "n_repeats": 1, "conv_kernel_size": 3},
+    ),
+    "DPRNNTasNet": (
+        lambda: dprnn_tasnet(2, 16, 8, 6, 5, 2, 10),
+        {"n_filters": 16, "kernel_size": 8, "stride": 4, "n_src": 2, "bn_chan": 6, "hid_size": 5,
+         "n_repeats": 2, "chunk_size": 10, "hop_size": 5, "rnn_type": "LSTM", "bidirectional": True},
+    ),
+    "DPTNet": (
+        lambda: dptnet(2, 16, 8, 5, 2, 10),
+        {"n_filters": 16, "kernel_size": 8, "stride": 4, "n_src": 2, "ff_hid": 5, "n_heads": 4,
+         "n_repeats": 2, "chunk_size": 10, "hop_size": 5, "ff_activation": "relu"},
+    ),
+}  # fmt: skip
+
+
+def file_of(model: str, **changes: object) -> tuple[bytes, torch.nn.Module]:
+    """A checkpoint as asteroid writes it, with the weights of the network that is returned."""
+    torch.manual_seed(1)
+    network = MODELS[model][0]()
+    weights = network.state_dict()
+    content = {
+        "model_name": model,
+        "state_dict": {key: weights[our_key(key)] for key in KEYS[model]},
+        "model_args": {**FRAME_ARGUMENTS, **MODELS[model][1], **changes},
+        "infos": {"software_versions": {"asteroid_version": "0.7.0"}},
+    }
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue(), network
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_exact_keys_cover_the_network(model):
+    assert sorted(map(our_key, KEYS[model])) == sorted(MODELS[model][0]().state_dict())
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_file_gives_the_network_that_it_holds(model):
+    content, network = file_of(model)
+    loaded, mixture = read_asteroid(content).build(), torch.randn(1, 500)
+    assert torch.equal(loaded(mixture), network(mixture))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"causal": True}, "causal=True; only False can be loaded"),
+        ({"mask_act": "sigmoid"}, "mask_act='sigmoid'; only 'relu' can be loaded"),
+        ({"stride": 2}, "stride=2 with kernel_size=8"),
+    ],
+)
+def test_another_structure_is_refused(changes, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        read_asteroid(file_of("ConvTasNet", **changes)[0])
+
+
+def test_other_files_are_refused():
+    file = io.BytesIO()
+    torch.save({"weights": torch.ones(1)}, file)
+    with pytest.raises(UserError, match="asteroid's format"):
+        read_asteroid(file.getvalue())
+    with pytest.raises(UserError, match=r"unknown key 'masker\.gru\.weight'"):
+        our_key("masker.gru.weight")

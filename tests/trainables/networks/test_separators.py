@@ -1,0 +1,98 @@
+"""Conv-TasNet, DPRNN and DPTNet: their published sizes, shapes and what each output depends on."""
+
+import pytest
+import torch
+
+from trainables.networks.conv_tasnet import conv_tasnet
+from trainables.networks.dual_path import dprnn_tasnet
+from trainables.networks.dual_path_transformer import dptnet
+from trainables.networks.masking_separator import global_norm
+
+SMALL = {
+    "convtasnet": lambda sources: conv_tasnet(sources, 16, 16, 8, 12, 3, 2),
+    "dprnn": lambda sources: dprnn_tasnet(sources, 8, 8, 8, 6, 2, 10),
+    "dptnet": lambda sources: dptnet(sources, 8, 8, 6, 2, 10),
+}
+
+
+def small(name: str, sources: int = 2) -> torch.nn.Module:
+    torch.manual_seed(3)
+    return SMALL[name](sources).eval()
+
+
+@pytest.mark.parametrize(
+    ("network", "parameters"),
+    [
+        (lambda: conv_tasnet(1), 4_984_497),
+        (lambda: conv_tasnet(2), 5_050_545),
+        (lambda: conv_tasnet(3), 5_116_593),
+        (lambda: dprnn_tasnet(1), 3_634_561),
+        (lambda: dprnn_tasnet(2), 3_651_073),
+        (lambda: dprnn_tasnet(2, bottleneck=64), 2_608_065),
+        (lambda: dptnet(2), 8_527_233),
+        (lambda: dptnet(2, hidden=128), 2_801_025),
+    ],
+)
+def test_full_size_networks_have_the_published_number_of_parameters(network, parameters):
+    assert sum(parameter.numel() for parameter in network().parameters()) == parameters
+
+
+@pytest.mark.parametrize("sources", [1, 2, 3])
+@pytest.mark.parametrize("samples", [16, 161, 1000])
+@pytest.mark.parametrize("name", SMALL)
+def test_estimates_are_as_long_as_the_mixture(name, samples, sources):
+    with torch.no_grad():
+        estimate = small(name, sources)(torch.randn(2, samples))
+    assert estimate.shape == (2, sources, samples)
+    assert torch.isfinite(estimate).all()
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_each_mixture_is_separated_by_itself(name):
+    network, mixtures = small(name), torch.randn(3, 700)
+    with torch.no_grad():
+        torch.testing.assert_close(network(mixtures)[1:2], network(mixtures[1:2]), atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_only_the_heads_output_layer_depends_on_the_number_of_sources(name):
+    one, two = small(name, 1).state_dict(), small(name, 2).state_dict()
+    assert one.keys() == two.keys()
+    different = {key for key in one if one[key].shape != two[key].shape}
+    assert different == {"masker.head.output.weight", "masker.head.output.bias"}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_parameter_learns_but_the_last_residual_of_conv_tasnet(name):
+    network = small(name)
+    network(torch.randn(2, 700)).square().sum().backward()
+    idle = {key for key, value in network.named_parameters() if value.grad is None}
+    last = {"masker.blocks.5.residual.weight", "masker.blocks.5.residual.bias"}
+    assert idle == (last if name == "convtasnet" else set())
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_an_output_depends_on_its_own_rows_of_the_output_layer(name):
+    network, mixture = small(name, 3), torch.randn(1, 700)
+    with torch.no_grad():
+        before = network(mixture)
+        for parameter in network.masker.head.output.parameters():
+            parameter.view(3, -1)[2] += 1.0
+        after = network(mixture)
+    torch.testing.assert_close(before[:, :2], after[:, :2])
+    assert not torch.allclose(before[:, 2], after[:, 2])
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_context_has_the_channels_it_names(name):
+    network = small(name, 1)
+    encoded = network.encode(torch.randn(2, 700))
+    context = network.masker.context(encoded)
+    assert context.shape == (2, network.masker.context_channels, encoded.shape[-1])
+
+
+def test_global_norm_is_over_channels_and_time_of_each_item():
+    features, norm = torch.randn(2, 4, 50) * 3 + 1, global_norm(4)
+    mean = features.mean(dim=(1, 2), keepdim=True)
+    deviation = features.var(dim=(1, 2), keepdim=True, unbiased=False).sqrt()
+    torch.testing.assert_close(norm(features), (features - mean) / deviation, atol=1e-5, rtol=1e-5)

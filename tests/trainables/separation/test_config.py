@@ -1,0 +1,112 @@
+"""The configuration says no in one line, and equal trainings have equal configurations."""
+
+import re
+
+import pytest
+
+from trainables.assignment import DataSettings
+from trainables.errors import UserError
+from trainables.separation.config import SeparationConfig
+from trainables.stages import in_order
+
+PLACE = {"corpus_uri": "/corpus", "corpus_fingerprint": "f"}
+
+
+def config(**values) -> SeparationConfig:
+    return SeparationConfig.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"modle": "dprnn"}, "separation has no field 'modle'"),
+        ({"model": "tasnet"}, "model='tasnet' is not possible; allowed: one of convtasnet, dprnn, dptnet"),
+        ({"sources": 1}, "sources=1 is not possible; allowed: a whole number from 2 to 5"),
+        ({"lr": "fast"}, "lr='fast' is not possible; allowed: a number"),
+        ({"sample_rate": 44100}, "sample_rate=44100 is not possible; allowed: one of 8000, 16000"),
+        ({"chunk": 50}, "chunk=50 is not possible; allowed: only null with model='convtasnet'"),
+        ({"kernel": 15}, "kernel=15 is not possible; allowed: an even number"),
+        ({"strategy": "multitask", "pretrain_task": "cc"}, "pretrain_task='cc' is not possible"),
+        ({"norm_blocks": [1]}, "norm_blocks=[1] is not possible; allowed: nothing without strategy='ptft'"),
+        (
+            {"norm_blocks": [99], "strategy": "ptft"},
+            "norm_blocks=[99] is not possible; allowed: blocks 1 to 8",
+        ),
+        ({"noise_snr_low": 20.0}, "noise_snr_low=20.0 is not possible; allowed: at most noise_snr_high"),
+    ],
+)
+def test_bad_values_are_refused_by_name(values, message):
+    with pytest.raises(UserError, match=re.escape(message)):
+        config(**values)
+
+
+@pytest.mark.parametrize(
+    "idle",
+    [
+        {"pretraining_steps": 7, "reinit": "clone", "mask_ratio": 0.3},
+        {"pretrain_task": "mama", "mtl_ratio": 3.0, "cc_negatives": 5},
+        {"k0": 0.1, "noam_scale": 1.0},
+    ],
+)
+def test_values_without_effect_make_no_difference(idle):
+    assert config(**idle) == config()
+
+
+def test_multitask_adds_an_output():
+    assert config(strategy="multitask", sources=3).outputs == 4
+    assert config(strategy="ptft", sources=3).outputs == 3
+
+
+def test_examples_follow_the_configuration():
+    data = config(sources=3, sample_rate=16000).data_settings(DataSettings())
+    assert (data.speakers, data.sample_rate) == (3, 16000)
+
+
+def test_only_fine_tuning_rests_on_pre_training():
+    assert config().stages(seed=1, **PLACE) == ()
+    assert config(strategy="multitask").stages(seed=1, **PLACE) == ()
+    assert len(config(strategy="ptft").stages(seed=1, **PLACE)) == 1
+
+
+def test_a_shorter_pre_training_is_an_earlier_link_of_the_same_chain():
+    def keys(steps: int) -> list[str]:
+        stages = config(strategy="ptft", pretraining_steps=steps, pretraining_stretch=100).stages(
+            seed=1, **PLACE
+        )
+        return [stage.key for stage in in_order(stages)]
+
+    assert len(keys(300)) == 3
+    assert keys(200) == keys(300)[:2]
+
+
+@pytest.mark.parametrize(
+    ("change", "shared"),
+    [
+        ({"lr": 3e-4, "clip": None, "reinit": "mask_net", "norm_blocks": [1]}, True),
+        ({"cc_negatives": 5}, True),  # of another task
+        ({"model": "dprnn"}, False),
+        ({"pretrain_task": "mama"}, False),
+        ({"noise_snr_low": 0.0}, False),
+        ({"hidden": 32}, False),
+        ({"sample_rate": 16000}, False),
+    ],
+)
+def test_trials_share_pre_training_unless_they_differ_in_what_it_is_made_of(change, shared):
+    plain, changed = config(strategy="ptft"), config(strategy="ptft", **change)
+    keys = [each.stages(seed=1, **PLACE)[0].key for each in (plain, changed)]
+    assert (keys[0] == keys[1]) is shared
+
+
+def test_every_seed_has_a_pre_training_of_its_own():
+    keys = {config(strategy="ptft").stages(seed=seed, **PLACE)[0].key for seed in (1, 2, 3)}
+    assert len(keys) == 3
+
+
+def test_a_checkpoint_is_named_by_its_absolute_path():
+    with pytest.raises(UserError, match="allowed: an absolute path"):
+        config(strategy="ptft", checkpoint="model.pth")
+
+
+def test_a_checkpoint_that_is_not_there_is_refused():
+    with pytest.raises(UserError, match=r"checkpoint='/nowhere\.pth' is not possible"):
+        config(strategy="ptft", checkpoint="/nowhere.pth").stages(seed=1, **PLACE)

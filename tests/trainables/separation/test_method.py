@@ -1,0 +1,170 @@
+"""The method as the session sees it; what all methods promise is in the conformance suite."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.trainables.tiny_corpus import make_tiny_corpus
+from trainables.assignment import DataSettings
+from trainables.audio.mixing import Batch
+from trainables.method import When
+from trainables.separation.config import SeparationConfig
+from trainables.separation.method import Separation, build
+from trainables.separation.separators import build_separator, pack_network
+
+START = When(step=0, epoch=0, progress=0.0)
+DATA = DataSettings(batch=2, crop_seconds=0.3, speakers=2, sample_rate=8000)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_tiny_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def make(seed: int = 1, **values) -> Separation:
+    config = SeparationConfig.from_dict(
+        {"hidden": 16, "observed_mixtures": 5, "observed_seconds": 0.3, **values}
+    )
+    artifacts = {}
+    if config.strategy == "ptft":
+        artifacts["pretraining"] = pack_network(build_separator(config, 1, seed=77))
+    return build(config, artifacts, seed)
+
+
+def mixtures(sources: int = 2) -> Batch:
+    clean = 0.1 * torch.randn(2, sources, 2400, generator=torch.Generator().manual_seed(3))
+    return Batch(noisy=clean.sum(1), clean=clean, lengths=torch.full((2,), 2400))
+
+
+def voices() -> Batch:
+    batch = mixtures()
+    return replace(batch, clean=batch.clean[:, 0])
+
+
+def output_gradients(method: Separation, batch: Batch) -> list[float]:
+    """The size of the gradient on each output's rows of the output layer."""
+    method.training_losses(batch, START)["total"].backward()
+    weight = method.network.masker.head.output.weight.grad
+    return [float(rows.abs().sum()) for rows in weight.chunk(method.config.outputs)]
+
+
+@pytest.mark.parametrize("model", ["convtasnet", "dprnn", "dptnet"])
+def test_separation_leaves_the_enhancement_output_alone_and_the_other_way_round(model):
+    separation = output_gradients(make(model=model, strategy="multitask"), mixtures())
+    assert separation[2] == 0.0
+    assert min(separation[:2]) > 0.0
+    enhancement = output_gradients(make(model=model, strategy="multitask"), voices())
+    assert enhancement[:2] == [0.0, 0.0]
+    assert enhancement[2] > 0.0
+
+
+@pytest.mark.parametrize(("ratio", "of_ten_steps"), [(1.0, 10), (1 / 3, 3), (3.65, 36), (0.0, 0)])
+def test_every_step_has_one_separation_batch_whatever_the_ratio(corpus, ratio, of_ten_steps):
+    method = make(strategy="multitask", mtl_ratio=ratio)
+    drawn = [method.draw_batches(corpus, DATA, seed=1, step=step) for step in range(10)]
+    separating = [sum(batch.clean.dim() == 3 for batch in step) for step in drawn]
+    assert separating == [1] * 10
+    assert sum(batch.clean.dim() == 2 for step in drawn for batch in step) == of_ten_steps
+
+
+def test_all_strategies_separate_the_same_mixtures(corpus):
+    drawn = [
+        next(batch for batch in make(**values).draw_batches(corpus, DATA, 1, 4) if batch.clean.dim() == 3)
+        for values in ({}, {"strategy": "ptft"}, {"strategy": "multitask"})
+    ]
+    assert torch.equal(drawn[0].clean, drawn[1].clean)
+    assert torch.equal(drawn[0].clean, drawn[2].clean)
+
+
+def test_the_third_output_is_cut_before_anyone_sees_it():
+    method = make(strategy="multitask")
+    mixture = mixtures().noisy
+    assert method.infer(mixture).shape == (2, 2, 2400)
+    torch.testing.assert_close(method.infer(mixture), method.network(mixture)[:, :2])
+
+
+def test_the_weight_of_the_other_task():
+    light, full = (make(strategy="multitask", mtl_weight=weight) for weight in (0.25, 1.0))
+    losses = light.training_losses(voices(), START), full.training_losses(voices(), START)
+    torch.testing.assert_close(losses[0]["total"], 0.25 * losses[1]["total"])
+
+
+def test_training_lowers_the_loss_on_a_batch():
+    method, batch = make(), mixtures()
+    optimizer = torch.optim.Adam(method.parameter_groups())
+    first = method.training_losses(batch, START)["total"].item()
+    for _ in range(15):
+        optimizer.zero_grad()
+        method.training_losses(batch, START)["total"].backward()
+        optimizer.step()
+    assert method.training_losses(batch, START)["total"].item() < first - 1.0
+
+
+def test_an_unchanged_network_switches_nothing(corpus):
+    method = make()
+    assert method.observe(corpus, DATA) == {}
+    found = method.observe(corpus, DATA)
+    assert found["switch_percent"] == found["switch_symmetric_percent"] == 0.0
+    assert method.training
+
+
+def test_a_swap_of_all_outputs_is_a_switch_of_all_and_none(corpus):
+    method = make()
+    method.observe(corpus, DATA)
+    with torch.no_grad():
+        for parameter in method.network.masker.head.output.parameters():
+            parameter.copy_(torch.cat(parameter.chunk(2)[::-1]))
+    found = method.observe(corpus, DATA)
+    assert (found["switch_percent"], found["switch_symmetric_percent"]) == (100.0, 0.0)
+
+
+def test_watching_draws_nothing(corpus):
+    method = make()
+    before = torch.get_rng_state()
+    method.observe(corpus, DATA)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_dptnets_schedule_is_a_rate_of_its_own():
+    method = make(model="dptnet", schedule="noam", lr=1e-3)
+    late = When(step=9000, epoch=3, progress=0.5)
+    assert method.learning_rate_factor(late) * 1e-3 == pytest.approx(4e-4 * 0.98)
+    assert make().learning_rate_factor(late) is None
+
+
+# -- feature normalization ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["convtasnet", "dprnn", "dptnet"])
+def test_full_strength_gives_the_features_the_statistics_of_single_voices(model):
+    method = make(model=model, strategy="ptft", norm_blocks=[1], k0=1.0).train()
+    seen = []
+    method.network.masker.blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    method.normalization.voices.masker.blocks[0].register_forward_hook(
+        lambda _, inputs, __: seen.append(inputs[0])
+    )
+    method.training_losses(mixtures(), START)
+    of_voices, of_mixtures = (features.transpose(0, 1).flatten(1) for features in seen)
+    torch.testing.assert_close(of_mixtures.mean(1), of_voices.mean(1), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(of_mixtures.std(1), of_voices.std(1), atol=1e-3, rtol=1e-2)
+
+
+def test_ablated_and_at_the_end_it_is_the_plain_network():
+    method = make(strategy="ptft", norm_blocks=[1, 2])
+    method.training_losses(mixtures(), START)
+    plain = make(strategy="ptft")
+    mixture = mixtures().noisy
+    method.before_inference(START, ablate=True)
+    assert torch.equal(method.infer(mixture), plain.infer(mixture))
+    method.before_inference(When(step=10, epoch=1, progress=1.0))
+    assert torch.equal(method.infer(mixture), plain.infer(mixture))
+    method.before_inference(START)
+    assert not torch.equal(method.infer(mixture), plain.infer(mixture))
+
+
+def test_the_copy_for_single_voices_never_trains():
+    method = make(strategy="ptft", norm_blocks=[1])
+    method.training_losses(mixtures(), START)["total"].backward()
+    assert all(parameter.grad is None for parameter in method.normalization.voices.parameters())
+    assert not method.train().normalization.voices.training

@@ -1,0 +1,90 @@
+"""Pre-training as a stage: cut into stretches without a trace, and files in asteroid's format in its place."""
+
+import io
+
+import pytest
+import torch
+
+from sweep.storage import Storage
+from tests.trainables.tiny_corpus import make_tiny_corpus
+from trainables.errors import UserError
+from trainables.separation.config import SeparationConfig
+from trainables.separation.method import build
+from trainables.separation.separators import build_separator, unpack
+from trainables.stages import in_order, run_stage
+
+SMALL = {
+    "strategy": "ptft", "hidden": 8, "pretraining_batch": 2, "pretraining_crop_seconds": 0.25,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_tiny_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture
+def artifacts(tmp_path):
+    return Storage(tmp_path / "stages").artifacts()
+
+
+def run(config: SeparationConfig, corpus, artifacts) -> bytes:
+    """The last stage's artifact."""
+    stages = config.stages(corpus.uri, corpus.fingerprint, seed=1)
+    for stage in in_order(stages):
+        run_stage(stage, corpus, artifacts)
+    return artifacts.read(stages[-1].key)
+
+
+@pytest.mark.parametrize("task", ["se", "mama", "cc"])
+def test_stretches_leave_no_trace(task, corpus, artifacts):
+    def state(stretch: int) -> dict[str, torch.Tensor]:
+        config = SeparationConfig.from_dict(
+            {**SMALL, "pretrain_task": task, "pretraining_steps": 3, "pretraining_stretch": stretch}
+        )
+        return unpack(run(config, corpus, artifacts))["network"]
+
+    whole, cut = state(3), state(1)
+    assert whole.keys() == cut.keys()
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+def test_it_teaches(corpus, artifacts):
+    config = SeparationConfig.from_dict({**SMALL, "pretraining_steps": 20, "pretraining_lr": 3e-3})
+    curve = unpack(run(config, corpus, artifacts))["curve"]
+    assert sum(curve[-5:]) < sum(curve[:5])
+
+
+def asteroid_file(path, config: SeparationConfig) -> dict[str, torch.Tensor]:
+    """Write a one-output Conv-TasNet of this size; returns its weights under our names."""
+    from tests.trainables.networks.test_asteroid_checkpoint import _CONV_LEAVES, KEYS
+    from trainables.networks.asteroid_checkpoint import our_key
+
+    network = build_separator(config, 1, seed=9)
+    blocks = len(network.masker.blocks)
+    keys = [key for key in KEYS["ConvTasNet"] if "TCN" not in key]
+    keys += [f"masker.TCN.{number}.{leaf}" for number in range(blocks) for leaf in _CONV_LEAVES]
+    weights = network.state_dict()
+    file = io.BytesIO()
+    state = {key: weights[our_key(key)] for key in keys}
+    torch.save({"model_name": "ConvTasNet", "model_args": {"n_src": 1}, "state_dict": state}, file)
+    path.write_bytes(file.getvalue())
+    return weights
+
+
+def test_a_file_in_asteroids_format_takes_the_place_of_pre_training(corpus, artifacts, tmp_path):
+    path = tmp_path / "enhancer.pth"
+    weights = asteroid_file(path, SeparationConfig.from_dict(SMALL))
+    config = SeparationConfig.from_dict({**SMALL, "checkpoint": str(path)})
+    method = build(config, {"pretraining": run(config, corpus, artifacts)}, seed=1)
+    loaded = method.network.state_dict()
+    taken = [name for name in weights if not name.startswith("masker.head.output.")]
+    assert all(torch.equal(loaded[name], weights[name]) for name in taken)
+
+
+def test_a_file_of_another_size_is_refused(corpus, artifacts, tmp_path):
+    path = tmp_path / "enhancer.pth"
+    asteroid_file(path, SeparationConfig.from_dict(SMALL))
+    config = SeparationConfig.from_dict({**SMALL, "hidden": 12, "checkpoint": str(path)})
+    with pytest.raises(UserError, match="holds another network than model='convtasnet', size='tiny'"):
+        run(config, corpus, artifacts)

@@ -1,0 +1,88 @@
+"""SE, MAMA and CC: what counts, and what each of them trains."""
+
+import pytest
+import torch
+
+from trainables.audio.mixing import Batch
+from trainables.losses.si_sdr import si_sdr
+from trainables.separation.config import SeparationConfig
+from trainables.separation.pretraining_tasks import build_task, masked_si_sdr, span_mask
+from trainables.separation.separators import build_separator
+
+
+def batch(samples: int = 4000) -> Batch:
+    generator = torch.Generator().manual_seed(2)
+    clean = 0.1 * torch.randn(3, samples, generator=generator)
+    noisy = clean + 0.05 * torch.randn(3, samples, generator=generator)
+    return Batch(noisy=noisy, clean=clean, lengths=torch.full((3,), samples))
+
+
+def make(task: str, model: str = "convtasnet", **values):
+    config = SeparationConfig.from_dict({"strategy": "ptft", "pretrain_task": task, "model": model, **values})
+    network = build_separator(config, 1, seed=1)
+    torch.manual_seed(4)
+    return build_task(config, network), network
+
+
+@pytest.mark.parametrize("model", ["convtasnet", "dprnn", "dptnet"])
+@pytest.mark.parametrize("task", ["se", "mama", "cc"])
+def test_every_task_trains_encoder_and_masker(task, model):
+    objective, network = make(task, model)
+    loss = objective(network, batch())
+    loss.backward()
+    assert torch.isfinite(loss)
+    reached = {name for name, value in network.named_parameters() if value.grad is not None}
+    assert {"encoder.weight", "masker.norm.weight"} <= reached
+    assert any(name.startswith("masker.blocks.0.") for name in reached)
+    assert ("decoder.weight" in reached) is (task != "cc")
+
+
+def test_se_is_negative_si_sdr_of_the_only_output():
+    objective, network = make("se")
+    mixtures = batch()
+    with torch.no_grad():
+        expected = -si_sdr(network(mixtures.noisy)[:, 0], mixtures.clean).mean()
+        torch.testing.assert_close(objective(network, mixtures), expected)
+
+
+@pytest.mark.parametrize("loss", ["si_sdr", "l1"])
+def test_mama_counts_masked_samples_only(loss):
+    objective, _ = make("mama", mama_loss=loss, mask_noise_p=0.0)
+    mixtures = batch()
+
+    def cheat(outside: float):
+        def network(noisy):
+            torch.manual_seed(0)
+            mask = span_mask(noisy, objective.ratio, objective.span)
+            return (0.5 * mixtures.clean * mask + outside * (1 - mask))[:, None]
+
+        torch.manual_seed(0)
+        return objective(network, mixtures)
+
+    torch.testing.assert_close(cheat(0.0), cheat(7.0))
+
+
+@pytest.mark.parametrize("ratio", [0.05, 0.15, 0.5])
+def test_spans_cover_about_the_wanted_share(ratio):
+    torch.manual_seed(1)
+    mask = span_mask(torch.zeros(200, 16000), ratio, 560)
+    assert float(mask.mean()) == pytest.approx(ratio, abs=0.04)
+    assert set(mask.unique().tolist()) == {0.0, 1.0}
+
+
+def test_masked_si_sdr_is_that_of_the_masked_samples_alone():
+    mixtures = batch()
+    mask = torch.zeros(3, 4000)
+    mask[:, 500:900] = 1
+    alone = si_sdr(mixtures.noisy[:, 500:900], mixtures.clean[:, 500:900])
+    torch.testing.assert_close(masked_si_sdr(mixtures.noisy, mixtures.clean, mask), alone)
+
+
+def test_cc_of_features_that_say_nothing_is_at_chance():
+    """With targets all alike the loss is the logarithm of the number of candidates."""
+    objective, network = make("cc", cc_negatives=5)
+    with torch.no_grad():
+        objective.from_features.weight.zero_()
+        objective.from_features.bias.fill_(1.0)
+        loss = objective(network, batch(16000))
+    assert float(loss) == pytest.approx(float(torch.log(torch.tensor(6.0))), abs=1e-4)

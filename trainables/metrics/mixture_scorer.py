@@ -1,0 +1,141 @@
+"""Scores of separated mixtures: one row per mixture and metric, each the mean over its sources.
+
+The outputs of a separator have no order of their own, so they are first assigned to the references by SI-SDR;
+every metric then uses that assignment. An improvement is the metric of the estimates minus that of the
+unprocessed mixture, which is computed once for a mixture however many jobs are scored on it.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from trainables.metrics.catalogue import IMPROVEMENTS, SEPARATION, known_metrics
+from trainables.metrics.scorer import Utterance, score_utterance
+from trainables.metrics.si_sdr import si_sdr
+
+Row = dict[str, Any]
+Outcome = tuple[float | None, str]  # a metric's value, None unless the status is "ok"
+
+_KEPT_INPUTS = 4096  # mixtures whose own scores are remembered in a process
+_input_scores: dict[tuple[str, str, int], dict[str, Outcome]] = {}
+
+
+class Mixture(NamedTuple):
+    """What is scored: float waveforms, (samples,) and (sources, samples)."""
+
+    id: str
+    mixture: np.ndarray
+    references: np.ndarray
+    estimates: np.ndarray
+
+
+class MixtureScorer:
+    """Scores separated mixtures by the metrics of `catalogue.SEPARATION` (None = all of them).
+
+    `map_fn(function, iterable)` runs the mixtures: `map`, or the `map` of a process pool.
+    """
+
+    def __init__(
+        self,
+        metrics: Iterable[str] | None = None,
+        sample_rate: int = 16000,
+        map_fn: Callable[..., Iterable[list[Row]]] = map,
+    ) -> None:
+        self.metrics = SEPARATION if metrics is None else known_metrics(metrics)
+        self.sample_rate = sample_rate
+        self.map_fn = map_fn
+
+    def score(
+        self,
+        ids: Sequence[str],
+        mixtures: Sequence[np.ndarray],
+        references: Sequence[np.ndarray],
+        estimates: Sequence[np.ndarray],
+    ) -> list[Row]:
+        """One row per mixture and metric, in the order given.
+
+        Rows are as `Scorer.score` has them; gain, polarity and lag are None. A source that cannot be scored
+        gives the row its status: half a separation is no separation.
+        Raises ValueError, naming the mixture, where references and estimates do not fit each other.
+        """
+        items = [Mixture(*each) for each in zip(ids, mixtures, references, estimates, strict=True)]
+        for item in items:
+            _check_shapes(item)
+        judge = partial(score_mixture, metrics=self.metrics, sample_rate=self.sample_rate)
+        return [row for rows in self.map_fn(judge, items) for row in rows]
+
+
+def score_mixture(item: Mixture, metrics: Sequence[str], sample_rate: int) -> list[Row]:
+    """The rows of one mixture; top level, so that a process pool can be sent it."""
+    basic = sorted({IMPROVEMENTS.get(metric, metric) for metric in metrics})
+    improved = sorted({IMPROVEMENTS[metric] for metric in metrics if metric in IMPROVEMENTS})
+    order = best_order(item.references, item.estimates)
+    found = _mean_over_sources(item.id, item.references, item.estimates[order], basic, sample_rate)
+    unprocessed = _score_input(item, improved, sample_rate)
+    return [_row(item.id, metric, *_outcome(metric, found, unprocessed)) for metric in metrics]
+
+
+def best_order(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
+    """(sources,): the estimate that belongs to each reference, by the highest mean SI-SDR."""
+    if not np.isfinite(estimates).all():
+        return np.arange(len(estimates))
+    scores = [[si_sdr(reference, estimate) for estimate in estimates] for reference in references]
+    return linear_sum_assignment(np.nan_to_num(scores), maximize=True)[1]
+
+
+def _score_input(item: Mixture, metrics: Sequence[str], sample_rate: int) -> dict[str, Outcome]:
+    """The mixture as its own estimate of every source."""
+    content = hashlib.blake2b(item.references.tobytes() + item.mixture.tobytes()).hexdigest()
+    key = (content, ",".join(metrics), sample_rate)
+    if key not in _input_scores:
+        if len(_input_scores) >= _KEPT_INPUTS:
+            _input_scores.clear()
+        repeated = np.broadcast_to(item.mixture, item.references.shape)
+        _input_scores[key] = _mean_over_sources(item.id, item.references, repeated, metrics, sample_rate)
+    return _input_scores[key]
+
+
+def _mean_over_sources(
+    name: str, references: np.ndarray, estimates: np.ndarray, metrics: Sequence[str], sample_rate: int
+) -> dict[str, Outcome]:
+    """Metric -> its mean over the sources, or the status of the first source that has none."""
+    rows: dict[str, list[Row]] = {metric: [] for metric in metrics}
+    for reference, estimate in zip(references, estimates, strict=True):
+        for row in score_utterance(Utterance(name, reference, estimate), metrics, sample_rate):
+            rows[row["metric"]].append(row)
+    return {metric: _mean(each) for metric, each in rows.items()}
+
+
+def _mean(rows: Sequence[Row]) -> Outcome:
+    for row in rows:
+        if row["status"] != "ok":
+            return None, row["status"]
+    return math.fsum(row["value"] for row in rows) / len(rows), "ok"
+
+
+def _outcome(metric: str, found: dict[str, Outcome], unprocessed: dict[str, Outcome]) -> Outcome:
+    if metric not in IMPROVEMENTS:
+        return found[metric]
+    (after, status), (before, input_status) = found[IMPROVEMENTS[metric]], unprocessed[IMPROVEMENTS[metric]]
+    if after is None or before is None:
+        return None, status if after is None else input_status
+    return after - before, "ok"
+
+
+def _row(name: str, metric: str, value: float | None, status: str) -> Row:
+    nothing = {"gain": None, "polarity": None, "lag": None}
+    return {"utterance": name, "metric": metric, "value": value, "status": status, **nothing}
+
+
+def _check_shapes(item: Mixture) -> None:
+    references, estimates = item.references.shape, item.estimates.shape
+    if len(references) != 2 or references != estimates or item.mixture.shape != references[1:]:
+        raise ValueError(
+            f"mixture {item.id!r}: references and estimates must be (sources, samples) of one shape and the "
+            f"mixture (samples,); they are {references}, {estimates} and {item.mixture.shape}"
+        )

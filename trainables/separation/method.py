@@ -1,0 +1,167 @@
+"""Speech separation: PIT from scratch, after pre-training, or beside an enhancement task.
+
+Huang et al., "Stabilizing label assignment for speech separation by self-supervised pre-training",
+Interspeech 2021. With multi-task training the network has one output more, which learns the enhancement task;
+every batch is of one task, and a step always holds exactly one separation batch, so all strategies make the
+same number of separation updates.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from trainables.audio.speaker_mixtures import mixture_batch, noisy_batch
+from trainables.losses.permutation import pit_loss
+from trainables.method import Method, When
+from trainables.networks.masking_separator import MaskingSeparator
+from trainables.randomness import generator
+from trainables.separation.config import SeparationConfig
+from trainables.separation.feature_normalization import FeatureNormalization
+from trainables.separation.label_switches import LabelSwitches
+from trainables.separation.noam import noam_rate
+from trainables.separation.pretraining_tasks import build_task
+from trainables.separation.separators import build_separator, load_pretrained, unpack
+
+if TYPE_CHECKING:
+    from trainables.assignment import DataSettings
+    from trainables.audio.corpus import Corpus
+    from trainables.audio.mixing import Batch
+
+_OBSERVED_BATCH = 10  # mixtures that are watched go through the network so many at a time
+_MINIMUM_FRAMES = 2  # a norm over a single frame would see no variance
+
+
+def build(config: SeparationConfig, artifacts: dict[str, bytes], seed: int) -> "Separation":
+    """The method with its weights set from `seed` and, with strategy="ptft", from its pre-training."""
+    network = build_separator(config, config.outputs, seed)
+    if config.strategy != "ptft":
+        return Separation(config, network)
+    state = unpack(artifacts["pretraining"])["network"]
+    load_pretrained(network, config, state)
+    pretrained = None
+    if config.norm_blocks:
+        pretrained = build_separator(config, 1, seed)
+        pretrained.load_state_dict(state)
+    return Separation(config, network, pretrained)
+
+
+class Separation(Method):
+    """A separator, what it learns beside separating, and what is watched while it learns."""
+
+    def __init__(
+        self, config: SeparationConfig, network: MaskingSeparator, pretrained: MaskingSeparator | None = None
+    ):
+        super().__init__()
+        self.config = config
+        self.sources = config.sources
+        self.network = network
+        self.task: nn.Module | None = None
+        if config.strategy == "multitask":
+            self.task = build_task(config, network)
+        self.switches = LabelSwitches(config.observed_mixtures, config.sources)
+        self.normalization = None
+        if pretrained is not None:
+            self.normalization = FeatureNormalization(network, pretrained, config.norm_blocks)
+
+    # -- training ---------------------------------------------------------------------------------------
+
+    def draw_batches(self, corpus: "Corpus", data: "DataSettings", seed: int, step: int) -> Sequence["Batch"]:
+        """One separation batch; with multi-task training the step's enhancement batches around it."""
+        separation = mixture_batch(corpus, data, seed, step)
+        if self.task is None:
+            return [separation]
+        ratio = self.config.mtl_ratio
+        low, high = self.config.noise_snr_low, self.config.noise_snr_high
+        noisy = replace(data, snr_low=low, snr_high=high, training_snrs=(), speakers=1)
+        numbers = range(int(step * ratio), int((step + 1) * ratio))
+        batches = [noisy_batch(corpus, noisy, seed, number) for number in numbers]
+        place = int(generator(seed, "task order", step).integers(len(batches) + 1))
+        return [*batches[:place], separation, *batches[place:]]
+
+    def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
+        """Of mixtures (`clean` holds every voice) the PIT loss in dB, of single voices the task's loss."""
+        self._set_strength(when)
+        if batch.clean.dim() == 2:
+            assert self.task is not None
+            loss = self.task(self.network, batch)
+            return {"enhancement": loss, "total": self.config.mtl_weight * loss}
+        if self.normalization is not None:
+            self.normalization.take_targets(batch.clean)
+        loss, _ = pit_loss(self.network(batch.noisy)[:, : self.sources], batch.clean, batch.lengths)
+        return {"separation": loss, "total": loss}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        return [{"params": parameters, "lr": self.config.lr, "weight_decay": self.config.weight_decay}]
+
+    def learning_rate_factor(self, when: When) -> float | None:
+        if self.config.schedule == "plateau":
+            return None
+        return noam_rate(when.step, when.epoch, self.config.noam_scale) / self.config.lr
+
+    # -- inference --------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def infer(self, mixture: Tensor) -> Tensor:
+        return self.network(mixture)[:, : self.sources]
+
+    def before_inference(self, when: When, ablate: bool = False) -> None:
+        """Running statistics at the present strength; `ablate` sets it to 0."""
+        self._set_strength(when, ablate)
+
+    def minimum_samples(self) -> int:
+        kernel, stride = self.network.kernel, self.network.kernel // 2
+        return kernel + (_MINIMUM_FRAMES - 1) * stride
+
+    # -- what is watched --------------------------------------------------------------------------------
+
+    def observe(self, corpus: "Corpus", data: "DataSettings") -> dict[str, float]:
+        """Label switches since the last call, on fixed training mixtures, without normalization."""
+        if self.config.observed_mixtures == 0:
+            return {}
+        training, strength = self.training, self._strength()
+        self.eval()
+        self._use_strength(0.0)
+        batches = _observed(corpus, self._observed_data(data), self.config.observed_mixtures)
+        found = self.switches.measure(self.network, list(batches))
+        self._use_strength(strength)
+        self.train(training)
+        return found
+
+    def diagnostics(self) -> dict[str, float]:
+        return {} if self.normalization is None else self.normalization.diagnostics()
+
+    def _observed_data(self, data: "DataSettings") -> "DataSettings":
+        return replace(data, batch=_OBSERVED_BATCH, crop_seconds=self.config.observed_seconds)
+
+    # -- normalization's strength -----------------------------------------------------------------------
+
+    def _set_strength(self, when: When, ablate: bool = False) -> None:
+        remaining = max(0.0, 1.0 - when.progress / self.config.k_end)
+        self._use_strength(0.0 if ablate else self.config.k0 * remaining)
+
+    def _use_strength(self, k: float) -> None:
+        if self.normalization is not None:
+            self.normalization.strength.fill_(k)
+
+    def _strength(self) -> float:
+        return 0.0 if self.normalization is None else float(self.normalization.strength)
+
+
+@lru_cache(maxsize=2)
+def _observed(corpus: "Corpus", data: "DataSettings", count: int) -> tuple["Batch", ...]:
+    """The same `count` training mixtures for every job, whatever its seed."""
+    drawn = -(-count // data.batch)
+    batches = [mixture_batch(corpus, data, 0, number, "observed mixtures") for number in range(drawn)]
+    spare = drawn * data.batch - count
+    if spare:
+        kept = data.batch - spare
+        last = batches[-1]
+        batches[-1] = replace(
+            last, noisy=last.noisy[:kept], clean=last.clean[:kept], lengths=last.lengths[:kept]
+        )
+    return tuple(batches)

@@ -1,0 +1,168 @@
+"""What a separator can learn from single voices before it separates: SE, MAMA and CC.
+
+Each task is a module called as `task(network, batch) -> loss`; `batch` holds one voice in noise and the clean
+voice. The network's last output is the one that learns, so the same tasks serve multi-task training.
+
+Huang et al., "Stabilizing label assignment for speech separation by self-supervised pre-training",
+Interspeech 2021. The paper gives MAMA and CC a sentence each; their designs here follow TERA and wav2vec 2.0.
+"""
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainables.losses.padding import sample_mask
+from trainables.losses.si_sdr import si_sdr_loss
+from trainables.networks.masking_separator import MaskingSeparator
+from trainables.separation.config import SeparationConfig
+
+if TYPE_CHECKING:
+    from trainables.audio.mixing import Batch
+
+_ZEROED, _REPLACED = 0.8, 0.1  # shares of items whose masked spans are silenced, or taken from elsewhere
+_NOISE_LEVEL = 0.2  # of the item's RMS
+_EPS = 1e-8
+
+_STEP_SECONDS = 0.02  # of contrastive coding
+_STEPS_MASKED = 10  # a masked span
+_PROJECTION = 256
+
+
+def build_task(config: SeparationConfig, network: MaskingSeparator) -> nn.Module:
+    """The task of `config.pretrain_task`, with what it needs beside the network."""
+    if config.pretrain_task == "se":
+        return Enhancement()
+    if config.pretrain_task == "mama":
+        return MaskedReconstruction(config)
+    return ContrastiveCoding(config, network)
+
+
+class Enhancement(nn.Module):
+    """SE: the clean voice from the noisy one, negative SI-SDR over the whole crop."""
+
+    def forward(self, network: MaskingSeparator, batch: "Batch") -> Tensor:
+        return si_sdr_loss(network(batch.noisy)[:, -1], batch.clean, batch.lengths)
+
+
+class MaskedReconstruction(nn.Module):
+    """MAMA: the clean voice behind masked spans of the noisy one; only masked samples count.
+
+    Of 10 items, on average 8 have their spans silenced, 1 replaced from elsewhere in the item, 1 left alone.
+    """
+
+    def __init__(self, config: SeparationConfig):
+        super().__init__()
+        self.ratio = config.mask_ratio
+        self.span = round(config.span_ms / 1000 * config.sample_rate)
+        self.noise_p = config.mask_noise_p
+        self.l1 = config.mama_loss == "l1"
+
+    def forward(self, network: MaskingSeparator, batch: "Batch") -> Tensor:
+        masked = span_mask(batch.noisy, self.ratio, self.span) * sample_mask(batch.noisy, batch.lengths)
+        estimate = network(self._corrupted(batch.noisy, masked))[:, -1]
+        if self.l1:
+            return ((estimate - batch.clean).abs() * masked).sum() / masked.sum().clamp_min(1)
+        return -masked_si_sdr(estimate, batch.clean, masked).mean()
+
+    def _corrupted(self, noisy: Tensor, masked: Tensor) -> Tensor:
+        items, samples = noisy.shape
+        draw = torch.rand(items, 1, device=noisy.device)
+        shift = int(torch.randint(1, max(2, samples), (1,)))
+        elsewhere = torch.where(draw < _ZEROED + _REPLACED, noisy.roll(shift, dims=1), noisy)
+        hidden = torch.where(draw < _ZEROED, torch.zeros_like(noisy), elsewhere)
+        corrupted = torch.where(masked.bool(), hidden, noisy)
+        level = _NOISE_LEVEL * noisy.square().mean(1, keepdim=True).sqrt()
+        noised = torch.rand(items, 1, device=noisy.device) < self.noise_p
+        return corrupted + noised * level * torch.randn_like(noisy)
+
+
+class ContrastiveCoding(nn.Module):
+    """CC: which of a crop's masked steps is this one? InfoNCE between masker context and encoder features.
+
+    Encoder features in masked spans of 10 steps of 20 ms give way to a learned vector. The context there must
+    be closer (cosine) to the step's own unmasked features than to those of other masked steps of the crop. The
+    network's decoder learns nothing.
+    """
+
+    def __init__(self, config: SeparationConfig, network: MaskingSeparator):
+        super().__init__()
+        filters = network.encoder.out_channels
+        self.temperature = config.cc_temperature
+        self.negatives = config.cc_negatives
+        self.start_p = config.cc_mask_p
+        self.frames_a_step = max(1, round(_STEP_SECONDS * config.sample_rate / network.encoder.stride[0]))
+        self.mask_vector = nn.Parameter(0.1 * torch.randn(filters))
+        self.from_context = nn.Linear(network.masker.context_channels, _PROJECTION)
+        self.from_features = nn.Linear(filters, _PROJECTION)
+
+    def forward(self, network: MaskingSeparator, batch: "Batch") -> Tensor:
+        encoded = network.encode(batch.noisy)
+        steps = encoded.shape[-1] // self.frames_a_step
+        masked = self._masked_steps(len(encoded), steps).to(encoded.device)
+        context = self._steps(network.masker.context(self._hide(encoded, masked)))
+        predicted, targets = self.from_context(context), self.from_features(self._steps(encoded))
+        losses = [
+            self._identify(predicted[item, masked[item]], targets[item, masked[item]])
+            for item in range(len(encoded))
+        ]
+        return torch.stack(losses).mean()
+
+    def _masked_steps(self, items: int, steps: int) -> Tensor:
+        """(items, steps), at least two steps of each item: one would have nothing to be told from."""
+        starts = torch.rand(items, steps) < self.start_p
+        starts[:, int(torch.randint(max(1, steps - 1), (1,)))] = True
+        spread = functional.max_pool1d(
+            functional.pad(starts.float()[:, None], (_STEPS_MASKED - 1, 0)), _STEPS_MASKED, stride=1
+        )
+        return spread[:, 0].bool()
+
+    def _hide(self, encoded: Tensor, masked: Tensor) -> Tensor:
+        frames = masked.repeat_interleave(self.frames_a_step, dim=1)
+        frames = functional.pad(frames, (0, encoded.shape[-1] - frames.shape[1]))
+        return torch.where(frames[:, None], self.mask_vector[:, None], encoded)
+
+    def _steps(self, features: Tensor) -> Tensor:
+        """(batch, channels, frames) -> (batch, steps, channels), averaged."""
+        return functional.avg_pool1d(features, self.frames_a_step).transpose(1, 2)
+
+    def _identify(self, predicted: Tensor, targets: Tensor) -> Tensor:
+        """(masked steps, projection) each; the right target against up to `negatives` others."""
+        similarity = functional.cosine_similarity(predicted[:, None], targets[None], dim=-1)
+        count = len(targets)
+        others = max(0, count - 1 - self.negatives)
+        if others:  # leave out some of the wrong ones, drawn for each step by itself
+            ranks = torch.rand(count, count, device=targets.device).fill_diagonal_(2.0)
+            left_out = ranks.argsort(dim=1)[:, :others]
+            similarity = similarity.scatter(1, left_out, -math.inf)
+        return functional.cross_entropy(
+            similarity / self.temperature, torch.arange(count, device=targets.device)
+        )
+
+
+def span_mask(signal: Tensor, ratio: float, span: int) -> Tensor:
+    """(batch, samples) of 0 and 1: spans at random starts that cover about `ratio` of the samples."""
+    items, samples = signal.shape
+    span = min(span, samples)
+    uncovered = 1.0 - span / max(samples, span + 1)
+    count = max(1, round(math.log(1.0 - ratio) / math.log(uncovered)))
+    starts = torch.randint(samples - span + 1, (items, count), device=signal.device)
+    positions = torch.arange(samples, device=signal.device)
+    offsets = positions[None, None] - starts[..., None]
+    return ((offsets >= 0) & (offsets < span)).any(dim=1).to(signal.dtype)
+
+
+def masked_si_sdr(estimate: Tensor, reference: Tensor, masked: Tensor) -> Tensor:
+    """(batch,) SI-SDR in dB of the masked samples alone, as if they were one signal."""
+    estimate, reference = _centred(estimate, masked), _centred(reference, masked)
+    energy = reference.square().sum(-1, keepdim=True)
+    target = (estimate * reference).sum(-1, keepdim=True) / (energy + _EPS) * reference
+    distortion = (estimate - target).square().sum(-1)
+    return 10 * torch.log10((target.square().sum(-1) + _EPS) / (distortion + _EPS))
+
+
+def _centred(signal: Tensor, masked: Tensor) -> Tensor:
+    mean = (signal * masked).sum(-1, keepdim=True) / masked.sum(-1, keepdim=True).clamp_min(1)
+    return (signal - mean) * masked
