@@ -131,7 +131,17 @@ def _shared_steps(stage: Stage) -> int:
 
 
 def _stage_seconds(stage: Stage) -> float:
-    config = stage.config
-    if stage.kind == "pretraining":
-        return float(config["pretraining_steps"]) * _PRETRAINING_STEP_SECONDS.get(config["upstream"], 0.03)
-    return 8.0
+    if stage.kind != "pretraining":
+        return 8.0
+    network = stage.config.get("upstream") or stage.config.get("model", "")
+    return _new_steps(stage) * _PRETRAINING_STEP_SECONDS.get(network, 0.03)
+
+
+def _new_steps(stage: Stage) -> int:
+    """Steps beyond those of the pre-training it goes on from; none where weights are read from a file."""
+    before = [_steps(below) for below in stage.rests_on if below.kind == stage.kind]
+    return _steps(stage) - max(before, default=0)
+
+
+def _steps(stage: Stage) -> int:
+    return int(stage.config.get("pretraining_steps", 0))
