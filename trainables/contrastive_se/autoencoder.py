@@ -54,11 +54,11 @@ class Encoder(nn.Module):
 
     def __init__(self, widths: Widths, skip_other: bool = True):
         super().__init__()
-        channels = widths.channels
+        channels, (first, second) = widths.channels, widths.pooled
         self.pooled = nn.Sequential(
-            down_sample_block(1, channels // 4),
-            down_sample_block(channels // 4, channels // 2),
-            down_sample_block(channels // 2, channels),
+            down_sample_block(1, first),
+            down_sample_block(first, second),
+            down_sample_block(second, channels),
         )
         self.patches = _same(HOP, channels, 3)
         self.fuse = _same(2 * channels, channels, 1)

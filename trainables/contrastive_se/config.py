@@ -63,6 +63,7 @@ class Widths:
     """The sizes of one network, resolved."""
 
     channels: int  # of z and p
+    pooled: tuple[int, int]  # of the pooled branch after its first and second block
     hidden: int  # N of the main blocks, which expand to 2 N
     groups: int
     encoder_blocks: int
@@ -70,13 +71,28 @@ class Widths:
     decoder_blocks: int
 
 
-# "base" is the report's Tables 6-8 to the parameter; "tiny" keeps its kernels, hop and order of layers, and has as
-# many channels as a frame has samples: with fewer, the waveform itself would not pass through.
+# "base" is the report's Tables 6-8 to the parameter; "tiny" keeps its kernels, hop and order of layers. It has as
+# many channels as a frame has samples, for with fewer the waveform itself would not pass through, and is narrow where
+# the rate is high, for there lies a third of a step's time.
 _WIDTHS = {
     "base": Widths(
-        channels=128, hidden=256, groups=8, encoder_blocks=2, predictor_blocks=4, decoder_blocks=0
+        channels=128,
+        pooled=(32, 64),
+        hidden=256,
+        groups=8,
+        encoder_blocks=2,
+        predictor_blocks=4,
+        decoder_blocks=0,
     ),
-    "tiny": Widths(channels=64, hidden=32, groups=4, encoder_blocks=1, predictor_blocks=1, decoder_blocks=0),
+    "tiny": Widths(
+        channels=64,
+        pooled=(8, 16),
+        hidden=32,
+        groups=4,
+        encoder_blocks=1,
+        predictor_blocks=1,
+        decoder_blocks=0,
+    ),
 }
 
 
