@@ -23,6 +23,7 @@ from sweep.findings import findings
 from sweep.gates import interpretable
 from sweep.heartbeat import Heartbeat
 from sweep.jobs import Job
+from sweep.label_switches import switch_plot
 from sweep.learning_curves import curve_plot
 from sweep.mlflow_page import open_line
 from sweep.plan import Plan
@@ -232,6 +233,8 @@ class _Drive:
         (folder / RESULT_FILE).write_text(json.dumps(result, indent=1))
         report.score_plot(result, folder / "scores.png")
         curve_plot(result["curves"], result["metric"], folder / "curves.png")
+        if result["label_switches"]:
+            switch_plot(result["label_switches"], folder / "switches.png")
         files = {path.name: path for path in sorted(folder.iterdir())}
         for name, path in files.items():
             self.storage.write(name if name == RESULT_FILE else f"report/{name}", path.read_bytes())

@@ -1,4 +1,4 @@
-"""What a sweep shows beside its verdict: scores by SNR, learning curves, shared training, alarms.
+"""What a sweep shows beside its verdict: scores by SNR, learning curves, label switches, shared training, alarms.
 
 None of it decides anything.
 """
@@ -6,6 +6,7 @@ None of it decides anything.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sweep.label_switches import label_switches
 from sweep.learning_curves import learning_curves
 from sweep.plan import Plan
 from sweep.snr_breakdown import snr_breakdown
@@ -20,6 +21,7 @@ def findings(plan: Plan, rows: Sequence[Mapping[str, Any]], records: Sequence[Jo
     return {
         "by_snr": snr_breakdown(plan, rows),
         "curves": learning_curves(plan, records),
+        "label_switches": label_switches(plan, records),
         "shared_training": shared_training(plan, records),
         "collapse": collapse(records),
     }

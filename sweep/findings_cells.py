@@ -11,7 +11,7 @@ _POINTS = 4  # of a curve, that its table shows
 
 
 def snr_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
-    """(title, header, rows) of each per-SNR table; the deciding metric's come first."""
+    """(title, header, rows) of each table of test scores; the deciding metric's come first."""
     tables = list(snr_tables(result.get("by_snr", [])))
     for group, metric, entries in sorted(tables, key=lambda table: table[1] != result["metric"]):
         snrs = sorted({snr for entry in entries for snr in entry["scores"]}, key=float)
@@ -24,7 +24,7 @@ def snr_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]
             for entry in entries
         ]
         header = ["candidate", *(f"{snr} dB" for snr in snrs), "mean"]
-        yield f"{METRICS[metric].title} by SNR, {group}", header, rows
+        yield f"{METRICS[metric].title}{' by SNR' if snrs else ''}, {group}", header, rows
 
 
 def curve_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
@@ -43,6 +43,24 @@ def curve_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]
             [curve["candidate"], *_leads(curve, points, result["metric"]), _reached(curve)] for curve in mine
         ]
         yield f"Lead over the baseline on valid while training, {group}", header, rows
+
+
+def switch_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows): how often each candidate's label assignment switched, over all rounds."""
+    entries = result.get("label_switches", [])
+    for group in dict.fromkeys(entry["group"] for entry in entries):
+        rows = [
+            [
+                entry["candidate"],
+                f"{entry['mean_switch']:.1f}",
+                f"{entry['mean_symmetric']:.1f}",
+                _percent_difference(entry["difference"], entry["difference_interval"]),
+            ]
+            for entry in entries
+            if entry["group"] == group
+        ]
+        header = ["candidate", "switched (%)", "symmetric (%)", "symmetric, against the baseline"]
+        yield f"Label switches per round while training, {group}", header, rows
 
 
 def finding_lines(result: Mapping[str, Any]) -> list[str]:
@@ -72,6 +90,12 @@ def _leads(curve: Mapping[str, Any], points: Sequence[int], metric: str) -> Iter
             yield estimate(curve["lead"][point], curve["lead_interval"][point], metric, signed=True)
         else:
             yield NOT_KNOWN
+
+
+def _percent_difference(value: float | None, interval: Sequence[float] | None) -> str:
+    if value is None:
+        return NOT_KNOWN
+    return f"{value:+.1f}" + (f" ± {(interval[1] - interval[0]) / 2:.1f}" if interval else "")
 
 
 def _reached(curve: Mapping[str, Any]) -> str:

@@ -50,12 +50,12 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[dict
                 "candidate": label,
                 "seeds": len(by_seed),
                 "steps": steps,
-                "epochs": [_epoch(plan, step) for step in steps],
+                "epochs": [epoch_at(plan, step) for step in steps],
                 "score": means,
                 "lead": [value for value, _ in leads],
                 "lead_interval": [interval for _, interval in leads],
-                "switches": [_epoch(plan, share * plan.steps) for share in switches],
-                "reached_baseline": _epoch(plan, reached[0]) if reached else None,
+                "switches": [epoch_at(plan, share * plan.steps) for share in switches],
+                "reached_baseline": epoch_at(plan, reached[0]) if reached else None,
             }
         )
     return curves
@@ -74,17 +74,21 @@ def _at_the_end(by_seed: Mapping[int, Mapping[int, float]]) -> float | None:
 def _lead(
     ours: Mapping[int, Mapping[int, float]], theirs: Mapping[int, Mapping[int, float]], step: int
 ) -> tuple[float | None, list[float] | None]:
+    seeds = sorted(seed for seed in set(ours) & set(theirs) if step in ours[seed] and step in theirs[seed])
+    return mean_and_interval([ours[seed][step] - theirs[seed][step] for seed in seeds])
+
+
+def mean_and_interval(differences: Sequence[float]) -> tuple[float | None, list[float] | None]:
     """Mean of the paired differences over seeds, and its 95 % interval where there are two seeds or more."""
     from scipy import stats
 
-    seeds = sorted(seed for seed in set(ours) & set(theirs) if step in ours[seed] and step in theirs[seed])
-    if not seeds:
+    seeds = len(differences)
+    if seeds == 0:
         return None, None
-    differences = np.array([ours[seed][step] - theirs[seed][step] for seed in seeds])
-    mean = float(differences.mean())
-    if len(seeds) < 2:
+    mean = float(np.mean(differences))
+    if seeds < 2:
         return mean, None
-    half = float(stats.t.ppf(0.975, len(seeds) - 1) * differences.std(ddof=1) / np.sqrt(len(seeds)))
+    half = float(stats.t.ppf(0.975, seeds - 1) * np.std(differences, ddof=1) / np.sqrt(seeds))
     return mean, [mean - half, mean + half]
 
 
@@ -94,7 +98,7 @@ def _switches(config: dict[str, Any], plan: Plan) -> tuple[float, ...]:
     return parsed.phase_switches() if hasattr(parsed, "phase_switches") else ()
 
 
-def _epoch(plan: Plan, step: float) -> float:
+def epoch_at(plan: Plan, step: float) -> float:
     """Crops drawn over those there are, by their seconds."""
     split = plan.corpus_summary["splits"][plan.data.source_split("train")]
     minutes = plan.data.labelled_minutes

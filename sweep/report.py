@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweep import report_cells
-from sweep.findings_cells import curve_cells, finding_lines, snr_cells
+from sweep.findings_cells import curve_cells, finding_lines, snr_cells, switch_cells
 from sweep.report_cells import Row
 from sweep.result_view import group_name
 from sweep.score_plot import score_plot
@@ -38,7 +38,10 @@ def print_result(result: Mapping[str, Any], console: Console | None = None) -> N
         console = Console()
         console = console if console.is_terminal else Console(width=WIDTH)
     details = [candidates_table(group, result["metric"]) for group in result["groups"]]
-    details += [_table(*table) for table in (*_deciding_snr_tables(result), *curve_cells(result))]
+    details += [
+        _table(*table)
+        for table in (*_deciding_snr_tables(result), *curve_cells(result), *switch_cells(result))
+    ]
     footers = [Text(line) for line in (*report_cells.footers(result), *finding_lines(result))]
     console.print(Group(leaderboard_table(result), *details, *footers))
 
@@ -51,7 +54,7 @@ def to_markdown(result: Mapping[str, Any]) -> str:
         parts.append(_markdown_table(*report_cells.candidates(group, result["metric"])))
         if group["by_noise_type"]["types"]:
             parts.append(_markdown_table(*report_cells.noise_types(group, result["metric"])))
-    for title, header, rows in (*snr_cells(result), *curve_cells(result)):
+    for title, header, rows in (*snr_cells(result), *curve_cells(result), *switch_cells(result)):
         parts += [f"## {title}", _markdown_table(header, rows)]
     lines = [*report_cells.footers(result), *finding_lines(result)]
     parts.append("\n".join(f"- {line}" for line in lines))

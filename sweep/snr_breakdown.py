@@ -1,4 +1,4 @@
-"""Test scores SNR by SNR, with what the paper reports beside them.
+"""Test scores, SNR by SNR where the plan lists SNRs, with what the paper reports beside them.
 
 Means over seeds and utterances, on those utterances alone that every candidate, seed and the noisy input could be
 scored on, so that rows of a table compare. Shown, never decided by.
@@ -13,15 +13,16 @@ from sweep.plan import Plan
 from sweep.published import published_scores
 from trainables.inference import NOISY
 
-SHOWN = ("si_sdr", "wb_pesq", "nb_pesq", "stoi")
+SHOWN = ("si_sdri", "sdri", "si_sdr", "wb_pesq", "nb_pesq", "stoi")
 
 
 def snr_breakdown(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One entry per group, metric and candidate: {"scores": {"-7.5": mean, ...}, "mean", "utterances"}.
 
-    Published systems follow as entries with "published": true. Empty where the plan has no list of SNRs.
+    Published systems follow as entries with "published": true. Without a list of SNRs, "scores" are empty; where
+    nothing was published either, so is the whole.
     """
-    if not plan.data.evaluation_snrs:
+    if not (plan.data.evaluation_snrs or plan.space_object().published):
         return []
     table = pd.DataFrame(rows)
     scored = [metric for metric in SHOWN if metric in plan.space_object().scored]
@@ -44,14 +45,14 @@ def _of_metric(table: pd.DataFrame, plan: Plan, group: str, metric: str) -> Iter
         if candidate not in complete.columns.get_level_values("candidate") or complete.empty:
             continue
         values = complete[candidate].mean(axis="columns")
-        by_snr = values.groupby(level="snr_db").mean()
+        by_snr = values.groupby(level="snr_db").mean() if plan.data.evaluation_snrs else values.iloc[:0]
         yield {
             "group": group,
             "metric": metric,
             "candidate": candidate,
             "published": False,
             "scores": {f"{snr:g}": float(score) for snr, score in by_snr.items()},
-            "mean": float(by_snr.mean()),
+            "mean": float((values if by_snr.empty else by_snr).mean()),
             "utterances": len(values),
             "left_out": len(cells) - len(complete),
         }

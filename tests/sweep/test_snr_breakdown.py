@@ -6,6 +6,7 @@ from sweep.findings_cells import snr_cells
 from sweep.published import published_scores
 from sweep.snr_breakdown import snr_breakdown
 from tests.sweep.contrastive_sweep import make_plan
+from tests.sweep.separation_sweep import make_plan as make_separation_plan
 from tests.sweep.small_sweep import make_plan as make_norm_plan
 
 SNRS = (-7.5, -2.5, 2.5, 7.5)
@@ -69,7 +70,22 @@ def test_the_papers_rows_follow_without_a_group(rows, tmp_path):
     assert published["mean"] == 9.378
 
 
-def test_a_plan_without_listed_snrs_has_no_breakdown(rows, tmp_path):
+def test_without_listed_snrs_there_are_means_beside_what_was_published(tmp_path):
+    rows = [
+        row(label, seed, level, number, metric="si_sdri") | {"group": "convtasnet"}
+        for label, seed in (("noisy", -1), ("scratch", 1001), ("se", 1001))
+        for number, level in enumerate((-5.0, 0.0, 3.0))
+    ]
+    for each in rows:
+        each["value"] = {"noisy": 0.0, "scratch": 1.0, "se": 2.0}[each["candidate"]] + 0.1 * each["snr_db"]
+    result = {"by_snr": snr_breakdown(make_separation_plan(tmp_path), rows), "metric": "si_sdri"}
+    title, header, cells = next(iter(snr_cells(result)))
+    assert (title, header) == ("SI-SDRi (dB), convtasnet", ["candidate", "mean"])
+    assert cells[:3] == [["noisy", "-0.07"], ["scratch", "0.93"], ["se", "1.93"]]
+    assert ["Libri2Mix Conv-TasNet PT-FT SE (published)", "14.10"] in cells
+
+
+def test_a_plan_without_listed_snrs_or_a_paper_has_no_breakdown(rows, tmp_path):
     assert snr_breakdown(make_norm_plan(tmp_path), rows) == []
 
 

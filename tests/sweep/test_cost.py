@@ -1,0 +1,39 @@
+"""What a plan is said to cost before it runs."""
+
+from dataclasses import replace
+
+import pytest
+
+from sweep.cost import estimate
+from sweep.plan import Plan
+from tests.sweep import separation_sweep, small_sweep
+
+
+@pytest.fixture
+def separation(tmp_path) -> Plan:
+    return separation_sweep.make_plan(tmp_path)
+
+
+def test_every_step_of_pre_training_is_counted_once(separation):
+    """Two stretches of 120 steps cost what one of 240 costs; and what is in the cache costs nothing."""
+    in_one = replace(separation, method_config={**separation.method_config, "pretraining_stretch": 240})
+    whole, chained = estimate(in_one, in_one.stages()), estimate(separation, separation.stages())
+    assert chained.pretraining == pytest.approx(whole.pretraining) > 0
+    assert estimate(separation, []).pretraining == 0
+
+
+def test_pre_training_is_paid_per_task_and_seed(separation):
+    """SE, MAMA and CC, with the search's seed and the finalists'."""
+    fewer = replace(separation, seeds=separation.seeds[:1])
+    costs = [estimate(plan, plan.stages()).pretraining for plan in (separation, fewer)]
+    assert costs[0] / costs[1] == pytest.approx((1 + 3) / (1 + 1))
+
+
+def test_upstreams_are_pre_trained_too(tmp_path):
+    plan = small_sweep.make_plan(tmp_path, corpus_summary={}, method_config={"size": "tiny"})
+    assert estimate(plan, plan.stages()).pretraining > 0
+
+
+def test_nothing_is_said_of_a_network_never_timed(separation):
+    unknown = replace(separation, method_config={**separation.method_config, "size": "paper"})
+    assert estimate(unknown, []) is None
