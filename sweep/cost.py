@@ -16,8 +16,20 @@ _STEP_SECONDS = {
     ("contrastive_se", "", "tiny"): (0.01, 0.025),  # in two views
     ("normalized_ssl", "tera", "tiny"): (0.015, 0.0067),
     ("normalized_ssl", "wav2vec2", "tiny"): (0.020, 0.0112),
+    ("separation", "convtasnet", "tiny"): (
+        0.012,
+        0.019,
+    ),  # a separation batch; multi-task training takes more
+    ("separation", "dprnn", "tiny"): (0.018, 0.041),
+    ("separation", "dptnet", "tiny"): (0.024, 0.030),
 }
-_PRETRAINING_STEP_SECONDS = {"tera": 0.05, "wav2vec2": 0.065}
+_PRETRAINING_STEP_SECONDS = {
+    "tera": 0.05,
+    "wav2vec2": 0.065,
+    "convtasnet": 0.12,
+    "dprnn": 0.20,
+    "dptnet": 0.19,
+}
 _SCORING_SHARE = 0.035  # core-seconds of all metrics per second of audio; PESQ is most of it
 _INFERENCE_SHARE = 0.01  # core-seconds of a tiny model per second of audio
 _JOB_OVERHEAD = 0.8  # seconds a job costs before and after its training, in a reused actor

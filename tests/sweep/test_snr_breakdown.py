@@ -72,12 +72,11 @@ def test_the_papers_rows_follow_without_a_group(rows, tmp_path):
 
 def test_without_listed_snrs_there_are_means_beside_what_was_published(tmp_path):
     rows = [
-        row(label, seed, level, number, metric="si_sdri") | {"group": "convtasnet"}
-        for label, seed in (("noisy", -1), ("scratch", 1001), ("se", 1001))
+        row("noisy", seed, level, number, metric="si_sdri")
+        | {"group": "convtasnet", "candidate": label, "value": score + 0.1 * level}
+        for label, seed, score in (("noisy", -1, 0.0), ("scratch", 1001, 1.0), ("se", 1001, 2.0))
         for number, level in enumerate((-5.0, 0.0, 3.0))
     ]
-    for each in rows:
-        each["value"] = {"noisy": 0.0, "scratch": 1.0, "se": 2.0}[each["candidate"]] + 0.1 * each["snr_db"]
     result = {"by_snr": snr_breakdown(make_separation_plan(tmp_path), rows), "metric": "si_sdri"}
     title, header, cells = next(iter(snr_cells(result)))
     assert (title, header) == ("SI-SDRi (dB), convtasnet", ["candidate", "mean"])
