@@ -1,7 +1,10 @@
 """What to try: one file a space, found by name."""
 
+from pathlib import Path
+
 from search_spaces.norm_layers import NORM_LAYERS
 from search_spaces.space import Candidate, Preset, Space
+from search_spaces.space_file import is_space_file, load_space
 from trainables.errors import UserError
 
 SPACES: dict[str, Space] = {space.name: space for space in (NORM_LAYERS,)}
@@ -10,9 +13,12 @@ __all__ = ["SPACES", "Candidate", "Preset", "Space", "find_space"]
 
 
 def find_space(name: str) -> Space:
-    """The space of that name; `UserError` lists what there is."""
+    """The space of that name, or in that Python file; `UserError` lists what there is."""
+    if is_space_file(name):
+        return load_space(Path(name).expanduser().resolve())
     if name not in SPACES:
         raise UserError(
-            f"unknown space {name!r}: choose one of {', '.join(sorted(SPACES))} (see --list-spaces)"
+            f"unknown space {name!r}: choose one of {', '.join(sorted(SPACES))} (see --list-spaces), "
+            "or give a Python file of your own"
         )
     return SPACES[name]

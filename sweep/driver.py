@@ -20,11 +20,13 @@ from sweep.engine import ray_session, run_stages, run_sweep
 from sweep.events import Listener
 from sweep.gates import interpretable
 from sweep.heartbeat import Heartbeat
+from sweep.hours import SPENT, Hours
 from sweep.jobs import Job
 from sweep.mlflow_page import open_line
 from sweep.plan import Plan
 from sweep.planning import PLAN_FILE, Planned
 from sweep.progress import Progress
+from sweep.raising import refuse_dishonest
 from sweep.read_ledger import ReadLedger
 from sweep.scoring import (
     FinalistScoring,
@@ -37,6 +39,7 @@ from sweep.scoring import (
     store_rows,
 )
 from sweep.stage_store import stage_store
+from sweep.stopping import StopSignal, stop_on_request, stop_on_signals
 from sweep.storage import Storage
 from sweep.study import JobRecord, StudyStore
 from sweep.sweep_lock import sweep_lock
@@ -57,7 +60,7 @@ def drive(planned: Planned) -> dict[str, Any]:
     """
     plan = planned.plan
     storage = Storage(plan.output)
-    if planned.resume and storage.exists(RESULT_FILE):
+    if storage.exists(RESULT_FILE) and planned.stored and planned.stored.groups == plan.groups:
         return _shown_again(plan, storage)
     storage.probe()
     Path(plan.home).mkdir(parents=True, exist_ok=True)
@@ -65,7 +68,7 @@ def drive(planned: Planned) -> dict[str, Any]:
         corpus = open_or_prepare(plan.corpus_source, progress=_say_preparation)
         plan = _with_corpus(planned, corpus)
         _require_space(plan, storage)
-        _freeze(plan, storage)
+        _freeze(planned, plan, storage)
         with _own_empty_folder():
             return _Drive(plan, corpus, storage).run()
 
@@ -80,6 +83,8 @@ class _Drive:
         self.stages = stage_store(plan)
         self.checkpoints = storage.checkpoints()
         self.store = StudyStore(plan.study_uri, plan.name)
+        self.stop = StopSignal()
+        self.hours = Hours(storage, plan.max_hours)
 
     def run(self) -> dict[str, Any]:
         progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / "spool")
@@ -88,7 +93,11 @@ class _Drive:
             # Closed in reverse: MLflow is told last, when everything else has settled.
             stack.callback(tracker.close)
             stack.callback(progress.close)
-            stack.enter_context(Heartbeat(self.storage, progress.snapshot))
+            stack.enter_context(stop_on_signals(self.stop))
+            stack.enter_context(
+                Heartbeat(self.storage, lambda: {**progress.snapshot(), SPENT: self.hours.spent()})
+            )
+            stack.enter_context(stop_on_request(self.stop, self.storage, self.hours.left, progress.phase))
             self._reconcile(progress, tracker)
             stack.enter_context(ray_session())
             progress.phase("pre-training and gates")
@@ -110,7 +119,13 @@ class _Drive:
     # -- the work --------------------------------------------------------------------------------------
 
     def _stages(self, listeners: list[Listener]) -> None:
-        run_stages([*self.plan.stages(), *self.plan.gate_stages()], self.corpus, self.stages, listeners)
+        run_stages(
+            [*self.plan.stages(), *self.plan.gate_stages()],
+            self.corpus,
+            self.stages,
+            listeners,
+            stop=self.stop,
+        )
 
     def _pool(self) -> ScoringPool:
         place = Workplace(self.corpus, self.checkpoints, self.stages, self.plan.threads)
@@ -119,7 +134,7 @@ class _Drive:
     def _jobs(self, pool: ScoringPool, listeners: list[Listener]) -> None:
         scoring = FinalistScoring(self.plan, pool, self._nuisance)
         parameters = {"checkpoints": self.checkpoints, "artifacts": self.stages}
-        run_sweep(self.plan, self.store, parameters, [*listeners, scoring])
+        run_sweep(self.plan, self.store, parameters, [*listeners, scoring], stop=self.stop)
 
     def _nominate(self, pool: ScoringPool) -> dict[str, str]:
         finalists = self._finalists()
@@ -138,7 +153,8 @@ class _Drive:
         rows = self._rows(jobs, "test")
         store_rows(self.storage, rows, "test")
         decided = answer.verdicts(self.plan, rows, leaders, finalists, self._gates(), self._chosen())
-        return answer.result_object(self.plan, decided, self._counts())
+        failed = [record for record in self._records() if record.state == "failed"]
+        return answer.result_object(self.plan, decided, self._counts(), failed)
 
     def _gates(self) -> dict[str, Any]:
         """Each group's gates, judged."""
@@ -160,7 +176,7 @@ class _Drive:
             pool.submit(self._assignment(job), split, infer=infer)
         if jobs:
             pool.submit_noisy(self._assignment(jobs[0]), split)
-        pool.wait()
+        pool.wait(self.stop)
 
     def _rows(self, jobs: list[Job], split: str) -> Rows:
         return collect_rows(self.checkpoints, [NOISY, *(job.path for job in jobs)], split)
@@ -264,9 +280,12 @@ def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:
     )
 
 
-def _freeze(plan: Plan, storage: Storage) -> None:
-    """plan.json is written at the first start and never again."""
-    if not storage.exists(PLAN_FILE):
+def _freeze(planned: Planned, plan: Plan, storage: Storage) -> None:
+    """plan.json is written at the first start, and again only with what a later one honestly raises."""
+    if planned.stored is not None and planned.stored.raises != plan.raises:
+        refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
+        storage.write(PLAN_FILE, json.dumps(plan.to_json(), indent=1).encode())
+    elif not storage.exists(PLAN_FILE):
         storage.write(PLAN_FILE, json.dumps(plan.to_json(), indent=1).encode())
 
 

@@ -21,10 +21,12 @@ import ray
 from sweep.events import Listener
 from sweep.jobs import Job
 from sweep.plan import Plan
+from sweep.stopping import StopSignal
 from sweep.storage import Storage
 from trainables.assignment import Assignment
 from trainables.inference import NOISY
 
+_POLL_SECONDS = 1.0  # between looks for a request to stop
 Rows = list[dict[str, Any]]
 
 ROW_SCHEMA = pa.schema(
@@ -93,9 +95,12 @@ class ScoringPool:
         """Score the unprocessed input of the split."""
         self._enqueue((NOISY, split), _Call("score_noisy", (assignment.to_json(), split)))
 
-    def wait(self) -> None:
-        """Until everything submitted is scored. Raises the first failure."""
-        self._queue.join()
+    def wait(self, stop: StopSignal) -> None:
+        """Until everything submitted is scored. Raises the first failure, `Interrupted` if asked to stop."""
+        with self._queue.all_tasks_done:
+            while self._queue.unfinished_tasks:
+                stop.check()
+                self._queue.all_tasks_done.wait(_POLL_SECONDS)
         if self._failures:
             raise self._failures[0]
 

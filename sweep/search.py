@@ -49,20 +49,27 @@ class GroupSearch:
         if not own:
             return self._anchor(job)
         tried = [record.nuisance for record in own]
+        distinct = {str(record.nuisance): record.proposal for record in own}
+        if self._grid_size(own[0].proposal) <= len(distinct):
+            # Nothing is left to ask for; going round keeps every candidate's number of trials the same.
+            return list(distinct.values())[len(own) % len(distinct)]
         self._extend_view(records, generation_of(job, self._plan))
         first = self._draw(job, 0)
-        if first.nuisance not in tried or _grid_size(first) <= len({str(nuisance) for nuisance in tried}):
+        if first.nuisance not in tried:
             return first
         others = (self._draw(job, draw) for draw in range(1, _DRAWS))
         return next((other for other in others if other.nuisance not in tried), first)
 
     def _extend_view(self, records: Sequence[JobRecord], generation: int) -> None:
-        """Add what ended in earlier generations, by number: failed trials teach nothing."""
-        new = [r for r in records if r.generation < generation and r.job not in self._seen]
+        """Add what ended in earlier generations (with --async: at all), by number: failed trials teach nothing."""
+        new = [r for r in records if self._may_teach(r, generation) and r.job not in self._seen]
         for record in sorted(new, key=lambda record: record.job.number):
             self._seen.add(record.job)
             if record.state in ("complete", "pruned"):
                 self._view.add_trial(_trial_of(record))
+
+    def _may_teach(self, record: JobRecord, generation: int) -> bool:
+        return record.ended if self._plan.asynchronous else record.generation < generation
 
     def _anchor(self, job: Job) -> Proposal:
         candidate = self._plan.candidate(job.group, job.candidate)
@@ -100,11 +107,14 @@ class GroupSearch:
         """Without the fields that --set fixed."""
         return {name: value for name, value in nuisance.items() if name not in self._plan.fixed}
 
-
-def _grid_size(proposal: Proposal) -> float:
-    """How many different values its candidate can try."""
-    nuisance = (d for name, d in proposal.distributions.items() if name != _CANDIDATE)
-    return math.prod(len(d.choices) if isinstance(d, CategoricalDistribution) else math.inf for d in nuisance)
+    def _grid_size(self, proposal: Proposal) -> float:
+        """How many different values its candidate can try."""
+        searched = (
+            d for name, d in proposal.distributions.items() if name not in {_CANDIDATE, *self._plan.fixed}
+        )
+        return math.prod(
+            len(d.choices) if isinstance(d, CategoricalDistribution) else math.inf for d in searched
+        )
 
 
 def _tpe(seed: int) -> TPESampler:

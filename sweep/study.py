@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweep.events import EndState
 from sweep.jobs import Job
+from sweep.secret_uris import hide_password
 from trainables.errors import UserError
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line per study and trial is no news
@@ -89,6 +90,9 @@ class JobRecord:
     @property
     def scores(self) -> dict[int, float]:
         return {report.step: report.score for report in self.reports}
+
+    def score_at(self, step: int) -> float | None:
+        return next((report.score for report in self.reports if report.step == step), None)
 
     @property
     def ended(self) -> bool:
@@ -264,7 +268,7 @@ def database_url(study_uri: str) -> sqlalchemy.URL:
         url = sqlalchemy.engine.make_url(study_uri)
     except sqlalchemy.exc.ArgumentError:
         raise UserError(
-            f"study storage {study_uri!r} is no database URL: give sqlite:////absolute/study.db "
+            f"study storage {hide_password(study_uri)!r} is no database URL: give sqlite:////absolute/study.db "
             "or postgresql://user@host/database"
         ) from None
     return url.set(drivername="postgresql+psycopg2") if url.drivername == "postgresql" else url

@@ -13,8 +13,8 @@ from tests.sweep.simulated import simulated_score
 class SimulatedTrainable(tune.Trainable):
     """Reports as `SpeechTrainable` does, and misbehaves where a file in `folder` says so.
 
-    `folder/<job with dots>.step` is its checkpoint. Beside it, `<job>.kill` makes the worker kill itself once
-    and `<job>.raise` raise every time, both in the second round.
+    `folder/<job with dots>.step` is its checkpoint. Beside it, `<job>.kill` makes the worker kill itself once,
+    `<job>.hang` hang once and `<job>.raise` raise every time, all in the second round.
     """
 
     def setup(self, config: dict[str, Any], folder: str, seconds: float = 0.0) -> None:
@@ -60,6 +60,9 @@ class SimulatedTrainable(tune.Trainable):
             return
         if self._path("raise").exists():
             raise ValueError("this job cannot be trained")
+        if self._path("hang").exists():
+            self._path("hang").unlink()
+            time.sleep(3600)
         if self._path("kill").exists():
             self._path("kill").unlink()
             os._exit(1)

@@ -12,11 +12,13 @@ import pytest
 from optuna.storages import InMemoryStorage
 from ray.exceptions import ActorDiedError
 
-from sweep.engine import Interrupted, may_retry, run_sweep
+from sweep.engine import may_retry, run_sweep
 from sweep.events import Listener
 from sweep.jobs import Job
 from sweep.plan import Plan
+from sweep.stopping import Interrupted, StopSignal, stop_on_signals
 from sweep.study import StudyStore
+from sweep.watchdog import Patience
 from tests.sweep.simulated import Simulation, facts, simulated_plan
 from tests.sweep.simulated_trainable import SimulatedTrainable, job_file
 from trainables.errors import UserError
@@ -87,6 +89,18 @@ def test_a_job_that_raises_fails_with_its_reason_and_the_rest_goes_on(
     assert states["failed"] == 1
 
 
+def test_a_job_that_hangs_is_killed_and_tried_again(
+    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[object, ...]]
+) -> None:
+    hanging = "tera/search/layer2/0003"
+    job_file(tmp_path, hanging, "hang").touch()
+    plan, patience = _plan(tmp_path), Patience(rounds=20, least=5)
+    parameters = {"folder": str(tmp_path)}
+    run_sweep(plan, _store(plan), parameters, trainable_cls=SimulatedTrainable, patience=patience)
+    assert facts(_store(plan), plan) == simulated
+    assert _store(plan).record(Job.parse(hanging)).attempt == 2  # type: ignore[union-attr]
+
+
 class _CtrlC(Listener):
     """A user who interrupts after the third round."""
 
@@ -103,8 +117,9 @@ def test_ctrl_c_leaves_jobs_running_in_the_study_and_the_next_start_finishes_the
     ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[object, ...]]
 ) -> None:
     plan = _plan(tmp_path)
-    with pytest.raises(Interrupted):
-        run_sweep(plan, _store(plan), {"folder": str(tmp_path)}, [_CtrlC()], SimulatedTrainable)
+    stop = StopSignal()
+    with stop_on_signals(stop), pytest.raises(Interrupted, match="Ctrl-C"):
+        run_sweep(plan, _store(plan), {"folder": str(tmp_path)}, [_CtrlC()], SimulatedTrainable, stop)
     assert any(state == "running" for state, *_ in facts(_store(plan), plan).values())
     run_sweep(plan, _store(plan), {"folder": str(tmp_path)}, trainable_cls=SimulatedTrainable)
     assert facts(_store(plan), plan) == simulated

@@ -70,6 +70,13 @@ def test_no_candidate_tries_the_same_values_twice_while_its_grid_has_others() ->
     assert len(set(tried)) == 9
 
 
+def test_a_candidate_whose_grid_is_used_up_goes_round_it_again(plan: Plan) -> None:
+    plan = simulated_plan(groups=("tera",), samples=14)
+    tried = [str(r.nuisance) for r in _asked(plan, 70) if r.job.candidate == "none"]
+    assert len(tried) == 14
+    assert tried[9:] == tried[:5]
+
+
 def test_values_fixed_by_the_user_are_not_searched(plan: Plan) -> None:
     for record in _asked(replace(plan, fixed={"lr_head": 5e-4}), 10):
         assert "lr_head" not in record.nuisance
