@@ -28,7 +28,7 @@ settings come from flags, then the environment (SPEECH_SWEEP_CORPUS, SPEECH_SWEE
 SPEECH_SWEEP_STUDY_URI, SPEECH_SWEEP_CACHE, MLFLOW_TRACKING_URI, AWS_*), then defaults; --dry-run shows which.
 
 exit status: 0 an answer was reached; 2 bad input (nothing was started); 1 anything else; 130 stopped before the
-answer (Ctrl-C, SIGTERM, stop.py, --max-hours).
+answer (Ctrl-C, SIGTERM, stop.py, --max-hours, or a database or storage that does not come back).
 """
 
 
@@ -166,6 +166,7 @@ def _run(argv: Sequence[str]) -> int:
         return 0
     from sweep.driver import drive
     from sweep.engine import StageFailed
+    from sweep.scoring import ScoringFailed
     from sweep.stopping import TooManyFailures
 
     try:
@@ -174,7 +175,7 @@ def _run(argv: Sequence[str]) -> int:
         why = f" ({stop})" if str(stop) else ""
         print(f"stopped{why}; go on with: python sweep/run.py --resume {planned.plan.name}", file=sys.stderr)
         return 130
-    except (StageFailed, TooManyFailures) as error:
+    except (StageFailed, ScoringFailed, TooManyFailures) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if arguments.json:

@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from sweep.heartbeat import Heartbeat
 from sweep.hours import SPENT, Hours
 from sweep.jobs import Job
 from sweep.mlflow_page import open_line
+from sweep.patient_storage import PatientStorage
 from sweep.plan import Plan
 from sweep.planning import PLAN_FILE, Planned
 from sweep.progress import Progress
@@ -64,27 +65,28 @@ def drive(planned: Planned) -> dict[str, Any]:
         return _shown_again(plan, storage)
     storage.probe()
     Path(plan.home).mkdir(parents=True, exist_ok=True)
-    with sweep_lock(plan):
+    with sweep_lock(plan) as take_lock_again:
         corpus = open_or_prepare(plan.corpus_source, progress=_say_preparation)
         plan = _with_corpus(planned, corpus)
         _require_space(plan, storage)
         _freeze(planned, plan, storage)
         with _own_empty_folder():
-            return _Drive(plan, corpus, storage).run()
+            return _Drive(plan, corpus, take_lock_again).run()
 
 
 class _Drive:
     """The parts of one running sweep; `run` takes them through it in order."""
 
-    def __init__(self, plan: Plan, corpus: Corpus, storage: Storage) -> None:
+    def __init__(self, plan: Plan, corpus: Corpus, take_lock_again: Callable[[], None]) -> None:
         self.plan = plan
         self.corpus = corpus
-        self.storage = storage
-        self.stages = stage_store(plan)
-        self.checkpoints = storage.checkpoints()
-        self.store = StudyStore(plan.study_uri, plan.name)
+        self.storage = PatientStorage(plan.output)
+        self.stages = stage_store(plan, PatientStorage)
+        self.checkpoints = self.storage.checkpoints()
+        self.store = StudyStore(plan.study_uri, plan.name, returned=take_lock_again)
         self.stop = StopSignal()
-        self.hours = Hours(storage, plan.max_hours)
+        self.signs = Storage(plan.output)  # of life and of stopping: nothing waits for them
+        self.hours = Hours(self.storage, plan.max_hours)
 
     def run(self) -> dict[str, Any]:
         progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / "spool")
@@ -95,9 +97,9 @@ class _Drive:
             stack.callback(progress.close)
             stack.enter_context(stop_on_signals(self.stop))
             stack.enter_context(
-                Heartbeat(self.storage, lambda: {**progress.snapshot(), SPENT: self.hours.spent()})
+                Heartbeat(self.signs, lambda: {**progress.snapshot(), SPENT: self.hours.spent()})
             )
-            stack.enter_context(stop_on_request(self.stop, self.storage, self.hours.left, progress.phase))
+            stack.enter_context(stop_on_request(self.stop, self.signs, self.hours.left, progress.phase))
             self._reconcile(progress, tracker)
             stack.enter_context(ray_session())
             progress.phase("pre-training and gates")
@@ -133,7 +135,10 @@ class _Drive:
 
     def _jobs(self, pool: ScoringPool, listeners: list[Listener]) -> None:
         scoring = FinalistScoring(self.plan, pool, self._nuisance)
-        parameters = {"checkpoints": self.checkpoints, "artifacts": self.stages}
+        parameters = {
+            "checkpoints": Storage(self.plan.output).checkpoints(),
+            "artifacts": stage_store(self.plan),
+        }
         run_sweep(self.plan, self.store, parameters, [*listeners, scoring], stop=self.stop)
 
     def _nominate(self, pool: ScoringPool) -> dict[str, str]:

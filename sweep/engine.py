@@ -21,6 +21,7 @@ from sweep.announcer import Announcer
 from sweep.dispatcher import Dispatcher, Handout, Pause
 from sweep.events import Listener
 from sweep.jobs import Job
+from sweep.outage import storage_is_away
 from sweep.plan import Plan
 from sweep.ray_session import ray_session
 from sweep.stage_runner import StageFailed, run_stages
@@ -180,12 +181,8 @@ def may_retry(error: BaseException | None) -> bool:
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """Whether storage or network failed, which may come back: the S3 client need not be installed here."""
-    if isinstance(error, RayActorError):  # a lost worker, whatever its class rests on
-        return False
-    return isinstance(error, OSError) or any(
-        k.__module__.startswith("botocore.") for k in type(error).__mro__
-    )
+    """Whether storage or network failed; a lost worker is none, whatever its class rests on."""
+    return not isinstance(error, RayActorError) and storage_is_away(error)
 
 
 def _identity(trial: Trial) -> tuple[Job, int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sweep.jobs import Job
 
 MAX_FAILURES = 3  # in a row without a round in between; then the job is marked as failed
-MAX_OUTAGES = 8  # the same where storage or network failed: together with the pauses four minutes and more
+MAX_OUTAGES = 32  # the same where storage or network failed: with the pauses about half an hour
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0  # seconds
 _SAME_KIND = 5  # failed jobs of one kind, and more than half of all that ended
 

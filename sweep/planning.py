@@ -134,12 +134,15 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
     source = _corpus_source(settings, folder)
     summary = _inspect_corpus(source)
     sweep_seed = settings.get("seed", 0)
+    asked = _space_file(_required_space(settings), folder)
+    space_file = asked if is_space_file(asked) else ""
     steps = settings.get("steps", preset.steps)
     preset = replace(preset, steps=steps, round_steps=_round_steps(preset, steps))
     plan = Plan(
         name=name,
         space=space.name,
-        **_user_space(settings, folder),
+        space_file=space_file,
+        space_fingerprint=fingerprint(Path(space_file)) if space_file else "",
         preset=preset.name,
         version=__version__,
         code=training_code_fingerprint(),
@@ -174,14 +177,6 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
     plan = replace(plan, generation=max(len(group.candidates) for group in plan.groups))
     _check_configurations(plan)
     return plan
-
-
-def _user_space(settings: _Settings, folder: Path) -> dict[str, str]:
-    name = str(settings.get("space"))
-    if not is_space_file(name):
-        return {}
-    path = _space_file(name, folder)
-    return {"space_file": path, "space_fingerprint": fingerprint(Path(path))}
 
 
 def _name(settings: _Settings, space: Space) -> str:

@@ -22,7 +22,7 @@ RAISABLE = ("samples", "seeds", "max_hours", "upstreams")
 
 def raised(plan: Plan, arguments: argparse.Namespace) -> Plan:
     """The plan with what the arguments add; the same object if that is nothing. Raises `UserError`."""
-    larger = {
+    larger: dict[str, list[Any] | None] = {
         "samples": _upwards(plan, "samples", plan.samples, arguments.samples),
         "seeds": _upwards(plan, "seeds", len(plan.seeds), arguments.seeds),
         "max_hours": _more_hours(plan, arguments.max_hours),

@@ -26,6 +26,7 @@ from sweep.storage import Storage
 from trainables.assignment import Assignment
 from trainables.inference import NOISY
 
+_DEATHS = 3  # of an actor over one and the same task, which is then to blame
 _POLL_SECONDS = 1.0  # between looks for a request to stop
 Rows = list[dict[str, Any]]
 
@@ -51,7 +52,13 @@ ROW_SCHEMA = pa.schema(
 )
 
 
+class ScoringFailed(RuntimeError):
+    """A finalist could not be scored; the message names it and the cause."""
+
+
 class _Call(NamedTuple):
+    scored: str  # a job, or the noisy input
+    split: str
     method: str
     arguments: tuple[Any, ...]
 
@@ -76,7 +83,7 @@ class ScoringPool:
         self._workplace = workplace
         self._queue: queue.Queue[_Call | None] = queue.Queue()
         self._submitted: set[tuple[str, str]] = set()
-        self._failures: list[Exception] = []
+        self._failures: list[tuple[_Call, Exception]] = []
         self._threads: list[threading.Thread] = []
         self.grow(size)
 
@@ -89,20 +96,22 @@ class ScoringPool:
 
     def submit(self, assignment: Assignment, split: str, infer: bool = False) -> None:
         """Score a finalist's estimates; with `infer` they are first made from its final checkpoint."""
-        self._enqueue((assignment.job, split), _Call("score_job", (assignment.to_json(), split, infer)))
+        self._enqueue(_Call(assignment.job, split, "score_job", (assignment.to_json(), split, infer)))
 
     def submit_noisy(self, assignment: Assignment, split: str) -> None:
         """Score the unprocessed input of the split."""
-        self._enqueue((NOISY, split), _Call("score_noisy", (assignment.to_json(), split)))
+        self._enqueue(_Call(NOISY, split, "score_noisy", (assignment.to_json(), split)))
 
     def wait(self, stop: StopSignal) -> None:
-        """Until everything submitted is scored. Raises the first failure, `Interrupted` if asked to stop."""
+        """Until everything submitted is scored. Raises `ScoringFailed`, `Interrupted` if asked to stop."""
         with self._queue.all_tasks_done:
             while self._queue.unfinished_tasks:
                 stop.check()
                 self._queue.all_tasks_done.wait(_POLL_SECONDS)
         if self._failures:
-            raise self._failures[0]
+            call, error = self._failures[0]
+            what = f"scoring {call.scored} on {call.split}"
+            raise ScoringFailed(f"{what} failed: {type(error).__name__}: {error}") from error
 
     def close(self) -> None:
         """Let go of the actors once they are done with what they have in hand."""
@@ -113,7 +122,8 @@ class ScoringPool:
         for _ in self._threads:
             self._queue.put(None)
 
-    def _enqueue(self, key: tuple[str, str], call: "_Call") -> None:
+    def _enqueue(self, call: "_Call") -> None:
+        key = (call.scored, call.split)
         if key not in self._submitted:
             self._submitted.add(key)
             self._queue.put(call)
@@ -124,11 +134,11 @@ class ScoringPool:
         while (call := self._queue.get()) is not None:
             try:
                 if actor is None:
-                    remote = ray.remote(num_cpus=0, max_restarts=2, max_task_retries=2)(_Scorer)
+                    remote = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=_DEATHS)(_Scorer)
                     actor = remote.remote(self._workplace)
                 ray.get(getattr(actor, call.method).remote(*call.arguments))
             except Exception as error:
-                self._failures.append(error)
+                self._failures.append((call, error))
             finally:
                 self._queue.task_done()
 

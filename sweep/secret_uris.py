@@ -7,7 +7,7 @@ import argparse
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trainables.errors import UserError
 
@@ -47,5 +47,6 @@ def restore_secrets(plan: "Plan", known: Mapping[str, str]) -> "Plan":
                 f"sweep {plan.name!r} uses {stored}, whose password is not stored: give {flag} or {variable} "
                 "with it again"
             )
-        plan = replace(plan, **{name: given})
+        whole: dict[str, Any] = {name: given}
+        plan = replace(plan, **whole)
     return plan

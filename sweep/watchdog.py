@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 _REMEMBERED = 100  # rounds
+_USUAL_GAP = 10.0  # seconds between two looks at most, while the driver is not held up
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Watchdog:
     def __init__(self, patience: Patience, clock: Callable[[], float] = time.monotonic) -> None:
         self._patience = patience
         self._clock = clock
+        self._looked = clock()
         self._heard: dict[str, float] = {}
         self._rounds: deque[float] = deque(maxlen=_REMEMBERED)
 
@@ -39,10 +41,16 @@ class Watchdog:
 
     def silent(self, running: Iterable[str]) -> list[str]:
         """Which of those running hang; what runs is timed from when it is first named here."""
-        now, allowed = self._clock(), self.allowed()
-        since = {name: self._heard.get(name, now) for name in running}
+        now, allowed, unseen = self._clock(), self.allowed(), self._unseen()
+        since = {name: min(now, self._heard.get(name, now) + unseen) for name in running}
         self._heard = since
         return [name for name, heard in since.items() if now - heard > allowed]
+
+    def _unseen(self) -> float:
+        """Seconds since the last look in which the driver itself stood still, as during an outage."""
+        now = self._clock()
+        gap, self._looked = now - self._looked, now
+        return gap if gap > _USUAL_GAP else 0.0
 
     def allowed(self) -> float:
         """Seconds."""

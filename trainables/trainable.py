@@ -6,9 +6,11 @@ config is `{"assignment": Assignment.to_json()}`. Tune's own checkpointing stays
 and a reused actor all come back in the same way.
 """
 
+import socket
 from functools import lru_cache
 from typing import Any
 
+import ray
 from ray import tune
 
 from trainables.assignment import Assignment
@@ -16,6 +18,7 @@ from trainables.audio.corpus import Corpus
 from trainables.checkpoints import CheckpointConflict, Checkpoints, stored_reports
 from trainables.determinism import make_deterministic
 from trainables.inference import estimates_file, write_estimates
+from trainables.lease import Lease
 from trainables.session import TrainingSession
 from trainables.stages import Artifacts
 
@@ -46,6 +49,7 @@ class SpeechTrainable(tune.Trainable):
             raise TypeError("wrap SpeechTrainable with tune.with_parameters(checkpoints=..., artifacts=...)")
         self._checkpoints = checkpoints
         self._artifacts = artifacts
+        self._lease = _lease(checkpoints)
         self._take_up(Assignment.from_json(config["assignment"]))
 
     def step(self) -> dict[str, Any]:
@@ -65,6 +69,8 @@ class SpeechTrainable(tune.Trainable):
     def cleanup(self) -> None:
         """Free the model's memory."""
         self._session = None
+        if self._lease is not None:
+            self._lease.close()
 
     def _take_up(self, assignment: Assignment) -> None:
         """Begin the job, or go on from its newest checkpoint that verifies."""
@@ -96,6 +102,19 @@ class SpeechTrainable(tune.Trainable):
             return
         self._checkpoints.prune(job, _CHECKPOINTS_KEPT)
         self._undelivered = report
+
+
+def _lease(checkpoints: Checkpoints) -> Lease | None:
+    """Renewed by storage and by the machine the driver runs on; none where this is no worker of Ray's."""
+    context = ray.get_runtime_context() if ray.is_initialized() else None
+    if context is None or context.get_actor_id() is None:
+        return None
+    host, _, port = context.gcs_address.rpartition(":")
+
+    def reach_driver() -> None:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+
+    return Lease([checkpoints.reach, reach_driver])
 
 
 @lru_cache(maxsize=1)
