@@ -54,9 +54,10 @@ from trainables.registry import gates_of
 RESULT_FILE = "result.json"
 
 
-def drive(planned: Planned) -> dict[str, Any]:
+def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]:
     """Run or continue the sweep to its answer, print it, and return what `--json` says.
 
+    `kind` may put something else in place of training and scoring.
     Raises `UserError` before any job starts where the corpus, the output or the plan cannot be used.
     """
     plan = planned.plan
@@ -71,11 +72,13 @@ def drive(planned: Planned) -> dict[str, Any]:
         _require_space(plan, storage)
         _freeze(planned, plan, storage)
         with _own_empty_folder():
-            return _Drive(plan, corpus, take_lock_again).run()
+            return (kind or Drive)(plan, corpus, take_lock_again).run()
 
 
-class _Drive:
+class Drive:
     """The parts of one running sweep; `run` takes them through it in order."""
+
+    trainable: type | None = None  # None = SpeechTrainable
 
     def __init__(self, plan: Plan, corpus: Corpus, take_lock_again: Callable[[], None]) -> None:
         self.plan = plan
@@ -135,11 +138,12 @@ class _Drive:
 
     def _jobs(self, pool: ScoringPool, listeners: list[Listener]) -> None:
         scoring = FinalistScoring(self.plan, pool, self._nuisance)
-        parameters = {
-            "checkpoints": Storage(self.plan.output).checkpoints(),
-            "artifacts": stage_store(self.plan),
-        }
-        run_sweep(self.plan, self.store, parameters, [*listeners, scoring], stop=self.stop)
+        parameters = self._trainable_parameters()
+        run_sweep(self.plan, self.store, parameters, [*listeners, scoring], self.trainable, self.stop)
+
+    def _trainable_parameters(self) -> dict[str, Any]:
+        """Plain storage, not patient: see `PatientStorage`."""
+        return {"checkpoints": Storage(self.plan.output).checkpoints(), "artifacts": stage_store(self.plan)}
 
     def _nominate(self, pool: ScoringPool) -> dict[str, str]:
         finalists = self._finalists()

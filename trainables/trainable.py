@@ -2,13 +2,17 @@
 
 The engine wraps it as `tune.with_parameters(SpeechTrainable, checkpoints=..., artifacts=...)`; a trial's
 config is `{"assignment": Assignment.to_json()}`. Tune's own checkpointing stays off: a job's state lies in
-`checkpoints`, and setting a job up always looks there first. So a dead worker, a lost node, a killed driver
+`checkpoints`, and taking a job up always looks there first. So a dead worker, a lost node, a killed driver
 and a reused actor all come back in the same way.
+
+Nothing heavy happens before the first step, not even importing torch: while an actor starts, Tune moves its
+trial to any other actor that has become free and kills the one that was starting, so that with short jobs an
+actor that takes long to start would never come to run.
 """
 
 import socket
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import tune
@@ -16,11 +20,12 @@ from ray import tune
 from trainables.assignment import Assignment
 from trainables.audio.corpus import Corpus
 from trainables.checkpoints import CheckpointConflict, Checkpoints, stored_reports
-from trainables.determinism import make_deterministic
 from trainables.inference import estimates_file, write_estimates
 from trainables.lease import Lease
-from trainables.session import TrainingSession
 from trainables.stages import Artifacts
+
+if TYPE_CHECKING:
+    from trainables.session import TrainingSession
 
 _CHECKPOINTS_KEPT = 2  # the newest, and one more in case it is damaged
 
@@ -35,7 +40,8 @@ class SpeechTrainable(tune.Trainable):
     """
 
     _assignment: Assignment
-    _session: TrainingSession | None  # None where the job was found finished
+    _taken_up: bool
+    _session: "TrainingSession | None"  # None before the first step, and where the job was found finished
     _undelivered: dict[str, Any] | None  # a stored report that Tune may not have heard of
 
     def setup(
@@ -44,16 +50,18 @@ class SpeechTrainable(tune.Trainable):
         checkpoints: Checkpoints | None = None,
         artifacts: Artifacts | None = None,
     ) -> None:
-        """Take up the job of this config. Has no effect outside this process."""
+        """Note the job of this config; the first step takes it up."""
         if checkpoints is None or artifacts is None:
             raise TypeError("wrap SpeechTrainable with tune.with_parameters(checkpoints=..., artifacts=...)")
         self._checkpoints = checkpoints
         self._artifacts = artifacts
         self._lease = _lease(checkpoints)
-        self._take_up(Assignment.from_json(config["assignment"]))
+        self.reset_config(config)
 
     def step(self) -> dict[str, Any]:
         """Train one round, or repeat the report a resumed job ended on."""
+        if not self._taken_up:
+            self._take_up()
         if self._undelivered is None:
             self._run_round()
         assert self._undelivered is not None
@@ -62,8 +70,11 @@ class SpeechTrainable(tune.Trainable):
         return {**report, **identity, "done": report["step"] >= self._assignment.steps}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take up another job in the same process."""
-        self._take_up(Assignment.from_json(new_config["assignment"]))
+        """Note another job for the same process."""
+        self._assignment = Assignment.from_json(new_config["assignment"])
+        self._taken_up = False
+        self._session = None
+        self._undelivered = None
         return True
 
     def cleanup(self) -> None:
@@ -72,19 +83,27 @@ class SpeechTrainable(tune.Trainable):
         if self._lease is not None:
             self._lease.close()
 
-    def _take_up(self, assignment: Assignment) -> None:
+    def _take_up(self) -> None:
         """Begin the job, or go on from its newest checkpoint that verifies."""
-        make_deterministic(assignment.threads, assignment.device)
+        assignment = self._assignment
         step, files = self._checkpoints.newest(assignment.job) or (0, None)
-        self._assignment = assignment
+        self._taken_up = True
         self._undelivered = stored_reports(files)[-1] if files else None
         self._session = None
         if step >= assignment.steps:
             return
-        corpus = _open_corpus(assignment.corpus_uri, assignment.corpus_fingerprint)
-        self._session = TrainingSession(assignment, corpus, self._artifacts)
+        self._session = self._open_session(assignment)
         if files:
             self._session.load_state(files)
+
+    def _open_session(self, assignment: Assignment) -> "TrainingSession":
+        """At step 0."""
+        from trainables.determinism import make_deterministic
+        from trainables.session import TrainingSession
+
+        make_deterministic(assignment.threads, assignment.device)
+        corpus = _open_corpus(assignment.corpus_uri, assignment.corpus_fingerprint)
+        return TrainingSession(assignment, corpus, self._artifacts)
 
     def _run_round(self) -> None:
         """Train, store, and only then report."""
@@ -98,7 +117,7 @@ class SpeechTrainable(tune.Trainable):
         try:
             self._checkpoints.save(job, report["step"], self._session.state())
         except CheckpointConflict:  # an older attempt of this job is alive and was faster: its word stands
-            self._take_up(self._assignment)
+            self._take_up()
             return
         self._checkpoints.prune(job, _CHECKPOINTS_KEPT)
         self._undelivered = report
