@@ -68,7 +68,7 @@ def test_an_answer_is_no_outage(error: Exception) -> None:
 
 
 def test_what_does_not_come_back_interrupts_the_sweep_with_the_reason() -> None:
-    with pytest.raises(OutageTooLong, match="the disk could not be reached for .*: refused") as raised:
+    with pytest.raises(OutageTooLong, match=r"the disk could not be reached for .*: refused") as raised:
         _endurance([], limit=0.2).call(_Flaky(1000, ConnectionError("refused")))
     assert isinstance(raised.value, Interrupted)
 
