@@ -24,8 +24,11 @@ def is_space_file(name: str) -> bool:
 
 @lru_cache
 def load_space(path: Path) -> Space:
-    """The one space that the file defines. Raises `UserError` for a file that cannot be used."""
-    found = {id(value): value for value in vars(_run_file(path)).values() if isinstance(value, Space)}
+    """The one space that the file defines; it may import ours. Raises `UserError` if it cannot be used."""
+    from search_spaces import SPACES
+
+    values = vars(_run_file(path)).values()
+    found = {id(v): v for v in values if isinstance(v, Space) and v not in SPACES.values()}
     if len(found) != 1:
         raise UserError(
             f"--space {path}: the file must define one search_spaces.space.Space, it has {len(found)}: "

@@ -25,7 +25,8 @@ from trainables.randomness import derive_seed
 # Draws of one proposal, until it is no repetition: TPE's, then random ones, for TPE insists on what it likes.
 _TPE_DRAWS = 4
 _DRAWS = 60
-_REMEMBERED = 400  # trials of a group that TPE looks back at: what it takes must not grow with the sweep
+# Trials of a group that TPE looks back at, and how many it forgets at once: an ask must not cost more and more.
+_REMEMBERED, _FORGOTTEN = 200, 100
 _CANDIDATE = "candidate"
 
 
@@ -64,9 +65,10 @@ class GroupSearch:
     def _look_at(self, records: Sequence[JobRecord], generation: int) -> None:
         """Have the view hold what ended in earlier generations (with --async: at all); failures teach nothing."""
         ended = [r for r in records if r.state in ("complete", "pruned") and self._may_teach(r, generation)]
-        latest = sorted(ended, key=lambda record: record.job.number)[-_REMEMBERED:]
+        forgotten = max(0, -(-(len(ended) - _REMEMBERED) // _FORGOTTEN)) * _FORGOTTEN
+        latest = sorted(ended, key=lambda record: record.job.number)[forgotten:]
         jobs, known = [record.job for record in latest], len(self._viewed)
-        if jobs[:known] != self._viewed:  # the oldest are forgotten
+        if jobs[:known] != self._viewed:
             self._view, known = _empty_study(), 0
         self._viewed = jobs
         self._view.add_trials([_trial_of(record) for record in latest[known:]])

@@ -56,7 +56,7 @@ class SimulatedScoring:
             self._checkpoints.write_result(scored, rows_file(split), to_parquet(rows))
 
     def _row(self, job: Job, split: str, utterance: int) -> dict[str, Any]:
-        luck = generator(job.number, job.group, job.candidate, split, utterance).normal(0, 0.05)
+        luck = generator(job.number, f"{job.path} {split}", utterance).normal(0, 0.05)
         identity = {"group": job.group, "candidate": job.candidate, "phase": job.phase, "seed": job.number}
         return _row(split, utterance, self._score_of(job) + float(luck)) | identity | {"job": job.path}
 

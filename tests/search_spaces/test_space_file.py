@@ -23,7 +23,6 @@ def candidates(group, preset):
     ]
 
 MINE = replace(BUILT_IN, name="pairs", candidates=candidates)
-del BUILT_IN
 """
 
 

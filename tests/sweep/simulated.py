@@ -106,6 +106,7 @@ class Simulation:
     order: random.Random = field(default_factory=lambda: random.Random(0))
     misfortune: Callable[[Handout, int], None] | None = None
     listeners: tuple[Listener, ...] = ()
+    score: Callable[[dict[str, Any], int], float] = simulated_score
     handed_out: list[str] = field(default_factory=list)
     stored_steps: dict[str, int] = field(default_factory=dict)  # checkpoints outlive driver and worker
     events: int = 0
@@ -143,7 +144,7 @@ class Simulation:
             busy.remove(worker)
             return
         self.stored_steps[job.path] = worker.step
-        score = simulated_score(worker.handout.assignment, worker.step)
+        score = self.score(worker.handout.assignment, worker.step)
         if not dispatcher.report(job, attempt, worker.step, score, {"score": score}):
             busy.remove(worker)
 
