@@ -15,9 +15,9 @@ from typing import Any
 import psutil
 from optuna.storages import InMemoryStorage
 
-from tests.sweep.known_world import world_plan, world_score
 from sweep.plan import Plan
 from sweep.study import JobRecord, StudyStore
+from tests.sweep.known_world import world_plan, world_score
 from tests.sweep.simulated import Simulation
 
 

@@ -17,9 +17,9 @@ from optuna.storages import InMemoryStorage
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
-from tests.sweep.known_world import ROUND_STEPS, ROUNDS, WORLD, found, world_plan, world_score
 from sweep.plan import Plan, default_seeds
 from sweep.study import StudyStore
+from tests.sweep.known_world import ROUND_STEPS, ROUNDS, WORLD, found, world_plan, world_score
 from tests.sweep.simulated import Simulation
 
 WORKERS = 4
