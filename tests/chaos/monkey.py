@@ -65,10 +65,10 @@ class Sweep:
 
     def kill_worker(self, rng: random.Random) -> bool:
         """Any process that has set up a job and lives."""
-        alive = [pid for pid in self._workers() if psutil.pid_exists(pid)]
+        alive = [path for path in sorted(self.folder.glob("workers/*")) if _is_worker(path)]
         if not alive:
             return False
-        os.kill(rng.choice(alive), signal.SIGKILL)
+        os.kill(int(rng.choice(alive).name), signal.SIGKILL)
         return True
 
     def rounds(self) -> int:
@@ -82,8 +82,15 @@ class Sweep:
     def _is_planned(self) -> bool:
         return Storage(f"s3://{BUCKET}/{self.name}").exists("plan.json")
 
-    def _workers(self) -> list[int]:
-        return sorted(int(path.name) for path in self.folder.glob("workers/*"))
+
+def _is_worker(path: Path) -> bool:
+    """Whether the process that left this file lives; its number may be another's by now."""
+    try:
+        process = psutil.Process(int(path.name))
+        ours = process.create_time() <= path.stat().st_mtime and process.cmdline()[0].startswith("ray::")
+        return ours and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, IndexError):
+        return False
 
 
 class Monkey:
