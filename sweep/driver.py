@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,13 +67,12 @@ def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]
         return _shown_again(plan, storage)
     storage.probe()
     Path(plan.home).mkdir(parents=True, exist_ok=True)
-    with sweep_lock(plan) as take_lock_again:
-        corpus = open_or_prepare(plan.corpus_source, progress=_say_preparation)
+    with sweep_lock(plan) as take_lock_again, _own_empty_folder(), contextlib.ExitStack() as stack:
+        corpus = _prepare_while_ray_starts(plan.corpus_source, stack)
         plan = _with_corpus(planned, corpus)
         _require_space(plan, storage)
         _freeze(planned, plan, storage)
-        with _own_empty_folder():
-            return (kind or Drive)(plan, corpus, take_lock_again).run()
+        return (kind or Drive)(plan, corpus, take_lock_again).run()
 
 
 class Drive:
@@ -92,9 +92,9 @@ class Drive:
         self.hours = Hours(self.storage, plan.max_hours)
 
     def run(self) -> dict[str, Any]:
-        progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / "spool")
-        listeners: list[Listener] = [progress, tracker]
         with contextlib.ExitStack() as stack:
+            progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / "spool")
+            listeners: list[Listener] = [progress, tracker]
             # Closed in reverse: MLflow is told last, when everything else has settled.
             stack.callback(tracker.close)
             stack.callback(progress.close)
@@ -104,7 +104,6 @@ class Drive:
             )
             stack.enter_context(stop_on_request(self.stop, self.signs, self.hours.left, progress.phase))
             self._reconcile(progress, tracker)
-            stack.enter_context(ray_session())
             progress.phase("pre-training and gates")
             self._stages(listeners)
             pool = self._pool()
@@ -133,7 +132,8 @@ class Drive:
         )
 
     def _pool(self) -> ScoringPool:
-        place = Workplace(self.corpus, self.checkpoints, self.stages, self.plan.threads)
+        plan = self.plan
+        place = Workplace(self.corpus, self.checkpoints, self.stages, plan.threads, plan.gpus_per_trial)
         return ScoringPool(place, pool_size())
 
     def _jobs(self, pool: ScoringPool, listeners: list[Listener]) -> None:
@@ -274,6 +274,14 @@ def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
 
 
 # -- before the first job ------------------------------------------------------------------------------
+
+
+def _prepare_while_ray_starts(source: str, stack: contextlib.ExitStack) -> Corpus:
+    """Either takes seconds and one core."""
+    with ThreadPoolExecutor(1) as beside:
+        corpus = beside.submit(open_or_prepare, source, progress=_say_preparation)
+        stack.enter_context(ray_session())
+        return corpus.result()
 
 
 def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:

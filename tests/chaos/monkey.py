@@ -139,4 +139,4 @@ class Monkey:
     def _outage(self, server: Server) -> None:
         server.kill()
         time.sleep(self._random.uniform(0.1, _LONGEST_OUTAGE))
-        server.start()
+        server.begin()

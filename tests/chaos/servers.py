@@ -21,7 +21,12 @@ CREDENTIALS = {
 
 
 class Server(Protocol):
-    def start(self) -> None: ...
+    def start(self) -> None:
+        """Returns once it answers."""
+
+    def begin(self) -> None:
+        """Start it again, and do not wait for what takes long."""
+
     def kill(self) -> None: ...
 
 
@@ -36,9 +41,11 @@ class S3Server:
         self.environment = {**CREDENTIALS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}"}
 
     def start(self) -> None:
-        if self._server is None:
-            self._server = self._child("moto.server", "-H", "127.0.0.1", "-p", str(self._server_port))
-            wait_until(lambda: _listens(self._server_port))
+        self._server = self._child("moto.server", "-H", "127.0.0.1", "-p", str(self._server_port))
+        wait_until(lambda: _listens(self._server_port))
+        self.begin()
+
+    def begin(self) -> None:
         self._gateway = self._child("tests.chaos.gateway", str(self._port), str(self._server_port))
         wait_until(lambda: _listens(self._port))
 
@@ -66,12 +73,12 @@ class PostgresServer:
         self.uri = ""
 
     def start(self) -> None:
-        """Also after a kill: the database then recovers from its log, at the same address."""
-        if self.uri:
-            wait_until(self._restarted)
-        else:
-            self._server.start()
-            self.uri = str(self._server.get_uri())
+        self._server.start()
+        self.uri = str(self._server.get_uri())
+
+    def begin(self) -> None:
+        """The database recovers from its log, at the same address."""
+        wait_until(self._restarted)
 
     def kill(self) -> None:
         """The postmaster alone: its children notice and leave, as after a crash."""

@@ -8,6 +8,7 @@ python -m tests.chaos.simulated_drive FOLDER SECONDS <arguments of sweep/run.py>
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from sweep import driver
 from sweep.cli import run_main
 from sweep.engine import StopSignal
 from sweep.jobs import Job
-from sweep.plan import Plan
 from sweep.scoring import ROW_SCHEMA, has_rows, rows_file, to_parquet
 from tests.sweep.simulated import Simulation
 from trainables.assignment import Assignment
@@ -29,8 +29,7 @@ _UTTERANCES = 8
 class SimulatedScoring:
     """Stands in for `ScoringPool`: rows that spread around each finalist's last score."""
 
-    def __init__(self, plan: Plan, checkpoints: Any, score_of: Callable[[Job], float]) -> None:
-        self._plan = plan
+    def __init__(self, checkpoints: Any, score_of: Callable[[Job], float]) -> None:
         self._checkpoints = checkpoints
         self._score_of = score_of
 
@@ -99,7 +98,7 @@ class SimulatedDrive(driver.Drive):
         return {}
 
     def _pool(self) -> Any:
-        return SimulatedScoring(self.plan, self.checkpoints, self._last_stored_score)
+        return SimulatedScoring(self.checkpoints, cache(self._last_stored_score))
 
     def _trainable_parameters(self) -> dict[str, Any]:
         return {**super()._trainable_parameters(), "folder": self.folder, "seconds": self.seconds}
@@ -114,7 +113,7 @@ class UnbrokenDrive(SimulatedDrive):
     """The same sweep without Ray, in this process: what an undisturbed run must come to."""
 
     def answer(self) -> dict[str, Any]:
-        pool = SimulatedScoring(self.plan, self.checkpoints, self._reported_score)
+        pool = SimulatedScoring(self.checkpoints, self._reported_score)
         Simulation(self.plan, self.store).run()
         return self._confirm(pool, self._nominate(pool))  # type: ignore[arg-type]
 

@@ -135,7 +135,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 def _killed_for_a_while(server: Server, call: Callable[[], Any]) -> Any:
     """The result of a call that is made while the server is dead."""
     server.kill()
-    back = threading.Timer(1.0, server.start)
+    back = threading.Timer(1.0, server.begin)
     back.start()
     try:
         return call()

@@ -73,7 +73,7 @@ def test_a_driver_that_lost_the_sweep_to_another_while_the_database_was_away_sto
     try:
         with sweep_lock(simulated_plan(database.uri)) as take_again:
             database.kill()
-            database.start()
+            database.begin()
             with (
                 _another_driver(database.uri) as pid,
                 pytest.raises(Interrupted, match=f"process {pid} .* taken"),
