@@ -45,7 +45,7 @@ from sweep.stopping import StopSignal, stop_on_request, stop_on_signals
 from sweep.storage import Storage
 from sweep.study import JobRecord, StudyStore
 from sweep.sweep_lock import sweep_lock
-from sweep.tracking import Tracker
+from sweep.tracking import Tracker, deliver_left_over
 from trainables.audio.corpus import Corpus
 from trainables.audio.preparation import open_or_prepare
 from trainables.errors import UserError
@@ -53,6 +53,7 @@ from trainables.inference import NOISY
 from trainables.registry import gates_of
 
 RESULT_FILE = "result.json"
+SPOOL = "spool"
 
 
 def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]:
@@ -93,7 +94,7 @@ class Drive:
 
     def run(self) -> dict[str, Any]:
         with contextlib.ExitStack() as stack:
-            progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / "spool")
+            progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / SPOOL)
             listeners: list[Listener] = [progress, tracker]
             # Closed in reverse: MLflow is told last, when everything else has settled.
             stack.callback(tracker.close)
@@ -269,6 +270,7 @@ def _show(plan: Plan, result: dict[str, Any]) -> None:
 def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
     """A finished sweep has nothing left to do: its stored answer is the answer."""
     result: dict[str, Any] = json.loads(storage.read(RESULT_FILE))
+    deliver_left_over(plan, Path(plan.home) / SPOOL)
     _show(plan, result)
     return result
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from sweep.driver import SPOOL
 from sweep.storage import Storage
 from tests.chaos.servers import BUCKET, ROOT, Server, Servers
 
@@ -54,6 +55,14 @@ class Sweep:
             self.start()
         assert self._driver is not None
         return self._driver.poll() is None
+
+    def deliver(self) -> None:
+        """Once MLflow is up: what it had not taken when the sweep ended."""
+        self._servers.mlflow.wait()
+        if (self.folder / "sweeps" / self.name / SPOOL).exists():
+            self.start()
+            assert self._driver is not None
+            assert self._driver.wait() == 0, self.log()
 
     def kill_driver(self) -> bool:
         assert self._driver is not None
@@ -118,6 +127,7 @@ class Monkey:
                 time.sleep(0.05)
         while self._sweep.go_on():
             time.sleep(0.1)
+        self._sweep.deliver()
 
     def _wait_for(self, rounds: float) -> None:
         while self._sweep.rounds() < rounds:

@@ -25,7 +25,7 @@ class MlflowServer:
     def start(self) -> None:
         """Returns once it answers."""
         self.begin()
-        wait_until(self._answers)
+        self.wait()
 
     def begin(self) -> None:
         """Returns at once: it takes seconds to answer."""
@@ -40,6 +40,9 @@ class MlflowServer:
                 start_new_session=True,
                 env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
             )
+
+    def wait(self) -> None:
+        wait_until(self._answers)
 
     def kill(self) -> None:
         if self._process:
