@@ -41,7 +41,7 @@ from sweep.scoring import (
     store_rows,
 )
 from sweep.stage_store import stage_store
-from sweep.stopping import StopSignal, stop_on_request, stop_on_signals
+from sweep.stopping import StopSignal, stop_on_request, stop_on_signals, void_requests
 from sweep.storage import Storage
 from sweep.study import JobRecord, StudyStore
 from sweep.sweep_lock import sweep_lock
@@ -103,6 +103,7 @@ class Drive:
             stack.enter_context(
                 Heartbeat(self.signs, lambda: {**progress.snapshot(), SPENT: self.hours.spent()})
             )
+            void_requests(self.storage)
             stack.enter_context(stop_on_request(self.stop, self.signs, self.hours.left, progress.phase))
             self._reconcile(progress, tracker)
             progress.phase("pre-training and gates")

@@ -83,6 +83,11 @@ def request_stop(storage: Storage, now: bool = False) -> None:
     storage.write(STOP_FILE, json.dumps({"now": now}).encode())
 
 
+def void_requests(storage: Storage) -> None:
+    """Those to an earlier start; before `stop_on_request`."""
+    storage.delete_prefix(_REQUESTS)
+
+
 @contextlib.contextmanager
 def stop_on_request(
     stop: StopSignal,
@@ -91,11 +96,7 @@ def stop_on_request(
     say: Callable[[str], None],
     every: float = _EVERY_SECONDS,
 ) -> Iterator[None]:
-    """Look for a request and at the hours that are left, beside the sweep, and say it once it is stopping.
-
-    Requests to an earlier start are void.
-    """
-    storage.delete_prefix(_REQUESTS)
+    """Look for a request and at the hours that are left, beside the sweep, and say it once it is stopping."""
     over = threading.Event()
     said = False
 

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from sweep.hours import Hours
-from sweep.stopping import Interrupted, StopSignal, request_stop, stop_on_request, stop_on_signals
+from sweep.stopping import (
+    Interrupted,
+    StopSignal,
+    request_stop,
+    stop_on_request,
+    stop_on_signals,
+    void_requests,
+)
 from sweep.storage import Storage
 
 
@@ -70,6 +77,7 @@ def test_a_request_to_stop_now_interrupts_at_once(tmp_path: Path) -> None:
 def test_a_request_to_an_earlier_start_is_void(tmp_path: Path) -> None:
     stop, storage = StopSignal(), Storage(tmp_path)
     request_stop(storage)
+    void_requests(storage)
     with stop_on_request(stop, storage, lambda: None, print, every=0.01):
         threading.Event().wait(0.1)
     assert not stop.asked
