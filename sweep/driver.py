@@ -118,6 +118,8 @@ class Drive:
             result = self._confirm(pool, leaders)
             files = self._publish(result)
             tracker.log_results(result, files, answer.mean_scores(self._rows(self._complete(), "test")))
+            # Last: a sweep with a result is finished, and MLflow's records are safe in the spool by now.
+            self.storage.write(RESULT_FILE, files[RESULT_FILE].read_bytes())
         self._tidy()
         _show(self.plan, result)
         return result
@@ -242,7 +244,7 @@ class Drive:
     # -- showing it ----------------------------------------------------------------------------------------
 
     def _publish(self, result: dict[str, Any]) -> dict[str, Path]:
-        """Write the answer as files beside the rows; returns the local copies MLflow takes."""
+        """Write the report beside the rows; returns the local copies, the result's too, which MLflow takes."""
         folder = Path(self.plan.home) / "report"
         folder.mkdir(exist_ok=True)
         (folder / "leaderboard.md").write_text(report.to_markdown(result))
@@ -250,7 +252,8 @@ class Drive:
         report.score_plot(result, folder / "scores.png")
         files = {path.name: path for path in sorted(folder.iterdir())}
         for name, path in files.items():
-            self.storage.write(name if name == RESULT_FILE else f"report/{name}", path.read_bytes())
+            if name != RESULT_FILE:
+                self.storage.write(f"report/{name}", path.read_bytes())
         return files
 
     def _tidy(self) -> None:
