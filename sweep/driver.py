@@ -64,11 +64,13 @@ def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]
     """
     plan = planned.plan
     storage = Storage(plan.output)
-    if storage.exists(RESULT_FILE) and planned.stored and planned.stored.groups == plan.groups:
+    if _is_answered(planned, storage):
         return _shown_again(plan, storage)
     storage.probe()
     Path(plan.home).mkdir(parents=True, exist_ok=True)
     with sweep_lock(plan) as take_lock_again, _own_empty_folder(), contextlib.ExitStack() as stack:
+        if planned.stored is not None and _is_raised(planned):
+            refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
         corpus = _prepare_while_ray_starts(plan.corpus_source, stack)
         plan = _with_corpus(planned, corpus)
         _require_space(plan, storage)
@@ -271,10 +273,21 @@ def _show(plan: Plan, result: dict[str, Any]) -> None:
     print(f"again      python sweep/leaderboard.py {plan.name}")
 
 
+def _is_answered(planned: Planned, storage: Storage) -> bool:
+    """Whether there is a result and nothing is asked beyond it."""
+    plan, stored = planned.plan, planned.stored
+    if stored is None or not storage.exists(RESULT_FILE):
+        return False
+    return (stored.groups, stored.samples, stored.seeds) == (plan.groups, plan.samples, plan.seeds)
+
+
 def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
     """A finished sweep has nothing left to do: its stored answer is the answer."""
     result: dict[str, Any] = json.loads(storage.read(RESULT_FILE))
-    deliver_left_over(plan, Path(plan.home) / SPOOL)
+    spool = Path(plan.home) / SPOOL
+    if spool.exists():
+        with contextlib.suppress(UserError), sweep_lock(plan):  # refused where its driver is delivering now
+            deliver_left_over(plan, spool)
     _show(plan, result)
     return result
 
@@ -305,11 +318,12 @@ def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:
 
 def _freeze(planned: Planned, plan: Plan, storage: Storage) -> None:
     """plan.json is written at the first start, and again only with what a later one honestly raises."""
-    if planned.stored is not None and planned.stored.raises != plan.raises:
-        refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
+    if _is_raised(planned) or not storage.exists(PLAN_FILE):
         storage.write(PLAN_FILE, json.dumps(plan.to_json(), indent=1).encode())
-    elif not storage.exists(PLAN_FILE):
-        storage.write(PLAN_FILE, json.dumps(plan.to_json(), indent=1).encode())
+
+
+def _is_raised(planned: Planned) -> bool:
+    return planned.stored is not None and planned.stored.raises != planned.plan.raises
 
 
 def _require_space(plan: Plan, storage: Storage) -> None:

@@ -233,9 +233,7 @@ class Tracker(Listener):
 
 
 def deliver_left_over(plan: Plan, spool: Path, say: Callable[[str], None] | None = None) -> None:
-    """What MLflow had not taken when a finished sweep ended; nothing where it had."""
-    if not spool.exists():
-        return
+    """Bring MLflow what it had not taken when a finished sweep ended."""
     import_mlflow()
     say = say or say_on_standard_error
     left = Spool(spool)

@@ -233,6 +233,12 @@ def test_resuming_a_finished_sweep_shows_its_answer_again(place: Place, first: D
     assert again.result == first.result
 
 
+def test_a_finished_sweep_refuses_seeds_that_would_be_a_second_look(place: Place, first: Done) -> None:
+    refused = place.run("run.py", "--resume", "first", "--seeds", "5")
+    assert refused.status == 2
+    assert "second look" in refused.err
+
+
 def test_a_second_driver_on_the_same_name_is_refused(place: Place, first: Done) -> None:
     refused = place.sweep("first")
     assert refused.status == 2
