@@ -101,11 +101,11 @@ def test_a_job_that_hangs_is_killed_and_tried_again(
 ) -> None:
     hanging = "tera/search/layer2/0003"
     job_file(tmp_path, hanging, "hang").touch()
-    plan, patience = _plan(tmp_path), Patience(rounds=20, least=5)
+    plan, patience = _plan(tmp_path), Patience(rounds=20, least=15)
     parameters = simulated_parameters(tmp_path)
     run_sweep(plan, _store(plan), parameters, trainable_cls=SimulatedTrainable, patience=patience)
     assert facts(_store(plan), plan) == simulated
-    assert _store(plan).record(Job.parse(hanging)).attempt == 2  # type: ignore[union-attr]
+    assert _store(plan).record(Job.parse(hanging)).attempt >= 2  # type: ignore[union-attr]
 
 
 class _CtrlC(Listener):
