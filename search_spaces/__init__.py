@@ -2,12 +2,26 @@
 
 from pathlib import Path
 
+from search_spaces.contrastive_controls import CONTRASTIVE_CONTROLS
+from search_spaces.contrastive_joint import CONTRASTIVE_JOINT
+from search_spaces.contrastive_schedule import CONTRASTIVE_LOW_DATA, CONTRASTIVE_SCHEDULE
+from search_spaces.contrastive_weights import CONTRASTIVE_WEIGHTS
 from search_spaces.norm_layers import NORM_LAYERS
 from search_spaces.space import Candidate, Preset, Space
 from search_spaces.space_file import is_space_file, load_space
 from trainables.errors import UserError
 
-SPACES: dict[str, Space] = {space.name: space for space in (NORM_LAYERS,)}
+SPACES: dict[str, Space] = {
+    space.name: space
+    for space in (
+        NORM_LAYERS,
+        CONTRASTIVE_SCHEDULE,
+        CONTRASTIVE_WEIGHTS,
+        CONTRASTIVE_JOINT,
+        CONTRASTIVE_LOW_DATA,
+        CONTRASTIVE_CONTROLS,
+    )
+}
 
 __all__ = ["SPACES", "Candidate", "Preset", "Space", "find_space"]
 

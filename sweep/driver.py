@@ -19,10 +19,12 @@ from typing import Any
 from sweep import answer, report
 from sweep.engine import ray_session, run_stages, run_sweep
 from sweep.events import Listener
+from sweep.findings import findings
 from sweep.gates import interpretable
 from sweep.heartbeat import Heartbeat
 from sweep.hours import SPENT, Hours
 from sweep.jobs import Job
+from sweep.learning_curves import curve_plot
 from sweep.mlflow_page import open_line
 from sweep.patient_storage import PatientStorage
 from sweep.plan import Plan
@@ -139,7 +141,14 @@ class Drive:
 
     def _pool(self) -> ScoringPool:
         plan = self.plan
-        place = Workplace(self.corpus, self.checkpoints, self.stages, plan.threads, plan.gpus_per_trial)
+        place = Workplace(
+            self.corpus,
+            self.checkpoints,
+            self.stages,
+            plan.threads,
+            plan.gpus_per_trial,
+            plan.space_object().scored,
+        )
         return ScoringPool(place, pool_size())
 
     def _jobs(self, pool: ScoringPool, listeners: list[Listener]) -> None:
@@ -168,8 +177,10 @@ class Drive:
         rows = self._rows(jobs, "test")
         store_rows(self.storage, rows, "test")
         decided = answer.verdicts(self.plan, rows, leaders, finalists, self._gates(), self._chosen())
-        failed = [record for record in self._records() if record.state == "failed"]
-        return answer.result_object(self.plan, decided, self._counts(), failed)
+        records = self._records()
+        failed = [record for record in records if record.state == "failed"]
+        told = answer.result_object(self.plan, decided, self._counts(), failed)
+        return {**told, **findings(self.plan, rows, records)}
 
     def _gates(self) -> dict[str, Any]:
         """Each group's gates, judged."""
@@ -252,6 +263,7 @@ class Drive:
         (folder / "leaderboard.md").write_text(report.to_markdown(result))
         (folder / RESULT_FILE).write_text(json.dumps(result, indent=1))
         report.score_plot(result, folder / "scores.png")
+        curve_plot(result["curves"], result["metric"], folder / "curves.png")
         files = {path.name: path for path in sorted(folder.iterdir())}
         for name, path in files.items():
             if name != RESULT_FILE:

@@ -16,6 +16,7 @@ from sweep.secret_uris import hide_password
 from trainables.assignment import Assignment, DataSettings
 from trainables.randomness import derive_seed
 from trainables.registry import config_class, gates_of
+from trainables.shared_prefix import prefix_stage
 from trainables.stages import Stage, in_order
 
 
@@ -138,7 +139,7 @@ class Plan:
 
     def assignment(self, job: Job, nuisance: dict[str, Any], attempt: int) -> Assignment:
         config = self.config(job.group, job.candidate, nuisance)
-        return Assignment(
+        plain = Assignment(
             job=job.path,
             attempt=attempt,
             phase=job.phase,
@@ -155,6 +156,8 @@ class Plan:
             threads=self.threads,
             device=self.device,
         )
+        prefix = self._prefix(job, nuisance, plain)
+        return replace(plain, prefix=prefix.to_json()) if prefix else plain
 
     @property
     def device(self) -> str:
@@ -185,7 +188,33 @@ class Plan:
                 )
                 for seed in (self.search_seed, *self.seeds):
                     needed.extend(self.stages_of(config, seed))
-        return in_order(tuple(needed))
+        return in_order((*needed, *self._prefixes()))
+
+    def _prefix(self, job: Job, nuisance: dict[str, Any], assignment: Assignment) -> Stage | None:
+        """The training this search trial shares with those of other candidates: all have one seed."""
+        if job.phase != "search" or self.space_object().every_draw is None:
+            return None
+        labels = [candidate.label for candidate in self.group_plan(job.group).candidates]
+        return prefix_stage(assignment, [self.config(job.group, label, nuisance) for label in labels])
+
+    def _prefixes(self) -> Iterator[Stage]:
+        """Of every draw a search trial may make; none where the space does not list its draws."""
+        space, preset = self.space_object(), self.preset_object()
+        if space.every_draw is None:
+            return
+        for group in self.groups:
+            for candidate in group.candidates:
+                job = Job(group.name, "search", candidate.label, 0)
+                first = space.anchor(group.group, candidate, preset)
+                more = space.every_draw(group.group, candidate, preset) if self.samples > 1 else ()
+                for nuisance in (first, *more):
+                    prefix = self.assignment(job, self._searched(nuisance), attempt=1).prefix
+                    if prefix:
+                        yield Stage.from_json(prefix)
+
+    def _searched(self, nuisance: dict[str, Any]) -> dict[str, Any]:
+        """Without the fields that --set fixed."""
+        return {name: value for name, value in nuisance.items() if name not in self.fixed}
 
     def gate_stages(self, group: str | None = None) -> list[Stage]:
         """What measures whether the question means anything at this size, for one group or all.

@@ -213,7 +213,8 @@ def _together(groups: Sequence[Mapping[str, Any]]) -> str:
 
 
 def counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    plural = "" if number == 1 else "es" if word.endswith("x") else "s"
+    return f"{number} {word}{plural}"
 
 
 def _digits(metric: str) -> int:

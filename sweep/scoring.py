@@ -75,6 +75,7 @@ class Workplace:
     artifacts: Any
     threads: int
     gpus: float  # that inferring takes, as training does
+    metrics: tuple[str, ...] | None = None  # of the test split; None = the everyday ones
 
 
 class ScoringPool:
@@ -196,7 +197,7 @@ class _Scorer:
         from trainables import inference
 
         place, assignment = self._workplace, Assignment.from_json(assignment_json)
-        metrics = _metrics(assignment, split)
+        metrics = _metrics(place, assignment, split)
         if job == NOISY:
             rows = inference.score_noisy(place.corpus, assignment.data, split, metrics)
         else:
@@ -206,9 +207,9 @@ class _Scorer:
         place.checkpoints.write_result(job, rows_file(split), to_parquet(rows))
 
 
-def _metrics(assignment: Assignment, split: str) -> list[str] | None:
-    """All of them on test; on valid the one that decides, for nothing else is read of it."""
-    return [assignment.metric] if split == "valid" else None
+def _metrics(place: Workplace, assignment: Assignment, split: str) -> tuple[str, ...] | None:
+    """The space's on test; on valid the one that decides, for nothing else is read of it."""
+    return (assignment.metric,) if split == "valid" else place.metrics
 
 
 def pool_size() -> int:

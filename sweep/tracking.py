@@ -32,7 +32,12 @@ _CURVES = {
     "score_current": "score_current",
     "failed_clips": "failed_clips",
     "loss_total": "loss",
+    "loss_se": "loss_se",
+    "loss_cl": "loss_cl",
+    "contrastive_on": "contrastive_on",
+    "spread": "spread",
     "gradient_norm": "gradient_norm",
+    "clipped": "clipped",
     "seconds_train": "seconds_train",
 }
 

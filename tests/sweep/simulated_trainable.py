@@ -36,13 +36,12 @@ class SimulatedTrainable(SpeechTrainable):
 
     def _take_up(self) -> None:
         super()._take_up()
-        step = self._undelivered["step"] if self._undelivered else 0
+        step = self._undelivered[-1]["step"] if self._undelivered else 0
         note(self._folder, self._assignment.job, "from", step)
 
     def _run_round(self) -> None:
         super()._run_round()
-        assert self._undelivered is not None
-        note(self._folder, self._assignment.job, "stored", self._undelivered["step"])
+        note(self._folder, self._assignment.job, "stored", self._undelivered[-1]["step"])
 
 
 class SimulatedSession:
