@@ -1,5 +1,7 @@
 """What to try: one file a space, found by name."""
 
+from pathlib import Path
+
 from search_spaces.contrastive_controls import CONTRASTIVE_CONTROLS
 from search_spaces.contrastive_joint import CONTRASTIVE_JOINT
 from search_spaces.contrastive_schedule import CONTRASTIVE_LOW_DATA, CONTRASTIVE_SCHEDULE
@@ -9,6 +11,7 @@ from search_spaces.separation_finetuning import SEPARATION_FINETUNING
 from search_spaces.separation_joint import SEPARATION_JOINT
 from search_spaces.separation_pretraining import SEPARATION_PRETRAINING
 from search_spaces.space import Candidate, Preset, Space
+from search_spaces.space_file import is_space_file, load_space
 from trainables.errors import UserError
 
 SPACES: dict[str, Space] = {
@@ -30,9 +33,12 @@ __all__ = ["SPACES", "Candidate", "Preset", "Space", "find_space"]
 
 
 def find_space(name: str) -> Space:
-    """The space of that name; `UserError` lists what there is."""
+    """The space of that name, or in that Python file; `UserError` lists what there is."""
+    if is_space_file(name):
+        return load_space(Path(name).expanduser().resolve())
     if name not in SPACES:
         raise UserError(
-            f"unknown space {name!r}: choose one of {', '.join(sorted(SPACES))} (see --list-spaces)"
+            f"unknown space {name!r}: choose one of {', '.join(sorted(SPACES))} (see --list-spaces), "
+            "or give a Python file of your own"
         )
     return SPACES[name]

@@ -12,6 +12,7 @@ from typing import Any
 from search_spaces import find_space
 from search_spaces.space import Candidate, Preset, Space
 from sweep.jobs import Job
+from sweep.secret_uris import hide_password
 from trainables.assignment import Assignment, DataSettings
 from trainables.randomness import derive_seed
 from trainables.registry import config_class, gates_of
@@ -34,6 +35,8 @@ class Plan:
 
     name: str
     space: str
+    space_file: str = ""  # where the space is the user's own: its file, which must stay as it was
+    space_fingerprint: str = ""
     preset: str
     version: str  # of speech-sweep
     code: str  # fingerprint of the training code; a resumed sweep refuses another one
@@ -65,11 +68,14 @@ class Plan:
     gpus_per_trial: float = 0
     margin: float = 0.1  # equivalence margin in the metric's unit
     alpha: float = 0.05
+    asynchronous: bool = False  # ask and stop by whatever has ended: faster on many workers, not reproducible
+    max_hours: float | None = None  # of driving, over all starts; then the sweep stops and can be resumed
+    raises: tuple[dict[str, Any], ...] = ()  # what later starts added: {"time", "samples": [2, 4], ...}
 
     # -- the space, looked up by name ---------------------------------------------------------------
 
     def space_object(self) -> Space:
-        return find_space(self.space)
+        return find_space(self.space_file or self.space)
 
     def preset_object(self) -> Preset:
         """The preset with this plan's own budget, as the space's functions see it."""
@@ -242,7 +248,9 @@ class Plan:
     # -- persistence ---------------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
-        return json.loads(json.dumps(asdict(self)))
+        """Plain values, without the passwords of addresses."""
+        hidden = {name: hide_password(getattr(self, name)) for name in ("study_uri", "tracking_uri")}
+        return json.loads(json.dumps({**asdict(self), **hidden}))
 
     @staticmethod
     def from_json(value: dict[str, Any]) -> "Plan":
@@ -256,6 +264,7 @@ class Plan:
             for item in plain["groups"]
         )
         plain["seeds"] = tuple(plain["seeds"])
+        plain["raises"] = tuple(plain.get("raises", ()))
         plain["data"] = DataSettings(**plain["data"])
         return Plan(**plain)
 

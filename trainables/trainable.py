@@ -10,15 +10,18 @@ trial to any other actor that has become free and kills the one that was startin
 actor that takes long to start would never come to run.
 """
 
+import socket
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import ray
 from ray import tune
 
 from trainables.assignment import Assignment
 from trainables.audio.corpus import Corpus
 from trainables.checkpoints import CheckpointConflict, Checkpoints, stored_reports
 from trainables.inference import estimates_file, write_estimates
+from trainables.lease import Lease
 from trainables.shared_prefix import read_prefix
 from trainables.stages import Artifacts
 
@@ -54,6 +57,7 @@ class SpeechTrainable(tune.Trainable):
             raise TypeError("wrap SpeechTrainable with tune.with_parameters(checkpoints=..., artifacts=...)")
         self._checkpoints = checkpoints
         self._artifacts = artifacts
+        self._lease = _lease(checkpoints)
         self.reset_config(config)
 
     def step(self) -> dict[str, Any]:
@@ -77,14 +81,12 @@ class SpeechTrainable(tune.Trainable):
     def cleanup(self) -> None:
         """Free the model's memory."""
         self._session = None
+        if self._lease is not None:
+            self._lease.close()
 
     def _take_up(self) -> None:
         """Begin the job, or go on from its newest checkpoint that verifies."""
-        from trainables.determinism import make_deterministic
-        from trainables.session import TrainingSession
-
         assignment = self._assignment
-        make_deterministic(assignment.threads, assignment.device)
         step, files = self._checkpoints.newest(assignment.job) or (0, None)
         self._taken_up = True
         self._undelivered = stored_reports(files)[-1:] if files else []
@@ -93,10 +95,18 @@ class SpeechTrainable(tune.Trainable):
             return
         if files is None and (files := read_prefix(assignment, self._artifacts)):
             self._undelivered = stored_reports(files)
-        corpus = _open_corpus(assignment.corpus_uri, assignment.corpus_fingerprint)
-        self._session = TrainingSession(assignment, corpus, self._artifacts)
+        self._session = self._open_session(assignment)
         if files:
             self._session.load_state(files)
+
+    def _open_session(self, assignment: Assignment) -> "TrainingSession":
+        """At step 0."""
+        from trainables.determinism import make_deterministic
+        from trainables.session import TrainingSession
+
+        make_deterministic(assignment.threads, assignment.device)
+        corpus = _open_corpus(assignment.corpus_uri, assignment.corpus_fingerprint)
+        return TrainingSession(assignment, corpus, self._artifacts)
 
     def _run_round(self) -> None:
         """Train, store, and only then report."""
@@ -114,6 +124,19 @@ class SpeechTrainable(tune.Trainable):
             return
         self._checkpoints.prune(job, _CHECKPOINTS_KEPT)
         self._undelivered = [report]
+
+
+def _lease(checkpoints: Checkpoints) -> Lease | None:
+    """Renewed by storage and by the machine the driver runs on; none where this is no worker of Ray's."""
+    context = ray.get_runtime_context() if ray.is_initialized() else None
+    if context is None or context.get_actor_id() is None:
+        return None
+    host, _, port = context.gcs_address.rpartition(":")
+
+    def reach_driver() -> None:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+
+    return Lease([checkpoints.reach, reach_driver])
 
 
 @lru_cache(maxsize=1)
