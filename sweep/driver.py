@@ -110,7 +110,8 @@ class _Drive:
     # -- the work --------------------------------------------------------------------------------------
 
     def _stages(self, listeners: list[Listener]) -> None:
-        run_stages([*self.plan.stages(), *self.plan.gate_stages()], self.corpus, self.stages, listeners)
+        stages = [*self.plan.stages(), *self.plan.gate_stages()]
+        run_stages(stages, self.corpus, self.stages, listeners, self.plan.gpus_per_trial)
 
     def _pool(self) -> ScoringPool:
         place = Workplace(self.corpus, self.checkpoints, self.stages, self.plan.threads)

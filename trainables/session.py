@@ -159,7 +159,18 @@ class TrainingSession:
         score, failed = self._score()
         self.method.before_inference(when)
         current = score if _equal(ablated, _buffers(self.method)) else self._score()[0]
-        return {"score": score, "score_current": current, "failed_clips": failed}
+        curves = self.method.validation_curves(self._valid_pairs(), when)
+        return {"score": score, "score_current": current, "failed_clips": failed, **curves}
+
+    def _valid_pairs(self) -> list[tuple[Tensor, Tensor]]:
+        """Noisy and clean of every valid clip, (samples,), long enough for the method."""
+        clips = evaluation_clips(self._corpus, self.assignment.data, "valid")
+        device, shortest = self.method.device, self.method.minimum_samples()
+        return [
+            (torch.tensor(clip.noisy, device=device), torch.tensor(clip.clean, device=device))
+            for clip in clips
+            if len(clip.noisy) >= shortest
+        ]
 
     def _score(self) -> tuple[float, int]:
         """(mean of the deciding metric over the valid clips it can score, how many it cannot)."""

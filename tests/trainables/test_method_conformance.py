@@ -66,3 +66,15 @@ class TestWaveformNormalized(NormalizedSSLConformance):
 
 class TestFrozenBody(NormalizedSSLConformance):
     config = {"upstream": "tera", "freeze_body": True, "pretraining_steps": 2}  # noqa: RUF012
+
+
+class TestMockingjay(NormalizedSSLConformance):
+    config = {"upstream": "mockingjay", "norm_layers": [1], "pretraining_steps": 2}  # noqa: RUF012
+
+
+class TestHubert(NormalizedSSLConformance):
+    config = {"upstream": "hubert", "norm_layers": [2], "pretraining_steps": 2}  # noqa: RUF012
+
+
+class TestWavLM(NormalizedSSLConformance):
+    config = {"upstream": "wavlm", "norm_layers": [9], "pretraining_steps": 2}  # noqa: RUF012

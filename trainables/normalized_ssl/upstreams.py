@@ -6,6 +6,7 @@ training step takes some 30 ms on one CPU core. "base" is the published architec
 """
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -47,7 +48,8 @@ def build_body(config: NormalizedSSLConfig, seed: int) -> SpectralBody | Wavefor
     seed_global_generators(seed, f"initial body {config.upstream}")
     if config.spectral:
         return SpectralBody(_SPECTRAL[config.size], config.cmvn)
-    return WaveformBody(_WAVEFORM[config.size])
+    architecture = replace(_WAVEFORM[config.size], relative_bias=config.upstream == "wavlm")
+    return WaveformBody(architecture)
 
 
 def build_decoder(config: NormalizedSSLConfig, body: Body, seed: int) -> MaskDecoder | UNetDecoder:

@@ -1,0 +1,79 @@
+"""What is the best configuration of everything: layers, several at once included, strength, schedule, momentum?
+
+Too many combinations to enumerate: every search trial draws one, and the best of all become finalists.
+"""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from search_spaces.space import BEST_CONFIGURATION, Candidate, Config, Group, Preset, Space
+from search_spaces.ssl_presets import (
+    STRENGTHS,
+    anchor_rates,
+    baselines,
+    deepest_default,
+    paper_layer,
+    shared_fields,
+    suggest_rates,
+)
+from trainables.normalized_ssl.config import PAPER_STRENGTH, SPECTRAL_UPSTREAMS
+
+if TYPE_CHECKING:
+    import optuna
+
+FINALISTS = 3  # configurations
+
+
+def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
+    """The finalists' ranks; in search each is a share of the same pool of trials."""
+    ranks = [
+        Candidate(label=f"best{rank}", config={"init": "pretrained"}) for rank in range(1, FINALISTS + 1)
+    ]
+    return [*baselines(), *ranks]
+
+
+def _suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: Preset) -> Config:
+    values = suggest_rates(trial, preset)
+    if candidate.baseline:
+        return values
+    names = list(_layer_sets(group, preset))
+    chosen = trial.suggest_categorical("layers", names)
+    values |= {
+        "norm_layers": _layer_sets(group, preset)[chosen],
+        "k0": trial.suggest_categorical("k0", STRENGTHS),
+        "k_shape": trial.suggest_categorical("k_shape", ["linear", "cosine", "exp", "step"]),
+        "k_end": trial.suggest_float("k_end", 0.3, 0.95),
+        "k_hold": trial.suggest_float("k_hold", 0.0, 0.3),
+        "horizon_m": trial.suggest_float("horizon_m", 1.0, max(2.0, 0.05 * preset.steps), log=True),
+        "horizon_r": trial.suggest_float("horizon_r", 1.0, max(2.0, 0.2 * preset.steps), log=True),
+    }
+    if group["upstream"] not in SPECTRAL_UPSTREAMS:
+        values["norm_site"] = trial.suggest_categorical("norm_site", ["input", "output"])
+    return values
+
+
+def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
+    """The paper's own setting."""
+    values = anchor_rates(group, preset)
+    if not candidate.baseline:
+        values |= {"norm_layers": paper_layer(group), "k0": PAPER_STRENGTH[group["upstream"]]}
+    return values
+
+
+def _layer_sets(group: Group, preset: Preset) -> dict[str, list[int]]:
+    """Every non-empty set of low layers by name: "1", "1+3"."""
+    layers = range(1, deepest_default(group, preset) + 1)
+    sets = [list(each) for size in range(1, len(layers) + 1) for each in combinations(layers, size)]
+    return {"+".join(map(str, each)): each for each in sets}
+
+
+NORM_JOINT = Space(
+    name="norm_joint",
+    question="Which configuration of everything is best, for each upstream?",
+    candidates=_candidates,
+    suggest=_suggest,
+    anchor=_anchor,
+    answer=BEST_CONFIGURATION,
+    **shared_fields(),
+)
