@@ -73,8 +73,8 @@ def test_a_report_is_plain_numbers(assignment, corpus, artifacts):
     report = TrainingSession(assignment, corpus, artifacts).run_round()
     assert all(type(value) in (int, float) for value in report.values())
     assert set(report) == {
-        "step", "score", "score_current", "failed_clips", "loss_total", "loss_mse", "gradient_norm",
-        "strength", "start", "seconds_train", "seconds_score",
+        "step", "score", "score_current", "failed_clips", "estimate_gain", "flipped_share", "segsnr", "loss_total",
+        "loss_mse", "gradient_norm", "strength", "start", "seconds_train", "seconds_score",
     }  # fmt: skip
 
 

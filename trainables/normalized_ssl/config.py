@@ -17,6 +17,8 @@ PRETRAINING_VERSION = 3
 UNITS_VERSION = 1
 # Bump when a change of code changes what is taken from a checkpoint (trainables/normalized_ssl/checkpoints.py).
 CHECKPOINT_VERSION = 1
+# Bump when a change of code changes the statistics (trainables/normalized_ssl/clean_statistics.py).
+CLEAN_STATISTICS_VERSION = 1
 
 SPECTRAL_UPSTREAMS = ("mockingjay", "tera")
 WAVEFORM_UPSTREAMS = ("wav2vec2", "hubert", "wavlm")
@@ -36,6 +38,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "norm_site": ("input", "output"),
     "skip_reads": ("raw", "normalized", None),
     "affine_stats": ("running", "batch"),
+    "clean_stats": ("batch", "corpus"),
     "running_start": ("corrected", "first_batch", "identity"),
     "k_shape": ("linear", "cosine", "exp", "step", "poly", "constant"),
     "cmvn": ("utterance", "corpus"),
@@ -77,6 +80,7 @@ _STRENGTH_FIELDS = (
     "horizon_m",
     "horizon_r",
     "affine_stats",
+    "clean_stats",
     "running_start",
 )
 # Meaningful for spectral upstreams only; a waveform upstream takes nothing but the default.
@@ -109,6 +113,9 @@ class NormalizedSSLConfig:
     horizon_m: float | None = None  # steps, 1 / (1 - beta_m); None = by the length of the budget
     horizon_r: float | None = None  # steps, 1 / (1 - beta_r); None = by the length of the budget
     affine_stats: str = "running"  # "batch": train with each batch's own statistics (an ablation)
+    clean_stats: str = (
+        "batch"  # "corpus": targets measured once on clean training speech, and no clean branch
+    )
     running_start: str = "corrected"  # free of any start; or a copy of the first batch; or mean 0 and ratio 1
     # A control: a fixed affine per channel disturbs the noisy branch where this layer's input is read.
     planted_layer: int | None = None
@@ -158,11 +165,9 @@ class NormalizedSSLConfig:
     def stages(
         self, corpus_uri: str, corpus_fingerprint: str, seed: int, threads: int = 1, device: str = "cpu"
     ) -> tuple[Stage, ...]:
-        """The pre-training this trial reads, shared by every candidate with the same seed."""
+        """The pre-trained body this trial reads, and what is measured on it; shared by candidates alike."""
         if not self.needs_pretraining:
             return ()
-        if self.size == "base":
-            return (self._checkpoint_stage(),)
         place: dict[str, Any] = {
             "seed": seed,
             "corpus_uri": corpus_uri,
@@ -170,16 +175,32 @@ class NormalizedSSLConfig:
             "threads": threads,
             "device": device,
         }
-        stage = Stage(
+        body = self._checkpoint_stage() if self.size == "base" else self._pretraining_stage(place)
+        if not self.norm_layers or self.clean_stats == "batch":
+            return (body,)
+        return (body, self._clean_statistics_stage(body, place))
+
+    def _pretraining_stage(self, place: dict[str, Any]) -> Stage:
+        return Stage(
             kind="pretraining",
-            name=f"{self.upstream} ({self.size}) pre-training, seed {seed}",
+            name=f"{self.upstream} ({self.size}) pre-training, seed {place['seed']}",
             runner="trainables.normalized_ssl.pretraining:run",
             version=PRETRAINING_VERSION,
             config=self.pretraining_config(),
             rests_on=self._unit_stages(place),
             **place,
         )
-        return (stage,)
+
+    def _clean_statistics_stage(self, body: Stage, place: dict[str, Any]) -> Stage:
+        return Stage(
+            kind="clean_statistics",
+            name=f"{self.upstream} ({self.size}) clean statistics, seed {place['seed']}",
+            runner="trainables.normalized_ssl.clean_statistics:run",
+            version=CLEAN_STATISTICS_VERSION,
+            config=self.pretraining_config(),
+            rests_on=(body,),
+            **place,
+        )
 
     def _checkpoint_stage(self) -> Stage:
         """The public weights: the same for every seed, corpus and device."""

@@ -7,9 +7,11 @@ frozen copy of the pre-trained body gives for the paired clean speech:
 
 with running statistics over batch and time, updated from the batch before use. k = 1 replaces the statistics,
 k = 0 is the identity, and then neither statistics nor the clean branch are computed. Gradient flows through x
-alone. The clean branch itself is never normalized, and goes no further than the last site with k > 0.
+alone. The clean branch itself is never normalized, and goes no further than the last site with k > 0. Where
+the clean statistics were measured on the corpus beforehand (clean_statistics.py) there is no clean branch.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -45,6 +47,7 @@ class FeatureNormalization(nn.Module):
         affine_stats: str = "running",
         running_start: str = "corrected",
         planted_site: int | None = None,
+        corpus_targets: Mapping[int, Moments] | None = None,
     ):
         super().__init__()
         self.batch_affine = affine_stats == "batch"
@@ -53,7 +56,11 @@ class FeatureNormalization(nn.Module):
         self.statistics = nn.ModuleDict(
             {str(site): RunningStatistics(body.channels[site], running_start) for site in sites}
         )
-        self.clean_body = body.frozen_prefix(max(sites)) if sites else None
+        measured = {} if corpus_targets is None else {site: corpus_targets[site] for site in sites}
+        self.corpus_targets = nn.ModuleDict(
+            {str(site): FixedTarget(*found) for site, found in measured.items()}
+        )
+        self.clean_body = body.frozen_prefix(max(sites)) if sites and not measured else None
         self.register_buffer("strength", torch.zeros(body.sites))
 
     @property
@@ -85,7 +92,7 @@ class FeatureNormalization(nn.Module):
             lengths: (batch,) valid samples; what lies beyond is left out of the statistics.
         """
         active = self._active_sites()
-        targets = self._clean_statistics(clean, lengths, active) if clean is not None else {}
+        targets = self._targets(clean, lengths, active) if clean is not None else {}
         x, raw, normalized = body.start(noisy, lengths), [], []
         for site in range(body.sites):
             if site > 0:
@@ -130,6 +137,11 @@ class FeatureNormalization(nn.Module):
     def _active_sites(self) -> list[int]:
         return [site for site, k in enumerate(self.strength.tolist()) if k != 0.0]
 
+    def _targets(self, clean: Tensor, lengths: Tensor | None, active: list[int]) -> dict[int, Moments]:
+        if self.corpus_targets:
+            return {site: cast(FixedTarget, self.corpus_targets[str(site)]).moments for site in active}
+        return self._clean_statistics(clean, lengths, active)
+
     @torch.no_grad()
     def _clean_statistics(
         self, clean: Tensor, lengths: Tensor | None, active: list[int]
@@ -145,6 +157,22 @@ class FeatureNormalization(nn.Module):
             if site in active:
                 found[site] = batch_statistics(self.clean_body, y, lengths, site)
         return found
+
+
+class FixedTarget(nn.Module):
+    """Mean and deviation of clean training speech at one site, (channels,) each, measured beforehand."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, mean: Tensor, deviation: Tensor):
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
+
+    @property
+    def moments(self) -> Moments:
+        return self.mean, self.deviation
 
 
 class RunningStatistics(nn.Module):

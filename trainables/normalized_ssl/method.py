@@ -18,9 +18,10 @@ from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import Method, When
 from trainables.normalized_ssl.body import Body
+from trainables.normalized_ssl.clean_statistics import unpack_moments
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.decoders import Decoded, MaskDecoder, UNetDecoder
-from trainables.normalized_ssl.feature_normalization import FeatureNormalization
+from trainables.normalized_ssl.feature_normalization import FeatureNormalization, Moments
 from trainables.normalized_ssl.layer_similarity import CleanReference
 from trainables.normalized_ssl.strength_schedule import horizons, strength
 from trainables.normalized_ssl.upstreams import build_body, build_decoder, load_artifact
@@ -37,7 +38,8 @@ def build(config: NormalizedSSLConfig, artifacts: dict[str, bytes], seed: int) -
     body = build_body(config, seed)
     if config.needs_pretraining:
         load_artifact(body, config, artifacts["pretraining"])
-    return NormalizedSSL(config, body, build_decoder(config, body, seed))
+    targets = unpack_moments(artifacts["clean_statistics"]) if "clean_statistics" in artifacts else None
+    return NormalizedSSL(config, body, build_decoder(config, body, seed), targets)
 
 
 class NormalizedSSL(Method):
@@ -47,13 +49,24 @@ class NormalizedSSL(Method):
     brought back: waveform bodies are blind to level, and losses need a known one.
     """
 
-    def __init__(self, config: NormalizedSSLConfig, body: Body, decoder: MaskDecoder | UNetDecoder):
+    def __init__(
+        self,
+        config: NormalizedSSLConfig,
+        body: Body,
+        decoder: MaskDecoder | UNetDecoder,
+        corpus_targets: dict[int, Moments] | None = None,
+    ):
         super().__init__()
         self.config = config
         self.body = body
         self.decoder = decoder
         self.normalization = FeatureNormalization(
-            body, config.norm_sites, config.affine_stats, config.running_start, config.planted_site
+            body,
+            config.norm_sites,
+            config.affine_stats,
+            config.running_start,
+            config.planted_site,
+            corpus_targets,
         )
         measured = config.similarity_pairs > 0 and config.init == "pretrained"
         self._reference = CleanReference(body) if measured else None
