@@ -2,6 +2,8 @@
 
 import json
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,14 @@ def s3prl_file(tmp_path_factory) -> tuple[torch.nn.Module, Path]:
     return model, path
 
 
+@contextmanager
+def in_double(module: torch.nn.Module) -> Iterator[None]:
+    """Without the rounding of sums that two implementations take in different orders."""
+    module.double()
+    yield
+    module.float()
+
+
 def write_s3prl(path: Path, model: torch.nn.Module, optimizer: Any = None, **settings: Any) -> None:
     content = {
         "Transformer": model.state_dict(),
@@ -96,22 +106,23 @@ def test_a_truncated_spectral_body_equals_s3prls_model(s3prl_file):
     model, path = s3prl_file
     body = empty_body("tera")
     load_checkpoint(body, "tera", path)
-    with torch.no_grad():
-        found = body(WAVE)
-        expected = s3prl_model.hidden_states(model, body.features(WAVE))
+    with torch.no_grad(), in_double(body), in_double(model):
+        found = body(WAVE.double())
+        expected = s3prl_model.hidden_states(model, body.features(WAVE.double()))
     for ours, theirs in zip(found, expected, strict=True):
-        torch.testing.assert_close(ours.transpose(1, 2), theirs, atol=2e-5, rtol=0)
+        torch.testing.assert_close(ours.transpose(1, 2), theirs, atol=1e-5, rtol=0)
 
 
 def test_long_utterances_go_through_in_s3prls_even_pieces(s3prl_file):
     model, path = s3prl_file
     body = empty_body("tera")
     load_checkpoint(body, "tera", path)
-    features = torch.randn(1, 1601, 80, generator=torch.Generator().manual_seed(2))
-    with torch.no_grad():
+    features = torch.randn(1, 1601, 80, generator=torch.Generator().manual_seed(2)).double()
+    with torch.no_grad(), in_double(body), in_double(model):
         found = body.encode(features)
         pieces = [s3prl_model.hidden_states(model, piece)[-1] for piece in torch.chunk(features, 2, dim=1)]
-    torch.testing.assert_close(found, torch.cat(pieces, dim=1), atol=2e-5, rtol=0)
+    # Angles of late positions are large, and ours are taken in float32.
+    torch.testing.assert_close(found, torch.cat(pieces, dim=1), atol=2e-4, rtol=0)
 
 
 def test_old_names_and_a_head_around_the_model_are_understood(tmp_path):
