@@ -1,4 +1,4 @@
-"""What is the best configuration of everything: layers, several at once included, strength, schedule, momentum?
+"""What is the best configuration of everything: layers, several at once, strength, schedule, momentum, head, losses?
 
 Too many combinations to enumerate: every search trial draws one, and the best of all become finalists.
 """
@@ -11,6 +11,7 @@ from search_spaces.space import BEST_CONFIGURATION, Candidate, Config, Group, Pr
 from search_spaces.ssl_presets import (
     STRENGTHS,
     anchor_rates,
+    at_base_size,
     baselines,
     deepest_default,
     paper_layer,
@@ -22,15 +23,12 @@ from trainables.normalized_ssl.config import PAPER_STRENGTH, SPECTRAL_UPSTREAMS
 if TYPE_CHECKING:
     import optuna
 
-FINALISTS = 3  # configurations
+FINALISTS = ("best1", "best2", "best3")  # configurations, by rank
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     """The finalists' ranks; in search each is a share of the same pool of trials."""
-    ranks = [
-        Candidate(label=f"best{rank}", config={"init": "pretrained"}) for rank in range(1, FINALISTS + 1)
-    ]
-    return [*baselines(), *ranks]
+    return [*baselines(), *(Candidate(label=rank, config={"init": "pretrained"}) for rank in FINALISTS)]
 
 
 def _suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: Preset) -> Config:
@@ -42,23 +40,40 @@ def _suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: 
     values |= {
         "norm_layers": _layer_sets(group, preset)[chosen],
         "k0": trial.suggest_categorical("k0", STRENGTHS),
-        "k_shape": trial.suggest_categorical("k_shape", ["linear", "cosine", "exp", "step"]),
+        "k_shape": trial.suggest_categorical("k_shape", ["linear", "cosine", "exp", "step", "poly"]),
         "k_end": trial.suggest_float("k_end", 0.3, 0.95),
         "k_hold": trial.suggest_float("k_hold", 0.0, 0.3),
         "horizon_m": trial.suggest_float("horizon_m", 1.0, max(2.0, 0.05 * preset.steps), log=True),
         "horizon_r": trial.suggest_float("horizon_r", 1.0, max(2.0, 0.2 * preset.steps), log=True),
     }
-    if group["upstream"] not in SPECTRAL_UPSTREAMS:
+    if values["k_shape"] == "poly":
+        values["k_power"] = trial.suggest_categorical("k_power", [0.5, 2.0])
+    spectral = group["upstream"] in SPECTRAL_UPSTREAMS
+    if not spectral:
         values["norm_site"] = trial.suggest_categorical("norm_site", ["input", "output"])
-    return values
+    return {**values, **_suggest_decoder(trial, spectral, at_base_size(preset))}
+
+
+def _suggest_decoder(trial: "optuna.Trial", spectral: bool, base: bool) -> Config:
+    """The head's kernel or the U-Net's widths, and at base size the weights of the paper's losses."""
+    values: Config = {}
+    if spectral:
+        values["head_kernel"] = trial.suggest_categorical("head_kernel", [1, 3, 5])
+    elif base:
+        values["skip_channels"] = trial.suggest_categorical("skip_channels", [64, 128])
+        values["decoder_channels"] = trial.suggest_categorical("decoder_channels", [128, 256, 512])
+    weights = ("w_time", "w_mstft", *(("w_cirm",) if spectral else ())) if base else ()
+    return values | {name: trial.suggest_float(name, 0.1, 10.0, log=True) for name in weights}
 
 
 def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
-    """The paper's own setting."""
+    """The paper's own setting; and, so that ranks begin apart, other layers at the same strength."""
     values = anchor_rates(group, preset)
-    if not candidate.baseline:
-        values |= {"norm_layers": paper_layer(group), "k0": PAPER_STRENGTH[group["upstream"]]}
-    return values
+    if candidate.baseline:
+        return values
+    low_layers = list(range(1, deepest_default(group, preset) + 1))
+    starts = {"best1": paper_layer(group), "best2": low_layers, "best3": low_layers[-1:]}
+    return values | {"norm_layers": starts[candidate.label], "k0": PAPER_STRENGTH[group["upstream"]]}
 
 
 def _layer_sets(group: Group, preset: Preset) -> dict[str, list[int]]:

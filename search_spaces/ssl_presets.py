@@ -26,7 +26,7 @@ _PAPER_CROPS = {upstream: 2.0 if upstream in SPECTRAL_UPSTREAMS else 1.0 for ups
 
 SMOKE = Preset(
     name="smoke",
-    summary="does everything once in under a minute; scores mean nothing",
+    summary="does everything once, norm_layers in under a minute; scores mean nothing",
     groups=("tera", "wav2vec2"),
     samples=1,
     seeds=2,
@@ -41,7 +41,7 @@ SMOKE = Preset(
 )
 DEMO = Preset(
     name="demo",
-    summary="an honest small experiment on a CPU, about ten minutes on two cores",
+    summary="an honest small experiment on a CPU; norm_layers takes about ten minutes on two cores",
     groups=("tera", "wav2vec2"),
     samples=2,
     seeds=3,

@@ -125,6 +125,16 @@ def test_the_joint_space_draws_several_layers_at_once() -> None:
     drawn = [space.suggest(study.ask(), group, candidate, preset) for _ in range(60)]
     assert {len(each["norm_layers"]) for each in drawn} >= {1, 2, 3}
     assert {each["norm_site"] for each in drawn} == {"input", "output"}
+    assert {each["decoder_channels"] for each in drawn} == {128, 256, 512}
+    assert all(0.1 <= each["w_mstft"] <= 10.0 and "w_cirm" not in each for each in drawn)
+
+
+def test_the_ranks_of_the_joint_space_begin_with_configurations_of_their_own() -> None:
+    space = named("norm_joint")
+    for group in GROUPS:
+        found = [each for each in space.candidates(group, PAPER) if not each.baseline]
+        starts = [space.anchor(group, candidate, PAPER)["norm_layers"] for candidate in found]
+        assert len({tuple(start) for start in starts}) == len(found)
 
 
 def test_at_scale_crops_are_the_papers() -> None:

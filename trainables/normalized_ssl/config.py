@@ -43,6 +43,8 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "k_shape": ("linear", "cosine", "exp", "step", "poly", "constant"),
     "cmvn": ("utterance", "corpus"),
     "head_kernel": (1, 3, 5),
+    "skip_channels": (64, 128),
+    "decoder_channels": (128, 256, 512),
 }
 # field -> (lowest, highest), both allowed
 _RANGES: dict[str, tuple[float, float]] = {
@@ -85,6 +87,8 @@ _STRENGTH_FIELDS = (
 )
 # Meaningful for spectral upstreams only; a waveform upstream takes nothing but the default.
 _SPECTRAL_FIELDS = ("w_cirm", "head_kernel", "cmvn")
+# Meaningful for the U-Net of a waveform upstream at base size only; tiny ones have widths of their own.
+_UNET_FIELDS = ("skip_channels", "decoder_channels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +130,8 @@ class NormalizedSSLConfig:
     w_cirm: float = 1.0  # spectral upstreams only
     w_si_sdr: float = 0.0
     head_kernel: int = 1  # spectral upstreams only
+    skip_channels: int = 128  # of every skip of the U-Net: waveform upstreams at base size only
+    decoder_channels: int = 256  # of its stages but the last: waveform upstreams at base size only
     cmvn: str = "utterance"  # spectral upstreams only; "corpus" takes statistics of the clean training speech
 
     # Optimizer: Adam, linear warm-up, cosine down to `lr_floor` of the peak.
@@ -313,6 +319,8 @@ class NormalizedSSLConfig:
             checkpoint_source.resolve(self.upstream, self.checkpoint)
         if not self.spectral:
             self._check_defaults(_SPECTRAL_FIELDS, f"upstream={self.upstream!r}, where it has no effect")
+        if self.spectral or self.size != "base":
+            self._check_defaults(_UNET_FIELDS, f"upstream={self.upstream!r}, size={self.size!r}")
         if not self._loss_weights():
             raise _refusal("w_time, w_mstft, w_si_sdr", 0, "at least one loss weight above 0")
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import boto3
-import huggingface_hub
 import pytest
+from huggingface_hub import constants
 
 from trainables.errors import UserError
 from trainables.normalized_ssl.checkpoint_files import local_files
@@ -19,8 +19,8 @@ def put(bucket: str, name: str, content: bytes) -> None:
 @pytest.fixture
 def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of the hub, and no network."""
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     return tmp_path
 
 

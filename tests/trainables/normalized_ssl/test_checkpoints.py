@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub import constants
 from transformers import (
     HubertConfig,
     HubertModel,
@@ -322,10 +323,8 @@ def test_published_models_are_pinned():
 
 
 def test_without_a_network_the_error_says_how_to_get_it(monkeypatch, tmp_path):
-    import huggingface_hub
-
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     (stage,) = base("wavlm").stages("", "", seed=1)
     with pytest.raises(
         UserError, match=r"hf download microsoft/wavlm-base --revision .* --set checkpoint="
