@@ -103,7 +103,7 @@ class NormalizedSSL(Method):
             return {}
         gains = [_unit_gain(noisy[None])[0] for noisy, _ in pairs[: self.config.similarity_pairs]]
         leveled = [(noisy * gain, clean * gain) for gain, (noisy, clean) in zip(gains, pairs, strict=False)]
-        curves = {}
+        curves: dict[str, float] = {}
         for name, ablate in (("similarity_k0", True), ("similarity", False)):
             self.before_inference(when, ablate=ablate)
             found = self._reference.similarity(self.body, self.normalization, leveled)

@@ -44,7 +44,7 @@ class WaveformBody(Body):
         model = transformers_model(architecture)
         steps: list[nn.Module] = [
             *model.feature_extractor.conv_layers,
-            ProjectionStep(model.feature_projection),
+            ProjectionStep(cast(Wav2Vec2FeatureProjection, model.feature_projection)),
             EncoderStep(cast(Wav2Vec2Encoder, model.encoder)),  # never the pre-LN variant
         ]
         channels = (1, *architecture.channels, architecture.hidden, architecture.hidden)
