@@ -69,7 +69,13 @@ class TestFrozenBody(NormalizedSSLConformance):
 
 
 class TestMockingjay(NormalizedSSLConformance):
-    config = {"upstream": "mockingjay", "norm_layers": [1], "pretraining_steps": 2}  # noqa: RUF012
+    config = {  # noqa: RUF012
+        "upstream": "mockingjay",
+        "norm_layers": [1],
+        "clean_stats": "corpus",
+        "similarity_pairs": 1,
+        "pretraining_steps": 2,
+    }
 
 
 class TestHubert(NormalizedSSLConformance):
