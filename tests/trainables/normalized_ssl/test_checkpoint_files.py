@@ -54,7 +54,7 @@ def test_one_file_of_a_hub_repository(hub_cache: Path) -> None:
 
 
 def test_what_is_not_cached_says_what_to_fetch_and_where_to_put_it(hub_cache: Path) -> None:
-    with pytest.raises(UserError, match=r"hf download some/model .*HF_HOME.*--set checkpoint=/path"):
+    with pytest.raises(UserError, match=r"hf download some/model.*HF_HOME.*--set checkpoint=/path"):
         local_files("some/model")
 
 
