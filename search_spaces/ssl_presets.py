@@ -30,13 +30,13 @@ SMOKE = Preset(
     groups=("tera", "wav2vec2"),
     samples=1,
     seeds=2,
-    steps=6,
-    round_steps=3,
+    steps=4,
+    round_steps=2,
     metric="si_sdr",
     data=DataSettings(
-        batch=2, crop_seconds=0.5, valid_seconds=6, test_seconds=6, evaluation_clip_seconds=1.5
+        batch=2, crop_seconds=0.5, valid_seconds=4.5, test_seconds=4.5, evaluation_clip_seconds=1.5
     ),
-    config={"size": "tiny", "pretraining_steps": 5, "gate_steps": 3, **_TINY_LOSSES},
+    config={"size": "tiny", "pretraining_steps": 3, "gate_steps": 2, **_TINY_LOSSES},
     meaningful=False,
 )
 DEMO = Preset(

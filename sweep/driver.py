@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,13 +62,12 @@ def drive(planned: Planned) -> dict[str, Any]:
         return _shown_again(plan, storage)
     storage.probe()
     Path(plan.home).mkdir(parents=True, exist_ok=True)
-    with sweep_lock(plan):
-        corpus = open_or_prepare(plan.corpus_source, progress=_say_preparation)
+    with sweep_lock(plan), _own_empty_folder(), contextlib.ExitStack() as stack:
+        corpus = _prepare_while_ray_starts(plan.corpus_source, stack)
         plan = _with_corpus(planned, corpus)
         _require_space(plan, storage)
         _freeze(plan, storage)
-        with _own_empty_folder():
-            return _Drive(plan, corpus, storage).run()
+        return _Drive(plan, corpus, storage).run()
 
 
 class _Drive:
@@ -82,15 +82,14 @@ class _Drive:
         self.store = StudyStore(plan.study_uri, plan.name)
 
     def run(self) -> dict[str, Any]:
-        progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / "spool")
-        listeners: list[Listener] = [progress, tracker]
         with contextlib.ExitStack() as stack:
+            progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / "spool")
+            listeners: list[Listener] = [progress, tracker]
             # Closed in reverse: MLflow is told last, when everything else has settled.
             stack.callback(tracker.close)
             stack.callback(progress.close)
             stack.enter_context(Heartbeat(self.storage, progress.snapshot))
             self._reconcile(progress, tracker)
-            stack.enter_context(ray_session())
             progress.phase("pre-training and gates")
             self._stages(listeners)
             pool = self._pool()
@@ -114,7 +113,8 @@ class _Drive:
         run_stages(stages, self.corpus, self.stages, listeners, self.plan.gpus_per_trial)
 
     def _pool(self) -> ScoringPool:
-        place = Workplace(self.corpus, self.checkpoints, self.stages, self.plan.threads)
+        plan = self.plan
+        place = Workplace(self.corpus, self.checkpoints, self.stages, plan.threads, plan.gpus_per_trial)
         return ScoringPool(place, pool_size())
 
     def _jobs(self, pool: ScoringPool, listeners: list[Listener]) -> None:
@@ -250,6 +250,14 @@ def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
 
 
 # -- before the first job ------------------------------------------------------------------------------
+
+
+def _prepare_while_ray_starts(source: str, stack: contextlib.ExitStack) -> Corpus:
+    """Either takes seconds and one core."""
+    with ThreadPoolExecutor(1) as beside:
+        corpus = beside.submit(open_or_prepare, source, progress=_say_preparation)
+        stack.enter_context(ray_session())
+        return corpus.result()
 
 
 def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:

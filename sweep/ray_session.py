@@ -62,4 +62,6 @@ def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
         logging_level=logging.ERROR,
         _node_ip_address="127.0.0.1",
         _temp_dir=folder,
+        # Workers that computed stages stay, beside those that train and score: importing torch takes each seconds.
+        _system_config={"num_workers_soft_limit": 2 * cpus + min(cpus, 4) + 1},
     )

@@ -1,8 +1,9 @@
-"""Full scores beside the training: the driver's own actors, outside every trial's resources.
+"""Scores beside the training: the driver's own actors, outside every trial's resources.
 
 A Ray task called from inside a Tune trial would wait for ever on the trial's own placement group, so a
-finalist only writes its estimates; these actors take no CPU slot, run niced, and turn estimates into rows
-while other jobs train. Rows are files in storage: what was scored before a crash is not scored again.
+finalist only writes its valid estimates; these actors take no CPU slot, run niced, and turn estimates into
+rows while other jobs train. Test estimates are inferred in tasks that take what a trial takes, and go straight
+to an actor. Rows are files in storage: what was scored before a crash is not scored again.
 """
 
 import contextlib
@@ -49,9 +50,13 @@ ROW_SCHEMA = pa.schema(
 )
 
 
-class _Call(NamedTuple):
-    method: str
-    arguments: tuple[Any, ...]
+class _Order(NamedTuple):
+    """What is to be scored; `job` is NOISY for the unprocessed input."""
+
+    job: str
+    assignment: dict[str, Any]
+    split: str
+    infer: bool
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class Workplace:
     checkpoints: Any
     artifacts: Any
     threads: int
+    gpus: float  # that inferring takes, as training does
 
 
 class ScoringPool:
@@ -72,7 +78,7 @@ class ScoringPool:
 
     def __init__(self, workplace: Workplace, size: int) -> None:
         self._workplace = workplace
-        self._queue: queue.Queue[_Call | None] = queue.Queue()
+        self._queue: queue.Queue[_Order | None] = queue.Queue()
         self._submitted: set[tuple[str, str]] = set()
         self._failures: list[Exception] = []
         self._threads: list[threading.Thread] = []
@@ -87,11 +93,11 @@ class ScoringPool:
 
     def submit(self, assignment: Assignment, split: str, infer: bool = False) -> None:
         """Score a finalist's estimates; with `infer` they are first made from its final checkpoint."""
-        self._enqueue((assignment.job, split), _Call("score_job", (assignment.to_json(), split, infer)))
+        self._enqueue(_Order(assignment.job, assignment.to_json(), split, infer))
 
     def submit_noisy(self, assignment: Assignment, split: str) -> None:
         """Score the unprocessed input of the split."""
-        self._enqueue((NOISY, split), _Call("score_noisy", (assignment.to_json(), split)))
+        self._enqueue(_Order(NOISY, assignment.to_json(), split, infer=False))
 
     def wait(self) -> None:
         """Until everything submitted is scored. Raises the first failure."""
@@ -108,24 +114,44 @@ class ScoringPool:
         for _ in self._threads:
             self._queue.put(None)
 
-    def _enqueue(self, key: tuple[str, str], call: "_Call") -> None:
-        if key not in self._submitted:
-            self._submitted.add(key)
-            self._queue.put(call)
+    def _enqueue(self, order: _Order) -> None:
+        if (order.job, order.split) not in self._submitted:
+            self._submitted.add((order.job, order.split))
+            self._queue.put(order)
 
     def _serve(self) -> None:
-        """One actor's life: it starts with its first call, and Ray starts it again if it dies."""
+        """One actor's life: it starts with its first order, and Ray starts it again if it dies."""
         actor: Any = None
-        while (call := self._queue.get()) is not None:
+        while (order := self._queue.get()) is not None:
             try:
                 if actor is None:
                     remote = ray.remote(num_cpus=0, max_restarts=2, max_task_retries=2)(_Scorer)
                     actor = remote.remote(self._workplace)
-                ray.get(getattr(actor, call.method).remote(*call.arguments))
+                self._fill(order, actor)
             except Exception as error:
                 self._failures.append(error)
             finally:
                 self._queue.task_done()
+
+    def _fill(self, order: _Order, actor: Any) -> None:
+        place = self._workplace
+        if has_rows(place.checkpoints, order.job, order.split):
+            return
+        estimates = None
+        if order.infer:
+            inferring = _infer.options(num_cpus=place.threads, num_gpus=place.gpus)
+            estimates = inferring.remote(place, order.assignment, order.split)
+        ray.get(actor.score.remote(order.job, order.assignment, order.split, estimates))
+
+
+@ray.remote(max_retries=2)
+def _infer(place: Workplace, assignment: dict[str, Any], split: str) -> Any:
+    """A finished job's estimates of a split, in a worker that has what the job was trained with."""
+    from trainables.inference import infer_split
+
+    return infer_split(
+        Assignment.from_json(assignment), place.corpus, place.checkpoints, place.artifacts, split
+    )
 
 
 class FinalistScoring(Listener):
@@ -144,38 +170,33 @@ class FinalistScoring(Listener):
 
 
 class _Scorer:
-    """The actor: one process, one thread, low priority."""
+    """The actor: one process, one thread, low priority. It never imports torch, which takes seconds."""
 
     def __init__(self, workplace: Workplace) -> None:
-        from trainables.determinism import make_deterministic
+        from trainables.blas_threads import limit_blas_threads
 
-        make_deterministic(workplace.threads)
         os.nice(10)
+        limit_blas_threads(workplace.threads)
         self._workplace = workplace
 
-    def score_job(self, assignment_json: dict[str, Any], split: str, infer: bool) -> None:
+    def score(self, job: str, assignment_json: dict[str, Any], split: str, estimates: Any) -> None:
+        """Store the rows of `estimates`; where there are none, of those the finalist stored, or of the noisy input."""
         from trainables import inference
 
         place, assignment = self._workplace, Assignment.from_json(assignment_json)
-        if has_rows(place.checkpoints, assignment.job, split):
-            return
-        if infer:
-            estimates = inference.infer_split(
-                assignment, place.corpus, place.checkpoints, place.artifacts, split
-            )
+        metrics = _metrics(assignment, split)
+        if job == NOISY:
+            rows = inference.score_noisy(place.corpus, assignment.data, split, metrics)
         else:
-            estimates = inference.stored_estimates(assignment, place.corpus, place.checkpoints, split)
-        rows = inference.score_estimates(assignment, estimates, split)
-        place.checkpoints.write_result(assignment.job, rows_file(split), to_parquet(rows))
+            if estimates is None:
+                estimates = inference.stored_estimates(assignment, place.corpus, place.checkpoints, split)
+            rows = inference.score_estimates(assignment, estimates, split, metrics)
+        place.checkpoints.write_result(job, rows_file(split), to_parquet(rows))
 
-    def score_noisy(self, assignment_json: dict[str, Any], split: str) -> None:
-        from trainables import inference
 
-        place, assignment = self._workplace, Assignment.from_json(assignment_json)
-        if has_rows(place.checkpoints, NOISY, split):
-            return
-        rows = inference.score_noisy(place.corpus, assignment.data, split)
-        place.checkpoints.write_result(NOISY, rows_file(split), to_parquet(rows))
+def _metrics(assignment: Assignment, split: str) -> list[str] | None:
+    """All of them on test; on valid the one that decides, for nothing else is read of it."""
+    return [assignment.metric] if split == "valid" else None
 
 
 def pool_size() -> int:

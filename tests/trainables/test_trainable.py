@@ -145,6 +145,8 @@ def test_a_damaged_checkpoint_costs_a_round_and_nothing_else(assignment, storage
 
 def test_of_two_attempts_at_once_the_first_to_store_a_step_is_believed(assignment, storage, unbroken):
     one, other = set_up(assignment, storage), set_up(replace(assignment, attempt=2), storage)
+    one.step()
+    other.step()  # both stand at the first checkpoint
     first, second = one.step(), other.step()
     assert second == {**first, "attempt": 2}  # seconds and all: it is the stored report
     step_until_done(one)
@@ -154,7 +156,7 @@ def test_of_two_attempts_at_once_the_first_to_store_a_step_is_believed(assignmen
 
 def test_a_changed_corpus_is_refused(assignment, storage):
     with pytest.raises(UserError, match="has changed"):
-        set_up(replace(assignment, corpus_fingerprint="another"), storage)
+        set_up(replace(assignment, corpus_fingerprint="another"), storage).step()
 
 
 def test_it_says_how_to_be_wrapped(assignment):

@@ -144,8 +144,8 @@ def _lists(arrays: list[NDArray[np.int16]]) -> Any:
 
 
 def _views(column: Any) -> Iterator[NDArray[np.int16]]:
-    offsets = column.offsets.to_numpy()
-    values = column.values.to_numpy(zero_copy_only=True)
+    # Not `to_numpy`, which imports all of pandas.
+    offsets, values = np.from_dlpack(column.offsets), np.from_dlpack(column.values)
     return (values[start:stop] for start, stop in pairwise(offsets))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 _DEVIATION_EPS = 1e-5  # channels after a GELU can be almost constant
 
@@ -67,5 +67,5 @@ def _jackknife_interval(shifts: list[Floats], value: float, alpha: float) -> lis
         [np.mean([squared_shift(np.delete(body, u, axis=0)) for body in shifts]) for u in range(utterances)]
     )
     error = np.sqrt((utterances - 1) * left_out.var())
-    half = float(stats.t.ppf(1 - alpha / 2, utterances - 1) * error)
+    half = float(special.stdtrit(utterances - 1, 1 - alpha / 2) * error)
     return [value - half, value + half]

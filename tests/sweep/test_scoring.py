@@ -1,0 +1,89 @@
+"""The driver's scoring actors: what they store is what the finalists' models really scored."""
+
+from dataclasses import replace
+
+import pytest
+
+from sweep.scoring import ScoringPool, Workplace, collect_rows
+from sweep.storage import Storage
+from tests.trainables.tiny_corpus import make_tiny_corpus
+from trainables.assignment import Assignment, DataSettings
+from trainables.determinism import deterministic
+from trainables.inference import NOISY, infer_split, score_estimates, score_noisy
+from trainables.trainable import SpeechTrainable
+
+DATA = DataSettings(batch=2, crop_seconds=0.5, valid_seconds=3.0, test_seconds=3.0)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_tiny_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory):
+    return Storage(tmp_path_factory.mktemp("sweep"))
+
+
+@pytest.fixture(scope="module")
+def finalist(corpus, storage) -> Assignment:
+    """A small one, trained to its end in this process."""
+    assignment = Assignment(
+        job="tera/final/random/seed-7",
+        phase="final",
+        config={"upstream": "tera", "init": "random"},
+        seed=7,
+        steps=2,
+        round_steps=2,
+        corpus_uri=corpus.uri,
+        corpus_fingerprint=corpus.fingerprint,
+        data=DATA,
+    )
+    trainable = object.__new__(SpeechTrainable)
+    with deterministic(1):
+        trainable.setup({"assignment": assignment.to_json()}, storage.checkpoints(), storage.artifacts())
+        assert trainable.step()["done"]
+    return assignment
+
+
+@pytest.fixture
+def pool(ray_cluster, corpus, storage):
+    place = Workplace(corpus, storage.checkpoints(), storage.artifacts(), threads=1, gpus=0)
+    pool = ScoringPool(place, size=1)
+    yield pool
+    pool.close()
+
+
+def test_valid_is_scored_by_what_decides_and_test_by_everything(pool, corpus, storage, finalist):
+    pool.submit(finalist, "valid")
+    pool.submit(finalist, "test", infer=True)
+    pool.submit_noisy(finalist, "test")
+    pool.wait()
+
+    with deterministic(1):
+        estimates = {
+            split: infer_split(finalist, corpus, storage.checkpoints(), storage.artifacts(), split)
+            for split in ("valid", "test")
+        }
+        expected = score_estimates(finalist, estimates["test"], "test")
+        assert collect_rows(storage.checkpoints(), [finalist.job], "test") == expected
+        only_si_sdr = score_estimates(finalist, estimates["valid"], "valid", ["si_sdr"])
+        assert collect_rows(storage.checkpoints(), [finalist.job], "valid") == only_si_sdr
+        assert collect_rows(storage.checkpoints(), [NOISY], "test") == score_noisy(corpus, DATA, "test")
+
+
+def test_what_is_scored_is_not_scored_again(pool, storage, finalist):
+    folder = f"jobs/{finalist.job}"
+    storage.write(f"{folder}/rows-test.parquet", b"as an earlier driver left them")
+    pool.submit(finalist, "test", infer=True)
+    pool.wait()
+    assert storage.read(f"{folder}/rows-test.parquet") == b"as an earlier driver left them"
+
+
+def test_a_failure_reaches_who_waits_and_the_rest_is_scored(pool, storage, finalist):
+    unknown = replace(finalist, job="tera/final/random/seed-8", seed=8)
+    pool.submit(unknown, "test", infer=True)
+    pool.submit_noisy(finalist, "valid")
+    with pytest.raises(RuntimeError, match="no checkpoint at step 2"):
+        pool.wait()
+    assert collect_rows(storage.checkpoints(), [NOISY], "valid")
