@@ -13,7 +13,7 @@ from search_spaces.ssl_presets import baselines, shared_fields, usual_anchor, us
 
 PLANTED_LAYER = 2
 _LAYERS = (1, 2, 3)
-_FULL = {"k0": 1.0, "k_shape": "constant"}
+_FULL = {"k0": 1.0, "k_shape": "constant", "skip_reads": "normalized"}
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:

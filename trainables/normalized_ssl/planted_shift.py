@@ -11,7 +11,7 @@ from trainables.normalized_ssl.body import Body
 from trainables.randomness import generator
 
 _WIDEST = 4.0  # scales lie between 1/4 and 4
-_SHIFT = 2.0  # deviation of the shifts, in deviations of the site's features
+_SHIFT = 20.0  # deviation of the shifts, in deviations of the site's features
 _PROBE_SAMPLES = 16_000
 
 
