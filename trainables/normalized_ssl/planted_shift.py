@@ -1,7 +1,8 @@
 """A planted answer: a fixed affine per channel that disturbs the noisy branch at one site.
 
 Normalizing that very site takes it away again; an instrument that cannot find it cannot be believed about a
-real mismatch. Used by the space `norm_controls` and never by a real question.
+real mismatch. Used by the space `norm_controls` and never by a real question. The shift is large on purpose: one
+of two deviations was learned away within a demo's steps, and then every layer tied.
 """
 
 import torch

@@ -2,7 +2,7 @@
 
 "tiny" keeps the real number of sites (three transformer layers; seven convolutions with their real kernels
 and strides, projection, transformer layer) and has few channels where the frame rate is high, so that a
-training step takes some 30 ms on one CPU core. "base" is the published architecture.
+training step takes some 70 ms on one CPU core. "base" is the published architecture.
 """
 
 import io
@@ -34,7 +34,7 @@ _WAVEFORM = {
     ),
     "base": WaveformArchitecture(channels=(512,) * 7, hidden=768, heads=12, feed_forward=3072),
 }
-_TINY_UNET = UNetArchitecture(skips=(8, 8, 16, 16, 24, 32, 32), outputs=(8, 8, 16, 24, 32, 48, 64))
+_TINY_UNET = UNetArchitecture(skips=(16, 16, 16, 24, 24, 32, 32), outputs=(16, 16, 24, 32, 32, 48, 64))
 _LAST_STAGE = 64  # channels of the base U-Net at the waveform's rate
 
 
