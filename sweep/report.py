@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweep import report_cells
+from sweep.findings_cells import curve_cells, finding_lines, snr_cells
 from sweep.report_cells import Row
 from sweep.result_view import group_name
 from sweep.score_plot import score_plot
@@ -34,7 +35,9 @@ def candidates_table(group: Mapping[str, Any], metric: str) -> Table:
 def print_result(result: Mapping[str, Any], console: Console | None = None) -> None:
     """The leaderboard, each group's candidates, and what they rest on, to standard output."""
     details = [candidates_table(group, result["metric"]) for group in result["groups"]]
-    print_tables([leaderboard_table(result), *details], report_cells.footers(result), console)
+    details += [console_table(*table) for table in (*_deciding_snr_tables(result), *curve_cells(result))]
+    footers = [*report_cells.footers(result), *finding_lines(result)]
+    print_tables([leaderboard_table(result), *details], footers, console)
 
 
 def print_tables(tables: Sequence[Table], footers: Sequence[str], console: Console | None = None) -> None:
@@ -53,8 +56,17 @@ def to_markdown(result: Mapping[str, Any]) -> str:
         parts.append(markdown_table(*report_cells.candidates(group, result["metric"])))
         if group["by_noise_type"]["types"]:
             parts.append(markdown_table(*report_cells.noise_types(group, result["metric"])))
-    parts.append("\n".join(f"- {line}" for line in report_cells.footers(result)))
+    for title, header, rows in (*snr_cells(result), *curve_cells(result)):
+        parts += [f"## {title}", markdown_table(header, rows)]
+    lines = [*report_cells.footers(result), *finding_lines(result)]
+    parts.append("\n".join(f"- {line}" for line in lines))
     return "\n\n".join(parts) + "\n"
+
+
+def _deciding_snr_tables(result: Mapping[str, Any]) -> list[tuple[str, Row, list[Row]]]:
+    """Of the deciding metric alone: the others are in the Markdown page."""
+    groups = len(result["groups"])
+    return list(snr_cells(result))[:groups]
 
 
 def console_table(title: str, header: Row, rows: Sequence[Row]) -> Table:

@@ -74,7 +74,7 @@ def test_a_report_is_plain_numbers(assignment, corpus, artifacts):
     assert all(type(value) in (int, float) for value in report.values())
     assert set(report) == {
         "step", "score", "score_current", "failed_clips", "estimate_gain", "flipped_share", "segsnr", "loss_total",
-        "loss_mse", "gradient_norm", "strength", "start", "seconds_train", "seconds_score",
+        "loss_mse", "gradient_norm", "clipped", "strength", "start", "seconds_train", "seconds_score",
     }  # fmt: skip
 
 

@@ -2,9 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from trainables.audio import demo_corpus, folder_recipe, librispeech_recipe, voicebank_recipe
+from trainables.audio import (
+    demo_corpus,
+    folder_recipe,
+    librispeech_recipe,
+    timit_nonspeech_recipe,
+    voicebank_recipe,
+)
 from trainables.audio.listing import Listing
 from trainables.errors import UserError
 
@@ -20,7 +27,7 @@ class Recipe:
     source: str  # what SOURCE means to it
     list_source: Callable[[Path], Listing]
     identity: Callable[[Path], str]
-    matches: Callable[[Path], bool]  # does a folder look like this source?
+    matches: Callable[[Path], bool] = lambda source: False  # does a folder look like this source?
 
 
 def _list_demo(source: Path) -> Listing:
@@ -59,12 +66,23 @@ RECIPES = {
         identity=librispeech_recipe.identity,
         matches=librispeech_recipe.matches,
     ),
+    "timit_nonspeech": Recipe(
+        summary="TIMIT's voices (TRAIN, 412 and 50 speakers) and Nonspeech-100's noises (75 and 25)",
+        source="a folder that holds TIMIT's TRAIN and n1.wav to n100.wav, at any depth",
+        list_source=timit_nonspeech_recipe.list_source,
+        identity=timit_nonspeech_recipe.identity,
+    ),
+    "timit_nonspeech_without_sa": Recipe(
+        summary="the same without the two sentences that every speaker of TIMIT reads",
+        source="as above",
+        list_source=partial(timit_nonspeech_recipe.list_source, drop_sa=True),
+        identity=partial(timit_nonspeech_recipe.identity, drop_sa=True),
+    ),
     DEMO: Recipe(
         summary="the built-in synthetic corpus: espeak-ng voices and synthesised noises, no download",
         source=f"the word {BUILT_IN}",
         list_source=_list_demo,
         identity=lambda source: demo_corpus.identity(),
-        matches=lambda source: False,
     ),
 }
 
