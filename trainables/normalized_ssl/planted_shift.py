@@ -1,8 +1,11 @@
 """A planted answer: a fixed affine per channel that disturbs the noisy branch at one site.
 
 Normalizing that very site takes it away again; an instrument that cannot find it cannot be believed about a
-real mismatch. Used by the space `norm_controls` and never by a real question. The shift is large on purpose: one
-of two deviations was learned away within a demo's steps, and then every layer tied.
+real mismatch. Used by the space `norm_controls` and never by a real question.
+
+The shift is large, and was chosen after a look (wav2vec2, one seed, valid split, a demo's steps): with one of two
+deviations the planted layer 2 did not lead (2.88 dB, layer 3 2.91, none 2.76); with twenty it did (3.04, none 2.56).
+So the control shows that a large disturbance is found, not how small a one would be.
 """
 
 import torch
