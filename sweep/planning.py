@@ -15,6 +15,7 @@ from search_spaces.space import Preset, Space
 from search_spaces.space_file import fingerprint, is_space_file
 from sweep import __version__
 from sweep.code_version import training_code_fingerprint
+from sweep.cuda import cuda_devices
 from sweep.plan import GroupPlan, Plan, default_search_seed, default_seeds
 from sweep.raising import RAISABLE, group_names, group_plans, raised
 from sweep.secret_uris import known_secrets, restore_secrets
@@ -114,13 +115,19 @@ def _space_file(name: str, folder: Path) -> str:
 
 
 def _preset(space: Space, settings: _Settings) -> Preset:
-    default = "demo" if "demo" in space.presets else next(iter(space.presets))
-    name = settings.get("preset", default, "SPEECH_SWEEP_PRESET")
+    name = settings.get("preset", default_preset(space), "SPEECH_SWEEP_PRESET")
     if name not in space.presets:
         raise UserError(
             f"unknown preset {name!r} for space {space.name}: choose one of {', '.join(space.presets)}"
         )
     return space.presets[name]
+
+
+def default_preset(space: Space) -> str:
+    """ "paper" where this machine has CUDA and the space has that preset, else "demo", else its first."""
+    if "paper" in space.presets and cuda_devices():
+        return "paper"
+    return "demo" if "demo" in space.presets else next(iter(space.presets))
 
 
 # -- the plan ------------------------------------------------------------------------------------------
@@ -131,7 +138,7 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
     base = _base(settings, folder)
     output = join(base, name)
     home = join(str(folder / "sweeps"), name) if is_remote(output) else output
-    source = _corpus_source(settings, folder)
+    source = _corpus_source(settings, folder, preset)
     summary = _inspect_corpus(source)
     sweep_seed = settings.get("seed", 0)
     asked = _space_file(_required_space(settings), folder)
@@ -169,6 +176,7 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
         study_uri=settings.get("study_uri", f"sqlite:///{home}/study.db", "SPEECH_SWEEP_STUDY_URI"),
         gates=preset.gates,
         meaningful=preset.meaningful,
+        gpus_per_trial=1 if preset.at_scale and cuda_devices() else 0,
         margin=METRICS[preset.metric].margin,
         asynchronous=settings.arguments.asynchronous,
         max_hours=settings.get("max_hours", None),
@@ -201,8 +209,13 @@ def resolve_base(base: str, folder: Path) -> str:
     return base.rstrip("/") if is_remote(base) else str((folder / Path(base).expanduser()).resolve())
 
 
-def _corpus_source(settings: _Settings, folder: Path) -> str:
+def _corpus_source(settings: _Settings, folder: Path, preset: Preset) -> str:
     source = str(settings.get("corpus", "demo", "SPEECH_SWEEP_CORPUS"))
+    if preset.at_scale and settings.sources["corpus"] == "default":
+        raise UserError(
+            f"preset {preset.name} needs a real corpus: prepare one (python sweep/prepare.py voicebank-demand SOURCE "
+            "TARGET), then give --corpus TARGET or SPEECH_SWEEP_CORPUS; or choose --preset demo"
+        )
     if source == "demo" or is_remote(source):
         return source
     path = (folder / Path(source).expanduser()).resolve()

@@ -77,6 +77,13 @@ class Method(nn.Module):
         """Plain floats worth a curve: strengths, |log r|, phase marks, collapse monitors."""
         return {}
 
+    def validation_curves(self, pairs: Sequence[tuple[Tensor, Tensor]], when: When) -> dict[str, float]:
+        """Plain floats measured on fixed validation pairs, noisy and clean (samples,), after each round.
+
+        Leaves the method as `before_inference(when)` does.
+        """
+        return {}
+
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Optimizer groups, each with "params" and its peak "lr"."""
         raise NotImplementedError
