@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from sweep import answer, report
+from sweep.cluster_room import require_room
+from sweep.cluster_storage import require_shared
 from sweep.engine import ray_session, run_stages, run_sweep
 from sweep.events import Listener
 from sweep.gates import interpretable
@@ -24,7 +26,7 @@ from sweep.heartbeat import Heartbeat
 from sweep.jobs import Job
 from sweep.mlflow_page import open_line
 from sweep.plan import Plan
-from sweep.planning import PLAN_FILE, Planned
+from sweep.planning import PLAN_FILE, Planned, is_remote
 from sweep.progress import Progress
 from sweep.read_ledger import ReadLedger
 from sweep.scoring import (
@@ -43,6 +45,7 @@ from sweep.study import JobRecord, StudyStore
 from sweep.sweep_lock import sweep_lock
 from sweep.tracking import Tracker
 from trainables.audio.corpus import Corpus
+from trainables.audio.corpus_copy import shared_copy
 from trainables.audio.preparation import open_or_prepare
 from trainables.errors import UserError
 from trainables.inference import NOISY
@@ -63,7 +66,9 @@ def drive(planned: Planned) -> dict[str, Any]:
     storage.probe()
     Path(plan.home).mkdir(parents=True, exist_ok=True)
     with sweep_lock(plan), _own_empty_folder(), contextlib.ExitStack() as stack:
-        corpus = _prepare_while_ray_starts(plan.corpus_source, stack)
+        corpus = _prepare_while_ray_starts(plan, stack)
+        require_room(plan)
+        require_shared(storage, corpus)
         plan = _with_corpus(planned, corpus)
         _require_space(plan, storage)
         _freeze(plan, storage)
@@ -109,7 +114,8 @@ class _Drive:
     # -- the work --------------------------------------------------------------------------------------
 
     def _stages(self, listeners: list[Listener]) -> None:
-        run_stages([*self.plan.stages(), *self.plan.gate_stages()], self.corpus, self.stages, listeners)
+        stages = [*self.plan.stages(), *self.plan.gate_stages()]
+        run_stages(stages, self.corpus, self.stages, listeners, self.plan.gpus_per_trial)
 
     def _pool(self) -> ScoringPool:
         plan = self.plan
@@ -251,12 +257,20 @@ def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
 # -- before the first job ------------------------------------------------------------------------------
 
 
-def _prepare_while_ray_starts(source: str, stack: contextlib.ExitStack) -> Corpus:
+def _prepare_while_ray_starts(plan: Plan, stack: contextlib.ExitStack) -> Corpus:
     """Either takes seconds and one core."""
     with ThreadPoolExecutor(1) as beside:
-        corpus = beside.submit(open_or_prepare, source, progress=_say_preparation)
+        corpus = beside.submit(_corpus_for_all, plan)
         stack.enter_context(ray_session())
         return corpus.result()
+
+
+def _corpus_for_all(plan: Plan) -> Corpus:
+    """Prepared if need be; and where the results go to S3, so does a corpus that only this machine has."""
+    corpus = open_or_prepare(plan.corpus_source, progress=_say_preparation)
+    if not is_remote(plan.output):
+        return corpus
+    return shared_copy(corpus, f"{plan.output.rsplit('/', 1)[0]}/corpora")
 
 
 def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:

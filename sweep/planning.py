@@ -22,7 +22,7 @@ from trainables.registry import config_class
 
 PLAN_FILE = "plan.json"
 # What may stand beside --resume: it changes nothing that was planned.
-_FREE_ON_RESUME = {"resume", "name", "output", "dry_run", "json", "list_spaces"}
+_FREE_ON_RESUME = {"resume", "name", "output", "dry_run", "price", "json", "list_spaces"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -43,7 +43,7 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
     space = find_space(_required_space(settings))
     preset = _preset(space, settings)
     plan = _new_plan(space, preset, settings, folder)
-    if Storage(plan.output).exists(PLAN_FILE):
+    if _is_there(plan.output):
         raise UserError(
             f"a sweep named {plan.name!r} already exists in {plan.output}: continue it with --resume {plan.name}, "
             "or choose another --name"
@@ -59,6 +59,17 @@ def load_plan(name: str, base: str) -> Plan:
         there = f"there are: {', '.join(sorted(set(known))[-10:])}" if known else "there is none yet"
         raise UserError(f"no sweep named {name!r} in {base} ({there}); start one with --space")
     return Plan.from_json(json.loads(output.read(PLAN_FILE)))
+
+
+def _is_there(output: str) -> bool:
+    """Whether a sweep was started there; an unreachable bucket is an error, and not a no."""
+    try:
+        return Storage(output).exists(PLAN_FILE)
+    except Exception as error:  # boto3's own kinds
+        raise UserError(
+            f"cannot look into {output}: {' '.join(str(error).split())}; check the bucket's name, AWS_ENDPOINT_URL "
+            "and the credentials"
+        ) from error
 
 
 def is_remote(place: str) -> bool:
@@ -149,6 +160,7 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
         study_uri=settings.get("study_uri", f"sqlite:///{home}/study.db", "SPEECH_SWEEP_STUDY_URI"),
         gates=preset.gates,
         meaningful=preset.meaningful,
+        gpus_per_trial=settings.get("gpus_per_trial", 0.0),
         margin=METRICS[preset.metric].margin,
     )
     # A generation tries each candidate once.
@@ -307,6 +319,7 @@ def _agrees(plan: Plan, name: str, value: Any) -> bool:
         "seeds": len(plan.seeds),
         "steps": plan.steps,
         "seed": plan.sweep_seed,
+        "gpus_per_trial": plan.gpus_per_trial,
         "upstreams": ",".join(group.name for group in plan.groups),
         "tracking_uri": plan.tracking_uri,
         "study_uri": plan.study_uri,
