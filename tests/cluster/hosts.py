@@ -68,7 +68,7 @@ class Host:
         with (self._folder / "log").open("ab") as log:
             arguments = [self.name, str(self._folder), str(ROOT), sys.prefix, sys.base_prefix]
             self._process = subprocess.Popen([*command, *arguments], stdout=log, stderr=log)
-        wait_until(lambda: accepts(self.address, 22), f"sshd of {self.name}", 30)
+        wait_until(lambda: accepts(self.address, 22), f"sshd of {self.name}", 120)
 
     def die(self) -> None:
         """At once, with everything that runs on it."""

@@ -114,7 +114,7 @@ def _running(command: list[str], port: int, user: str | None = None) -> Iterator
         start_new_session=True,
     )
     try:
-        wait_until(lambda: accepts(OUTSIDE, port), command[0], 90)
+        wait_until(lambda: accepts(OUTSIDE, port), f"the server on port {port}", 300)
         yield
     finally:
         os.killpg(process.pid, 15)
