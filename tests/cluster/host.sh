@@ -19,6 +19,7 @@ mkdir -p "$venv" "$python"
 mount --bind "$folder/venv" "$venv"
 mount --bind "$folder/python" "$python"
 
+rm -rf "$folder/tmp" # of the machine that was here before
 mkdir "$folder/tmp"
 chmod 1777 "$folder/tmp"
 mount --bind "$folder/tmp" /tmp

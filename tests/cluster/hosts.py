@@ -41,6 +41,7 @@ class Host:
         self.name = f"{_BRIDGE}-{number}"
         self.address = f"{NETWORK}.{10 + number}"
         self.home = folder / self.name / "home"
+        self._cable = f"{_BRIDGE}{10 + number}"  # its end on the bridge
         self._folder = folder / self.name
         self._process: subprocess.Popen[bytes] | None = None
         (self.home / ".ssh").mkdir(parents=True, mode=0o700)
@@ -76,10 +77,18 @@ class Host:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
-        subprocess.run(["ip", "netns", "delete", self.name], capture_output=True)
+        for thing in (("netns", self.name), ("link", self._cable)):
+            subprocess.run(["ip", thing[0], "delete", thing[1]], capture_output=True)
 
-    def processes(self) -> list[str]:
-        """The command lines of everything that runs on this host."""
+    def cut_off(self) -> None:
+        """From the network; everything goes on running."""
+        _ip("link", "set", self._cable, "down")
+
+    def runs(self, command: str) -> bool:
+        """Whether a process whose command line begins so runs on this host."""
+        return any(line.startswith(command) for line in self._processes())
+
+    def _processes(self) -> list[str]:
         namespace = os.stat(f"/run/netns/{self.name}").st_ino
         lines = []
         for folder in Path("/proc").glob("[0-9]*"):
@@ -92,10 +101,9 @@ class Host:
 
     def _connect(self) -> None:
         """A cable from the host's only interface to the bridge."""
-        outer = f"{_BRIDGE}{self.address.rsplit('.', 1)[1]}"
         _ip("netns", "add", self.name)
-        _ip("link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", self.name)
-        _ip("link", "set", outer, "master", _BRIDGE, "up")
+        _ip("link", "add", self._cable, "type", "veth", "peer", "name", "eth0", "netns", self.name)
+        _ip("link", "set", self._cable, "master", _BRIDGE, "up")
         _ip("-n", self.name, "link", "set", "lo", "up")
         _ip("-n", self.name, "addr", "add", f"{self.address}/24", "dev", "eth0")
         _ip("-n", self.name, "link", "set", "eth0", "up")

@@ -21,9 +21,9 @@ class Laptop:
         self._ray_folder = folder / "ray"
         (self.home / ".ssh").mkdir(parents=True, mode=0o700)
         self._ray_folder.mkdir()
-        key = self.home / ".ssh" / "id_ed25519"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-        self.public_key = key.with_suffix(".pub").read_text()
+        self._key = self.home / ".ssh" / "id_ed25519"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self._key)], check=True)
+        self.public_key = self._key.with_suffix(".pub").read_text()
         subprocess.run(
             [self._tool("ray"), "get-auth-token", "--generate"],
             env=self.environment,
@@ -50,6 +50,7 @@ class Laptop:
             "head_ip": head.address,
             "worker_ips": f"[{', '.join(host.address for host in workers)}]",
             "ssh_user": "root",
+            "ssh_private_key": str(self._key),  # ssh looks up ~ in the system's list of users, not in HOME
         }.items():
             described, count = re.subn(rf"(?m)^(  {line}:).*$", rf"\1 {value}", described)
             assert count == 1, f"cluster/local.yaml has no line {line}"

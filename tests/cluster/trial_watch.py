@@ -30,5 +30,5 @@ class TrialWatch:
     def _watch(self) -> None:
         while not self._over.wait(_EVERY_SECONDS):
             for host in self._hosts:
-                if any(line.startswith("ray::SpeechTrainable") for line in host.processes()):
+                if host.runs("ray::SpeechTrainable"):
                     self.trials_seen.add(host.name)
