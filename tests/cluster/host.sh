@@ -12,6 +12,7 @@ mount --bind "$python" "$folder/python"
 
 mount -t tmpfs -o mode=755 tmpfs "$checkout" # whatever of it runs here was sent here
 mount -t tmpfs -o mode=1777,size=4g tmpfs /dev/shm
+mount --bind "$folder/../hosts" /etc/hosts
 mount --bind "$folder/home" /root
 mount --bind "$folder/venv" /root/.speech-sweep/venv
 # The scripts of a virtual environment name its place and its Python's, wherever the mounts above have hidden them.

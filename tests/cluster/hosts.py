@@ -84,6 +84,14 @@ class Host:
         """From the network; everything goes on running."""
         _ip("link", "set", self._cable, "down")
 
+    def command(self, script: str) -> list[str]:
+        """The command that runs a line of bash on this host."""
+        assert self._process, f"{self.name} is dead"
+        outer = self._process.pid
+        inner = Path(f"/proc/{outer}/task/{outer}/children").read_text().split()[0]
+        views = ["--mount", "--net", "--uts", "--ipc", "--pid"]
+        return ["nsenter", "--target", inner, *views, "bash", "-c", script]
+
     def runs(self, command: str) -> bool:
         """Whether a process whose command line begins so runs on this host."""
         return any(line.startswith(command) for line in self._processes())
@@ -127,6 +135,8 @@ def network() -> Iterator[None]:
 def hosts(count: int, folder: Path, public_key: str) -> Iterator[list[Host]]:
     """`count` running hosts on the `network`; nothing of them is left afterwards."""
     started = [Host(number, folder, public_key) for number in range(count)]
+    known = [f"{OUTSIDE} {os.uname().nodename}", *(f"{host.address} {host.name}" for host in started)]
+    (folder / "hosts").write_text("\n".join(["127.0.0.1 localhost", *known, ""]))
     try:
         for host in started:
             host.start()

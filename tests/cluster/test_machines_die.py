@@ -8,6 +8,7 @@ import pytest
 from tests.cluster.conftest import Lab
 from tests.cluster.hosts import Host, wait_until
 from tests.cluster.sweep_seen import require_nothing_lost_and_nothing_twice, wait_until_finished
+from tests.cluster.trial_watch import TRIAL
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(2400)]
 
@@ -34,4 +35,4 @@ def test_killed_cut_off_and_joined_anew(lab: Lab) -> None:
 
 
 def _wait_for_trials_on(host: Host) -> None:
-    wait_until(lambda: host.runs("ray::SpeechTrainable"), f"trials on {host.name}", 600)
+    wait_until(lambda: host.runs(TRIAL), f"trials on {host.name}", 600)

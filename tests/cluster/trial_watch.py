@@ -5,6 +5,7 @@ from types import TracebackType
 
 from tests.cluster.hosts import Host
 
+TRIAL = "ray::ResourceTrainable"  # what Tune calls a trainable that asks for resources
 _EVERY_SECONDS = 0.3
 
 
@@ -30,5 +31,5 @@ class TrialWatch:
     def _watch(self) -> None:
         while not self._over.wait(_EVERY_SECONDS):
             for host in self._hosts:
-                if host.runs("ray::SpeechTrainable"):
+                if host.runs(TRIAL):
                     self.trials_seen.add(host.name)
