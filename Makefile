@@ -1,5 +1,5 @@
 # make sweep    the answer on the built-in demo corpus (sets everything up in .venv first)
-# make test     the default test suite; test-slow, test-browser and test-cluster (as root) beside it
+# make test     the default test suite; test-slow, test-chaos, test-browser and test-cluster (as root) beside it
 # make check    ruff and mypy
 
 PYTHON ?= python3.11
@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: sweep test test-slow test-browser test-cluster check format clean
+.PHONY: sweep test test-slow test-chaos test-browser test-cluster check format clean
 
 sweep: $(VENV)/.sweep-installed
 	$(PY) sweep/run.py --space norm_layers $(ARGS)
@@ -17,6 +17,9 @@ test: $(VENV)/.dev-installed
 
 test-slow: $(VENV)/.dev-installed
 	$(PY) -m pytest -m slow $(ARGS)
+
+test-chaos: $(VENV)/.dev-installed
+	$(PY) -m pytest -m "chaos or not chaos" tests/chaos $(ARGS)
 
 test-browser: $(VENV)/.dev-installed
 	$(PY) -m pytest -m browser tests/browser $(ARGS)

@@ -1,18 +1,38 @@
 """What to try: one file a space, found by name."""
 
+from pathlib import Path
+
+from search_spaces.contrastive_controls import CONTRASTIVE_CONTROLS
+from search_spaces.contrastive_joint import CONTRASTIVE_JOINT
+from search_spaces.contrastive_schedule import CONTRASTIVE_LOW_DATA, CONTRASTIVE_SCHEDULE
+from search_spaces.contrastive_weights import CONTRASTIVE_WEIGHTS
 from search_spaces.norm_layers import NORM_LAYERS
 from search_spaces.space import Candidate, Preset, Space
+from search_spaces.space_file import is_space_file, load_space
 from trainables.errors import UserError
 
-SPACES: dict[str, Space] = {space.name: space for space in (NORM_LAYERS,)}
+SPACES: dict[str, Space] = {
+    space.name: space
+    for space in (
+        NORM_LAYERS,
+        CONTRASTIVE_SCHEDULE,
+        CONTRASTIVE_WEIGHTS,
+        CONTRASTIVE_JOINT,
+        CONTRASTIVE_LOW_DATA,
+        CONTRASTIVE_CONTROLS,
+    )
+}
 
 __all__ = ["SPACES", "Candidate", "Preset", "Space", "find_space"]
 
 
 def find_space(name: str) -> Space:
-    """The space of that name; `UserError` lists what there is."""
+    """The space of that name, or in that Python file; `UserError` lists what there is."""
+    if is_space_file(name):
+        return load_space(Path(name).expanduser().resolve())
     if name not in SPACES:
         raise UserError(
-            f"unknown space {name!r}: choose one of {', '.join(sorted(SPACES))} (see --list-spaces)"
+            f"unknown space {name!r}: choose one of {', '.join(sorted(SPACES))} (see --list-spaces), "
+            "or give a Python file of your own"
         )
     return SPACES[name]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from trainables.assignment import DataSettings
+from trainables.metrics.catalogue import EVERYDAY
 
 if TYPE_CHECKING:
     import optuna
@@ -62,3 +63,12 @@ class Space:
     anchor: Callable[[Group, Candidate, Preset], Config]
     presets: Mapping[str, Preset]
     baseline: str = "none"  # the candidate that `gain` is measured against
+    extra_metrics: tuple[str, ...] = ()  # scored beside the everyday ones
+    # Where the values of a search trial are few: all of them, so that trials can share what they have in common.
+    every_draw: Callable[[Group, Candidate, Preset], Sequence[Config]] | None = None
+    published: str | None = None  # the paper whose tables stand beside the results
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Every metric of the result rows."""
+        return (*EVERYDAY, *self.extra_metrics)

@@ -16,12 +16,14 @@ import pandas as pd
 from sweep.jobs import Job
 from sweep.plan import Plan
 from sweep.scoring import Rows
+from sweep.secret_uris import hide_password
 from sweep.storage import Storage
 from sweep.study import JobRecord
 from sweep.verdict import GroupVerdict, decide, holm, nominate
 from trainables.inference import NOISY
 
 NOMINATIONS_FILE = "nominations.json"
+_NOT_DECISIVE = {"max_hours", "raises", "study_uri", "tracking_uri"}
 
 
 @dataclass(frozen=True)
@@ -40,19 +42,23 @@ class Finalists:
 
 
 def plan_hash(plan: Plan) -> str:
-    """What was decided before test: metric, candidates, seeds, margin, alpha, and all else in the plan."""
-    return hashlib.sha256(json.dumps(plan.to_json(), sort_keys=True).encode()).hexdigest()[:16]
+    """What was decided before test: metric, candidates, seeds, margin, alpha, and all else that can matter."""
+    decisive = {name: value for name, value in plan.to_json().items() if name not in _NOT_DECISIVE}
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def freeze_nominations(
     plan: Plan, storage: Storage, rows: Rows, finalists: Mapping[str, Finalists]
 ) -> dict[str, str]:
-    """Each group's leader on valid, written down with the plan's hash; the stored ones if there are any."""
+    """Each group's leader on valid, written down with the plan's hash; a stored one is never named again."""
+    stored: dict[str, str] = {}
     if storage.exists(NOMINATIONS_FILE):
-        stored: dict[str, str] = json.loads(storage.read(NOMINATIONS_FILE))["leaders"]
+        stored = json.loads(storage.read(NOMINATIONS_FILE))["leaders"]
+    new = [group for group in plan.groups if group.name not in stored]  # added since, its test still closed
+    if not new:
         return stored
     table = pd.DataFrame(rows)
-    leaders = {
+    leaders = stored | {
         group.name: nominate(
             _of_group(table, group.name),
             plan.metric,
@@ -60,7 +66,7 @@ def freeze_nominations(
             seeds=plan.seeds,
             failed_jobs=finalists[group.name].failed,
         )
-        for group in plan.groups
+        for group in new
     }
     frozen = {
         "leaders": leaders,
@@ -126,7 +132,9 @@ def mean_scores(rows: Rows) -> dict[Job, dict[str, float]]:
     return means
 
 
-def result_object(plan: Plan, decided: Sequence[GroupVerdict], counts: Mapping[str, int]) -> dict[str, Any]:
+def result_object(
+    plan: Plan, decided: Sequence[GroupVerdict], counts: Mapping[str, int], failed: Sequence[JobRecord] = ()
+) -> dict[str, Any]:
     """What `--json` says and `result.json` keeps."""
     return {
         "sweep": plan.name,
@@ -134,11 +142,13 @@ def result_object(plan: Plan, decided: Sequence[GroupVerdict], counts: Mapping[s
         "question": plan.space_object().question,
         "preset": plan.preset,
         "meaningful": plan.meaningful,
+        "reproducible": not plan.asynchronous,
         "metric": plan.metric,
         "groups": [verdict.to_json() for verdict in decided],
         "trials": dict(counts),
+        "failed": [{"job": record.job.path, "reason": record.reason} for record in failed],
         "corpus": plan.corpus_summary,
-        "tracking_uri": plan.tracking_uri,
+        "tracking_uri": hide_password(plan.tracking_uri),
         "output": plan.output,
     }
 

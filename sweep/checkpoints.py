@@ -61,6 +61,10 @@ class StoredCheckpoints:
         """The file's content. Raises FileNotFoundError."""
         return self._storage.read(f"{self._prefix}/{job}/{name}")
 
+    def reach(self) -> None:
+        """Ask the storage anything. Raises what it raises when it cannot be reached."""
+        self._storage.exists(f"{self._prefix}/reached")
+
     def _folder(self, job: str, step: int) -> str:
         return f"{self._prefix}/{job}/step-{step}"
 

@@ -19,13 +19,16 @@ examples
   python sweep/run.py --space norm_layers --dry-run              what it would do: jobs, hours, disk
   python sweep/run.py --space norm_layers --corpus DIR           on your own speech/ and noise/ folders
   python sweep/run.py --resume NAME                              go on after a crash or Ctrl-C
+  python sweep/run.py --resume NAME --max-hours 20               go on with more hours, or --samples, --seeds
+  python sweep/stop.py NAME                                      stop it cleanly, from another shell
   python sweep/status.py NAME                                    alive? how far? what to type next
   python sweep/leaderboard.py NAME                               the table again
 
 settings come from flags, then the environment (SPEECH_SWEEP_CORPUS, SPEECH_SWEEP_PRESET, SPEECH_SWEEP_OUTPUT,
 SPEECH_SWEEP_STUDY_URI, SPEECH_SWEEP_CACHE, MLFLOW_TRACKING_URI, AWS_*), then defaults; --dry-run shows which.
 
-exit status: 0 an answer was reached; 2 bad input (nothing was started); 1 anything else; 130 interrupted.
+exit status: 0 an answer was reached; 2 bad input (nothing was started); 1 anything else; 130 stopped before the
+answer (Ctrl-C, SIGTERM, stop.py, --max-hours, or a database or storage that does not come back).
 """
 
 
@@ -39,7 +42,11 @@ def build_run_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     what = parser.add_argument_group("what to ask")
-    what.add_argument("--space", metavar="NAME", help="the question; --list-spaces shows them all")
+    what.add_argument(
+        "--space",
+        metavar="NAME",
+        help="the question: a name that --list-spaces shows, or a Python file of your own",
+    )
     what.add_argument(
         "--preset", metavar="NAME", help="how much work: smoke (a minute, scores mean nothing), demo"
     )
@@ -55,9 +62,18 @@ def build_run_parser() -> argparse.ArgumentParser:
     budget.add_argument(
         "--seeds", type=_count, metavar="N", help="finalist seeds per candidate; 3 is the floor"
     )
+    budget.add_argument(
+        "--max-hours", type=_hours, metavar="H", help="stop cleanly after H hours of driving, over all starts"
+    )
     budget.add_argument("--steps", type=_count, metavar="N", help="training steps per job")
     budget.add_argument(
         "--labelled-minutes", metavar="M", help="minutes of labelled speech to train on, or 'all'"
+    )
+    budget.add_argument(
+        "--async",
+        action="store_true",
+        dest="asynchronous",
+        help="never wait for a generation of search trials: keeps many workers busy, but is not reproducible",
     )
     budget.add_argument("--seed", type=int, metavar="N", help="seed of the sweep itself (default 0)")
     budget.add_argument(
@@ -66,14 +82,16 @@ def build_run_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="FIELD=VALUE",
         dest="settings",
-        help="fix a field of the method's configuration for every candidate; may be repeated",
+        help="fix a field of the method's configuration for every candidate; may be repeated (see --help-config)",
     )
     where = parser.add_argument_group("where")
     where.add_argument(
         "--name", metavar="NAME", help="the sweep's name (default: space, date, time, four hex digits)"
     )
     where.add_argument(
-        "--resume", metavar="NAME", help="go on with this sweep; its plan is taken from plan.json"
+        "--resume",
+        metavar="NAME",
+        help="go on with this sweep; --samples, --seeds, --max-hours may be raised, --upstreams added",
     )
     where.add_argument(
         "--output",
@@ -107,6 +125,9 @@ def build_run_parser() -> argparse.ArgumentParser:
     )
     show.add_argument("--list-spaces", action="store_true", help="print the spaces and their presets")
     show.add_argument(
+        "--help-config", metavar="METHOD", help="print the fields --set knows, and their values"
+    )
+    show.add_argument(
         "--json", action="store_true", help="print the result as one JSON object on the last line"
     )
     return parser
@@ -139,6 +160,11 @@ def _run(argv: Sequence[str]) -> int:
     if arguments.list_spaces:
         print(list_spaces())
         return 0
+    if arguments.help_config:
+        from sweep.config_help import config_help
+
+        print(config_help(arguments.help_config))
+        return 0
     from sweep.planning import plan_from_arguments
 
     if not argv:
@@ -151,14 +177,17 @@ def _run(argv: Sequence[str]) -> int:
         print(describe(planned, arguments.price))
         return 0
     from sweep.driver import drive
-    from sweep.engine import Interrupted, StageFailed
+    from sweep.engine import StageFailed
+    from sweep.scoring import ScoringFailed
+    from sweep.stopping import TooManyFailures
 
     try:
         result = drive(planned)
-    except (KeyboardInterrupt, Interrupted):
-        print(f"stopped; go on with: python sweep/run.py --resume {planned.plan.name}", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        why = f" ({stop})" if str(stop) else ""
+        print(f"stopped{why}; go on with: python sweep/run.py --resume {planned.plan.name}", file=sys.stderr)
         return 130
-    except StageFailed as error:
+    except (StageFailed, ScoringFailed, TooManyFailures) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if arguments.json:
@@ -209,4 +238,14 @@ def _machine_price(text: str) -> float:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a price and a number of cores: write it like 0.34/8"
         )
+    return value
+
+
+def _hours(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours above 0")
     return value

@@ -7,10 +7,13 @@ small factor, which is why everything here is printed with "about".
 from dataclasses import dataclass
 
 from sweep.plan import GroupPlan, Plan
+from trainables.shared_prefix import KIND as PREFIX
 from trainables.stages import Stage
 
 # Seconds of one training step, by (method, group value, size): (whatever the batch, for each second of audio).
+# The group "" is any group.
 _STEP_SECONDS = {
+    ("contrastive_se", "", "tiny"): (0.01, 0.025),  # in two views
     ("normalized_ssl", "tera", "tiny"): (0.015, 0.0067),
     ("normalized_ssl", "wav2vec2", "tiny"): (0.020, 0.0112),
 }
@@ -58,13 +61,14 @@ def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
             + rounds * plan.data.valid_seconds * _INFERENCE_SHARE
             + _JOB_OVERHEAD
         )
+        search += sum(_shared_steps(stage) for stage in missing) * float(seconds or 0) / len(plan.groups)
         search += job * plan.samples * len(group.candidates)
         final += job * len(plan.seeds) * len(group.candidates)
     jobs = sum(len(group.candidates) * len(plan.seeds) for group in plan.groups)
     scored = jobs * (plan.data.valid_seconds + plan.data.test_seconds)
     return Cost(
         pretraining=sum(_stage_seconds(stage) for stage in missing if stage.kind == "pretraining"),
-        gates=sum(_stage_seconds(stage) for stage in missing if stage.kind != "pretraining"),
+        gates=sum(_stage_seconds(stage) for stage in missing if stage.kind not in ("pretraining", PREFIX)),
         search=search,
         final=final,
         scoring=scored * (_SCORING_SHARE + _INFERENCE_SHARE),
@@ -115,11 +119,17 @@ def _test_units(plan: Plan) -> int:
 
 def _step_seconds(plan: Plan, group: GroupPlan) -> float | None:
     size = plan.method_config.get("size", "base")
-    measured = _STEP_SECONDS.get((plan.method_name(), group.name, size))
+    method = plan.method_name()
+    measured = _STEP_SECONDS.get((method, group.name, size), _STEP_SECONDS.get((method, "", size)))
     if measured is None:
         return None
     fixed, per_second = measured
     return fixed + per_second * plan.data.batch * plan.data.crop_seconds
+
+
+def _shared_steps(stage: Stage) -> int:
+    """Training that search trials go on from; what it saves them is not counted."""
+    return int(stage.config["steps"]) if stage.kind == PREFIX else 0
 
 
 def _stage_seconds(stage: Stage) -> float:

@@ -6,8 +6,9 @@ finalists as soon as its search has ended. Every decision is a function of the s
 """
 
 import math
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -15,12 +16,13 @@ from typing import Any
 from sweep.announcer import Announcer
 from sweep.early_stopping import should_stop
 from sweep.events import EndState
+from sweep.failures import Failures
 from sweep.jobs import Job
 from sweep.plan import GroupPlan, Plan
 from sweep.search import GroupSearch, generation_of
+from sweep.stopping import StopSignal, TooManyFailures
 from sweep.study import JobRecord, Proposal, StudyStore
 
-MAX_FAILURES = 3  # in a row without a round in between; then the job is marked as failed
 NOTHING_TO_FINALISE = "no search trial of this candidate finished"
 
 
@@ -41,16 +43,28 @@ class Pause(Enum):
 
 
 class Dispatcher:
-    """Hands out the jobs of a plan and records what is reported of them."""
+    """Hands out the jobs of a plan and records what is reported of them.
 
-    def __init__(self, plan: Plan, store: StudyStore, announcer: Announcer) -> None:
+    `stop` is asked where most jobs fail in one way; `clock` (s) times the pauses between attempts.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: StudyStore,
+        announcer: Announcer,
+        stop: StopSignal | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._plan = plan
         self._store = store
         self._announce = announcer
         self._groups = deque(_GroupQueue(plan, group, store) for group in plan.groups)
         self._running: set[Job] = set()
-        self._again: deque[Job] = deque()
-        self._failures: Counter[Job] = Counter()
+        self._stop = stop or StopSignal()
+        self._clock = clock
+        self._again: dict[Job, float] = {}  # job -> the time before which it is not handed out again
+        self._failures = Failures()
         for record in self._left_running():
             self._take_over(record)
 
@@ -58,8 +72,10 @@ class Dispatcher:
 
     def next(self) -> Handout | Pause:
         """The next job; `WAIT` until a running one ends; `DONE` when all have ended."""
-        if self._again:
-            return self._hand_out(self._store.restart(self._again.popleft()))
+        again = next((job for job, at in self._again.items() if at <= self._clock()), None)
+        if again is not None:
+            del self._again[again]
+            return self._hand_out(self._store.restart(again))
         for _ in range(len(self._groups)):
             queue = self._groups[0]
             self._groups.rotate(-1)
@@ -71,6 +87,12 @@ class Dispatcher:
                 self._give_up(job)
                 job = queue.next_job(self._running)
         return Pause.WAIT if self._running else Pause.DONE
+
+    @property
+    def done(self) -> bool:
+        """Whether every job of the plan has ended."""
+        records = (self._store.record(job) for job in self._plan.all_jobs())
+        return all(record is not None and record.ended for record in records)
 
     def _hand_out(self, record: JobRecord) -> Handout:
         job, attempt = record.job, record.attempt
@@ -97,7 +119,7 @@ class Dispatcher:
         stopped = any(self._worse_than_its_peers(record.job, report.step) for report in record.reports)
         if not self._settle(record.job, record.attempt, stopped):
             self._running.add(record.job)
-            self._again.append(record.job)
+            self._again[record.job] = self._clock()
 
     # -- what workers tell -------------------------------------------------------------------------------
 
@@ -109,19 +131,24 @@ class Dispatcher:
         report = self._store.report(job, attempt, step, score, metrics)
         if report is None:
             return self._is_current(job, attempt)
-        self._failures[job] = 0
+        self._failures.forgive(job)
         self._announce.job_reported(job, step, report.metrics, report.timestamp_ms)
         return not self._settle(job, attempt, self._worse_than_its_peers(job, step))
 
-    def fail(self, job: Job, attempt: int, reason: str, may_retry: bool = False) -> None:
-        """End the job as failed, or hand it out again where another attempt may go otherwise."""
+    def fail(
+        self, job: Job, attempt: int, reason: str, may_retry: bool = False, outage: bool = False
+    ) -> None:
+        """End the job as failed, or hand it out again where another attempt may go otherwise.
+
+        After an `outage` (of storage or network) that happens after a pause, longer every time.
+        """
         if not self._is_current(job, attempt) or job in self._again:
             return
-        self._failures[job] += 1
-        if may_retry and self._failures[job] < MAX_FAILURES:
-            self._again.append(job)
-        else:
+        pause = self._failures.pause(job, outage) if may_retry else None
+        if pause is None:
             self._end(job, attempt, "failed", reason=reason)
+        else:
+            self._again[job] = self._clock() + pause
 
     def _is_current(self, job: Job, attempt: int) -> bool:
         record = self._store.record(job)
@@ -153,6 +180,12 @@ class Dispatcher:
         self._running.discard(job)
         if record is not None and record.ended_ms is not None:
             self._announce.job_ended(job, state, score, reason, record.ended_ms)
+            self._count(reason if state == "failed" else None)
+
+    def _count(self, failure: str | None) -> None:
+        why = None if failure == NOTHING_TO_FINALISE else self._failures.ended(failure)
+        if why is not None:
+            self._stop.ask(why, TooManyFailures)
 
 
 class _GroupQueue:
@@ -174,7 +207,8 @@ class _GroupQueue:
         waiting = self._left["search"]
         if waiting:
             first_of_generation = generation_of(waiting[0], self._plan) * self._plan.generation
-            return None if any(number < first_of_generation for number in searching) else waiting.popleft()
+            must_wait = any(number < first_of_generation for number in searching)
+            return None if must_wait and not self._plan.asynchronous else waiting.popleft()
         if searching or not self._left["final"]:
             return None
         return self._left["final"].popleft()

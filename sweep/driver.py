@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -21,13 +21,18 @@ from sweep.cluster_room import require_room
 from sweep.cluster_storage import require_shared
 from sweep.engine import ray_session, run_stages, run_sweep
 from sweep.events import Listener
+from sweep.findings import findings
 from sweep.gates import interpretable
 from sweep.heartbeat import Heartbeat
+from sweep.hours import SPENT, Hours
 from sweep.jobs import Job
+from sweep.learning_curves import curve_plot
 from sweep.mlflow_page import open_line
+from sweep.patient_storage import PatientStorage
 from sweep.plan import Plan
 from sweep.planning import PLAN_FILE, Planned, is_remote
 from sweep.progress import Progress
+from sweep.raising import refuse_dishonest
 from sweep.read_ledger import ReadLedger
 from sweep.scoring import (
     FinalistScoring,
@@ -40,10 +45,11 @@ from sweep.scoring import (
     store_rows,
 )
 from sweep.stage_store import stage_store
+from sweep.stopping import StopSignal, stop_on_request, stop_on_signals, void_requests
 from sweep.storage import Storage
 from sweep.study import JobRecord, StudyStore
 from sweep.sweep_lock import sweep_lock
-from sweep.tracking import Tracker
+from sweep.tracking import Tracker, deliver_left_over
 from trainables.audio.corpus import Corpus
 from trainables.audio.corpus_copy import shared_copy
 from trainables.audio.preparation import open_or_prepare
@@ -52,48 +58,62 @@ from trainables.inference import NOISY
 from trainables.registry import gates_of
 
 RESULT_FILE = "result.json"
+SPOOL = "spool"
 
 
-def drive(planned: Planned) -> dict[str, Any]:
+def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]:
     """Run or continue the sweep to its answer, print it, and return what `--json` says.
 
+    `kind` may put something else in place of training and scoring.
     Raises `UserError` before any job starts where the corpus, the output or the plan cannot be used.
     """
     plan = planned.plan
     storage = Storage(plan.output)
-    if planned.resume and storage.exists(RESULT_FILE):
+    if _is_answered(planned, storage):
         return _shown_again(plan, storage)
     storage.probe()
     Path(plan.home).mkdir(parents=True, exist_ok=True)
-    with sweep_lock(plan), _own_empty_folder(), contextlib.ExitStack() as stack:
+    with sweep_lock(plan) as take_lock_again, _own_empty_folder(), contextlib.ExitStack() as stack:
+        if planned.stored is not None and _is_raised(planned):
+            refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
         corpus = _prepare_while_ray_starts(plan, stack)
         require_room(plan)
         require_shared(storage, corpus)
         plan = _with_corpus(planned, corpus)
         _require_space(plan, storage)
-        _freeze(plan, storage)
-        return _Drive(plan, corpus, storage).run()
+        _freeze(planned, plan, storage)
+        return (kind or Drive)(plan, corpus, take_lock_again).run()
 
 
-class _Drive:
+class Drive:
     """The parts of one running sweep; `run` takes them through it in order."""
 
-    def __init__(self, plan: Plan, corpus: Corpus, storage: Storage) -> None:
+    trainable: type | None = None  # None = SpeechTrainable
+
+    def __init__(self, plan: Plan, corpus: Corpus, take_lock_again: Callable[[], None]) -> None:
         self.plan = plan
         self.corpus = corpus
-        self.storage = storage
-        self.stages = stage_store(plan)
-        self.checkpoints = storage.checkpoints()
-        self.store = StudyStore(plan.study_uri, plan.name)
+        self.storage = PatientStorage(plan.output)
+        self.stages = stage_store(plan, PatientStorage)
+        self.checkpoints = self.storage.checkpoints()
+        self.store = StudyStore(plan.study_uri, plan.name, returned=take_lock_again)
+        self.stop = StopSignal()
+        self.signs = Storage(plan.output)  # of life and of stopping: nothing waits for them
+        self.hours = Hours(self.storage, plan.max_hours)
 
     def run(self) -> dict[str, Any]:
         with contextlib.ExitStack() as stack:
-            progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / "spool")
+            progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / SPOOL)
             listeners: list[Listener] = [progress, tracker]
             # Closed in reverse: MLflow is told last, when everything else has settled.
             stack.callback(tracker.close)
             stack.callback(progress.close)
-            stack.enter_context(Heartbeat(self.storage, progress.snapshot))
+            stack.enter_context(stop_on_signals(self.stop))
+            stack.enter_context(
+                Heartbeat(self.signs, lambda: {**progress.snapshot(), SPENT: self.hours.spent()})
+            )
+            void_requests(self.storage)
+            stack.enter_context(stop_on_request(self.stop, self.signs, self.hours.left, progress.phase))
             self._reconcile(progress, tracker)
             progress.phase("pre-training and gates")
             self._stages(listeners)
@@ -107,6 +127,8 @@ class _Drive:
             result = self._confirm(pool, leaders)
             files = self._publish(result)
             tracker.log_results(result, files, answer.mean_scores(self._rows(self._complete(), "test")))
+            # Last: a sweep with a result is finished, and MLflow's records are safe in the spool by now.
+            self.storage.write(RESULT_FILE, files[RESULT_FILE].read_bytes())
         self._tidy()
         _show(self.plan, result)
         return result
@@ -114,18 +136,35 @@ class _Drive:
     # -- the work --------------------------------------------------------------------------------------
 
     def _stages(self, listeners: list[Listener]) -> None:
-        stages = [*self.plan.stages(), *self.plan.gate_stages()]
-        run_stages(stages, self.corpus, self.stages, listeners, self.plan.gpus_per_trial)
+        run_stages(
+            [*self.plan.stages(), *self.plan.gate_stages()],
+            self.corpus,
+            self.stages,
+            listeners,
+            self.plan.gpus_per_trial,
+            stop=self.stop,
+        )
 
     def _pool(self) -> ScoringPool:
         plan = self.plan
-        place = Workplace(self.corpus, self.checkpoints, self.stages, plan.threads, plan.gpus_per_trial)
+        place = Workplace(
+            self.corpus,
+            self.checkpoints,
+            self.stages,
+            plan.threads,
+            plan.gpus_per_trial,
+            plan.space_object().scored,
+        )
         return ScoringPool(place, pool_size())
 
     def _jobs(self, pool: ScoringPool, listeners: list[Listener]) -> None:
         scoring = FinalistScoring(self.plan, pool, self._nuisance)
-        parameters = {"checkpoints": self.checkpoints, "artifacts": self.stages}
-        run_sweep(self.plan, self.store, parameters, [*listeners, scoring])
+        parameters = self._trainable_parameters()
+        run_sweep(self.plan, self.store, parameters, [*listeners, scoring], self.trainable, self.stop)
+
+    def _trainable_parameters(self) -> dict[str, Any]:
+        """Plain storage, not patient: see `PatientStorage`."""
+        return {"checkpoints": Storage(self.plan.output).checkpoints(), "artifacts": stage_store(self.plan)}
 
     def _nominate(self, pool: ScoringPool) -> dict[str, str]:
         finalists = self._finalists()
@@ -144,7 +183,10 @@ class _Drive:
         rows = self._rows(jobs, "test")
         store_rows(self.storage, rows, "test")
         decided = answer.verdicts(self.plan, rows, leaders, finalists, self._gates(), self._chosen())
-        return answer.result_object(self.plan, decided, self._counts())
+        records = self._records()
+        failed = [record for record in records if record.state == "failed"]
+        told = answer.result_object(self.plan, decided, self._counts(), failed)
+        return {**told, **findings(self.plan, rows, records)}
 
     def _gates(self) -> dict[str, Any]:
         """Each group's gates, judged."""
@@ -166,7 +208,7 @@ class _Drive:
             pool.submit(self._assignment(job), split, infer=infer)
         if jobs:
             pool.submit_noisy(self._assignment(jobs[0]), split)
-        pool.wait()
+        pool.wait(self.stop)
 
     def _rows(self, jobs: list[Job], split: str) -> Rows:
         return collect_rows(self.checkpoints, [NOISY, *(job.path for job in jobs)], split)
@@ -221,15 +263,17 @@ class _Drive:
     # -- showing it ----------------------------------------------------------------------------------------
 
     def _publish(self, result: dict[str, Any]) -> dict[str, Path]:
-        """Write the answer as files beside the rows; returns the local copies MLflow takes."""
+        """Write the report beside the rows; returns the local copies, the result's too, which MLflow takes."""
         folder = Path(self.plan.home) / "report"
         folder.mkdir(exist_ok=True)
         (folder / "leaderboard.md").write_text(report.to_markdown(result))
         (folder / RESULT_FILE).write_text(json.dumps(result, indent=1))
         report.score_plot(result, folder / "scores.png")
+        curve_plot(result["curves"], result["metric"], folder / "curves.png")
         files = {path.name: path for path in sorted(folder.iterdir())}
         for name, path in files.items():
-            self.storage.write(name if name == RESULT_FILE else f"report/{name}", path.read_bytes())
+            if name != RESULT_FILE:
+                self.storage.write(f"report/{name}", path.read_bytes())
         return files
 
     def _tidy(self) -> None:
@@ -247,9 +291,21 @@ def _show(plan: Plan, result: dict[str, Any]) -> None:
     print(f"again      python sweep/leaderboard.py {plan.name}")
 
 
+def _is_answered(planned: Planned, storage: Storage) -> bool:
+    """Whether there is a result and nothing is asked beyond it."""
+    plan, stored = planned.plan, planned.stored
+    if stored is None or not storage.exists(RESULT_FILE):
+        return False
+    return (stored.groups, stored.samples, stored.seeds) == (plan.groups, plan.samples, plan.seeds)
+
+
 def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
     """A finished sweep has nothing left to do: its stored answer is the answer."""
     result: dict[str, Any] = json.loads(storage.read(RESULT_FILE))
+    spool = Path(plan.home) / SPOOL
+    if spool.exists():
+        with contextlib.suppress(UserError), sweep_lock(plan):  # refused where its driver is delivering now
+            deliver_left_over(plan, spool)
     _show(plan, result)
     return result
 
@@ -286,10 +342,14 @@ def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:
     )
 
 
-def _freeze(plan: Plan, storage: Storage) -> None:
-    """plan.json is written at the first start and never again."""
-    if not storage.exists(PLAN_FILE):
+def _freeze(planned: Planned, plan: Plan, storage: Storage) -> None:
+    """plan.json is written at the first start, and again only with what a later one honestly raises."""
+    if _is_raised(planned) or not storage.exists(PLAN_FILE):
         storage.write(PLAN_FILE, json.dumps(plan.to_json(), indent=1).encode())
+
+
+def _is_raised(planned: Planned) -> bool:
+    return planned.stored is not None and planned.stored.raises != planned.plan.raises
 
 
 def _require_space(plan: Plan, storage: Storage) -> None:

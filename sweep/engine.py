@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import cloudpickle, tune
 from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.tune.experiment import Trial
@@ -20,18 +21,17 @@ from sweep.announcer import Announcer
 from sweep.dispatcher import Dispatcher, Handout, Pause
 from sweep.events import Listener
 from sweep.jobs import Job
+from sweep.outage import storage_is_away
 from sweep.plan import Plan
 from sweep.ray_session import ray_session
 from sweep.stage_runner import StageFailed, run_stages
+from sweep.stopping import Interrupted, StopSignal
 from sweep.study import StudyStore
+from sweep.watchdog import Patience, Watchdog
 
 __all__ = ["Interrupted", "StageFailed", "ray_session", "run_stages", "run_sweep"]
 
 _NOT_METRICS = {*AUTO_RESULT_KEYS, "step", "attempt"}
-
-
-class Interrupted(KeyboardInterrupt):
-    """The sweep was asked to stop: jobs under way stay running in the study, and the next start goes on."""
 
 
 def run_sweep(
@@ -40,21 +40,25 @@ def run_sweep(
     trainable_parameters: Mapping[str, Any],
     listeners: Sequence[Listener] = (),
     trainable_cls: type[tune.Trainable] | None = None,
+    stop: StopSignal | None = None,
+    patience: Patience | None = None,
 ) -> None:
     """Run or continue every job of the plan until all have ended.
 
     `trainable_parameters` go to the trainable's `setup` (checkpoints, artifacts). Needs `ray_session`.
-    Raises `Interrupted` on Ctrl-C.
+    A job that is silent beyond all `patience` is killed and tried again. Raises `Interrupted` when `stop` was
+    asked for and the rounds under way have ended, `TooManyFailures` where most jobs fail in one way.
     """
-    dispatcher = Dispatcher(plan, store, Announcer(listeners))
+    stop = stop or StopSignal()
+    dispatcher = Dispatcher(plan, store, Announcer(listeners), stop)
     trainable = tune.with_parameters(trainable_cls or _speech_trainable(), **trainable_parameters)
     resources = {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}
     with tempfile.TemporaryDirectory(prefix="speech-sweep-tune-") as folder:
         tuner = tune.Tuner(
             tune.with_resources(trainable, resources),
             tune_config=tune.TuneConfig(
-                search_alg=JobSearcher(dispatcher),
-                scheduler=EarlyStopping(dispatcher),
+                search_alg=JobSearcher(dispatcher, stop),
+                scheduler=EarlyStopping(dispatcher, stop, Watchdog(patience or Patience())),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
@@ -68,8 +72,9 @@ def run_sweep(
             ),
         )
         tuner.fit()
-    if dispatcher.next() is not Pause.DONE:
-        raise Interrupted(plan.name)
+    if not dispatcher.done:
+        stop.check()
+        raise Interrupted("Tune ended early")
 
 
 def _speech_trainable() -> type[tune.Trainable]:
@@ -81,12 +86,15 @@ def _speech_trainable() -> type[tune.Trainable]:
 class JobSearcher(Searcher):
     """Where Tune asks for its next trial. It has no state of its own to save."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher, stop: StopSignal) -> None:
         super().__init__()
         self._dispatcher = dispatcher
+        self._stop = stop
 
     def suggest(self, trial_id: str) -> Any:
         """The next job's config; None while running jobs decide what comes next; FINISHED after the last."""
+        if self._stop.asked:
+            return Searcher.FINISHED
         answer = self._dispatcher.next()
         if isinstance(answer, Handout):
             return {"assignment": answer.assignment}
@@ -109,29 +117,53 @@ class JobSearcher(Searcher):
 
 
 class EarlyStopping(FIFOScheduler):
-    """Tells the dispatcher what Tune hears of its trials, and stops those that it wants stopped."""
+    """Tells the dispatcher what Tune hears of its trials, stops those it wants stopped, kills those that hang."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
+    def __init__(self, dispatcher: Dispatcher, stop: StopSignal, watchdog: Watchdog) -> None:
         super().__init__()
         self._dispatcher = dispatcher
+        self._stop = stop
+        self._watchdog = watchdog
+        self._killed: dict[str, float] = {}  # trial id -> seconds of silence
 
     def __getstate__(self) -> dict[str, Any]:
         """As the searcher's."""
         return {}
 
+    def choose_trial_to_run(self, tune_controller: Any, **options: Any) -> Trial | None:
+        """Asked at every turn of Tune's loop: the place to look for trials that hang."""
+        running = {t.trial_id: t for t in tune_controller.get_live_trials() if t.status == Trial.RUNNING}
+        for name in self._watchdog.silent(running):
+            self._kill(running[name])
+        return super().choose_trial_to_run(tune_controller, **options)
+
+    def _kill(self, trial: Trial) -> None:
+        """Once: that Tune then misses the actor ends the attempt."""
+        actor = trial.temporary_state.ray_actor
+        if actor is None or trial.trial_id in self._killed:
+            return
+        self._killed[trial.trial_id] = self._watchdog.allowed()
+        ray.kill(actor)
+
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        return TrialScheduler.CONTINUE if self._report(trial, result) else TrialScheduler.STOP
+        self._watchdog.report(trial.trial_id)
+        goes_on = self._report(trial, result) and not self._stop.asked
+        return TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         """Tune tells a trial's last result, and any result with `done`, only here."""
-        if self._report(trial, result):
+        if self._report(trial, result) and not self._stop.asked:
             job, attempt = _identity(trial)
             self._dispatcher.fail(job, attempt, f"its worker stopped at step {result['step']}")
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         job, attempt = _identity(trial)
         error = _error_of(trial)
-        self._dispatcher.fail(job, attempt, _in_a_line(error), may_retry=may_retry(error))
+        silence = self._killed.pop(trial.trial_id, None)
+        reason = _in_a_line(error) if silence is None else f"it reported nothing for {silence:.0f} s"
+        self._dispatcher.fail(
+            job, attempt, reason, may_retry=silence is not None or may_retry(error), outage=is_outage(error)
+        )
 
     def _report(self, trial: Trial, result: dict[str, Any]) -> bool:
         job, attempt = _identity(trial)
@@ -143,11 +175,14 @@ def may_retry(error: BaseException | None) -> bool:
 
     So a lost worker, a full memory and a failing storage may; a diverging job or a defect would only repeat.
     """
-    if isinstance(error, RayActorError | OutOfMemoryError | MemoryError | OSError):
+    if isinstance(error, RayActorError | OutOfMemoryError | MemoryError) or is_outage(error):
         return True
-    ancestry = type(error).__mro__
-    # CUDA's is torch's own class; the S3 client's need not be installed here.
-    return any(c.__name__ == "OutOfMemoryError" or c.__module__.startswith("botocore.") for c in ancestry)
+    return any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)  # CUDA's is torch's own
+
+
+def is_outage(error: BaseException | None) -> bool:
+    """Whether storage or network failed; a lost worker is none, whatever its class rests on."""
+    return not isinstance(error, RayActorError) and storage_is_away(error)
 
 
 def _identity(trial: Trial) -> tuple[Job, int]:

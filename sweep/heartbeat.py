@@ -76,9 +76,9 @@ def read_pulse(storage: Storage) -> Pulse:
     """Whether a sweep's driver lives, by its process on this machine, else by the age of its last beat."""
     try:
         beat = json.loads(storage.read(HEARTBEAT_FILE))
-    except FileNotFoundError:
+        return judge(beat, time.time(), socket.gethostname())
+    except (FileNotFoundError, ValueError, TypeError, KeyError):  # none, or damaged: there is no sign of life
         return Pulse("never started", 0.0, None)
-    return judge(beat, time.time(), socket.gethostname())
 
 
 def judge(beat: dict[str, Any], now: float, host: str) -> Pulse:

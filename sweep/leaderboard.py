@@ -23,6 +23,7 @@ if __name__ == "__main__":
         from sweep.leaderboard_command import main
     except ImportError as error:
         sys.exit(
-            f"error: speech-sweep is not installed for {sys.executable} ({error}): pip install speech-sweep"
+            f"error: speech-sweep is not installed for {sys.executable} ({error}): "
+            "in its repository, run `pip install .`, or `make sweep`"
         )
     sys.exit(main(sys.argv[1:]))

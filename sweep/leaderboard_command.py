@@ -59,6 +59,10 @@ def read_result(plan: Plan, storage: Storage) -> dict[str, Any]:
         raise UserError(
             f"sweep {plan.name!r} has no result yet: see python sweep/status.py {plan.name}"
         ) from None
+    except ValueError as error:
+        raise UserError(
+            f"{storage.uri}/{RESULT_FILE} is damaged: delete it and run python sweep/run.py --resume {plan.name}"
+        ) from error
 
 
 def show(result: dict[str, Any], form: str) -> None:

@@ -12,9 +12,11 @@ from typing import Any
 from search_spaces import find_space
 from search_spaces.space import Candidate, Preset, Space
 from sweep.jobs import Job
+from sweep.secret_uris import hide_password
 from trainables.assignment import Assignment, DataSettings
 from trainables.randomness import derive_seed
 from trainables.registry import config_class, gates_of
+from trainables.shared_prefix import prefix_stage
 from trainables.stages import Stage, in_order
 
 
@@ -33,6 +35,8 @@ class Plan:
 
     name: str
     space: str
+    space_file: str = ""  # where the space is the user's own: its file, which must stay as it was
+    space_fingerprint: str = ""
     preset: str
     version: str  # of speech-sweep
     code: str  # fingerprint of the training code; a resumed sweep refuses another one
@@ -64,11 +68,14 @@ class Plan:
     gpus_per_trial: float = 0
     margin: float = 0.1  # equivalence margin in the metric's unit
     alpha: float = 0.05
+    asynchronous: bool = False  # ask and stop by whatever has ended: faster on many workers, not reproducible
+    max_hours: float | None = None  # of driving, over all starts; then the sweep stops and can be resumed
+    raises: tuple[dict[str, Any], ...] = ()  # what later starts added: {"time", "samples": [2, 4], ...}
 
     # -- the space, looked up by name ---------------------------------------------------------------
 
     def space_object(self) -> Space:
-        return find_space(self.space)
+        return find_space(self.space_file or self.space)
 
     def preset_object(self) -> Preset:
         """The preset with this plan's own budget, as the space's functions see it."""
@@ -132,7 +139,7 @@ class Plan:
 
     def assignment(self, job: Job, nuisance: dict[str, Any], attempt: int) -> Assignment:
         config = self.config(job.group, job.candidate, nuisance)
-        return Assignment(
+        plain = Assignment(
             job=job.path,
             attempt=attempt,
             phase=job.phase,
@@ -149,6 +156,8 @@ class Plan:
             threads=self.threads,
             device=self.device,
         )
+        prefix = self._prefix(job, nuisance, plain)
+        return replace(plain, prefix=prefix.to_json()) if prefix else plain
 
     @property
     def device(self) -> str:
@@ -179,7 +188,33 @@ class Plan:
                 )
                 for seed in (self.search_seed, *self.seeds):
                     needed.extend(self.stages_of(config, seed))
-        return in_order(tuple(needed))
+        return in_order((*needed, *self._prefixes()))
+
+    def _prefix(self, job: Job, nuisance: dict[str, Any], assignment: Assignment) -> Stage | None:
+        """The training this search trial shares with those of other candidates: all have one seed."""
+        if job.phase != "search" or self.space_object().every_draw is None:
+            return None
+        labels = [candidate.label for candidate in self.group_plan(job.group).candidates]
+        return prefix_stage(assignment, [self.config(job.group, label, nuisance) for label in labels])
+
+    def _prefixes(self) -> Iterator[Stage]:
+        """Of every draw a search trial may make; none where the space does not list its draws."""
+        space, preset = self.space_object(), self.preset_object()
+        if space.every_draw is None:
+            return
+        for group in self.groups:
+            for candidate in group.candidates:
+                job = Job(group.name, "search", candidate.label, 0)
+                first = space.anchor(group.group, candidate, preset)
+                more = space.every_draw(group.group, candidate, preset) if self.samples > 1 else ()
+                for nuisance in (first, *more):
+                    prefix = self.assignment(job, self._searched(nuisance), attempt=1).prefix
+                    if prefix:
+                        yield Stage.from_json(prefix)
+
+    def _searched(self, nuisance: dict[str, Any]) -> dict[str, Any]:
+        """Without the fields that --set fixed."""
+        return {name: value for name, value in nuisance.items() if name not in self.fixed}
 
     def gate_stages(self, group: str | None = None) -> list[Stage]:
         """What measures whether the question means anything at this size, for one group or all.
@@ -212,7 +247,9 @@ class Plan:
     # -- persistence ---------------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
-        return json.loads(json.dumps(asdict(self)))
+        """Plain values, without the passwords of addresses."""
+        hidden = {name: hide_password(getattr(self, name)) for name in ("study_uri", "tracking_uri")}
+        return json.loads(json.dumps({**asdict(self), **hidden}))
 
     @staticmethod
     def from_json(value: dict[str, Any]) -> "Plan":
@@ -226,6 +263,7 @@ class Plan:
             for item in plain["groups"]
         )
         plain["seeds"] = tuple(plain["seeds"])
+        plain["raises"] = tuple(plain.get("raises", ()))
         plain["data"] = DataSettings(**plain["data"])
         return Plan(**plain)
 

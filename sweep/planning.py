@@ -12,9 +12,12 @@ from typing import Any
 
 from search_spaces import find_space
 from search_spaces.space import Preset, Space
+from search_spaces.space_file import fingerprint, is_space_file
 from sweep import __version__
 from sweep.code_version import training_code_fingerprint
 from sweep.plan import GroupPlan, Plan, default_search_seed, default_seeds
+from sweep.raising import RAISABLE, group_names, group_plans, raised
+from sweep.secret_uris import known_secrets, restore_secrets
 from sweep.storage import Storage
 from trainables.errors import UserError
 from trainables.metrics.catalogue import METRICS
@@ -22,7 +25,17 @@ from trainables.registry import config_class
 
 PLAN_FILE = "plan.json"
 # What may stand beside --resume: it changes nothing that was planned.
-_FREE_ON_RESUME = {"resume", "name", "output", "dry_run", "price", "json", "list_spaces"}
+_FREE_ON_RESUME = {
+    "resume",
+    "name",
+    "output",
+    "dry_run",
+    "price",
+    "json",
+    "list_spaces",
+    "help_config",
+    *RAISABLE,
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -32,6 +45,7 @@ class Planned:
 
     plan: Plan
     resume: bool
+    stored: Plan | None = None  # the plan as the last start left it, before this one's flags raised it
     sources: dict[str, str] = field(default_factory=dict)  # setting -> "--flag", "VARIABLE" or "default"
 
 
@@ -40,7 +54,7 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
     if arguments.resume:
         return _resumed(arguments, environ, folder)
     settings = _Settings(arguments, environ)
-    space = find_space(_required_space(settings))
+    space = find_space(_space_file(_required_space(settings), folder))
     preset = _preset(space, settings)
     plan = _new_plan(space, preset, settings, folder)
     if _is_there(plan.output):
@@ -58,7 +72,13 @@ def load_plan(name: str, base: str) -> Plan:
         known = [path.split("/")[0] for path in Storage(base).list("") if path.endswith(f"/{PLAN_FILE}")]
         there = f"there are: {', '.join(sorted(set(known))[-10:])}" if known else "there is none yet"
         raise UserError(f"no sweep named {name!r} in {base} ({there}); start one with --space")
-    return Plan.from_json(json.loads(output.read(PLAN_FILE)))
+    try:
+        return Plan.from_json(json.loads(output.read(PLAN_FILE)))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{join(join(base, name), PLAN_FILE)} is no plan this version can read ({type(error).__name__}): "
+            "restore it, or start a new sweep"
+        ) from error
 
 
 def _is_there(output: str) -> bool:
@@ -109,8 +129,14 @@ def _required_space(settings: _Settings) -> str:
     return str(name)
 
 
+def _space_file(name: str, folder: Path) -> str:
+    """A file's absolute path, a space's name as it is."""
+    return str((folder / Path(name).expanduser()).resolve()) if is_space_file(name) else name
+
+
 def _preset(space: Space, settings: _Settings) -> Preset:
-    name = settings.get("preset", "demo", "SPEECH_SWEEP_PRESET")
+    default = "demo" if "demo" in space.presets else next(iter(space.presets))
+    name = settings.get("preset", default, "SPEECH_SWEEP_PRESET")
     if name not in space.presets:
         raise UserError(
             f"unknown preset {name!r} for space {space.name}: choose one of {', '.join(space.presets)}"
@@ -129,11 +155,15 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
     source = _corpus_source(settings, folder)
     summary = _inspect_corpus(source)
     sweep_seed = settings.get("seed", 0)
+    asked = _space_file(_required_space(settings), folder)
+    space_file = asked if is_space_file(asked) else ""
     steps = settings.get("steps", preset.steps)
     preset = replace(preset, steps=steps, round_steps=_round_steps(preset, steps))
     plan = Plan(
         name=name,
         space=space.name,
+        space_file=space_file,
+        space_fingerprint=fingerprint(Path(space_file)) if space_file else "",
         preset=preset.name,
         version=__version__,
         code=training_code_fingerprint(),
@@ -162,6 +192,8 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
         meaningful=preset.meaningful,
         gpus_per_trial=settings.get("gpus_per_trial", 0.0),
         margin=METRICS[preset.metric].margin,
+        asynchronous=settings.arguments.asynchronous,
+        max_hours=settings.get("max_hours", None),
     )
     # A generation tries each candidate once.
     plan = replace(plan, generation=max(len(group.candidates) for group in plan.groups))
@@ -222,18 +254,10 @@ def _groups(space: Space, preset: Preset, settings: _Settings) -> tuple[GroupPla
     listed = settings.get("upstreams")
     if space.group_by is None:
         if listed:
-            raise UserError(
-                f"--upstreams {listed!r}: space {space.name} does not ask per upstream; leave it out"
-            )
+            group_names(listed, space)
         return (GroupPlan(name="all", group={}, candidates=tuple(space.candidates({}, preset))),)
-    names = [item.strip() for item in listed.split(",")] if listed else list(preset.groups)
-    for name in names:
-        if name not in space.groups:
-            raise UserError(f"unknown {space.group_by} {name!r}: choose from {', '.join(space.groups)}")
-    if len(set(names)) < len(names):
-        raise UserError(f"--upstreams {listed!r} names one twice: name each once")
-    groups = [(name, {space.group_by: name}) for name in names]
-    return tuple(GroupPlan(name=n, group=g, candidates=tuple(space.candidates(g, preset))) for n, g in groups)
+    names = group_names(listed, space) if listed else list(preset.groups)
+    return group_plans(space, preset, names)
 
 
 def _round_steps(preset: Preset, steps: int) -> int:
@@ -281,7 +305,24 @@ def _check_configurations(plan: Plan) -> None:
                     f"--set {clash[0]}=...: that is what space {space.name} compares; it cannot be fixed"
                 )
             plan.config(group.name, candidate.label, space.anchor(group.group, candidate, preset))
+            if plan.space_file:
+                _check_suggestions(plan, group, candidate.label)
     config_class(space.method)  # a space naming a method that does not exist fails here, not in a worker
+
+
+def _check_suggestions(plan: Plan, group: GroupPlan, label: str) -> None:
+    """A user's suggest function is run once per candidate before a sweep rests on it."""
+    from sweep.search import GroupSearch  # imports optuna
+
+    job = next(job for job in plan.search_jobs(group.name) if job.candidate == label)
+    try:
+        GroupSearch(plan, group.name).propose(job, [])
+    except UserError:
+        raise
+    except Exception as error:  # whatever the user's code raises
+        raise UserError(
+            f"--space {plan.space_file}: suggest fails for {group.name} {label} ({type(error).__name__}: {error})"
+        ) from error
 
 
 # -- resume ---------------------------------------------------------------------------------------------
@@ -290,37 +331,51 @@ def _check_configurations(plan: Plan) -> None:
 def _resumed(arguments: argparse.Namespace, environ: Mapping[str, str], folder: Path) -> Planned:
     """Everything comes from plan.json; flags that say otherwise are refused, each by name."""
     settings = _Settings(arguments, environ)
-    plan = load_plan(arguments.resume, _base(settings, folder))
+    stored = restore_secrets(
+        load_plan(arguments.resume, _base(settings, folder)), known_secrets(arguments, environ)
+    )
     extra = [
-        "--" + name.replace("_", "-").replace("settings", "set")
+        "--" + name.replace("_", "-").replace("settings", "set").replace("asynchronous", "async")
         for name, value in vars(arguments).items()
-        if value not in (None, False, []) and name not in _FREE_ON_RESUME and not _agrees(plan, name, value)
+        if value not in (None, False, [])
+        and name not in _FREE_ON_RESUME
+        and not _agrees(stored, name, value, folder)
     ]
     if extra:
         raise UserError(
             f"--resume {arguments.resume} takes its plan from plan.json; {', '.join(extra)} would change it: leave "
             "that out, or start a new sweep under another --name"
         )
+    _refuse_other_code(stored)
+    plan = raised(stored, arguments)
+    _check_configurations(plan)
+    return Planned(plan, resume=True, sources={"plan": f"plan.json of {plan.name}"}, stored=stored)
+
+
+def _refuse_other_code(plan: Plan) -> None:
+    """Jobs of another version, training code or space would not be comparable."""
     if plan.version != __version__ or plan.code != training_code_fingerprint():
         raise UserError(
             f"sweep {plan.name!r} was started with speech-sweep {plan.version} (training code {plan.code}); this is "
             f"{__version__} ({training_code_fingerprint()}): its jobs would not be comparable. Go back to that "
             "version, or start a new sweep"
         )
-    return Planned(plan, resume=True, sources={"plan": f"plan.json of {plan.name}"})
+    if plan.space_file and fingerprint(Path(plan.space_file)) != plan.space_fingerprint:
+        raise UserError(
+            f"{plan.space_file} has changed since sweep {plan.name!r} started: restore it, or start a new sweep"
+        )
 
 
-def _agrees(plan: Plan, name: str, value: Any) -> bool:
+def _agrees(plan: Plan, name: str, value: Any, folder: Path) -> bool:
     """Whether a flag merely repeats what the plan says."""
+    if name == "space":
+        return bool(_space_file(value, folder) == (plan.space_file or plan.space))
     says = {
-        "space": plan.space,
         "preset": plan.preset,
-        "samples": plan.samples,
-        "seeds": len(plan.seeds),
         "steps": plan.steps,
         "seed": plan.sweep_seed,
         "gpus_per_trial": plan.gpus_per_trial,
-        "upstreams": ",".join(group.name for group in plan.groups),
+        "asynchronous": plan.asynchronous,
         "tracking_uri": plan.tracking_uri,
         "study_uri": plan.study_uri,
     }

@@ -17,6 +17,7 @@ _TUNE_SETTINGS = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # results belong to the study and to storage
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # the study is what a sweep resumes from
     "TUNE_FORCE_TRIAL_CLEANUP_S": "10",  # a job that is interrupted in mid-round loses nothing but the round
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the driver hears Ctrl-C itself (sweep/stopping.py)
     "TUNE_WARN_THRESHOLD_S": "10",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }

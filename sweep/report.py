@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweep import report_cells
+from sweep.findings_cells import curve_cells, finding_lines, snr_cells
 from sweep.report_cells import Row
 from sweep.result_view import group_name
 from sweep.score_plot import score_plot
@@ -37,7 +38,8 @@ def print_result(result: Mapping[str, Any], console: Console | None = None) -> N
         console = Console()
         console = console if console.is_terminal else Console(width=WIDTH)
     details = [candidates_table(group, result["metric"]) for group in result["groups"]]
-    footers = [Text(line) for line in report_cells.footers(result)]
+    details += [_table(*table) for table in (*_deciding_snr_tables(result), *curve_cells(result))]
+    footers = [Text(line) for line in (*report_cells.footers(result), *finding_lines(result))]
     console.print(Group(leaderboard_table(result), *details, *footers))
 
 
@@ -49,8 +51,17 @@ def to_markdown(result: Mapping[str, Any]) -> str:
         parts.append(_markdown_table(*report_cells.candidates(group, result["metric"])))
         if group["by_noise_type"]["types"]:
             parts.append(_markdown_table(*report_cells.noise_types(group, result["metric"])))
-    parts.append("\n".join(f"- {line}" for line in report_cells.footers(result)))
+    for title, header, rows in (*snr_cells(result), *curve_cells(result)):
+        parts += [f"## {title}", _markdown_table(header, rows)]
+    lines = [*report_cells.footers(result), *finding_lines(result)]
+    parts.append("\n".join(f"- {line}" for line in lines))
     return "\n\n".join(parts) + "\n"
+
+
+def _deciding_snr_tables(result: Mapping[str, Any]) -> list[tuple[str, Row, list[Row]]]:
+    """Of the deciding metric alone: the others are in the Markdown page."""
+    groups = len(result["groups"])
+    return list(snr_cells(result))[:groups]
 
 
 def _table(title: str, header: Row, rows: Sequence[Row]) -> Table:

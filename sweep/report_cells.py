@@ -142,10 +142,13 @@ def footers(result: Mapping[str, Any]) -> list[str]:
     lines = []
     if not result.get("meaningful", True):
         lines.append(f"NOT MEANINGFUL: the {result.get('preset')} preset only shows that everything runs.")
+    if not result.get("reproducible", True):
+        lines.append("NOT REPRODUCIBLE: with --async the search depends on which job ended first.")
     if groups:
         lines.append(_reading(groups[0], result))
     lines += list(dict.fromkeys(_population(group) for group in groups))
     lines.append(_material(result))
+    lines += _failures(result.get("failed", []))
     for group in groups:
         lines += [f"{group_name(group['group'])}: {remark}" for remark in _remarks(group, result["metric"])]
     if len(groups) > 1:
@@ -182,6 +185,14 @@ def _material(result: Mapping[str, Any]) -> str:
     )
 
 
+def _failures(failed: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each reason once, with the jobs it ended."""
+    by_reason: dict[str, list[str]] = {}
+    for job in failed:
+        by_reason.setdefault(str(job["reason"]), []).append(job["job"])
+    return [f"Failed ({reason}): {', '.join(jobs)}." for reason, jobs in by_reason.items()]
+
+
 def _remarks(group: Mapping[str, Any], metric: str) -> list[str]:
     by_type, noisy = group["by_noise_type"], group["noisy"]
     remarks = []
@@ -202,7 +213,8 @@ def _together(groups: Sequence[Mapping[str, Any]]) -> str:
 
 
 def counted(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+    plural = "" if number == 1 else "es" if word.endswith("x") else "s"
+    return f"{number} {word}{plural}"
 
 
 def _digits(metric: str) -> int:

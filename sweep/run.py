@@ -28,7 +28,8 @@ if __name__ == "__main__":
         from sweep.cli import run_main
     except ImportError as error:
         sys.exit(
-            f"error: speech-sweep is not installed for {sys.executable} ({error}): pip install speech-sweep"
+            f"error: speech-sweep is not installed for {sys.executable} ({error}): "
+            "in its repository, run `pip install .`, or `make sweep`"
         )
     if __version__ != VERSION:
         sys.exit(

@@ -22,10 +22,13 @@ import ray
 from sweep.events import Listener
 from sweep.jobs import Job
 from sweep.plan import Plan
+from sweep.stopping import StopSignal
 from sweep.storage import Storage
 from trainables.assignment import Assignment
 from trainables.inference import NOISY
 
+_DEATHS = 3  # of an actor over one and the same task, which is then to blame
+_POLL_SECONDS = 1.0  # between looks for a request to stop
 Rows = list[dict[str, Any]]
 
 ROW_SCHEMA = pa.schema(
@@ -50,6 +53,10 @@ ROW_SCHEMA = pa.schema(
 )
 
 
+class ScoringFailed(RuntimeError):
+    """A finalist could not be scored; the message names it and the cause."""
+
+
 class _Order(NamedTuple):
     """What is to be scored; `job` is NOISY for the unprocessed input."""
 
@@ -68,6 +75,7 @@ class Workplace:
     artifacts: Any
     threads: int
     gpus: float  # that inferring takes, as training does
+    metrics: tuple[str, ...] | None = None  # of the test split; None = the everyday ones
 
 
 class ScoringPool:
@@ -80,7 +88,7 @@ class ScoringPool:
         self._workplace = workplace
         self._queue: queue.Queue[_Order | None] = queue.Queue()
         self._submitted: set[tuple[str, str]] = set()
-        self._failures: list[Exception] = []
+        self._failures: list[tuple[_Order, BaseException]] = []
         self._threads: list[threading.Thread] = []
         self.grow(size)
 
@@ -99,11 +107,16 @@ class ScoringPool:
         """Score the unprocessed input of the split."""
         self._enqueue(_Order(NOISY, assignment.to_json(), split, infer=False))
 
-    def wait(self) -> None:
-        """Until everything submitted is scored. Raises the first failure."""
-        self._queue.join()
+    def wait(self, stop: StopSignal) -> None:
+        """Until everything submitted is scored. Raises `ScoringFailed`, `Interrupted` if asked to stop."""
+        with self._queue.all_tasks_done:
+            while self._queue.unfinished_tasks:
+                stop.check()
+                self._queue.all_tasks_done.wait(_POLL_SECONDS)
         if self._failures:
-            raise self._failures[0]
+            order, error = self._failures[0]
+            what = f"scoring {order.job} on {order.split}"
+            raise ScoringFailed(f"{what} failed: {type(error).__name__}: {error}") from error
 
     def close(self) -> None:
         """Let go of the actors once they are done with what they have in hand."""
@@ -125,11 +138,11 @@ class ScoringPool:
         while (order := self._queue.get()) is not None:
             try:
                 if actor is None:
-                    remote = ray.remote(num_cpus=0, max_restarts=2, max_task_retries=2)(_Scorer)
+                    remote = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=_DEATHS)(_Scorer)
                     actor = remote.remote(self._workplace)
                 self._fill(order, actor)
-            except Exception as error:
-                self._failures.append(error)
+            except BaseException as error:  # also an outage that lasts too long
+                self._failures.append((order, error))
             finally:
                 self._queue.task_done()
 
@@ -184,7 +197,7 @@ class _Scorer:
         from trainables import inference
 
         place, assignment = self._workplace, Assignment.from_json(assignment_json)
-        metrics = _metrics(assignment, split)
+        metrics = _metrics(place, assignment, split)
         if job == NOISY:
             rows = inference.score_noisy(place.corpus, assignment.data, split, metrics)
         else:
@@ -194,9 +207,9 @@ class _Scorer:
         place.checkpoints.write_result(job, rows_file(split), to_parquet(rows))
 
 
-def _metrics(assignment: Assignment, split: str) -> list[str] | None:
-    """All of them on test; on valid the one that decides, for nothing else is read of it."""
-    return [assignment.metric] if split == "valid" else None
+def _metrics(place: Workplace, assignment: Assignment, split: str) -> tuple[str, ...] | None:
+    """The space's on test; on valid the one that decides, for nothing else is read of it."""
+    return (assignment.metric,) if split == "valid" else place.metrics
 
 
 def pool_size() -> int:

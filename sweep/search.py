@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import optuna
 from optuna.distributions import CategoricalDistribution
-from optuna.samplers import RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweep.jobs import Job
@@ -25,6 +25,8 @@ from trainables.randomness import derive_seed
 # Draws of one proposal, until it is no repetition: TPE's, then random ones, for TPE insists on what it likes.
 _TPE_DRAWS = 4
 _DRAWS = 60
+# Trials of a group that TPE looks back at, and how many it forgets at once: an ask must not cost more and more.
+_REMEMBERED, _FORGOTTEN = 200, 100
 _CANDIDATE = "candidate"
 
 
@@ -40,8 +42,8 @@ class GroupSearch:
         self._group = plan.group_plan(group)
         self._space = plan.space_object()
         self._preset = plan.preset_object()
-        self._view = optuna.create_study(direction="maximize", storage=optuna.storages.InMemoryStorage())
-        self._seen: set[Job] = set()
+        self._blank, self._view = _empty_study(), _empty_study()
+        self._viewed: list[Job] = []
 
     def propose(self, job: Job, records: Sequence[JobRecord]) -> Proposal:
         """The configuration of trial `job.number`; `records` are of the trials handed out before it."""
@@ -49,27 +51,36 @@ class GroupSearch:
         if not own:
             return self._anchor(job)
         tried = [record.nuisance for record in own]
-        self._extend_view(records, generation_of(job, self._plan))
+        distinct = {str(record.nuisance): record.proposal for record in own}
+        if self._grid_size(own[0].proposal) <= len(distinct):
+            # Nothing is left to ask for; going round keeps every candidate's number of trials the same.
+            return list(distinct.values())[len(own) % len(distinct)]
+        self._look_at(records, generation_of(job, self._plan))
         first = self._draw(job, 0)
-        if first.nuisance not in tried or _grid_size(first) <= len({str(nuisance) for nuisance in tried}):
+        if first.nuisance not in tried:
             return first
         others = (self._draw(job, draw) for draw in range(1, _DRAWS))
         return next((other for other in others if other.nuisance not in tried), first)
 
-    def _extend_view(self, records: Sequence[JobRecord], generation: int) -> None:
-        """Add what ended in earlier generations, by number: failed trials teach nothing."""
-        new = [r for r in records if r.generation < generation and r.job not in self._seen]
-        for record in sorted(new, key=lambda record: record.job.number):
-            self._seen.add(record.job)
-            if record.state in ("complete", "pruned"):
-                self._view.add_trial(_trial_of(record))
+    def _look_at(self, records: Sequence[JobRecord], generation: int) -> None:
+        """Have the view hold what ended in earlier generations (with --async: at all); failures teach nothing."""
+        ended = [r for r in records if r.state in ("complete", "pruned") and self._may_teach(r, generation)]
+        forgotten = max(0, -(-(len(ended) - _REMEMBERED) // _FORGOTTEN)) * _FORGOTTEN
+        latest = sorted(ended, key=lambda record: record.job.number)[forgotten:]
+        jobs, known = [record.job for record in latest], len(self._viewed)
+        if jobs[:known] != self._viewed:
+            self._view, known = _empty_study(), 0
+        self._viewed = jobs
+        self._view.add_trials([_trial_of(record) for record in latest[known:]])
+
+    def _may_teach(self, record: JobRecord, generation: int) -> bool:
+        return record.ended if self._plan.asynchronous else record.generation < generation
 
     def _anchor(self, job: Job) -> Proposal:
         candidate = self._plan.candidate(job.group, job.candidate)
         anchor = self._space.anchor(self._group.group, candidate, self._preset)
-        study = optuna.create_study(storage=optuna.storages.InMemoryStorage(), sampler=RandomSampler(seed=0))
         try:
-            proposal = self._ask(study, job, anchor)
+            proposal = self._ask(self._blank, RandomSampler(seed=0), job, anchor)
         except ValueError:  # a value that its distribution does not hold
             proposal = Proposal({})
         if proposal.nuisance != self._searched(anchor):
@@ -81,10 +92,12 @@ class GroupSearch:
 
     def _draw(self, job: Job, draw: int) -> Proposal:
         seed = derive_seed(self._plan.sweep_seed, job.group, job.number, draw) % 2**32
-        self._view.sampler = _tpe(seed) if draw < _TPE_DRAWS else RandomSampler(seed=seed)
-        return self._ask(self._view, job, {})
+        if draw < _TPE_DRAWS:
+            return self._ask(self._view, _tpe(seed), job, {})
+        return self._ask(self._blank, RandomSampler(seed=seed), job, {})
 
-    def _ask(self, study: optuna.Study, job: Job, fixed: dict[str, object]) -> Proposal:
+    def _ask(self, study: optuna.Study, sampler: BaseSampler, job: Job, fixed: dict[str, object]) -> Proposal:
+        study.sampler = sampler
         labels = [candidate.label for candidate in self._group.candidates]
         study.enqueue_trial({_CANDIDATE: job.candidate, **fixed})
         trial = study.ask()
@@ -93,18 +106,25 @@ class GroupSearch:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an anchor outside its range is reported as our own error
             nuisance = self._space.suggest(trial, self._group.group, candidate, self._preset)
-        study.tell(trial, state=TrialState.FAIL)  # the view learns from records only
+        study.tell(trial, state=TrialState.FAIL)  # a study here learns from records only
         return Proposal(self._searched(nuisance), dict(trial.params), dict(trial.distributions))
 
     def _searched(self, nuisance: dict[str, object]) -> dict[str, object]:
         """Without the fields that --set fixed."""
         return {name: value for name, value in nuisance.items() if name not in self._plan.fixed}
 
+    def _grid_size(self, proposal: Proposal) -> float:
+        """How many different values its candidate can try."""
+        searched = (
+            d for name, d in proposal.distributions.items() if name not in {_CANDIDATE, *self._plan.fixed}
+        )
+        return math.prod(
+            len(d.choices) if isinstance(d, CategoricalDistribution) else math.inf for d in searched
+        )
 
-def _grid_size(proposal: Proposal) -> float:
-    """How many different values its candidate can try."""
-    nuisance = (d for name, d in proposal.distributions.items() if name != _CANDIDATE)
-    return math.prod(len(d.choices) if isinstance(d, CategoricalDistribution) else math.inf for d in nuisance)
+
+def _empty_study() -> optuna.Study:
+    return optuna.create_study(direction="maximize", storage=optuna.storages.InMemoryStorage())
 
 
 def _tpe(seed: int) -> TPESampler:

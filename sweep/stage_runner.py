@@ -14,6 +14,7 @@ from ray.exceptions import RayTaskError
 
 from sweep.announcer import Announcer
 from sweep.events import Listener
+from sweep.stopping import StopSignal
 from trainables.errors import UserError
 from trainables.stages import Artifacts, Stage, in_order, run_stage
 
@@ -31,13 +32,17 @@ def run_stages(
     artifacts: Artifacts,
     listeners: Sequence[Listener] = (),
     gpus: float = 0,
+    stop: StopSignal | None = None,
 ) -> None:
     """Compute and store every stage that is not there yet, as many at once as the cluster has room for.
 
     Each takes the CPUs of its `threads`, and `gpus` if its device is "cuda". Listeners hear of every stage,
     the stored ones included. Raises `StageFailed`, or `UserError` where the cause is one; others are stopped.
+    `Interrupted` when `stop` was asked for: what is half done is begun again at the next start.
     """
-    run = _StageRun(in_order(tuple(stages)), corpus, artifacts, Announcer(listeners), gpus)
+    run = _StageRun(
+        in_order(tuple(stages)), corpus, artifacts, Announcer(listeners), gpus, stop or StopSignal()
+    )
     try:
         run.finish()
     finally:
@@ -51,6 +56,7 @@ class _StageRun:
     artifacts: Artifacts
     announce: Announcer
     gpus: float
+    stop: StopSignal
     stored: set[str] = field(default_factory=set)  # keys
     tasks: dict[ray.ObjectRef, Stage] = field(default_factory=dict)
 
@@ -65,6 +71,7 @@ class _StageRun:
             return
         board = ray.remote(num_cpus=0)(_ProgressBoard).remote()
         while waiting or self.tasks:
+            self.stop.check()
             for stage in [stage for stage in waiting if self._may_begin(stage)]:
                 waiting.remove(stage)
                 self.tasks[self._begin(stage, board)] = stage

@@ -9,8 +9,8 @@ from sweep.storage import Storage
 from trainables.cache import cache_folder
 
 
-def stage_store(plan: Plan) -> StoredArtifacts:
+def stage_store(plan: Plan, kind: type[Storage] = Storage) -> StoredArtifacts:
     """Shared by all sweeps with the same base or cache: a stage is computed once."""
     if plan.output.startswith("s3://"):
-        return Storage(plan.output.rsplit("/", 1)[0]).artifacts()
-    return Storage(cache_folder()).artifacts()
+        return kind(plan.output.rsplit("/", 1)[0]).artifacts()
+    return kind(str(cache_folder())).artifacts()

@@ -39,10 +39,10 @@ class Storage:
         self.uri = text.rstrip("/") if text.startswith("s3://") else str(Path(text).expanduser().absolute())
 
     def __repr__(self) -> str:
-        return f"Storage({self.uri!r})"
+        return f"{type(self).__name__}({self.uri!r})"
 
     def __reduce__(self) -> tuple[type["Storage"], tuple[str]]:
-        return Storage, (self.uri,)
+        return type(self), (self.uri,)
 
     @property
     def is_remote(self) -> bool:

@@ -7,23 +7,17 @@ early is PRUNED, one that failed is FAIL, and only one that used its whole budge
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
-import optuna
-import sqlalchemy
 from optuna.distributions import BaseDistribution
-from optuna.storages import BaseStorage, RDBStorage
-from optuna.study import StudyDirection
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweep.events import EndState
 from sweep.jobs import Job
-from trainables.errors import UserError
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line per study and trial is no news
+from sweep.study_database import StudyDatabase
 
 State = Literal["running", "complete", "pruned", "failed"]
 
@@ -34,13 +28,6 @@ _STATES: dict[TrialState, State] = {
     TrialState.FAIL: "failed",
 }
 _TRIAL_STATES = {state: trial_state for trial_state, state in _STATES.items()}
-
-# Their locks or their shared memory do not hold between machines, which SQLite's WAL mode needs.
-_NETWORK_FILE_SYSTEMS = {
-    "nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs",
-    "fuse.glusterfs", "fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.goofys", "fuse.juicefs", "9p", "afs",
-    "pvfs2", "orangefs",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,6 +77,9 @@ class JobRecord:
     def scores(self) -> dict[int, float]:
         return {report.step: report.score for report in self.reports}
 
+    def score_at(self, step: int) -> float | None:
+        return next((report.score for report in self.reports if report.step == step), None)
+
     @property
     def ended(self) -> bool:
         return self.state != "running"
@@ -98,12 +88,14 @@ class JobRecord:
 class StudyStore:
     """The studies of one sweep, by job.
 
-    `study_uri` is an SQLAlchemy URL, or an Optuna storage (simulations live in memory).
-    Raises `UserError` where the database cannot be used.
+    `study_uri` is an SQLAlchemy URL, or an Optuna storage (simulations live in memory); `returned` is called
+    when the database answers again after an outage. Raises `UserError` where it cannot be used.
     """
 
-    def __init__(self, study_uri: str | BaseStorage, sweep_name: str) -> None:
-        self._storage = _open(study_uri) if isinstance(study_uri, str) else study_uri
+    def __init__(
+        self, study_uri: str | BaseStorage, sweep_name: str, returned: Callable[[], None] = lambda: None
+    ) -> None:
+        self._database = StudyDatabase(study_uri, returned)
         self._sweep = sweep_name
         self._study_ids: dict[tuple[str, str], int] = {}
         self._trial_ids: dict[Job, int] = {}
@@ -123,7 +115,7 @@ class StudyStore:
         key = (group, phase)
         if key not in self._records:
             study_id = self._find_study(group, phase)
-            trials = [] if study_id is None else self._storage.get_all_trials(study_id, deepcopy=False)
+            trials = [] if study_id is None else self._database.trials(study_id)
             self._trial_ids.update({Job.parse(trial.user_attrs["job"]): trial._trial_id for trial in trials})
             records = (_record_of(trial) for trial in trials)
             self._records[key] = {record.job: record for record in records}
@@ -152,7 +144,7 @@ class StudyStore:
             },
         )
         study_id = self._find_or_create_study(job.group, job.phase)
-        self._trial_ids[job] = self._storage.create_new_trial(study_id, trial)
+        self._trial_ids[job] = self._database.create_trial(study_id, trial)
         records[job] = record
         return record
 
@@ -173,7 +165,7 @@ class StudyStore:
         details = {"metrics": report.metrics, "timestamp_ms": report.timestamp_ms}
         self._set_attribute(job, _report_attribute(step), details)
         # The score goes last: a report without one does not exist.
-        self._storage.set_trial_intermediate_value(self._trial_ids[job], step, score)
+        self._database.set_score(self._trial_ids[job], step, score)
         self._keep(replace(record, reports=(*record.reports, report)))
         return report
 
@@ -187,7 +179,7 @@ class StudyStore:
         ended_ms = _now_ms()
         self._set_attribute(job, "end", {"reason": reason, "timestamp_ms": ended_ms})
         values = None if score is None else [score]
-        self._storage.set_trial_state_values(self._trial_ids[job], _TRIAL_STATES[state], values)
+        self._database.finish(self._trial_ids[job], _TRIAL_STATES[state], values)
         return self._keep(replace(record, state=state, score=score, reason=reason, ended_ms=ended_ms))
 
     def _running(self, job: Job) -> JobRecord:
@@ -201,25 +193,19 @@ class StudyStore:
         return record
 
     def _set_attribute(self, job: Job, key: str, value: Any) -> None:
-        self._storage.set_trial_user_attr(self._trial_ids[job], key, value)
+        self._database.set_attribute(self._trial_ids[job], key, value)
 
     # -- studies ---------------------------------------------------------------------------------------
 
     def _find_study(self, group: str, phase: str) -> int | None:
-        try:
-            return self._storage.get_study_id_from_name(self._study_name(group, phase))
-        except KeyError:
-            return None
+        return self._database.find_study(self._study_name(group, phase))
 
     def _find_or_create_study(self, group: str, phase: str) -> int:
         key = (group, phase)
         if key not in self._study_ids:
             found = self._find_study(group, phase)
-            if found is None:
-                found = self._storage.create_new_study(
-                    [StudyDirection.MAXIMIZE], self._study_name(group, phase)
-                )
-            self._study_ids[key] = found
+            name = self._study_name(group, phase)
+            self._study_ids[key] = self._database.create_study(name) if found is None else found
         return self._study_ids[key]
 
     def _study_name(self, group: str, phase: str) -> str:
@@ -253,74 +239,3 @@ def _record_of(trial: FrozenTrial) -> JobRecord:
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
-
-
-# -- opening a database --------------------------------------------------------------------------------
-
-
-def database_url(study_uri: str) -> sqlalchemy.URL:
-    """Raises `UserError` if it is none. PostgreSQL goes through psycopg2 unless it names a driver."""
-    try:
-        url = sqlalchemy.engine.make_url(study_uri)
-    except sqlalchemy.exc.ArgumentError:
-        raise UserError(
-            f"study storage {study_uri!r} is no database URL: give sqlite:////absolute/study.db "
-            "or postgresql://user@host/database"
-        ) from None
-    return url.set(drivername="postgresql+psycopg2") if url.drivername == "postgresql" else url
-
-
-def sqlite_file(url: sqlalchemy.URL) -> Path | None:
-    """The file an SQLite URL names; None for other databases."""
-    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
-
-
-def _open(study_uri: str) -> RDBStorage:
-    url = database_url(study_uri)
-    path = sqlite_file(url)
-    if path is None:
-        return _connect(url, {"pool_pre_ping": True})
-    _refuse_network_file_system(path)
-    storage = _connect(url, {"connect_args": {"timeout": 60}})  # seconds a writer waits for another
-    sqlalchemy.event.listen(storage.engine, "connect", _tune_sqlite)
-    storage.engine.dispose()  # so that every connection from here on is a tuned one
-    return storage
-
-
-def _connect(url: sqlalchemy.URL, engine_options: dict[str, Any]) -> RDBStorage:
-    try:
-        return RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=engine_options)
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
-        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-        raise UserError(f"cannot open the study storage {url} ({cause}): check --study-uri") from error
-
-
-def _tune_sqlite(connection: Any, _: Any) -> None:
-    """Readers never block the driver, and a commit survives its process without an fsync."""
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
-
-
-def _refuse_network_file_system(path: Path) -> None:
-    kind = file_system_of(path, _mounts())
-    if kind in _NETWORK_FILE_SYSTEMS:
-        raise UserError(
-            f"the study's file {path} lies on a network file system ({kind}), where SQLite loses data: "
-            "give --study-uri sqlite:////a/local/disk/study.db, or postgresql://user@host/database"
-        )
-
-
-def _mounts() -> list[tuple[str, str]]:
-    """(mount point, type) of every mount; empty where the system has no /proc."""
-    try:
-        lines = Path("/proc/self/mounts").read_text().splitlines()
-    except OSError:
-        return []
-    return [(line.split()[1].replace("\\040", " "), line.split()[2]) for line in lines]
-
-
-def file_system_of(path: Path, mounts: Iterable[tuple[str, str]]) -> str | None:
-    """The type of the deepest mount that holds `path`; of two mounts in one place, the later one is seen."""
-    resolved = path.resolve()
-    holding = [(len(Path(point).parts), kind) for point, kind in mounts if resolved.is_relative_to(point)]
-    return max(reversed(holding), key=lambda item: item[0])[1] if holding else None

@@ -9,35 +9,53 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 import sqlalchemy
 
 from sweep.plan import Plan
-from sweep.study import database_url, sqlite_file
+from sweep.stopping import Interrupted
+from sweep.study_database import DatabaseAway, database_url, sqlite_file
 from trainables.errors import UserError
 from trainables.randomness import derive_seed
 
+_TRY = sqlalchemy.text("SELECT pg_try_advisory_lock(:key)")
+_HOLDER = sqlalchemy.text(
+    "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) "
+    "WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32 | objid::bigint) = :key"
+)
+
 
 @contextlib.contextmanager
-def sweep_lock(plan: Plan) -> Iterator[None]:
-    """Hold the sweep. Raises `UserError`, naming the process, if another driver does."""
+def sweep_lock(plan: Plan) -> Iterator[Callable[[], None]]:
+    """Hold the sweep. Raises `UserError`, naming the process, if another driver does.
+
+    Yields what must be called when the database was away: its locks do not outlive its connections. That
+    raises `Interrupted` if another driver was quicker.
+    """
     with contextlib.ExitStack() as stack:
-        holder = _take(plan, stack)
+        holder = _take_or_explain(plan, stack)
         if holder is not None:
             raise UserError(
                 f"sweep {plan.name!r} is already being driven by {holder}: wait for it, or stop it first "
                 f"(python sweep/status.py {plan.name} shows how far it is)"
             )
-        yield
+        yield lambda: _take_again(plan, stack)
 
 
 def driver_of(plan: Plan) -> str | None:
     """Who drives the sweep now ("process 12 on host"); None if nobody does."""
     with contextlib.ExitStack() as stack:
+        return _take_or_explain(plan, stack)
+
+
+def _take_or_explain(plan: Plan, stack: contextlib.ExitStack) -> str | None:
+    try:
         return _take(plan, stack)
+    except DatabaseAway as error:
+        raise UserError(f"cannot reach the study's database ({error}): check --study-uri") from error
 
 
 def _take(plan: Plan, stack: contextlib.ExitStack) -> str | None:
@@ -46,6 +64,17 @@ def _take(plan: Plan, stack: contextlib.ExitStack) -> str | None:
     if path is None:
         return _take_in_postgresql(plan, stack)
     return _take_beside(path.with_name(f"{path.name}.{plan.name}.lock"), stack)
+
+
+def _take_again(plan: Plan, stack: contextlib.ExitStack) -> None:
+    if sqlite_file(database_url(plan.study_uri)) is not None:
+        return  # a lock on a file stays
+    stack.close()
+    holder = _take_in_postgresql(plan, stack)
+    if holder == _this_process():
+        raise DatabaseAway("it still holds the lock of a connection that broke")
+    if holder is not None:
+        raise Interrupted(f"{holder} has taken this sweep while the study's database was away")
 
 
 def _take_beside(path: Path, stack: contextlib.ExitStack) -> str | None:
@@ -73,6 +102,7 @@ def _holder_in(file: IO[str]) -> str:
 
 
 def _take_in_postgresql(plan: Plan, stack: contextlib.ExitStack) -> str | None:
+    """Raises `DatabaseAway`."""
     engine = sqlalchemy.create_engine(
         database_url(plan.study_uri),
         poolclass=sqlalchemy.NullPool,
@@ -80,17 +110,12 @@ def _take_in_postgresql(plan: Plan, stack: contextlib.ExitStack) -> str | None:
     )
     try:
         connection = stack.enter_context(engine.connect().execution_options(isolation_level="AUTOCOMMIT"))
+        key = {"key": derive_seed("sweep lock", plan.name)}
+        if connection.execute(_TRY, key).scalar_one():
+            return None
+        return str(connection.execute(_HOLDER, key).scalar() or "another process")
     except sqlalchemy.exc.OperationalError as error:
-        cause = str(error.orig).strip().splitlines()[0]
-        raise UserError(f"cannot reach the study's database ({cause}): check --study-uri") from error
-    key = derive_seed("sweep lock", plan.name)
-    if connection.execute(sqlalchemy.text("SELECT pg_try_advisory_lock(:key)"), {"key": key}).scalar_one():
-        return None
-    holders = sqlalchemy.text(
-        "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) "
-        "WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32 | objid::bigint) = :key"
-    )
-    return str(connection.execute(holders, {"key": key}).scalar() or "another process")
+        raise DatabaseAway(str(error.orig).strip().splitlines()[0]) from error
 
 
 def _this_process() -> str:

@@ -6,7 +6,6 @@ lost spool took with it is put back from the study by `Tracker.reconcile`.
 """
 
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +17,7 @@ from sweep.courier import Courier
 from sweep.events import Listener
 from sweep.jobs import Job
 from sweep.mlflow_view import EXPERIMENT, KIND_TAG, STATE_TAG, MlflowView, import_mlflow
+from sweep.outage import say_on_standard_error
 from sweep.plan import Plan
 from sweep.result_view import candidate_verdict, group_name
 from sweep.spool import Record, Spool
@@ -32,12 +32,19 @@ _CURVES = {
     "score_current": "score_current",
     "failed_clips": "failed_clips",
     "loss_total": "loss",
+    "loss_se": "loss_se",
+    "loss_cl": "loss_cl",
+    "contrastive_on": "contrastive_on",
+    "spread": "spread",
     "gradient_norm": "gradient_norm",
+    "clipped": "clipped",
     "seconds_train": "seconds_train",
 }
 
 # MLflow has no word for "stopped early": the honest state is the tag, the run status its nearest neighbour.
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+
+_CLOSE_SECONDS = 30.0  # without progress, until what is left waits for another start
 
 
 class Tracker(Listener):
@@ -50,16 +57,13 @@ class Tracker(Listener):
         check_tracking_uri(plan.tracking_uri)
         import_mlflow()  # here, not in the thread: two threads importing pandas at once can see half of it
         self._plan = plan
-        self._say = say or (lambda line: print(line, file=sys.stderr, flush=True))
+        self._say = say or say_on_standard_error
         self._told_parameters = _told_parameters(plan)
         self._running: set[Job] = set()
         self._finished = False
         self._spool = Spool(spool)
-        view = MlflowView(
-            plan.tracking_uri, mlflow_page.experiment_name(plan.space), plan.name, _artifact_location(plan)
-        )
         self._start_sweep()
-        self._courier = Courier(self._spool, view, self._say)
+        self._courier = Courier(self._spool, _view(plan), self._say)
 
     # -- what the engine tells -----------------------------------------------------------------------
 
@@ -128,20 +132,14 @@ class Tracker(Listener):
                 ended_ms = record.ended_ms or record.started_ms
                 self.job_ended(job, record.state, record.score, record.reason, ended_ms)
 
-    def close(self, timeout: float = 30.0) -> None:
+    def close(self, timeout: float = _CLOSE_SECONDS) -> None:
         """Deliver what is buffered, leave no run RUNNING, and say plainly what could not be delivered."""
         now = _now_ms()
         for job in sorted(self._running):
             self._end(self._tag(job), "interrupted", now, None)
         if not self._finished:
             self._end(self._plan.name, "interrupted", now, None)
-        why = self._courier.close(timeout)
-        if why:
-            self._say(
-                f"{len(self._spool)} MLflow records could not be delivered ({why}); they wait in "
-                f"{self._spool.folder} and are delivered by `python sweep/run.py --resume {self._plan.name}`"
-            )
-        self._spool.close()
+        _close(self._courier, self._spool, self._plan, self._say, timeout)
 
     # -- records -------------------------------------------------------------------------------------
 
@@ -237,6 +235,29 @@ class Tracker(Listener):
         """Few columns: who it is, and the fields that this space varies."""
         told = {key: config[key] for key in self._told_parameters if key in config}
         return {"candidate": job.candidate, "phase": job.phase, "seed": self._plan.job_seed(job), **told}
+
+
+def deliver_left_over(plan: Plan, spool: Path, say: Callable[[str], None] | None = None) -> None:
+    """Bring MLflow what it had not taken when a finished sweep ended."""
+    import_mlflow()
+    say = say or say_on_standard_error
+    left = Spool(spool)
+    _close(Courier(left, _view(plan), say), left, plan, say, _CLOSE_SECONDS)
+
+
+def _view(plan: Plan) -> MlflowView:
+    experiment = mlflow_page.experiment_name(plan.space)
+    return MlflowView(plan.tracking_uri, experiment, plan.name, _artifact_location(plan))
+
+
+def _close(courier: Courier, spool: Spool, plan: Plan, say: Callable[[str], None], timeout: float) -> None:
+    why = courier.close(timeout)
+    if why:
+        say(
+            f"{len(spool)} MLflow records could not be delivered ({why}); they wait in {spool.folder} and are "
+            f"delivered by `python sweep/run.py --resume {plan.name}`"
+        )
+    spool.close()
 
 
 def _told_parameters(plan: Plan) -> tuple[str, ...]:

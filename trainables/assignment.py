@@ -17,10 +17,25 @@ class DataSettings:
     crop_seconds: float = 1.0
     snr_low: float = -5.0  # dB
     snr_high: float = 5.0  # dB
+    training_snrs: tuple[float, ...] = ()  # dB, drawn evenly; () = anything from snr_low to snr_high
+    evaluation_snrs: tuple[float, ...] = ()  # dB, in turns; () = five points from snr_low to snr_high
+    noise_level: str = "active"  # the noise's power in an SNR: "active" stretches, or the whole "crop"
+    swap_roles: bool = False  # train on the test split and test on the train split: few voices and noises
     labelled_minutes: float | None = None  # of training speech; None = all
     valid_seconds: float = 60.0  # audio scored on the valid split
     test_seconds: float = 75.0  # audio scored on the test split
     evaluation_clip_seconds: float = 4.0  # longer utterances are cut to this in the evaluation sets
+
+    def __post_init__(self) -> None:
+        for name in ("training_snrs", "evaluation_snrs"):  # JSON has lists
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+    def source_split(self, role: str) -> str:
+        """The corpus split that plays the part of "train", "valid" or "test"."""
+        return _SWAPPED[role] if self.swap_roles else role
+
+
+_SWAPPED = {"train": "test", "valid": "valid", "test": "train"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +55,7 @@ class Assignment:
     corpus_fingerprint: str = ""
     data: DataSettings = field(default_factory=DataSettings)
     stages: tuple[dict[str, Any], ...] = ()  # Stage.to_json() of every artifact this job reads
+    prefix: dict[str, Any] | None = None  # Stage.to_json() of training shared with other jobs, to go on from
     threads: int = 1
     device: str = "cpu"  # "cpu" | "cuda"
 

@@ -36,6 +36,10 @@ class Checkpoints(Protocol):
         """Keep a file beside the job's checkpoints; `prune` never touches it."""
         ...
 
+    def reach(self) -> None:
+        """Return if the storage answers; raise if it does not."""
+        ...
+
     def read_result(self, job: str, name: str) -> bytes:
         """The file's content. Raises FileNotFoundError."""
         ...

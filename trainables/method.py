@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from trainables.audio.mixing import training_batch
+
 if TYPE_CHECKING:
+    from trainables.assignment import DataSettings
+    from trainables.audio.corpus import Corpus
     from trainables.audio.mixing import Batch
+
+_BETAS = (0.9, 0.999)  # Adam's
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,10 @@ class When:
 
 class Method(nn.Module):
     """What every method offers the training session."""
+
+    def draw_batch(self, corpus: "Corpus", data: "DataSettings", seed: int, step: int) -> "Batch":
+        """The training examples of one step, keyed by (seed, step)."""
+        return training_batch(corpus, data, seed, step)
 
     @abstractmethod
     def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
@@ -52,6 +62,11 @@ class Method(nn.Module):
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Optimizer groups, each with "params" and its peak "lr"."""
         raise NotImplementedError
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """What takes the steps, over `parameter_groups`; the session sets its learning rates."""
+        # Fused: one pass over all parameters; a small model has many, and a loop over them costs a tenth of its step.
+        return torch.optim.Adam(self.parameter_groups(), betas=_BETAS, fused=True)
 
     def minimum_samples(self) -> int:
         """The shortest input `infer` takes; shorter ones are zero-padded by the caller and trimmed."""

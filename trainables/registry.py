@@ -7,6 +7,10 @@ from trainables.errors import UserError
 
 # name -> (module of the torch-free configuration : class, module of the method : builder)
 _METHODS = {
+    "contrastive_se": (
+        "trainables.contrastive_se.config:ContrastiveSEConfig",
+        "trainables.contrastive_se.method:build",
+    ),
     "normalized_ssl": (
         "trainables.normalized_ssl.config:NormalizedSSLConfig",
         "trainables.normalized_ssl.method:build",

@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainables.assignment import Assignment, DataSettings
-from trainables.audio.mixing import training_batch
 from trainables.checkpoints import PROGRESS
 from trainables.evaluation import evaluation_clips
 from trainables.learning_rate import lr_factor
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from trainables.audio.mixing import Batch, EvaluationClip
 
 _MODEL, _OPTIMIZER = "model.pt", "optimizer.pt"
-_BETAS = (0.9, 0.999)  # Adam's
 
 
 class Diverged(RuntimeError):
@@ -61,8 +59,7 @@ class TrainingSession:
         self._corpus = corpus
         self._config = config_class(assignment.method).from_dict(assignment.config)
         self.method = _build(assignment, self._config, artifacts)
-        # Fused: one pass over all parameters; a small model has many, and a loop over them costs a tenth of its step.
-        self._optimizer = torch.optim.Adam(self.method.parameter_groups(), betas=_BETAS, fused=True)
+        self._optimizer = self.method.optimizer()
         self._peak_rates = [group["lr"] for group in self._optimizer.param_groups]
         self._scorer = Scorer([assignment.metric], corpus.sample_rate, map_fn)
         self._training_seconds = _training_seconds(corpus, assignment.data)
@@ -132,7 +129,7 @@ class TrainingSession:
         when = self._when(self.step)
         seed = self.assignment.seed
         self._set_learning_rate(when.progress)
-        batch = training_batch(self._corpus, self.assignment.data, seed, self.step)
+        batch = self.method.draw_batch(self._corpus, self.assignment.data, seed, self.step)
         seed_global_generators(seed, "train", self.step)
         with torch.autocast("cuda", torch.bfloat16, enabled=self.method.device.type == "cuda"):
             losses = self.method.training_losses(_on(batch, self.method.device), when)
@@ -141,6 +138,7 @@ class TrainingSession:
         norm = torch.nn.utils.clip_grad_norm_(self.method.parameters(), self._config.clip)
         values = {f"loss_{name}": float(value.detach()) for name, value in losses.items()}
         values["gradient_norm"] = float(norm)
+        values["clipped"] = float(norm > self._config.clip)
         _check_finite(values, self.step)
         self._optimizer.step()
         self.method.after_step(self._when(self.step + 1))
@@ -194,7 +192,7 @@ def _build(assignment: Assignment, config: Any, artifacts: Artifacts) -> Method:
 
 
 def _training_seconds(corpus: "Corpus", data: DataSettings) -> float:
-    available = sum(corpus.speech("train").seconds)
+    available = sum(corpus.speech(data.source_split("train")).seconds)
     return available if data.labelled_minutes is None else min(available, 60 * data.labelled_minutes)
 
 

@@ -10,15 +10,19 @@ trial to any other actor that has become free and kills the one that was startin
 actor that takes long to start would never come to run.
 """
 
+import socket
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import ray
 from ray import tune
 
 from trainables.assignment import Assignment
 from trainables.audio.corpus import Corpus
 from trainables.checkpoints import CheckpointConflict, Checkpoints, stored_reports
 from trainables.inference import estimates_file, write_estimates
+from trainables.lease import Lease
+from trainables.shared_prefix import read_prefix
 from trainables.stages import Artifacts
 
 if TYPE_CHECKING:
@@ -33,13 +37,14 @@ class SpeechTrainable(tune.Trainable):
     Results are plain: job, attempt, step, done and the round's report (see `TrainingSession.run_round`). A
     round's report is stored with its checkpoint before Tune hears of it, and the first `step` after a resume
     repeats the last one stored: the driver gets every report at least once and drops what it knows by
-    (job, step). A job found finished only repeats its last report.
+    (job, step). A job found finished only repeats its last report; one that goes on from training it shares with
+    others first tells what that reported.
     """
 
     _assignment: Assignment
     _taken_up: bool
     _session: "TrainingSession | None"  # None before the first step, and where the job was found finished
-    _undelivered: dict[str, Any] | None  # a stored report that Tune may not have heard of
+    _undelivered: list[dict[str, Any]]  # stored reports that Tune may not have heard of, oldest first
 
     def setup(
         self,
@@ -52,16 +57,16 @@ class SpeechTrainable(tune.Trainable):
             raise TypeError("wrap SpeechTrainable with tune.with_parameters(checkpoints=..., artifacts=...)")
         self._checkpoints = checkpoints
         self._artifacts = artifacts
+        self._lease = _lease(checkpoints)
         self.reset_config(config)
 
     def step(self) -> dict[str, Any]:
-        """Train one round, or repeat the report a resumed job ended on."""
+        """Train one round, or tell what was reported before: by shared training, or where a resumed job ended."""
         if not self._taken_up:
             self._take_up()
-        if self._undelivered is None:
+        if not self._undelivered:
             self._run_round()
-        assert self._undelivered is not None
-        report, self._undelivered = self._undelivered, None
+        report = self._undelivered.pop(0)
         identity = {"job": self._assignment.job, "attempt": self._assignment.attempt}
         return {**report, **identity, "done": report["step"] >= self._assignment.steps}
 
@@ -70,30 +75,38 @@ class SpeechTrainable(tune.Trainable):
         self._assignment = Assignment.from_json(new_config["assignment"])
         self._taken_up = False
         self._session = None
-        self._undelivered = None
+        self._undelivered = []
         return True
 
     def cleanup(self) -> None:
         """Free the model's memory."""
         self._session = None
+        if self._lease is not None:
+            self._lease.close()
 
     def _take_up(self) -> None:
         """Begin the job, or go on from its newest checkpoint that verifies."""
-        from trainables.determinism import make_deterministic
-        from trainables.session import TrainingSession
-
         assignment = self._assignment
-        make_deterministic(assignment.threads, assignment.device)
         step, files = self._checkpoints.newest(assignment.job) or (0, None)
         self._taken_up = True
-        self._undelivered = stored_reports(files)[-1] if files else None
+        self._undelivered = stored_reports(files)[-1:] if files else []
         self._session = None
         if step >= assignment.steps:
             return
-        corpus = _open_corpus(assignment.corpus_uri, assignment.corpus_fingerprint)
-        self._session = TrainingSession(assignment, corpus, self._artifacts)
+        if files is None and (files := read_prefix(assignment, self._artifacts)):
+            self._undelivered = stored_reports(files)
+        self._session = self._open_session(assignment)
         if files:
             self._session.load_state(files)
+
+    def _open_session(self, assignment: Assignment) -> "TrainingSession":
+        """At step 0."""
+        from trainables.determinism import make_deterministic
+        from trainables.session import TrainingSession
+
+        make_deterministic(assignment.threads, assignment.device)
+        corpus = _open_corpus(assignment.corpus_uri, assignment.corpus_fingerprint)
+        return TrainingSession(assignment, corpus, self._artifacts)
 
     def _run_round(self) -> None:
         """Train, store, and only then report."""
@@ -110,7 +123,20 @@ class SpeechTrainable(tune.Trainable):
             self._take_up()
             return
         self._checkpoints.prune(job, _CHECKPOINTS_KEPT)
-        self._undelivered = report
+        self._undelivered = [report]
+
+
+def _lease(checkpoints: Checkpoints) -> Lease | None:
+    """Renewed by storage and by the machine the driver runs on; none where this is no worker of Ray's."""
+    context = ray.get_runtime_context() if ray.is_initialized() else None
+    if context is None or context.get_actor_id() is None:
+        return None
+    host, _, port = context.gcs_address.rpartition(":")
+
+    def reach_driver() -> None:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+
+    return Lease([checkpoints.reach, reach_driver])
 
 
 @lru_cache(maxsize=1)

@@ -24,6 +24,11 @@ class MlflowServer:
 
     def start(self) -> None:
         """Returns once it answers."""
+        self.begin()
+        self.wait()
+
+    def begin(self) -> None:
+        """Returns at once: it takes seconds to answer."""
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db", "--workers", "1"]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
@@ -35,6 +40,8 @@ class MlflowServer:
                 start_new_session=True,
                 env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
             )
+
+    def wait(self) -> None:
         wait_until(self._answers)
 
     def kill(self) -> None:

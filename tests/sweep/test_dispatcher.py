@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 
 from sweep.announcer import Announcer
-from sweep.dispatcher import MAX_FAILURES, NOTHING_TO_FINALISE, Dispatcher, Handout, Pause
+from sweep.dispatcher import NOTHING_TO_FINALISE, Dispatcher, Handout, Pause
 from sweep.events import Listener
+from sweep.failures import MAX_FAILURES, MAX_OUTAGES
 from sweep.jobs import Job
 from sweep.plan import Plan
+from sweep.stopping import StopSignal, TooManyFailures
 from sweep.study import StudyStore
 from tests.sweep.simulated import BEST_LAYER, Simulation, facts, simulated_plan
 
@@ -232,6 +234,46 @@ def test_an_older_attempt_that_is_still_alive_cannot_change_anything() -> None:
     dispatcher.fail(first.job, first.attempt, "too late")
     assert dispatcher.report(second.job, second.attempt, 2, 1.0, {})
     assert store.record(first.job).scores == {2: 1.0}  # type: ignore[union-attr]
+
+
+def test_after_an_outage_a_job_is_handed_out_again_when_its_pause_is_over() -> None:
+    now = [0.0]
+    dispatcher = Dispatcher(PLAN, _store(), Announcer([]), clock=lambda: now[0])
+    first, *others = _handouts(dispatcher)
+    dispatcher.fail(first.job, first.attempt, "S3 is away", may_retry=True, outage=True)
+    assert dispatcher.next() is Pause.WAIT
+    now[0] = 5.0
+    again = dispatcher.next()
+    assert isinstance(again, Handout)
+    assert (again.job, again.attempt) == (first.job, 2)
+    assert len(others) == 4
+
+
+def test_an_outage_of_minutes_costs_no_job(undisturbed: dict[str, tuple[object, ...]]) -> None:
+    lost: Counter[str] = Counter()
+
+    def lose_storage(handout: Handout, step: int) -> None:
+        lost[handout.job.path] += 1
+        if lost[handout.job.path] < MAX_OUTAGES:
+            raise ConnectionError("S3 is away")
+
+    store = _store()
+    Simulation(PLAN, store, misfortune=lose_storage).run()
+    assert facts(store, PLAN) == undisturbed
+
+
+def test_a_sweep_whose_jobs_all_fail_alike_asks_to_stop() -> None:
+    stop, store = StopSignal(), _store()
+    dispatcher = Dispatcher(PLAN, store, Announcer([]), stop)
+    for handout in _handouts(dispatcher):
+        dispatcher.fail(handout.job, handout.attempt, "KeyError: 'k0'")
+    with pytest.raises(TooManyFailures, match="5 of 5 jobs failed in the same way"):
+        stop.check()
+
+
+def test_with_async_nobody_waits_for_a_generation() -> None:
+    dispatcher = Dispatcher(replace(PLAN, asynchronous=True), _store(), Announcer([]))
+    assert len(_handouts(dispatcher)) == 15
 
 
 # -- listeners -------------------------------------------------------------------------------------------

@@ -1,8 +1,14 @@
 """Early stopping compares like with like, and only with what ended before the trial began."""
 
 import random
+from dataclasses import replace
 
+import optuna
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.pruners import MedianPruner
+from optuna.trial import TrialState, create_trial
 
 from sweep.early_stopping import should_stop
 from sweep.jobs import Job
@@ -74,6 +80,35 @@ def test_the_order_in_which_trials_ended_does_not_matter(plan: Plan) -> None:
         random.Random(seed).shuffle(records)
         decisions.add(should_stop(records, TRIAL, 4, plan))
     assert decisions == {True}
+
+
+def _by_optuna(own: dict[int, float], peers: list[dict[int, float]]) -> bool:
+    study = optuna.create_study(direction="maximize")
+    for scores in peers:
+        study.add_trial(create_trial(value=scores[8], intermediate_values=scores))
+    pruner = MedianPruner(n_startup_trials=1, n_warmup_steps=0, n_min_trials=1)
+    return pruner.prune(study, create_trial(state=TrialState.RUNNING, intermediate_values=own))
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    own=st.lists(st.floats(-5, 5), min_size=2, max_size=2),
+    peers=st.lists(st.lists(st.floats(-5, 5), min_size=4, max_size=4), min_size=1, max_size=6),
+)
+def test_the_rule_is_optunas_median_pruner(own: list[float], peers: list[list[float]]) -> None:
+    plan = simulated_plan(groups=("tera",), exempt=0, generation=100)
+    mine = dict(zip((2, 4), own, strict=True))
+    others = [dict(zip((2, 4, 6, 8), scores, strict=True)) for scores in peers]
+    records = [_record(number, scores) for number, scores in enumerate(others)]
+    job = Job("tera", "search", "layer1", 1002)
+    running = _record(1002, mine, "running")
+    assert should_stop([*records, running], job, 4, plan) == _by_optuna(mine, others)
+
+
+def test_with_async_whatever_is_complete_counts(plan: Plan) -> None:
+    neighbours = [_record(n, {4: 9.0, 8: 9.0}) for n in (10, 13, 14)]
+    records = _with_peers({2: 0.5, 4: 2.5}, *neighbours)
+    assert should_stop(records, TRIAL, 4, replace(plan, asynchronous=True))
 
 
 def test_later_scores_do_not_reach_back(plan: Plan) -> None:

@@ -12,13 +12,21 @@ import pytest
 from optuna.storages import InMemoryStorage
 from ray.exceptions import ActorDiedError
 
-from sweep.engine import Interrupted, may_retry, run_sweep
+from sweep.engine import may_retry, run_sweep
 from sweep.events import Listener
 from sweep.jobs import Job
 from sweep.plan import Plan
+from sweep.stopping import Interrupted, StopSignal, stop_on_signals
 from sweep.study import StudyStore
+from sweep.watchdog import Patience
 from tests.sweep.simulated import Simulation, facts, simulated_plan
-from tests.sweep.simulated_trainable import SimulatedTrainable, job_file
+from tests.sweep.simulated_trainable import (
+    SimulatedTrainable,
+    job_file,
+    journal_of,
+    rounds_trained,
+    simulated_parameters,
+)
 from trainables.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,9 +37,9 @@ from tests.sweep.simulated import simulated_plan
 with ray_session(cpus=2):
     from sweep.engine import run_sweep
     from sweep.study import StudyStore
-    from tests.sweep.simulated_trainable import SimulatedTrainable
+    from tests.sweep.simulated_trainable import SimulatedTrainable, simulated_parameters
     plan = simulated_plan(sys.argv[1], groups=("tera",), samples=2, seeds=1)
-    parameters = {"folder": sys.argv[2], "seconds": 0.2}
+    parameters = simulated_parameters(sys.argv[2], seconds=0.2)
     run_sweep(plan, StudyStore(plan.study_uri, plan.name), parameters, trainable_cls=SimulatedTrainable)
 """
 
@@ -52,21 +60,22 @@ def simulated() -> dict[str, tuple[object, ...]]:
     return facts(store, plan)
 
 
-def _rounds(folder: Path, path: str) -> list[int]:
-    return [int(line) for line in job_file(folder, path, "rounds").read_text().split()]
-
-
 def test_a_sweep_through_tune_ends_as_the_simulation_does_although_a_worker_is_killed(
     ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[object, ...]]
 ) -> None:
     killed = "tera/search/layer2/0003"
     job_file(tmp_path, killed, "kill").touch()
     plan = _plan(tmp_path)
-    run_sweep(plan, _store(plan), {"folder": str(tmp_path)}, trainable_cls=SimulatedTrainable)
+    run_sweep(plan, _store(plan), simulated_parameters(tmp_path), trainable_cls=SimulatedTrainable)
     store = _store(plan)
     assert facts(store, plan) == simulated
     assert store.record(Job.parse(killed)).attempt == 2  # type: ignore[union-attr]
-    assert _rounds(tmp_path, killed) == [2, 4, 6, 8]  # the killed worker's first round was not trained again
+    assert rounds_trained(tmp_path, killed) == [
+        2,
+        4,
+        6,
+        8,
+    ]  # the killed worker's first round was not trained again
     metrics = store.record(Job.parse(killed)).reports[0].metrics  # type: ignore[union-attr]
     assert set(metrics) == {"score", "score_current"}
 
@@ -76,7 +85,7 @@ def test_a_job_that_raises_fails_with_its_reason_and_the_rest_goes_on(
 ) -> None:
     job_file(tmp_path, "tera/search/none/0000", "raise").touch()
     plan = _plan(tmp_path)
-    run_sweep(plan, _store(plan), {"folder": str(tmp_path)}, trainable_cls=SimulatedTrainable)
+    run_sweep(plan, _store(plan), simulated_parameters(tmp_path), trainable_cls=SimulatedTrainable)
     store = _store(plan)
     record = store.record(Job("tera", "search", "none", 0))
     assert record is not None
@@ -85,6 +94,18 @@ def test_a_job_that_raises_fails_with_its_reason_and_the_rest_goes_on(
     states = Counter(state for state, *_ in facts(store, plan).values())
     assert states["running"] == 0
     assert states["failed"] == 1
+
+
+def test_a_job_that_hangs_is_killed_and_tried_again(
+    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[object, ...]]
+) -> None:
+    hanging = "tera/search/layer2/0003"
+    job_file(tmp_path, hanging, "hang").touch()
+    plan, patience = _plan(tmp_path), Patience(rounds=20, least=15)
+    parameters = simulated_parameters(tmp_path)
+    run_sweep(plan, _store(plan), parameters, trainable_cls=SimulatedTrainable, patience=patience)
+    assert facts(_store(plan), plan) == simulated
+    assert _store(plan).record(Job.parse(hanging)).attempt >= 2  # type: ignore[union-attr]
 
 
 class _CtrlC(Listener):
@@ -103,10 +124,11 @@ def test_ctrl_c_leaves_jobs_running_in_the_study_and_the_next_start_finishes_the
     ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[object, ...]]
 ) -> None:
     plan = _plan(tmp_path)
-    with pytest.raises(Interrupted):
-        run_sweep(plan, _store(plan), {"folder": str(tmp_path)}, [_CtrlC()], SimulatedTrainable)
+    stop = StopSignal()
+    with stop_on_signals(stop), pytest.raises(Interrupted, match="Ctrl-C"):
+        run_sweep(plan, _store(plan), simulated_parameters(tmp_path), [_CtrlC()], SimulatedTrainable, stop)
     assert any(state == "running" for state, *_ in facts(_store(plan), plan).values())
-    run_sweep(plan, _store(plan), {"folder": str(tmp_path)}, trainable_cls=SimulatedTrainable)
+    run_sweep(plan, _store(plan), simulated_parameters(tmp_path), trainable_cls=SimulatedTrainable)
     assert facts(_store(plan), plan) == simulated
 
 
@@ -117,17 +139,17 @@ def test_a_driver_killed_in_the_middle_loses_no_job_and_runs_none_twice(
     with subprocess.Popen(
         [sys.executable, "-c", DRIVER, plan.study_uri, str(tmp_path)], cwd=ROOT, start_new_session=True
     ) as driver:
-        while driver.poll() is None and not job_file(tmp_path, "tera/search/layer1/0002", "step").exists():
+        while driver.poll() is None and not journal_of(tmp_path, "tera/search/layer1/0002"):
             time.sleep(0.05)
         driver.send_signal(signal.SIGKILL)
     assert driver.returncode == -signal.SIGKILL, "the driver ended before it could be killed"
     time.sleep(2)  # Ray takes its workers down when it misses their driver
     before = {path for path, (state, *_) in facts(_store(plan), plan).items() if state != "running"}
     assert before < set(simulated)
-    run_sweep(plan, _store(plan), {"folder": str(tmp_path)}, trainable_cls=SimulatedTrainable)
+    run_sweep(plan, _store(plan), simulated_parameters(tmp_path), trainable_cls=SimulatedTrainable)
     assert facts(_store(plan), plan) == simulated
     for path in before:
-        assert _rounds(tmp_path, path) == sorted(simulated[path][2])  # type: ignore[call-overload]
+        assert rounds_trained(tmp_path, path) == sorted(simulated[path][2])  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from sweep.jobs import Job
 from sweep.plan import Plan
 from sweep.search import GroupSearch
 from sweep.study import JobRecord, Proposal, Report, StudyStore
+from tests.sweep.known_world import world_plan
 from tests.sweep.simulated import Simulation, facts, simulated_plan
 from trainables.errors import UserError
 
@@ -68,6 +69,24 @@ def test_no_candidate_tries_the_same_values_twice_while_its_grid_has_others() ->
     plan = simulated_plan(groups=("tera",), samples=9)  # "none" has a grid of 3 x 3
     tried = [str(r.nuisance) for r in _asked(plan, 45) if r.job.candidate == "none"]
     assert len(set(tried)) == 9
+
+
+def test_a_candidate_whose_grid_is_used_up_goes_round_it_again(plan: Plan) -> None:
+    plan = simulated_plan(groups=("tera",), samples=14)
+    tried = [str(r.nuisance) for r in _asked(plan, 70) if r.job.candidate == "none"]
+    assert len(tried) == 14
+    assert tried[9:] == tried[:5]
+
+
+def test_a_long_search_proposes_what_one_that_takes_over_would(plan: Plan) -> None:
+    """Both have forgotten the same trials."""
+    plan = world_plan(1, samples=80)
+    search, records = GroupSearch(plan, "weak"), []
+    for job in plan.search_jobs("weak")[:310]:
+        proposal = search.propose(job, records)
+        records.append(_ended(job, plan, proposal, score=-abs(proposal.nuisance["lr_body_ratio"] - 0.5)))
+    job = plan.search_jobs("weak")[310]
+    assert GroupSearch(plan, "weak").propose(job, records) == search.propose(job, records)
 
 
 def test_values_fixed_by_the_user_are_not_searched(plan: Plan) -> None:

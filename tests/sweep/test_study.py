@@ -7,7 +7,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution
 
 from sweep.jobs import Job
-from sweep.study import JobRecord, Proposal, StudyStore, file_system_of
+from sweep.study import JobRecord, Proposal, StudyStore
+from sweep.study_database import file_system_of
 from trainables.errors import UserError
 
 JOB = Job("tera", "search", "layer2", 3)
@@ -128,6 +129,6 @@ def test_the_deepest_mount_decides_which_file_system_a_path_is_on(path: str, kin
 
 
 def test_sqlite_on_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sweep.study._mounts", lambda: [("/", "ext4"), (str(tmp_path), "nfs4")])
+    monkeypatch.setattr("sweep.study_database._mounts", lambda: [("/", "ext4"), (str(tmp_path), "nfs4")])
     with pytest.raises(UserError, match=r"network file system \(nfs4\).*postgresql://"):
         StudyStore(f"sqlite:///{tmp_path}/study.db", "sweep")

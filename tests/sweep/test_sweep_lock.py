@@ -1,15 +1,19 @@
 """One driver per sweep, and a dead one is none."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sweep.plan import Plan
+from sweep.stopping import Interrupted
 from sweep.sweep_lock import driver_of, sweep_lock
+from tests.chaos.servers import PostgresServer
 from tests.sweep.simulated import simulated_plan
 from trainables.errors import UserError
 
@@ -17,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOLDER = """
 import sys, time
 from sweep.sweep_lock import sweep_lock
+from tests.chaos.servers import PostgresServer
 from tests.sweep.simulated import simulated_plan
 with sweep_lock(simulated_plan(sys.argv[1])):
     print("held", flush=True)
@@ -42,14 +47,37 @@ def test_other_sweeps_in_the_same_database_are_free(plan: Plan, study_uri: str) 
         pass
 
 
-def test_a_killed_driver_holds_nothing(plan: Plan, study_uri: str) -> None:
+@contextlib.contextmanager
+def _another_driver(study_uri: str) -> Iterator[int]:
+    """The id of a process that holds the sweep, and is killed in the end."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, study_uri], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        assert f"process {holder.pid} on" in str(driver_of(plan))
+        yield holder.pid
         holder.send_signal(signal.SIGKILL)
         holder.wait()
+
+
+def test_a_killed_driver_holds_nothing(plan: Plan, study_uri: str) -> None:
+    with _another_driver(study_uri) as pid:
+        assert f"process {pid} on" in str(driver_of(plan))
     with sweep_lock(plan):
         pass
+
+
+def test_a_driver_that_lost_the_sweep_to_another_while_the_database_was_away_stops(tmp_path: Path) -> None:
+    database = PostgresServer(tmp_path)
+    database.start()
+    try:
+        with sweep_lock(simulated_plan(database.uri)) as take_again:
+            database.kill()
+            database.begin()
+            with (
+                _another_driver(database.uri) as pid,
+                pytest.raises(Interrupted, match=f"process {pid} .* taken"),
+            ):
+                take_again()
+    finally:
+        database.close()

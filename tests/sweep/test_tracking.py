@@ -14,7 +14,7 @@ from sweep.mlflow_view import JOB_TAG, KIND_TAG, STATE_TAG, MlflowView, open_cli
 from sweep.plan import Plan
 from sweep.spool import Spool
 from sweep.study import JobRecord, Proposal, Report
-from sweep.tracking import Tracker, curves
+from sweep.tracking import Tracker, curves, deliver_left_over
 from sweep.tracking_uri import check_tracking_uri, redact
 from tests.sweep.mlflow_server import MlflowServer, wait_until
 from tests.sweep.small_sweep import (
@@ -321,6 +321,21 @@ def test_what_could_not_be_delivered_is_told_and_delivered_by_the_next_start(
     tracker.close(timeout=120)
     assert history(plan, job) == expected_history(job)
     assert Counter(run.data.tags[KIND_TAG] for run in runs_of(plan)) == {"sweep": 1, "search": 1}
+
+
+def test_what_a_finished_sweep_could_not_deliver_is_delivered_when_it_is_shown_again(
+    server: MlflowServer, tmp_path: Path, said: list[str]
+) -> None:
+    plan, spool = make_plan(tmp_path, server.uri), tmp_path / "spool"
+    tracker = Tracker(plan, spool, said.append)
+    tell_job(tracker, jobs_of(plan)[0])
+    tracker.log_results(make_result(plan), {})
+    tracker.close(timeout=0.5)
+    server.start()
+    deliver_left_over(plan, spool, said.append)
+    assert {run.info.status for run in runs_of(plan)} == {"FINISHED"}
+    assert len(runs_of(plan)) == 1 + 1 + 10
+    assert not spool.exists()
 
 
 # -- addresses ---------------------------------------------------------------------------------------------

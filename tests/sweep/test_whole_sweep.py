@@ -213,10 +213,30 @@ def test_a_killed_driver_resumes_to_the_same_groups_with_nothing_lost_and_nothin
     assert sorted(jobs) == sorted(plan.all_jobs())
 
 
+def test_a_sweep_stopped_from_another_shell_goes_on_to_the_same_groups(place: Place, first: Done) -> None:
+    process = place.start("run.py", *QUESTION, "--corpus", place.corpus, "--name", "stopped", "--json")
+    wait_until(lambda: ended_jobs(place, "stopped") >= 4)
+    asked = place.run("stop.py", "stopped")
+    assert asked.status == 0, asked.err
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "stopped (sweep/stop.py); go on with: python sweep/run.py --resume stopped" in err
+    assert place.run("stop.py", "stopped").status == 2  # there is nothing left to stop
+    resumed = place.run("run.py", "--resume", "stopped", "--json")
+    assert resumed.status == 0, resumed.err
+    assert resumed.result["groups"] == first.result["groups"]
+
+
 def test_resuming_a_finished_sweep_shows_its_answer_again(place: Place, first: Done) -> None:
     again = place.run("run.py", "--resume", "first", "--json")
     assert again.status == 0, again.err
     assert again.result == first.result
+
+
+def test_a_finished_sweep_refuses_seeds_that_would_be_a_second_look(place: Place, first: Done) -> None:
+    refused = place.run("run.py", "--resume", "first", "--seeds", "5")
+    assert refused.status == 2
+    assert "second look" in refused.err
 
 
 def test_a_second_driver_on_the_same_name_is_refused(place: Place, first: Done) -> None:

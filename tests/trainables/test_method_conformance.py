@@ -66,3 +66,24 @@ class TestWaveformNormalized(NormalizedSSLConformance):
 
 class TestFrozenBody(NormalizedSSLConformance):
     config = {"upstream": "tera", "freeze_body": True, "pretraining_steps": 2}  # noqa: RUF012
+
+
+class ContrastiveSEConformance(MethodConformance):
+    method_name = "contrastive_se"
+
+    @pytest.fixture
+    def make(self):
+        config = config_class(self.method_name).from_dict(self.config)
+        return lambda seed: build_method(self.method_name, config, {}, seed)
+
+
+class TestNormalContrastive(ContrastiveSEConformance):
+    config = {"target": "none"}  # noqa: RUF012
+
+
+class TestByol(ContrastiveSEConformance):
+    config = {"target": "byol", "schedule": "round", "round_period": 0.25}  # noqa: RUF012
+
+
+class TestSimSiamBalanced(ContrastiveSEConformance):
+    config = {"target": "simsiam", "weighting": "balanced", "optimizer": "adamw"}  # noqa: RUF012

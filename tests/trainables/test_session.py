@@ -73,7 +73,7 @@ def test_a_report_is_plain_numbers(assignment, corpus, artifacts):
     report = TrainingSession(assignment, corpus, artifacts).run_round()
     assert all(type(value) in (int, float) for value in report.values())
     assert set(report) == {
-        "step", "score", "score_current", "failed_clips", "loss_total", "loss_mse", "gradient_norm",
+        "step", "score", "score_current", "failed_clips", "loss_total", "loss_mse", "gradient_norm", "clipped",
         "strength", "start", "seconds_train", "seconds_score",
     }  # fmt: skip
 

@@ -77,7 +77,7 @@ def list_demo() -> Listing:
     return _listing({**rows, **_noises(babble)})
 
 
-_REMEDY = 'pip install "speech-sweep[demo]", or give your own recordings with --corpus'
+_REMEDY = 'pip install ".[demo]" in the repository, or give your own recordings with --corpus'
 
 
 def _require_espeak() -> None:

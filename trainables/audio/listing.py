@@ -40,6 +40,7 @@ class Listing:
     identity: str  # changes whenever the source's files, or the recipe's way with them, change
     notes: tuple[str, ...] = ()
     synthetic: bool = False
+    shared_types: bool = False  # noise types may be in several splits, their recordings in one each
 
 
 def summarise(listing: Listing) -> dict[str, Any]:
@@ -60,7 +61,8 @@ def require_answerable(listing: Listing, where: str) -> None:
     parts = ("paired",) if listing.kind == "paired" else ("speech", "noise")
     for part in parts:
         items = [item for item in listing.items if item.part == part]
-        _require_disjoint(items, _owner_word(part), where)
+        if not (part == "noise" and listing.shared_types):
+            _require_disjoint(items, _owner_word(part), where)
         for split in SPLITS:
             if not any(item.split == split for item in items):
                 raise UserError(

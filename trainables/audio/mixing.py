@@ -10,8 +10,8 @@ SNR to choose.
 Plain numpy on memory-mapped shards: a batch of 8 x 1 s costs about a millisecond.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -77,7 +77,34 @@ def training_batch(corpus: Corpus, data: DataSettings, seed: int, step: int, spl
     rng = generator(seed, f"{split} mixtures", step)
     samples = round(data.crop_seconds * SAMPLE_RATE)
     draw = _draw_pair if corpus.kind == "paired" else _draw_mixture
-    return _padded_batch([draw(corpus, data, split, samples, rng) for _ in range(data.batch)], samples)
+    source = data.source_split(split)
+    return _padded_batch([draw(corpus, data, source, samples, rng) for _ in range(data.batch)], samples)
+
+
+def view_batch(
+    corpus: Corpus, data: DataSettings, seed: int, step: int, views: int, same_snr: bool = False
+) -> Batch:
+    """Clean crops in several noises each: (views x batch, samples), view after view in the same order of crops.
+
+    Noises are drawn for each view by itself, and so are SNRs unless `same_snr`.
+
+    Raises:
+        UserError: a paired corpus, whose utterances have one noise each.
+    """
+    if corpus.kind == "paired":
+        raise UserError(
+            f"{corpus.uri} holds pairs of clean and noisy recordings: views of one clean crop in several noises "
+            "need speech and noise apart; give such a corpus"
+        )
+    rng = generator(seed, "train views", step)
+    samples = round(data.crop_seconds * SAMPLE_RATE)
+    speech, noise = corpus.speech(data.source_split("train")), corpus.noise(data.source_split("train"))
+    crops = []
+    for _ in range(data.batch):
+        clean = _draw_clean(speech, data, samples, rng)
+        snr_db = _draw_snr(data, rng) if same_snr else None
+        crops.append([_in_noise(clean, noise, data, rng, snr_db) for _ in range(views)])
+    return _padded_batch([crop[view] for view in range(views) for crop in crops], samples)
 
 
 def speech_batch(
@@ -124,13 +151,34 @@ def labelled_rows(table: Table, minutes: float | None) -> tuple[int, ...]:
 def _draw_mixture(
     corpus: Corpus, data: DataSettings, split: str, samples: int, rng: np.random.Generator
 ) -> tuple[Samples, Samples]:
-    speech, noise = corpus.speech(split), corpus.noise(split)
+    clean = _draw_clean(corpus.speech(split), data, samples, rng)
+    return _in_noise(clean, corpus.noise(split), data, rng)
+
+
+def _draw_clean(speech: Table, data: DataSettings, samples: int, rng: np.random.Generator) -> Samples:
     rows = labelled_rows(speech, data.labelled_minutes)
-    clean = _speech_crop(speech, rows[rng.integers(len(rows))], samples, rng)
+    return _speech_crop(speech, rows[rng.integers(len(rows))], samples, rng)
+
+
+def _in_noise(
+    clean: Samples, noise: Table, data: DataSettings, rng: np.random.Generator, snr_db: float | None = None
+) -> tuple[Samples, Samples]:
+    """The crop in a drawn noise, at a drawn SNR where none is given."""
     of_type = _rows_by_type(noise)
     recordings = of_type[sorted(of_type)[rng.integers(len(of_type))]]
     disturbance = _noise_crop(noise, recordings[rng.integers(len(recordings))], len(clean), rng)
-    return mix(clean, disturbance, float(rng.uniform(data.snr_low, data.snr_high)))
+    return mix(clean, disturbance, _draw_snr(data, rng) if snr_db is None else snr_db, _power_of(data))
+
+
+def _draw_snr(data: DataSettings, rng: np.random.Generator) -> float:
+    if data.training_snrs:
+        return float(data.training_snrs[rng.integers(len(data.training_snrs))])
+    return float(rng.uniform(data.snr_low, data.snr_high))
+
+
+def _power_of(data: DataSettings) -> Callable[[Samples], float]:
+    """How loud a noise counts in an SNR."""
+    return {"active": active_power, "crop": _power}[data.noise_level]
 
 
 def _draw_pair(
@@ -165,12 +213,15 @@ def _rows_by_type(noise: Table) -> dict[str, list[int]]:
 # -- one mixture ------------------------------------------------------------------------------------------
 
 
-def mix(clean: Samples, noise: Samples, snr_db: float) -> tuple[Samples, Samples]:
+def mix(
+    clean: Samples, noise: Samples, snr_db: float, noise_power: Callable[[Samples], float] | None = None
+) -> tuple[Samples, Samples]:
     """(samples,) clean and noise of equal length -> noisy and clean at `snr_db`, neither beyond full scale.
 
-    SNR is the clean crop's power over the noise's active power, `active_power`.
+    SNR is the clean crop's power over the noise's; the latter is `active_power` unless another is given.
     """
-    gain = np.sqrt(_power(clean) / max(active_power(noise), 1e-20) / 10 ** (snr_db / 10))
+    power = (noise_power or active_power)(noise)
+    gain = np.sqrt(_power(clean) / max(power, 1e-20) / 10 ** (snr_db / 10))
     noisy = clean + np.float32(gain) * noise
     peak = max(noisy.max(), -noisy.min(), clean.max(), -clean.min())
     if peak <= FULL_SCALE:
@@ -257,6 +308,7 @@ def evaluation_set(corpus: Corpus, data: DataSettings, split: str, seed: int = 0
     """
     wanted = {"valid": data.valid_seconds, "test": data.test_seconds}[split] * SAMPLE_RATE
     make = _paired_clips if corpus.kind == "paired" else _mixed_clips
+    split = data.source_split(split)
     clips: list[EvaluationClip] = []
     total = 0
     for clip in make(corpus, data, split, seed):
@@ -275,13 +327,32 @@ def _mixed_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> I
     order = generator(seed, f"{split} evaluation order")
     types = _rounds(sorted(rows), order)
     recordings = {name: _rounds(of_type, order) for name, of_type in sorted(rows.items())}
-    grid = _rounds([float(snr) for snr in np.linspace(data.snr_low, data.snr_high, SNR_STEPS)], order)
-    for cut in _spoken_cuts(speech, data, split, seed):
-        noise_type, snr_db = next(types), next(grid)
+    cuts, snrs = _cuts_and_snrs(_spoken_cuts(speech, data, split, seed), data, order)
+    for cut in cuts:
+        noise_type, snr_db = next(types), next(snrs)
         clean = speech.audio(cut.row, cut.start, cut.stop)
         rng = generator(seed, f"{split} evaluation noise", cut.name)
-        noisy, clean = mix(clean, _noise_crop(noise, next(recordings[noise_type]), len(clean), rng), snr_db)
+        noisy, clean = mix(
+            clean, _noise_crop(noise, next(recordings[noise_type]), len(clean), rng), snr_db, _power_of(data)
+        )
         yield EvaluationClip(cut.name, speech.speakers[cut.row], noise_type, snr_db, noisy, clean)
+
+
+def _cuts_and_snrs(
+    cuts: Iterator["_Cut"], data: DataSettings, order: np.random.Generator
+) -> tuple[Iterable["_Cut"], Iterator[float]]:
+    """What is mixed, and at which SNR each: a grid in shuffled rounds, or every cut at every one of the listed."""
+    if not data.evaluation_snrs:
+        grid = np.linspace(data.snr_low, data.snr_high, SNR_STEPS)
+        return cuts, _rounds([float(snr) for snr in grid], order)
+    listed, snrs = list(cuts), data.evaluation_snrs
+    placed = [
+        (cut, snrs[(index + turn) % len(snrs)])
+        for turn in range(len(snrs))
+        for index, cut in enumerate(listed)
+    ]
+    named = [replace(cut, name=f"{cut.name}@{snr_db:+g}dB") for cut, snr_db in placed]
+    return named, iter([snr_db for _, snr_db in placed])
 
 
 def _paired_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> Iterator[EvaluationClip]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from trainables.audio import demo_corpus, folder_recipe
+from trainables.audio import demo_corpus, folder_recipe, timit_nonspeech_recipe
 from trainables.audio.listing import Listing
 from trainables.errors import UserError
 
@@ -36,6 +37,18 @@ RECIPES = {
         source="the folder that holds them, with MANIFEST.csv if you want to choose the splits",
         list_source=folder_recipe.list_source,
         identity=folder_recipe.identity,
+    ),
+    "timit_nonspeech": Recipe(
+        summary="TIMIT's voices (TRAIN, 412 and 50 speakers) and Nonspeech-100's noises (75 and 25)",
+        source="a folder that holds TIMIT's TRAIN and n1.wav to n100.wav, at any depth",
+        list_source=timit_nonspeech_recipe.list_source,
+        identity=timit_nonspeech_recipe.identity,
+    ),
+    "timit_nonspeech_without_sa": Recipe(
+        summary="the same without the two sentences that every speaker of TIMIT reads",
+        source="as above",
+        list_source=partial(timit_nonspeech_recipe.list_source, drop_sa=True),
+        identity=partial(timit_nonspeech_recipe.identity, drop_sa=True),
     ),
     DEMO: Recipe(
         summary="the built-in synthetic corpus: espeak-ng voices and synthesised noises, no download",

@@ -145,7 +145,8 @@ def _lists(arrays: list[NDArray[np.int16]]) -> Any:
 
 def _views(column: Any) -> Iterator[NDArray[np.int16]]:
     # Not `to_numpy`, which imports all of pandas.
-    offsets, values = np.from_dlpack(column.offsets), np.from_dlpack(column.values)
+    offsets = np.from_dlpack(column.offsets)
+    values = np.asarray(np.from_dlpack(column.values), np.int16)
     return (values[start:stop] for start, stop in pairwise(offsets))
 
 

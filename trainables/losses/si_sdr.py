@@ -11,8 +11,10 @@ from trainables.losses.padding import sample_mask
 _EPS = 1e-8  # keeps the ratio finite for silent references and perfect estimates
 
 
-def si_sdr(estimate: Tensor, reference: Tensor, lengths: Tensor | None = None) -> Tensor:
-    """SI-SDR of each item in dB, both signals made zero-mean first.
+def si_sdr(
+    estimate: Tensor, reference: Tensor, lengths: Tensor | None = None, zero_mean: bool = True
+) -> Tensor:
+    """SI-SDR of each item in dB, both signals made zero-mean first unless `zero_mean` is False.
 
     s = <e, r> r / ||r||^2;  SI-SDR = 10 log10(||s||^2 / ||e - s||^2)
 
@@ -25,16 +27,19 @@ def si_sdr(estimate: Tensor, reference: Tensor, lengths: Tensor | None = None) -
         (batch,) in dB.
     """
     mask = sample_mask(reference, lengths)
-    estimate, reference = _zero_mean(estimate, mask), _zero_mean(reference, mask)
+    place = _zero_mean if zero_mean else torch.mul
+    estimate, reference = place(estimate, mask), place(reference, mask)
     energy = reference.square().sum(-1, keepdim=True)
     target = (estimate * reference).sum(-1, keepdim=True) / (energy + _EPS) * reference
     distortion = (estimate - target).square().sum(-1)
     return 10 * torch.log10((target.square().sum(-1) + _EPS) / (distortion + _EPS))
 
 
-def si_sdr_loss(estimate: Tensor, reference: Tensor, lengths: Tensor | None = None) -> Tensor:
+def si_sdr_loss(
+    estimate: Tensor, reference: Tensor, lengths: Tensor | None = None, zero_mean: bool = True
+) -> Tensor:
     """Negative mean SI-SDR (dB) over the batch; arguments as in `si_sdr`."""
-    return -si_sdr(estimate, reference, lengths).mean()
+    return -si_sdr(estimate, reference, lengths, zero_mean).mean()
 
 
 def _zero_mean(signal: Tensor, mask: Tensor) -> Tensor:

@@ -38,10 +38,10 @@ class Utterance(NamedTuple):
 
 
 class Scorer:
-    """Scores estimates against references by the metrics of `catalogue.METRICS` (None = all).
+    """Scores estimates against references by the metrics of `catalogue.METRICS` (None = the everyday ones).
 
     `map_fn(function, iterable)` runs the utterances: `map`, or the `map` of a process pool.
-    Raises UserError at an unknown metric, or where WB-PESQ is asked for at another rate than 16 kHz.
+    Raises UserError at an unknown metric, or where PESQ is asked for at another rate than 16 kHz.
     """
 
     def __init__(
@@ -97,6 +97,10 @@ def _wb_pesq(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> f
     return pesq.wb_pesq(reference, estimate)
 
 
+def _nb_pesq(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
+    return pesq.nb_pesq(reference, estimate)
+
+
 def _si_sdr(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
     return si_sdr(reference, estimate)
 
@@ -104,6 +108,7 @@ def _si_sdr(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> fl
 # What metrics are made of: each is computed at most once for an utterance, and only if asked for.
 _MEASURES: dict[str, Callable[[np.ndarray, np.ndarray, int], float]] = {
     "wb_pesq": _wb_pesq,
+    "nb_pesq": _nb_pesq,
     "stoi": stoi,
     "si_sdr": _si_sdr,
     "segsnr": segmental_snr,
@@ -167,7 +172,7 @@ def _is_silent(signal: np.ndarray) -> bool:
 
 def _check_sample_rate(metrics: Sequence[str], sample_rate: int) -> None:
     for metric in metrics:
-        if "wb_pesq" in _INGREDIENTS[metric] and sample_rate != pesq.SAMPLE_RATE:
+        if {"wb_pesq", "nb_pesq"} & set(_INGREDIENTS[metric]) and sample_rate != pesq.SAMPLE_RATE:
             raise UserError(
                 f"metric {metric!r} needs audio at {pesq.SAMPLE_RATE} Hz, this is at {sample_rate} Hz: "
                 "resample it, or leave the metric out"

@@ -171,6 +171,14 @@ class NormalizedSSLConfig:
         shift = 1 if self.norm_site == "input" else 0
         return tuple(layer - shift for layer in self.norm_layers)
 
+    @staticmethod
+    def allowed_values() -> dict[str, str]:
+        """What each field may be, in words."""
+        ranges = {name: f"{low:g} to {high:g}" for name, (low, high) in _RANGES.items()}
+        choices = {name: ", ".join(map(str, allowed)) for name, allowed in _CHOICES.items()}
+        flags = dict.fromkeys(_FLAGS, "true, false")
+        return {**choices, **ranges, **flags, "norm_layers": "a list of layers, [] = off"}
+
     # -- validation ---------------------------------------------------------------------------------
 
     def _check_fields(self) -> None:

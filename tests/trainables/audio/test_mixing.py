@@ -1,7 +1,9 @@
 """Mixtures: the SNR they say, the same bits in whatever order they are asked for, fair evaluation sets."""
 
+import json
 import math
 from collections import Counter
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +26,11 @@ from trainables.audio.mixing import (
     mix,
     speech_batch,
     training_batch,
+    view_batch,
 )
 from trainables.audio.preparation import open_or_prepare
+from trainables.errors import UserError
+from trainables.metrics.si_sdr import si_sdr
 
 DATA = DataSettings(batch=4, crop_seconds=0.5, valid_seconds=3, test_seconds=3, evaluation_clip_seconds=1.2)
 
@@ -297,3 +302,97 @@ def _write(path: Path, samples: np.ndarray) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     soundfile.write(path, samples, 16_000)
+
+
+# -- views of one clean crop ------------------------------------------------------------------------------
+
+
+def test_views_share_the_clean_crop_and_not_the_noise(mixed_corpus: Corpus) -> None:
+    batch = view_batch(mixed_corpus, DATA, seed=1, step=3, views=3)
+    assert batch.noisy.shape == (3 * DATA.batch, 8000)
+    noisy, clean = batch.noisy.unflatten(0, (3, -1)), batch.clean.unflatten(0, (3, -1))
+    for view in (1, 2):
+        cosine = torch.nn.functional.cosine_similarity(clean[0], clean[view])
+        torch.testing.assert_close(cosine, torch.ones(DATA.batch))  # the same but for a peak's scale
+        assert not torch.allclose(noisy[0] - clean[0], noisy[view] - clean[view])
+
+
+def test_views_are_keyed_by_seed_and_step(mixed_corpus: Corpus) -> None:
+    one = view_batch(mixed_corpus, DATA, seed=1, step=3, views=2)
+    view_batch(mixed_corpus, DATA, seed=1, step=4, views=2)
+    assert torch.equal(one.noisy, view_batch(mixed_corpus, DATA, seed=1, step=3, views=2).noisy)
+    assert not torch.equal(one.noisy, view_batch(mixed_corpus, DATA, seed=2, step=3, views=2).noisy)
+
+
+LISTED = replace(DATA, noise_level="crop", training_snrs=(-10.0, -5.0, 0.0, 5.0, 10.0))
+
+
+@pytest.mark.parametrize("same_snr", [False, True])
+def test_each_view_has_its_own_snr_unless_asked_otherwise(mixed_corpus: Corpus, same_snr: bool) -> None:
+    equal = []
+    for step in range(8):
+        batch = view_batch(mixed_corpus, LISTED, seed=1, step=step, views=2, same_snr=same_snr)
+        snrs = [decibels(c, n) for c, n in zip(batch.clean.numpy(), batch.noisy.numpy(), strict=True)]
+        assert all(min(abs(snr - listed) for listed in LISTED.training_snrs) < 0.01 for snr in snrs)
+        equal += [abs(a - b) < 0.01 for a, b in zip(snrs[: DATA.batch], snrs[DATA.batch :], strict=True)]
+    assert all(equal) == same_snr
+
+
+def test_pairs_cannot_be_mixed_with_another_noise(paired_corpus: Corpus) -> None:
+    with pytest.raises(UserError, match="need speech and noise apart"):
+        view_batch(paired_corpus, DATA, seed=1, step=0, views=2)
+
+
+# -- listed SNRs ------------------------------------------------------------------------------------------
+
+NOMINAL = (-7.5, -2.5, 2.5, 7.5)
+TESTED = replace(DATA, noise_level="crop", evaluation_snrs=NOMINAL, test_seconds=60)
+
+
+def test_noisy_clips_are_at_their_nominal_snr_to_a_hundredth(mixed_corpus: Corpus) -> None:
+    clips = evaluation_set(mixed_corpus, TESTED, "test")
+    assert {clip.snr_db for clip in clips} == set(NOMINAL)
+    for clip in clips:
+        assert decibels(clip.clean, clip.noisy) == pytest.approx(clip.snr_db, abs=0.01)
+
+
+def test_the_noisy_rows_of_the_published_table() -> None:
+    """With power over the whole crop the mean SI-SDR of the mixtures is the nominal SNR to 0.01 dB."""
+    samples, clips = 32768, 300
+    for snr_db in NOMINAL:
+        scores = []
+        for number in range(clips):
+            clean, noise = gaussian(number, samples, 0.1), gaussian(10_000 + number, samples, 0.3)
+            noisy, clean = mix(clean, noise, snr_db, noise_power=lambda crop: float(np.mean(np.square(crop))))
+            scores.append(si_sdr(clean, noisy))
+        error = np.std(scores) / np.sqrt(clips)
+        assert np.mean(scores) == pytest.approx(snr_db, abs=0.01 + 2 * error)
+
+
+def test_every_cut_is_heard_at_every_snr_once_there_is_room(mixed_corpus: Corpus) -> None:
+    clips = evaluation_set(mixed_corpus, TESTED, "test")
+    heard = Counter(clip.utterance.rpartition("@")[0] for clip in clips)
+    assert set(heard.values()) == {4}
+    assert len({clip.utterance for clip in clips}) == len(clips)
+
+
+def test_a_small_set_has_other_utterances_at_each_snr(mixed_corpus: Corpus) -> None:
+    clips = evaluation_set(mixed_corpus, replace(TESTED, test_seconds=2.4), "test")
+    assert len({clip.utterance.rpartition("@")[0] for clip in clips}) == len(clips)
+
+
+# -- exchanged roles --------------------------------------------------------------------------------------
+
+
+def test_the_low_data_experiment_exchanges_train_and_test(mixed_corpus: Corpus) -> None:
+    swapped = replace(DATA, swap_roles=True)
+    speakers = {clip.speaker for clip in evaluation_set(mixed_corpus, swapped, "test")}
+    assert speakers <= set(mixed_corpus.speech("train").speakers)
+    ours = training_batch(mixed_corpus, swapped, seed=1, step=0)
+    theirs = training_batch(mixed_corpus, DATA, seed=1, step=0, split="test")
+    assert ours.noisy.shape == theirs.noisy.shape
+    assert not torch.equal(ours.clean, training_batch(mixed_corpus, DATA, seed=1, step=0).clean)
+
+
+def test_settings_survive_json() -> None:
+    assert DataSettings(**json.loads(json.dumps(asdict(TESTED)))) == TESTED

@@ -6,13 +6,13 @@ import sys
 import pytest
 
 from trainables.errors import UserError
-from trainables.metrics.catalogue import METRICS, known_metrics
+from trainables.metrics.catalogue import EVERYDAY, METRICS, known_metrics
 
 
 def test_names_every_metric_of_the_house() -> None:
     assert list(METRICS) == [
         *("wb_pesq", "stoi", "csig", "cbak", "covl"),
-        *("si_sdr", "segsnr", "cbak_fitted", "segsnr_fitted"),
+        *("si_sdr", "segsnr", "cbak_fitted", "segsnr_fitted", "nb_pesq"),
     ]
 
 
@@ -26,8 +26,9 @@ def test_an_unknown_metric_is_refused_with_the_list() -> None:
         known_metrics(["si_sdr", "pesq"])
 
 
-def test_none_means_all() -> None:
-    assert known_metrics(None) == tuple(METRICS)
+def test_none_means_the_everyday_ones() -> None:
+    assert known_metrics(None) == EVERYDAY
+    assert set(METRICS) - set(EVERYDAY) == {"nb_pesq"}
 
 
 def test_importing_it_loads_nothing_heavy() -> None:

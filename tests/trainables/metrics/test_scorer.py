@@ -14,7 +14,7 @@ import pytest
 
 from tests.trainables.metrics.signals import RATE, noisy, speech_like
 from trainables.errors import UserError
-from trainables.metrics.catalogue import METRICS
+from trainables.metrics.catalogue import EVERYDAY
 from trainables.metrics.scorer import Scorer, mean_of_ok
 
 CLEAN = speech_like(1.5)
@@ -43,7 +43,7 @@ def test_one_row_per_utterance_and_metric_in_the_order_given() -> None:
 
 def test_values_are_plain_floats_and_every_metric_is_scored() -> None:
     rows = score_one(CLEAN, NOISY)
-    assert list(rows) == list(METRICS)
+    assert list(rows) == list(EVERYDAY)
     assert statuses(rows) == {"ok"}
     assert {type(row["value"]) for row in rows.values()} == {float}
     assert [type(rows["stoi"][name]) for name in ("gain", "polarity", "lag")] == [float, int, int]
@@ -98,7 +98,7 @@ def test_a_wrong_gain_shows_in_raw_scores_and_is_named_by_the_fitted_ones() -> N
 )
 def test_an_unusable_pair_fails_in_every_metric(reference, estimate, status: str) -> None:
     rows = score_one(reference, estimate)
-    assert list(rows) == list(METRICS)
+    assert list(rows) == list(EVERYDAY)
     assert statuses(rows) == {status}
     for row in rows.values():
         assert [row[name] for name in ("value", "gain", "polarity", "lag")] == [None] * 4

@@ -1,0 +1,96 @@
+"""What a trial and a report cost, and how the driver's memory grows, with nothing to train.
+
+python -m benchmarks.engine_speed memory --groups 5 --trials 2000     no Ray, study in memory
+python -m benchmarks.engine_speed ray --trials 1000                   through Ray Tune, study in PostgreSQL
+
+`--trials` counts the search trials of each group; finalists come on top.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+from optuna.storages import InMemoryStorage
+
+from sweep.plan import Plan
+from sweep.study import JobRecord, StudyStore
+from tests.sweep.known_world import world_plan, world_score
+from tests.sweep.simulated import Simulation
+
+
+class TimedStore(StudyStore):
+    """Adds up what reports cost."""
+
+    def __init__(self, *where: Any) -> None:
+        super().__init__(*where)
+        self.reports = 0
+        self.seconds = 0.0
+
+    def report(self, *what: Any) -> Any:
+        begin = time.perf_counter()
+        recorded = super().report(*what)
+        self.seconds += time.perf_counter() - begin
+        self.reports += recorded is not None
+        return recorded
+
+
+def in_memory(plan: Plan) -> TimedStore:
+    store = TimedStore(InMemoryStorage(), plan.name)
+    Simulation(plan, store, workers=16, score=world_score).run()
+    return store
+
+
+def through_ray(plan: Plan) -> TimedStore:
+    from sweep.engine import ray_session, run_sweep
+    from tests.chaos.servers import PostgresServer
+    from tests.sweep.simulated_trainable import SimulatedTrainable, simulated_parameters
+
+    with tempfile.TemporaryDirectory() as folder:
+        database = PostgresServer(Path(folder))
+        database.start()
+        try:
+            with ray_session():
+                store = TimedStore(database.uri, plan.name)
+                run_sweep(plan, store, simulated_parameters(folder), trainable_cls=SimulatedTrainable)
+                return store
+        finally:
+            database.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("where", choices=["memory", "ray"])
+    parser.add_argument("--groups", type=int, default=1)
+    parser.add_argument("--trials", type=int, default=1000)
+    arguments = parser.parse_args()
+    plan = world_plan(arguments.groups, seeds=(1001,))
+    candidates = len(plan.groups[0].candidates)
+    plan = world_plan(arguments.groups, seeds=(1001,), samples=-(-arguments.trials // candidates))
+    before, begin, begin_cpu = _resident(), time.perf_counter(), time.process_time()
+    store = in_memory(plan) if arguments.where == "memory" else through_ray(plan)
+    seconds, cpu = time.perf_counter() - begin, time.process_time() - begin_cpu
+    records = [r for g in plan.groups for phase in ("search", "final") for r in store.records(g.name, phase)]
+    _print(records, store, seconds, cpu, before)
+
+
+def _print(
+    records: list[JobRecord], store: TimedStore, seconds: float, cpu: float, resident_before: float
+) -> None:
+    assert all(record.ended for record in records)
+    print(f"{len(records)} trials, {store.reports} reports: {seconds:.1f} s, {cpu:.1f} s of the driver's CPU")
+    print(f"per trial  {1000 * seconds / len(records):.1f} ms, CPU {1000 * cpu / len(records):.1f} ms")
+    print(f"per report {1000 * store.seconds / store.reports:.2f} ms in the study")
+    print(f"driver     {_resident():.0f} MiB resident, {resident_before:.0f} MiB before the first trial")
+
+
+def _resident() -> float:
+    return psutil.Process().memory_info().rss / 2**20
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""What `--help-config METHOD` prints: every field that `--set` can fix, its default and what it may be."""
+
+from dataclasses import fields
+from typing import Any
+
+from trainables.registry import config_class
+
+
+def config_help(method: str) -> str:
+    """Raises `UserError` for a method there is not."""
+    kind = config_class(method)
+    allowed = kind.allowed_values() if hasattr(kind, "allowed_values") else {}
+    rows = [
+        (field.name, _text(field.default), allowed.get(field.name, _type(field.type)))
+        for field in fields(kind)
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    lines = [f"{method}: fields for --set FIELD=VALUE, their defaults and what they may be", ""]
+    return "\n".join(
+        [*lines, *(f"  {name:<{widths[0]}}  {default:<{widths[1]}}  {may}" for name, default, may in rows)]
+    )
+
+
+def _text(default: Any) -> str:
+    return str(list(default)) if isinstance(default, tuple) else str(default)
+
+
+def _type(annotation: Any) -> str:
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)

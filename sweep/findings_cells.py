@@ -1,0 +1,78 @@
+"""The words and numbers of the findings' tables, shared by the terminal and Markdown."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sweep.report_cells import NOT_KNOWN, Row, counted, estimate
+from sweep.snr_breakdown import snr_tables
+from trainables.metrics.catalogue import METRICS
+
+_POINTS = 4  # of a curve, that its table shows
+
+
+def snr_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows) of each per-SNR table; the deciding metric's come first."""
+    tables = list(snr_tables(result.get("by_snr", [])))
+    for group, metric, entries in sorted(tables, key=lambda table: table[1] != result["metric"]):
+        snrs = sorted({snr for entry in entries for snr in entry["scores"]}, key=float)
+        rows = [
+            [
+                entry["candidate"],
+                *(estimate(entry["scores"].get(snr), None, metric) for snr in snrs),
+                estimate(entry["mean"], None, metric),
+            ]
+            for entry in entries
+        ]
+        header = ["candidate", *(f"{snr} dB" for snr in snrs), "mean"]
+        yield f"{METRICS[metric].title} by SNR, {group}", header, rows
+
+
+def curve_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows): each candidate's lead over the baseline on valid, at a few moments of training."""
+    curves = [curve for curve in result.get("curves", []) if curve["steps"]]
+    for group in dict.fromkeys(curve["group"] for curve in curves):
+        mine = [curve for curve in curves if curve["group"] == group]
+        last = len(mine[0]["steps"]) - 1
+        points = sorted({round(last * point / (_POINTS - 1)) for point in range(_POINTS)})
+        header = [
+            "candidate",
+            *(f"epoch {mine[0]['epochs'][point]:.3g}" for point in points),
+            "reaches the baseline's end",
+        ]
+        rows = [
+            [curve["candidate"], *_leads(curve, points, result["metric"]), _reached(curve)] for curve in mine
+        ]
+        yield f"Lead over the baseline on valid while training, {group}", header, rows
+
+
+def finding_lines(result: Mapping[str, Any]) -> list[str]:
+    """One line for each finding that is no table."""
+    lines = []
+    if any(entry["published"] for entry in result.get("by_snr", [])):
+        lines.append(
+            "Published rows are the paper's, on its own corpus and at its own size, without intervals."
+        )
+    shared = result.get("shared_training")
+    if shared:
+        lines.append(
+            f"Shared training: {counted(shared['prefixes'], 'prefix')} computed once for "
+            f"{counted(shared['trials'], 'search trial')}, {shared['steps_saved']} steps saved."
+        )
+    collapse = result.get("collapse")
+    if collapse and collapse["alarmed"]:
+        lines.append(f"COLLAPSED encoders in: {', '.join(collapse['alarmed'])}.")
+    elif collapse:
+        lines.append(f"Collapse monitor: healthy in all {counted(collapse['watched'], 'finished trial')}.")
+    return lines
+
+
+def _leads(curve: Mapping[str, Any], points: Sequence[int], metric: str) -> Iterator[str]:
+    for point in points:
+        if point < len(curve["lead"]):
+            yield estimate(curve["lead"][point], curve["lead_interval"][point], metric, signed=True)
+        else:
+            yield NOT_KNOWN
+
+
+def _reached(curve: Mapping[str, Any]) -> str:
+    return NOT_KNOWN if curve["reached_baseline"] is None else f"epoch {curve['reached_baseline']:.3g}"

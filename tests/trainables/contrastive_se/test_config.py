@@ -1,0 +1,62 @@
+"""One candidate's configuration: validated in one line, reduced to what has an effect."""
+
+import subprocess
+import sys
+
+import pytest
+
+from trainables.contrastive_se.config import ContrastiveSEConfig
+from trainables.errors import UserError
+
+
+def test_the_paper_mix_is_expressible():
+    config = ContrastiveSEConfig.from_dict({"target": "byol", "mix_scale": 0.1, "cl_weight": 10})
+    assert config.mix_scale * config.cl_weight == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"targt": "byol"}, "no field 'targt'"),
+        ({"target": "moco"}, "target='moco'.*none, byol, simsiam"),
+        ({"schedule": "warm"}, "schedule='warm'.*full, round, pretrain, anneal"),
+        ({"cl_weight": -1}, "cl_weight=-1.*from 0"),
+        ({"views": 1}, "views=1.*from 2"),
+        ({"views": 2.0}, "a whole number"),
+        ({"tau": True}, "tau=True"),
+        ({"groups": 5}, "groups=5.*divisor of hidden=32"),
+        ({"target": "byol", "stop_gradient": False}, "only true"),
+        ({"stop_gradient": "no"}, "true or false"),
+    ],
+)
+def test_what_is_not_possible_is_refused_in_one_line(values, message):
+    with pytest.raises(UserError, match=message) as error:
+        ContrastiveSEConfig.from_dict(values)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "same_as"),
+    [
+        ({"target": "none", "schedule": "round", "cl_weight": 3, "tau": 0.5}, {}),
+        ({"target": "simsiam", "tau": 0.5}, {"target": "simsiam"}),
+        ({"target": "byol", "round_period": 0.5}, {"target": "byol"}),
+        ({"target": "byol", "cl_floor": 0.1}, {"target": "byol"}),
+        (
+            {"target": "byol", "weighting": "balanced", "cl_weight": 3},
+            {"target": "byol", "weighting": "balanced"},
+        ),
+        ({"groups": 4, "hidden": 32}, {}),
+        ({"optimizer": "adamw", "momentum": 0.5}, {"optimizer": "adamw"}),
+    ],
+)
+def test_what_has_no_effect_does_not_tell_configurations_apart(values, same_as):
+    assert ContrastiveSEConfig.from_dict(values) == ContrastiveSEConfig.from_dict(same_as)
+
+
+def test_reading_it_does_not_import_torch():
+    code = (
+        "import sys, trainables.contrastive_se.config, trainables.contrastive_se.loss_schedule;"
+        "assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

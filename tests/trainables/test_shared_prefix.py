@@ -1,0 +1,153 @@
+"""Jobs that agree up to a switch train that far once, and end with the bits of training alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from sweep.storage import Storage
+from tests.trainables.tiny_corpus import make_tiny_corpus
+from trainables.assignment import Assignment, DataSettings
+from trainables.determinism import deterministic
+from trainables.session import TrainingSession
+from trainables.shared_prefix import prefix_stage, read_prefix
+from trainables.stages import run_stage
+from trainables.trainable import SpeechTrainable
+
+DATA = DataSettings(batch=2, crop_seconds=0.256, valid_seconds=2.0, test_seconds=2.0)
+ROUND = {"target": "byol", "schedule": "round", "round_period": 0.5, "tau_ramp": "cosine"}
+FULL = {"target": "byol", "schedule": "full", "tau_ramp": "cosine"}
+PRETRAIN = {"target": "byol", "schedule": "pretrain", "pretrain_share": 0.75, "tau_ramp": "cosine"}
+ANNEAL = {"target": "byol", "schedule": "anneal", "tau_ramp": "cosine"}
+NORMAL = {"target": "none"}
+ALL = (ROUND, FULL, PRETRAIN, ANNEAL, NORMAL)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_tiny_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory):
+    return Storage(tmp_path_factory.mktemp("stages")).artifacts()
+
+
+@pytest.fixture(scope="module")
+def assignment(corpus):
+    return Assignment(
+        job="all/search/byol_round/0001",
+        method="contrastive_se",
+        config=ROUND,
+        seed=7,
+        steps=8,
+        round_steps=2,
+        corpus_uri=corpus.uri,
+        corpus_fingerprint=corpus.fingerprint,
+        data=DATA,
+    )
+
+
+def prefix_of(assignment, config, siblings=ALL):
+    return prefix_stage(replace(assignment, config=config), siblings)
+
+
+def finished(session):
+    with deterministic(threads=1):
+        while not session.finished:
+            session.run_round()
+    return session
+
+
+def told(session):
+    timeless = [
+        {name: value for name, value in report.items() if not name.startswith("seconds_")}
+        for report in session.reports
+    ]
+    return timeless, {name: session.state()[name] for name in ("model.pt", "optimizer.pt")}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("config", [ROUND, FULL, PRETRAIN], ids=["round", "full", "pretrain"])
+def test_going_on_from_it_equals_training_from_scratch_to_the_bit(
+    assignment, corpus, artifacts, config, optimizer
+):
+    siblings = [{**sibling, "optimizer": optimizer} for sibling in ALL]
+    job = replace(assignment, config={**config, "optimizer": optimizer})
+    stage = prefix_stage(job, siblings)
+    run_stage(stage, corpus, artifacts)
+    job = replace(job, prefix=stage.to_json())
+    shared, alone = TrainingSession(job, corpus, artifacts), TrainingSession(job, corpus, artifacts)
+    shared.load_state(read_prefix(job, artifacts))
+    assert shared.step == 4
+    assert told(finished(shared)) == told(finished(alone))
+
+
+def trained_by_tune(assignment, storage):
+    """The results Tune sees, and the tensors the job ends with."""
+    trainable = object.__new__(SpeechTrainable)
+    config = {"assignment": assignment.to_json()}
+    trainable.setup(config, checkpoints=storage.checkpoints(), artifacts=storage.artifacts())
+    results = [trainable.step()]
+    while not results[-1]["done"]:
+        results.append(trainable.step())
+    _, files = storage.checkpoints().newest(assignment.job)
+    timeless = [{k: v for k, v in result.items() if not k.startswith("seconds_")} for result in results]
+    return timeless, {name: files[name] for name in ("model.pt", "optimizer.pt")}
+
+
+def test_tune_hears_the_same_results_round_by_round(assignment, corpus, tmp_path):
+    shared, alone = Storage(tmp_path / "shared"), Storage(tmp_path / "alone")
+    stage = prefix_stage(assignment, ALL)
+    run_stage(stage, corpus, shared.artifacts())
+    told_of = trained_by_tune(replace(assignment, prefix=stage.to_json()), shared)
+    assert [result["step"] for result in told_of[0]] == [2, 4, 6, 8]
+    assert told_of == trained_by_tune(assignment, alone)
+
+
+def test_it_ends_with_the_first_switch_of_those_who_share(assignment):
+    assert prefix_of(assignment, FULL).config["steps"] == 4
+    assert prefix_of(assignment, FULL, siblings=[FULL, PRETRAIN]).config["steps"] == 6
+
+
+def test_it_ends_with_a_whole_round(assignment):
+    odd = replace(assignment, round_steps=3)
+    assert prefix_of(odd, FULL).config["steps"] == 3
+
+
+def test_those_who_share_name_one_stage(assignment):
+    keys = {prefix_of(assignment, config).key for config in (ROUND, FULL, PRETRAIN)}
+    assert len(keys) == 1
+    other_job = replace(assignment, job="all/search/byol_full/0002", attempt=3, config=FULL)
+    assert prefix_stage(other_job, ALL).key in keys
+
+
+@pytest.mark.parametrize("config", [ANNEAL, NORMAL], ids=["anneal", "normal"])
+def test_what_nobody_shares_has_none(assignment, config):
+    assert prefix_of(assignment, config) is None
+
+
+def test_a_prefix_shorter_than_a_round_is_none(assignment):
+    assert prefix_of(replace(assignment, round_steps=5), FULL) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 8},
+        {"steps": 16},
+        {"data": replace(DATA, batch=3)},
+        {"corpus_fingerprint": "another"},
+        {"config": {**FULL, "lr": 0.01}},
+        {"config": {**FULL, "cl_weight": 3.0}},
+    ],
+    ids=["seed", "budget", "data", "corpus", "rate", "weight"],
+)
+def test_whatever_changes_the_bits_changes_the_key(assignment, change):
+    changed = replace(assignment, **{"config": FULL, **change})
+    siblings = [changed.config, {**changed.config, "schedule": "round", "round_period": 0.5}]
+    assert prefix_stage(changed, siblings).key != prefix_of(assignment, FULL).key
+
+
+def test_methods_without_switches_share_nothing(assignment):
+    plain = replace(assignment, method="normalized_ssl", config={"upstream": "tera"})
+    assert prefix_stage(plain, [plain.config, plain.config]) is None

@@ -1,0 +1,28 @@
+"""An adaptive contrastive weight: the two terms pull at the last layer they share with a fixed ratio of forces.
+
+The adaptive weight of VQGAN (Esser, Rombach & Ommer, "Taming transformers", 2021, eq. 7), which is GradNorm
+(Chen et al., 2018) with alpha = 0, solved anew at each step. Enhancement keeps its own scale and only the
+contrastive term is rescaled, so that the balance is not a change of learning rate.
+
+The norms are of this step and of weights, both on purpose. SI-SDR has the steeper a gradient the worse the
+estimate: with running means (EnCodec's balancer) one bad batch gives the contrastive term the upper hand for as
+long as the mean remembers it, which makes the next batch worse. And the contrastive gradient is alike in all
+frames where the other is not: equal norms at the activations are a threefold contrastive gradient at the weights.
+"""
+
+import torch
+from torch import Tensor
+
+LARGEST = 1e4  # VQGAN's: a contrastive term that has converged has no gradient left to scale
+_SMALLEST_NORM = 1e-12
+
+
+def balanced_weight(enhancement: Tensor, contrastive: Tensor, shared: Tensor, ratio: float) -> Tensor:
+    """w with  ||w dL_CL/dW|| = ratio ||dL_SE/dW||  for the weights W = `shared`; it carries no gradient."""
+    pull = ratio * _gradient_norm(enhancement, shared)
+    return (pull / _gradient_norm(contrastive, shared).clamp_min(_SMALLEST_NORM)).clamp_max(LARGEST)
+
+
+def _gradient_norm(loss: Tensor, weights: Tensor) -> Tensor:
+    (gradient,) = torch.autograd.grad(loss, weights, retain_graph=True)
+    return torch.linalg.vector_norm(gradient.float())

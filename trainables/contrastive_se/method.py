@@ -1,0 +1,146 @@
+"""Contrastive speech enhancement with BYOL or SimSiam: the method as the session sees it.
+
+Each clean crop is mixed with several noises; an autoencoder enhances every view, and a contrastive term asks
+the prediction of one view to match the encoding of another (see contrastive.py). `target="none"` is the report's
+"Normal": the same views, enhancement alone. What is deployed is the autoencoder, nothing else.
+"""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from trainables.audio.mixing import view_batch
+from trainables.contrastive_se.autoencoder import HOP, Autoencoder
+from trainables.contrastive_se.collapse import collapse_monitors
+from trainables.contrastive_se.config import ContrastiveSEConfig
+from trainables.contrastive_se.contrastive import contrastive_loss
+from trainables.contrastive_se.gradient_balance import balanced_weight
+from trainables.contrastive_se.loss_schedule import contrastive_level, loss_scale, mixing, target_decay
+from trainables.contrastive_se.momentum_encoder import MomentumEncoder
+from trainables.losses.si_sdr import si_sdr_loss
+from trainables.method import Method, When
+from trainables.randomness import seed_global_generators
+
+if TYPE_CHECKING:
+    from trainables.assignment import DataSettings
+    from trainables.audio.corpus import Corpus
+    from trainables.audio.mixing import Batch
+
+_SMALLEST_ENERGY = 1e-12  # of an estimate, below which there is nothing to bring to a level
+_SMALLEST_POWER = 1e-10  # of a mixture, -100 dB: below it is silence
+
+
+def build(config: ContrastiveSEConfig, artifacts: dict[str, bytes], seed: int) -> "ContrastiveSE":
+    """The method with its weights drawn from `seed`; schedules and targets do not change them."""
+    seed_global_generators(seed, "autoencoder")
+    return ContrastiveSE(config, Autoencoder(config))
+
+
+class _Views(NamedTuple):
+    """What the contrastive term reads, each (views, batch, channels, frames)."""
+
+    encoded: Tensor
+    predicted: Tensor
+    target: Tensor
+
+
+class ContrastiveSE(Method):
+    """The autoencoder and, where there is one, BYOL's target."""
+
+    def __init__(self, config: ContrastiveSEConfig, network: Autoencoder):
+        super().__init__()
+        self.config = config
+        self.network = network
+        self.momentum = MomentumEncoder(network.encoder) if config.target == "byol" else None
+        self._seen: _Views | None = None  # of the last step, for the monitors
+        self._phase: dict[str, float] = {}
+
+    def draw_batch(self, corpus: "Corpus", data: "DataSettings", seed: int, step: int) -> "Batch":
+        """`data.batch` clean crops, each in several views, view after view: (views x batch, samples)."""
+        return view_batch(corpus, data, seed, step, self.config.views, self.config.same_snr)
+
+    def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
+        noisy = _network_input(batch.noisy)
+        encoded, predicted = self.network.encode(noisy)
+        estimate = self.network.decode(encoded, predicted)[:, : batch.clean.shape[1]]
+        enhancement = si_sdr_loss(estimate.float(), batch.clean, zero_mean=False)
+        level = contrastive_level(self.config, when.progress)
+        with torch.set_grad_enabled(level > 0.0):  # where it is off, also for good, it is still watched
+            views = self._views(noisy, encoded, predicted)
+            contrastive = contrastive_loss(views.predicted, views.target, self.config.similarity == "pooled")
+        weight = level * self._weight(enhancement, contrastive)
+        self._seen = _Views(*(part.detach() for part in views))
+        self._phase = {
+            "contrastive_on": float(mixing(self.config, when.progress)),
+            "cl_weight": float(weight),
+        }
+        total = loss_scale(self.config, when.progress) * (enhancement + weight * contrastive)
+        return {"se": enhancement, "cl": contrastive, "total": total}
+
+    @torch.no_grad()
+    def infer(self, mixture: Tensor) -> Tensor:
+        """Encoder, predictor, decoder; then the gain at which the estimate explains most of its mixture.
+
+        SI-SDR sees neither level nor sign, so the network's own are arbitrary.
+        """
+        estimate = self.network(_network_input(mixture))[:, : mixture.shape[1]].float()
+        energy = estimate.square().sum(dim=-1, keepdim=True)
+        gain = (estimate * mixture).sum(dim=-1, keepdim=True) / energy.clamp_min(_SMALLEST_ENERGY)
+        return (gain * estimate)[:, None]
+
+    def after_step(self, when: When) -> None:
+        """The momentum encoder follows in every phase, so that it is fresh when the term comes back."""
+        if self.momentum:
+            self.momentum.update(self.network.encoder, target_decay(self.config, when.progress))
+
+    def diagnostics(self) -> dict[str, float]:
+        """Phase marks, collapse monitors of the last batch and, for BYOL, how far the target trails."""
+        if self._seen is None:
+            return {}
+        trailing = {"target_distance": self.momentum.distance(self.network.encoder)} if self.momentum else {}
+        return {**self._phase, **collapse_monitors(*self._seen), **trailing}
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        config = self.config
+        if config.optimizer == "adamw":
+            return torch.optim.AdamW(self.parameter_groups(), weight_decay=config.weight_decay)
+        return torch.optim.SGD(
+            self.parameter_groups(), momentum=config.momentum, weight_decay=config.weight_decay
+        )
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [{"params": list(self.network.parameters()), "lr": self.config.lr}]
+
+    def deployed_parameters(self) -> int:
+        """Parameters of the network that enhances; BYOL's target is not part of it."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    def _views(self, noisy: Tensor, encoded: Tensor, predicted: Tensor) -> _Views:
+        parts = (encoded, predicted, self._target(noisy, encoded))
+        return _Views(*(part.unflatten(0, (self.config.views, -1)) for part in parts))
+
+    def _target(self, noisy: Tensor, encoded: Tensor) -> Tensor:
+        if self.momentum:
+            return self.momentum(noisy)
+        return encoded.detach() if self.config.stop_gradient else encoded
+
+    def _weight(self, enhancement: Tensor, contrastive: Tensor) -> Tensor | float:
+        """w before the schedule."""
+        if self.config.weighting == "fixed":
+            return self.config.cl_weight
+        if not contrastive.requires_grad:
+            return 0.0
+        shared = self.network.last_shared_weights()
+        return balanced_weight(enhancement, contrastive, shared, self.config.cl_ratio)
+
+
+def _network_input(wave: Tensor) -> Tensor:
+    """(batch, samples) at unit power, zero-padded at the end to a multiple of 64 samples.
+
+    The pooled branch ends in a batch norm, the patch branch is linear: at the level of recordings, some -25 dB,
+    the samples themselves would be drowned in the encoder and be learnt last.
+    """
+    power = wave.square().mean(dim=-1, keepdim=True)
+    return functional.pad(wave * power.clamp_min(_SMALLEST_POWER).rsqrt(), (0, -wave.shape[1] % HOP))

@@ -1,0 +1,32 @@
+"""BYOL's target: a copy of the encoder that follows it slowly and never sees a gradient."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+
+class MomentumEncoder(nn.Module):
+    """A copy of `online` at this moment; `update` moves it."""
+
+    def __init__(self, online: nn.Module):
+        super().__init__()
+        self.encoder = copy.deepcopy(online).requires_grad_(False)
+
+    @torch.no_grad()
+    def forward(self, wave: Tensor) -> Tensor:
+        """(batch, samples) -> t (batch, channels, frames)."""
+        return self.encoder(wave)
+
+    @torch.no_grad()
+    def update(self, online: nn.Module, tau: float) -> None:
+        """theta' <- tau theta' + (1 - tau) theta; running statistics are copied, for they are averages already."""
+        torch._foreach_lerp_(list(self.encoder.parameters()), list(online.parameters()), 1.0 - tau)
+        for mine, theirs in zip(self.encoder.buffers(), online.buffers(), strict=True):
+            mine.copy_(theirs)
+
+    @torch.no_grad()
+    def distance(self, online: nn.Module) -> float:
+        """||theta - theta'|| over all weights."""
+        pairs = zip(self.encoder.parameters(), online.parameters(), strict=True)
+        return float(torch.stack([(mine - theirs).square().sum() for mine, theirs in pairs]).sum().sqrt())
