@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import ray
 
-from tests.cluster.hosts import Host, hosts, missing, network
+from tests.cluster.hosts import Host, hosts, missing, network, wait_until
 from tests.cluster.lab_services import Services, lab_services
 from tests.cluster.laptop import Laptop
+
+_RAYLET = f"{Path(ray.__file__).parent}/core/src/ray/raylet/raylet"
 
 
 @dataclass(frozen=True)
@@ -37,3 +40,7 @@ def lab() -> Iterator[Lab]:
             up = laptop.ray("up", "-y", "--no-config-cache", "cluster.yaml")
             assert up.returncode == 0, up.stdout[-3000:]
             yield Lab(laptop, head, workers, services)
+            down = laptop.ray("down", "-y", "cluster.yaml")
+            assert down.returncode == 0, down.stdout[-3000:]
+            for host in (head, *workers):  # the workers notice that their head is gone
+                wait_until(lambda host=host: not host.runs(_RAYLET), f"the end of Ray on {host.name}", 300)
