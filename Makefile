@@ -1,5 +1,5 @@
 # make sweep    the answer on the built-in demo corpus (sets everything up in .venv first)
-# make test     the default test suite; test-slow, test-chaos, test-browser beside it
+# make test     the default test suite; test-slow, test-chaos, test-browser and test-cluster (as root) beside it
 # make check    ruff and mypy
 
 PYTHON ?= python3.11
@@ -7,7 +7,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: sweep test test-slow test-chaos test-browser check format clean
+.PHONY: sweep test test-slow test-chaos test-browser test-cluster check format clean
 
 sweep: $(VENV)/.sweep-installed
 	$(PY) sweep/run.py --space norm_layers $(ARGS)
@@ -23,6 +23,9 @@ test-chaos: $(VENV)/.dev-installed
 
 test-browser: $(VENV)/.dev-installed
 	$(PY) -m pytest -m browser tests/browser $(ARGS)
+
+test-cluster: $(VENV)/.dev-installed
+	$(PY) -m pytest -m cluster tests/cluster $(ARGS)
 
 check: $(VENV)/.dev-installed
 	$(VENV)/bin/ruff check .

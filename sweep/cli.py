@@ -114,8 +114,20 @@ def build_run_parser() -> argparse.ArgumentParser:
         metavar="URI",
         help="Optuna's study: sqlite:///... or postgresql://... (default: study.db beside the results)",
     )
+    where.add_argument(
+        "--gpus-per-trial",
+        type=_gpu_share,
+        metavar="SHARE",
+        help="the part of a GPU each job gets, such as 0.25 for four jobs on one; 1 at most (default 0: CPUs only)",
+    )
     show = parser.add_argument_group("look first, read later")
     show.add_argument("--dry-run", action="store_true", help="print the plan with its cost and start nothing")
+    show.add_argument(
+        "--price",
+        type=_machine_price,
+        metavar="PRICE/CORES",
+        help="with --dry-run: what a machine costs an hour and how many cores it has, such as 0.34/8",
+    )
     show.add_argument("--list-spaces", action="store_true", help="print the spaces and their presets")
     show.add_argument(
         "--help-config", metavar="METHOD", help="print the fields --set knows, and their values"
@@ -167,7 +179,7 @@ def _run(argv: Sequence[str]) -> int:
     if arguments.dry_run:
         from sweep.plan_report import describe
 
-        print(describe(planned))
+        print(describe(planned, arguments.price))
         return 0
     from sweep.driver import drive
     from sweep.engine import StageFailed
@@ -207,6 +219,30 @@ def _count(text: str) -> int:
         value = 0
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return value
+
+
+def _gpu_share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a part of a GPU: a number from 0 to 1")
+    return share
+
+
+def _machine_price(text: str) -> float:
+    """The price of a core for an hour."""
+    price, _, cores = text.partition("/")
+    try:
+        value = float(price) / int(cores)
+    except (ValueError, ZeroDivisionError):
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a price and a number of cores: write it like 0.34/8"
+        )
     return value
 
 

@@ -64,7 +64,9 @@ class Cost:
 
 
 def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
-    """None where no step of this method and size was ever measured. `missing`: stages not in the cache."""
+    """None where no step of this method, size and device was ever measured. `missing`: stages not in the cache."""
+    if plan.device != "cpu":
+        return None
     steps = [_step_seconds(plan, group) for group in plan.groups]
     if any(value is None for value in steps):
         return None

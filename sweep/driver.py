@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from sweep import answer, report
+from sweep.cluster_room import require_room
+from sweep.cluster_storage import require_shared
 from sweep.engine import ray_session, run_stages, run_sweep
 from sweep.events import Listener
 from sweep.findings import findings
@@ -29,7 +31,7 @@ from sweep.learning_curves import curve_plot
 from sweep.mlflow_page import open_line
 from sweep.patient_storage import PatientStorage
 from sweep.plan import Plan
-from sweep.planning import PLAN_FILE, Planned
+from sweep.planning import PLAN_FILE, Planned, is_remote
 from sweep.progress import Progress
 from sweep.raising import refuse_dishonest
 from sweep.read_ledger import ReadLedger
@@ -50,6 +52,7 @@ from sweep.study import JobRecord, StudyStore
 from sweep.sweep_lock import sweep_lock
 from sweep.tracking import Tracker, deliver_left_over
 from trainables.audio.corpus import Corpus
+from trainables.audio.corpus_copy import shared_copy
 from trainables.audio.preparation import open_or_prepare
 from trainables.errors import UserError
 from trainables.inference import NOISY
@@ -74,7 +77,9 @@ def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]
     with sweep_lock(plan) as take_lock_again, _own_empty_folder(), contextlib.ExitStack() as stack:
         if planned.stored is not None and _is_raised(planned):
             refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
-        corpus = _prepare_while_ray_starts(plan.corpus_source, stack)
+        corpus = _prepare_while_ray_starts(plan, stack)
+        require_room(plan)
+        require_shared(storage, corpus)
         plan = _with_corpus(planned, corpus)
         _require_space(plan, storage)
         _freeze(planned, plan, storage)
@@ -306,12 +311,20 @@ def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
 # -- before the first job ------------------------------------------------------------------------------
 
 
-def _prepare_while_ray_starts(source: str, stack: contextlib.ExitStack) -> Corpus:
+def _prepare_while_ray_starts(plan: Plan, stack: contextlib.ExitStack) -> Corpus:
     """Either takes seconds and one core."""
     with ThreadPoolExecutor(1) as beside:
-        corpus = beside.submit(open_or_prepare, source, progress=_say_preparation)
+        corpus = beside.submit(_corpus_for_all, plan)
         stack.enter_context(ray_session())
         return corpus.result()
+
+
+def _corpus_for_all(plan: Plan) -> Corpus:
+    """Prepared if need be; and where the results go to S3, so does a corpus that only this machine has."""
+    corpus = open_or_prepare(plan.corpus_source, progress=_say_preparation)
+    if not is_remote(plan.output):
+        return corpus
+    return shared_copy(corpus, f"{plan.output.rsplit('/', 1)[0]}/corpora")
 
 
 def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:

@@ -12,8 +12,8 @@ from trainables.metrics.catalogue import METRICS
 from trainables.stages import Stage
 
 
-def describe(planned: Planned) -> str:
-    """The whole plan; nothing is started, nothing written."""
+def describe(planned: Planned, core_hour: float | None = None) -> str:
+    """The whole plan; nothing is started, nothing written. `core_hour` is the price of a core for an hour."""
     plan = planned.plan
     stages = [*plan.stages(), *plan.gate_stages()]
     missing = _missing(plan, stages)
@@ -24,7 +24,7 @@ def describe(planned: Planned) -> str:
         "",
         *_work(plan, stages, missing),
         "",
-        *_price(estimate(plan, missing), plan),
+        *_price(estimate(plan, missing), plan, core_hour),
         "",
         *_places(planned),
     ]
@@ -55,7 +55,7 @@ def _work(plan: Plan, stages: list[Stage], missing: list[Stage]) -> list[str]:
     ]
 
 
-def _price(cost: Cost | None, plan: Plan) -> list[str]:
+def _price(cost: Cost | None, plan: Plan, core_hour: float | None) -> list[str]:
     if cost is None:
         return ["cost       not known: no step of this size has been measured yet"]
     cores = os.cpu_count() or 1
@@ -73,6 +73,11 @@ def _price(cost: Cost | None, plan: Plan) -> list[str]:
         f"time       about {cost.core_seconds / cores / 60 + 0.5:.0f} min on this machine's {cores} cores",
         f"disk       about {cost.disk_bytes / 1e9:.1f} GB",
     ]
+    if core_hour is not None:
+        lines.append(
+            f"price      about {hours * core_hour:.2f} at {core_hour:.4f} per core and hour, while all cores are "
+            "busy; the head, idle minutes and the disk come on top"
+        )
     if cost.resolvable is not None:
         unit = METRICS[plan.metric].unit
         lines.append(

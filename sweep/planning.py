@@ -26,7 +26,17 @@ from trainables.registry import config_class
 
 PLAN_FILE = "plan.json"
 # What may stand beside --resume: it changes nothing that was planned.
-_FREE_ON_RESUME = {"resume", "name", "output", "dry_run", "json", "list_spaces", "help_config", *RAISABLE}
+_FREE_ON_RESUME = {
+    "resume",
+    "name",
+    "output",
+    "dry_run",
+    "price",
+    "json",
+    "list_spaces",
+    "help_config",
+    *RAISABLE,
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -48,7 +58,7 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
     space = find_space(_space_file(_required_space(settings), folder))
     preset = _preset(space, settings)
     plan = _new_plan(space, preset, settings, folder)
-    if Storage(plan.output).exists(PLAN_FILE):
+    if _is_there(plan.output):
         raise UserError(
             f"a sweep named {plan.name!r} already exists in {plan.output}: continue it with --resume {plan.name}, "
             "or choose another --name"
@@ -69,6 +79,17 @@ def load_plan(name: str, base: str) -> Plan:
         raise UserError(
             f"{join(join(base, name), PLAN_FILE)} is no plan this version can read ({type(error).__name__}): "
             "restore it, or start a new sweep"
+        ) from error
+
+
+def _is_there(output: str) -> bool:
+    """Whether a sweep was started there; an unreachable bucket is an error, and not a no."""
+    try:
+        return Storage(output).exists(PLAN_FILE)
+    except Exception as error:  # boto3's own kinds
+        raise UserError(
+            f"cannot look into {output}: {' '.join(str(error).split())}; check the bucket's name, AWS_ENDPOINT_URL "
+            "and the credentials"
         ) from error
 
 
@@ -130,6 +151,11 @@ def default_preset(space: Space) -> str:
     return "demo" if "demo" in space.presets else next(iter(space.presets))
 
 
+def _default_gpus(preset: Preset) -> float:
+    """A whole device for a trial at scale where this machine has one; on a cluster --gpus-per-trial says so."""
+    return 1.0 if preset.at_scale and cuda_devices() else 0.0
+
+
 # -- the plan ------------------------------------------------------------------------------------------
 
 
@@ -176,7 +202,7 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
         study_uri=settings.get("study_uri", f"sqlite:///{home}/study.db", "SPEECH_SWEEP_STUDY_URI"),
         gates=preset.gates,
         meaningful=preset.meaningful,
-        gpus_per_trial=1 if preset.at_scale and cuda_devices() else 0,
+        gpus_per_trial=settings.get("gpus_per_trial", _default_gpus(preset)),
         margin=METRICS[preset.metric].margin,
         asynchronous=settings.arguments.asynchronous,
         max_hours=settings.get("max_hours", None),
@@ -365,6 +391,7 @@ def _agrees(plan: Plan, name: str, value: Any, folder: Path) -> bool:
         "preset": plan.preset,
         "steps": plan.steps,
         "seed": plan.sweep_seed,
+        "gpus_per_trial": plan.gpus_per_trial,
         "asynchronous": plan.asynchronous,
         "tracking_uri": plan.tracking_uri,
         "study_uri": plan.study_uri,

@@ -4,9 +4,12 @@ import contextlib
 import logging
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from trainables.errors import UserError
 
 # Read by Tune when it is imported or when a run begins.
 _TUNE_SETTINGS = {
@@ -18,6 +21,7 @@ _TUNE_SETTINGS = {
     "TUNE_WARN_THRESHOLD_S": "10",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+_ANSWER_SECONDS = 10.0  # for a cluster's head to accept a connection
 
 
 @contextlib.contextmanager
@@ -26,19 +30,38 @@ def ray_session(cpus: int | None = None) -> Iterator[None]:
 
     Without RAY_ADDRESS a private Ray starts: bound to loopback, with `cpus` (default: those this process may
     use), its files in a short-lived folder of its own. Another Ray on this machine is never joined by chance.
+
+    Raises `UserError` where the cluster that was named cannot be joined.
     """
     os.environ.update(_TUNE_SETTINGS)
     import ray
 
     with contextlib.ExitStack() as stack:
-        if os.environ.get("RAY_ADDRESS"):
-            ray.init(log_to_driver=False, logging_level=logging.ERROR)
+        if address := os.environ.get("RAY_ADDRESS"):
+            _join(address)
         else:
             _start_private(stack, cpus or len(os.sched_getaffinity(0)))
         stack.callback(ray.shutdown)
         for name in ("ray.tune", "ray.train", "ray.air"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         yield
+
+
+def _join(address: str) -> None:
+    """Ray itself would try a dead address for three minutes, and then end this process."""
+    import ray
+
+    host, _, port = address.rpartition(":")
+    try:
+        if port.isdecimal():
+            socket.create_connection((host, int(port)), timeout=_ANSWER_SECONDS).close()
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, ValueError, RuntimeError) as error:  # away; malformed; another version, a wrong token
+        cause = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"cannot join the Ray cluster at {address} ({cause}): RAY_ADDRESS names it; start it (ray up), or unset "
+            "RAY_ADDRESS to use this machine alone"
+        ) from error
 
 
 def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:

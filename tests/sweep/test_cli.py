@@ -1,6 +1,7 @@
 """`sweep/run.py` as a person types it: from the repository, and as the lone copy a cluster's head gets."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -147,3 +148,17 @@ def test_a_copy_of_another_version_is_refused(tmp_path: Path) -> None:
     done = run(tmp_path, "--list-spaces", script=tmp_path / "run.py")
     assert done.returncode != 0
     assert "version 0.0.0" in done.stderr
+
+
+def test_a_dry_run_says_the_price_of_machines(tmp_path: Path) -> None:
+    done = run(tmp_path, "--space", "norm_layers", "--dry-run", "--price", "16/8")
+    hours = float(re.search(r"about ([\d.]+) CPU-hours", done.stdout)[1])
+    price = float(re.search(r"price +about ([\d.]+) at 2\.0000 per core and hour", done.stdout)[1])
+    assert price == pytest.approx(2 * hours, abs=0.015)
+
+
+@pytest.mark.parametrize("price", ["0.34", "0.34/0", "cheap/8", "-1/8"])
+def test_a_price_names_its_machines_cores(tmp_path: Path, price: str) -> None:
+    done = run(tmp_path, "--space", "norm_layers", "--dry-run", "--price", price)
+    assert done.returncode == 2
+    assert "0.34/8" in done.stderr

@@ -155,3 +155,31 @@ def test_resume_refuses_other_training_code(tmp_path: Path) -> None:
     Storage(started.plan.output).write("plan.json", json.dumps(stored).encode())
     with pytest.raises(UserError, match="training code"):
         resume(tmp_path, "first")
+
+
+def test_a_share_of_a_gpu_makes_every_job_train_on_one(tmp_path: Path) -> None:
+    made = plan(tmp_path, "--gpus-per-trial", "0.25").plan
+    assert made.gpus_per_trial == 0.25
+    assert {stage.device for stage in made.stages()} == {"cuda"}
+    assert plan(tmp_path).plan.device == "cpu"
+
+
+@pytest.mark.parametrize("share", ["2", "-1", "half", "nan"])
+def test_more_than_a_gpu_is_refused(tmp_path: Path, share: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        plan(tmp_path, "--gpus-per-trial", share)
+    assert "a number from 0 to 1" in capsys.readouterr().err
+
+
+def test_a_bucket_that_cannot_be_reached_is_bad_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_MAX_ATTEMPTS": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=r"cannot look into s3://lab/sweeps/evening.*AWS_ENDPOINT_URL"):
+        plan(tmp_path, "--output", "s3://lab/sweeps", "--name", "evening")

@@ -72,8 +72,12 @@ class Place:
         if self.folder:
             os.replace(file, self.folder / name)
             return
-        self._copy(str(file), None, f"{self.path}/{name}", self.filesystem)
+        self.put(file, name)
         file.unlink()
+
+    def put(self, file: Path, name: str) -> None:
+        """Copy a local file to S3 under `name`."""
+        self._copy(str(file), None, f"{self.path}/{name}", self.filesystem)
 
     def fetch(self, name: str, file: Path) -> None:
         """Copy an S3 object to a local file."""

@@ -1,0 +1,75 @@
+"""Whether a trial can ever run: asked before anything else does, for Ray itself would wait for ever.
+
+What counts is one machine: one that is there, or one of a kind that the cluster's autoscaler may start.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sweep.plan import Plan
+from trainables.errors import UserError
+
+Resources = Mapping[str, float]
+
+# Machines that were told to start come one by one; on a private Ray none will.
+_PATIENCE_SECONDS = 180.0
+_LOOK_SECONDS = 2.0
+
+
+def require_room(plan: Plan) -> None:
+    """Return once a trial of the plan fits somewhere. Raises `UserError` if none ever will. Needs `ray_session`."""
+    deadline = time.monotonic() + (_PATIENCE_SECONDS if os.environ.get("RAY_ADDRESS") else 0.0)
+    needed = {"CPU": plan.cpus_per_trial, "GPU": plan.gpus_per_trial}
+    machines = _machines()
+    if not _any_fits(needed, machines) and time.monotonic() < deadline:
+        print(f"cluster    waiting for a machine with {_words(needed)}", file=sys.stderr, flush=True)
+    while not _any_fits(needed, machines):
+        if time.monotonic() >= deadline:
+            raise UserError(_no_room(needed, machines))
+        time.sleep(_LOOK_SECONDS)
+        machines = _machines()
+
+
+def _any_fits(needed: Resources, machines: list[Resources]) -> bool:
+    return any(
+        all(machine.get(name, 0.0) >= amount for name, amount in needed.items()) for machine in machines
+    )
+
+
+def _no_room(needed: Resources, machines: list[Resources]) -> str:
+    """The one line that says what was wanted, what there is, and what to do."""
+    there = "; ".join(sorted({_words(machine) for machine in machines})) or "no machine that may train"
+    return (
+        f"no machine of this cluster can run a trial, which takes {_words(needed)}; there is: {there}. "
+        "Choose a smaller --gpus-per-trial (0 trains on CPUs), or add machines"
+    )
+
+
+def may_grow() -> bool:
+    """Whether the cluster starts machines by itself."""
+    return bool(_kinds())
+
+
+def _machines() -> list[Resources]:
+    """The resources of each machine that is alive, and of each kind that may be started; a mere head is none."""
+    import ray
+
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return [machine for machine in [*alive, *_kinds()] if machine.get("CPU", 0) > 0]
+
+
+def _kinds() -> list[Resources]:
+    """The kinds of machine that the autoscaler says it may start; none where there is no autoscaler."""
+    from ray._private.state import state
+
+    declared: Any = state.get_cluster_config()
+    kinds = declared.node_group_configs if declared else []
+    return [dict(kind.resources) for kind in kinds if kind.max_count != 0]
+
+
+def _words(resources: Resources) -> str:
+    """ "8 CPU, 1 GPU"."""
+    return f"{resources.get('CPU', 0):g} CPU, {resources.get('GPU', 0):g} GPU"

@@ -1,0 +1,77 @@
+"""The machine somebody types on: a checkout, a home with an SSH key and a Ray token, and the `ray` command."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cluster.hosts import ROOT, Host
+
+_SENT = ("cluster", "search_spaces", "sweep", "trainables", "pyproject.toml")
+
+
+class Laptop:
+    """`folder` becomes its disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        self.checkout = folder / "speech-sweep"
+        self._ray_folder = folder / "ray"
+        (self.home / ".ssh").mkdir(parents=True, mode=0o700)
+        self._ray_folder.mkdir()
+        self._key = self.home / ".ssh" / "id_ed25519"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self._key)], check=True)
+        self.public_key = self._key.with_suffix(".pub").read_text()
+        subprocess.run(
+            [self._tool("ray"), "get-auth-token", "--generate"],
+            env=self.environment,
+            check=True,
+            capture_output=True,
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Nothing of the test's own Ray, S3 or MLflow."""
+        ours = re.compile("RAY_|AWS_|MLFLOW_|SPEECH_SWEEP_|PYTHONPATH")
+        kept = {name: value for name, value in os.environ.items() if not ours.match(name)}
+        return {**kept, "HOME": str(self.home), "RAY_TMPDIR": str(self._ray_folder)}
+
+    def describe_cluster(self, head: Host, workers: list[Host], environment_file: str) -> None:
+        """What docs/cluster.md tells the owner of three machines to do, in a checkout of his own."""
+        ignore = shutil.ignore_patterns("__pycache__")
+        self.checkout.mkdir()
+        for name in _SENT:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            copy(ROOT / name, self.checkout / name, **({"ignore": ignore} if copy is shutil.copytree else {}))
+        described = (ROOT / "cluster" / "local.yaml").read_text()
+        for line, value in {
+            "head_ip": head.address,
+            "worker_ips": f"[{', '.join(host.address for host in workers)}]",
+            "ssh_user": "root",
+            "ssh_private_key": str(self._key),  # ssh looks up ~ in the system's list of users, not in HOME
+        }.items():
+            described, count = re.subn(rf"(?m)^(  {line}:).*$", rf"\1 {value}", described)
+            assert count == 1, f"cluster/local.yaml has no line {line}"
+        (self.checkout / "cluster" / "local.yaml").write_text(described)
+        (self.checkout / "cluster.yaml").symlink_to("cluster/local.yaml")
+        (self.home / ".speech-sweep").mkdir()
+        (self.home / ".speech-sweep" / "env").write_text(environment_file)
+
+    def ray(self, *arguments: str, timeout: float = 1500) -> subprocess.CompletedProcess[str]:
+        """`ray ...` as typed at the root of the checkout; its output in one string."""
+        return subprocess.run(
+            [self._tool("ray"), *arguments],
+            cwd=self.checkout,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=timeout,
+        )
+
+    @staticmethod
+    def _tool(name: str) -> str:
+        return str(Path(sys.executable).with_name(name))

@@ -1,0 +1,95 @@
+"""A real Slurm on the test's hosts: slurmctld on this machine, a slurmd on each host, munge between them."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.cluster.hosts import OUTSIDE, Host, wait_until
+
+_CONFIGURATION = """\
+ClusterName=lab
+SlurmctldHost={controller}({address})
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+CryptoType=crypto/munge
+ProctrackType=proctrack/pgid
+TaskPlugin=task/none
+MpiDefault=none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+ReturnToService=2
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmctldLogFile={folder}/slurmctld.log
+StateSaveLocation={folder}/state
+SlurmdPidFile=/tmp/slurmd.pid
+SlurmdLogFile=/tmp/slurmd.log
+SlurmdSpoolDir=/tmp/slurmd
+{nodes}
+PartitionName=lab Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def missing() -> str:
+    """What this machine lacks, "" if nothing."""
+    tools = ("slurmctld", "slurmd", "sbatch", "munged")
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    lacking = [tool for tool in tools if not shutil.which(tool, path=path)]
+    return f"needs {', '.join(lacking)} (Debian: slurmctld slurmd munge)" if lacking else ""
+
+
+@contextmanager
+def slurm(folder: Path, hosts: list[Host]) -> Iterator[dict[str, str]]:
+    """The environment in which `sbatch`, `squeue` and `sinfo` speak to it; all hosts are idle."""
+    (folder / "state").mkdir(parents=True)
+    file = folder / "slurm.conf"
+    nodes = "\n".join(
+        f"NodeName={host.name} NodeAddr={host.address} CPUs=2 RealMemory=4000 State=UNKNOWN" for host in hosts
+    )
+    file.write_text(
+        _CONFIGURATION.format(controller=os.uname().nodename, address=OUTSIDE, folder=folder, nodes=nodes)
+    )
+    environment = {**os.environ, "SLURM_CONF": str(file)}
+    munge = f"munged --foreground --force --key-file={_key(folder)}"
+    own = "mkdir -p /run/munge && mount -t tmpfs tmpfs /run/munge"  # hosts share what is not mounted over
+    with ExitStack() as stack:
+        stack.enter_context(_running(["bash", "-c", f"mkdir -p /run/munge && {munge}"]))
+        stack.enter_context(_running(["slurmctld", "-D", "-f", str(file)]))
+        for host in hosts:
+            slurmd = f"SLURM_CONF={file} slurmd -D -N {host.name}"
+            stack.enter_context(_running(host.command(f"{own} && {{ {munge} & {slurmd}; }}")))
+        wait_until(lambda: _idle(environment) == len(hosts), "idle nodes of Slurm", 120)
+        yield environment
+
+
+def all_over(environment: dict[str, str]) -> bool:
+    """Whether no job waits or runs."""
+    asked = subprocess.run(["squeue", "--noheader"], env=environment, capture_output=True, text=True)
+    return asked.returncode == 0 and not asked.stdout.strip()
+
+
+def _key(folder: Path) -> Path:
+    key = folder / "munge.key"
+    if not key.exists():
+        key.write_bytes(os.urandom(128))
+        key.chmod(0o400)
+    return key
+
+
+def _idle(environment: dict[str, str]) -> int:
+    command = ["sinfo", "--noheader", "--Node", "--states=idle", "--format=%N"]
+    return len(subprocess.run(command, env=environment, capture_output=True, text=True).stdout.split())
+
+
+@contextmanager
+def _running(command: list[str]) -> Iterator[None]:
+    nowhere = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdout=nowhere, stderr=nowhere, start_new_session=True)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, 9)
+        process.wait()
