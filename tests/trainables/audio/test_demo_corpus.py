@@ -103,7 +103,7 @@ def test_a_voice_that_does_not_exist_is_an_error() -> None:
 def test_without_espeak_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(espeak, "is_installed", lambda: False)
     for use in (open_or_prepare, inspect_source):
-        with pytest.raises(UserError, match=r'pip install "speech-sweep\[demo\]".*--corpus'):
+        with pytest.raises(UserError, match=r'pip install "\.\[demo\]" in the repository.*--corpus'):
             use("demo", cache=tmp_path)
 
 
