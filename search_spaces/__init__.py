@@ -6,7 +6,13 @@ from search_spaces.contrastive_controls import CONTRASTIVE_CONTROLS
 from search_spaces.contrastive_joint import CONTRASTIVE_JOINT
 from search_spaces.contrastive_schedule import CONTRASTIVE_LOW_DATA, CONTRASTIVE_SCHEDULE
 from search_spaces.contrastive_weights import CONTRASTIVE_WEIGHTS
+from search_spaces.norm_controls import NORM_CONTROLS
+from search_spaces.norm_joint import NORM_JOINT
 from search_spaces.norm_layers import NORM_LAYERS
+from search_spaces.norm_momentum import NORM_MOMENTUM
+from search_spaces.norm_schedule import NORM_SCHEDULE
+from search_spaces.norm_site import NORM_SITE
+from search_spaces.norm_strength import NORM_STRENGTH
 from search_spaces.space import Candidate, Preset, Space
 from search_spaces.space_file import is_space_file, load_space
 from trainables.errors import UserError
@@ -15,6 +21,12 @@ SPACES: dict[str, Space] = {
     space.name: space
     for space in (
         NORM_LAYERS,
+        NORM_STRENGTH,
+        NORM_MOMENTUM,
+        NORM_SCHEDULE,
+        NORM_SITE,
+        NORM_JOINT,
+        NORM_CONTROLS,
         CONTRASTIVE_SCHEDULE,
         CONTRASTIVE_WEIGHTS,
         CONTRASTIVE_JOINT,

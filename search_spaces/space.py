@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Group = Mapping[str, str]  # {"upstream": "tera"}, or {} where a space has a single question
 Config = dict[str, Any]
 
+# What a space answers with: one of its candidates, or the best configurations that its search found.
+BEST_CANDIDATE, BEST_CONFIGURATION = "best candidate", "best configuration"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
@@ -41,6 +44,8 @@ class Preset:
     data: DataSettings
     config: Config = field(default_factory=dict)  # method fields this preset fixes
     gates: bool = True  # measure whether the question means anything at this size
+    crop_seconds: Mapping[str, float] = field(default_factory=dict)  # by group, where not `data.crop_seconds`
+    at_scale: bool = False  # needs a real corpus, and a GPU to end in reasonable time
     meaningful: bool = True  # False: marked "not meaningful" wherever its scores are shown
 
 
@@ -62,6 +67,7 @@ class Space:
     suggest: Callable[["optuna.Trial", Group, Candidate, Preset], Config]
     anchor: Callable[[Group, Candidate, Preset], Config]
     presets: Mapping[str, Preset]
+    answer: str = BEST_CANDIDATE
     baseline: str = "none"  # the candidate that `gain` is measured against
     extra_metrics: tuple[str, ...] = ()  # scored beside the everyday ones
     # Where the values of a search trial are few: all of them, so that trials can share what they have in common.

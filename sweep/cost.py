@@ -11,13 +11,23 @@ from trainables.shared_prefix import KIND as PREFIX
 from trainables.stages import Stage
 
 # Seconds of one training step, by (method, group value, size): (whatever the batch, for each second of audio).
-# The group "" is any group.
+# The group "" is any group. Mockingjay, HuBERT and WavLM take the figures of the body they share; WavLM a little
+# more for its bias.
 _STEP_SECONDS = {
     ("contrastive_se", "", "tiny"): (0.01, 0.025),  # in two views
+    ("normalized_ssl", "mockingjay", "tiny"): (0.015, 0.0067),
     ("normalized_ssl", "tera", "tiny"): (0.015, 0.0067),
     ("normalized_ssl", "wav2vec2", "tiny"): (0.020, 0.0112),
+    ("normalized_ssl", "hubert", "tiny"): (0.020, 0.0112),
+    ("normalized_ssl", "wavlm", "tiny"): (0.022, 0.0114),
 }
-_PRETRAINING_STEP_SECONDS = {"tera": 0.05, "wav2vec2": 0.065}
+_PRETRAINING_STEP_SECONDS = {
+    "mockingjay": 0.05,
+    "tera": 0.05,
+    "wav2vec2": 0.065,
+    "hubert": 0.065,
+    "wavlm": 0.07,
+}
 _SCORING_SHARE = 0.035  # core-seconds of all metrics per second of audio; PESQ is most of it
 _INFERENCE_SHARE = 0.01  # core-seconds of a tiny model per second of audio
 _JOB_OVERHEAD = 0.8  # seconds a job costs before and after its training, in a reused actor
@@ -135,5 +145,7 @@ def _shared_steps(stage: Stage) -> int:
 def _stage_seconds(stage: Stage) -> float:
     config = stage.config
     if stage.kind == "pretraining":
-        return float(config["pretraining_steps"]) * _PRETRAINING_STEP_SECONDS.get(config["upstream"], 0.03)
+        return float(config.get("pretraining_steps", 0)) * _PRETRAINING_STEP_SECONDS.get(
+            config["upstream"], 0.03
+        )
     return 8.0

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from search_spaces.space import BEST_CONFIGURATION
 from sweep.announcer import Announcer
 from sweep.early_stopping import should_stop
 from sweep.events import EndState
@@ -221,13 +222,33 @@ class _GroupQueue:
         records = self._store.records(self._name, "search")
         if job.phase == "search":
             return self._search.propose(job, records)
-        return self._settled(job.candidate) or best_configuration(records, job.candidate)
+        return self._settled(job.candidate) or self._chosen(records, job.candidate)
+
+    def _chosen(self, records: Sequence[JobRecord], candidate: str) -> Proposal | None:
+        """The candidate's best configuration; or, where configurations are the answer, the one of its rank."""
+        space = self._plan.space_object()
+        ranks = [c.label for c in self._plan.group_plan(self._name).candidates if not c.baseline]
+        if space.answer == BEST_CONFIGURATION and candidate in ranks:
+            pool = [record for record in records if record.job.candidate in ranks]
+            return ranked_configuration(pool, ranks.index(candidate))
+        return best_configuration(records, candidate)
 
     def _settled(self, candidate: str) -> Proposal | None:
         """The configuration of the candidate's earlier finalists, which later seeds must share."""
         finalists = self._store.records(self._name, "final")
         own = (record for record in finalists if record.job.candidate == candidate)
         return next((record.proposal for record in own if record.reason != NOTHING_TO_FINALISE), None)
+
+
+def ranked_configuration(records: Sequence[JobRecord], rank: int) -> Proposal | None:
+    """Of the distinct configurations of all complete trials, that of the rank (0 = best); None past the last."""
+    complete = [record for record in records if record.state == "complete"]
+    ordered = sorted(complete, key=lambda record: (record.score, -record.job.number), reverse=True)
+    distinct: list[dict[str, Any]] = []
+    for record in ordered:
+        if record.nuisance not in distinct:
+            distinct.append(record.nuisance)
+    return Proposal(distinct[rank]) if rank < len(distinct) else None
 
 
 def best_configuration(records: Sequence[JobRecord], candidate: str) -> Proposal | None:

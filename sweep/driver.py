@@ -136,14 +136,9 @@ class Drive:
     # -- the work --------------------------------------------------------------------------------------
 
     def _stages(self, listeners: list[Listener]) -> None:
-        run_stages(
-            [*self.plan.stages(), *self.plan.gate_stages()],
-            self.corpus,
-            self.stages,
-            listeners,
-            self.plan.gpus_per_trial,
-            stop=self.stop,
-        )
+        stages = [*self.plan.stages(), *self.plan.gate_stages()]
+        gpus = self.plan.gpus_per_trial
+        run_stages(stages, self.corpus, self.stages, listeners, gpus, stop=self.stop)
 
     def _pool(self) -> ScoringPool:
         plan = self.plan

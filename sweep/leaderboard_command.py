@@ -24,12 +24,15 @@ def build_parser() -> argparse.ArgumentParser:
         description="Print the leaderboard of a finished sweep: scores, intervals and the verdict.",
         allow_abbrev=False,
     )
-    add_sweep_arguments(parser)
+    add_sweep_arguments(parser, optional=True)
     parser.add_argument("--format", choices=FORMATS, default="table", help="how to print it (default table)")
     parser.add_argument(
         "--metric",
         metavar="M",
         help=f"show another metric than the deciding one, same leader: {', '.join(METRICS)}",
+    )
+    parser.add_argument(
+        "--published", action="store_true", help="rank the published figures instead; takes no sweep's name"
     )
     return parser
 
@@ -41,6 +44,10 @@ def main(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str]) -> int:
     arguments = build_parser().parse_args(argv)
     known_metrics([arguments.metric] if arguments.metric else None)
+    if arguments.published:
+        return _show_published(arguments)
+    if not arguments.name:
+        raise UserError("which sweep? give its name, or --published for the paper's figures")
     plan, storage = open_sweep(arguments)
     result = read_result(plan, storage)
     if arguments.metric and arguments.metric != result["metric"]:
@@ -48,6 +55,15 @@ def _run(argv: Sequence[str]) -> int:
 
         result = in_metric(result, plan, storage, arguments.metric)
     show(result, arguments.format)
+    return 0
+
+
+def _show_published(arguments: argparse.Namespace) -> int:
+    from sweep.published_figures import published_result, show_published
+
+    if arguments.name:
+        raise UserError(f"--published ranks the paper's figures: leave {arguments.name!r} out")
+    show_published(published_result(arguments.metric or "wb_pesq"), arguments.format)
     return 0
 
 

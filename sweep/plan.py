@@ -151,13 +151,18 @@ class Plan:
             metric=self.metric,
             corpus_uri=self.corpus_uri,
             corpus_fingerprint=self.corpus_fingerprint,
-            data=self.data,
+            data=self.data_of(job.group),
             stages=tuple(stage.to_json() for stage in self.stages_of(config, self.job_seed(job))),
             threads=self.threads,
             device=self.device,
         )
         prefix = self._prefix(job, nuisance, plain)
         return replace(plain, prefix=prefix.to_json()) if prefix else plain
+
+    def data_of(self, group: str) -> DataSettings:
+        """Some presets crop by group: two seconds for one family of upstreams, one for the other."""
+        crops = self.preset_object().crop_seconds
+        return replace(self.data, crop_seconds=crops.get(group, self.data.crop_seconds))
 
     @property
     def device(self) -> str:
@@ -237,7 +242,7 @@ class Plan:
                     corpus_uri=self.corpus_uri,
                     corpus_fingerprint=self.corpus_fingerprint,
                     seeds=self.seeds,
-                    data=self.data,
+                    data=self.data_of(plan.name),
                     threads=self.threads,
                     device=self.device,
                 )

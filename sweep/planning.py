@@ -15,6 +15,7 @@ from search_spaces.space import Preset, Space
 from search_spaces.space_file import fingerprint, is_space_file
 from sweep import __version__
 from sweep.code_version import training_code_fingerprint
+from sweep.cuda import cuda_devices
 from sweep.plan import GroupPlan, Plan, default_search_seed, default_seeds
 from sweep.raising import RAISABLE, group_names, group_plans, raised
 from sweep.secret_uris import known_secrets, restore_secrets
@@ -135,13 +136,19 @@ def _space_file(name: str, folder: Path) -> str:
 
 
 def _preset(space: Space, settings: _Settings) -> Preset:
-    default = "demo" if "demo" in space.presets else next(iter(space.presets))
-    name = settings.get("preset", default, "SPEECH_SWEEP_PRESET")
+    name = settings.get("preset", default_preset(space), "SPEECH_SWEEP_PRESET")
     if name not in space.presets:
         raise UserError(
             f"unknown preset {name!r} for space {space.name}: choose one of {', '.join(space.presets)}"
         )
     return space.presets[name]
+
+
+def default_preset(space: Space) -> str:
+    """ "paper" where this machine has CUDA and the space has that preset, else "demo", else its first."""
+    if "paper" in space.presets and cuda_devices():
+        return "paper"
+    return "demo" if "demo" in space.presets else next(iter(space.presets))
 
 
 # -- the plan ------------------------------------------------------------------------------------------
@@ -152,7 +159,7 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
     base = _base(settings, folder)
     output = join(base, name)
     home = join(str(folder / "sweeps"), name) if is_remote(output) else output
-    source = _corpus_source(settings, folder)
+    source = _corpus_source(settings, folder, preset)
     summary = _inspect_corpus(source)
     sweep_seed = settings.get("seed", 0)
     asked = _space_file(_required_space(settings), folder)
@@ -190,7 +197,7 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
         study_uri=settings.get("study_uri", f"sqlite:///{home}/study.db", "SPEECH_SWEEP_STUDY_URI"),
         gates=preset.gates,
         meaningful=preset.meaningful,
-        gpus_per_trial=settings.get("gpus_per_trial", 0.0),
+        gpus_per_trial=settings.get("gpus_per_trial", _default_gpus(preset, settings.environ)),
         margin=METRICS[preset.metric].margin,
         asynchronous=settings.arguments.asynchronous,
         max_hours=settings.get("max_hours", None),
@@ -223,8 +230,13 @@ def resolve_base(base: str, folder: Path) -> str:
     return base.rstrip("/") if is_remote(base) else str((folder / Path(base).expanduser()).resolve())
 
 
-def _corpus_source(settings: _Settings, folder: Path) -> str:
+def _corpus_source(settings: _Settings, folder: Path, preset: Preset) -> str:
     source = str(settings.get("corpus", "demo", "SPEECH_SWEEP_CORPUS"))
+    if preset.at_scale and settings.sources["corpus"] == "default":
+        raise UserError(
+            f"preset {preset.name} needs a real corpus: prepare one (python sweep/prepare.py voicebank-demand SOURCE "
+            "TARGET), then give --corpus TARGET or SPEECH_SWEEP_CORPUS; or choose --preset demo"
+        )
     if source == "demo" or is_remote(source):
         return source
     path = (folder / Path(source).expanduser()).resolve()
@@ -258,6 +270,11 @@ def _groups(space: Space, preset: Preset, settings: _Settings) -> tuple[GroupPla
         return (GroupPlan(name="all", group={}, candidates=tuple(space.candidates({}, preset))),)
     names = group_names(listed, space) if listed else list(preset.groups)
     return group_plans(space, preset, names)
+
+
+def _default_gpus(preset: Preset, environ: Mapping[str, str]) -> float:
+    """A whole one for full-size models, where there is any; a cluster's are not on its head."""
+    return float(preset.at_scale and bool(environ.get("RAY_ADDRESS") or cuda_devices()))
 
 
 def _round_steps(preset: Preset, steps: int) -> int:

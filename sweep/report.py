@@ -24,35 +24,40 @@ WIDTH = 100  # columns, where standard output is no terminal
 
 def leaderboard_table(result: Mapping[str, Any]) -> Table:
     """One row per group; fits 100 columns."""
-    return _table(f"{result['sweep']}", *report_cells.leaderboard(result))
+    return console_table(f"{result['sweep']}", *report_cells.leaderboard(result))
 
 
 def candidates_table(group: Mapping[str, Any], metric: str) -> Table:
     """One row per candidate of `group`, best first."""
-    return _table(group_name(group["group"]), *report_cells.candidates(group, metric))
+    return console_table(group_name(group["group"]), *report_cells.candidates(group, metric))
 
 
 def print_result(result: Mapping[str, Any], console: Console | None = None) -> None:
     """The leaderboard, each group's candidates, and what they rest on, to standard output."""
+    details = [candidates_table(group, result["metric"]) for group in result["groups"]]
+    details += [console_table(*table) for table in (*_deciding_snr_tables(result), *curve_cells(result))]
+    footers = [*report_cells.footers(result), *finding_lines(result)]
+    print_tables([leaderboard_table(result), *details], footers, console)
+
+
+def print_tables(tables: Sequence[Table], footers: Sequence[str], console: Console | None = None) -> None:
+    """Tables and then lines, to standard output."""
     if console is None:
         console = Console()
         console = console if console.is_terminal else Console(width=WIDTH)
-    details = [candidates_table(group, result["metric"]) for group in result["groups"]]
-    details += [_table(*table) for table in (*_deciding_snr_tables(result), *curve_cells(result))]
-    footers = [Text(line) for line in (*report_cells.footers(result), *finding_lines(result))]
-    console.print(Group(leaderboard_table(result), *details, *footers))
+    console.print(Group(*tables, *(Text(line) for line in footers)))
 
 
 def to_markdown(result: Mapping[str, Any]) -> str:
     """The same tables and lines as a Markdown page."""
-    parts = [f"# {result['sweep']}", _markdown_table(*report_cells.leaderboard(result))]
+    parts = [f"# {result['sweep']}", markdown_table(*report_cells.leaderboard(result))]
     for group in result["groups"]:
         parts.append(f"## {group_name(group['group'])}")
-        parts.append(_markdown_table(*report_cells.candidates(group, result["metric"])))
+        parts.append(markdown_table(*report_cells.candidates(group, result["metric"])))
         if group["by_noise_type"]["types"]:
-            parts.append(_markdown_table(*report_cells.noise_types(group, result["metric"])))
+            parts.append(markdown_table(*report_cells.noise_types(group, result["metric"])))
     for title, header, rows in (*snr_cells(result), *curve_cells(result)):
-        parts += [f"## {title}", _markdown_table(header, rows)]
+        parts += [f"## {title}", markdown_table(header, rows)]
     lines = [*report_cells.footers(result), *finding_lines(result)]
     parts.append("\n".join(f"- {line}" for line in lines))
     return "\n\n".join(parts) + "\n"
@@ -64,7 +69,8 @@ def _deciding_snr_tables(result: Mapping[str, Any]) -> list[tuple[str, Row, list
     return list(snr_cells(result))[:groups]
 
 
-def _table(title: str, header: Row, rows: Sequence[Row]) -> Table:
+def console_table(title: str, header: Row, rows: Sequence[Row]) -> Table:
+    """A table for the terminal."""
     table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE, pad_edge=False)
     for name in header:
         table.add_column(Text(name), overflow="fold")
@@ -73,6 +79,7 @@ def _table(title: str, header: Row, rows: Sequence[Row]) -> Table:
     return table
 
 
-def _markdown_table(header: Row, rows: Sequence[Row]) -> str:
+def markdown_table(header: Row, rows: Sequence[Row]) -> str:
+    """The same for a Markdown page."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
+from ray.exceptions import RayTaskError
 
 from sweep.events import Listener
 from sweep.jobs import Job
@@ -115,8 +116,9 @@ class ScoringPool:
                 self._queue.all_tasks_done.wait(_POLL_SECONDS)
         if self._failures:
             order, error = self._failures[0]
+            cause = _cause(error)
             what = f"scoring {order.job} on {order.split}"
-            raise ScoringFailed(f"{what} failed: {type(error).__name__}: {error}") from error
+            raise ScoringFailed(f"{what} failed: {type(cause).__name__}: {cause}") from error
 
     def close(self) -> None:
         """Let go of the actors once they are done with what they have in hand."""
@@ -155,6 +157,13 @@ class ScoringPool:
             inferring = _infer.options(num_cpus=place.threads, num_gpus=place.gpus)
             estimates = inferring.remote(place, order.assignment, order.split)
         ray.get(actor.score.remote(order.job, order.assignment, order.split, estimates))
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What was raised in a worker, below Ray's wrappers, which hold whole tracebacks."""
+    while isinstance(error, RayTaskError) and isinstance(error.cause, BaseException):
+        error = error.cause
+    return error
 
 
 @ray.remote(max_retries=2)

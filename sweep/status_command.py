@@ -38,9 +38,14 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which sweep, for every command that reads one."""
-    parser.add_argument("name", metavar="NAME", help="the sweep's name, as run.py printed it")
+def add_sweep_arguments(parser: argparse.ArgumentParser, optional: bool = False) -> None:
+    """Which sweep, for every command that reads one; `optional` where the command may do without."""
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?" if optional else None,
+        help="the sweep's name, as run.py printed it",
+    )
     parser.add_argument(
         "--output",
         metavar="BASE",

@@ -39,7 +39,11 @@ _CURVES = {
     "gradient_norm": "gradient_norm",
     "clipped": "clipped",
     "seconds_train": "seconds_train",
+    "estimate_gain": "estimate_gain",
+    "flipped_share": "flipped_share",
+    "segsnr": "segsnr",
 }
+_SIMILARITY = "similarity/"  # one curve per layer, where they are measured; those at k = 0 stay in the study
 
 # MLflow has no word for "stopped early": the honest state is the tag, the run status its nearest neighbour.
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
@@ -277,10 +281,13 @@ def _artifact_location(plan: Plan) -> str | None:
 
 
 def curves(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The few metrics of a report that MLflow draws; `k` is the strongest of the sites' strengths."""
+    """The few metrics of a report that MLflow draws; `k` and `log_ratio_max` are the largest of all sites."""
     found = {name: float(metrics[key]) for key, name in _CURVES.items() if key in metrics}
-    strengths = [float(value) for key, value in metrics.items() if key.endswith("/k")]
-    return found | ({"k": max(strengths)} if strengths else {})
+    found |= {name: float(value) for name, value in metrics.items() if name.startswith(_SIMILARITY)}
+    for name in ("k", "log_ratio_max"):
+        of_sites = [float(value) for key, value in metrics.items() if key.endswith(f"/{name}")]
+        found |= {name: max(of_sites)} if of_sites else {}
+    return found
 
 
 def _candidate_metrics(candidate: dict[str, Any]) -> dict[str, float]:

@@ -5,6 +5,7 @@ sweeps, storage or Ray. Schedules are functions of `When`, so a resumed run cont
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,13 @@ class Method(nn.Module):
 
     def diagnostics(self) -> dict[str, float]:
         """Plain floats worth a curve: strengths, |log r|, phase marks, collapse monitors."""
+        return {}
+
+    def validation_curves(self, pairs: Sequence[tuple[Tensor, Tensor]], when: When) -> dict[str, float]:
+        """Plain floats measured on fixed validation pairs, noisy and clean (samples,), after each round.
+
+        Leaves the method as `before_inference(when)` does.
+        """
         return {}
 
     def parameter_groups(self) -> list[dict[str, Any]]:

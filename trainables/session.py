@@ -22,6 +22,7 @@ from trainables.checkpoints import PROGRESS
 from trainables.evaluation import evaluation_clips
 from trainables.learning_rate import lr_factor
 from trainables.method import Method, When
+from trainables.metrics.level_monitors import SEGMENTAL, level_monitors
 from trainables.metrics.scorer import Scorer, mean_of_ok
 from trainables.randomness import seed_global_generators
 from trainables.registry import build_method, config_class
@@ -61,7 +62,7 @@ class TrainingSession:
         self.method = _build(assignment, self._config, artifacts)
         self._optimizer = self.method.optimizer()
         self._peak_rates = [group["lr"] for group in self._optimizer.param_groups]
-        self._scorer = Scorer([assignment.metric], corpus.sample_rate, map_fn)
+        self._map_fn = map_fn
         self._training_seconds = _training_seconds(corpus, assignment.data)
 
     @property
@@ -71,8 +72,8 @@ class TrainingSession:
     def run_round(self) -> dict[str, Any]:
         """Train `round_steps` steps (fewer where the budget ends), then score the valid set.
 
-        Returns the report: step, score (aid ablated), score_current, failed_clips, the round's mean losses as
-        loss_*, the method's diagnostics and the seconds spent.
+        Returns the report: step, score (aid ablated), score_current, failed_clips, gain, polarity and segmental
+        SNR of the estimates, the round's mean losses as loss_*, the method's own curves and the seconds spent.
         Raises `Diverged`.
         """
         start = time.perf_counter()
@@ -154,20 +155,38 @@ class TrainingSession:
         when = self._when(self.step)
         self.method.before_inference(when, ablate=True)
         ablated = _buffers(self.method)
-        score, failed = self._score()
+        rows = self._score(self.assignment.metric, SEGMENTAL)
+        score, failed = self._mean(rows)
         self.method.before_inference(when)
-        current = score if _equal(ablated, _buffers(self.method)) else self._score()[0]
-        return {"score": score, "score_current": current, "failed_clips": failed}
+        same = _equal(ablated, _buffers(self.method))
+        current = score if same else self._mean(self._score(self.assignment.metric))[0]
+        curves = self.method.validation_curves(self._valid_pairs(), when)
+        scores = {"score": score, "score_current": current, "failed_clips": failed}
+        return {**scores, **level_monitors(rows), **curves}
 
-    def _score(self) -> tuple[float, int]:
-        """(mean of the deciding metric over the valid clips it can score, how many it cannot)."""
+    def _valid_pairs(self) -> list[tuple[Tensor, Tensor]]:
+        """Noisy and clean of every valid clip, (samples,), long enough for the method."""
+        clips = evaluation_clips(self._corpus, self.assignment.data, "valid")
+        device, shortest = self.method.device, self.method.minimum_samples()
+        return [
+            (torch.tensor(clip.noisy, device=device), torch.tensor(clip.clean, device=device))
+            for clip in clips
+            if len(clip.noisy) >= shortest
+        ]
+
+    def _score(self, *metrics: str) -> list[dict[str, Any]]:
+        """The Scorer's rows of the valid clips."""
+        scorer = Scorer(dict.fromkeys(metrics), self._corpus.sample_rate, self._map_fn)
         clips = evaluation_clips(self._corpus, self.assignment.data, "valid")
         ids, references = [clip.utterance for clip in clips], [clip.clean for clip in clips]
-        rows = self._scorer.score(ids, references, self._infer(clips))
+        return scorer.score(ids, references, self._infer(clips))
+
+    def _mean(self, rows: list[dict[str, Any]]) -> tuple[float, int]:
+        """(mean of the deciding metric over the valid clips it can score, how many it cannot)."""
         mean, _, failed = mean_of_ok(rows, self.assignment.metric)
         if mean is None:
             reasons = ", ".join(sorted({row["status"] for row in rows}))
-            raise Diverged(f"none of {len(clips)} valid clips could be scored at step {self.step}: {reasons}")
+            raise Diverged(f"none of {failed} valid clips could be scored at step {self.step}: {reasons}")
         return mean, failed
 
     @torch.no_grad()

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sweep.scoring import ScoringPool, Workplace, collect_rows
+from sweep.scoring import ScoringFailed, ScoringPool, Workplace, collect_rows
+from sweep.stopping import StopSignal
 from sweep.storage import Storage
 from tests.trainables.tiny_corpus import make_tiny_corpus
 from trainables.assignment import Assignment, DataSettings
@@ -58,7 +59,7 @@ def test_valid_is_scored_by_what_decides_and_test_by_everything(pool, corpus, st
     pool.submit(finalist, "valid")
     pool.submit(finalist, "test", infer=True)
     pool.submit_noisy(finalist, "test")
-    pool.wait()
+    pool.wait(StopSignal())
 
     with deterministic(1):
         estimates = {
@@ -76,7 +77,7 @@ def test_what_is_scored_is_not_scored_again(pool, storage, finalist):
     folder = f"jobs/{finalist.job}"
     storage.write(f"{folder}/rows-test.parquet", b"as an earlier driver left them")
     pool.submit(finalist, "test", infer=True)
-    pool.wait()
+    pool.wait(StopSignal())
     assert storage.read(f"{folder}/rows-test.parquet") == b"as an earlier driver left them"
 
 
@@ -84,6 +85,6 @@ def test_a_failure_reaches_who_waits_and_the_rest_is_scored(pool, storage, final
     unknown = replace(finalist, job="tera/final/random/seed-8", seed=8)
     pool.submit(unknown, "test", infer=True)
     pool.submit_noisy(finalist, "valid")
-    with pytest.raises(RuntimeError, match="no checkpoint at step 2"):
-        pool.wait()
+    with pytest.raises(ScoringFailed, match=r"seed-8 on test failed: .*no checkpoint at step 2"):
+        pool.wait(StopSignal())
     assert collect_rows(storage.checkpoints(), [NOISY], "valid")

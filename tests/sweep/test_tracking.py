@@ -178,6 +178,11 @@ def test_reports_keep_few_curves() -> None:
     assert curves(report) == {"score": 1.0, "loss": 2.0, "k": 0.4}
 
 
+def test_a_curve_per_layer_is_kept_where_similarity_is_measured() -> None:
+    report = {"similarity/site3": 0.9, "similarity_k0/site3": 0.8, "site1/log_ratio_max": 0.5}
+    assert curves(report) == {"similarity/site3": 0.9, "log_ratio_max": 0.5}
+
+
 # -- coming back -------------------------------------------------------------------------------------------
 
 

@@ -117,6 +117,15 @@ class MethodConformance:
         infer(one, mixtures(1, SAMPLES))
         assert same(losses_of(one, MIDDLE), losses_of(other, MIDDLE))
 
+    def test_validation_curves_are_plain_floats_and_change_nothing(self, make):
+        method = trained(make(1)).eval()
+        method.before_inference(MIDDLE)
+        before = {name: value.clone() for name, value in method.state_dict().items()}
+        pairs = list(zip(mixtures(2, SAMPLES), 0.5 * mixtures(2, SAMPLES), strict=True))
+        found = method.validation_curves(pairs, MIDDLE)
+        assert all(type(value) in (int, float) for value in found.values())
+        assert same(before, method.state_dict())
+
     def test_diagnostics_are_plain_floats(self, make):
         method = trained(make(1))
         assert all(type(value) in (int, float) for value in method.diagnostics().values())

@@ -68,6 +68,24 @@ class TestFrozenBody(NormalizedSSLConformance):
     config = {"upstream": "tera", "freeze_body": True, "pretraining_steps": 2}  # noqa: RUF012
 
 
+class TestMockingjay(NormalizedSSLConformance):
+    config = {  # noqa: RUF012
+        "upstream": "mockingjay",
+        "norm_layers": [1],
+        "clean_stats": "corpus",
+        "similarity_pairs": 1,
+        "pretraining_steps": 2,
+    }
+
+
+class TestHubert(NormalizedSSLConformance):
+    config = {"upstream": "hubert", "norm_layers": [2], "pretraining_steps": 2}  # noqa: RUF012
+
+
+class TestWavLM(NormalizedSSLConformance):
+    config = {"upstream": "wavlm", "norm_layers": [9], "pretraining_steps": 2}  # noqa: RUF012
+
+
 class ContrastiveSEConformance(MethodConformance):
     method_name = "contrastive_se"
 

@@ -73,8 +73,8 @@ def test_a_report_is_plain_numbers(assignment, corpus, artifacts):
     report = TrainingSession(assignment, corpus, artifacts).run_round()
     assert all(type(value) in (int, float) for value in report.values())
     assert set(report) == {
-        "step", "score", "score_current", "failed_clips", "loss_total", "loss_mse", "gradient_norm", "clipped",
-        "strength", "start", "seconds_train", "seconds_score",
+        "step", "score", "score_current", "failed_clips", "estimate_gain", "flipped_share", "segsnr", "loss_total",
+        "loss_mse", "gradient_norm", "clipped", "strength", "start", "seconds_train", "seconds_score",
     }  # fmt: skip
 
 
@@ -172,7 +172,8 @@ def test_once_the_aid_is_gone_both_scores_are_one(assignment, corpus, artifacts,
     session = TrainingSession(assignment, corpus, artifacts)
     session.run_round()
     scored = []
-    monkeypatch.setattr(session, "_score", lambda: scored.append(1) or (1.5, 0))
+    rows = [{"metric": "si_sdr", "value": 1.5, "status": "ok"}]
+    monkeypatch.setattr(session, "_score", lambda *metrics: scored.append(metrics) or rows)
     assert session.run_round()["strength"] > 0  # of the round's last step
     assert session.run_round()["score_current"] == 1.5
     assert len(scored) == 2  # one each: from step 8 of 10 on the strength is 0

@@ -17,6 +17,9 @@ from trainables.audio.recipes import BUILT_IN, DEMO, RECIPES
 from trainables.cache import cache_folder
 from trainables.errors import UserError
 
+# Layouts a raw folder is tried for. A published one may lie beside noise/, so it comes before `folder`.
+_BY_LAYOUT = ("voicebank-demand", "voicebank-demand-56", "librispeech", "folder")
+
 
 def open_or_prepare(
     source: str | Path, cache: str | Path | None = None, progress: Progress | None = None
@@ -72,12 +75,12 @@ def _recognise(source: str | Path) -> tuple[str | None, Place]:
             f"no corpus at {place.folder}: give a folder on this machine, an s3:// prefix with a prepared "
             f"corpus, or {DEMO}"
         )
-    if not folder_recipe.matches(place.folder):
-        raise UserError(
-            f"{place.folder} holds neither {CORPUS_FILE} nor recordings; it should hold "
-            f"{folder_recipe.LAYOUT}"
-        )
-    return "folder", place
+    for name in _BY_LAYOUT:
+        if RECIPES[name].matches(place.folder):
+            return name, place
+    raise UserError(
+        f"{place.folder} holds neither {CORPUS_FILE} nor recordings; it should hold {folder_recipe.LAYOUT}"
+    )
 
 
 def _cached_target(recipe: str, place: Place, cache: str | Path | None) -> Path:

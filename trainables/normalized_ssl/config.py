@@ -8,28 +8,43 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from trainables.errors import UserError
+from trainables.normalized_ssl import checkpoint_source
 from trainables.stages import Stage
 
 # Bump when a change of code changes what pre-training produces (trainables/normalized_ssl/pretraining.py).
 PRETRAINING_VERSION = 3
+# Bump when a change of code changes the units (trainables/normalized_ssl/speech_units.py).
+UNITS_VERSION = 1
+# Bump when a change of code changes what is taken from a checkpoint (trainables/normalized_ssl/checkpoints.py).
+CHECKPOINT_VERSION = 1
+# Bump when a change of code changes the statistics (trainables/normalized_ssl/clean_statistics.py).
+CLEAN_STATISTICS_VERSION = 1
 
-SPECTRAL_UPSTREAMS = ("tera",)
-WAVEFORM_UPSTREAMS = ("wav2vec2",)
+SPECTRAL_UPSTREAMS = ("mockingjay", "tera")
+WAVEFORM_UPSTREAMS = ("wav2vec2", "hubert", "wavlm")
 UPSTREAMS = SPECTRAL_UPSTREAMS + WAVEFORM_UPSTREAMS
+# Upstreams that learn to predict k-means units, which are a stage of their own.
+UNIT_UPSTREAMS = ("hubert", "wavlm")
 
-# The paper's initial strengths (section 3.3 of the method's description), one per upstream.
-PAPER_STRENGTH = {"tera": 0.8, "wav2vec2": 0.5}
+# The paper's initial strengths, one per upstream.
+PAPER_STRENGTH = {"mockingjay": 1.0, "tera": 0.8, "wav2vec2": 0.5, "hubert": 0.5, "wavlm": 0.5}
 # Layers that can be normalized: three transformer layers; seven convolutions, projection, transformer layer.
-DEEPEST_LAYER = {"tera": 3, "wav2vec2": 9}
+DEEPEST_LAYER = {**dict.fromkeys(SPECTRAL_UPSTREAMS, 3), **dict.fromkeys(WAVEFORM_UPSTREAMS, 9)}
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "upstream": UPSTREAMS,
     "size": ("tiny", "base"),
     "init": ("pretrained", "random"),
     "norm_site": ("input", "output"),
+    "skip_reads": ("raw", "normalized", None),
+    "affine_stats": ("running", "batch"),
+    "clean_stats": ("batch", "corpus"),
+    "running_start": ("corrected", "first_batch", "identity"),
     "k_shape": ("linear", "cosine", "exp", "step", "poly", "constant"),
     "cmvn": ("utterance", "corpus"),
     "head_kernel": (1, 3, 5),
+    "skip_channels": (64, 128),
+    "decoder_channels": (128, 256, 512),
 }
 # field -> (lowest, highest), both allowed
 _RANGES: dict[str, tuple[float, float]] = {
@@ -50,14 +65,30 @@ _RANGES: dict[str, tuple[float, float]] = {
     "clip": (1e-6, 1e6),
     "pretraining_steps": (1, 10_000_000),
     "gate_steps": (1, 10_000_000),
+    "similarity_pairs": (0, 10_000),
 }
-_WHOLE_NUMBERS = ("pretraining_steps", "gate_steps")
+_WHOLE_NUMBERS = ("pretraining_steps", "gate_steps", "similarity_pairs")
 _FLAGS = ("freeze_body",)
 _OPTIONAL = ("k0", "horizon_m", "horizon_r")  # None means a rule, named beside the field
 # Without a normalized layer these do nothing; the effective configuration holds their defaults.
-_STRENGTH_FIELDS = ("norm_site", "k0", "k_shape", "k_end", "k_hold", "k_power", "horizon_m", "horizon_r")
+_STRENGTH_FIELDS = (
+    "norm_site",
+    "skip_reads",
+    "k0",
+    "k_shape",
+    "k_end",
+    "k_hold",
+    "k_power",
+    "horizon_m",
+    "horizon_r",
+    "affine_stats",
+    "clean_stats",
+    "running_start",
+)
 # Meaningful for spectral upstreams only; a waveform upstream takes nothing but the default.
 _SPECTRAL_FIELDS = ("w_cirm", "head_kernel", "cmvn")
+# Meaningful for the U-Net of a waveform upstream at base size only; tiny ones have widths of their own.
+_UNET_FIELDS = ("skip_channels", "decoder_channels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +102,13 @@ class NormalizedSSLConfig:
     upstream: str = "tera"
     size: str = "tiny"  # "tiny" for a CPU; "base" is the published architecture
     init: str = "pretrained"  # "random": an untrained body
+    # Base size only: hub id, absolute path or s3://; {upstream} is filled in; None = the published checkpoint.
+    checkpoint: str | None = None
 
     # Feature normalization (Algorithm 1). Layer l's input is site l-1, its output site l.
     norm_layers: tuple[int, ...] = ()  # empty = off
     norm_site: str = "input"
+    skip_reads: str | None = None  # waveform decoders' skips; None = raw at an input, normalized at an output
     k0: float | None = None  # initial strength; None = the paper's for this upstream
     k_shape: str = "linear"
     k_end: float = 0.9  # share of the budget after which k = 0 (f in the paper's k(t))
@@ -82,6 +116,13 @@ class NormalizedSSLConfig:
     k_power: float = 2.0  # exponent of k_shape="poly"
     horizon_m: float | None = None  # steps, 1 / (1 - beta_m); None = by the length of the budget
     horizon_r: float | None = None  # steps, 1 / (1 - beta_r); None = by the length of the budget
+    affine_stats: str = "running"  # "batch": train with each batch's own statistics (an ablation)
+    clean_stats: str = (
+        "batch"  # "corpus": targets measured once on clean training speech, and no clean branch
+    )
+    running_start: str = "corrected"  # free of any start; or a copy of the first batch; or mean 0 and ratio 1
+    # A control: a fixed affine per channel disturbs the noisy branch where this layer's input is read.
+    planted_layer: int | None = None
 
     # Losses and head.
     w_time: float = 1.0
@@ -89,6 +130,8 @@ class NormalizedSSLConfig:
     w_cirm: float = 1.0  # spectral upstreams only
     w_si_sdr: float = 0.0
     head_kernel: int = 1  # spectral upstreams only
+    skip_channels: int = 128  # of every skip of the U-Net: waveform upstreams at base size only
+    decoder_channels: int = 256  # of its stages but the last: waveform upstreams at base size only
     cmvn: str = "utterance"  # spectral upstreams only; "corpus" takes statistics of the clean training speech
 
     # Optimizer: Adam, linear warm-up, cosine down to `lr_floor` of the peak.
@@ -101,6 +144,9 @@ class NormalizedSSLConfig:
 
     pretraining_steps: int = 600  # at tiny size 30 s (tera) to 40 s (wav2vec2) of one core
     gate_steps: int = 60
+    similarity_pairs: int = (
+        0  # validation pairs of the per-layer similarity curve, once a round; 0 = no curve
+    )
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "NormalizedSSLConfig":
@@ -125,20 +171,74 @@ class NormalizedSSLConfig:
     def stages(
         self, corpus_uri: str, corpus_fingerprint: str, seed: int, threads: int = 1, device: str = "cpu"
     ) -> tuple[Stage, ...]:
-        """The pre-training this trial reads, shared by every candidate with the same seed."""
+        """The pre-trained body this trial reads, and what is measured on it; shared by candidates alike."""
         if not self.needs_pretraining:
             return ()
-        stage = Stage(
+        place: dict[str, Any] = {
+            "seed": seed,
+            "corpus_uri": corpus_uri,
+            "corpus_fingerprint": corpus_fingerprint,
+            "threads": threads,
+            "device": device,
+        }
+        body = self._checkpoint_stage() if self.size == "base" else self._pretraining_stage(place)
+        if not self.norm_layers or self.clean_stats == "batch":
+            return (body,)
+        return (body, self._clean_statistics_stage(body, place))
+
+    def _pretraining_stage(self, place: dict[str, Any]) -> Stage:
+        return Stage(
             kind="pretraining",
-            name=f"{self.upstream} ({self.size}) pre-training, seed {seed}",
+            name=f"{self.upstream} ({self.size}) pre-training, seed {place['seed']}",
             runner="trainables.normalized_ssl.pretraining:run",
             version=PRETRAINING_VERSION,
             config=self.pretraining_config(),
-            seed=seed,
-            corpus_uri=corpus_uri,
-            corpus_fingerprint=corpus_fingerprint,
-            threads=threads,
-            device=device,
+            rests_on=self._unit_stages(place),
+            **place,
+        )
+
+    def _clean_statistics_stage(self, body: Stage, place: dict[str, Any]) -> Stage:
+        return Stage(
+            kind="clean_statistics",
+            name=f"{self.upstream} ({self.size}) clean statistics, seed {place['seed']}",
+            runner="trainables.normalized_ssl.clean_statistics:run",
+            version=CLEAN_STATISTICS_VERSION,
+            config=self.pretraining_config(),
+            rests_on=(body,),
+            **place,
+        )
+
+    def _checkpoint_stage(self) -> Stage:
+        """The public weights: the same for every seed, corpus and device."""
+        source = checkpoint_source.resolve(self.upstream, self.checkpoint)
+        return Stage(
+            kind="pretraining",
+            name=f"{self.upstream} (base) checkpoint",
+            runner="trainables.normalized_ssl.checkpoints:run",
+            version=CHECKPOINT_VERSION,
+            config={
+                "upstream": self.upstream,
+                "size": self.size,
+                "cmvn": self.cmvn,
+                "checkpoint": source,
+                "identity": checkpoint_source.identity(source),
+            },
+            seed=0,
+            corpus_uri="",
+            corpus_fingerprint="",
+        )
+
+    def _unit_stages(self, place: dict[str, Any]) -> tuple[Stage, ...]:
+        """The k-means units that HuBERT and WavLM learn to predict; the same stage for both."""
+        if self.upstream not in UNIT_UPSTREAMS:
+            return ()
+        stage = Stage(
+            kind="speech_units",
+            name=f"k-means units, seed {place['seed']}",
+            runner="trainables.normalized_ssl.speech_units:run",
+            version=UNITS_VERSION,
+            config={},
+            **{**place, "device": "cpu"},
         )
         return (stage,)
 
@@ -149,12 +249,10 @@ class NormalizedSSLConfig:
 
     def pretraining_config(self) -> dict[str, Any]:
         """The fields that determine the pre-trained body, and no other."""
-        return {
-            "upstream": self.upstream,
-            "size": self.size,
-            "cmvn": self.cmvn,
-            "pretraining_steps": self.pretraining_steps,
-        }
+        fields = {"upstream": self.upstream, "size": self.size, "cmvn": self.cmvn}
+        if self.size == "base":
+            return {**fields, "checkpoint": self.checkpoint}
+        return {**fields, "pretraining_steps": self.pretraining_steps}
 
     @property
     def spectral(self) -> bool:
@@ -164,6 +262,16 @@ class NormalizedSSLConfig:
     def strength(self) -> float:
         """k0, resolved."""
         return PAPER_STRENGTH[self.upstream] if self.k0 is None else self.k0
+
+    @property
+    def planted_site(self) -> int | None:
+        return None if self.planted_layer is None else self.planted_layer - 1
+
+    @property
+    def skips_read_raw(self) -> bool:
+        if self.skip_reads is None:
+            return self.norm_site == "input"
+        return self.skip_reads == "raw"
 
     @property
     def norm_sites(self) -> tuple[int, ...]:
@@ -188,12 +296,18 @@ class NormalizedSSLConfig:
                 raise _refusal(name, value, "one of " + ", ".join(map(str, allowed)))
         for name, (lowest, highest) in _RANGES.items():
             _check_number(name, getattr(self, name), lowest, highest)
+        if self.checkpoint is not None and not isinstance(self.checkpoint, str):
+            raise _refusal("checkpoint", self.checkpoint, "a hub id, an absolute path or s3://...")
         for name in _FLAGS:
             if not isinstance(getattr(self, name), bool):
                 raise _refusal(name, getattr(self, name), "true or false")
 
     def _check_together(self) -> None:
         deepest = DEEPEST_LAYER[self.upstream]
+        if self.planted_layer is not None and (
+            type(self.planted_layer) is not int or not 1 <= self.planted_layer <= deepest
+        ):
+            raise _refusal("planted_layer", self.planted_layer, f"layers 1 to {deepest} of {self.upstream}")
         for layer in self.norm_layers:
             if not 1 <= layer <= deepest:
                 raise _refusal(
@@ -205,8 +319,16 @@ class NormalizedSSLConfig:
                 list(self.norm_layers),
                 'nothing with init="random": clean features of an untrained body carry no target',
             )
+        if self.size == "base":
+            self._check_defaults(("cmvn",), 'size="base": the published bodies know utterance statistics')
+        else:
+            self._check_defaults(("checkpoint",), f"size={self.size!r}, whose bodies are pre-trained here")
+        if self.checkpoint is not None:
+            checkpoint_source.resolve(self.upstream, self.checkpoint)
         if not self.spectral:
             self._check_defaults(_SPECTRAL_FIELDS, f"upstream={self.upstream!r}, where it has no effect")
+        if self.spectral or self.size != "base":
+            self._check_defaults(_UNET_FIELDS, f"upstream={self.upstream!r}, size={self.size!r}")
         if not self._loss_weights():
             raise _refusal("w_time, w_mstft, w_si_sdr", 0, "at least one loss weight above 0")
 
@@ -220,9 +342,10 @@ class NormalizedSSLConfig:
         return self.w_time + self.w_mstft + self.w_si_sdr + (self.w_cirm if self.spectral else 0.0)
 
     def _effective(self) -> "NormalizedSSLConfig":
-        if self.norm_layers:
-            return self
-        return replace(self, **{name: _DEFAULTS[name] for name in _STRENGTH_FIELDS})
+        unused = () if self.norm_layers else _STRENGTH_FIELDS
+        if self.init == "random":
+            unused = (*unused, "checkpoint")
+        return replace(self, **{name: _DEFAULTS[name] for name in unused})
 
 
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(NormalizedSSLConfig)}

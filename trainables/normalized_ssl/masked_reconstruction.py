@@ -1,7 +1,7 @@
-"""TERA's pre-training objective: repair a damaged spectrogram (Liu et al., "TERA", 2021).
+"""The objective of Mockingjay and TERA: repair a damaged spectrogram (Liu et al., 2020 and 2021).
 
-Damage in time (spans of frames zeroed, swapped or kept), in frequency (a band zeroed) and in magnitude
-(Gaussian noise); the loss is the L1 distance to the undamaged log-mels on the damaged cells.
+Mockingjay damages in time (spans of frames zeroed, swapped or kept); TERA also in frequency (a band zeroed)
+and in magnitude (Gaussian noise). The loss is the L1 distance to the undamaged log-mels on damaged cells.
 All randomness comes from torch's global generator, which the caller seeds at every step.
 """
 
@@ -20,11 +20,15 @@ ZERO, SWAP = 0.8, 0.1  # what happens to an utterance's spans; the rest are kept
 
 
 class MaskedReconstruction(nn.Module):
-    """The body with a prediction head of two linear layers, which is thrown away afterwards."""
+    """The body with a prediction head of two linear layers, which is thrown away afterwards.
 
-    def __init__(self, body: SpectralBody) -> None:
+    `time_only` is Mockingjay's damage, else TERA's.
+    """
+
+    def __init__(self, body: SpectralBody, time_only: bool = False) -> None:
         super().__init__()
         self.body = body
+        self.time_only = time_only
         hidden = body.channels[-1]
         self.head = nn.Sequential(
             nn.Linear(hidden, hidden), nn.GELU(), nn.LayerNorm(hidden), nn.Linear(hidden, MEL_BANDS)
@@ -33,29 +37,32 @@ class MaskedReconstruction(nn.Module):
     def forward(self, waveforms: Tensor, step: int) -> tuple[Tensor, dict[str, float]]:
         """(batch, samples) clean speech -> the loss and its monitors."""
         features = self.body.features(waveforms)
-        damaged, selected = damage(features)
+        damaged, selected = damage(features, self.time_only)
         distance = (self.head(self.body.encode(damaged)) - features).abs()
         loss = (distance * selected).sum() / selected.sum().clamp_min(1)
         return loss, {"loss": loss.item()}
 
 
-def damage(features: Tensor) -> tuple[Tensor, Tensor]:
+def damage(features: Tensor, time_only: bool = False) -> tuple[Tensor, Tensor]:
     """Alter a batch of spectrograms.
 
     Args:
         features: (batch, frames, mels).
+        time_only: leave frequency and magnitude alone.
 
     Returns:
         The altered copy, and 1 where the loss counts, 0 elsewhere, in the same shape.
     """
-    altered = [_damage_one(item) for item in features]
+    altered = [_damage_one(item, time_only) for item in features]
     return torch.stack([item for item, _ in altered]), torch.stack([chosen for _, chosen in altered])
 
 
-def _damage_one(spectrogram: Tensor) -> tuple[Tensor, Tensor]:
+def _damage_one(spectrogram: Tensor, time_only: bool) -> tuple[Tensor, Tensor]:
     """(frames, mels) -> the altered spectrogram and its selected cells."""
     altered, selected = spectrogram.clone(), torch.zeros_like(spectrogram)
     _mask_spans(altered, selected)
+    if time_only:
+        return altered, selected
     _mask_band(altered, selected)
     if torch.rand(()) < NOISE_RATIO:
         altered += NOISE_STD * torch.randn_like(altered)

@@ -5,6 +5,7 @@ at the chosen sites are pulled towards clean statistics with a strength that fal
 feature_normalization.py). What is deployed is the body and the decoder, nothing else.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,9 +18,11 @@ from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import Method, When
 from trainables.normalized_ssl.body import Body
+from trainables.normalized_ssl.clean_statistics import unpack_moments
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.decoders import Decoded, MaskDecoder, UNetDecoder
-from trainables.normalized_ssl.feature_normalization import FeatureNormalization
+from trainables.normalized_ssl.feature_normalization import FeatureNormalization, Moments
+from trainables.normalized_ssl.layer_similarity import CleanReference
 from trainables.normalized_ssl.strength_schedule import horizons, strength
 from trainables.normalized_ssl.upstreams import build_body, build_decoder, load_artifact
 
@@ -35,7 +38,8 @@ def build(config: NormalizedSSLConfig, artifacts: dict[str, bytes], seed: int) -
     body = build_body(config, seed)
     if config.needs_pretraining:
         load_artifact(body, config, artifacts["pretraining"])
-    return NormalizedSSL(config, body, build_decoder(config, body, seed))
+    targets = unpack_moments(artifacts["clean_statistics"]) if "clean_statistics" in artifacts else None
+    return NormalizedSSL(config, body, build_decoder(config, body, seed), targets)
 
 
 class NormalizedSSL(Method):
@@ -45,12 +49,27 @@ class NormalizedSSL(Method):
     brought back: waveform bodies are blind to level, and losses need a known one.
     """
 
-    def __init__(self, config: NormalizedSSLConfig, body: Body, decoder: MaskDecoder | UNetDecoder):
+    def __init__(
+        self,
+        config: NormalizedSSLConfig,
+        body: Body,
+        decoder: MaskDecoder | UNetDecoder,
+        corpus_targets: dict[int, Moments] | None = None,
+    ):
         super().__init__()
         self.config = config
         self.body = body
         self.decoder = decoder
-        self.normalization = FeatureNormalization(body, config.norm_sites)
+        self.normalization = FeatureNormalization(
+            body,
+            config.norm_sites,
+            config.affine_stats,
+            config.running_start,
+            config.planted_site,
+            corpus_targets,
+        )
+        measured = config.similarity_pairs > 0 and config.init == "pretrained"
+        self._reference = CleanReference(body) if measured else None
         if config.freeze_body:
             body.requires_grad_(False)
 
@@ -67,11 +86,29 @@ class NormalizedSSL(Method):
         return (self._enhance(mixture * gain).wave / gain)[:, None]
 
     def before_inference(self, when: When, ablate: bool = False) -> None:
-        """Running statistics at the present strength, without clean input; `ablate` sets it to 0."""
-        self.normalization.set_strength(0.0 if ablate else strength(self.config, when.progress))
+        """Running statistics at the present strength, without clean input; `ablate` sets it to 0.
+
+        Where a disturbance is planted, its repair is part of the network and is never ablated.
+        """
+        off = ablate and self.config.planted_layer is None
+        self.normalization.set_strength(0.0 if off else strength(self.config, when.progress))
 
     def diagnostics(self) -> dict[str, float]:
         return self.normalization.diagnostics()
+
+    @torch.no_grad()
+    def validation_curves(self, pairs: Sequence[tuple[Tensor, Tensor]], when: When) -> dict[str, float]:
+        """Similarity to the pre-trained upstream's clean features per site, with k = 0 and with the present k."""
+        if self._reference is None:
+            return {}
+        gains = [_unit_gain(noisy[None])[0] for noisy, _ in pairs[: self.config.similarity_pairs]]
+        leveled = [(noisy * gain, clean * gain) for gain, (noisy, clean) in zip(gains, pairs, strict=False)]
+        curves: dict[str, float] = {}
+        for name, ablate in (("similarity_k0", True), ("similarity", False)):
+            self.before_inference(when, ablate=ablate)
+            found = self._reference.similarity(self.body, self.normalization, leveled)
+            curves |= {f"{name}/{site}": value for site, value in found.items()}
+        return curves
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         groups: list[dict[str, Any]] = [
@@ -109,7 +146,7 @@ class NormalizedSSL(Method):
 
     def _read_by_decoder(self, raw: list[Tensor], normalized: list[Tensor]) -> list[Tensor]:
         """Skips read raw features where a layer's input is normalized, else the normalized output."""
-        skips = raw if self.config.norm_site == "input" else normalized
+        skips = raw if self.config.skips_read_raw else normalized
         return [*skips[:-1], normalized[-1]]
 
     def _losses(self, decoded: Decoded, clean: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:

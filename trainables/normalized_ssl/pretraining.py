@@ -1,7 +1,8 @@
 """Pre-train a body on clean speech: the stage that init="pretrained" rests on.
 
-Each family learns by its own objective (masked_reconstruction.py, contrastive_pretraining.py) on the train
-split. The learning rate does not depend on the budget, so a longer run begins exactly as a shorter one.
+Each family learns by its own objective (masked_reconstruction.py, contrastive_pretraining.py,
+unit_prediction.py) on the train split. The learning rate does not depend on the budget, so a longer run begins
+exactly as a shorter one.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.contrastive_pretraining import ContrastivePretraining
 from trainables.normalized_ssl.masked_reconstruction import MaskedReconstruction
 from trainables.normalized_ssl.spectral_body import SpectralBody
+from trainables.normalized_ssl.speech_units import SpeechUnits
+from trainables.normalized_ssl.unit_prediction import UnitPrediction
 from trainables.normalized_ssl.upstreams import build_body, pack_body
 from trainables.normalized_ssl.waveform_body import WaveformBody
 from trainables.randomness import seed_global_generators
@@ -44,12 +47,21 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
         body = build_body(config, stage.seed).to(stage.device)
         if isinstance(body, SpectralBody) and config.cmvn == "corpus":
             _measure_speech(body, corpus, stage.seed)
-        history = _train(_objective(body), corpus, stage.seed, config.pretraining_steps, progress)
+        objective = _objective(body, config.upstream, stage, artifacts)
+        history = _train(objective, corpus, stage.seed, config.pretraining_steps, progress)
         return pack_body(body.cpu(), info=_summary(history))
 
 
-def _objective(body: SpectralBody | WaveformBody) -> nn.Module:
-    return MaskedReconstruction(body) if isinstance(body, SpectralBody) else ContrastivePretraining(body)
+def _objective(
+    body: SpectralBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts
+) -> nn.Module:
+    """The family's own objective; its heads are thrown away with it."""
+    if isinstance(body, SpectralBody):
+        return MaskedReconstruction(body, time_only=upstream == "mockingjay")
+    if not stage.rests_on:
+        return ContrastivePretraining(body)
+    units = SpeechUnits.unpack(artifacts.read(stage.rests_on[0].key))
+    return UnitPrediction(body, units, mixing=upstream == "wavlm")
 
 
 def _train(

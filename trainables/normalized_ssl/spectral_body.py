@@ -16,6 +16,7 @@ from trainables.normalized_ssl.body import Body
 
 # Names in a body's state of what cmvn="corpus" needs beside weights.
 SPEECH_STATISTICS = ("entry.feature_mean", "entry.feature_std")
+LONGEST = 1500  # frames (15 s): longer sequences go through in even pieces, as in s3prl
 _LAYER_NORM_EPS = 1e-12
 _INIT_STD = 0.02
 
@@ -88,7 +89,9 @@ class SpectralEntry(nn.Module):
 
     def embed(self, log_mels: Tensor) -> Tensor:
         """(batch, frames, 80) -> site 0, (batch, hidden, frames)."""
-        positions = sinusoidal_positions(log_mels.shape[1], self.projection.out_features).to(log_mels)
+        frames = log_mels.shape[1]
+        table = sinusoidal_positions(piece_length(frames), self.projection.out_features).to(log_mels)
+        positions = table.repeat(-(-frames // len(table)), 1)[:frames]
         return self.layer_norm(self.projection(log_mels) + positions).transpose(1, 2)
 
 
@@ -113,6 +116,14 @@ class TransformerStep(nn.Module):
         self.output_norm = nn.LayerNorm(hidden, eps=_LAYER_NORM_EPS)
 
     def forward(self, features: Tensor) -> Tensor:
+        pieces = features.split(piece_length(features.shape[2]), dim=2)
+        return (
+            torch.cat([self._piece(piece) for piece in pieces], dim=2)
+            if len(pieces) > 1
+            else self._piece(features)
+        )
+
+    def _piece(self, features: Tensor) -> Tensor:
         x = features.transpose(1, 2)
         x = self.attention_norm(x + self._drop(self.attention_output(self._attend(x))))
         x = self.output_norm(x + self._drop(self.contract(F.gelu(self.expand(x)))))
@@ -130,6 +141,12 @@ class TransformerStep(nn.Module):
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training)
+
+
+def piece_length(frames: int) -> int:
+    """Frames of each even piece of a sequence, at most `LONGEST`; training crops are one piece."""
+    pieces = max(1, -(-frames // LONGEST))
+    return -(-frames // pieces)
 
 
 def sinusoidal_positions(frames: int, hidden: int) -> Tensor:

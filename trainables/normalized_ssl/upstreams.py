@@ -6,6 +6,7 @@ training step takes some 70 ms on one CPU core. "base" is the published architec
 """
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from trainables.normalized_ssl.body import Body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.decoders import MaskDecoder, UNetArchitecture, UNetDecoder
 from trainables.normalized_ssl.spectral_body import SPEECH_STATISTICS, SpectralArchitecture, SpectralBody
-from trainables.normalized_ssl.waveform_body import WaveformArchitecture, WaveformBody
+from trainables.normalized_ssl.waveform_body import CONVOLUTIONS, WaveformArchitecture, WaveformBody
 from trainables.randomness import seed_global_generators
 
 _SPECTRAL = {
@@ -33,10 +34,8 @@ _WAVEFORM = {
     ),
     "base": WaveformArchitecture(channels=(512,) * 7, hidden=768, heads=12, feed_forward=3072),
 }
-_UNET = {
-    "tiny": UNetArchitecture(skips=(16, 16, 16, 24, 24, 32, 32), outputs=(16, 16, 24, 32, 32, 48, 64)),
-    "base": UNetArchitecture(skips=(128,) * 7, outputs=(64, *(256,) * 6)),
-}
+_TINY_UNET = UNetArchitecture(skips=(16, 16, 16, 24, 24, 32, 32), outputs=(16, 16, 24, 32, 32, 48, 64))
+_LAST_STAGE = 64  # channels of the base U-Net at the waveform's rate
 
 
 def build_body(config: NormalizedSSLConfig, seed: int) -> SpectralBody | WaveformBody:
@@ -47,7 +46,8 @@ def build_body(config: NormalizedSSLConfig, seed: int) -> SpectralBody | Wavefor
     seed_global_generators(seed, f"initial body {config.upstream}")
     if config.spectral:
         return SpectralBody(_SPECTRAL[config.size], config.cmvn)
-    return WaveformBody(_WAVEFORM[config.size])
+    architecture = replace(_WAVEFORM[config.size], relative_bias=config.upstream == "wavlm")
+    return WaveformBody(architecture)
 
 
 def build_decoder(config: NormalizedSSLConfig, body: Body, seed: int) -> MaskDecoder | UNetDecoder:
@@ -55,7 +55,14 @@ def build_decoder(config: NormalizedSSLConfig, body: Body, seed: int) -> MaskDec
     seed_global_generators(seed, f"initial decoder {config.upstream}")
     if config.spectral:
         return MaskDecoder(body.channels[-1], config.head_kernel)
-    return UNetDecoder(body.channels, _UNET[config.size])
+    return UNetDecoder(body.channels, _unet(config))
+
+
+def _unet(config: NormalizedSSLConfig) -> UNetArchitecture:
+    if config.size == "tiny":
+        return _TINY_UNET
+    outputs = (_LAST_STAGE, *(config.decoder_channels,) * (CONVOLUTIONS - 1))
+    return UNetArchitecture(skips=(config.skip_channels,) * CONVOLUTIONS, outputs=outputs)
 
 
 def pack_body(body: Body, **extra: Any) -> bytes:

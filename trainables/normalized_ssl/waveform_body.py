@@ -1,8 +1,10 @@
-"""The body of wav2vec 2.0, cut after its first transformer layer, made of the modules of `transformers`.
+"""The body of wav2vec 2.0, HuBERT and WavLM, cut after its first transformer layer.
 
-Baevski et al., "wav2vec 2.0", NeurIPS 2020; the decoder reads nothing above that layer, so the rest is never
-built: 16,404,352 parameters at base size. Sites: 0 = waveform, 1-7 = convolutions, 8 = projection (before
-the positional convolution), 9 = transformer layer. Everything that masks or skips at random is off.
+Made of the modules of `transformers` (Baevski et al., 2020; Hsu et al., 2021; Chen et al., 2022). wav2vec 2.0
+and HuBERT are one architecture; WavLM's attention adds a gated relative bias. The decoder reads nothing above
+that layer, so the rest is never built: 16,404,352 parameters at base size, 16,408,724 with the relative bias.
+Sites: 0 = waveform, 1-7 = convolutions, 8 = projection (before the positional convolution), 9 = transformer
+layer. Everything that masks or skips at random is off.
 """
 
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from transformers import Wav2Vec2Config, Wav2Vec2Model
+from transformers import Wav2Vec2Config, Wav2Vec2Model, WavLMConfig, WavLMModel
 from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2Encoder, Wav2Vec2FeatureProjection
 
 from trainables.audio.features import Count
@@ -32,16 +34,17 @@ class WaveformArchitecture:
     position_kernel: int = 128  # frames
     position_groups: int = 16
     dropout: float = 0.1
+    relative_bias: bool = False  # WavLM's gated relative position bias
 
 
 class WaveformBody(Body):
     """Waveform -> (batch, channels, frames) at every site, at a frame rate that falls 320-fold."""
 
     def __init__(self, architecture: WaveformArchitecture):
-        model = Wav2Vec2Model(transformers_config(architecture))
+        model = transformers_model(architecture)
         steps: list[nn.Module] = [
             *model.feature_extractor.conv_layers,
-            ProjectionStep(model.feature_projection),
+            ProjectionStep(cast(Wav2Vec2FeatureProjection, model.feature_projection)),
             EncoderStep(cast(Wav2Vec2Encoder, model.encoder)),  # never the pre-LN variant
         ]
         channels = (1, *architecture.channels, architecture.hidden, architecture.hidden)
@@ -108,13 +111,20 @@ class EncoderStep(nn.Module):
         return self.encoder(features.transpose(1, 2)).last_hidden_state.transpose(1, 2)
 
 
-def transformers_config(architecture: WaveformArchitecture) -> Wav2Vec2Config:
-    """wav2vec2-base's settings at this width, with one transformer layer.
+def transformers_model(architecture: WaveformArchitecture) -> Wav2Vec2Model | WavLMModel:
+    """The model whose modules the body is made of, with one transformer layer and random weights."""
+    config = transformers_config(architecture)
+    return WavLMModel(config) if isinstance(config, WavLMConfig) else Wav2Vec2Model(config)
+
+
+def transformers_config(architecture: WaveformArchitecture) -> Wav2Vec2Config | WavLMConfig:
+    """wav2vec2-base's or wavlm-base's settings at this width, with one transformer layer.
 
     Hub revisions differ in their dropout values, so all are set here. The projection's is off: its output
     is a site, and a site's statistics should hold no noise of our own making.
     """
-    return Wav2Vec2Config(
+    kind = WavLMConfig if architecture.relative_bias else Wav2Vec2Config
+    return kind(
         hidden_size=architecture.hidden,
         num_hidden_layers=1,
         num_attention_heads=architecture.heads,

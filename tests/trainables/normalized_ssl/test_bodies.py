@@ -1,13 +1,15 @@
 """The bodies: published parameter counts, equivalence with reference modules, and the walk over sites."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
-from transformers import Wav2Vec2Model
+from transformers import HubertConfig, HubertModel, Wav2Vec2Model, WavLMModel
 
 from trainables.audio import features as audio
 from trainables.normalized_ssl.body import valid_frames
-from trainables.normalized_ssl.config import NormalizedSSLConfig
+from trainables.normalized_ssl.config import UPSTREAMS, NormalizedSSLConfig
 from trainables.normalized_ssl.spectral_body import (
     SpectralArchitecture,
     SpectralBody,
@@ -15,12 +17,17 @@ from trainables.normalized_ssl.spectral_body import (
     sinusoidal_positions,
 )
 from trainables.normalized_ssl.upstreams import build_body, build_decoder, load_artifact, pack_body, unpack
-from trainables.normalized_ssl.waveform_body import WaveformArchitecture, WaveformBody, transformers_config
+from trainables.normalized_ssl.waveform_body import (
+    WaveformArchitecture,
+    WaveformBody,
+    transformers_config,
+    transformers_model,
+)
 
-UPSTREAMS = ["tera", "wav2vec2"]
 SMALL_WAVEFORM = WaveformArchitecture(
     channels=(8,) * 6 + (12,), hidden=16, heads=2, feed_forward=32, position_kernel=16, position_groups=4
 )
+SMALL_WAVLM = replace(SMALL_WAVEFORM, relative_bias=True)
 
 
 def config(**values) -> NormalizedSSLConfig:
@@ -35,7 +42,16 @@ def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-@pytest.mark.parametrize(("upstream", "published"), [("tera", 21_327_360), ("wav2vec2", 16_404_352)])
+@pytest.mark.parametrize(
+    ("upstream", "published"),
+    [
+        ("mockingjay", 21_327_360),
+        ("tera", 21_327_360),
+        ("wav2vec2", 16_404_352),
+        ("hubert", 16_404_352),
+        ("wavlm", 16_408_724),
+    ],
+)
 def test_the_base_body_has_the_published_number_of_parameters(upstream, published):
     assert parameters(build_body(config(upstream=upstream, size="base"), seed=0)) == published
 
@@ -53,11 +69,12 @@ def test_waveform_frames_are_those_of_the_paper():
     assert [body.site_frames(32000, site) for site in range(8, 10)] == [99, 99]
 
 
-def test_walking_equals_the_model_of_transformers():
+@pytest.mark.parametrize("architecture", [SMALL_WAVEFORM, SMALL_WAVLM])
+def test_walking_equals_the_model_of_transformers(architecture):
     torch.manual_seed(0)
-    body = WaveformBody(SMALL_WAVEFORM).eval()
+    body = WaveformBody(architecture).eval()
     torch.manual_seed(0)
-    model = Wav2Vec2Model(transformers_config(SMALL_WAVEFORM)).eval()
+    model = transformers_model(architecture).eval()
     walked = body(waves())
     reference = model(waves(), output_hidden_states=True)
     convolved = model.feature_extractor(waves())
@@ -67,13 +84,26 @@ def test_walking_equals_the_model_of_transformers():
     torch.testing.assert_close(walked[9], reference.last_hidden_state.transpose(1, 2), atol=1e-5, rtol=0)
 
 
-def test_masking_reaches_the_transformer_of_transformers():
+def test_hubert_is_the_architecture_of_wav2vec2():
+    """The body of HuBERT is made of wav2vec 2.0's modules; HubertModel with the same weights agrees."""
+    settings = transformers_config(SMALL_WAVEFORM).to_dict()
+    settings.pop("model_type")
+    model = HubertModel(HubertConfig(**settings)).eval()
+    body = WaveformBody(SMALL_WAVEFORM).eval()
+    body.steps[:7].load_state_dict(model.feature_extractor.conv_layers.state_dict())
+    body.steps[7].projection.load_state_dict(model.feature_projection.state_dict())
+    body.steps[8].encoder.load_state_dict(model.encoder.state_dict())
+    reference = model(waves()).last_hidden_state.transpose(1, 2)
+    torch.testing.assert_close(body(waves())[9], reference, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("architecture", [SMALL_WAVEFORM, SMALL_WAVLM])
+def test_masking_reaches_the_transformer_of_transformers(architecture):
     """`contextualize` with a mask equals the model that is told the same time indices."""
-    architecture = SMALL_WAVEFORM
     settings = transformers_config(architecture)
     settings.apply_spec_augment, settings.mask_time_prob = True, 0.5
     torch.manual_seed(0)
-    model = Wav2Vec2Model(settings).eval()
+    model = (WavLMModel if architecture.relative_bias else Wav2Vec2Model)(settings).eval()
     body = WaveformBody(architecture).eval()
     body.steps[:7].load_state_dict(model.feature_extractor.conv_layers.state_dict())
     body.steps[7].projection.load_state_dict(model.feature_projection.state_dict())

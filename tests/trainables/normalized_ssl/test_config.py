@@ -39,6 +39,7 @@ def test_reading_it_needs_no_torch():
         ({"freeze_body": 1}, ["freeze_body", "true or false"]),
         ({"upstream": "wav2vec2", "cmvn": "corpus"}, ["cmvn", "wav2vec2", "no effect"]),
         ({"upstream": "wav2vec2", "w_cirm": 0.5}, ["w_cirm", "wav2vec2"]),
+        ({"upstream": "wav2vec2", "skip_channels": 64}, ["skip_channels", "tiny"]),
         ({"w_time": 0, "w_mstft": 0, "w_cirm": 0}, ["w_time", "above 0"]),
     ],
 )

@@ -7,6 +7,7 @@ from trainables.losses.complex_mask import ideal_mask
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.decoders import MaskDecoder, UNetArchitecture, UNetDecoder
 from trainables.normalized_ssl.upstreams import build_body, build_decoder
+from trainables.normalized_ssl.waveform_body import WaveformArchitecture, WaveformBody
 
 BASE_CHANNELS = (1, *(512,) * 7, 768, 768)
 
@@ -27,10 +28,14 @@ def test_unet_parameters(skip, out, expected):
     assert parameters(UNetDecoder(BASE_CHANNELS, architecture)) == expected
 
 
-def test_the_base_unet_is_the_default_one():
-    config = NormalizedSSLConfig.from_dict({"upstream": "wav2vec2", "size": "base", "init": "random"})
+@pytest.mark.parametrize(
+    ("widths", "expected"), [({}, 2_542_082), ({"skip_channels": 64, "decoder_channels": 128}, 910_658)]
+)
+def test_the_base_unet_has_the_configured_widths(widths, expected):
+    values = {"upstream": "wav2vec2", "size": "base", "init": "random", **widths}
+    config = NormalizedSSLConfig.from_dict(values)
     body = build_body(config, 0)
-    assert parameters(build_decoder(config, body, 0)) == 2_542_082
+    assert parameters(build_decoder(config, body, 0)) == expected
 
 
 @pytest.mark.parametrize(("kernel", "expected"), [(1, 309_138), (3, 926_610)])
@@ -48,6 +53,21 @@ def test_the_estimate_is_as_long_as_the_mixture_whatever_its_length(upstream):
         for samples in lengths:
             noisy = waves(samples)
             assert decoder(body(noisy), noisy).wave.shape == noisy.shape
+
+
+def test_a_unet_gives_back_every_length_from_16000_to_16400():
+    body = WaveformBody(
+        WaveformArchitecture(
+            channels=(2,) * 7, hidden=4, heads=1, feed_forward=4, position_kernel=2, position_groups=1
+        )
+    )
+    decoder = UNetDecoder(body.channels, UNetArchitecture(skips=(1,) * 7, outputs=(1,) * 7))
+    for samples in range(16000, 16401):
+        frames = [body.site_frames(samples, site) for site in range(body.sites)]
+        sites = [
+            torch.zeros(1, channels, length) for channels, length in zip(body.channels, frames, strict=True)
+        ]
+        assert decoder(sites, torch.zeros(1, samples)).wave.shape == (1, samples)
 
 
 @pytest.mark.parametrize("upstream", ["tera", "wav2vec2"])

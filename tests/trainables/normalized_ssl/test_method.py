@@ -14,7 +14,7 @@ from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import NormalizedSSL, build
 from trainables.normalized_ssl.upstreams import build_body, pack_body
 
-UPSTREAMS = ["tera", "wav2vec2"]
+UPSTREAMS = ["tera", "wav2vec2", "wavlm"]  # an architecture each
 BUDGET = 40
 
 

@@ -4,15 +4,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.trainables.normalized_ssl.conftest import MemoryArtifacts
 from trainables.audio.corpus import Corpus
 from trainables.audio.features import log_mel
 from trainables.audio.mixing import speech_batch
 from trainables.normalized_ssl import pretraining
-from trainables.normalized_ssl.config import PRETRAINING_VERSION, NormalizedSSLConfig
+from trainables.normalized_ssl.config import PRETRAINING_VERSION, UPSTREAMS, NormalizedSSLConfig
 from trainables.normalized_ssl.upstreams import build_body, load_artifact, unpack
+from trainables.stages import in_order, run_stage
 
 GOLDEN = Path(__file__).parent / "golden_pretraining.json"
-FAMILIES = ("tera", "wav2vec2")
+FAMILIES = UPSTREAMS
 
 
 @pytest.fixture
@@ -25,7 +27,10 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def pretrain(corpus: Corpus, seed: int = 1, **fields: object) -> bytes:
     config = NormalizedSSLConfig.from_dict({"pretraining_steps": 3, **fields})
     (stage,) = config.stages(corpus.uri, corpus.fingerprint, seed)
-    return pretraining.run(stage, corpus, {}, lambda done, total: None)
+    artifacts = MemoryArtifacts()
+    for each in in_order((stage,)):
+        run_stage(each, corpus, artifacts)
+    return artifacts.read(stage.key)
 
 
 def summary(artifact: bytes) -> dict[str, float]:

@@ -1,0 +1,38 @@
+"""Does the instrument find an answer that is known?
+
+A fixed affine per channel is planted on the noisy branch at layer 2's input, for every candidate alike.
+Normalizing layer 2, with full and constant strength, removes it: layer 2 must win. Layer 1 of a waveform body
+is the waveform itself, whose gain the first GroupNorm removes: it must tie with `none`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from search_spaces.space import Candidate, Group, Preset, Space
+from search_spaces.ssl_presets import baselines, shared_fields, usual_anchor, usual_suggest
+
+PLANTED_LAYER = 2
+_LAYERS = (1, 2, 3)
+_FULL = {"k0": 1.0, "k_shape": "constant", "skip_reads": "normalized"}
+
+
+def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
+    planted = {"planted_layer": PLANTED_LAYER}
+    layers = [
+        Candidate(
+            label=f"layer{layer}",
+            config={"init": "pretrained", "norm_layers": [layer], **_FULL, **planted},
+        )
+        for layer in _LAYERS
+    ]
+    return [*(replace(each, config={**each.config, **planted}) for each in baselines()), *layers]
+
+
+NORM_CONTROLS = Space(
+    name="norm_controls",
+    question=f"Is the planted layer {PLANTED_LAYER} found, and does a layer without effect tie?",
+    candidates=_candidates,
+    suggest=usual_suggest,
+    anchor=usual_anchor,
+    **shared_fields(),
+)

@@ -1,0 +1,37 @@
+"""At which site should features be normalized: every layer's input, every layer's output?
+
+The two readings differ for waveform bodies: at an input the decoder's skips read raw features, at an output
+normalized ones. Spectral decoders read the last layer alone, so there only its output adds a network.
+"""
+
+from collections.abc import Sequence
+
+from search_spaces.space import Candidate, Group, Preset, Space
+from search_spaces.ssl_presets import all_layers, baselines, shared_fields, usual_anchor, usual_suggest
+from trainables.normalized_ssl.config import SPECTRAL_UPSTREAMS
+
+
+def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
+    layers = list(all_layers(group))
+    outputs = layers[-1:] if group["upstream"] in SPECTRAL_UPSTREAMS else layers
+    readings = [("input", layer) for layer in layers] + [("output", layer) for layer in outputs]
+    return [
+        *baselines(),
+        *(
+            Candidate(
+                label=f"{site}{layer}",
+                config={"init": "pretrained", "norm_layers": [layer], "norm_site": site},
+            )
+            for site, layer in readings
+        ),
+    ]
+
+
+NORM_SITE = Space(
+    name="norm_site",
+    question="Which site should be normalized, read at a layer's input or output, for each upstream?",
+    candidates=_candidates,
+    suggest=usual_suggest,
+    anchor=usual_anchor,
+    **shared_fields(),
+)

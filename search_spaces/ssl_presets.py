@@ -1,0 +1,164 @@
+"""What the spaces on normalized SSL fine-tuning share: upstreams, presets, baselines, common ranges.
+
+Published strengths and layers are starting points of a search, never its end.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.space import Candidate, Config, Preset
+from trainables.assignment import DataSettings
+from trainables.normalized_ssl.config import DEEPEST_LAYER, PAPER_STRENGTH, SPECTRAL_UPSTREAMS, UPSTREAMS
+
+if TYPE_CHECKING:
+    import optuna
+
+STRENGTHS = (0.25, 0.5, 0.8, 1.0)
+# The layer that the paper normalizes, per upstream.
+PAPER_LAYER = {upstream: 1 if upstream in SPECTRAL_UPSTREAMS else 2 for upstream in UPSTREAMS}
+# Where a few hundred steps of a tiny model start from: chosen on the valid split with an untrained body.
+_TINY_RATE = {upstream: 4e-3 if upstream in SPECTRAL_UPSTREAMS else 8e-3 for upstream in UPSTREAMS}
+# At this size one loss that is cheap and says what is judged teaches more per second than the paper's three.
+_TINY_LOSSES = {"w_time": 0.0, "w_mstft": 0.0, "w_si_sdr": 1.0}
+# Two seconds for the spectral upstreams, one for the others.
+_PAPER_CROPS = {upstream: 2.0 if upstream in SPECTRAL_UPSTREAMS else 1.0 for upstream in UPSTREAMS}
+
+SMOKE = Preset(
+    name="smoke",
+    summary="does everything once, norm_layers in under a minute; scores mean nothing",
+    groups=("tera", "wav2vec2"),
+    samples=1,
+    seeds=2,
+    steps=4,
+    round_steps=2,
+    metric="si_sdr",
+    data=DataSettings(
+        batch=2, crop_seconds=0.5, valid_seconds=4.5, test_seconds=4.5, evaluation_clip_seconds=1.5
+    ),
+    config={"size": "tiny", "pretraining_steps": 3, "gate_steps": 2, **_TINY_LOSSES},
+    meaningful=False,
+)
+DEMO = Preset(
+    name="demo",
+    summary="an honest small experiment on a CPU; norm_layers takes about ten minutes on two cores",
+    groups=("tera", "wav2vec2"),
+    samples=2,
+    seeds=3,
+    steps=160,
+    round_steps=80,
+    metric="si_sdr",
+    data=DataSettings(batch=4),
+    config={"size": "tiny", **_TINY_LOSSES},
+)
+PAPER = Preset(
+    name="paper",
+    summary="the paper's scale: published checkpoints, 50,000 steps a job, WB-PESQ; a GPU and a prepared corpus",
+    groups=tuple(upstream for upstream in UPSTREAMS if upstream != "mockingjay"),
+    samples=6,
+    seeds=5,
+    steps=50_000,
+    round_steps=5_000,
+    metric="wb_pesq",
+    data=DataSettings(
+        batch=8,
+        crop_seconds=1.0,
+        snr_low=0.0,
+        snr_high=15.0,
+        valid_seconds=150,
+        test_seconds=2_500,
+        evaluation_clip_seconds=15.0,
+    ),
+    config={"size": "base", "warmup_share": 0.02, "gate_steps": 2_000, "similarity_pairs": 32},
+    crop_seconds=_PAPER_CROPS,
+    at_scale=True,
+)
+SMALL = replace(
+    PAPER,
+    name="small",
+    summary="published checkpoints in about an hour a trial on one GPU",
+    samples=3,
+    seeds=3,
+    steps=5_000,
+    round_steps=1_000,
+    data=replace(PAPER.data, valid_seconds=100, test_seconds=600),
+    config={"size": "base", "warmup_share": 0.04, "gate_steps": 500, "similarity_pairs": 32},
+)
+
+PRESETS = {preset.name: preset for preset in (SMOKE, DEMO, SMALL, PAPER)}
+
+
+def baselines() -> list[Candidate]:
+    """No normalization, and an untrained body."""
+    return [
+        Candidate(label="none", config={"init": "pretrained", "norm_layers": []}, baseline=True),
+        Candidate(label="random", config={"init": "random", "norm_layers": []}, baseline=True),
+    ]
+
+
+def at_base_size(preset: Preset) -> bool:
+    return preset.config.get("size") == "base"
+
+
+def deepest_default(group: Mapping[str, str], preset: Preset) -> int:
+    """Layers 1-3; at base size also 4 of waveform bodies."""
+    return 4 if at_base_size(preset) and group["upstream"] not in SPECTRAL_UPSTREAMS else 3
+
+
+def paper_layer(group: Mapping[str, str]) -> list[int]:
+    return [PAPER_LAYER[group["upstream"]]]
+
+
+def all_layers(group: Mapping[str, str]) -> range:
+    return range(1, DEEPEST_LAYER[group["upstream"]] + 1)
+
+
+def suggest_rates(trial: "optuna.Trial", preset: Preset) -> Config:
+    """The learning rates of head and body, over the same values for every candidate."""
+    rates = [1e-4, 3e-4, 1e-3] if at_base_size(preset) else [2e-3, 4e-3, 8e-3]
+    return {
+        "lr_head": trial.suggest_categorical("lr_head", rates),
+        "lr_body_ratio": trial.suggest_categorical("lr_body_ratio", [0.1, 0.5, 1.0]),
+    }
+
+
+def anchor_rates(group: Mapping[str, str], preset: Preset) -> Config:
+    """The paper's optimizer is not given: ours, from measurement at tiny size."""
+    base = at_base_size(preset)
+    return {
+        "lr_head": 1e-4 if base else _TINY_RATE[group["upstream"]],
+        "lr_body_ratio": 0.5 if base else 1.0,
+    }
+
+
+def suggest_strength(trial: "optuna.Trial", candidate: Candidate) -> Config:
+    """k0 where there is one that the candidate does not fix."""
+    if not normalizes(candidate) or "k0" in candidate.config:
+        return {}
+    return {"k0": trial.suggest_categorical("k0", STRENGTHS)}
+
+
+def anchor_strength(group: Mapping[str, str], candidate: Candidate) -> Config:
+    if not normalizes(candidate) or "k0" in candidate.config:
+        return {}
+    return {"k0": PAPER_STRENGTH[group["upstream"]]}
+
+
+def normalizes(candidate: Candidate) -> bool:
+    return bool(candidate.config.get("norm_layers"))
+
+
+def usual_suggest(
+    trial: "optuna.Trial", group: Mapping[str, str], candidate: Candidate, preset: Preset
+) -> Config:
+    """Learning rates, and k0 within each candidate that normalizes."""
+    return {**suggest_rates(trial, preset), **suggest_strength(trial, candidate)}
+
+
+def usual_anchor(group: Mapping[str, str], candidate: Candidate, preset: Preset) -> Config:
+    return {**anchor_rates(group, preset), **anchor_strength(group, candidate)}
+
+
+def shared_fields() -> dict[str, Any]:
+    """What every space of this method has in common."""
+    return {"method": "normalized_ssl", "group_by": "upstream", "groups": UPSTREAMS, "presets": PRESETS}

@@ -1,0 +1,55 @@
+"""Where configurations are the answer, the finalists are the best of the whole pool of search trials."""
+
+from pathlib import Path
+
+import pytest
+
+from sweep.cli import build_run_parser
+from sweep.dispatcher import ranked_configuration
+from sweep.jobs import Job
+from sweep.plan import Plan
+from sweep.planning import plan_from_arguments
+from sweep.study import JobRecord, Proposal
+from trainables.errors import UserError
+
+
+def record(number: int, score: float, k0: float, state: str = "complete") -> JobRecord:
+    job = Job("tera", "search", f"best{number % 3 + 1}", number)
+    return JobRecord(job, state, 1, 0, Proposal({"k0": k0}), 0, score=score)  # type: ignore[arg-type]
+
+
+def test_ranks_are_over_all_trials_whatever_candidate_they_searched_for() -> None:
+    pool = [record(0, 1.0, 0.1), record(3, 3.0, 0.3), record(6, 2.0, 0.2)]  # all searched as best1
+    assert [ranked_configuration(pool, rank).nuisance["k0"] for rank in range(3)] == [0.3, 0.2, 0.1]
+
+
+def test_a_configuration_found_twice_takes_one_rank_and_pruned_trials_none() -> None:
+    pool = [record(0, 3.0, 0.3), record(1, 2.9, 0.3), record(2, 9.0, 0.9, "pruned"), record(3, 1.0, 0.1)]
+    assert [ranked_configuration(pool, rank).nuisance["k0"] for rank in range(2)] == [0.3, 0.1]
+    assert ranked_configuration(pool, 2) is None
+
+
+def plan(folder: Path, *flags: str) -> Plan:
+    arguments = build_run_parser().parse_args(list(flags))
+    return plan_from_arguments(arguments, {}, folder).plan
+
+
+def test_the_joint_space_plans_three_ranks_and_the_baselines(tmp_path: Path) -> None:
+    made = plan(tmp_path, "--space", "norm_joint", "--upstreams", "hubert")
+    labels = [candidate.label for candidate in made.group_plan("hubert").candidates]
+    assert labels == ["none", "random", "best1", "best2", "best3"]
+
+
+@pytest.mark.parametrize("preset", ["small", "paper"])
+def test_a_preset_at_scale_wants_a_real_corpus(tmp_path: Path, preset: str) -> None:
+    with pytest.raises(UserError, match=r"real corpus: prepare one .*voicebank-demand"):
+        plan(tmp_path, "--space", "norm_layers", "--preset", preset)
+
+
+def test_a_job_of_a_preset_at_scale_crops_as_its_upstream_does(tmp_path: Path) -> None:
+    flags = ("--preset", "paper", "--corpus", "demo", "--upstreams", "tera,wavlm")
+    made = plan(tmp_path, "--space", "norm_layers", *flags)
+    assert made.data_of("tera").crop_seconds == 2.0
+    assert made.data_of("wavlm").crop_seconds == 1.0
+    kinds = {stage.name for stage in made.stages()}
+    assert kinds == {"tera (base) checkpoint", "wavlm (base) checkpoint"}

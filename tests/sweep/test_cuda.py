@@ -1,0 +1,44 @@
+"""Counting CUDA devices without torch, and what follows for the default preset."""
+
+from pathlib import Path
+
+import pytest
+
+from search_spaces import SPACES
+from sweep import planning
+from sweep.cuda import cuda_devices
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Path:
+    for name in ("0000:01:00.0", "0000:02:00.0"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, 2),
+        ({"CUDA_VISIBLE_DEVICES": "1"}, 1),
+        ({"CUDA_VISIBLE_DEVICES": "0,1,2"}, 2),
+        ({"CUDA_VISIBLE_DEVICES": ""}, 0),
+        ({"CUDA_VISIBLE_DEVICES": "-1"}, 0),
+    ],
+)
+def test_devices_that_the_driver_knows_and_nothing_hides(
+    driver: Path, environ: dict[str, str], expected: int
+) -> None:
+    assert cuda_devices(environ, driver) == expected
+
+
+def test_none_without_a_driver(tmp_path: Path) -> None:
+    assert cuda_devices({}, tmp_path / "nowhere") == 0
+
+
+@pytest.mark.parametrize(("devices", "preset"), [(0, "demo"), (1, "paper")])
+def test_the_default_preset_follows_the_devices(
+    devices: int, preset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "cuda_devices", lambda: devices)
+    assert planning.default_preset(SPACES["norm_layers"]) == preset

@@ -1,0 +1,32 @@
+"""Three monitors of faults that the deciding metric may not hear: a wrong gain, a flipped sign, a small shift.
+
+PESQ, STOI and SI-SDR are blind to level and mostly to sign; segmental SNR is not. A fine score beside a
+segmental SNR of -4 dB is explained by one of these three.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from trainables.metrics.scorer import mean_of_ok
+
+SEGMENTAL = "segsnr"
+
+
+def level_monitors(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """From the Scorer's rows, `SEGMENTAL` among their metrics; nothing where no clip could be scored.
+
+    Returns:
+        "estimate_gain": mean of <estimate, reference> / <reference, reference>, 1 is right; "flipped_share": share
+        of the clips whose sign is turned; "segsnr": mean segmental SNR in dB.
+    """
+    scored = [row for row in rows if row["metric"] == SEGMENTAL and row["status"] == "ok"]
+    if not scored:
+        return {}
+    segmental, clips, _ = mean_of_ok(scored, SEGMENTAL)
+    assert segmental is not None
+    return {
+        "estimate_gain": math.fsum(row["gain"] for row in scored) / clips,
+        "flipped_share": sum(row["polarity"] < 0 for row in scored) / clips,
+        "segsnr": segmental,
+    }

@@ -1,0 +1,83 @@
+"""Statistics of clean training speech at every site of a pre-trained body: the stage behind clean_stats="corpus".
+
+They depend on data and body alone, so they can be measured once instead of running a clean branch at every
+training step; running averages of the batches' own would end near them. Crops are those of training, brought
+to unit RMS: only site 0 of a waveform body, the waveform itself, tells that from a mixture's gain.
+"""
+
+import io
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from trainables.assignment import DataSettings
+from trainables.audio.features import rms
+from trainables.audio.mixing import training_batch
+from trainables.determinism import deterministic
+from trainables.normalized_ssl.body import Body, valid_frames
+from trainables.normalized_ssl.config import NormalizedSSLConfig
+from trainables.normalized_ssl.feature_normalization import Moments
+from trainables.normalized_ssl.upstreams import build_body, load_artifact
+from trainables.stages import Artifacts, Stage
+
+if TYPE_CHECKING:
+    from trainables.audio.corpus import Corpus
+
+BATCHES, BATCH = 32, 8
+SPECTRAL_CROP, WAVEFORM_CROP = 2.0, 1.0  # s, the paper's
+
+Progress = Callable[[int, int], None]
+
+
+def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
+    """The artifact: mean and deviation per channel, one pair for each site."""
+    config = NormalizedSSLConfig.from_dict(stage.config)
+    (below,) = stage.rests_on
+    with deterministic(stage.threads):
+        body = build_body(config, below.seed)
+        load_artifact(body, config, artifacts.read(below.key))
+        body.to(stage.device).eval()
+        data = DataSettings(batch=BATCH, crop_seconds=SPECTRAL_CROP if config.spectral else WAVEFORM_CROP)
+        pooled = [PooledMoments(channels) for channels in body.channels]
+        for step in range(BATCHES):
+            batch = training_batch(corpus, data, stage.seed, step)
+            _add(pooled, body, batch.clean.to(stage.device), batch.lengths.to(stage.device))
+            progress(step + 1, BATCHES)
+    buffer = io.BytesIO()
+    torch.save([each.moments() for each in pooled], buffer)
+    return buffer.getvalue()
+
+
+def unpack_moments(artifact: bytes) -> dict[int, Moments]:
+    """Site -> mean and deviation, (channels,) each."""
+    return dict(enumerate(torch.load(io.BytesIO(artifact), map_location="cpu", weights_only=True)))
+
+
+class PooledMoments:
+    """Mean and biased deviation per channel over many batches, in float64."""
+
+    def __init__(self, channels: int):
+        self.count = 0.0
+        self.total = torch.zeros(channels, dtype=torch.float64)
+        self.squares = torch.zeros(channels, dtype=torch.float64)
+
+    def add(self, features: Tensor, valid: Tensor) -> None:
+        """Features (batch, channels, frames); `valid` (batch, 1, frames) is 0 where a frame does not count."""
+        values, valid = features.double().cpu(), valid.double().cpu()
+        self.count += float(valid.sum())
+        self.total += (values * valid).sum(dim=(0, 2))
+        self.squares += (values.square() * valid).sum(dim=(0, 2))
+
+    def moments(self) -> Moments:
+        mean = self.total / self.count
+        variance = (self.squares / self.count - mean.square()).clamp(min=0.0)
+        return mean.float(), variance.sqrt().float()
+
+
+@torch.no_grad()
+def _add(pooled: list[PooledMoments], body: Body, crops: Tensor, lengths: Tensor) -> None:
+    leveled = crops / rms(crops, lengths).clamp(min=1e-6)
+    for site, features in enumerate(body(leveled, lengths)):
+        pooled[site].add(features, valid_frames(body, lengths, site, features))

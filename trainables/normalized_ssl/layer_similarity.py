@@ -1,0 +1,43 @@
+"""How near the fine-tuned upstream's noisy features stay to the pre-trained one's clean features, per layer.
+
+The curve of the paper's Fig. 3: on fixed validation pairs, the cosine between both features at each frame,
+averaged over frames and then over pairs. Expected there: normalizing a low layer keeps it high; the highest
+layer starts high and then falls.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from trainables.normalized_ssl.body import Body
+from trainables.normalized_ssl.feature_normalization import FeatureNormalization
+
+Pair = tuple[Tensor, Tensor]  # noisy and clean, (samples,) each, at the same gain
+
+
+class CleanReference:
+    """The body as it was pre-trained; no module, so it is neither trained nor part of a checkpoint."""
+
+    def __init__(self, body: Body) -> None:
+        self._body = body.frozen_prefix(body.sites - 1)
+
+    @torch.no_grad()
+    def similarity(
+        self, body: Body, normalization: FeatureNormalization, pairs: Iterable[Pair]
+    ) -> dict[str, float]:
+        """Name of each site ("site3") -> mean cosine, at the strength that the normalization is set to."""
+        rows = [self._of_pair(body, normalization, noisy, clean) for noisy, clean in pairs]
+        means = torch.stack(rows).mean(dim=0)
+        return {f"site{site}": float(value) for site, value in enumerate(means)}
+
+    def _of_pair(
+        self, body: Body, normalization: FeatureNormalization, noisy: Tensor, clean: Tensor
+    ) -> Tensor:
+        """(sites,) mean cosines over frames."""
+        wanted = self._body.to(clean.device)(clean[None])
+        found = normalization.walk(body, noisy[None]).normalized
+        return torch.stack(
+            [F.cosine_similarity(one, other, dim=1).mean() for one, other in zip(found, wanted, strict=True)]
+        )
