@@ -118,7 +118,7 @@ def build_run_parser() -> argparse.ArgumentParser:
         "--gpus-per-trial",
         type=_gpu_share,
         metavar="SHARE",
-        help="the part of a GPU each job gets, such as 0.25 for four jobs on one; 1 at most (default 0: CPUs only)",
+        help="the part of a GPU each job gets, such as 0.25 for four jobs on one (default: 1 at paper scale, else 0)",
     )
     show = parser.add_argument_group("look first, read later")
     show.add_argument("--dry-run", action="store_true", help="print the plan with its cost and start nothing")

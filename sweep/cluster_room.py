@@ -14,23 +14,30 @@ from trainables.errors import UserError
 
 Resources = Mapping[str, float]
 
-# Machines that were told to start come one by one; on a private Ray none will.
-_PATIENCE_SECONDS = 180.0
+# `ray up` is back when the head is up; its machines install their packages first, and come one by one.
+_FIRST_MACHINE_SECONDS = 900.0
+_BETTER_MACHINE_SECONDS = 60.0
 _LOOK_SECONDS = 2.0
 
 
 def require_room(plan: Plan) -> None:
     """Return once a trial of the plan fits somewhere. Raises `UserError` if none ever will. Needs `ray_session`."""
-    deadline = time.monotonic() + (_PATIENCE_SECONDS if os.environ.get("RAY_ADDRESS") else 0.0)
     needed = {"CPU": plan.cpus_per_trial, "GPU": plan.gpus_per_trial}
-    machines = _machines()
-    if not _any_fits(needed, machines) and time.monotonic() < deadline:
-        print(f"cluster    waiting for a machine with {_words(needed)}", file=sys.stderr, flush=True)
-    while not _any_fits(needed, machines):
-        if time.monotonic() >= deadline:
+    start, told = time.monotonic(), False
+    while not _any_fits(needed, machines := _machines()):
+        if time.monotonic() - start >= _patience(machines):
             raise UserError(_no_room(needed, machines))
+        if not told:
+            told = True
+            print(f"cluster    waiting for a machine with {_words(needed)}", file=sys.stderr, flush=True)
         time.sleep(_LOOK_SECONDS)
-        machines = _machines()
+
+
+def _patience(machines: list[Resources]) -> float:
+    """Seconds until what is there counts as all there will be; a private Ray is complete from its start."""
+    if not os.environ.get("RAY_ADDRESS"):
+        return 0.0
+    return _BETTER_MACHINE_SECONDS if machines else _FIRST_MACHINE_SECONDS
 
 
 def _any_fits(needed: Resources, machines: list[Resources]) -> bool:

@@ -151,11 +151,6 @@ def default_preset(space: Space) -> str:
     return "demo" if "demo" in space.presets else next(iter(space.presets))
 
 
-def _default_gpus(preset: Preset) -> float:
-    """A whole device for a trial at scale where this machine has one; on a cluster --gpus-per-trial says so."""
-    return 1.0 if preset.at_scale and cuda_devices() else 0.0
-
-
 # -- the plan ------------------------------------------------------------------------------------------
 
 
@@ -202,7 +197,7 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
         study_uri=settings.get("study_uri", f"sqlite:///{home}/study.db", "SPEECH_SWEEP_STUDY_URI"),
         gates=preset.gates,
         meaningful=preset.meaningful,
-        gpus_per_trial=settings.get("gpus_per_trial", _default_gpus(preset)),
+        gpus_per_trial=settings.get("gpus_per_trial", _default_gpus(preset, settings.environ)),
         margin=METRICS[preset.metric].margin,
         asynchronous=settings.arguments.asynchronous,
         max_hours=settings.get("max_hours", None),
@@ -275,6 +270,11 @@ def _groups(space: Space, preset: Preset, settings: _Settings) -> tuple[GroupPla
         return (GroupPlan(name="all", group={}, candidates=tuple(space.candidates({}, preset))),)
     names = group_names(listed, space) if listed else list(preset.groups)
     return group_plans(space, preset, names)
+
+
+def _default_gpus(preset: Preset, environ: Mapping[str, str]) -> float:
+    """A whole one for full-size models, where there is any; a cluster's are not on its head."""
+    return float(preset.at_scale and bool(environ.get("RAY_ADDRESS") or cuda_devices()))
 
 
 def _round_steps(preset: Preset, steps: int) -> int:

@@ -54,7 +54,7 @@ def _join(address: str) -> None:
     host, _, port = address.rpartition(":")
     try:
         if port.isdecimal():
-            socket.create_connection((host, int(port)), timeout=_ANSWER_SECONDS).close()
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS).close()
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:  # away; malformed; another version, a wrong token
         cause = str(error).strip().splitlines()[0]
