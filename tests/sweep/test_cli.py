@@ -159,6 +159,6 @@ def test_a_dry_run_says_the_price_of_machines(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("price", ["0.34", "0.34/0", "cheap/8", "-1/8"])
 def test_a_price_names_its_machines_cores(tmp_path: Path, price: str) -> None:
-    done = run(tmp_path, "--space", "norm_layers", "--dry-run", "--price", price)
+    done = run(tmp_path, "--space", "norm_layers", "--dry-run", f"--price={price}")
     assert done.returncode == 2
     assert "0.34/8" in done.stderr
