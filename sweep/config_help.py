@@ -9,7 +9,7 @@ from trainables.registry import config_class
 def config_help(method: str) -> str:
     """Raises `UserError` for a method there is not."""
     kind = config_class(method)
-    allowed = kind.allowed_values() if hasattr(kind, "allowed_values") else {}
+    allowed = kind.allowed_values()
     rows = [
         (field.name, _text(field.default), allowed.get(field.name, _type(field.type)))
         for field in fields(kind)

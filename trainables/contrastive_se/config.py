@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from trainables.assignment import DataSettings
-from trainables.errors import UserError
+from trainables.field_rules import FieldRules
 from trainables.stages import Stage
 
 TARGETS = ("none", "byol", "simsiam")
@@ -56,6 +56,14 @@ _RANGES: dict[str, tuple[float, float]] = {
 _WHOLE_NUMBERS = ("hidden", "groups", "encoder_blocks", "predictor_blocks", "decoder_blocks", "views")
 _FLAGS = ("same_snr", "stop_gradient")
 _OPTIONAL = ("hidden", "groups", "encoder_blocks", "predictor_blocks")  # None = the size's own
+_RULES = FieldRules(
+    method="contrastive_se",
+    choices=_CHOICES,
+    ranges=_RANGES,
+    whole_numbers=_WHOLE_NUMBERS,
+    flags=_FLAGS,
+    optional=_OPTIONAL,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +159,7 @@ class ContrastiveSEConfig:
         Raises:
             UserError: naming the field, its value and what is allowed.
         """
-        _refuse_unknown(values)
+        _RULES.refuse_unknown(values, ContrastiveSEConfig)
         config = ContrastiveSEConfig(**values)
         config._check_fields()
         config._check_together()
@@ -205,24 +213,22 @@ class ContrastiveSEConfig:
     def contrastive(self) -> bool:
         return self.target != "none"
 
+    @staticmethod
+    def allowed_values() -> dict[str, str]:
+        """What each field may be, in words."""
+        return _RULES.in_words()
+
     # -- validation ---------------------------------------------------------------------------------
 
     def _check_fields(self) -> None:
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise _refusal(name, getattr(self, name), "one of " + ", ".join(map(str, allowed)))
-        for name, (lowest, highest) in _RANGES.items():
-            _check_number(name, getattr(self, name), lowest, highest)
-        for name in _FLAGS:
-            if not isinstance(getattr(self, name), bool):
-                raise _refusal(name, getattr(self, name), "true or false")
+        _RULES.check(self)
 
     def _check_together(self) -> None:
         widths = self.widths
         if widths.hidden % widths.groups:
-            raise _refusal("groups", widths.groups, f"a divisor of hidden={widths.hidden}")
+            raise _RULES.refusal("groups", widths.groups, f"a divisor of hidden={widths.hidden}")
         if not self.stop_gradient and self.target != "simsiam":
-            raise _refusal("stop_gradient", False, 'only true, except with target="simsiam"')
+            raise _RULES.refusal("stop_gradient", False, 'only true, except with target="simsiam"')
 
     def _effective(self) -> "ContrastiveSEConfig":
         """What has no effect takes its default."""
@@ -249,25 +255,3 @@ class ContrastiveSEConfig:
 
 
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(ContrastiveSEConfig)}
-
-
-def _refuse_unknown(values: dict[str, Any]) -> None:
-    unknown = sorted(set(values) - set(_DEFAULTS))
-    if unknown:
-        raise UserError(
-            f"contrastive_se has no field {unknown[0]!r}: its fields are {', '.join(sorted(_DEFAULTS))}"
-        )
-
-
-def _check_number(name: str, value: Any, lowest: float, highest: float) -> None:
-    if value is None and name in _OPTIONAL:
-        return
-    kinds: tuple[type, ...] = (int,) if name in _WHOLE_NUMBERS else (int, float)
-    number = isinstance(value, kinds) and not isinstance(value, bool)
-    if not number or not lowest <= value <= highest:
-        kind = "a whole number" if name in _WHOLE_NUMBERS else "a number"
-        raise _refusal(name, value, f"{kind} from {lowest:g} to {highest:g}")
-
-
-def _refusal(name: str, value: Any, allowed: str) -> UserError:
-    return UserError(f"contrastive_se: {name}={value!r} is not possible; allowed: {allowed}")

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from trainables.assignment import DataSettings
-from trainables.errors import UserError
+from trainables.field_rules import FieldRules
 from trainables.normalized_ssl import checkpoint_source
 from trainables.stages import Stage
 
@@ -71,6 +71,15 @@ _RANGES: dict[str, tuple[float, float]] = {
 _WHOLE_NUMBERS = ("pretraining_steps", "gate_steps", "similarity_pairs")
 _FLAGS = ("freeze_body",)
 _OPTIONAL = ("k0", "horizon_m", "horizon_r")  # None means a rule, named beside the field
+_RULES = FieldRules(
+    method="normalized_ssl",
+    choices=_CHOICES,
+    ranges=_RANGES,
+    whole_numbers=_WHOLE_NUMBERS,
+    flags=_FLAGS,
+    optional=_OPTIONAL,
+    lists={"norm_layers": "layers"},
+)
 # Without a normalized layer these do nothing; the effective configuration holds their defaults.
 _STRENGTH_FIELDS = (
     "norm_site",
@@ -156,10 +165,10 @@ class NormalizedSSLConfig:
         Raises:
             UserError: naming the field, its value and what is allowed.
         """
-        _refuse_unknown(values)
+        _RULES.refuse_unknown(values, NormalizedSSLConfig)
         plain = dict(values)
         if "norm_layers" in plain:
-            plain["norm_layers"] = _layer_tuple(plain["norm_layers"])
+            plain["norm_layers"] = _RULES.distinct("norm_layers", plain["norm_layers"])
         config = NormalizedSSLConfig(**plain)
         config._check_fields()
         config._check_together()
@@ -287,39 +296,30 @@ class NormalizedSSLConfig:
     @staticmethod
     def allowed_values() -> dict[str, str]:
         """What each field may be, in words."""
-        ranges = {name: f"{low:g} to {high:g}" for name, (low, high) in _RANGES.items()}
-        choices = {name: ", ".join(map(str, allowed)) for name, allowed in _CHOICES.items()}
-        flags = dict.fromkeys(_FLAGS, "true, false")
-        return {**choices, **ranges, **flags, "norm_layers": "a list of layers, [] = off"}
+        return _RULES.in_words()
 
     # -- validation ---------------------------------------------------------------------------------
 
     def _check_fields(self) -> None:
-        for name, allowed in _CHOICES.items():
-            value = getattr(self, name)
-            if value not in allowed or isinstance(value, bool):
-                raise _refusal(name, value, "one of " + ", ".join(map(str, allowed)))
-        for name, (lowest, highest) in _RANGES.items():
-            _check_number(name, getattr(self, name), lowest, highest)
+        _RULES.check(self)
         if self.checkpoint is not None and not isinstance(self.checkpoint, str):
-            raise _refusal("checkpoint", self.checkpoint, "a hub id, an absolute path or s3://...")
-        for name in _FLAGS:
-            if not isinstance(getattr(self, name), bool):
-                raise _refusal(name, getattr(self, name), "true or false")
+            raise _RULES.refusal("checkpoint", self.checkpoint, "a hub id, an absolute path or s3://...")
 
     def _check_together(self) -> None:
         deepest = DEEPEST_LAYER[self.upstream]
         if self.planted_layer is not None and (
             type(self.planted_layer) is not int or not 1 <= self.planted_layer <= deepest
         ):
-            raise _refusal("planted_layer", self.planted_layer, f"layers 1 to {deepest} of {self.upstream}")
+            raise _RULES.refusal(
+                "planted_layer", self.planted_layer, f"layers 1 to {deepest} of {self.upstream}"
+            )
         for layer in self.norm_layers:
             if not 1 <= layer <= deepest:
-                raise _refusal(
+                raise _RULES.refusal(
                     "norm_layers", list(self.norm_layers), f"layers 1 to {deepest} of {self.upstream}"
                 )
         if self.norm_layers and self.init == "random":
-            raise _refusal(
+            raise _RULES.refusal(
                 "norm_layers",
                 list(self.norm_layers),
                 'nothing with init="random": clean features of an untrained body carry no target',
@@ -335,13 +335,13 @@ class NormalizedSSLConfig:
         if self.spectral or self.size != "base":
             self._check_defaults(_UNET_FIELDS, f"upstream={self.upstream!r}, size={self.size!r}")
         if not self._loss_weights():
-            raise _refusal("w_time, w_mstft, w_si_sdr", 0, "at least one loss weight above 0")
+            raise _RULES.refusal("w_time, w_mstft, w_si_sdr", 0, "at least one loss weight above 0")
 
     def _check_defaults(self, names: Iterable[str], where: str) -> None:
         for name in names:
             default = _DEFAULTS[name]
             if getattr(self, name) != default:
-                raise _refusal(name, getattr(self, name), f"only {default!r} with {where}")
+                raise _RULES.refusal(name, getattr(self, name), f"only {default!r} with {where}")
 
     def _loss_weights(self) -> float:
         return self.w_time + self.w_mstft + self.w_si_sdr + (self.w_cirm if self.spectral else 0.0)
@@ -354,33 +354,3 @@ class NormalizedSSLConfig:
 
 
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(NormalizedSSLConfig)}
-
-
-def _refuse_unknown(values: dict[str, Any]) -> None:
-    unknown = sorted(set(values) - set(_DEFAULTS))
-    if unknown:
-        raise UserError(
-            f"normalized_ssl has no field {unknown[0]!r}: its fields are {', '.join(sorted(_DEFAULTS))}"
-        )
-
-
-def _layer_tuple(value: Any) -> tuple[int, ...]:
-    """[2] or (1, 3) -> ascending distinct whole numbers."""
-    whole = isinstance(value, (list, tuple)) and all(type(layer) is int for layer in value)
-    if not whole or len(set(value)) != len(value):
-        raise _refusal("norm_layers", value, "a list of distinct whole numbers, [] = off")
-    return tuple(sorted(value))
-
-
-def _check_number(name: str, value: Any, lowest: float, highest: float) -> None:
-    if value is None and name in _OPTIONAL:
-        return
-    kinds: tuple[type, ...] = (int,) if name in _WHOLE_NUMBERS else (int, float)
-    number = isinstance(value, kinds) and not isinstance(value, bool)
-    if not number or not lowest <= value <= highest:
-        kind = "a whole number" if name in _WHOLE_NUMBERS else "a number"
-        raise _refusal(name, value, f"{kind} from {lowest:g} to {highest:g}")
-
-
-def _refusal(name: str, value: Any, allowed: str) -> UserError:
-    return UserError(f"normalized_ssl: {name}={value!r} is not possible; allowed: {allowed}")

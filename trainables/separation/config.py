@@ -4,13 +4,12 @@ Spaces, plans and dry runs read this file; it must never import torch. The metho
 """
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from trainables.assignment import DataSettings
-from trainables.errors import UserError
+from trainables.field_rules import FieldRules
 from trainables.separation.architectures import ARCHITECTURES, MODELS, SIZES
 from trainables.stages import Stage
 
@@ -76,6 +75,14 @@ _OPTIONAL = (
     "clip",
     "plateau_patience",
 )  # None: the size's own; no clipping; no plateau
+_RULES = FieldRules(
+    method="separation",
+    choices=_CHOICES,
+    ranges=_RANGES,
+    whole_numbers=_WHOLE_NUMBERS,
+    optional=_OPTIONAL,
+    lists={"norm_blocks": "blocks"},
+)
 
 # What each group of fields does its work in; elsewhere the effective configuration holds their defaults.
 _PRETRAINING_FIELDS = (
@@ -167,10 +174,10 @@ class SeparationConfig:
         Raises:
             UserError: naming the field, its value and what is allowed.
         """
-        _refuse_unknown(values)
+        _RULES.refuse_unknown(values, SeparationConfig)
         plain = dict(values)
         if "norm_blocks" in plain:
-            plain["norm_blocks"] = _block_tuple(plain["norm_blocks"])
+            plain["norm_blocks"] = _RULES.distinct("norm_blocks", plain["norm_blocks"])
         config = SeparationConfig(**plain)
         config._check_fields()
         config._check_together()
@@ -254,7 +261,7 @@ class SeparationConfig:
         assert self.checkpoint is not None
         path = Path(self.checkpoint)
         if not path.is_file():
-            raise _refusal("checkpoint", self.checkpoint, "a file in asteroid's format on this machine")
+            raise _RULES.refusal("checkpoint", self.checkpoint, "a file in asteroid's format on this machine")
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         network = {"model": self.model, "size": self.size, **self.architecture_overrides()}
         return Stage(
@@ -267,37 +274,41 @@ class SeparationConfig:
             **place,
         )
 
+    @staticmethod
+    def allowed_values() -> dict[str, str]:
+        """What each field may be, in words."""
+        return _RULES.in_words()
+
     # -- validation ---------------------------------------------------------------------------------
 
     def _check_fields(self) -> None:
-        for name, allowed in _CHOICES.items():
-            value = getattr(self, name)
-            if value not in allowed or isinstance(value, bool):
-                raise _refusal(name, value, "one of " + ", ".join(map(str, allowed)))
-        for name, (lowest, highest) in _RANGES.items():
-            _check_number(name, getattr(self, name), lowest, highest)
+        _RULES.check(self)
         if self.checkpoint is not None and not Path(str(self.checkpoint)).is_absolute():
-            raise _refusal("checkpoint", self.checkpoint, "an absolute path, or null")
+            raise _RULES.refusal("checkpoint", self.checkpoint, "an absolute path, or null")
 
     def _check_together(self) -> None:
         known = ARCHITECTURES[self.model][self.size]
         for name in _ARCHITECTURE_FIELDS:
             if getattr(self, name) is not None and name not in known:
-                raise _refusal(name, getattr(self, name), f"only null with model={self.model!r}")
+                raise _RULES.refusal(name, getattr(self, name), f"only null with model={self.model!r}")
         for name in ("kernel", "chunk"):
             if (self.architecture.get(name) or 2) % 2:
-                raise _refusal(name, self.architecture[name], "an even number: its stride is half of it")
+                raise _RULES.refusal(
+                    name, self.architecture[name], "an even number: its stride is half of it"
+                )
         if self.noise_snr_low > self.noise_snr_high:
-            raise _refusal("noise_snr_low", self.noise_snr_low, "at most noise_snr_high")
+            raise _RULES.refusal("noise_snr_low", self.noise_snr_low, "at most noise_snr_high")
         if self.strategy == "multitask" and self.pretrain_task == "cc":
-            raise _refusal("pretrain_task", "cc", "se or mama with strategy='multitask': cc has no output")
+            raise _RULES.refusal(
+                "pretrain_task", "cc", "se or mama with strategy='multitask': cc has no output"
+            )
         self._check_normalization()
 
     def _check_normalization(self) -> None:
         if not self.norm_blocks:
             return
         if self.strategy != "ptft":
-            raise _refusal(
+            raise _RULES.refusal(
                 "norm_blocks",
                 list(self.norm_blocks),
                 "nothing without strategy='ptft': an untrained network's features carry no target",
@@ -305,7 +316,7 @@ class SeparationConfig:
         deepest = self.architecture["blocks"] * self.architecture.get("repeats", 1)
         for block in self.norm_blocks:
             if not 1 <= block <= deepest:
-                raise _refusal("norm_blocks", list(self.norm_blocks), f"blocks 1 to {deepest}")
+                raise _RULES.refusal("norm_blocks", list(self.norm_blocks), f"blocks 1 to {deepest}")
 
     def _effective(self) -> "SeparationConfig":
         """Fields without effect go back to their defaults."""
@@ -323,33 +334,3 @@ class SeparationConfig:
 
 
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(SeparationConfig)}
-
-
-def _refuse_unknown(values: Iterable[str]) -> None:
-    unknown = sorted(set(values) - set(_DEFAULTS))
-    if unknown:
-        raise UserError(
-            f"separation has no field {unknown[0]!r}: its fields are {', '.join(sorted(_DEFAULTS))}"
-        )
-
-
-def _block_tuple(value: Any) -> tuple[int, ...]:
-    """[2] or (1, 3) -> ascending distinct whole numbers."""
-    whole = isinstance(value, (list, tuple)) and all(type(block) is int for block in value)
-    if not whole or len(set(value)) != len(value):
-        raise _refusal("norm_blocks", value, "a list of distinct whole numbers, [] = off")
-    return tuple(sorted(value))
-
-
-def _check_number(name: str, value: Any, lowest: float, highest: float) -> None:
-    if value is None and name in _OPTIONAL:
-        return
-    kinds: tuple[type, ...] = (int,) if name in _WHOLE_NUMBERS else (int, float)
-    number = isinstance(value, kinds) and not isinstance(value, bool)
-    if not number or not lowest <= value <= highest:
-        kind = "a whole number" if name in _WHOLE_NUMBERS else "a number"
-        raise _refusal(name, value, f"{kind} from {lowest:g} to {highest:g}")
-
-
-def _refusal(name: str, value: Any, allowed: str) -> UserError:
-    return UserError(f"separation: {name}={value!r} is not possible; allowed: {allowed}")
