@@ -139,11 +139,7 @@ def standing(group: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 def footers(result: Mapping[str, Any]) -> list[str]:
     """What the tables rest on, line by line."""
     groups = result["groups"]
-    lines = []
-    if not result.get("meaningful", True):
-        lines.append(f"NOT MEANINGFUL: the {result.get('preset')} preset only shows that everything runs.")
-    if not result.get("reproducible", True):
-        lines.append("NOT REPRODUCIBLE: with --async the search depends on which job ended first.")
+    lines = warnings(result)
     if groups:
         lines.append(_reading(groups[0], result))
     lines += list(dict.fromkeys(_population(group) for group in groups))
@@ -153,6 +149,16 @@ def footers(result: Mapping[str, Any]) -> list[str]:
         lines += [f"{group_name(group['group'])}: {remark}" for remark in _remarks(group, result["metric"])]
     if len(groups) > 1:
         lines.append(_together(groups))
+    return lines
+
+
+def warnings(result: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before anything else."""
+    lines = []
+    if not result.get("meaningful", True):
+        lines.append(f"NOT MEANINGFUL: the {result.get('preset')} preset only shows that everything runs.")
+    if not result.get("reproducible", True):
+        lines.append("NOT REPRODUCIBLE: with --async the search depends on which job ended first.")
     return lines
 
 

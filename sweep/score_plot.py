@@ -7,7 +7,7 @@ from typing import Any
 from sweep.result_view import candidate_verdict, group_name
 from trainables.metrics.catalogue import METRICS
 
-_COLOURS = {"winner": "tab:green", "leader": "tab:blue", "contender": "tab:orange", "behind": "tab:grey"}
+COLOURS = {"winner": "tab:green", "leader": "tab:blue", "contender": "tab:orange", "behind": "tab:grey"}
 _PANEL_INCHES = (4.2, 3.6)
 
 
@@ -41,7 +41,7 @@ def _draw(axes: Any, group: Mapping[str, Any]) -> None:
             yerr=[[candidate["score"] - low], [high - candidate["score"]]],
             fmt="o",
             capsize=4,
-            color=_COLOURS[candidate_verdict(group, candidate["label"])],
+            color=COLOURS[candidate_verdict(group, candidate["label"])],
             markerfacecolor="white" if candidate.get("baseline") else None,
         )
     noisy = group.get("noisy", {}).get("score")
