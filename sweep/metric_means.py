@@ -39,8 +39,8 @@ def _of_group(table: pd.DataFrame, plan: Plan, name: str) -> Iterator[dict[str, 
 def _means(rows: pd.DataFrame, metric: str) -> dict[str, float]:
     """Candidate -> mean over the utterances that all could be scored on; one without any score is left out."""
     scored = rows[rows["metric"].eq(metric) & rows["status"].eq("ok")]
-    cells: Any = scored.set_index(["utterance", "candidate", "seed"])["value"].unstack(["candidate", "seed"])
-    complete = cells.dropna()
+    complete = scored.pivot_table("value", "utterance", ["candidate", "seed"]).dropna()
     if complete.empty:
         return {}
-    return {str(label): float(mean) for label, mean in complete.T.groupby(level="candidate").mean().T.mean().items()}
+    by_label = complete.mean().groupby(level="candidate").mean()
+    return {str(label): float(mean) for label, mean in by_label.items()}

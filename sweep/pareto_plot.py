@@ -55,22 +55,26 @@ def _draw(
     axes: Any, group: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], across: str, upwards: str
 ) -> None:
     points = {e["candidate"]: (e["scores"][across], e["scores"][upwards]) for e in entries}
+    noisy = points.pop(NOISY, None)
     published = {e["candidate"] for e in entries if e["published"]}
-    ours = {label: point for label, point in points.items() if label not in {NOISY, *published}}
+    ours = {label: point for label, point in points.items() if label not in published}
     front = pareto_front(ours)
     axes.step(*zip(*(ours[label] for label in front), strict=True), where="pre", color="tab:green", alpha=0.5)
     for label, (x, y) in points.items():
-        if label == NOISY:
-            style = {"marker": "*", "color": "black"}
-        elif label in published:
-            style = {"marker": "s", "color": "tab:purple", "markerfacecolor": "white"}
-        else:
-            style = {"marker": "o", "color": COLOURS[candidate_verdict(group, label)]}
-        axes.plot(x, y, linestyle="", **style)
+        marker, colour = ("s", "tab:purple") if label in published else ("o", _colour(group, label))
+        axes.plot(x, y, marker, color=colour, markerfacecolor="white" if label in published else None)
         axes.annotate(label, (x, y), xytext=(5, 4), textcoords="offset points", fontsize="small")
-    axes.margins(0.18)
-    axes.set_title(f"{group_name(group['group'])}: {', '.join(front)}", fontsize="medium")
+    axes.margins(0.2)
+    axes.locator_params(axis="x", nbins=5)
+    if noisy:  # told, not drawn: it lies so far off that the candidates would be one blot
+        said = f"noisy input: {noisy[0]:.2f}, {noisy[1]:.2f}"
+        axes.annotate(said, (0.02, 0.02), xycoords="axes fraction", fontsize="small", color="dimgrey")
+    axes.set_title(f"{group_name(group['group'])}: front {', '.join(front)}", fontsize="medium")
     axes.grid(alpha=0.3)
+
+
+def _colour(group: Mapping[str, Any], label: str) -> str:
+    return COLOURS[candidate_verdict(group, label)]
 
 
 def _ours(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -23,7 +23,7 @@ def score_plot(result: Mapping[str, Any], path: str | PathLike[str]) -> None:
     for column, group in enumerate(groups):
         _draw(figure.add_subplot(1, len(groups), column + 1), group)
     figure.supylabel(f"{METRICS[result['metric']].title} on test")
-    figure.supxlabel("orange: not separated from the leader; hollow: baselines", fontsize="small")
+    figure.supxlabel("orange: not separated from the leader; hollow: baselines; dotted: noisy input", fontsize="small")
     mark = "" if result.get("meaningful", True) else " (not meaningful)"
     figure.suptitle(f"{result['space']}, {result.get('preset', '')} preset{mark}", fontsize="medium")
     figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
@@ -46,8 +46,7 @@ def _draw(axes: Any, group: Mapping[str, Any]) -> None:
         )
     noisy = group.get("noisy", {}).get("score")
     if noisy is not None:
-        axes.axhline(noisy, linestyle=":", color="black", label="noisy input")
-        axes.legend(fontsize="small", frameon=False)
+        axes.axhline(noisy, linestyle=":", color="black")
     axes.set_xlim(-0.5, len(labels) - 0.5)
     axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
     axes.set_title(f"{group_name(group['group'])}: {_headline(group)}", fontsize="medium")

@@ -29,7 +29,8 @@ def search_plots(plan: Plan, records: Sequence[JobRecord], folder: Path) -> None
 
     pyplot.switch_backend("agg")
     searched = [record for record in records if record.job.phase == "search" and record.reports]
-    _curves(plan, searched, folder / "curves-search.png")
+    if searched:
+        _curves(plan, searched, folder / "curves-search.png")
     for group in plan.groups:
         study = study_of([record for record in searched if record.job.group == group.name])
         for name, draw in _optunas_figures(study).items():
@@ -66,7 +67,11 @@ def _optunas_figures(study: optuna.Study) -> dict[str, Any]:
 
 
 def _history(study: optuna.Study, title: str) -> Any:
-    return optuna.visualization.matplotlib.plot_optimization_history(study, target_name=f"{title} on valid")
+    plot = optuna.visualization.matplotlib.plot_optimization_history
+    axes = plot(study, target_name=f"{title} on valid")
+    axes.set_facecolor("white")
+    axes.grid(color="lightgrey")
+    return axes
 
 
 def _parallel(study: optuna.Study, title: str) -> Any:
@@ -90,7 +95,7 @@ def _save(axes: Any, group: str, path: Path) -> None:
     from matplotlib import pyplot
 
     figure = axes.figure
-    axes.set_title(f"{axes.get_title()}, {group}", fontsize="medium")
+    axes.set_title(f"{axes.get_title()}, {group}", fontsize="medium", pad=12)
     figure.set_size_inches(*_INCHES)
     figure.savefig(path, format="png", dpi=120, bbox_inches="tight", metadata={"Software": None})
     pyplot.close(figure)
@@ -112,7 +117,7 @@ def _curves(plan: Plan, records: Sequence[JobRecord], path: Path) -> None:
         axes.set_title(group.name, fontsize="medium")
         axes.set_xlabel("step; a cross: stopped early or failed")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small", frameon=False)
+        axes.legend(fontsize="small", frameon=False, loc="lower right")
     figure.supylabel(f"{METRICS[plan.metric].title} on valid, each search trial", fontsize="medium")
     figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
 
