@@ -182,7 +182,8 @@ class Drive:
         records = self._records()
         failed = [record for record in records if record.state == "failed"]
         told = answer.result_object(self.plan, decided, self._counts(), failed)
-        return {**told, **findings(self.plan, rows, records)}
+        reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
+        return {**told, "test_reads": reads, **findings(self.plan, rows, records)}
 
     def _gates(self) -> dict[str, Any]:
         """Each group's gates, judged."""

@@ -1,4 +1,4 @@
-"""What a sweep shows beside its verdict: all metrics, scores by SNR, learning curves, label switches, shared training, alarms.
+"""What a sweep shows beside its verdict: all metrics, scores by SNR, curves, label switches, shared training, alarms.
 
 None of it decides anything.
 """

@@ -78,13 +78,17 @@ def heard_clips(
         for voice in _voices(clip, outputs):
             versions = _versions(voice, clip, scores, standing)
             title = f"{clip.noise_type}, {clip.snr_db:g} dB{voice.name}"
-            heard.append(HeardClip(title, f"{clip.speaker}, {clip.utterance}", plan.data.sample_rate, versions))
+            heard.append(
+                HeardClip(title, f"{clip.speaker}, {clip.utterance}", plan.data.sample_rate, versions)
+            )
     return heard, seed
 
 
 def shown_candidates(group: Mapping[str, Any]) -> list[str]:
     """The baseline the gain is measured against, the leader, and the next best on test that are no baselines."""
-    rivals = [c["label"] for c in by_score(group["candidates"]) if not c["baseline"] and c["score"] is not None]
+    rivals = [
+        c["label"] for c in by_score(group["candidates"]) if not c["baseline"] and c["score"] is not None
+    ]
     best = dict.fromkeys([group["leader"]["label"], *rivals])
     return list(dict.fromkeys([group["baseline"], *list(best)[:_TOP_CANDIDATES]]))
 

@@ -33,7 +33,12 @@ def _of_group(table: pd.DataFrame, plan: Plan, name: str) -> Iterator[dict[str, 
             yield {"group": name, "candidate": label, "published": False, "scores": scores}
     for row in published_rows(group.group.get("upstream", "")):
         scores = {metric: float(row[metric]) for metric in PUBLISHED_METRICS}
-        yield {"group": name, "candidate": f"{row['system']} (published)", "published": True, "scores": scores}
+        yield {
+            "group": name,
+            "candidate": f"{row['system']} (published)",
+            "published": True,
+            "scores": scores,
+        }
 
 
 def _means(rows: pd.DataFrame, metric: str) -> dict[str, float]:

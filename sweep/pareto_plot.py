@@ -12,7 +12,13 @@ from sweep.score_plot import COLOURS
 from trainables.inference import NOISY
 from trainables.metrics.catalogue import METRICS
 
-_SECONDS = ("wb_pesq", "nb_pesq", "si_sdr", "stoi", "sdri")  # the first that was scored beside the deciding one
+_SECONDS = (
+    "wb_pesq",
+    "nb_pesq",
+    "si_sdr",
+    "stoi",
+    "sdri",
+)  # the first that was scored beside the deciding one
 _PANEL_INCHES = (4.6, 4.0)
 
 

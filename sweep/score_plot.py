@@ -23,7 +23,9 @@ def score_plot(result: Mapping[str, Any], path: str | PathLike[str]) -> None:
     for column, group in enumerate(groups):
         _draw(figure.add_subplot(1, len(groups), column + 1), group)
     figure.supylabel(f"{METRICS[result['metric']].title} on test")
-    figure.supxlabel("orange: not separated from the leader; hollow: baselines; dotted: noisy input", fontsize="small")
+    figure.supxlabel(
+        "orange: not separated from the leader; hollow: baselines; dotted: noisy input", fontsize="small"
+    )
     mark = "" if result.get("meaningful", True) else " (not meaningful)"
     figure.suptitle(f"{result['space']}, {result.get('preset', '')} preset{mark}", fontsize="medium")
     figure.savefig(path, format="png", dpi=120, metadata={"Software": None})

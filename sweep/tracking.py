@@ -191,7 +191,11 @@ class Tracker(Listener):
                 "run": run,
                 "name": f"{name} {candidate['label']}",
                 "time": now,
-                "params": {**group["group"], "candidate": candidate["label"], **self._told(candidate["config"])},
+                "params": {
+                    **group["group"],
+                    "candidate": candidate["label"],
+                    **self._told(candidate["config"]),
+                },
                 "tags": {
                     **self._origin,
                     **{f"speech_sweep.{key}": value for key, value in group["group"].items()},

@@ -15,7 +15,9 @@ def plan(tmp_path):
 
 def entries(plan, rows, published=False):
     found = metric_means(plan, rows.to_dict("records"))
-    return {e["candidate"]: e["scores"] for e in found if e["group"] == "tera" and e["published"] is published}
+    return {
+        e["candidate"]: e["scores"] for e in found if e["group"] == "tera" and e["published"] is published
+    }
 
 
 def test_a_mean_is_over_seeds_and_utterances(plan):
@@ -28,7 +30,9 @@ def test_a_mean_is_over_seeds_and_utterances(plan):
 
 def test_an_utterance_that_fails_for_one_is_left_out_for_all(plan):
     rows = rows_on_test(plan)
-    failed = rows.candidate.eq("none") & rows.utterance.eq("u03") & rows.metric.eq("wb_pesq") & rows.seed.eq(1001)
+    failed = (
+        rows.candidate.eq("none") & rows.utterance.eq("u03") & rows.metric.eq("wb_pesq") & rows.seed.eq(1001)
+    )
     rows.loc[failed, ["value", "status"]] = [None, "no_utterance"]
     left = rows[rows.group.eq("tera") & rows.candidate.eq("layer2") & rows.utterance.ne("u03")]
     found = entries(plan, rows)["layer2"]
@@ -44,7 +48,9 @@ def test_the_papers_rows_of_the_upstream_follow_and_are_marked(plan):
 
 
 def test_the_table_shows_them_below_ours(plan):
-    title, header, rows = next(metric_cells({"metrics": metric_means(plan, rows_on_test(plan).to_dict("records"))}))
+    title, header, rows = next(
+        metric_cells({"metrics": metric_means(plan, rows_on_test(plan).to_dict("records"))})
+    )
     assert title == "All metrics, tera"
     assert header[:2] == ["candidate", "WB-PESQ"]
     labels = [row[0] for row in rows]

@@ -15,7 +15,9 @@ from tests.sweep.refusing_s3 import RefusingApplication, refusing_s3
 from trainables.errors import UserError
 
 WORKERS, ROUNDS, PART = 4, 3, 5 * 2**20
-JOBS = [Job(group, "final", label, seed) for group in "ab" for label in ("none", "layer1") for seed in (1, 2, 3)]
+JOBS = [
+    Job(group, "final", label, seed) for group in "ab" for label in ("none", "layer1") for seed in (1, 2, 3)
+]
 
 
 @pytest.fixture

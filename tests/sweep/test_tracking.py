@@ -208,7 +208,8 @@ def test_a_candidates_run_shows_the_values_that_its_search_chose(start: Any, pla
     tracker = start()
     tracker.log_results(result, {})
     tracker.close()
-    (run,) = search(plan, "params.candidate = 'layer2' and tags.`speech_sweep.upstream` = 'tera' and tags.`speech_sweep.kind` = 'candidate'")
+    candidate = "tags.`speech_sweep.kind` = 'candidate' and tags.`speech_sweep.upstream` = 'tera'"
+    (run,) = search(plan, f"{candidate} and params.candidate = 'layer2'")
     assert run.data.params["lr_head"] == "0.004"
     assert json.loads(run.data.params["norm_layers"]) == [2]
     assert "size" not in run.data.params  # the same in every job
