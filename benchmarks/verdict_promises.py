@@ -18,7 +18,11 @@ def main(worlds: int) -> None:
     print("| | promised |", " | ".join(f"{seeds} seeds" for seeds in SEEDS), "|")
     print("|---|---|" + "---|" * len(SEEDS))
     _row("coverage of a pair's interval", "95 %", [coverage(World(), worlds, s, 200) for s in SEEDS])
-    _row("a winner although two are tied on top", "at most 5 %", [claims(TWO_ON_TOP, worlds, s)[0] for s in SEEDS])
+    _row(
+        "a winner although two are tied on top",
+        "at most 5 %",
+        [claims(TWO_ON_TOP, worlds, s)[0] for s in SEEDS],
+    )
     _row("a false gain of the picked one", "2.5 %", [claims(World(), worlds, s, seed=2)[1] for s in SEEDS])
     for lead in LEADS:
         world = World(means=(lead, *[0.0] * 5))

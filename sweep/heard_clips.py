@@ -77,7 +77,7 @@ def heard_clips(
         outputs = {label: estimates[label][clip.utterance].reshape(clip.clean.shape) for label in labels}
         for voice in _voices(clip, outputs):
             versions = _versions(voice, clip, scores, standing)
-            title = f"{clip.noise_type}, {clip.snr_db:g} dB{voice.name}"
+            title = f"{clip.noise_type}, {round(clip.snr_db, 1):g} dB{voice.name}"
             heard.append(
                 HeardClip(title, f"{clip.speaker}, {clip.utterance}", plan.data.sample_rate, versions)
             )

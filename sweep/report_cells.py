@@ -226,8 +226,12 @@ def _remarks(group: Mapping[str, Any], metric: str) -> list[str]:
 def _spread(variance: Mapping[str, float], unit: str, metric: str) -> str:
     """The variance components, which say what more of would help: seeds, or test audio."""
     digits = _digits(metric) + 1
-    seed, own, rest = (f"{variance[name]:.{digits}f}" for name in ("candidate_seed", "candidate_unit", "residual"))
-    return f"standard deviations between candidates: over seeds {seed}, over {unit}s {own}, unexplained {rest}"
+    seed, own, rest = (
+        f"{variance[name]:.{digits}f}" for name in ("candidate_seed", "candidate_unit", "residual")
+    )
+    return (
+        f"standard deviations between candidates: over seeds {seed}, over {unit}s {own}, unexplained {rest}"
+    )
 
 
 def _together(groups: Sequence[Mapping[str, Any]]) -> str:

@@ -1,6 +1,5 @@
 """Headless Chromium for the browser tests, which skip by name where it is missing."""
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,12 +8,9 @@ from typing import Any
 
 import pytest
 
-from sweep.findings import findings
-from sweep.publication import Publication
-from sweep.storage import Storage
 from tests.browser.pages import start_browser
-from tests.sweep.finished_sweep import finished_sweep, rows_on_test
-from tests.sweep.kept_clips import keep_clips
+from tests.sweep.published_report import published_report
+
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
@@ -42,16 +38,7 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished sweep's report: the real verdict and pages over simulated rows and clips."""
-    base = tmp_path_factory.mktemp("sweeps")
-    plan = finished_sweep(base)
-    keep_clips(plan)
-    storage = Storage(plan.output)
-    rows = rows_on_test(plan).to_dict("records")
-    result = json.loads(storage.read("result.json")) | findings(plan, rows, [])
-    folder = base / "report"
-    folder.mkdir()
-    Publication(plan, result, rows, [], storage.checkpoints()).write(folder)
+    folder, _ = published_report(tmp_path_factory.mktemp("sweeps"))
     return folder
 
 

@@ -1,7 +1,6 @@
 """The report's files: whatever reads them finds the verdict's own numbers, and the published ones marked."""
 
 import io
-import json
 import re
 
 import numpy as np
@@ -9,31 +8,18 @@ import pandas as pd
 import pytest
 from matplotlib import image
 
-from sweep.findings import findings
 from sweep.leaderboard_files import leaderboard_frame
 from sweep.pareto_plot import pareto_front, pareto_plot, second_metric
-from sweep.publication import Publication
 from sweep.search_plots import search_plots, shared_parameters, study_of
-from sweep.storage import Storage
 from sweep.study import StudyStore
-from tests.sweep.finished_sweep import finished_sweep, rows_on_test
-from tests.sweep.kept_clips import keep_clips
+from tests.sweep.published_report import published_report
 from tests.sweep.simulated import Simulation, simulated_plan
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     """(folder with the report, result) of a finished sweep."""
-    base = tmp_path_factory.mktemp("sweeps")
-    plan = finished_sweep(base)
-    keep_clips(plan)
-    storage = Storage(plan.output)
-    rows = rows_on_test(plan).to_dict("records")
-    result = json.loads(storage.read("result.json")) | findings(plan, rows, [])
-    folder = base / "report"
-    folder.mkdir()
-    Publication(plan, result, rows, [], storage.checkpoints()).write(folder)
-    return folder, result
+    return published_report(tmp_path_factory.mktemp("sweeps"))
 
 
 @pytest.fixture(scope="module")
