@@ -12,7 +12,7 @@ from html import escape
 import numpy as np
 
 from sweep.heard_clips import HeardClip, Version
-from sweep.pages import page_file
+from sweep.pages import html_page
 from sweep.spectrogram import picture, power_db
 from trainables.metrics.catalogue import METRICS
 
@@ -42,25 +42,11 @@ def listening_page(
     levels = _LEVELS.format(highest=clips[0].sample_rate / 2000)
     left_out = len(clips) - len(cards)
     remark = f" {left_out} more clips were left out to keep the page small." if left_out else ""
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{escape(title)}</title>
-<style>{page_file("page.css")}{page_file("listening.css")}</style>
-</head>
-<body>
-<h1>{escape(title)}</h1>
-{"".join(f"<p>{escape(line)}</p>" for line in introduction)}
+    body = f"""{"".join(f"<p>{escape(line)}</p>" for line in introduction)}
 <p class="quiet">{levels}{remark}</p>
 <p class="quiet">{_KEYS}</p>
-{"".join(cards)}
-<script>{page_file("listening.js")}</script>
-</body>
-</html>
-"""
+{"".join(cards)}"""
+    return html_page(title, ("page.css", "listening.css"), body, "listening.js")
 
 
 def _card(clip: HeardClip, number: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sweep import report_cells
 from sweep.findings_cells import finding_lines
-from sweep.pages import page_file
+from sweep.pages import html_page
 from sweep.report_cells import Row
 from sweep.result_view import group_name
 
@@ -38,27 +38,14 @@ def index_page(result: Mapping[str, Any], files: Sequence[str]) -> str:
         f"<li>{escape(line)}</li>" for line in (*report_cells.footers(result), *finding_lines(result))
     )
     links = ", ".join(f'<a href="{escape(file)}">{escape(file)}</a>' for file in files)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{escape(result["sweep"])}</title>
-<style>{page_file("page.css")}{page_file("index.css")}</style>
-</head>
-<body>
-<h1>{escape(result["sweep"])}</h1>
-<p>{escape(result["question"])}</p>
+    body = f"""<p>{escape(result["question"])}</p>
 {"".join(tables)}
 <ul class="quiet">{lines}</ul>
 <h2>Figures</h2>
 {"".join(_figures(files))}
 <h2>Files</h2>
-<p>{links}</p>
-</body>
-</html>
-"""
+<p>{links}</p>"""
+    return html_page(result["sweep"], ("page.css", "index.css"), body)
 
 
 def _figures(files: Sequence[str]) -> list[str]:
