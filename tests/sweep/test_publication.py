@@ -10,10 +10,15 @@ from matplotlib import image
 
 from sweep.leaderboard_files import leaderboard_frame
 from sweep.pareto_plot import pareto_front, pareto_plot, second_metric
+from sweep.publication import Publication
 from sweep.search_plots import search_plots, shared_parameters, study_of
+from sweep.storage import Storage
 from sweep.study import StudyStore
+from tests.sweep.finished_sweep import finished_sweep, rows_on_test
+from tests.sweep.kept_clips import keep_clips
 from tests.sweep.published_report import published_report
 from tests.sweep.simulated import Simulation, simulated_plan
+from trainables.listening import LISTENING_FILE
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +153,18 @@ def test_importance_needs_enough_complete_trials(searched, tmp_path):
     (tmp_path / "few").mkdir()
     search_plots(plan, few, tmp_path / "few")
     assert not (tmp_path / "few" / "importance-tera.png").exists()
+
+
+def test_what_cannot_be_made_is_told_and_costs_nothing_else(published, tmp_path, capsys):
+    _, result = published
+    plan = finished_sweep(tmp_path)
+    keep_clips(plan)
+    checkpoints = Storage(plan.output).checkpoints()
+    checkpoints.write_result("tera/final/layer2/seed-1001", LISTENING_FILE, b"damaged")
+    folder = tmp_path / "report"
+    folder.mkdir()
+    Publication(plan, result, rows_on_test(plan).to_dict("records"), [], checkpoints).write(folder)
+    assert "the report goes without a page to listen to: ArrowInvalid" in capsys.readouterr().err
+    names = {path.name for path in folder.iterdir()}
+    assert "listen-tera.html" not in names
+    assert {"index.html", "listen-wav2vec2.html", "leaderboard.md", "scores.png"} <= names
