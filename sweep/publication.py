@@ -49,7 +49,7 @@ class Publication:
 
     def _figures(self, folder: Path) -> dict[str, Callable[[], None]]:
         result = self.result
-        figures = {
+        figures: dict[str, Callable[[], None]] = {
             "the scores": partial(report.score_plot, result, folder / "scores.png"),
             "the curves": partial(curve_plot, result["curves"], result["metric"], folder / "curves.png"),
             "the Pareto front": partial(pareto_plot, result, folder / "pareto.png"),
