@@ -18,6 +18,13 @@ const clips = Array.from(document.querySelectorAll(".clip"), (element) => {
 });
 let active = clips[0];
 
+function start(audio) {
+  // A pause that comes before the sound has begun is no error.
+  audio.play().catch((error) => {
+    if (error.name !== "AbortError") throw error;
+  });
+}
+
 function choose(clip, version) {
   const before = clip.current;
   if (before === version) return;
@@ -25,7 +32,7 @@ function choose(clip, version) {
   before.audio.pause();
   version.audio.currentTime = before.audio.currentTime;
   clip.current = version;
-  if (playing) version.audio.play();
+  if (playing) start(version.audio);
   show(clip);
 }
 
@@ -38,9 +45,8 @@ function activate(clip) {
 function toggle(clip) {
   activate(clip);
   const { audio } = clip.current;
-  if (!audio.paused) return audio.pause();
-  if (audio.ended) audio.currentTime = 0;
-  return audio.play();
+  if (audio.paused) start(audio); // from the beginning where it had ended
+  else audio.pause();
 }
 
 function seek(clip, seconds) {

@@ -10,7 +10,7 @@ from trainables.inference import NOISY, write_estimates
 from trainables.listening import LISTENING_FILE, write_clips
 
 SAMPLE_RATE = 16000
-SECONDS = 1.5
+SECONDS = 3.0
 LEVELS = {"none": 2.0, "random": -0.5, "layer1": 0.3, "layer2": 1.0, "layer3": 0.01}  # of each one's outputs
 
 
