@@ -65,7 +65,10 @@ def build_run_parser() -> argparse.ArgumentParser:
     budget = parser.add_argument_group("how much to spend (defaults come from the preset)")
     budget.add_argument("--samples", type=_count, metavar="N", help="search trials per candidate")
     budget.add_argument(
-        "--seeds", type=_count, metavar="N", help="finalist seeds per candidate; 3 is the floor"
+        "--seeds",
+        type=_seeds,
+        metavar="N",
+        help="finalist seeds per candidate, 3 is the floor; or 'auto': 3, and up to 8 for who is still in contention",
     )
     budget.add_argument(
         "--max-hours", type=_hours, metavar="H", help="stop cleanly after H hours of driving, over all starts"
@@ -220,6 +223,10 @@ def _count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return value
+
+
+def _seeds(text: str) -> int | str:
+    return text if text == "auto" else _count(text)
 
 
 def _gpu_share(text: str) -> float:

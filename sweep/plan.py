@@ -44,6 +44,9 @@ class Plan:
     groups: tuple[GroupPlan, ...]
     samples: int  # search trials per candidate
     seeds: tuple[int, ...]  # of the finalists, the same for all candidates
+    looks: tuple[
+        int, ...
+    ] = ()  # numbers of seeds: all begin with the first, later ones go to who is in contention
     sweep_seed: int
     search_seed: int  # all search trials train with this one
     generation: int  # search trials of a group that are asked from the same view of its study
@@ -97,6 +100,22 @@ class Plan:
     def candidate(self, group: str, label: str) -> Candidate:
         return next(c for c in self.group_plan(group).candidates if c.label == label)
 
+    # -- looks ---------------------------------------------------------------------------------------
+
+    @property
+    def look_ends(self) -> tuple[int, ...]:
+        """The numbers of seeds at which somebody looks; without `looks` only the last."""
+        return self.looks or (len(self.seeds),)
+
+    @property
+    def alpha_per_look(self) -> float:
+        """Each look's share, the verdict's on test included (Bonferroni)."""
+        return self.alpha / len(self.look_ends)
+
+    def at_first_look(self) -> "Plan":
+        """The least that this plan may come to: nobody gets more seeds than the first look asks for."""
+        return replace(self, seeds=self.seeds[: self.look_ends[0]], looks=())
+
     # -- jobs ----------------------------------------------------------------------------------------
 
     def search_jobs(self, group: str) -> list[Job]:
@@ -108,7 +127,7 @@ class Plan:
         ]
 
     def final_jobs(self, group: str) -> list[Job]:
-        """Every candidate with every seed; seed-major, so that pairs are complete early."""
+        """Every candidate with every seed it may be given; seed-major, so that pairs are complete early."""
         return [
             Job(group, "final", candidate.label, seed)
             for seed in self.seeds
@@ -242,7 +261,7 @@ class Plan:
                     config,
                     corpus_uri=self.corpus_uri,
                     corpus_fingerprint=self.corpus_fingerprint,
-                    seeds=self.seeds,
+                    seeds=self.at_first_look().seeds,
                     data=self.data_of(plan.name),
                     threads=self.threads,
                     device=self.device,
@@ -269,6 +288,7 @@ class Plan:
             for item in plain["groups"]
         )
         plain["seeds"] = tuple(plain["seeds"])
+        plain["looks"] = tuple(plain.get("looks", ()))
         plain["raises"] = tuple(plain.get("raises", ()))
         plain["data"] = DataSettings(**plain["data"])
         return Plan(**plain)

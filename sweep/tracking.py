@@ -170,7 +170,7 @@ class Tracker(Listener):
                     "speech_sweep.version": plan.version,
                     # Tags, since a resumed sweep may have more of them and a parameter can never change.
                     "speech_sweep.samples": plan.samples,
-                    "speech_sweep.seeds": len(plan.seeds),
+                    "speech_sweep.seeds": ", ".join(map(str, plan.look_ends)),
                     "mlflow.note.content": f"{plan.space_object().question} Running.",
                 },
             }

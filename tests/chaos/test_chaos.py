@@ -15,6 +15,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from sweep.jobs import Job
 from sweep.mlflow_view import JOB_TAG, open_client
 from sweep.plan import Plan
 from sweep.planning import load_plan
@@ -66,15 +67,15 @@ def _check(sweep: Sweep, plan: Plan, undisturbed: Undisturbed) -> None:
     assert facts(store, plan) == undisturbed.facts  # jobs, states, values and scores, to the bit
     result = json.loads(Storage(plan.output).read("result.json"))
     assert result["groups"] == undisturbed.groups  # the verdict
-    _check_study(plan)
+    _check_study(plan, list(undisturbed.facts))
     _check_mlflow(plan, store)
-    for job in plan.all_jobs():
-        _check_journal(sweep.folder, job.path)
-    trained = sum(len(rounds_trained(sweep.folder, job.path)) for job in plan.all_jobs())
+    for job in undisturbed.facts:
+        _check_journal(sweep.folder, job)
+    trained = sum(len(rounds_trained(sweep.folder, job)) for job in undisturbed.facts)
     assert trained <= 1.5 * undisturbed.rounds
 
 
-def _check_study(plan: Plan) -> None:
+def _check_study(plan: Plan, expected: list[str]) -> None:
     """Each job is one trial, and none is left running."""
     url = database_url(plan.study_uri).render_as_string(hide_password=False)
     jobs: Counter[str] = Counter()
@@ -83,7 +84,7 @@ def _check_study(plan: Plan) -> None:
             study = optuna.load_study(study_name=f"{plan.name}/{group.name}/{phase}", storage=url)
             assert all(trial.state != TrialState.RUNNING for trial in study.trials)
             jobs.update(trial.user_attrs["job"] for trial in study.trials)
-    assert jobs == Counter(job.path for job in plan.all_jobs())
+    assert jobs == Counter(expected)
 
 
 def _check_mlflow(plan: Plan, store: StudyStore) -> None:
@@ -94,10 +95,10 @@ def _check_mlflow(plan: Plan, store: StudyStore) -> None:
     by_job = {run.data.tags[JOB_TAG]: run for run in runs}
     assert len(by_job) == len(runs)
     assert {run.info.status for run in runs} == {"FINISHED"}
-    for job in plan.all_jobs():
-        record = store.record(job)
+    for path in facts(store, plan):
+        record = store.record(Job.parse(path))
         assert record is not None
-        history = client.get_metric_history(by_job[f"{plan.name}/{job.path}"].info.run_id, "score")
+        history = client.get_metric_history(by_job[f"{plan.name}/{path}"].info.run_id, "score")
         assert sorted((point.step, point.value) for point in history) == sorted(record.scores.items())
 
 
