@@ -172,7 +172,8 @@ class Dispatcher:
         return stop or record.step >= self._plan.steps
 
     def _worse_than_its_peers(self, job: Job, step: int) -> bool:
-        return should_stop(self._store.records(job.group, job.phase), job, step, self._plan)
+        records = self._store.records(job.group, job.phase, job.candidate)
+        return should_stop(records, job, step, self._plan)
 
     def _end(
         self, job: Job, attempt: int, state: EndState, score: float | None = None, reason: str | None = None

@@ -147,6 +147,9 @@ class Plan:
 
     def config(self, group: str, candidate: str, nuisance: dict[str, Any]) -> dict[str, Any]:
         """The method's complete, validated configuration of a candidate with its nuisance values."""
+        return self._parsed(group, candidate, nuisance).to_dict()
+
+    def _parsed(self, group: str, candidate: str, nuisance: dict[str, Any]) -> Any:
         merged = {
             **self.method_config,
             **self.group_plan(group).group,
@@ -154,17 +157,16 @@ class Plan:
             **self.fixed,
             **self.candidate(group, candidate).config,
         }
-        return config_class(self.method_name()).from_dict(merged).to_dict()
+        return config_class(self.method_name()).from_dict(merged)
 
     def assignment(self, job: Job, nuisance: dict[str, Any], attempt: int) -> Assignment:
-        config = self.config(job.group, job.candidate, nuisance)
-        parsed = config_class(self.method_name()).from_dict(config)
+        parsed = self._parsed(job.group, job.candidate, nuisance)
         plain = Assignment(
             job=job.path,
             attempt=attempt,
             phase=job.phase,
             method=self.method_name(),
-            config=config,
+            config=parsed.to_dict(),
             seed=self.job_seed(job),
             steps=self.steps,
             round_steps=self.round_steps,
@@ -172,7 +174,7 @@ class Plan:
             corpus_uri=self.corpus_uri,
             corpus_fingerprint=self.corpus_fingerprint,
             data=parsed.data_settings(self.data_of(job.group)),
-            stages=tuple(stage.to_json() for stage in self.stages_of(config, self.job_seed(job))),
+            stages=tuple(stage.to_json() for stage in self._stages_of(parsed, self.job_seed(job))),
             threads=self.threads,
             device=self.device,
         )
@@ -192,7 +194,9 @@ class Plan:
 
     def stages_of(self, config: dict[str, Any], seed: int) -> tuple[Stage, ...]:
         """What a job with this configuration and seed reads."""
-        parsed = config_class(self.method_name()).from_dict(config)
+        return self._stages_of(config_class(self.method_name()).from_dict(config), seed)
+
+    def _stages_of(self, parsed: Any, seed: int) -> tuple[Stage, ...]:
         return parsed.stages(
             corpus_uri=self.corpus_uri,
             corpus_fingerprint=self.corpus_fingerprint,
