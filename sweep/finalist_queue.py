@@ -57,7 +57,8 @@ class FinalistQueue:
         return self._judge.staying(self._group, self._opened)
 
     def _open_next_look(self, staying: Collection[str]) -> None:
-        end = next(end for end in self._plan.look_ends if end > self._opened)
+        ends = self._plan.look_ends if staying else (len(self._plan.seeds),)
+        end = next(end for end in ends if end > self._opened)
         seeds = self._plan.seeds[self._opened : end]
         jobs = [job for job in self._plan.final_jobs(self._group) if job.number in seeds]
         self._left.extend(job for job in jobs if job.candidate in staying and self._store.record(job) is None)
