@@ -18,6 +18,7 @@ examples
   python sweep/run.py --space norm_layers                        the demo: no data needed, about ten minutes
   python sweep/run.py --space norm_layers --dry-run              what it would do: jobs, hours, disk
   python sweep/run.py --space norm_layers --corpus DIR           on your own speech/ and noise/ folders
+  python sweep/run.py --space norm_layers --seeds auto           seeds only for candidates still in contention
   python sweep/run.py --resume NAME                              go on after a crash or Ctrl-C
   python sweep/run.py --resume NAME --max-hours 20               go on with more hours, or --samples, --seeds
   python sweep/stop.py NAME                                      stop it cleanly, from another shell
