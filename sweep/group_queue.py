@@ -67,8 +67,7 @@ class GroupQueue:
 
     def _settled(self, candidate: str) -> Proposal | None:
         """The configuration of the candidate's earlier finalists, which later seeds must share."""
-        finalists = self._store.records(self._name, "final")
-        own = (record for record in finalists if record.job.candidate == candidate)
+        own = self._store.records(self._name, "final", candidate)
         return next((record.proposal for record in own if record.reason != NOTHING_TO_FINALISE), None)
 
 
