@@ -44,9 +44,7 @@ class Plan:
     groups: tuple[GroupPlan, ...]
     samples: int  # search trials per candidate
     seeds: tuple[int, ...]  # of the finalists, the same for all candidates
-    looks: tuple[
-        int, ...
-    ] = ()  # numbers of seeds: all begin with the first, later ones go to who is in contention
+    looks: tuple[int, ...] = ()  # where later seeds go only to who is in contention: numbers of seeds
     sweep_seed: int
     search_seed: int  # all search trials train with this one
     generation: int  # search trials of a group that are asked from the same view of its study
