@@ -19,7 +19,6 @@ SHARE = ALPHA / len(LOOKS)
 ALL_EQUAL = World()
 TWO_ON_TOP = World(means=(0.3, 0.3, 0.0, 0.0, 0.0, 0.0))
 ONE_LEADS = World(means=(0.15, 0.0, 0.0, 0.0, 0.0, 0.0))
-CLOSE_RACE = World(means=(0.12, 0.04, 0.0, 0.0, 0.0, -0.3))
 
 
 @dataclass(frozen=True)
@@ -109,8 +108,8 @@ def test_the_best_candidate_seldom_leaves_and_false_winners_are_rare(world: Worl
 
 def test_a_clear_leader_is_found_with_fewer_seeds_than_all_would_take():
     found = list(outcomes(ONE_LEADS, 100))
-    assert np.mean([outcome.winner == "0" for outcome in found]) >= 0.95
-    assert np.mean([outcome.seeds for outcome in found]) < 0.6 * LOOKS[-1] * len(ONE_LEADS.means)
+    assert np.mean([outcome.winner == "0" for outcome in found]) >= 0.85
+    assert np.mean([outcome.seeds for outcome in found]) < 0.5 * LOOKS[-1] * len(ONE_LEADS.means)
 
 
 @pytest.mark.slow
