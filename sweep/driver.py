@@ -48,6 +48,7 @@ from sweep.scoring import (
 from sweep.stage_store import stage_store
 from sweep.stopping import StopSignal, stop_on_request, stop_on_signals, void_requests
 from sweep.storage import Storage
+from sweep.stored_sweep import RESULT_FILE
 from sweep.study import JobRecord, StudyStore
 from sweep.sweep_lock import sweep_lock
 from sweep.tracking import Tracker, deliver_left_over
@@ -58,7 +59,6 @@ from trainables.errors import UserError
 from trainables.inference import NOISY
 from trainables.registry import gates_of
 
-RESULT_FILE = "result.json"
 SPOOL = "spool"
 
 
