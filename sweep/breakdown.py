@@ -44,7 +44,7 @@ def breakdown(paired: PairedScores, field: str) -> list[dict[str, Any]]:
 def _entry(value: Any, part: pd.DataFrame, labels: Sequence[str], repeats: int) -> dict[str, Any]:
     means = part.mean()
     return {
-        "value": value if isinstance(value, str) else float(value),
+        "value": value,
         "utterances": len(part) // repeats,
         "leader": means[list(labels)].round(9).idxmax(),  # the earlier candidate where equal
         "scores": {str(label): float(mean) for label, mean in means.items()},
@@ -89,7 +89,7 @@ def _cells(entries: Sequence[dict[str, Any]], metric: str, field: str) -> tuple[
     labels = list(entries[0]["scores"]) if entries else []
     rows = [
         [
-            entry["value"] if isinstance(entry["value"], str) else f"{entry['value']:g}",
+            str(entry["value"]),
             str(entry["utterances"]),
             entry["leader"],
             *(estimate(entry["scores"][label], None, metric) for label in labels),

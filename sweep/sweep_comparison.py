@@ -184,9 +184,7 @@ def _lines(found: dict[str, Any], ours: Plan, theirs: Plan) -> list[str]:
             f"± spans {100 * (1 - ours.alpha):g} %, for each row by itself."
         )
     else:
-        how = (
-            f"Difference of means, {ours.name} minus {theirs.name}; no interval: {found['not_paired_because']}."
-        )
+        how = f"Difference of means, {ours.name} minus {theirs.name}; no interval: {found['not_paired_because']}."
     return [how, f"The two plans differ in: {', '.join(_differences(ours, theirs)) or 'nothing'}."]
 
 

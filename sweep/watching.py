@@ -44,7 +44,9 @@ def _with_progress(view: View, pulse: Pulse) -> View:
     beat = pulse.beat
     if not beat:
         return view
-    line = " | ".join([beat["phase"], job_counts_text(beat["jobs"]), time_text(beat["elapsed"], beat["left"])])
+    line = " | ".join(
+        [beat["phase"], job_counts_text(beat["jobs"]), time_text(beat["elapsed"], beat["left"])]
+    )
     return View(
         title=view.title,
         plain=view.plain,
