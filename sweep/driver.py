@@ -55,6 +55,7 @@ from sweep.tracking import Tracker, deliver_left_over
 from trainables.audio.corpus import Corpus
 from trainables.audio.corpus_copy import shared_copy
 from trainables.audio.preparation import open_or_prepare
+from trainables.cache_use import using_cache
 from trainables.errors import UserError
 from trainables.inference import NOISY
 from trainables.registry import gates_of
@@ -75,6 +76,7 @@ def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]
     storage.probe()
     Path(plan.home).mkdir(parents=True, exist_ok=True)
     with sweep_lock(plan) as take_lock_again, _own_empty_folder(), contextlib.ExitStack() as stack:
+        stack.enter_context(using_cache())
         if planned.stored is not None and _is_raised(planned):
             refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
         corpus = _prepare_while_ray_starts(plan, stack)

@@ -71,7 +71,7 @@ def _run(argv: Sequence[str]) -> int:
     if arguments.by or arguments.compare:
         _show_rows(plan, storage, arguments)
     else:
-        show(_result(plan, storage, arguments.metric), arguments.format)
+        show(read_result(plan, storage, arguments.metric), arguments.format)
     return 0
 
 
@@ -118,15 +118,6 @@ def _rows(plan: Plan, storage: Storage, metric: str) -> Any:
     rows = read_rows(plan, storage)
     require_metric(rows, plan, metric)
     return rows
-
-
-def _result(plan: Plan, storage: Storage, metric: str | None) -> dict[str, Any]:
-    result = read_result(plan, storage)
-    if metric in (None, result["metric"]):
-        return result
-    from sweep.other_metric import in_metric
-
-    return in_metric(result, plan, storage, str(metric))
 
 
 def show(result: dict[str, Any], form: str) -> None:

@@ -35,6 +35,7 @@ _FREE_ON_RESUME = {
     "json",
     "list_spaces",
     "help_config",
+    "notify",
     *RAISABLE,
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")

@@ -42,6 +42,10 @@ def add_sweep_arguments(parser: argparse.ArgumentParser, optional: bool = False)
         nargs="?" if optional else None,
         help="the sweep's name, as run.py printed it",
     )
+    add_output_argument(parser)
+
+
+def add_output_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         metavar="BASE",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.plan import Plan
-from sweep.planning import join, load_plan, resolve_base
+from sweep.planning import PLAN_FILE, join, load_plan, resolve_base
 from sweep.secret_uris import known_secrets, restore_secrets
 from sweep.storage import Storage
 from trainables.errors import UserError
@@ -31,16 +31,27 @@ def default_base() -> str:
     return os.environ.get("SPEECH_SWEEP_OUTPUT", "sweeps")
 
 
+def base_of(output: str | None) -> str:
+    """The folder or s3:// prefix that `output` means, or the default one."""
+    return resolve_base(output or default_base(), Path.cwd())
+
+
+def sweep_names(base: str) -> list[str]:
+    """Every sweep there, by name."""
+    files = (path.split("/") for path in Storage(base).list())
+    return [parts[0] for parts in files if parts[1:] == [PLAN_FILE]]
+
+
 def stored_sweep(name: str, output: str | None = None) -> tuple[Plan, Storage]:
     """The sweep's plan and files; `output` is where run.py put it. The error names the known sweeps."""
-    base = resolve_base(output or default_base(), Path.cwd())
+    base = base_of(output)
     return load_plan(name, base), Storage(join(base, name))
 
 
-def read_result(plan: Plan, storage: Storage) -> dict[str, Any]:
-    """The stored answer."""
+def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict[str, Any]:
+    """The stored answer; in another `metric` it keeps the leaders that the deciding one named."""
     try:
-        return json.loads(storage.read(RESULT_FILE))
+        result = json.loads(storage.read(RESULT_FILE))
     except FileNotFoundError:
         raise UserError(
             f"sweep {plan.name!r} has no result yet: see python sweep/status.py {plan.name}"
@@ -49,6 +60,11 @@ def read_result(plan: Plan, storage: Storage) -> dict[str, Any]:
         raise UserError(
             f"{storage.uri}/{RESULT_FILE} is damaged: delete it and run python sweep/run.py --resume {plan.name}"
         ) from error
+    if metric in (None, result["metric"]):
+        return result
+    from sweep.other_metric import in_metric  # the statistics, which need scipy
+
+    return in_metric(result, plan, storage, str(metric))
 
 
 def read_rows(plan: Plan, storage: Storage, split: str = "test") -> "pd.DataFrame":

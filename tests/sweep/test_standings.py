@@ -82,7 +82,7 @@ def test_watch_shows_every_change_until_the_sweep_is_over(
 
 def test_watching_what_stopped_says_how_to_go_on(tmp_path: Path) -> None:
     plan = simulated_plan(f"sqlite:///{tmp_path}/study.db", output=str(tmp_path))
-    with pytest.raises(UserError, match="never started.*--resume simulated"):
+    with pytest.raises(UserError, match=r"never started.*--resume simulated"):
         watch(plan, Storage(tmp_path))
 
 
