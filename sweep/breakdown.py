@@ -23,6 +23,8 @@ _COLUMNS = {"noise_type": "noise_type", "snr": "snr_db", "speaker": "speaker"}  
 def breakdown(paired: PairedScores, field: str) -> list[dict[str, Any]]:
     """One entry per value of `field`: value, utterances, leader there, and scores by candidate and of "noisy"."""
     labels = paired.complete
+    if not labels:
+        return []
     chosen = [paired.labels.index(label) for label in labels]
     used = np.logical_and.reduce(paired.finished[chosen])
     scores = paired.scores[chosen][:, used]

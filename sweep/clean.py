@@ -1,7 +1,7 @@
 """List what caches and checkpoints take, and free what can be made again or is no longer needed.
 
 python sweep/clean.py
-python sweep/clean.py --free stages
+python sweep/clean.py --free cache/stages
 python sweep/clean.py --free NAME
 """
 

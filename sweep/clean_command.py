@@ -18,7 +18,7 @@ unless --free says what. A running sweep is never touched, and a winner's checkp
 _EXAMPLES = """\
 examples
   python sweep/clean.py                       what there is
-  python sweep/clean.py --free stages         a part of the cache; it is computed again when it is needed
+  python sweep/clean.py --free cache/stages         a part of the cache; it is computed again when it is needed
   python sweep/clean.py --free NAME           the checkpoints that sweep no longer needs
   python sweep/clean.py --free all            everything in the list's first column
 """

@@ -71,14 +71,21 @@ def _cache_part(cache: Storage, name: str) -> Freeable:
         with freeing_cache():
             cache.delete_prefix(name)
 
-    return Freeable(name, sum(cache.sizes(name).values()), 0, _MEANINGS[name], free)
+    return Freeable(f"cache/{name}", sum(cache.sizes(name).values()), 0, _MEANINGS[name], free)
 
 
 # -- sweeps --------------------------------------------------------------------------------------------
 
 
 def _sweeps(output: str | None) -> list[Freeable]:
-    return [_sweep(*stored_sweep(name, output)) for name in sweep_names(base_of(output))]
+    return [_sweep_or_why_not(name, output) for name in sweep_names(base_of(output))]
+
+
+def _sweep_or_why_not(name: str, output: str | None) -> Freeable:
+    try:
+        return _sweep(*stored_sweep(name, output))
+    except UserError as error:  # a plan of another version, a damaged answer, a study elsewhere
+        return Freeable(name, 0, 0, f"a sweep of which nothing can be freed here: {error}", None)
 
 
 def _sweep(plan: Plan, storage: Storage) -> Freeable:
@@ -86,10 +93,7 @@ def _sweep(plan: Plan, storage: Storage) -> Freeable:
     total = sum(steps.values())
     if read_pulse(storage).life in _RUNNING:
         return Freeable(plan.name, 0, total, "a sweep that is running: nothing of it is touched", None)
-    try:
-        going = sum(steps[folder] for folder in _no_longer_needed(plan, storage, steps))
-    except UserError as error:
-        return Freeable(plan.name, 0, total, f"a sweep of which nothing can be freed here: {error}", None)
+    going = sum(steps[folder] for folder in _no_longer_needed(plan, storage, steps))
     meaning = _ANSWERED if storage.exists(RESULT_FILE) else _UNANSWERED
     return Freeable(plan.name, going, total - going, meaning, lambda: _free_sweep(plan, storage))
 

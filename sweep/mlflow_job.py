@@ -1,5 +1,6 @@
 """Which job an MLflow run is: asked of the database or server itself, for importing MLflow takes seconds."""
 
+import contextlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from sweep.secret_uris import HIDDEN
 from sweep.stored_sweep import sweep_names
 from sweep.study_database import database_url, sqlite_file
 from sweep.tracking_uri import is_server
+from trainables.errors import UserError
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _PATIENCE_SECONDS = 10.0
@@ -36,7 +38,10 @@ def _tracking_uris(base: str) -> Iterator[str]:
     given = os.environ.get("MLFLOW_TRACKING_URI")
     if given:
         yield given
-    places = dict.fromkeys(load_plan(name, base).tracking_uri for name in sweep_names(base))
+    places: dict[str, None] = {}
+    for name in sweep_names(base):
+        with contextlib.suppress(UserError):  # a plan that this version cannot read
+            places[load_plan(name, base).tracking_uri] = None
     yield from (uri for uri in places if uri != given and HIDDEN not in uri)
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from sweep.heartbeat import Pulse, read_pulse
 from sweep.plan import Plan
@@ -17,9 +18,9 @@ _GOES_ON = ("running", "not responding")
 
 
 def watch(plan: Plan, storage: Storage, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Show the standings whenever they change, until the sweep is over.
+    """Show the standings until the sweep is over.
 
-    On a terminal they stay in place; elsewhere each change is printed once. Raises `UserError` where the sweep
+    On a terminal they stay in place, with the time; elsewhere each change is printed once. Raises `UserError` where the sweep
     stops before its answer.
     """
     from rich.console import Console
@@ -28,9 +29,9 @@ def watch(plan: Plan, storage: Storage, sleep: Callable[[float], None] = time.sl
     shown = None
     while (pulse := read_pulse(storage)).life in _GOES_ON:
         view = standings_view(plan, outcomes(plan))
-        if view.plain != shown:
-            if console.is_terminal:
-                console.clear()
+        if console.is_terminal:
+            console.clear()
+        if console.is_terminal or view.plain != shown:
             print_view(_with_progress(view, pulse), "table")
             shown = view.plain
         sleep(EVERY_SECONDS)
@@ -47,10 +48,4 @@ def _with_progress(view: View, pulse: Pulse) -> View:
     line = " | ".join(
         [beat["phase"], job_counts_text(beat["jobs"]), time_text(beat["elapsed"], beat["left"])]
     )
-    return View(
-        title=view.title,
-        plain=view.plain,
-        records=view.records,
-        tables=view.tables,
-        lines=[*view.lines, line],
-    )
+    return replace(view, lines=[*view.lines, line])

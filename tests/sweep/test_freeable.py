@@ -60,10 +60,10 @@ def test_listing_is_sorted_readable_and_deletes_nothing(
     assert clean_command.main([]) == 0
     out = capsys.readouterr().out
     firsts = [words[0] for words in map(str.split, out.splitlines()) if words]
-    assert [word for word in firsts if word in ("prepared", "evening", "stages")] == [
-        "prepared",
+    assert [word for word in firsts if word == "evening" or word.startswith("cache/")] == [
+        "cache/prepared",
         "evening",
-        "stages",
+        "cache/stages",
     ]
     assert "20.0 MB" in out
     assert {path: size for path, size in Storage(base).sizes().items() if "in-use" not in path} == before
@@ -82,7 +82,7 @@ def test_freeing_a_sweep_leaves_the_winners_and_every_row(base: Path) -> None:
 def test_freeing_a_part_of_the_cache_leaves_the_others(
     base: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert clean_command.main(["--free", "stages"]) == 0
+    assert clean_command.main(["--free", "cache/stages"]) == 0
     assert "freed 5.0 kB" in capsys.readouterr().out
     assert [path for path in Storage(base / "cache").list() if "locks" not in path] == [
         "prepared/demo-1/corpus.json"
@@ -99,7 +99,7 @@ def test_what_was_listed_is_what_goes(base: Path) -> None:
 
 def test_a_cache_that_a_sweep_is_using_is_not_freed(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with using_cache():
-        assert clean_command.main(["--free", "stages"]) == 2
+        assert clean_command.main(["--free", "cache/stages"]) == 2
     assert "a sweep on this machine is using" in capsys.readouterr().err
     assert Storage(base / "cache").list("stages")
 
@@ -142,7 +142,7 @@ def test_without_an_answer_only_ended_search_trials_may_go(base: Path) -> None:
 
 def test_a_name_that_is_not_listed_says_what_is(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert clean_command.main(["--free", "attic"]) == 2
-    assert "there is prepared, evening, stages" in capsys.readouterr().err
+    assert "there is cache/prepared, evening, cache/stages" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
