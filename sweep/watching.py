@@ -20,8 +20,8 @@ _GOES_ON = ("running", "not responding")
 def watch(plan: Plan, storage: Storage, sleep: Callable[[float], None] = time.sleep) -> None:
     """Show the standings until the sweep is over.
 
-    On a terminal they stay in place, with the time; elsewhere each change is printed once. Raises `UserError` where the sweep
-    stops before its answer.
+    On a terminal they stay in place, with the time; elsewhere each change is printed once. Raises `UserError`
+    where the sweep stops before its answer.
     """
     from rich.console import Console
 

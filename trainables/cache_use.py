@@ -16,7 +16,11 @@ _LOCK = "in-use.lock"
 @contextlib.contextmanager
 def using_cache() -> Iterator[None]:
     """Nothing of the cache is freed meanwhile; waits while something is being freed."""
-    with _locked(fcntl.LOCK_SH):
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(
+            OSError
+        ):  # what cannot be locked cannot be freed with `freeing_cache` either
+            stack.enter_context(_locked(fcntl.LOCK_SH))
         yield
 
 

@@ -14,6 +14,7 @@ from trainables.assignment import Assignment
 from trainables.determinism import deterministic
 from trainables.errors import UserError
 from trainables.method import Method, When
+from trainables.pieces import in_pieces
 from trainables.session import build_for, infer_one, load_weights
 from trainables.stages import Artifacts
 
@@ -71,8 +72,13 @@ class Enhancer:
         """(samples,) -> (samples,) or (sources, samples)."""
         native = resampled(channel, sample_rate, self.sample_rate)
         with deterministic(self._threads), torch.no_grad():
-            estimate = infer_one(self._method, native)
-        return fitted(resampled(estimate, self.sample_rate, sample_rate), len(channel))
+            estimate = in_pieces(self._infer, native, self.sample_rate)
+        back = fitted(resampled(estimate, self.sample_rate, sample_rate), len(channel))
+        return back if self.sources > 1 else back[0]
+
+    def _infer(self, native: np.ndarray) -> np.ndarray:
+        """(samples,) -> (sources, samples)."""
+        return np.atleast_2d(infer_one(self._method, native))
 
 
 def resampled(audio: np.ndarray, rate: int, wanted: int) -> np.ndarray:
