@@ -56,7 +56,8 @@ def _run(argv: Sequence[str]) -> int:
     chosen = _chosen(found, arguments.free)
     _show(chosen, "freeing these")
     for item in chosen:
-        item.free()  # type: ignore[misc]  # `_chosen` has left out what cannot be freed
+        if item.free is not None:
+            item.free()
     print(f"freed {size_text(sum(item.bytes for item in chosen))}")
     return 0
 

@@ -63,14 +63,11 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _job(path: str, plan: Plan) -> Job:
-    try:
-        job = Job.parse(path.strip("/"))
-    except ValueError:
-        job = None
-    if job is None or job not in set(plan.all_jobs()):
-        example = next(plan.all_jobs()).path
-        raise UserError(f"sweep {plan.name!r} has no job {path!r}; they are named like {example}")
-    return job
+    for job in plan.all_jobs():
+        if job.path == path.strip("/"):
+            return job
+    example = next(plan.all_jobs()).path
+    raise UserError(f"sweep {plan.name!r} has no job {path!r}; they are named like {example}")
 
 
 def _warnings(plan: Plan) -> list[str]:

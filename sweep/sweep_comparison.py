@@ -86,7 +86,7 @@ def _paired(ours: Scored, theirs: Scored, metric: str, group: str, label: str) -
     """One candidate's two finalists of every seed, cell by cell; its own variance, for no other shares it."""
     first, second = "ours", "theirs"
     mine, other = (_of_candidate(scored.rows, group, label) for scored in (ours, theirs))
-    if mine["seed"].max() < 0 or other["seed"].max() < 0:  # only the noisy input's rows
+    if _finalists(mine).empty or _finalists(other).empty:
         return _unpaired(ours, theirs, metric, group, label)
     table = pd.concat(
         [mine.replace({"candidate": {label: first}}), _finalists(other).assign(candidate=second)]
@@ -105,10 +105,9 @@ def _paired(ours: Scored, theirs: Scored, metric: str, group: str, label: str) -
 
 
 def _unpaired(ours: Scored, theirs: Scored, metric: str, group: str, label: str) -> dict[str, Any]:
-    scores = [_mean(scored, metric, group, label) for scored in (ours, theirs)]
-    known = None not in scores
-    difference = scores[0] - scores[1] if known else None  # type: ignore[operator]
-    return {"scores": scores, "difference": difference, "interval": None, "p": None}
+    mine, other = (_mean(scored, metric, group, label) for scored in (ours, theirs))
+    difference = None if mine is None or other is None else mine - other
+    return {"scores": [mine, other], "difference": difference, "interval": None, "p": None}
 
 
 def _mean(scored: Scored, metric: str, group: str, label: str) -> float | None:
