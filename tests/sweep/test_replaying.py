@@ -26,13 +26,13 @@ def no_word(line: str) -> None:
 
 @pytest.mark.parametrize("job", [FINALISTS[0], SEARCHED], ids=["finalist", "search trial"])
 def test_a_replayed_job_is_equal(trained: Plan, job, capsys: pytest.CaptureFixture[str]) -> None:
-    before = Storage(trained.output).list()
+    before = Storage(trained.output).list("jobs")
     assert replay_command.main(["trained", job.path]) == 0
     out = capsys.readouterr().out
     assert "step 4 of 4: equal" in out
     assert out.endswith(f"equal: {job.path}\n")
     assert ("no checkpoint is stored" in out) == (job is SEARCHED)
-    assert Storage(trained.output).list() == before
+    assert Storage(trained.output).list("jobs") == before
 
 
 def test_another_report_is_found_by_step_and_name(trained: Plan, stored: StoredJob) -> None:

@@ -18,7 +18,7 @@ from trainables.inference import score_estimates, stored_estimates
 from trainables.trainable import SpeechTrainable
 
 GROUP, LEADER = "tera", "layer1"
-SEARCHED = Job(GROUP, "search", LEADER, 0)
+SEARCHED = Job(GROUP, "search", LEADER, 1)
 FINALISTS = (
     Job(GROUP, "final", LEADER, 1001),
     Job(GROUP, "final", LEADER, 1002),
