@@ -43,7 +43,7 @@ SMOKE = Preset(
 )
 DEMO = Preset(
     name="demo",
-    summary="an honest small experiment on a CPU, about fifteen minutes on two cores",
+    summary="an honest small experiment on a CPU, about twenty minutes on two cores",
     groups=(),
     samples=2,
     seeds=3,

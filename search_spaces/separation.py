@@ -55,7 +55,7 @@ def presets(smoke_groups: Sequence[str] = ("convtasnet",)) -> dict[str, Preset]:
     )
     demo = Preset(
         name="demo",
-        summary="an honest small experiment on a CPU, about ten minutes on two cores",
+        summary="an honest small experiment on a CPU, about fifteen minutes on two cores",
         groups=("convtasnet",),
         samples=2,
         seeds=3,
