@@ -26,13 +26,12 @@ from sweep.gates import interpretable
 from sweep.heartbeat import Heartbeat
 from sweep.hours import SPENT, Hours
 from sweep.jobs import Job
-from sweep.label_switches import switch_plot
-from sweep.learning_curves import curve_plot
 from sweep.mlflow_page import open_line
 from sweep.patient_storage import PatientStorage
 from sweep.plan import Plan
 from sweep.planning import PLAN_FILE, Planned, is_remote
 from sweep.progress import Progress
+from sweep.publication import Publication
 from sweep.raising import refuse_dishonest
 from sweep.read_ledger import ReadLedger
 from sweep.scoring import (
@@ -128,8 +127,9 @@ class Drive:
             leaders = self._nominate(pool)
             progress.phase("scoring the finalists on test, once")
             result = self._confirm(pool, leaders)
-            files = self._publish(result)
-            tracker.log_results(result, files, answer.mean_scores(self._rows(self._complete(), "test")))
+            rows = self._rows(self._complete(), "test")
+            files = self._publish(result, rows)
+            tracker.log_results(result, files, answer.mean_scores(rows))
             # Last: a sweep with a result is finished, and MLflow's records are safe in the spool by now.
             self.storage.write(RESULT_FILE, files[RESULT_FILE].read_bytes())
         self._tidy()
@@ -184,7 +184,8 @@ class Drive:
         records = self._records()
         failed = [record for record in records if record.state == "failed"]
         told = answer.result_object(self.plan, decided, self._counts(), failed)
-        return {**told, **findings(self.plan, rows, records)}
+        reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
+        return {**told, "test_reads": reads, **findings(self.plan, rows, records)}
 
     def _gates(self) -> dict[str, Any]:
         """Each group's gates, judged."""
@@ -260,20 +261,15 @@ class Drive:
 
     # -- showing it ----------------------------------------------------------------------------------------
 
-    def _publish(self, result: dict[str, Any]) -> dict[str, Path]:
-        """Write the report beside the rows; returns the local copies, the result's too, which MLflow takes."""
+    def _publish(self, result: dict[str, Any], rows: Rows) -> dict[str, Path]:
+        """Write the report beside the rows; returns the local copies, which MLflow takes."""
         folder = Path(self.plan.home) / "report"
         folder.mkdir(exist_ok=True)
-        (folder / "leaderboard.md").write_text(report.to_markdown(result))
         (folder / RESULT_FILE).write_text(json.dumps(result, indent=1))
-        report.score_plot(result, folder / "scores.png")
-        curve_plot(result["curves"], result["metric"], folder / "curves.png")
-        if result["label_switches"]:
-            switch_plot(result["label_switches"], folder / "switches.png")
+        Publication(self.plan, result, rows, self._records(), self.checkpoints).write(folder)
         files = {path.name: path for path in sorted(folder.iterdir())}
         for name, path in files.items():
-            if name != RESULT_FILE:
-                self.storage.write(f"report/{name}", path.read_bytes())
+            self.storage.write(f"report/{name}", path.read_bytes())
         return files
 
     def _tidy(self) -> None:

@@ -26,6 +26,19 @@ def snr_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]
         yield f"{METRICS[metric].title}{' by SNR' if snrs else ''}, {group}", header, rows
 
 
+def metric_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows): each group's means by all metrics, the published ones last."""
+    entries = result.get("metrics", [])
+    for group in dict.fromkeys(entry["group"] for entry in entries):
+        mine = [entry for entry in entries if entry["group"] == group]
+        metrics = list(dict.fromkeys(metric for entry in mine for metric in entry["scores"]))
+        rows = [
+            [entry["candidate"], *(estimate(entry["scores"].get(metric), None, metric) for metric in metrics)]
+            for entry in mine
+        ]
+        yield f"All metrics, {group}", ["candidate", *(METRICS[metric].title for metric in metrics)], rows
+
+
 def curve_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
     """(title, header, rows): each candidate's lead over the baseline on valid, at a few moments of training."""
     curves = [curve for curve in result.get("curves", []) if curve["steps"]]
@@ -65,7 +78,8 @@ def switch_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row
 def finding_lines(result: Mapping[str, Any]) -> list[str]:
     """One line for each finding that is no table."""
     lines = []
-    if any(entry["published"] for entry in result.get("by_snr", [])):
+    shown = [*result.get("by_snr", []), *result.get("metrics", [])]
+    if any(entry["published"] for entry in shown):
         lines.append(
             "Published rows are the paper's, on its own corpus and at its own size, without intervals."
         )

@@ -20,6 +20,12 @@ NOT_STATED = "n not stated, no interval"
 PUBLISHED_METRICS = ("wb_pesq", "stoi", "csig", "cbak", "covl")
 
 
+def published_rows(upstream: str) -> list[dict[str, str]]:
+    """The rows of one upstream, each variant once; none for an upstream that the paper does not have."""
+    mine = (row for row in _rows() if upstream in row["upstream"].split("/"))
+    return list({row["variant"]: row for row in mine}.values())
+
+
 def published_result(metric: str) -> dict[str, Any]:
     """Groups with their rows by one metric, in the shape of a sweep's result as far as figures go.
 

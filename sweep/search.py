@@ -71,7 +71,7 @@ class GroupSearch:
         if jobs[:known] != self._viewed:
             self._view, known = _empty_study(), 0
         self._viewed = jobs
-        self._view.add_trials([_trial_of(record) for record in latest[known:]])
+        self._view.add_trials([trial_of(record) for record in latest[known:]])
 
     def _may_teach(self, record: JobRecord, generation: int) -> bool:
         return record.ended if self._plan.asynchronous else record.generation < generation
@@ -143,7 +143,7 @@ def _tpe(seed: int) -> TPESampler:
     )
 
 
-def _trial_of(record: JobRecord) -> FrozenTrial:
+def trial_of(record: JobRecord) -> FrozenTrial:
     """A finished trial as the sampler sees it: stopped trials count by their scores up to there."""
     complete = record.state == "complete"
     return create_trial(

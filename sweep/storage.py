@@ -1,7 +1,8 @@
 """Where a sweep keeps its files: a local folder or `s3://bucket/prefix`, behind one small interface.
 
 Paths are relative, with "/". Writes are atomic: a reader sees the old content, the new content or nothing.
-S3 settings are boto3's own (`AWS_ENDPOINT_URL`, credentials, region). A `Storage` pickles as its address.
+S3 settings are boto3's own (`AWS_ENDPOINT_URL`, credentials, region), and SPEECH_SWEEP_S3_ENCRYPTION, on every
+machine that writes. docs/storage.md has the policy it needs. A `Storage` pickles as its address.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sweep.artifacts import StoredArtifacts
     from sweep.checkpoints import StoredCheckpoints
 
+ENCRYPTION_VARIABLE = "SPEECH_SWEEP_S3_ENCRYPTION"  # at rest: AES256, aws:kms or aws:kms:KEY
 _TEMPORARY = ".writing-"  # a file that is not whole yet; never listed
 _MULTIPART_BYTES = 64 * 2**20  # larger objects travel in parts
 _DELETE_AT_ONCE = 1000  # what one S3 request may delete
@@ -197,6 +199,10 @@ class _Bucket:
 
         return TransferConfig(multipart_threshold=_MULTIPART_BYTES, multipart_chunksize=_MULTIPART_BYTES)
 
+    @cached_property
+    def _encryption(self) -> dict[str, str]:
+        return encryption_arguments(os.environ.get(ENCRYPTION_VARIABLE, ""))
+
     def read(self, path: str) -> bytes:
         from botocore.exceptions import ClientError
         from s3transfer.exceptions import RetriesExceededError
@@ -215,7 +221,11 @@ class _Bucket:
     def write(self, path: str, content: bytes) -> None:
         # A put is atomic in itself, and a multipart upload appears only when it is completed.
         self._client.upload_fileobj(
-            io.BytesIO(content), self._bucket, self._prefix + path, Config=self._transfer
+            io.BytesIO(content),
+            self._bucket,
+            self._prefix + path,
+            ExtraArgs=self._encryption,
+            Config=self._transfer,
         )
 
     def exists(self, path: str) -> bool:
@@ -248,6 +258,18 @@ class _Bucket:
 
     def free_bytes(self) -> None:
         return None
+
+
+def encryption_arguments(wanted: str) -> dict[str, str]:
+    """What S3 is asked for with every object; nothing leaves it to the bucket's own default.
+
+    Raises `UserError` for anything but AES256, aws:kms and aws:kms:KEY, a key's id, alias or ARN.
+    """
+    kind, key = ("aws:kms", wanted[8:]) if wanted.startswith("aws:kms:") else (wanted, "")
+    if kind not in ("", "AES256", "aws:kms"):
+        raise UserError(f"{ENCRYPTION_VARIABLE}={wanted!r}: give AES256, aws:kms or aws:kms:KEY")
+    asked = {"ServerSideEncryption": kind, "SSEKMSKeyId": key}
+    return {name: value for name, value in asked.items() if value}
 
 
 def _checked(path: str) -> str:
