@@ -55,7 +55,7 @@ def _entry(value: Any, part: pd.DataFrame, labels: Sequence[str], repeats: int) 
 
 def breakdown_view(rows: pd.DataFrame, plan: Plan, metric: str, field: str) -> View:
     """Every group's breakdown, ready to be shown."""
-    groups = []
+    groups: list[dict[str, Any]] = []
     for group in plan.groups:
         labels = [candidate.label for candidate in group.candidates]
         paired = paired_scores(group_rows(rows, group.name), metric, labels, plan.seeds)

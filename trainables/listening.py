@@ -38,7 +38,8 @@ _SCHEMA = pa.schema(
 def choose(clips: Sequence[EvaluationClip], sample_rate: int, count: int = CLIPS) -> list[EvaluationClip]:
     """`count` clips (or all) that differ in noise type, then SNR, then speaker, in the order of the set."""
     used: Counter[tuple[str, str | int]] = Counter()
-    left, chosen = list(range(len(clips))), []
+    left = list(range(len(clips)))
+    chosen: list[int] = []
     while left and len(chosen) < count:
         newest = min(left, key=lambda index: _familiarity(clips[index], used, sample_rate))
         left.remove(newest)
