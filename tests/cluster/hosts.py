@@ -146,11 +146,11 @@ def hosts(count: int, folder: Path, public_key: str) -> Iterator[list[Host]]:
             host.die()
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float, every: float = 0.1) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what}: waited {seconds:g} s in vain"
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 def _clear() -> None:

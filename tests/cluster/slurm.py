@@ -56,6 +56,7 @@ def slurm(folder: Path, hosts: list[Host]) -> Iterator[dict[str, str]]:
     munge = f"munged --foreground --force --key-file={_key(folder)}"
     own = "mkdir -p /run/munge && mount -t tmpfs tmpfs /run/munge"  # hosts share what is not mounted over
     with ExitStack() as stack:
+        stack.callback(shutil.rmtree, "/run/munge", ignore_errors=True)
         stack.enter_context(_running(["bash", "-c", f"mkdir -p /run/munge && {munge}"]))
         stack.enter_context(_running(["slurmctld", "-D", "-f", str(file)]))
         for host in hosts:

@@ -13,10 +13,11 @@ from tests.cluster.conftest import Lab
 from tests.cluster.hosts import wait_until
 from tests.cluster.trial_watch import TrialWatch
 
+SHOWS = "cluster/slurm.sbatch under a real Slurm"
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(bool(slurm.missing()), reason=f"no Slurm: {slurm.missing()}"),
+    pytest.mark.skipif(bool(slurm.missing()), reason=f"not shown: {SHOWS} ({slurm.missing()})"),
 ]
 
 LINE = ("cluster/slurm.sbatch", "--space", "norm_layers", "--preset", "smoke")
