@@ -55,8 +55,8 @@ def test_side_by_side_they_never_take_more_than_the_device(job: float, gpu: floa
 def test_each_network_is_tried_by_the_candidates_that_rest_on_nothing(tmp_path: Path) -> None:
     tried = probes(small_sweep.make_plan(tmp_path))
     assert [assignment.job for assignment in tried] == [
-        "tera/final/random/1001",
-        "wav2vec2/final/random/1001",
+        "tera/final/random/seed-1001",
+        "wav2vec2/final/random/seed-1001",
     ]
     assert all(assignment.steps == assignment.round_steps == 2 for assignment in tried)
 
