@@ -31,6 +31,9 @@ SlurmdSpoolDir=/tmp/slurmd
 {nodes}
 PartitionName=lab Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
+_NO_CGROUPS = (
+    "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n"  # else slurmd looks for them in /sys, where none are
+)
 
 
 def missing() -> str:
@@ -52,9 +55,10 @@ def slurm(folder: Path, hosts: list[Host]) -> Iterator[dict[str, str]]:
     file.write_text(
         _CONFIGURATION.format(controller=os.uname().nodename, address=OUTSIDE, folder=folder, nodes=nodes)
     )
+    (folder / "cgroup.conf").write_text(_NO_CGROUPS)
     environment = {**os.environ, "SLURM_CONF": str(file)}
     munge = f"munged --foreground --force --key-file={_key(folder)}"
-    own = "mkdir -p /run/munge && mount -t tmpfs tmpfs /run/munge"  # hosts share what is not mounted over
+    own = "mkdir -p /tmp/slurmd /run/munge && mount -t tmpfs tmpfs /run/munge"  # hosts share what is not mounted over
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, "/run/munge", ignore_errors=True)
         stack.enter_context(_running(["bash", "-c", f"mkdir -p /run/munge && {munge}"]))
