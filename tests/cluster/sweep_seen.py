@@ -2,8 +2,10 @@
 
 import time
 from dataclasses import dataclass
+from functools import cache
 
 from mlflow import MlflowClient
+from optuna.storages import RDBStorage
 
 from sweep.study import JobRecord, StudyStore
 from tests.cluster.conftest import Lab
@@ -62,9 +64,15 @@ def work_of(lab: Lab, sweep: str) -> Work:
 
 def _records(lab: Lab, sweep: str) -> list[JobRecord]:
     """As the database has them now."""
-    store = StudyStore(lab.services["SPEECH_SWEEP_STUDY_URI"], sweep)
+    store = StudyStore(_database(lab.services["SPEECH_SWEEP_STUDY_URI"]), sweep)
     phases = [(group, phase) for group in ("tera", "wav2vec2") for phase in ("search", "final")]
     return [record for group, phase in phases for record in store.records(group, phase)]
+
+
+@cache
+def _database(uri: str) -> RDBStorage:
+    """With one pool of connections, however often it is asked."""
+    return RDBStorage(uri)
 
 
 def _runs(lab: Lab, sweep: str) -> list[str]:
