@@ -4,13 +4,9 @@
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from search_spaces.contrastive_presets import PRESETS, learning_rates
-from search_spaces.space import Candidate, Config, Group, Preset, Space
-
-if TYPE_CHECKING:
-    import optuna
+from search_spaces.contrastive_presets import PRESETS, anchor_rate, shared_fields, suggest_rate
+from search_spaces.space import Candidate, Group, Preset, Space
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
@@ -22,23 +18,14 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     ]
 
 
-def _suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: Preset) -> Config:
-    return {"lr": trial.suggest_categorical("lr", learning_rates(preset))}
-
-
-def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
-    return {"lr": learning_rates(preset)[1]}
-
-
 CONTRASTIVE_CONTROLS = Space(
     name="contrastive_controls",
     question="Does the collapse monitor know a collapsed encoder from a healthy one?",
-    method="contrastive_se",
     group_by=None,
     groups=(),
     candidates=_candidates,
-    suggest=_suggest,
-    anchor=_anchor,
+    suggest=suggest_rate,
+    anchor=anchor_rate,
     presets=PRESETS,
-    baseline="normal",
+    **shared_fields(),
 )

@@ -7,7 +7,7 @@ tuned within the two that have them. Every candidate gets the same number of tri
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from search_spaces.contrastive_presets import PRESETS, SCORED
+from search_spaces.contrastive_presets import PRESETS, shared_fields
 from search_spaces.space import Candidate, Config, Group, Preset, Space
 
 if TYPE_CHECKING:
@@ -89,14 +89,12 @@ def _taus(preset: Preset) -> list[float]:
 CONTRASTIVE_JOINT = Space(
     name="contrastive_joint",
     question="Does contrastive learning help speech enhancement when everything is tuned?",
-    method="contrastive_se",
     group_by=None,
     groups=(),
     candidates=_candidates,
     suggest=_suggest,
     anchor=_anchor,
     presets=PRESETS,
-    baseline="normal",
-    scored=SCORED,
     published="contrastive_se",
+    **shared_fields(),
 )

@@ -4,10 +4,14 @@ Compare at equal numbers of forward examples: every candidate, `normal` included
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from search_spaces.space import Preset
+from search_spaces.space import Candidate, Config, Group, Preset
 from trainables.assignment import DataSettings
 from trainables.metrics.catalogue import EVERYDAY
+
+if TYPE_CHECKING:
+    import optuna
 
 SCORED = (*EVERYDAY, "nb_pesq")  # the report's PESQ is narrow-band
 
@@ -80,3 +84,17 @@ def learning_rates(preset: Preset) -> list[float]:
 def in_groups(presets: dict[str, Preset], groups: tuple[str, ...]) -> dict[str, Preset]:
     """The presets for a space that asks once per group."""
     return {name: replace(preset, groups=groups) for name, preset in presets.items()}
+
+
+def suggest_rate(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: Preset) -> Config:
+    """The learning rate alone, for the spaces that ask about the contrastive loss and tune nothing else."""
+    return {"lr": trial.suggest_categorical("lr", learning_rates(preset))}
+
+
+def anchor_rate(group: Group, candidate: Candidate, preset: Preset) -> Config:
+    return {"lr": learning_rates(preset)[1]}
+
+
+def shared_fields() -> dict[str, Any]:
+    """What every space of this method has in common."""
+    return {"method": "contrastive_se", "baseline": "normal", "scored": SCORED}

@@ -7,13 +7,15 @@ one grid for all, so that search trials share their training up to the first swi
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from search_spaces.contrastive_presets import PRESETS, SCORED, learning_rates
+from search_spaces.contrastive_presets import (
+    PRESETS,
+    anchor_rate,
+    learning_rates,
+    shared_fields,
+    suggest_rate,
+)
 from search_spaces.space import Candidate, Config, Group, Preset, Space
-
-if TYPE_CHECKING:
-    import optuna
 
 _FLOOR = 0.1  # of the weight stays in the late phases of "floor"
 
@@ -45,14 +47,6 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     return [Candidate(label="normal", config={"target": "none"}, baseline=True), *listed]
 
 
-def _suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: Preset) -> Config:
-    return {"lr": trial.suggest_categorical("lr", learning_rates(preset))}
-
-
-def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
-    return {"lr": learning_rates(preset)[1]}
-
-
 def _every_draw(group: Group, candidate: Candidate, preset: Preset) -> Sequence[Config]:
     return [{"lr": rate} for rate in learning_rates(preset)]
 
@@ -60,17 +54,15 @@ def _every_draw(group: Group, candidate: Candidate, preset: Preset) -> Sequence[
 CONTRASTIVE_SCHEDULE = Space(
     name="contrastive_schedule",
     question="When should the contrastive loss be on in speech enhancement?",
-    method="contrastive_se",
     group_by=None,
     groups=(),
     candidates=_candidates,
-    suggest=_suggest,
-    anchor=_anchor,
+    suggest=suggest_rate,
+    anchor=anchor_rate,
     every_draw=_every_draw,
     presets=PRESETS,
-    baseline="normal",
-    scored=SCORED,
     published="contrastive_se",
+    **shared_fields(),
 )
 
 # The report's Fig. 6: the roles of the two sides of the split are exchanged.

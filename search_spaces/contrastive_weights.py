@@ -6,13 +6,9 @@ within every candidate, `normal` included: the learning rate.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from search_spaces.contrastive_presets import PRESETS, SCORED, in_groups, learning_rates
-from search_spaces.space import Candidate, Config, Group, Preset, Space
-
-if TYPE_CHECKING:
-    import optuna
+from search_spaces.contrastive_presets import PRESETS, anchor_rate, in_groups, shared_fields, suggest_rate
+from search_spaces.space import Candidate, Group, Preset, Space
 
 _TARGETS = ("byol", "simsiam")
 
@@ -31,25 +27,15 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     ]
 
 
-def _suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: Preset) -> Config:
-    return {"lr": trial.suggest_categorical("lr", learning_rates(preset))}
-
-
-def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
-    return {"lr": learning_rates(preset)[1]}
-
-
 CONTRASTIVE_WEIGHTS = Space(
     name="contrastive_weights",
     question="How much contrastive loss should speech enhancement have?",
-    method="contrastive_se",
     group_by="target",
     groups=_TARGETS,
     candidates=_candidates,
-    suggest=_suggest,
-    anchor=_anchor,
+    suggest=suggest_rate,
+    anchor=anchor_rate,
     presets=in_groups(PRESETS, _TARGETS),
-    baseline="normal",
-    scored=SCORED,
     published="contrastive_se",
+    **shared_fields(),
 )

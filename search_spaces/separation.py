@@ -4,10 +4,11 @@ Tuned within every candidate, baselines included, is the learning rate alone, ov
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.space import Candidate, Config, Group, Preset
 from trainables.assignment import DataSettings
+from trainables.metrics.catalogue import SEPARATION
 
 if TYPE_CHECKING:
     import optuna
@@ -99,3 +100,18 @@ def presets(smoke_groups: Sequence[str] = ("convtasnet",)) -> dict[str, Preset]:
         at_scale=True,
     )
     return {preset.name: preset for preset in (smoke, demo, paper)}
+
+
+def shared_fields() -> dict[str, Any]:
+    """What every space of this method has in common."""
+    return {
+        "method": "separation",
+        "group_by": "model",
+        "groups": MODELS,
+        "suggest": suggest,
+        "anchor": anchor,
+        "presets": presets(),
+        "baseline": "scratch",
+        "scored": SEPARATION,
+        "published": "separation",
+    }

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from search_spaces import separation
 from search_spaces.space import Candidate, Group, Preset, Space
-from trainables.metrics.catalogue import SEPARATION
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
@@ -25,14 +24,6 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
 SEPARATION_JOINT = Space(
     name="separation_joint",
     question="How much enhancement beside separation helps a separator, for each network?",
-    method="separation",
-    group_by="model",
-    groups=separation.MODELS,
     candidates=_candidates,
-    suggest=separation.suggest,
-    anchor=separation.anchor,
-    presets=separation.presets(),
-    baseline="scratch",
-    scored=SEPARATION,
-    published="separation",
+    **separation.shared_fields(),
 )

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from search_spaces import separation
 from search_spaces.space import Candidate, Group, Preset, Space
-from trainables.metrics.catalogue import SEPARATION
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
@@ -22,14 +21,6 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
 SEPARATION_PRETRAINING = Space(
     name="separation_pretraining",
     question="Which pre-training makes a better separator, for each network?",
-    method="separation",
-    group_by="model",
-    groups=separation.MODELS,
     candidates=_candidates,
-    suggest=separation.suggest,
-    anchor=separation.anchor,
-    presets=separation.presets(),
-    baseline="scratch",
-    scored=SEPARATION,
-    published="separation",
+    **separation.shared_fields(),
 )

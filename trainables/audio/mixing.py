@@ -319,16 +319,22 @@ def evaluation_set(corpus: Corpus, data: DataSettings, split: str, seed: int = 0
     wanted = {"valid": data.valid_seconds, "test": data.test_seconds}[split] * SAMPLE_RATE
     make = _paired_clips if corpus.kind == "paired" else _mixed_clips
     split = data.source_split(split)
-    clips: list[EvaluationClip] = []
-    total = 0
-    for clip in make(corpus, data, split, seed):
-        if total >= wanted:
-            break
-        clips.append(clip)
-        total += len(clip.clean)
+    clips = fill(make(corpus, data, split, seed), wanted)
     if not clips:
         raise UserError(f"{corpus.uri}: split {split!r} has no speech to judge on; add recordings to it")
     return clips
+
+
+def fill(clips: Iterable[EvaluationClip], wanted: float) -> list[EvaluationClip]:
+    """As many clips as reach the `wanted` samples, or all there are."""
+    taken: list[EvaluationClip] = []
+    total = 0
+    for clip in clips:
+        if total >= wanted:
+            break
+        taken.append(clip)
+        total += len(clip.noisy)
+    return taken
 
 
 def _mixed_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> Iterator[EvaluationClip]:

@@ -27,6 +27,7 @@ from trainables.audio.mixing import (
     Samples,
     active_power,
     draw_snr,
+    fill,
     labelled_rows,
     rounds,
     snr_grid,
@@ -162,13 +163,7 @@ def mixture_set(corpus: Corpus, data: DataSettings, split: str, seed: int = 0) -
     wanted = {"valid": data.valid_seconds, "test": data.test_seconds}[split] * data.sample_rate
     make = stored_clips if corpus.kind == "mixtures" else _grouped_clips
     split = data.source_split(split)
-    clips: list[EvaluationClip] = []
-    total = 0
-    for clip in make(corpus, data, split, seed):
-        if total >= wanted:
-            break
-        clips.append(clip)
-        total += len(clip.noisy)
+    clips = fill(make(corpus, data, split, seed), wanted)
     if not clips:
         raise UserError(f"{corpus.uri}: split {split!r} has no mixture to judge on; add recordings to it")
     return clips

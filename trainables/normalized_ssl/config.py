@@ -152,7 +152,7 @@ class NormalizedSSLConfig:
     clip: float = 5.0  # norm of the gradient
     freeze_body: bool = False  # train the head alone
 
-    pretraining_steps: int = 600  # at tiny size 30 s (tera) to 40 s (wav2vec2) of one core
+    pretraining_steps: int = 500  # at tiny size 25 s (tera) to 35 s (wav2vec2) of one core
     gate_steps: int = 60
     similarity_pairs: int = (
         0  # validation pairs of the per-layer similarity curve, once a round; 0 = no curve

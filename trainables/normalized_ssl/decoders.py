@@ -47,6 +47,7 @@ class UNetArchitecture:
 
     skips: tuple[int, ...]
     outputs: tuple[int, ...]
+    group_norm: bool = False  # of every stage before its GELU
 
 
 class UNetDecoder(nn.Module):
@@ -67,6 +68,10 @@ class UNetDecoder(nn.Module):
             )
             for j in range(CONVOLUTIONS)
         )
+        self.norms = nn.ModuleList(
+            nn.GroupNorm(1, width) if architecture.group_norm else nn.Identity()
+            for width in architecture.outputs
+        )
         self.output = nn.Conv1d(architecture.outputs[0] + 1, 1, 1)
         self.output.weight = nn.Parameter(
             torch.tensor([0.0] * architecture.outputs[0] + [1.0])[None, :, None]
@@ -79,6 +84,6 @@ class UNetDecoder(nn.Module):
         for j in reversed(range(CONVOLUTIONS)):
             frames = sites[j].shape[-1]  # of what convolution j + 1 read: the waveform for j = 0
             x = torch.cat([x, self.skips[j](sites[j + 1])], dim=1)
-            x = F.gelu(self.stages[j](x, output_size=[frames]))
+            x = F.gelu(self.norms[j](self.stages[j](x, output_size=[frames])))
         x = torch.cat([x, noisy[:, None]], dim=1)
         return Decoded(self.output(x)[:, 0].float())

@@ -34,7 +34,11 @@ _WAVEFORM = {
     ),
     "base": WaveformArchitecture(channels=(512,) * 7, hidden=768, heads=12, feed_forward=3072),
 }
-_TINY_UNET = UNetArchitecture(skips=(16, 16, 16, 24, 24, 32, 32), outputs=(16, 16, 24, 32, 32, 48, 64))
+_TINY_UNET = UNetArchitecture(
+    skips=(16, 16, 16, 24, 24, 32, 32),
+    outputs=(16, 16, 24, 32, 32, 48, 64),
+    group_norm=True,  # on noises held out of training, 0.2 dB better after 500 steps
+)
 _LAST_STAGE = 64  # channels of the base U-Net at the waveform's rate
 
 
