@@ -93,8 +93,8 @@ class Host:
         return ["nsenter", "--target", inner, *views, "bash", "-c", script]
 
     def runs(self, command: str) -> bool:
-        """Whether a process whose command line begins so runs on this host."""
-        return any(line.startswith(command) for line in self._processes())
+        """Whether a process whose command line begins so runs on this host; nothing runs on a dead one."""
+        return self._process is not None and any(line.startswith(command) for line in self._processes())
 
     def _processes(self) -> list[str]:
         namespace = os.stat(f"/run/netns/{self.name}").st_ino

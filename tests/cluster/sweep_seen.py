@@ -8,6 +8,7 @@ from mlflow import MlflowClient
 from optuna.storages import RDBStorage
 
 from sweep.study import JobRecord, StudyStore
+from sweep.study_database import database_url
 from tests.cluster.conftest import Lab
 
 _LOOK_SECONDS = 5.0
@@ -72,7 +73,7 @@ def _records(lab: Lab, sweep: str) -> list[JobRecord]:
 @cache
 def _database(uri: str) -> RDBStorage:
     """With one pool of connections, however often it is asked."""
-    return RDBStorage(uri)
+    return RDBStorage(database_url(uri).render_as_string(hide_password=False))
 
 
 def _runs(lab: Lab, sweep: str) -> list[str]:
