@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
 
 SWEEP = "storm"
 STEPS = 40
-BUDGET = ("--samples", "3", "--steps", str(STEPS), "--seeds", "3")
-JOBS = 2 * 5 * (3 + 3)  # two upstreams of five candidates, three search trials and three seeds of each
+BUDGET = ("--samples", "2", "--steps", str(STEPS), "--seeds", "2")
+JOBS = 2 * 5 * (2 + 2)  # two upstreams of five candidates, two search trials and two seeds of each
 
 
 def test_killed_cut_off_and_joined_anew(cluster: Lab, capsys: pytest.CaptureFixture[str]) -> None:
