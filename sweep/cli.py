@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from search_spaces import SPACES
+from sweep.machine_price import MachinePrice, read_price
 from trainables.errors import UserError
 
 _EPILOG = """\
@@ -122,7 +123,8 @@ def build_run_parser() -> argparse.ArgumentParser:
         "--gpus-per-trial",
         type=_gpu_share,
         metavar="SHARE",
-        help="the part of a GPU each job gets, such as 0.25 for four jobs on one (default: 1 at paper scale, else 0)",
+        help="the part of a GPU each job gets, such as 0.25 for four jobs on one (default: at paper scale as much as a "
+        "short trial on one takes, else 0)",
     )
     where.add_argument(
         "--notify",
@@ -134,8 +136,8 @@ def build_run_parser() -> argparse.ArgumentParser:
     show.add_argument(
         "--price",
         type=_machine_price,
-        metavar="PRICE/CORES",
-        help="with --dry-run: what a machine costs an hour and how many cores it has, such as 0.34/8",
+        metavar="PRICE/CORES[/GPUS]",
+        help="with --dry-run: what a machine costs an hour and how many cores and GPUs it has, such as 0.34/8",
     )
     show.add_argument("--list-spaces", action="store_true", help="print the spaces and their presets")
     show.add_argument(
@@ -255,18 +257,13 @@ def _gpu_share(text: str) -> float:
     return share
 
 
-def _machine_price(text: str) -> float:
-    """The price of a core for an hour."""
-    price, _, cores = text.partition("/")
+def _machine_price(text: str) -> MachinePrice:
     try:
-        value = float(price) / int(cores)
-    except (ValueError, ZeroDivisionError):
-        value = -1.0
-    if not 0 <= value < float("inf"):
+        return read_price(text)
+    except ValueError as error:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a price and a number of cores: write it like 0.34/8"
-        )
-    return value
+            f"{text!r} is not a price and a number of cores: write it like 0.34/8, or 1.21/8/1 with a GPU"
+        ) from error
 
 
 def _hours(text: str) -> float:

@@ -23,6 +23,7 @@ from sweep.engine import ray_session, run_stages, run_sweep
 from sweep.events import Listener
 from sweep.findings import findings
 from sweep.gates import interpretable
+from sweep.gpu_share import measured_share
 from sweep.heartbeat import Heartbeat
 from sweep.hours import SPENT, Hours
 from sweep.jobs import Job
@@ -81,7 +82,7 @@ def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]
         corpus = _prepare_while_ray_starts(plan, stack)
         require_room(plan)
         require_shared(storage, corpus)
-        plan = _with_corpus(planned, corpus)
+        plan = _with_gpu_share(planned, _with_corpus(planned, corpus), corpus)
         _require_space(plan, storage)
         _freeze(planned, plan, storage)
         return (kind or Drive)(plan, corpus, take_lock_again).run()
@@ -336,6 +337,13 @@ def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:
     return replace(
         plan, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint, corpus_summary=corpus.summary()
     )
+
+
+def _with_gpu_share(planned: Planned, plan: Plan, corpus: Corpus) -> Plan:
+    """The plan with as many jobs on each GPU as its memory holds."""
+    if not planned.shares_gpus_as_it_likes:
+        return plan
+    return replace(plan, gpus_per_trial=measured_share(plan, corpus, stage_store(plan)))
 
 
 def _freeze(planned: Planned, plan: Plan, storage: Storage) -> None:

@@ -3,7 +3,8 @@
 import os
 from typing import Any
 
-from sweep.cost import Cost, estimate
+from sweep.cost import Cost, estimate, gpu_hours
+from sweep.machine_price import MachinePrice
 from sweep.plan import Plan
 from sweep.planning import Planned
 from sweep.stage_store import stage_store
@@ -12,8 +13,8 @@ from trainables.metrics.catalogue import METRICS
 from trainables.stages import Stage
 
 
-def describe(planned: Planned, core_hour: float | None = None) -> str:
-    """The whole plan; nothing is started, nothing written. `core_hour` is the price of a core for an hour."""
+def describe(planned: Planned, price: MachinePrice | None = None) -> str:
+    """The whole plan; nothing is started, nothing written. `price` is that of the machines it may run on."""
     plan = planned.plan
     stages = [*plan.stages(), *plan.gate_stages()]
     missing = _missing(plan, stages)
@@ -24,7 +25,7 @@ def describe(planned: Planned, core_hour: float | None = None) -> str:
         "",
         *_work(plan, stages, missing),
         "",
-        *_price(estimate(plan, missing), plan, core_hour),
+        *(_gpu_cost(plan, price) if plan.device == "cuda" else _cost(estimate(plan, missing), plan, price)),
         "",
         *_places(planned),
     ]
@@ -55,7 +56,7 @@ def _work(plan: Plan, stages: list[Stage], missing: list[Stage]) -> list[str]:
     ]
 
 
-def _price(cost: Cost | None, plan: Plan, core_hour: float | None) -> list[str]:
+def _cost(cost: Cost | None, plan: Plan, price: MachinePrice | None) -> list[str]:
     if cost is None:
         return ["cost       not known: no step of this size has been measured yet"]
     cores = os.cpu_count() or 1
@@ -73,10 +74,10 @@ def _price(cost: Cost | None, plan: Plan, core_hour: float | None) -> list[str]:
         f"time       about {cost.core_seconds / cores / 60 + 0.5:.0f} min on this machine's {cores} cores",
         f"disk       about {cost.disk_bytes / 1e9:.1f} GB",
     ]
-    if core_hour is not None:
+    if price is not None:
         lines.append(
-            f"price      about {hours * core_hour:.2f} at {core_hour:.4f} per core and hour, while all cores are "
-            "busy; the head, idle minutes and the disk come on top"
+            f"price      about {hours * price.core_hour:.2f} at {price.core_hour:.4f} per core and hour, while all "
+            "cores are busy; the head, idle minutes and the disk come on top"
         )
     if cost.resolvable is not None:
         unit = METRICS[plan.metric].unit
@@ -85,6 +86,28 @@ def _price(cost: Cost | None, plan: Plan, core_hour: float | None) -> list[str]:
             + " would end as a tie; more --seeds resolve smaller ones"
         )
     return lines
+
+
+def _gpu_cost(plan: Plan, price: MachinePrice | None) -> list[str]:
+    """No GPU was ever timed here, so the cost is given for each tenth of a second that a step will take."""
+    jobs = sum(1 for _ in plan.all_jobs())
+    hours = gpu_hours(plan, step_seconds=0.1)
+    lines = [
+        f"cost       about {hours:,.0f} GPU-hours for every 0.1 s that a step takes on its GPU, which is not known "
+        f"yet: {jobs} jobs of {plan.steps:,} steps, {plan.gpus_per_trial:g} GPU each; stages and scoring come on top"
+    ]
+    if price is not None:
+        lines.append(_gpu_price(hours, price.gpu_hour))
+    return lines
+
+
+def _gpu_price(hours: float, gpu_hour: float | None) -> str:
+    if gpu_hour is None:
+        return "price      not known: write it with the machine's number of GPUs, like 1.21/8/1"
+    return (
+        f"price      about {hours * gpu_hour:,.2f} for every 0.1 s, at {gpu_hour:.4f} per GPU and hour while all GPUs "
+        "are busy; the head, idle minutes and the disk come on top"
+    )
 
 
 def _places(planned: Planned) -> list[str]:
