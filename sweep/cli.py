@@ -19,6 +19,7 @@ examples
   python sweep/run.py --space norm_layers                        the demo: no data needed, about ten minutes
   python sweep/run.py --space norm_layers --dry-run              what it would do: jobs, hours, disk
   python sweep/run.py --space norm_layers --corpus DIR           on your own speech/ and noise/ folders
+  python sweep/run.py --space norm_layers --seeds auto           seeds only for candidates still in contention
   python sweep/run.py --resume NAME                              go on after a crash or Ctrl-C
   python sweep/run.py --resume NAME --max-hours 20               go on with more hours, or --samples, --seeds
   python sweep/stop.py NAME                                      stop it cleanly, from another shell
@@ -70,7 +71,10 @@ def build_run_parser() -> argparse.ArgumentParser:
     budget = parser.add_argument_group("how much to spend (defaults come from the preset)")
     budget.add_argument("--samples", type=_count, metavar="N", help="search trials per candidate")
     budget.add_argument(
-        "--seeds", type=_count, metavar="N", help="finalist seeds per candidate; 3 is the floor"
+        "--seeds",
+        type=_seeds,
+        metavar="N",
+        help="finalist seeds per candidate, 3 is the floor; or 'auto': 3, and up to 8 for who is still in contention",
     )
     budget.add_argument(
         "--max-hours", type=_hours, metavar="H", help="stop cleanly after H hours of driving, over all starts"
@@ -245,6 +249,10 @@ def _count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return value
+
+
+def _seeds(text: str) -> int | str:
+    return text if text == "auto" else _count(text)
 
 
 def _gpu_share(text: str) -> float:

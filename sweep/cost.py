@@ -128,7 +128,7 @@ def resolvable_gain(plan: Plan) -> float | None:
         replicas=max(len(group.candidates) for group in plan.groups) - 1,
         terms=2,
     )
-    return float(effects.resolvable(plan.alpha))
+    return float(effects.resolvable(plan.alpha_per_look))
 
 
 def _test_units(plan: Plan) -> int:

@@ -27,6 +27,7 @@ from sweep.gpu_share import measured_share
 from sweep.heartbeat import Heartbeat
 from sweep.hours import SPENT, Hours
 from sweep.jobs import Job
+from sweep.looks import Looks, left_after, stored_looks
 from sweep.mlflow_page import open_line
 from sweep.patient_storage import PatientStorage
 from sweep.plan import Plan
@@ -38,6 +39,7 @@ from sweep.read_ledger import ReadLedger
 from sweep.scoring import (
     FinalistScoring,
     Rows,
+    ScoringFailed,
     ScoringPool,
     Workplace,
     collect_rows,
@@ -157,9 +159,23 @@ class Drive:
         return ScoringPool(place, pool_size())
 
     def _jobs(self, pool: ScoringPool, listeners: list[Listener]) -> None:
-        scoring = FinalistScoring(self.plan, pool, self._nuisance)
+        self._submit(pool, self._complete(), "valid", infer=False)
+        watching = [*listeners, FinalistScoring(self.plan, pool, self._nuisance)]
+        judge = Looks(self.plan, self.storage, lambda group: self._valid_rows(pool, group))
         parameters = self._trainable_parameters()
-        run_sweep(self.plan, self.store, parameters, [*listeners, scoring], self.trainable, self.stop)
+        run_sweep(self.plan, self.store, parameters, watching, self.trainable, self.stop, judge=judge)
+
+    def _valid_rows(self, pool: ScoringPool, group: str) -> Rows | None:
+        """Of the group's finalists that have ended; None while they are being scored. Never waits."""
+        jobs = list(answer.Finalists.of(self.store.records(group, "final")).complete)
+        if not jobs:
+            return []
+        try:
+            scored = pool.has_scored([NOISY, *(job.path for job in jobs)], "valid")
+        except ScoringFailed as error:
+            self.stop.ask(str(error), ScoringFailed)
+            return None
+        return self._rows(jobs, "valid") if scored else None
 
     def _trainable_parameters(self) -> dict[str, Any]:
         """Plain storage, not patient: see `PatientStorage`."""
@@ -204,11 +220,14 @@ class Drive:
         return judged
 
     def _score(self, pool: ScoringPool, jobs: list[Job], split: str, infer: bool) -> None:
+        self._submit(pool, jobs, split, infer)
+        pool.wait(self.stop)
+
+    def _submit(self, pool: ScoringPool, jobs: list[Job], split: str, infer: bool) -> None:
         for job in jobs:
             pool.submit(self._assignment(job), split, infer=infer)
         if jobs:
             pool.submit_noisy(self._assignment(jobs[0]), split)
-        pool.wait(self.stop)
 
     def _rows(self, jobs: list[Job], split: str) -> Rows:
         return collect_rows(self.checkpoints, [NOISY, *(job.path for job in jobs)], split)
@@ -230,7 +249,13 @@ class Drive:
     # -- what the study knows ----------------------------------------------------------------------------
 
     def _finalists(self) -> dict[str, answer.Finalists]:
-        return {g.name: answer.Finalists.of(self.store.records(g.name, "final")) for g in self.plan.groups}
+        looks = stored_looks(self.storage)
+        return {
+            g.name: answer.Finalists.of(
+                self.store.records(g.name, "final"), left_after(looks.get(g.name, ()))
+            )
+            for g in self.plan.groups
+        }
 
     def _complete(self) -> list[Job]:
         return [job for group in self._finalists().values() for job in group.complete]

@@ -45,16 +45,18 @@ def _judge(group: dict[str, Any], rows: pd.DataFrame, plan: Plan, metric: str) -
         metric=metric,
         candidates=group["candidates"],
         leader=group["leader"]["label"],
-        seeds=plan.seeds,
+        seeds=group["seeds"],
         baseline=plan.space_object().baseline,
-        alpha=plan.alpha,
-        failed_jobs=_failed_jobs(mine, group, plan),
+        alpha=plan.alpha_per_look,
+        failed_jobs=_failed_jobs(mine, group),
+        left_after={row["label"]: row["left_after"] for row in group["candidates"] if row.get("left_after")},
         gates=group["gates"] | {"interpretable": group["interpretable"]} if group.get("gates") else None,
     )
 
 
-def _failed_jobs(rows: pd.DataFrame, group: dict[str, Any], plan: Plan) -> list[tuple[str, int]]:
-    """A finalist without any row has failed."""
+def _failed_jobs(rows: pd.DataFrame, group: dict[str, Any]) -> list[tuple[str, int]]:
+    """A finalist without any row has failed, unless its candidate had left contention."""
     scored = set(zip(rows["candidate"], rows["seed"], strict=True))
-    wanted = [(candidate["label"], seed) for candidate in group["candidates"] for seed in plan.seeds]
+    seeds = group["seeds"]
+    wanted = [(row["label"], seed) for row in group["candidates"] for seed in seeds[: row.get("left_after")]]
     return [pair for pair in wanted if pair not in scored]

@@ -18,7 +18,7 @@ from sweep.cluster_room import cluster_has_gpus
 from sweep.code_version import training_code_fingerprint
 from sweep.cuda import cuda_devices
 from sweep.plan import GroupPlan, Plan, default_search_seed, default_seeds
-from sweep.raising import RAISABLE, group_names, group_plans, raised
+from sweep.raising import AUTO, RAISABLE, group_names, group_plans, raised
 from sweep.secret_uris import known_secrets, restore_secrets
 from sweep.storage import Storage
 from trainables.errors import UserError
@@ -39,6 +39,7 @@ _FREE_ON_RESUME = {
     "notify",
     *RAISABLE,
 }
+LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -172,6 +173,8 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
     asked = _space_file(_required_space(settings), folder)
     space_file = asked if is_space_file(asked) else ""
     steps = settings.get("steps", preset.steps)
+    n_seeds = settings.get("seeds", preset.seeds)
+    looks = LOOKS if n_seeds == AUTO else ()
     preset = replace(preset, steps=steps, round_steps=_round_steps(preset, steps))
     plan = Plan(
         name=name,
@@ -184,7 +187,8 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
         metric=preset.metric,
         groups=_groups(space, preset, settings),
         samples=settings.get("samples", preset.samples),
-        seeds=default_seeds(settings.get("seeds", preset.seeds), sweep_seed),
+        seeds=default_seeds(looks[-1] if looks else n_seeds, sweep_seed),
+        looks=looks,
         sweep_seed=sweep_seed,
         search_seed=default_search_seed(sweep_seed),
         generation=0,

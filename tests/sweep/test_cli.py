@@ -150,6 +150,12 @@ def test_a_copy_of_another_version_is_refused(tmp_path: Path) -> None:
     assert "version 0.0.0" in done.stderr
 
 
+def test_a_dry_run_gives_a_range_where_later_seeds_depend_on_what_is_found(tmp_path: Path) -> None:
+    done = run(tmp_path, "--space", "norm_layers", "--seeds", "auto", "--dry-run")
+    assert re.search(r"final +30 to 80 jobs: 3 fresh seeds per candidate.*; 5, then 8 for those", done.stdout)
+    assert re.search(r"cost .*about \d+\.\d+ to \d+\.\d+ CPU-hours", done.stdout)
+
+
 def test_a_dry_run_says_the_price_of_machines(tmp_path: Path) -> None:
     done = run(tmp_path, "--space", "norm_layers", "--dry-run", "--price", "16/8")
     hours = float(re.search(r"about ([\d.]+) CPU-hours", done.stdout)[1])

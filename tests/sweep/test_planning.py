@@ -48,6 +48,15 @@ def test_flags_win_over_the_environment_and_both_over_defaults(tmp_path: Path) -
     assert plan(tmp_path, "--preset", "demo", environ=environ).plan.preset == "demo"
 
 
+def test_seeds_auto_plans_looks_that_share_alpha(tmp_path: Path) -> None:
+    made = plan(tmp_path, "--seeds", "auto").plan
+    assert made.looks == (3, 5, 8)
+    assert len(made.seeds) == 8
+    assert made.alpha_per_look == pytest.approx(0.05 / 3)
+    assert len(made.at_first_look().final_jobs("tera")) == 3 * 5
+    assert Plan.from_json(made.to_json()) == made
+
+
 def test_every_candidate_gets_the_same_number_of_search_trials_and_the_same_seeds(tmp_path: Path) -> None:
     made = plan(tmp_path, "--samples", "3", "--seeds", "4").plan
     labels = [candidate.label for candidate in made.group_plan("tera").candidates]
