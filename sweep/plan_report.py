@@ -62,12 +62,12 @@ def _final(plan: Plan) -> str:
     )
     first, *later = plan.look_ends
     more = f"; {', then '.join(map(str, later))} for those in contention on valid" if later else ""
-    return f"{_range(least, most, 0)} jobs: {first} fresh seeds per candidate, the same for all{more}"
+    return f"{_range((least, most), 0)} jobs: {first} fresh seeds per candidate, the same for all{more}"
 
 
-def _range(least: float, most: float, digits: int) -> str:
-    """ "3.1", or "3.1 to 4.7" where it depends on what will be found."""
-    ends = [f"{end:.{digits}f}" for end in (least, most)]
+def _range(ends_of: tuple[float, float], digits: int) -> str:
+    """The least and the most: "3.1", or "3.1 to 4.7" where it depends on what will be found."""
+    ends = [f"{end:.{digits}f}" for end in ends_of]
     return " to ".join(dict.fromkeys(ends))
 
 
@@ -76,8 +76,8 @@ def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None) -> list[
     if cost is None or least is None:
         return ["cost       not known: no step of this size has been measured yet"]
     cores = os.cpu_count() or 1
-    seconds = (least.core_seconds, cost.core_seconds)
-    hours = [total / 3600 for total in seconds]
+    low_seconds, high_seconds = least.core_seconds, cost.core_seconds
+    hours = (low_seconds / 3600, high_seconds / 3600)
     parts = {
         "pre-training": (least.pretraining, cost.pretraining),
         "gates": (least.gates, cost.gates),
@@ -85,17 +85,17 @@ def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None) -> list[
         "final": (least.final, cost.final),
         "scoring": (least.scoring, cost.scoring),
     }
-    told = [f"{name} {_range(low / 60, high / 60, 1)} min" for name, (low, high) in parts.items()]
-    minutes = [total / cores / 60 + 0.5 for total in seconds]
+    told = [f"{name} {_range((low / 60, high / 60), 1)} min" for name, (low, high) in parts.items()]
+    minutes = (low_seconds / cores / 60 + 0.5, high_seconds / cores / 60 + 0.5)
     lines = [
-        f"cost       about {_range(*hours, 2)} CPU-hours and no GPU: {', '.join(told)}",
-        f"time       about {_range(*minutes, 0)} min on this machine's {cores} cores",
+        f"cost       about {_range(hours, 2)} CPU-hours and no GPU: {', '.join(told)}",
+        f"time       about {_range(minutes, 0)} min on this machine's {cores} cores",
         f"disk       about {cost.disk_bytes / 1e9:.1f} GB",
     ]
     if price is not None:
-        prices = [hour * price.core_hour for hour in hours]
+        prices = (hours[0] * price.core_hour, hours[1] * price.core_hour)
         lines.append(
-            f"price      about {_range(*prices, 2)} at {price.core_hour:.4f} per core and hour, while all "
+            f"price      about {_range(prices, 2)} at {price.core_hour:.4f} per core and hour, while all "
             "cores are busy; the head, idle minutes and the disk come on top"
         )
     if cost.resolvable is not None:

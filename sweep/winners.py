@@ -92,7 +92,7 @@ def best_seed(plan: Plan, storage: Storage, group: str, label: str) -> Job:
     means = rows[scored].groupby("seed")["value"].mean().round(9)
     if means.empty:
         raise UserError(f"no finalist of {group} {label} in sweep {plan.name!r} has a score on valid")
-    return Job(group, "final", label, int(means.index[means.argmax()]))
+    return Job(group, "final", label, int(str(means.idxmax())))
 
 
 def _chosen(result: dict[str, Any], job: Job) -> dict[str, Any]:
