@@ -21,6 +21,7 @@ test-slow: $(VENV)/.dev-installed
 test-chaos: $(VENV)/.dev-installed
 	$(PY) -m pytest -m "chaos or not chaos" tests/chaos $(ARGS)
 
+test-browser: export SPEECH_SWEEP_SCREENSHOTS ?= $(CURDIR)/.artifacts/browser
 test-browser: $(VENV)/.dev-installed
 	$(PY) -m pytest -m browser tests/browser $(ARGS)
 

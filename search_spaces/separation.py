@@ -55,7 +55,7 @@ def presets(smoke_groups: Sequence[str] = ("convtasnet",)) -> dict[str, Preset]:
     )
     demo = Preset(
         name="demo",
-        summary="an honest small experiment on a CPU, about ten minutes on two cores",
+        summary="an honest small experiment on a CPU, about fifteen minutes on two cores",
         groups=("convtasnet",),
         samples=2,
         seeds=3,
@@ -97,6 +97,7 @@ def presets(smoke_groups: Sequence[str] = ("convtasnet",)) -> dict[str, Preset]:
             "mtl_ratio": 3.65,
             "observed_mixtures": 2000,
         },
+        at_scale=True,
     )
     return {preset.name: preset for preset in (smoke, demo, paper)}
 

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from sweep.jobs import Job
+from sweep.paired_scores import group_rows
 from sweep.plan import Plan
 from sweep.scoring import Rows
 from sweep.secret_uris import hide_password
@@ -67,7 +68,7 @@ def freeze_nominations(
     table = pd.DataFrame(rows)
     leaders = stored | {
         group.name: nominate(
-            _of_group(table, group.name),
+            group_rows(table, group.name),
             plan.metric,
             group.candidates,
             seeds=plan.seeds,
@@ -104,7 +105,7 @@ def verdicts(
     decided = [
         decide(
             group=group.group,
-            rows=_of_group(table, group.name),
+            rows=group_rows(table, group.name),
             metric=plan.metric,
             candidates=[
                 {
@@ -159,10 +160,3 @@ def result_object(
         "tracking_uri": hide_password(plan.tracking_uri),
         "output": plan.output,
     }
-
-
-def _of_group(table: pd.DataFrame, group: str) -> pd.DataFrame:
-    """The group's rows with those of the noisy input, which is the same for all groups."""
-    mine = table[table["group"].eq(group) | table["candidate"].eq(NOISY)].copy()
-    mine["group"] = group
-    return mine

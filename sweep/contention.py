@@ -34,6 +34,8 @@ def look(paired: PairedScores, alpha: float) -> Look:
 def _shown_behind(paired: PairedScores, alpha: float) -> dict[str, str]:
     comparisons = Comparisons(paired)
     leader = leader_of(paired)
+    if leader is None:
+        return {}
     rivals = [label for label in paired.complete if label != leader]
     leads = {label: comparisons.difference(leader, label) for label in rivals}
     return {

@@ -23,17 +23,17 @@ from sweep.engine import ray_session, run_stages, run_sweep
 from sweep.events import Listener
 from sweep.findings import findings
 from sweep.gates import interpretable
+from sweep.gpu_share import measured_share
 from sweep.heartbeat import Heartbeat
 from sweep.hours import SPENT, Hours
 from sweep.jobs import Job
-from sweep.label_switches import switch_plot
-from sweep.learning_curves import curve_plot
 from sweep.looks import Looks, left_after, stored_looks
 from sweep.mlflow_page import open_line
 from sweep.patient_storage import PatientStorage
 from sweep.plan import Plan
 from sweep.planning import PLAN_FILE, Planned, is_remote
 from sweep.progress import Progress
+from sweep.publication import Publication
 from sweep.raising import refuse_dishonest
 from sweep.read_ledger import ReadLedger
 from sweep.scoring import (
@@ -50,17 +50,18 @@ from sweep.scoring import (
 from sweep.stage_store import stage_store
 from sweep.stopping import StopSignal, stop_on_request, stop_on_signals, void_requests
 from sweep.storage import Storage
+from sweep.stored_sweep import RESULT_FILE
 from sweep.study import JobRecord, StudyStore
 from sweep.sweep_lock import sweep_lock
 from sweep.tracking import Tracker, deliver_left_over
 from trainables.audio.corpus import Corpus
 from trainables.audio.corpus_copy import shared_copy
 from trainables.audio.preparation import open_or_prepare
+from trainables.cache_use import using_cache
 from trainables.errors import UserError
 from trainables.inference import NOISY
 from trainables.registry import gates_of
 
-RESULT_FILE = "result.json"
 SPOOL = "spool"
 
 
@@ -77,12 +78,13 @@ def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]
     storage.probe()
     Path(plan.home).mkdir(parents=True, exist_ok=True)
     with sweep_lock(plan) as take_lock_again, _own_empty_folder(), contextlib.ExitStack() as stack:
+        stack.enter_context(using_cache())
         if planned.stored is not None and _is_raised(planned):
             refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
         corpus = _prepare_while_ray_starts(plan, stack)
         require_room(plan)
         require_shared(storage, corpus)
-        plan = _with_corpus(planned, corpus)
+        plan = _with_gpu_share(planned, _with_corpus(planned, corpus), corpus)
         _require_space(plan, storage)
         _freeze(planned, plan, storage)
         return (kind or Drive)(plan, corpus, take_lock_again).run()
@@ -128,8 +130,9 @@ class Drive:
             leaders = self._nominate(pool)
             progress.phase("scoring the finalists on test, once")
             result = self._confirm(pool, leaders)
-            files = self._publish(result)
-            tracker.log_results(result, files, answer.mean_scores(self._rows(self._complete(), "test")))
+            rows = self._rows(self._complete(), "test")
+            files = self._publish(result, rows)
+            tracker.log_results(result, files, answer.mean_scores(rows))
             # Last: a sweep with a result is finished, and MLflow's records are safe in the spool by now.
             self.storage.write(RESULT_FILE, files[RESULT_FILE].read_bytes())
         self._tidy()
@@ -198,7 +201,8 @@ class Drive:
         records = self._records()
         failed = [record for record in records if record.state == "failed"]
         told = answer.result_object(self.plan, decided, self._counts(), failed)
-        return {**told, **findings(self.plan, rows, records)}
+        reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
+        return {**told, "test_reads": reads, **findings(self.plan, rows, records)}
 
     def _gates(self) -> dict[str, Any]:
         """Each group's gates, judged."""
@@ -283,20 +287,15 @@ class Drive:
 
     # -- showing it ----------------------------------------------------------------------------------------
 
-    def _publish(self, result: dict[str, Any]) -> dict[str, Path]:
-        """Write the report beside the rows; returns the local copies, the result's too, which MLflow takes."""
+    def _publish(self, result: dict[str, Any], rows: Rows) -> dict[str, Path]:
+        """Write the report beside the rows; returns the local copies, which MLflow takes."""
         folder = Path(self.plan.home) / "report"
         folder.mkdir(exist_ok=True)
-        (folder / "leaderboard.md").write_text(report.to_markdown(result))
         (folder / RESULT_FILE).write_text(json.dumps(result, indent=1))
-        report.score_plot(result, folder / "scores.png")
-        curve_plot(result["curves"], result["metric"], folder / "curves.png")
-        if result["label_switches"]:
-            switch_plot(result["label_switches"], folder / "switches.png")
+        Publication(self.plan, result, rows, self._records(), self.checkpoints).write(folder)
         files = {path.name: path for path in sorted(folder.iterdir())}
         for name, path in files.items():
-            if name != RESULT_FILE:
-                self.storage.write(f"report/{name}", path.read_bytes())
+            self.storage.write(f"report/{name}", path.read_bytes())
         return files
 
     def _tidy(self) -> None:
@@ -363,6 +362,13 @@ def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:
     return replace(
         plan, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint, corpus_summary=corpus.summary()
     )
+
+
+def _with_gpu_share(planned: Planned, plan: Plan, corpus: Corpus) -> Plan:
+    """The plan with as many jobs on each GPU as its memory holds."""
+    if not planned.shares_gpus_as_it_likes:
+        return plan
+    return replace(plan, gpus_per_trial=measured_share(plan, corpus, stage_store(plan)))
 
 
 def _freeze(planned: Planned, plan: Plan, storage: Storage) -> None:

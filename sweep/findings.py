@@ -1,4 +1,4 @@
-"""What a sweep shows beside its verdict: scores by SNR, learning curves, label switches, shared training, alarms.
+"""What a sweep shows beside its verdict: all metrics, scores by SNR, curves, label switches, shared training, alarms.
 
 None of it decides anything.
 """
@@ -8,6 +8,7 @@ from typing import Any
 
 from sweep.label_switches import label_switches
 from sweep.learning_curves import learning_curves
+from sweep.metric_means import metric_means
 from sweep.plan import Plan
 from sweep.snr_breakdown import snr_breakdown
 from sweep.study import JobRecord
@@ -19,6 +20,7 @@ _ALARM = "collapsed"  # a method's own monitor: above 0 where its encoder has be
 def findings(plan: Plan, rows: Sequence[Mapping[str, Any]], records: Sequence[JobRecord]) -> dict[str, Any]:
     """The further keys of a result; `rows` are of the test split, `records` of all jobs."""
     return {
+        "metrics": metric_means(plan, rows),
         "by_snr": snr_breakdown(plan, rows),
         "curves": learning_curves(plan, records),
         "label_switches": label_switches(plan, records),

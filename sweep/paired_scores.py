@@ -40,7 +40,7 @@ class PairedScores:
     seeds: tuple[int, ...]
     utterances: (
         pd.DataFrame
-    )  # index utterance; columns speaker, noise_type; only where the noisy input scored
+    )  # index utterance; columns speaker, noise_type, snr_db; only where the noisy input scored
     scores: Array  # (candidates, seeds, utterances), NaN where there is no score
     noisy: Array | None  # (utterances,)
     finished: NDArray[np.bool_]  # (candidates, seeds): trained, and at most 1 % of the utterances failed
@@ -113,6 +113,13 @@ def unit_of(speakers: Sequence[str] | NDArray[np.str_] | pd.Series) -> str:
     return "speaker" if len(set(speakers)) >= MINIMUM_SPEAKERS else "utterance"
 
 
+def group_rows(rows: pd.DataFrame, group: str) -> pd.DataFrame:
+    """The group's rows with those of the noisy input, which is the same for all groups."""
+    mine = rows[rows["group"].eq(group) | rows["candidate"].eq(NOISY)].copy()
+    mine["group"] = group
+    return mine
+
+
 def paired_scores(
     rows: pd.DataFrame,
     metric: str,
@@ -133,9 +140,8 @@ def paired_scores(
     is_noisy = (rows["candidate"] == NOISY).to_numpy()
     if seeds is None:
         seeds = sorted({int(seed) for seed in rows["seed"][~is_noisy]})
-    utterances = (
-        rows.drop_duplicates("utterance").set_index("utterance")[["speaker", "noise_type"]].sort_index()
-    )
+    facts = ["speaker", "noise_type", "snr_db"]
+    utterances = rows.drop_duplicates("utterance").set_index("utterance")[facts].sort_index()
     table = _table(rows, labels, seeds, utterances.index)
     noisy = None
     if is_noisy.any():

@@ -3,7 +3,8 @@
 import os
 from typing import Any
 
-from sweep.cost import estimate
+from sweep.cost import estimate, gpu_hours
+from sweep.machine_price import MachinePrice
 from sweep.plan import Plan
 from sweep.planning import Planned
 from sweep.stage_store import stage_store
@@ -12,8 +13,8 @@ from trainables.metrics.catalogue import METRICS
 from trainables.stages import Stage
 
 
-def describe(planned: Planned, core_hour: float | None = None) -> str:
-    """The whole plan; nothing is started, nothing written. `core_hour` is the price of a core for an hour."""
+def describe(planned: Planned, price: MachinePrice | None = None) -> str:
+    """The whole plan; nothing is started, nothing written. `price` is that of the machines it may run on."""
     plan = planned.plan
     stages = [*plan.stages(), *plan.gate_stages()]
     missing = _missing(plan, stages)
@@ -24,7 +25,7 @@ def describe(planned: Planned, core_hour: float | None = None) -> str:
         "",
         *_work(plan, stages, missing),
         "",
-        *_price(plan, missing, core_hour),
+        *(_gpu_cost(plan, price) if plan.device == "cuda" else _cost(plan, missing, price)),
         "",
         *_places(planned),
     ]
@@ -61,22 +62,22 @@ def _final(plan: Plan) -> str:
     )
     first, *later = plan.look_ends
     more = f"; {', then '.join(map(str, later))} for those in contention on valid" if later else ""
-    return f"{_range(least, most, 0)} jobs: {first} fresh seeds per candidate, the same for all{more}"
+    return f"{_range((least, most), 0)} jobs: {first} fresh seeds per candidate, the same for all{more}"
 
 
-def _range(least: float, most: float, digits: int) -> str:
-    """ "3.1", or "3.1 to 4.7" where it depends on what will be found."""
-    ends = [f"{end:.{digits}f}" for end in (least, most)]
+def _range(ends_of: tuple[float, float], digits: int) -> str:
+    """The least and the most: "3.1", or "3.1 to 4.7" where it depends on what will be found."""
+    ends = [f"{end:.{digits}f}" for end in ends_of]
     return " to ".join(dict.fromkeys(ends))
 
 
-def _price(plan: Plan, missing: list[Stage], core_hour: float | None) -> list[str]:
+def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None) -> list[str]:
     least, cost = estimate(plan.at_first_look(), missing), estimate(plan, missing)
     if cost is None or least is None:
         return ["cost       not known: no step of this size has been measured yet"]
     cores = os.cpu_count() or 1
-    seconds = (least.core_seconds, cost.core_seconds)
-    hours = [total / 3600 for total in seconds]
+    low_seconds, high_seconds = least.core_seconds, cost.core_seconds
+    hours = (low_seconds / 3600, high_seconds / 3600)
     parts = {
         "pre-training": (least.pretraining, cost.pretraining),
         "gates": (least.gates, cost.gates),
@@ -84,18 +85,18 @@ def _price(plan: Plan, missing: list[Stage], core_hour: float | None) -> list[st
         "final": (least.final, cost.final),
         "scoring": (least.scoring, cost.scoring),
     }
-    told = [f"{name} {_range(low / 60, high / 60, 1)} min" for name, (low, high) in parts.items()]
-    minutes = [total / cores / 60 + 0.5 for total in seconds]
+    told = [f"{name} {_range((low / 60, high / 60), 1)} min" for name, (low, high) in parts.items()]
+    minutes = (low_seconds / cores / 60 + 0.5, high_seconds / cores / 60 + 0.5)
     lines = [
-        f"cost       about {_range(*hours, 2)} CPU-hours and no GPU: {', '.join(told)}",
-        f"time       about {_range(*minutes, 0)} min on this machine's {cores} cores",
+        f"cost       about {_range(hours, 2)} CPU-hours and no GPU: {', '.join(told)}",
+        f"time       about {_range(minutes, 0)} min on this machine's {cores} cores",
         f"disk       about {cost.disk_bytes / 1e9:.1f} GB",
     ]
-    if core_hour is not None:
-        prices = [hour * core_hour for hour in hours]
+    if price is not None:
+        prices = (hours[0] * price.core_hour, hours[1] * price.core_hour)
         lines.append(
-            f"price      about {_range(*prices, 2)} at {core_hour:.4f} per core and hour, while all cores are busy; "
-            "the head, idle minutes and the disk come on top"
+            f"price      about {_range(prices, 2)} at {price.core_hour:.4f} per core and hour, while all "
+            "cores are busy; the head, idle minutes and the disk come on top"
         )
     if cost.resolvable is not None:
         unit = METRICS[plan.metric].unit
@@ -104,6 +105,28 @@ def _price(plan: Plan, missing: list[Stage], core_hour: float | None) -> list[st
             + f" would end as a tie with {len(plan.seeds)} seeds; more resolve smaller ones"
         )
     return lines
+
+
+def _gpu_cost(plan: Plan, price: MachinePrice | None) -> list[str]:
+    """No GPU was ever timed here, so the cost is given for each tenth of a second that a step will take."""
+    jobs = sum(1 for _ in plan.all_jobs())
+    hours = gpu_hours(plan, step_seconds=0.1)
+    lines = [
+        f"cost       about {hours:,.0f} GPU-hours for every 0.1 s that a step takes on its GPU, which is not known "
+        f"yet: {jobs} jobs of {plan.steps:,} steps, {plan.gpus_per_trial:g} GPU each; stages and scoring come on top"
+    ]
+    if price is not None:
+        lines.append(_gpu_price(hours, price.gpu_hour))
+    return lines
+
+
+def _gpu_price(hours: float, gpu_hour: float | None) -> str:
+    if gpu_hour is None:
+        return "price      not known: write it with the machine's number of GPUs, like 1.21/8/1"
+    return (
+        f"price      about {hours * gpu_hour:,.2f} for every 0.1 s, at {gpu_hour:.4f} per GPU and hour while all GPUs "
+        "are busy; the head, idle minutes and the disk come on top"
+    )
 
 
 def _places(planned: Planned) -> list[str]:

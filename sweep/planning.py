@@ -14,6 +14,7 @@ from search_spaces import find_space
 from search_spaces.space import Preset, Space
 from search_spaces.space_file import fingerprint, is_space_file
 from sweep import __version__
+from sweep.cluster_room import cluster_has_gpus
 from sweep.code_version import training_code_fingerprint
 from sweep.cuda import cuda_devices
 from sweep.plan import GroupPlan, Plan, default_search_seed, default_seeds
@@ -35,6 +36,7 @@ _FREE_ON_RESUME = {
     "json",
     "list_spaces",
     "help_config",
+    "notify",
     *RAISABLE,
 }
 LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
@@ -49,6 +51,11 @@ class Planned:
     resume: bool
     stored: Plan | None = None  # the plan as the last start left it, before this one's flags raised it
     sources: dict[str, str] = field(default_factory=dict)  # setting -> "--flag", "VARIABLE" or "default"
+
+    @property
+    def shares_gpus_as_it_likes(self) -> bool:
+        """Whether jobs use GPUs and nobody has said how many share one."""
+        return self.plan.gpus_per_trial > 0 and self.sources.get("gpus_per_trial") == "default"
 
 
 def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str], folder: Path) -> Planned:
@@ -137,7 +144,7 @@ def _space_file(name: str, folder: Path) -> str:
 
 
 def _preset(space: Space, settings: _Settings) -> Preset:
-    name = settings.get("preset", default_preset(space), "SPEECH_SWEEP_PRESET")
+    name = settings.get("preset", variable="SPEECH_SWEEP_PRESET") or default_preset(space, settings.environ)
     if name not in space.presets:
         raise UserError(
             f"unknown preset {name!r} for space {space.name}: choose one of {', '.join(space.presets)}"
@@ -145,9 +152,9 @@ def _preset(space: Space, settings: _Settings) -> Preset:
     return space.presets[name]
 
 
-def default_preset(space: Space) -> str:
-    """ "paper" where this machine has CUDA and the space has that preset, else "demo", else its first."""
-    if "paper" in space.presets and cuda_devices():
+def default_preset(space: Space, environ: Mapping[str, str]) -> str:
+    """ "paper" where this machine or its cluster has CUDA and the space that preset, else "demo", else its first."""
+    if "paper" in space.presets and (cuda_devices() or cluster_has_gpus(environ)):
         return "paper"
     return "demo" if "demo" in space.presets else next(iter(space.presets))
 
@@ -238,8 +245,8 @@ def _corpus_source(settings: _Settings, folder: Path, preset: Preset) -> str:
     source = str(settings.get("corpus", "demo", "SPEECH_SWEEP_CORPUS"))
     if preset.at_scale and settings.sources["corpus"] == "default":
         raise UserError(
-            f"preset {preset.name} needs a real corpus: prepare one (python sweep/prepare.py voicebank-demand SOURCE "
-            "TARGET), then give --corpus TARGET or SPEECH_SWEEP_CORPUS; or choose --preset demo"
+            f"preset {preset.name} needs a real corpus: prepare one (such as python sweep/prepare.py "
+            "voicebank-demand SOURCE TARGET), then give --corpus TARGET or SPEECH_SWEEP_CORPUS; or choose --preset demo"
         )
     if source == "demo" or is_remote(source):
         return source
@@ -277,7 +284,7 @@ def _groups(space: Space, preset: Preset, settings: _Settings) -> tuple[GroupPla
 
 
 def _default_gpus(preset: Preset, environ: Mapping[str, str]) -> float:
-    """A whole one for full-size models, where there is any; a cluster's are not on its head."""
+    """A whole one for full-size models, where there is any, until it is known how many jobs fit on one."""
     return float(preset.at_scale and bool(environ.get("RAY_ADDRESS") or cuda_devices()))
 
 

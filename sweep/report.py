@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweep import report_cells
-from sweep.findings_cells import curve_cells, finding_lines, snr_cells, switch_cells
+from sweep.findings_cells import curve_cells, finding_lines, metric_cells, snr_cells, switch_cells
 from sweep.report_cells import Row
 from sweep.result_view import group_name
 from sweep.score_plot import score_plot
@@ -57,7 +57,8 @@ def to_markdown(result: Mapping[str, Any]) -> str:
         parts.append(markdown_table(*report_cells.candidates(group, result["metric"])))
         if group["by_noise_type"]["types"]:
             parts.append(markdown_table(*report_cells.noise_types(group, result["metric"])))
-    for title, header, rows in (*snr_cells(result), *curve_cells(result), *switch_cells(result)):
+    shown = (*metric_cells(result), *snr_cells(result), *curve_cells(result), *switch_cells(result))
+    for title, header, rows in shown:
         parts += [f"## {title}", markdown_table(header, rows)]
     lines = [*report_cells.footers(result), *finding_lines(result)]
     parts.append("\n".join(f"- {line}" for line in lines))

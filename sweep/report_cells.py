@@ -141,20 +141,27 @@ def standing(group: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 def footers(result: Mapping[str, Any]) -> list[str]:
     """What the tables rest on, line by line."""
     groups = result["groups"]
-    lines = []
-    if not result.get("meaningful", True):
-        lines.append(f"NOT MEANINGFUL: the {result.get('preset')} preset only shows that everything runs.")
-    if not result.get("reproducible", True):
-        lines.append("NOT REPRODUCIBLE: with --async the search depends on which job ended first.")
+    lines = warnings(result)
     if groups:
         lines.append(_reading(groups[0], result))
     lines += list(dict.fromkeys(_population(group) for group in groups))
     lines.append(_material(result))
+    lines += _test_reads(result.get("test_reads", {}))
     lines += _failures(result.get("failed", []))
     for group in groups:
         lines += [f"{group_name(group['group'])}: {remark}" for remark in _remarks(group, result["metric"])]
     if len(groups) > 1:
         lines.append(_together(groups))
+    return lines
+
+
+def warnings(result: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before anything else."""
+    lines = []
+    if not result.get("meaningful", True):
+        lines.append(f"NOT MEANINGFUL: the {result.get('preset')} preset only shows that everything runs.")
+    if not result.get("reproducible", True):
+        lines.append("NOT REPRODUCIBLE: with --async the search depends on which job ended first.")
     return lines
 
 
@@ -187,6 +194,14 @@ def _material(result: Mapping[str, Any]) -> str:
     )
 
 
+def _test_reads(reads: Mapping[str, int]) -> list[str]:
+    """From the ledger, which a crash may have made count one too many."""
+    often = [f"{group} {counted(number, 'time')}" for group, number in reads.items() if number != 1]
+    if often:
+        return [f"Test audio was opened more than once, by the ledger test_reads.jsonl: {', '.join(often)}."]
+    return ["Test audio was opened once, after the leaders were named (test_reads.jsonl)."] if reads else []
+
+
 def _failures(failed: Sequence[Mapping[str, Any]]) -> list[str]:
     """Each reason once, with the jobs it ended."""
     by_reason: dict[str, list[str]] = {}
@@ -205,7 +220,20 @@ def _remarks(group: Mapping[str, Any], metric: str) -> list[str]:
         remarks.append(f"noisy input {estimate(noisy['score'], None, metric)}, the leader is {over} above it")
     if by_type["of"]:
         remarks.append(f"same leader in {by_type['same_leader']} of {by_type['of']} noise types")
+    if group["variance"]:
+        remarks.append(_spread(group["variance"], group["population"]["unit"], metric))
     return remarks + list(group["notes"])
+
+
+def _spread(variance: Mapping[str, float], unit: str, metric: str) -> str:
+    """The variance components, which say what more of would help: seeds, or test audio."""
+    digits = _digits(metric) + 1
+    seed, own, rest = (
+        f"{variance[name]:.{digits}f}" for name in ("candidate_seed", "candidate_unit", "residual")
+    )
+    return (
+        f"standard deviations between candidates: over seeds {seed}, over {unit}s {own}, unexplained {rest}"
+    )
 
 
 def _together(groups: Sequence[Mapping[str, Any]]) -> str:

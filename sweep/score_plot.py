@@ -7,7 +7,7 @@ from typing import Any
 from sweep.result_view import candidate_verdict, group_name
 from trainables.metrics.catalogue import METRICS
 
-_COLOURS = {"winner": "tab:green", "leader": "tab:blue", "contender": "tab:orange", "behind": "tab:grey"}
+COLOURS = {"winner": "tab:green", "leader": "tab:blue", "contender": "tab:orange", "behind": "tab:grey"}
 _PANEL_INCHES = (4.2, 3.6)
 
 
@@ -23,7 +23,9 @@ def score_plot(result: Mapping[str, Any], path: str | PathLike[str]) -> None:
     for column, group in enumerate(groups):
         _draw(figure.add_subplot(1, len(groups), column + 1), group)
     figure.supylabel(f"{METRICS[result['metric']].title} on test")
-    figure.supxlabel("orange: not separated from the leader; hollow: baselines", fontsize="small")
+    figure.supxlabel(
+        "orange: not separated from the leader; hollow: baselines; dotted: noisy input", fontsize="small"
+    )
     mark = "" if result.get("meaningful", True) else " (not meaningful)"
     figure.suptitle(f"{result['space']}, {result.get('preset', '')} preset{mark}", fontsize="medium")
     figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
@@ -41,13 +43,12 @@ def _draw(axes: Any, group: Mapping[str, Any]) -> None:
             yerr=[[candidate["score"] - low], [high - candidate["score"]]],
             fmt="o",
             capsize=4,
-            color=_COLOURS[candidate_verdict(group, candidate["label"])],
+            color=COLOURS[candidate_verdict(group, candidate["label"])],
             markerfacecolor="white" if candidate.get("baseline") else None,
         )
     noisy = group.get("noisy", {}).get("score")
     if noisy is not None:
-        axes.axhline(noisy, linestyle=":", color="black", label="noisy input")
-        axes.legend(fontsize="small", frameon=False)
+        axes.axhline(noisy, linestyle=":", color="black")
     axes.set_xlim(-0.5, len(labels) - 0.5)
     axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
     axes.set_title(f"{group_name(group['group'])}: {_headline(group)}", fontsize="medium")

@@ -225,7 +225,21 @@ class _Scorer:
             if estimates is None:
                 estimates = inference.stored_estimates(assignment, place.corpus, place.checkpoints, split)
             rows = inference.score_estimates(assignment, estimates, split, metrics)
-        place.checkpoints.write_result(job, rows_file(split), to_parquet(rows))
+        if split == "test":
+            self._keep_some(job, assignment, estimates)
+        place.checkpoints.write_result(job, rows_file(split), to_parquet(rows))  # last: then all is done
+
+    def _keep_some(self, job: str, assignment: Assignment, estimates: Any) -> None:
+        """What a person may listen to later; of the noisy input, the clips themselves."""
+        from trainables import evaluation, listening
+
+        rate = assignment.data.sample_rate
+        if job == NOISY:
+            clips = evaluation.evaluation_clips(self._workplace.corpus, assignment.data, "test")
+            content = listening.write_clips(listening.choose(clips, rate))
+        else:
+            content = listening.write_chosen(estimates, rate)
+        self._workplace.checkpoints.write_result(job, listening.LISTENING_FILE, content)
 
 
 def _metrics(place: Workplace, assignment: Assignment, split: str) -> tuple[str, ...] | None:

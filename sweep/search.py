@@ -79,7 +79,7 @@ class GroupSearch:
             self._view, known = _empty_study(), 0
         self._viewed = jobs
         self._densities = {}
-        self._view.add_trials([_trial_of(record) for record in latest[known:]])
+        self._view.add_trials([trial_of(record) for record in latest[known:]])
 
     def _may_teach(self, record: JobRecord, generation: int) -> bool:
         return record.ended if self._plan.asynchronous else record.generation < generation
@@ -135,7 +135,7 @@ def _empty_study() -> optuna.Study:
     return optuna.create_study(direction="maximize", storage=optuna.storages.InMemoryStorage())
 
 
-def _trial_of(record: JobRecord) -> FrozenTrial:
+def trial_of(record: JobRecord) -> FrozenTrial:
     """A finished trial as the sampler sees it: stopped trials count by their scores up to there."""
     complete = record.state == "complete"
     return create_trial(

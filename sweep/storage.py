@@ -1,7 +1,8 @@
 """Where a sweep keeps its files: a local folder or `s3://bucket/prefix`, behind one small interface.
 
 Paths are relative, with "/". Writes are atomic: a reader sees the old content, the new content or nothing.
-S3 settings are boto3's own (`AWS_ENDPOINT_URL`, credentials, region). A `Storage` pickles as its address.
+S3 settings are boto3's own (`AWS_ENDPOINT_URL`, credentials, region), and SPEECH_SWEEP_S3_ENCRYPTION, on every
+machine that writes. docs/storage.md has the policy it needs. A `Storage` pickles as its address.
 """
 
 import contextlib
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sweep.artifacts import StoredArtifacts
     from sweep.checkpoints import StoredCheckpoints
 
+ENCRYPTION_VARIABLE = "SPEECH_SWEEP_S3_ENCRYPTION"  # at rest: AES256, aws:kms or aws:kms:KEY
 _TEMPORARY = ".writing-"  # a file that is not whole yet; never listed
 _MULTIPART_BYTES = 64 * 2**20  # larger objects travel in parts
 _DELETE_AT_ONCE = 1000  # what one S3 request may delete
@@ -68,6 +70,10 @@ class Storage:
         """The sorted paths of all files below the folder `prefix`, at any depth."""
         return sorted(self._backend.list(_checked(prefix) if prefix else ""))
 
+    def sizes(self, prefix: str = "") -> dict[str, int]:
+        """The bytes of every file below the folder `prefix`, by path."""
+        return dict(sorted(self._backend.sizes(_checked(prefix) if prefix else "").items()))
+
     def delete_prefix(self, prefix: str) -> None:
         """Delete all files below the folder `prefix`; nothing there is fine."""
         self._backend.delete_prefix(_checked(prefix))
@@ -114,6 +120,7 @@ class _Backend(Protocol):
     def write(self, path: str, content: bytes) -> None: ...
     def exists(self, path: str) -> bool: ...
     def list(self, prefix: str) -> list[str]: ...
+    def sizes(self, prefix: str) -> dict[str, int]: ...
     def delete_prefix(self, prefix: str) -> None: ...
     def free_bytes(self) -> int | None: ...
 
@@ -153,6 +160,13 @@ class _Folder:
             if not name.startswith(_TEMPORARY)
         ]
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        found = {}
+        for path in self.list(prefix):
+            with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
+                found[path] = (self._root / path).stat().st_size
+        return found
+
     def delete_prefix(self, prefix: str) -> None:
         # A second process may be deleting the same folder: what counts is that nothing is left.
         shutil.rmtree(self._root / prefix, ignore_errors=True)
@@ -185,6 +199,10 @@ class _Bucket:
 
         return TransferConfig(multipart_threshold=_MULTIPART_BYTES, multipart_chunksize=_MULTIPART_BYTES)
 
+    @cached_property
+    def _encryption(self) -> dict[str, str]:
+        return encryption_arguments(os.environ.get(ENCRYPTION_VARIABLE, ""))
+
     def read(self, path: str) -> bytes:
         from botocore.exceptions import ClientError
         from s3transfer.exceptions import RetriesExceededError
@@ -203,7 +221,11 @@ class _Bucket:
     def write(self, path: str, content: bytes) -> None:
         # A put is atomic in itself, and a multipart upload appears only when it is completed.
         self._client.upload_fileobj(
-            io.BytesIO(content), self._bucket, self._prefix + path, Config=self._transfer
+            io.BytesIO(content),
+            self._bucket,
+            self._prefix + path,
+            ExtraArgs=self._encryption,
+            Config=self._transfer,
         )
 
     def exists(self, path: str) -> bool:
@@ -218,9 +240,13 @@ class _Bucket:
         return True
 
     def list(self, prefix: str) -> list[str]:
+        return list(self.sizes(prefix))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
         start = f"{self._prefix}{prefix}/" if prefix else self._prefix
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start)
-        return [item["Key"].removeprefix(self._prefix) for page in pages for item in page.get("Contents", [])]
+        items = (item for page in pages for item in page.get("Contents", []))
+        return {item["Key"].removeprefix(self._prefix): item["Size"] for item in items}
 
     def delete_prefix(self, prefix: str) -> None:
         keys = [{"Key": self._prefix + path} for path in self.list(prefix)]
@@ -232,6 +258,18 @@ class _Bucket:
 
     def free_bytes(self) -> None:
         return None
+
+
+def encryption_arguments(wanted: str) -> dict[str, str]:
+    """What S3 is asked for with every object; nothing leaves it to the bucket's own default.
+
+    Raises `UserError` for anything but AES256, aws:kms and aws:kms:KEY, a key's id, alias or ARN.
+    """
+    kind, key = ("aws:kms", wanted[8:]) if wanted.startswith("aws:kms:") else (wanted, "")
+    if kind not in ("", "AES256", "aws:kms"):
+        raise UserError(f"{ENCRYPTION_VARIABLE}={wanted!r}: give AES256, aws:kms or aws:kms:KEY")
+    asked = {"ServerSideEncryption": kind, "SSEKMSKeyId": key}
+    return {name: value for name, value in asked.items() if value}
 
 
 def _checked(path: str) -> str:

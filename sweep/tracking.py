@@ -17,6 +17,7 @@ from sweep.courier import Courier
 from sweep.events import Listener
 from sweep.jobs import Job
 from sweep.mlflow_view import EXPERIMENT, KIND_TAG, STATE_TAG, MlflowView, import_mlflow
+from sweep.origin import origin_tags
 from sweep.outage import say_on_standard_error
 from sweep.plan import Plan
 from sweep.result_view import candidate_verdict, group_name
@@ -66,6 +67,7 @@ class Tracker(Listener):
         self._plan = plan
         self._say = say or say_on_standard_error
         self._told_parameters = _told_parameters(plan)
+        self._origin = origin_tags(plan)  # on every run
         self._running: set[Job] = set()
         self._finished = False
         self._spool = Spool(spool)
@@ -84,6 +86,7 @@ class Tracker(Listener):
                 "time": timestamp_ms,
                 "params": self._parameters(job, config),
                 "tags": {
+                    **self._origin,
                     **self._group_tags(job.group),
                     KIND_TAG: job.phase,
                     STATE_TAG: "running",
@@ -165,12 +168,13 @@ class Tracker(Listener):
                     "corpus": redact(plan.corpus_source),
                 },
                 "tags": {
+                    **self._origin,
                     KIND_TAG: "sweep",
                     STATE_TAG: "running",
                     "speech_sweep.version": plan.version,
                     # Tags, since a resumed sweep may have more of them and a parameter can never change.
                     "speech_sweep.samples": plan.samples,
-                    "speech_sweep.seeds": ", ".join(map(str, plan.look_ends)),
+                    "speech_sweep.seeds": self._seeds(),
                     "mlflow.note.content": f"{plan.space_object().question} Running.",
                 },
             }
@@ -187,11 +191,17 @@ class Tracker(Listener):
                 "run": run,
                 "name": f"{name} {candidate['label']}",
                 "time": now,
-                "params": {**group["group"], "candidate": candidate["label"]},
+                "params": {
+                    **group["group"],
+                    "candidate": candidate["label"],
+                    **self._told(candidate["config"]),
+                },
                 "tags": {
+                    **self._origin,
                     **{f"speech_sweep.{key}": value for key, value in group["group"].items()},
                     KIND_TAG: "candidate",
                     "speech_sweep.candidate": candidate["label"],
+                    "speech_sweep.seeds": self._seeds(),
                     "speech_sweep.leader": str(candidate["label"] == group["leader"]["label"]).lower(),
                     "verdict": candidate_verdict(group, candidate["label"]),  # short: a column's title
                 },
@@ -240,8 +250,14 @@ class Tracker(Listener):
 
     def _parameters(self, job: Job, config: dict[str, Any]) -> dict[str, Any]:
         """Few columns: who it is, and the fields that this space varies."""
-        told = {key: config[key] for key in self._told_parameters if key in config}
-        return {"candidate": job.candidate, "phase": job.phase, "seed": self._plan.job_seed(job), **told}
+        identity = {"candidate": job.candidate, "phase": job.phase, "seed": self._plan.job_seed(job)}
+        return identity | self._told(config)
+
+    def _told(self, config: dict[str, Any]) -> dict[str, Any]:
+        return {key: config[key] for key in self._told_parameters if key in config}
+
+    def _seeds(self) -> str:
+        return ", ".join(map(str, self._plan.seeds))
 
 
 def deliver_left_over(plan: Plan, spool: Path, say: Callable[[str], None] | None = None) -> None:

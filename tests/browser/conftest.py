@@ -1,15 +1,15 @@
 """Headless Chromium for the browser tests, which skip by name where it is missing."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-_FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --disable-background-networking "
-    "--disable-component-update --disable-sync --no-first-run --window-size=1600,1000"
-)
+from tests.browser.pages import start_browser
+from tests.sweep.published_report import published_report
 
 
 @pytest.fixture(scope="session")
@@ -26,16 +26,24 @@ def driver_program() -> str:
     return path or pytest.skip("no chromedriver here (apt-get install chromium-driver)")
 
 
-@pytest.fixture
-def browser(chromium: str, driver_program: str, tmp_path: Path) -> Iterator[object]:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder outside git: SPEECH_SWEEP_SCREENSHOTS, or a temporary one."""
+    named = os.environ.get("SPEECH_SWEEP_SCREENSHOTS")
+    folder = Path(named) if named else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    print(f"\nscreenshots in {folder}")
 
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for flag in (*_FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(driver_program))
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, _ = published_report(tmp_path_factory.mktemp("sweeps"))
+    return folder
+
+
+@pytest.fixture
+def browser(chromium: str, driver_program: str, tmp_path: Path) -> Iterator[Any]:
+    browser = start_browser(chromium, driver_program, tmp_path / "profile")
     yield browser
     browser.quit()

@@ -1,15 +1,18 @@
 """What a person sees of a finished sweep in MLflow's pages, in a real browser on a real server."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from sweep.mlflow_page import open_line
 from sweep.mlflow_view import open_client
 from sweep.plan import Plan
 from sweep.tracking import Tracker
+from tests.browser.pages import PATIENCE, Player, column, complaints, sort_by, text_of, wait_for
+from tests.sweep.kept_clips import SECONDS
 from tests.sweep.mlflow_server import MlflowServer
 from tests.sweep.small_sweep import make_plan, make_result, tell_job
 
@@ -23,65 +26,42 @@ COLUMNS = [
     "metrics.`gain`",
     "metrics.`n_seeds`",
 ]
-_PATIENCE = 120  # seconds for a page on a busy machine
-# MLflow asks for the signed-in user where there is no sign-in, and warns of its own table library.
-_MLFLOWS_OWN = ("users/current", "AG Grid", "favicon")
 
 
 @pytest.fixture(scope="module")
-def plan(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
-    """A finished sweep in a running server, put there by the real tracker."""
-    folder = tmp_path_factory.mktemp("sweep")
-    server = MlflowServer(folder)
+def bucket() -> Iterator[Any]:
+    """Where the server puts artifacts: a real S3 server."""
+    import boto3
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        environment.setenv("MLFLOW_S3_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            environment.setenv(name, "test")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield boto3.resource("s3").create_bucket(Bucket="mlflow")
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def plan(
+    chromium: str, report: Path, bucket: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Plan]:
+    """A finished sweep in a running server, put there by the real tracker with the real report."""
+    folder = tmp_path_factory.mktemp("server")
+    server = MlflowServer(folder, f"s3://{bucket.name}/artifacts")
     server.start()
     plan = make_plan(folder, server.uri)
     tracker = Tracker(plan, folder / "spool")
     for job in plan.all_jobs():
         tell_job(tracker, job)
-    (folder / "leaderboard.md").write_text(
-        "# Leaderboard\n\n| candidate | score |\n|---|---|\n| layer2 | 1.9 |\n"
-    )
-    tracker.log_results(make_result(plan), {"leaderboard.md": folder / "leaderboard.md"})
-    tracker.close(timeout=_PATIENCE)
+    tracker.log_results(make_result(plan), {path.name: path for path in report.iterdir()})
+    tracker.close(timeout=PATIENCE)
     yield plan
     server.kill()
-
-
-@pytest.fixture(scope="module")
-def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("screenshots")
-    yield folder
-    print(f"\nscreenshots in {folder}")
-
-
-def text_of(browser: Any) -> str:
-    from selenium.webdriver.common.by import By
-
-    return browser.find_element(By.TAG_NAME, "body").text
-
-
-def wait_for(browser: Any, condition: Callable[[str], bool]) -> str:
-    """The page's text once it fulfils the condition."""
-    from selenium.common.exceptions import WebDriverException
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    wait = WebDriverWait(browser, _PATIENCE, ignored_exceptions=[WebDriverException])
-    wait.until(lambda _: condition(text_of(browser)), "the page never showed what it should")
-    return text_of(browser)
-
-
-def complaints(browser: Any) -> list[str]:
-    lines = [entry["message"] for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    return [line for line in lines if not any(own in line for own in _MLFLOWS_OWN)]
-
-
-def column(browser: Any, key: str) -> list[str]:
-    """The cells of a table column, from top to bottom."""
-    from selenium.webdriver.common.by import By
-
-    cells = browser.find_elements(By.CSS_SELECTOR, f'.ag-row [col-id="{key}"]')
-    rows = [(cell.location["y"], cell.text) for cell in cells]
-    return [text for _, text in sorted(rows)]
 
 
 def columns_shown(browser: Any) -> list[str]:
@@ -117,12 +97,9 @@ def test_the_printed_link_opens_the_leaderboard_best_first(
 
 
 def test_the_table_can_be_sorted_the_other_way(browser: Any, plan: Plan) -> None:
-    from selenium.webdriver.common.by import By
-
     browser.get(open_line(plan.tracking_uri, plan.space, plan.name).removeprefix("open "))
     wait_for(browser, lambda text: "wav2vec2 random" in text)
-    title = './/div[@col-id="metrics.`score`" and contains(@class, "ag-header-cell")]//*[text()="score"]'
-    browser.find_element(By.XPATH, title).click()
+    sort_by(browser, "metrics.`score`", "score")
     wait_for(browser, lambda _: column(browser, "metrics.`score`")[:1] == ["0.4"])
 
 
@@ -151,4 +128,34 @@ def test_the_leaderboard_artifacts_are_rendered(
     browser.save_screenshot(str(screenshots / f"{artifact}.png"))
     assert "| layer2 |" not in text_of(browser)
     assert browser.find_elements(By.CSS_SELECTOR, 'table, [role="table"], [role="treegrid"]')
+    assert complaints(browser) == []
+
+
+def test_the_artifacts_are_in_the_bucket_as_they_were_written(plan: Plan, report: Path, bucket: Any) -> None:
+    stored = {Path(item.key).name: item for item in bucket.objects.all()}
+    for path in report.iterdir():
+        assert stored[path.name].get()["Body"].read() == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["scores.png", "pareto.png"])
+def test_the_plots_open(browser: Any, plan: Plan, screenshots: Path, name: str) -> None:
+    browser.get(f"{parent_page(plan)}/artifacts/{name}")
+    drawn = "return Array.from(document.images).some(i => i.naturalWidth > 400)"
+    wait_for(browser, lambda _: browser.execute_script(drawn))
+    browser.save_screenshot(str(screenshots / f"mlflow-{name}"))
+    assert complaints(browser) == []
+
+
+def test_the_listening_page_plays_among_the_artifacts(browser: Any, plan: Plan, screenshots: Path) -> None:
+    from selenium.webdriver.common.by import By
+
+    browser.get(f"{parent_page(plan)}/artifacts/listen-tera.html")
+    wait_for(browser, lambda _: browser.find_elements(By.TAG_NAME, "iframe"))
+    browser.switch_to.frame(browser.find_element(By.TAG_NAME, "iframe"))
+    player = Player(browser)
+    assert player.duration == pytest.approx(SECONDS, abs=0.05)
+    player.press_play()
+    wait_for(browser, lambda _: player.position > 0)
+    browser.switch_to.default_content()
+    browser.save_screenshot(str(screenshots / "mlflow-listen.png"))
     assert complaints(browser) == []

@@ -12,10 +12,11 @@ from pathlib import Path
 
 
 class MlflowServer:
-    """Keeps its port and its files over `kill` and `start`."""
+    """Keeps its port and its files over `kill` and `start`. `artifacts` may be an s3:// address."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, artifacts: str | None = None) -> None:
         self.folder = folder
+        self._artifacts = artifacts or str(folder / "artifacts")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -31,7 +32,7 @@ class MlflowServer:
         """Returns at once: it takes seconds to answer."""
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db", "--workers", "1"]
-        command += ["--artifacts-destination", str(self.folder / "artifacts")]
+        command += ["--artifacts-destination", self._artifacts]
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sweep import crossed_effects
+from sweep.comparisons import Comparisons
 from sweep.paired_scores import PairedScores
 
 SEED_SD = 0.03
@@ -41,12 +43,46 @@ class World:
         )
 
 
+# The hard case: only the tie on top stands between luck and a win.
+TWO_ON_TOP = World(means=(0.3, 0.3, 0.0, 0.0, 0.0, 0.0))
+
+
 def repeated(world: World, repeats: int, n_seeds: int, n_units: int, seed: int = 0, chunk: int = 50):
     """Yield (valid, test) scores of `chunk` worlds at a time, each (chunk, candidates, seeds, units)."""
     rng = np.random.default_rng(seed)
     for _ in range(repeats // chunk):
         effects = world.seed_effects(rng, chunk, n_seeds)
         yield world.scores(rng, effects, n_units), world.scores(rng, effects, n_units)
+
+
+def coverage(world: World, repeats: int, n_seeds: int, n_units: int) -> float:
+    """How often the interval of a pair holds the truth, over all pairs."""
+    first, second = np.triu_indices(len(world.means), 1)
+    true = np.subtract.outer(world.means, world.means)[first, second]
+    held = []
+    for _, test in repeated(world, repeats, n_seeds, n_units):
+        means = test.mean(axis=(-1, -2))
+        half = crossed_effects.of_differences(test).half_width(0.05)[:, None]
+        held.append(np.abs(means[:, first] - means[:, second] - true) <= half)
+    return float(np.mean(held))
+
+
+def claims(
+    world: World, repeats: int, n_seeds: int, n_units: int = 200, seed: int = 0
+) -> tuple[float, float]:
+    """Shares of worlds with a winner, and with a gain claimed over candidate 5 that is not there."""
+    labels = [str(label) for label in range(len(world.means))]
+    won = false_gain = 0
+    for valid, test in repeated(world, repeats, n_seeds, n_units, seed):
+        for on_valid, on_test in zip(valid, test, strict=True):
+            leader = labels[int(on_valid.mean(axis=(1, 2)).argmax())]
+            comparisons = Comparisons(as_paired(on_test))
+            leads = [comparisons.difference(leader, label) for label in labels if label != leader]
+            won += all(lead.interval(0.05)[0] > 0 for lead in leads)
+            if leader != "5":
+                gain = comparisons.difference(leader, "5")
+                false_gain += gain.value > 0 and gain.dunnett_p(5) < 0.05
+    return won / repeats, false_gain / repeats
 
 
 @cache

@@ -173,6 +173,21 @@ def test_a_share_of_a_gpu_makes_every_job_train_on_one(tmp_path: Path) -> None:
     assert plan(tmp_path).plan.device == "cpu"
 
 
+def test_only_a_default_share_is_measured(tmp_path: Path) -> None:
+    """At scale, on a cluster, where nobody said; and never again on resume."""
+    at_scale = ("--preset", "small", "--corpus", "demo", "--name", "first")
+    on_a_cluster = {"RAY_ADDRESS": "10.0.0.1:6379"}
+    planned = plan(tmp_path, *at_scale, environ=on_a_cluster)
+    assert planned.plan.gpus_per_trial == 1
+    assert planned.shares_gpus_as_it_likes
+    assert not plan(
+        tmp_path, *at_scale, "--gpus-per-trial", "1", environ=on_a_cluster
+    ).shares_gpus_as_it_likes
+    assert not plan(tmp_path, "--preset", "demo", environ=on_a_cluster).shares_gpus_as_it_likes
+    freeze(planned)
+    assert not resume(tmp_path, "first").shares_gpus_as_it_likes
+
+
 @pytest.mark.parametrize("share", ["2", "-1", "half", "nan"])
 def test_more_than_a_gpu_is_refused(tmp_path: Path, share: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

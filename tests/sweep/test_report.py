@@ -157,3 +157,17 @@ def test_the_plot_is_the_same_file_each_time(both, tmp_path):
     report.score_plot(both, tmp_path / "a.png")
     report.score_plot(both, tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_the_ledger_of_test_reads_is_told(both):
+    once = report.to_markdown(both | {"test_reads": {"tera": 1, "wav2vec2": 1}})
+    assert "Test audio was opened once, after the leaders were named" in once
+    twice = report.to_markdown(both | {"test_reads": {"tera": 1, "wav2vec2": 2}})
+    assert "opened more than once, by the ledger test_reads.jsonl: wav2vec2 2 times." in twice
+
+
+def test_variance_components_say_what_more_of_would_help(both):
+    variance = both["groups"][0]["variance"]
+    page = report.to_markdown(both)
+    assert f"over seeds {variance['candidate_seed']:.3f}, over " in page
+    assert f"unexplained {variance['residual']:.3f}" in page

@@ -31,6 +31,7 @@ from tests.sweep.small_sweep import (
 from trainables.errors import UserError
 
 EXPERIMENT = "speech-sweep/norm_layers"
+README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 @pytest.fixture(scope="session")
@@ -61,10 +62,14 @@ def jobs_of(plan: Plan) -> list[Job]:
     return list(plan.all_jobs())[:6]
 
 
-def runs_of(plan: Plan, kind: str = "") -> list[Any]:
+def search(plan: Plan, words: str) -> list[Any]:
     client = open_client(plan.tracking_uri)
     experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
-    runs = client.search_runs([experiment], f"tags.`speech_sweep.sweep` = '{plan.name}'", max_results=1000)
+    return list(client.search_runs([experiment], words, max_results=1000))
+
+
+def runs_of(plan: Plan, kind: str = "") -> list[Any]:
+    runs = search(plan, f"tags.`speech_sweep.sweep` = '{plan.name}'")
     return [run for run in runs if not kind or run.data.tags[KIND_TAG] == kind]
 
 
@@ -171,6 +176,43 @@ def test_a_whole_sweep_needs_fewer_than_fifty_columns(start: Any, plan: Plan) ->
     assert len(runs) == 50 + 10 + 1
     columns = {name for run in runs for name in (*run.data.metrics, *run.data.params)}
     assert len(columns) < 50
+
+
+def test_the_readmes_search_finds_one_leader_per_upstream(start: Any, plan: Plan) -> None:
+    tracker = start()
+    tracker.log_results(make_result(plan), {})
+    tracker.close()
+    (words,) = re.findall(r"^ {4}(tags\..*)$", README.read_text(), re.MULTILINE)
+    leaders = search(plan, words)
+    assert {run.data.tags["speech_sweep.upstream"] for run in leaders} == {"tera", "wav2vec2"}
+    assert [run.data.params["candidate"] for run in leaders] == ["layer2", "layer2"]
+
+
+def test_every_run_says_which_code_corpus_seeds_and_software_it_rests_on(start: Any, plan: Plan) -> None:
+    tracker = start()
+    for job in jobs_of(plan):
+        tell_job(tracker, job)
+    tracker.log_results(make_result(plan), {})
+    tracker.close()
+    for run in runs_of(plan):
+        assert run.data.tags["speech_sweep.code"] == plan.code
+        assert run.data.tags["speech_sweep.corpus"] == plan.corpus_fingerprint
+        assert "torch 2." in run.data.tags["speech_sweep.environment"]
+        assert "seed" in run.data.params or run.data.tags["speech_sweep.seeds"] == "1001, 1002, 1003"
+
+
+def test_a_candidates_run_shows_the_values_that_its_search_chose(start: Any, plan: Plan) -> None:
+    result = make_result(plan)
+    layer2 = next(c for c in result["groups"][0]["candidates"] if c["label"] == "layer2")
+    layer2["config"] = {**layer2["config"], "lr_head": 0.004, "size": "tiny"}
+    tracker = start()
+    tracker.log_results(result, {})
+    tracker.close()
+    candidate = "tags.`speech_sweep.kind` = 'candidate' and tags.`speech_sweep.upstream` = 'tera'"
+    (run,) = search(plan, f"{candidate} and params.candidate = 'layer2'")
+    assert run.data.params["lr_head"] == "0.004"
+    assert json.loads(run.data.params["norm_layers"]) == [2]
+    assert "size" not in run.data.params  # the same in every job
 
 
 def test_reports_keep_few_curves() -> None:

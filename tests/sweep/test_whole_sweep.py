@@ -23,6 +23,8 @@ from sweep.plan import Plan
 from sweep.storage import Storage
 from sweep.study import StudyStore
 from tests.trainables.tiny_corpus import make_tiny_corpus
+from trainables.inference import read_estimates
+from trainables.listening import LISTENING_FILE, read_clips
 
 ROOT = Path(__file__).resolve().parents[2]
 QUESTION = ["--space", "norm_layers", "--preset", "smoke", "--upstreams", "tera"]
@@ -169,9 +171,25 @@ def test_mlflow_holds_the_parent_and_every_job_and_none_is_left_running(place: P
     }
     assert {run.info.status for run in runs} == {"FINISHED"}
     (parent,) = by_kind["sweep"]
-    assert "leaderboard.md" in {item.path for item in client.list_artifacts(parent.info.run_id)}
+    artifacts = {item.path for item in client.list_artifacts(parent.info.run_id)}
+    assert artifacts >= {"leaderboard.md", "index.html", "listen-tera.html", "scores.png"}
     children = [run for kind in ("search", "final", "candidate") for run in by_kind[kind]]
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+
+
+def test_the_report_is_whole_and_can_be_listened_to(place: Place, first: Done) -> None:
+    storage = place.storage("first")
+    files = {Path(path).name for path in storage.list("report")}
+    assert files >= {"index.html", "listen-tera.html", "scores.png", "pareto.png", "leaderboard.parquet"}
+    page = storage.read("report/listen-tera.html").decode()
+    assert "NOT MEANINGFUL" in page
+    assert page.count("<audio") >= 6  # noisy, clean, none, the leader and the next best, of one clip at least
+    rows = pd.read_parquet(str(storage.local_path("results/rows-test.parquet")))
+    kept = read_clips(storage.read(f"jobs/noisy/{LISTENING_FILE}"))
+    assert {clip.utterance for clip in kept} <= set(rows["utterance"])
+    for job in place.plan("first").final_jobs("tera"):
+        heard = read_estimates(storage.read(f"jobs/{job.path}/{LISTENING_FILE}"))
+        assert list(heard) == [clip.utterance for clip in kept]
 
 
 def test_the_leaderboard_command_prints_the_same_groups(place: Place, first: Done) -> None:

@@ -1,0 +1,83 @@
+"""How MLflow's page bears a sweep of 1,000 runs: seconds to deliver them, to open the table, and to sort it.
+
+python -m benchmarks.mlflow_page
+
+A real server on SQLite, our own tracker, and headless Chromium (apt-get install chromium chromium-driver).
+"""
+
+import json
+import shutil
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sweep import mlflow_page
+from sweep.mlflow_view import open_client
+from sweep.plan import Plan
+from sweep.tracking import Tracker
+from tests.browser.pages import column, sort_by, start_browser, wait_for
+from tests.sweep.mlflow_server import MlflowServer
+from tests.sweep.small_sweep import make_plan, make_result, tell_job
+
+SAMPLES = 96  # per candidate: 960 search jobs, 30 finalists, 10 candidates and their parent
+SCORE = "metrics.`score`"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        server = MlflowServer(folder)
+        server.start()
+        try:
+            plan = replace(make_plan(folder, server.uri), samples=SAMPLES)
+            print(f"delivered {_deliver(plan, folder):.1f} s")
+            _look(plan, folder)
+        finally:
+            server.kill()
+
+
+def _deliver(plan: Plan, folder: Path) -> float:
+    start = time.perf_counter()
+    tracker = Tracker(plan, folder / "spool")
+    for job in plan.all_jobs():
+        tell_job(tracker, job)
+    tracker.log_results(make_result(plan), {})
+    tracker.close(timeout=120)
+    return time.perf_counter() - start
+
+
+def _look(plan: Plan, folder: Path) -> None:
+    page = _page_of_all_runs(plan)
+    programs = [shutil.which(program) or program for program in ("chromium", "chromedriver")]
+    browser = start_browser(*programs, folder / "profile")
+    try:
+        start = time.perf_counter()
+        browser.get(page)
+        wait_for(browser, lambda _: len(column(browser, SCORE)) > 5)
+        print(f"opened    {time.perf_counter() - start:.1f} s, best {column(browser, SCORE)[0]}")
+        start, best = time.perf_counter(), column(browser, SCORE)[0]
+        sort_by(browser, SCORE, "score")
+        wait_for(browser, lambda _: column(browser, SCORE)[:1] not in ([], [best]))
+        print(f"sorted    {time.perf_counter() - start:.1f} s, worst {column(browser, SCORE)[0]}")
+    finally:
+        browser.quit()
+
+
+def _page_of_all_runs(plan: Plan) -> str:
+    """The leaderboard's view without its filter for candidates."""
+    client = open_client(plan.tracking_uri)
+    experiment = client.get_experiment_by_name(mlflow_page.experiment_name(plan.space)).experiment_id
+    (view,) = (
+        json.loads(text)
+        for tag, text in mlflow_page.experiment_tags(plan.name).items()
+        if tag.startswith("mlflow.sharedViewState.")
+    )
+    everything: dict[str, Any] = view | {"searchFilter": f"tags.`speech_sweep.sweep` = '{plan.name}'"}
+    client.set_experiment_tag(experiment, "mlflow.sharedViewState.all", json.dumps(everything))
+    return mlflow_page.page_url(plan.tracking_uri, experiment, "all")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""A few clips of an evaluation set and their estimates, kept so that people can listen to what was scored.
+
+The estimates of test are inferred once, scored and let go; those of the chosen clips stay beside the rows. The
+choice depends on the clips alone, so all jobs of a sweep keep the same ones.
+"""
+
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from trainables.audio.mixing import EvaluationClip
+from trainables.inference import write_estimates
+
+if TYPE_CHECKING:
+    from trainables.inference import Estimates
+
+LISTENING_FILE = "listening.arrow"  # beside a job's rows: its estimates; beside the noisy input's: the clips
+CLIPS = 6
+_GOOD_SECONDS = 4.0  # long enough to judge, short enough to compare
+_SNR_STEP = 2.5  # dB; closer ones count as the same (of recorded noise no two are equal)
+
+_SCHEMA = pa.schema(
+    [
+        ("utterance", pa.string()),
+        ("speaker", pa.string()),
+        ("noise_type", pa.string()),
+        ("snr_db", pa.float64()),
+        ("noisy", pa.large_list(pa.float32())),
+        ("clean", pa.large_list(pa.float32())),  # of several voices, one after the other
+    ]
+)
+
+
+def choose(clips: Sequence[EvaluationClip], sample_rate: int, count: int = CLIPS) -> list[EvaluationClip]:
+    """`count` clips (or all) that differ in noise type, then SNR, then speaker, in the order of the set."""
+    used: Counter[tuple[str, str | int]] = Counter()
+    left = list(range(len(clips)))
+    chosen: list[int] = []
+    while left and len(chosen) < count:
+        newest = min(left, key=lambda index: _familiarity(clips[index], used, sample_rate))
+        left.remove(newest)
+        chosen.append(newest)
+        used.update(_kinds(clips[newest]))
+    return [clips[index] for index in sorted(chosen)]
+
+
+def write_clips(clips: Iterable[EvaluationClip]) -> bytes:
+    """The clips themselves as an Arrow IPC stream."""
+    facts = [
+        {name: getattr(clip, name) for name in _SCHEMA.names[:4]}
+        | {"noisy": clip.noisy, "clean": clip.clean.ravel()}
+        for clip in clips
+    ]
+    file = io.BytesIO()
+    with pa.ipc.new_stream(file, _SCHEMA) as writer:
+        writer.write_table(pa.Table.from_pylist(facts, schema=_SCHEMA))
+    return file.getvalue()
+
+
+def read_clips(content: bytes) -> list[EvaluationClip]:
+    """As they were written."""
+    table = pa.ipc.open_stream(content).read_all()
+    return [_clip(row) for row in table.to_batches()[0].to_pylist()] if len(table) else []
+
+
+def write_chosen(estimates: "Estimates", sample_rate: int) -> bytes:
+    """The estimates of the chosen clips, as `trainables.inference.read_estimates` reads them."""
+    kept = {clip.utterance for clip in choose([clip for clip, _ in estimates], sample_rate)}
+    return write_estimates([(clip, audio) for clip, audio in estimates if clip.utterance in kept])
+
+
+def _familiarity(
+    clip: EvaluationClip, used: Counter[tuple[str, str | int]], sample_rate: int
+) -> tuple[float, ...]:
+    """Smallest for a clip whose like was chosen least."""
+    seconds = clip.noisy.shape[-1] / sample_rate
+    return (*(used[kind] for kind in _kinds(clip)), abs(seconds - _GOOD_SECONDS))
+
+
+def _kinds(clip: EvaluationClip) -> list[tuple[str, str | int]]:
+    return [
+        ("noise", clip.noise_type),
+        ("snr", round(clip.snr_db / _SNR_STEP)),
+        ("speaker", clip.speaker),
+    ]
+
+
+def _clip(row: dict[str, object]) -> EvaluationClip:
+    noisy, clean = (np.asarray(row.pop(name), np.float32) for name in ("noisy", "clean"))
+    voices = clean.reshape(-1, len(noisy))
+    return EvaluationClip(**row, noisy=noisy, clean=clean if len(voices) == 1 else voices)  # type: ignore[arg-type]
