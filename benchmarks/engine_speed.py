@@ -3,12 +3,13 @@
 python -m benchmarks.engine_speed memory --groups 5 --trials 2000     no Ray, study in memory
 python -m benchmarks.engine_speed ray --trials 1000                   through Ray Tune, study in PostgreSQL
 
-`--trials` counts the search trials of each group; finalists come on top.
+`--trials` counts the search trials of each group; finalists come on top. `--rounds` are those of a whole job.
 """
 
 import argparse
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from optuna.storages import InMemoryStorage
 
 from sweep.plan import Plan
 from sweep.study import JobRecord, StudyStore
-from tests.sweep.known_world import world_plan, world_score
+from tests.sweep.known_world import ROUND_STEPS, ROUNDS, world_plan, world_score
 from tests.sweep.simulated import Simulation
 
 
@@ -67,10 +68,12 @@ def main() -> None:
     parser.add_argument("where", choices=["memory", "ray"])
     parser.add_argument("--groups", type=int, default=1)
     parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     arguments = parser.parse_args()
-    plan = world_plan(arguments.groups, seeds=(1001,))
+    steps = {"steps": arguments.rounds * ROUND_STEPS}
+    plan = world_plan(arguments.groups, seeds=(1001,), **steps)
     candidates = len(plan.groups[0].candidates)
-    plan = world_plan(arguments.groups, seeds=(1001,), samples=-(-arguments.trials // candidates))
+    plan = replace(plan, samples=-(-arguments.trials // candidates))
     before, begin, begin_cpu = _resident(), time.perf_counter(), time.process_time()
     store = in_memory(plan) if arguments.where == "memory" else through_ray(plan)
     seconds, cpu = time.perf_counter() - begin, time.process_time() - begin_cpu

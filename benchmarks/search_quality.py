@@ -10,7 +10,9 @@ learning rates, given as many rounds of training as ours took; its answer is the
 import argparse
 import random
 import statistics
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from optuna.storages import InMemoryStorage
@@ -94,15 +96,17 @@ def _suggested(plan: Plan, searcher: OptunaSearch, trial_id: str, seed: int) -> 
 
 
 def compare(repeats: int, groups: int, samples: int, seeds: int) -> dict[str, list[dict[str, str]]]:
-    """The answers of both, one per repeat: group -> candidate."""
-    answers: dict[str, list[dict[str, str]]] = {"ours": [], "stock": []}
-    for seed in range(repeats):
-        finals = default_seeds(seeds, seed)
-        plan = world_plan(groups, samples=samples, seeds=finals, sweep_seed=seed, search_seed=seed)
-        answer, rounds = ours(plan, seed)
-        answers["ours"].append(answer)
-        answers["stock"].append(stock(plan, seed, rounds))
-    return answers
+    """The answers of both, one per repeat: group -> candidate. Repeats run on all cores."""
+    with ProcessPoolExecutor() as pool:
+        pairs = list(pool.map(partial(_repeat, groups, samples, seeds), range(repeats)))
+    return {"ours": [answer for answer, _ in pairs], "stock": [answer for _, answer in pairs]}
+
+
+def _repeat(groups: int, samples: int, seeds: int, seed: int) -> tuple[dict[str, str], dict[str, str]]:
+    finals = default_seeds(seeds, seed)
+    plan = world_plan(groups, samples=samples, seeds=finals, sweep_seed=seed, search_seed=seed)
+    answer, rounds = ours(plan, seed)
+    return answer, stock(plan, seed, rounds)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """What to try: one file a space, found by name."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from search_spaces.contrastive_controls import CONTRASTIVE_CONTROLS
@@ -44,6 +45,7 @@ SPACES: dict[str, Space] = {
 __all__ = ["SPACES", "Candidate", "Preset", "Space", "find_space"]
 
 
+@lru_cache
 def find_space(name: str) -> Space:
     """The space of that name, or in that Python file; `UserError` lists what there is."""
     if is_space_file(name):

@@ -66,6 +66,7 @@ PAPER = Preset(
     data=_PAPER_DATA,
     config={"size": "base", "optimizer": "sgd", "momentum": 0.9, "weight_decay": 1e-4},
     gates=False,
+    at_scale=True,
 )
 PRESETS = {preset.name: preset for preset in (SMOKE, DEMO, PAPER)}
 

@@ -97,6 +97,7 @@ def presets(smoke_groups: Sequence[str] = ("convtasnet",)) -> dict[str, Preset]:
             "mtl_ratio": 3.65,
             "observed_mixtures": 2000,
         },
+        at_scale=True,
     )
     return {preset.name: preset for preset in (smoke, demo, paper)}
 

@@ -31,6 +31,9 @@ class Announcer(Listener):
     ) -> None:
         self._tell("job_ended", job, state, score, reason, timestamp_ms)
 
+    def jobs_waived(self, jobs: Sequence[Job]) -> None:
+        self._tell("jobs_waived", jobs)
+
     def close(self) -> None:
         self._tell("close")
 

@@ -7,13 +7,14 @@ the leaders it had named.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
 from sweep.jobs import Job
+from sweep.paired_scores import group_rows
 from sweep.plan import Plan
 from sweep.scoring import Rows
 from sweep.secret_uris import hide_password
@@ -32,13 +33,20 @@ class Finalists:
 
     complete: tuple[Job, ...]
     failed: tuple[tuple[str, int], ...]  # (candidate, seed)
+    left_after: Mapping[str, int] = field(default_factory=dict)  # seeds of those that left contention
 
     @staticmethod
-    def of(records: Sequence[JobRecord]) -> "Finalists":
+    def of(records: Sequence[JobRecord], left_after: Mapping[str, int] | None = None) -> "Finalists":
         return Finalists(
             complete=tuple(record.job for record in records if record.state == "complete"),
             failed=tuple((r.job.candidate, r.job.number) for r in records if r.state == "failed"),
+            left_after=left_after or {},
         )
+
+    def seeds(self, plan: Plan) -> tuple[int, ...]:
+        """Those of the plan that any candidate was given."""
+        given = {job.number for job in self.complete} | {seed for _, seed in self.failed}
+        return tuple(seed for seed in plan.seeds if seed in given)
 
 
 def plan_hash(plan: Plan) -> str:
@@ -60,7 +68,7 @@ def freeze_nominations(
     table = pd.DataFrame(rows)
     leaders = stored | {
         group.name: nominate(
-            _of_group(table, group.name),
+            group_rows(table, group.name),
             plan.metric,
             group.candidates,
             seeds=plan.seeds,
@@ -74,7 +82,7 @@ def freeze_nominations(
         "metric": plan.metric,
         "seeds": list(plan.seeds),
         "margin": plan.margin,
-        "alpha": plan.alpha,
+        "alpha": plan.alpha_per_look,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     storage.write(NOMINATIONS_FILE, json.dumps(frozen, indent=1).encode())
@@ -97,7 +105,7 @@ def verdicts(
     decided = [
         decide(
             group=group.group,
-            rows=_of_group(table, group.name),
+            rows=group_rows(table, group.name),
             metric=plan.metric,
             candidates=[
                 {
@@ -108,11 +116,12 @@ def verdicts(
                 for candidate in group.candidates
             ],
             leader=leaders[group.name],
-            seeds=plan.seeds,
+            seeds=finalists[group.name].seeds(plan),
             margin=plan.margin,
             baseline=plan.space_object().baseline,
-            alpha=plan.alpha,
+            alpha=plan.alpha_per_look,
             failed_jobs=finalists[group.name].failed,
+            left_after=finalists[group.name].left_after,
             gates=gates.get(group.name),
         )
         for group in plan.groups
@@ -151,10 +160,3 @@ def result_object(
         "tracking_uri": hide_password(plan.tracking_uri),
         "output": plan.output,
     }
-
-
-def _of_group(table: pd.DataFrame, group: str) -> pd.DataFrame:
-    """The group's rows with those of the noisy input, which is the same for all groups."""
-    mine = table[table["group"].eq(group) | table["candidate"].eq(NOISY)].copy()
-    mine["group"] = group
-    return mine

@@ -18,6 +18,7 @@ class CandidateResult:
     n_utterances: int
     failures: int  # (utterance, seed) cells that failed where the noisy input scored
     failed_seeds: int
+    left_after: int | None  # seeds, where it left contention before the others had theirs
     score: float | None
     interval: Interval | None
     p_best: float | None  # descriptive
@@ -46,7 +47,8 @@ def candidate_result(
         n_seeds=len(block.seeds),
         n_utterances=block.n_utterances if block.seeds else 0,
         failures=paired.failures[index],
-        failed_seeds=int((~paired.finished[index]).sum()),
+        left_after=paired.left_after.get(label),
+        failed_seeds=paired.failed_seeds(label),
         score=score,
         interval=interval,
         p_best=comparisons.p_best.get(label),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from search_spaces import SPACES
+from sweep.machine_price import MachinePrice, read_price
 from trainables.errors import UserError
 
 _EPILOG = """\
@@ -18,14 +19,19 @@ examples
   python sweep/run.py --space norm_layers                        the demo: no data needed, about ten minutes
   python sweep/run.py --space norm_layers --dry-run              what it would do: jobs, hours, disk
   python sweep/run.py --space norm_layers --corpus DIR           on your own speech/ and noise/ folders
+  python sweep/run.py --space norm_layers --seeds auto           seeds only for candidates still in contention
   python sweep/run.py --resume NAME                              go on after a crash or Ctrl-C
   python sweep/run.py --resume NAME --max-hours 20               go on with more hours, or --samples, --seeds
   python sweep/stop.py NAME                                      stop it cleanly, from another shell
   python sweep/status.py NAME                                    alive? how far? what to type next
-  python sweep/leaderboard.py NAME                               the table again
+  python sweep/leaderboard.py NAME                               the table again; --by, --compare, --watch
+  python sweep/enhance.py NAME in.wav out.wav                    hear what the winner makes of a recording
+  python sweep/replay.py NAME JOB                                train a job again and compare the bits
+  python sweep/clean.py                                          what caches and checkpoints take, and free it
 
 settings come from flags, then the environment (SPEECH_SWEEP_CORPUS, SPEECH_SWEEP_PRESET, SPEECH_SWEEP_OUTPUT,
-SPEECH_SWEEP_STUDY_URI, SPEECH_SWEEP_CACHE, MLFLOW_TRACKING_URI, AWS_*), then defaults; --dry-run shows which.
+SPEECH_SWEEP_STUDY_URI, SPEECH_SWEEP_CACHE, SPEECH_SWEEP_NOTIFY, MLFLOW_TRACKING_URI, AWS_*), then defaults;
+--dry-run shows which.
 
 exit status: 0 an answer was reached; 2 bad input (nothing was started); 1 anything else; 130 stopped before the
 answer (Ctrl-C, SIGTERM, stop.py, --max-hours, or a database or storage that does not come back).
@@ -65,7 +71,10 @@ def build_run_parser() -> argparse.ArgumentParser:
     budget = parser.add_argument_group("how much to spend (defaults come from the preset)")
     budget.add_argument("--samples", type=_count, metavar="N", help="search trials per candidate")
     budget.add_argument(
-        "--seeds", type=_count, metavar="N", help="finalist seeds per candidate; 3 is the floor"
+        "--seeds",
+        type=_seeds,
+        metavar="N",
+        help="finalist seeds per candidate, 3 is the floor; or 'auto': 3, and up to 8 for who is still in contention",
     )
     budget.add_argument(
         "--max-hours", type=_hours, metavar="H", help="stop cleanly after H hours of driving, over all starts"
@@ -118,15 +127,21 @@ def build_run_parser() -> argparse.ArgumentParser:
         "--gpus-per-trial",
         type=_gpu_share,
         metavar="SHARE",
-        help="the part of a GPU each job gets, such as 0.25 for four jobs on one (default: 1 at paper scale, else 0)",
+        help="the part of a GPU each job gets, such as 0.25 for four jobs on one (default: at paper scale as much as a "
+        "short trial on one takes, else 0)",
+    )
+    where.add_argument(
+        "--notify",
+        metavar="URL",
+        help="post a small JSON object to this web address when the sweep finishes, fails or stops early",
     )
     show = parser.add_argument_group("look first, read later")
     show.add_argument("--dry-run", action="store_true", help="print the plan with its cost and start nothing")
     show.add_argument(
         "--price",
         type=_machine_price,
-        metavar="PRICE/CORES",
-        help="with --dry-run: what a machine costs an hour and how many cores it has, such as 0.34/8",
+        metavar="PRICE/CORES[/GPUS]",
+        help="with --dry-run: what a machine costs an hour and how many cores and GPUs it has, such as 0.34/8",
     )
     show.add_argument("--list-spaces", action="store_true", help="print the spaces and their presets")
     show.add_argument(
@@ -175,6 +190,7 @@ def _run(argv: Sequence[str]) -> int:
     if not argv:
         parser.print_help()
         return 0
+    notify = _notify_address(arguments)
     planned = plan_from_arguments(arguments, os.environ, Path.cwd())
     if arguments.dry_run:
         from sweep.plan_report import describe
@@ -183,11 +199,14 @@ def _run(argv: Sequence[str]) -> int:
         return 0
     from sweep.driver import drive
     from sweep.engine import StageFailed
+    from sweep.notification import notifying
     from sweep.scoring import ScoringFailed
     from sweep.stopping import TooManyFailures
 
     try:
-        result = drive(planned)
+        with notifying(notify, planned.plan) as notifier:
+            result = drive(planned)
+            notifier.finished(result)
     except KeyboardInterrupt as stop:
         why = f" ({stop})" if str(stop) else ""
         print(f"stopped{why}; go on with: python sweep/run.py --resume {planned.plan.name}", file=sys.stderr)
@@ -198,6 +217,16 @@ def _run(argv: Sequence[str]) -> int:
     if arguments.json:
         print(json.dumps(result))
     return 0
+
+
+def _notify_address(arguments: argparse.Namespace) -> str | None:
+    """Checked before anything starts; it is no part of the plan."""
+    from sweep.notification import VARIABLE, check_address
+
+    url: str | None = arguments.notify or os.environ.get(VARIABLE)
+    if url:
+        check_address(url)
+    return url or None
 
 
 def list_spaces() -> str:
@@ -222,6 +251,10 @@ def _count(text: str) -> int:
     return value
 
 
+def _seeds(text: str) -> int | str:
+    return text if text == "auto" else _count(text)
+
+
 def _gpu_share(text: str) -> float:
     try:
         share = float(text)
@@ -232,18 +265,13 @@ def _gpu_share(text: str) -> float:
     return share
 
 
-def _machine_price(text: str) -> float:
-    """The price of a core for an hour."""
-    price, _, cores = text.partition("/")
+def _machine_price(text: str) -> MachinePrice:
     try:
-        value = float(price) / int(cores)
-    except (ValueError, ZeroDivisionError):
-        value = -1.0
-    if not 0 <= value < float("inf"):
+        return read_price(text)
+    except ValueError as error:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a price and a number of cores: write it like 0.34/8"
-        )
-    return value
+            f"{text!r} is not a price and a number of cores: write it like 0.34/8, or 1.21/8/1 with a GPU"
+        ) from error
 
 
 def _hours(text: str) -> float:

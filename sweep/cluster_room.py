@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweep.plan import Plan
+from sweep.ray_session import ray_session
 from trainables.errors import UserError
 
 Resources = Mapping[str, float]
@@ -31,6 +32,22 @@ def require_room(plan: Plan) -> None:
             told = True
             print(f"cluster    waiting for a machine with {_words(needed)}", file=sys.stderr, flush=True)
         time.sleep(_LOOK_SECONDS)
+
+
+def gpu_machines() -> list[Resources]:
+    """Those with a GPU, there or to come. Needs `ray_session`."""
+    return [machine for machine in _machines() if machine.get("GPU", 0) > 0]
+
+
+def cluster_has_gpus(environ: Mapping[str, str]) -> bool:
+    """Whether a worker of the cluster that RAY_ADDRESS names has a GPU, or one that it may start. Takes seconds.
+
+    Raises `UserError` where that cluster cannot be joined.
+    """
+    if not environ.get("RAY_ADDRESS"):
+        return False
+    with ray_session():
+        return bool(gpu_machines())
 
 
 def _patience(machines: list[Resources]) -> float:

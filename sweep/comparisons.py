@@ -1,8 +1,8 @@
 """The difference of any two candidates with its uncertainty, pooled where that is sound.
 
 All candidates that finished every seed lend their variance to one pooled estimate. A pair with an unstable
-candidate takes the wider of the pooled and its own interval. A candidate with a failed seed is compared on
-the seeds it has, with the complete candidates' variance on those seeds.
+candidate takes the wider of the pooled and its own interval. A candidate that lacks a seed, since it failed or
+since it had left contention, is compared on the seeds it has, with the variance of all that have these.
 """
 
 from collections.abc import Sequence
@@ -124,8 +124,9 @@ class Comparisons:
         return Difference(float((a - b).mean()), tuple(basis for basis in bases if basis is not None))
 
     def _pool_with(self, *labels: str) -> Pool:
-        absent = [label for label in labels if label not in self.pooled_block.labels]
-        return Pool.of(self.paired.block([*self.pooled_block.labels, *absent])) if absent else self._pool
+        if set(labels) <= set(self.pooled_block.labels):
+            return self._pool
+        return Pool.of(self.paired.block(self.paired.with_seeds_of(labels)))
 
     def level(self, label: str, alpha: float) -> tuple[float | None, Interval | None]:
         """Mean score of one candidate and its own interval."""

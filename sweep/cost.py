@@ -94,6 +94,12 @@ def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
     )
 
 
+def gpu_hours(plan: Plan, step_seconds: float) -> float:
+    """What training takes, all jobs in full, where a step takes so long with as many jobs on a GPU as planned."""
+    steps = plan.steps * sum(1 for _ in plan.all_jobs())
+    return steps * step_seconds * plan.gpus_per_trial / 3600
+
+
 def disk_bytes(plan: Plan) -> float:
     """The most a sweep has on disk at once: two checkpoints a job, and the finalists' estimates."""
     checkpoints = 2 * _CHECKPOINT_BYTES * sum(1 for _ in plan.all_jobs())
@@ -122,7 +128,7 @@ def resolvable_gain(plan: Plan) -> float | None:
         replicas=max(len(group.candidates) for group in plan.groups) - 1,
         terms=2,
     )
-    return float(effects.resolvable(plan.alpha))
+    return float(effects.resolvable(plan.alpha_per_look))
 
 
 def _test_units(plan: Plan) -> int:

@@ -2,29 +2,28 @@
 
 The study is the only state that matters. A new dispatcher on an old study first hands out what an earlier
 driver left running; then groups take turns, each with search trials as its generations allow, and with its
-finalists as soon as its search has ended. Every decision is a function of the study and the plan.
+finalists as soon as its search has ended. Every decision is a function of the study and the plan, and under
+`--seeds auto` of looks that are written down.
 """
 
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from search_spaces.space import BEST_CONFIGURATION
 from sweep.announcer import Announcer
 from sweep.early_stopping import should_stop
 from sweep.events import EndState
 from sweep.failures import Failures
+from sweep.finalist_queue import Judge
+from sweep.group_queue import NOTHING_TO_FINALISE, GroupQueue
 from sweep.jobs import Job
-from sweep.plan import GroupPlan, Plan
-from sweep.search import GroupSearch, generation_of
+from sweep.plan import Plan
 from sweep.stopping import StopSignal, TooManyFailures
 from sweep.study import JobRecord, Proposal, StudyStore
-
-NOTHING_TO_FINALISE = "no search trial of this candidate finished"
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,15 @@ class Handout:
 class Pause(Enum):
     """Why there is no job to hand out."""
 
-    WAIT = "jobs are running that decide what comes next"
+    WAIT = "what is running or being scored decides what comes next"
     DONE = "every job has ended"
 
 
 class Dispatcher:
     """Hands out the jobs of a plan and records what is reported of them.
 
-    `stop` is asked where most jobs fail in one way; `clock` (s) times the pauses between attempts.
+    `stop` is asked where most jobs fail in one way; `clock` (s) times the pauses between attempts; `judge` is
+    needed where the plan has looks.
     """
 
     def __init__(
@@ -56,11 +56,12 @@ class Dispatcher:
         announcer: Announcer,
         stop: StopSignal | None = None,
         clock: Callable[[], float] = time.monotonic,
+        judge: Judge | None = None,
     ) -> None:
         self._plan = plan
         self._store = store
         self._announce = announcer
-        self._groups = deque(_GroupQueue(plan, group, store) for group in plan.groups)
+        self._groups = deque(GroupQueue(plan, group, store, announcer, judge) for group in plan.groups)
         self._running: set[Job] = set()
         self._stop = stop or StopSignal()
         self._clock = clock
@@ -72,7 +73,7 @@ class Dispatcher:
     # -- handing out -----------------------------------------------------------------------------------
 
     def next(self) -> Handout | Pause:
-        """The next job; `WAIT` until a running one ends; `DONE` when all have ended."""
+        """The next job; `WAIT` until there is one; `DONE` when all have ended."""
         again = next((job for job, at in self._again.items() if at <= self._clock()), None)
         if again is not None:
             del self._again[again]
@@ -87,13 +88,12 @@ class Dispatcher:
                     return self._hand_out(self._store.start(job, proposal, queue.generation(job)))
                 self._give_up(job)
                 job = queue.next_job(self._running)
-        return Pause.WAIT if self._running else Pause.DONE
+        return Pause.DONE if self.done else Pause.WAIT
 
     @property
     def done(self) -> bool:
-        """Whether every job of the plan has ended."""
-        records = (self._store.record(job) for job in self._plan.all_jobs())
-        return all(record is not None and record.ended for record in records)
+        """Whether every job has ended and none is to come."""
+        return not self._running and all(queue.exhausted for queue in self._groups)
 
     def _hand_out(self, record: JobRecord) -> Handout:
         job, attempt = record.job, record.attempt
@@ -172,7 +172,8 @@ class Dispatcher:
         return stop or record.step >= self._plan.steps
 
     def _worse_than_its_peers(self, job: Job, step: int) -> bool:
-        return should_stop(self._store.records(job.group, job.phase), job, step, self._plan)
+        records = self._store.records(job.group, job.phase, job.candidate)
+        return should_stop(records, job, step, self._plan)
 
     def _end(
         self, job: Job, attempt: int, state: EndState, score: float | None = None, reason: str | None = None
@@ -187,74 +188,3 @@ class Dispatcher:
         why = None if failure == NOTHING_TO_FINALISE else self._failures.ended(failure)
         if why is not None:
             self._stop.ask(why, TooManyFailures)
-
-
-class _GroupQueue:
-    """The jobs of one group that were never handed out, in order."""
-
-    def __init__(self, plan: Plan, group: GroupPlan, store: StudyStore) -> None:
-        self._plan = plan
-        self._name = group.name
-        self._store = store
-        self._search = GroupSearch(plan, group.name)
-        self._left = {
-            "search": deque(job for job in plan.search_jobs(group.name) if store.record(job) is None),
-            "final": deque(job for job in plan.final_jobs(group.name) if store.record(job) is None),
-        }
-
-    def next_job(self, running: set[Job]) -> Job | None:
-        """The next job whose turn has come, taken off the queue; None while what it rests on is running."""
-        searching = [job.number for job in running if job.group == self._name and job.phase == "search"]
-        waiting = self._left["search"]
-        if waiting:
-            first_of_generation = generation_of(waiting[0], self._plan) * self._plan.generation
-            must_wait = any(number < first_of_generation for number in searching)
-            return None if must_wait and not self._plan.asynchronous else waiting.popleft()
-        if searching or not self._left["final"]:
-            return None
-        return self._left["final"].popleft()
-
-    def generation(self, job: Job) -> int:
-        return generation_of(job, self._plan) if job.phase == "search" else 0
-
-    def proposal(self, job: Job) -> Proposal | None:
-        """Its nuisance values; None for a finalist whose candidate has no complete search trial."""
-        records = self._store.records(self._name, "search")
-        if job.phase == "search":
-            return self._search.propose(job, records)
-        return self._settled(job.candidate) or self._chosen(records, job.candidate)
-
-    def _chosen(self, records: Sequence[JobRecord], candidate: str) -> Proposal | None:
-        """The candidate's best configuration; or, where configurations are the answer, the one of its rank."""
-        space = self._plan.space_object()
-        ranks = [c.label for c in self._plan.group_plan(self._name).candidates if not c.baseline]
-        if space.answer == BEST_CONFIGURATION and candidate in ranks:
-            pool = [record for record in records if record.job.candidate in ranks]
-            return ranked_configuration(pool, ranks.index(candidate))
-        return best_configuration(records, candidate)
-
-    def _settled(self, candidate: str) -> Proposal | None:
-        """The configuration of the candidate's earlier finalists, which later seeds must share."""
-        finalists = self._store.records(self._name, "final")
-        own = (record for record in finalists if record.job.candidate == candidate)
-        return next((record.proposal for record in own if record.reason != NOTHING_TO_FINALISE), None)
-
-
-def ranked_configuration(records: Sequence[JobRecord], rank: int) -> Proposal | None:
-    """Of the distinct configurations of all complete trials, that of the rank (0 = best); None past the last."""
-    complete = [record for record in records if record.state == "complete"]
-    ordered = sorted(complete, key=lambda record: (record.score, -record.job.number), reverse=True)
-    distinct: list[dict[str, Any]] = []
-    for record in ordered:
-        if record.nuisance not in distinct:
-            distinct.append(record.nuisance)
-    return Proposal(distinct[rank]) if rank < len(distinct) else None
-
-
-def best_configuration(records: Sequence[JobRecord], candidate: str) -> Proposal | None:
-    """Of the candidate's best complete search trial; of equal ones, the first."""
-    complete = [r for r in records if r.job.candidate == candidate and r.state == "complete"]
-    if not complete:
-        return None
-    best = max(complete, key=lambda record: (record.score, -record.job.number))
-    return Proposal(best.nuisance)

@@ -23,9 +23,11 @@ from sweep.engine import ray_session, run_stages, run_sweep
 from sweep.events import Listener
 from sweep.findings import findings
 from sweep.gates import interpretable
+from sweep.gpu_share import measured_share
 from sweep.heartbeat import Heartbeat
 from sweep.hours import SPENT, Hours
 from sweep.jobs import Job
+from sweep.looks import Looks, left_after, stored_looks
 from sweep.mlflow_page import open_line
 from sweep.patient_storage import PatientStorage
 from sweep.plan import Plan
@@ -37,6 +39,7 @@ from sweep.read_ledger import ReadLedger
 from sweep.scoring import (
     FinalistScoring,
     Rows,
+    ScoringFailed,
     ScoringPool,
     Workplace,
     collect_rows,
@@ -47,17 +50,18 @@ from sweep.scoring import (
 from sweep.stage_store import stage_store
 from sweep.stopping import StopSignal, stop_on_request, stop_on_signals, void_requests
 from sweep.storage import Storage
+from sweep.stored_sweep import RESULT_FILE
 from sweep.study import JobRecord, StudyStore
 from sweep.sweep_lock import sweep_lock
 from sweep.tracking import Tracker, deliver_left_over
 from trainables.audio.corpus import Corpus
 from trainables.audio.corpus_copy import shared_copy
 from trainables.audio.preparation import open_or_prepare
+from trainables.cache_use import using_cache
 from trainables.errors import UserError
 from trainables.inference import NOISY
 from trainables.registry import gates_of
 
-RESULT_FILE = "result.json"
 SPOOL = "spool"
 
 
@@ -74,12 +78,13 @@ def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]
     storage.probe()
     Path(plan.home).mkdir(parents=True, exist_ok=True)
     with sweep_lock(plan) as take_lock_again, _own_empty_folder(), contextlib.ExitStack() as stack:
+        stack.enter_context(using_cache())
         if planned.stored is not None and _is_raised(planned):
             refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
         corpus = _prepare_while_ray_starts(plan, stack)
         require_room(plan)
         require_shared(storage, corpus)
-        plan = _with_corpus(planned, corpus)
+        plan = _with_gpu_share(planned, _with_corpus(planned, corpus), corpus)
         _require_space(plan, storage)
         _freeze(planned, plan, storage)
         return (kind or Drive)(plan, corpus, take_lock_again).run()
@@ -154,9 +159,23 @@ class Drive:
         return ScoringPool(place, pool_size())
 
     def _jobs(self, pool: ScoringPool, listeners: list[Listener]) -> None:
-        scoring = FinalistScoring(self.plan, pool, self._nuisance)
+        self._submit(pool, self._complete(), "valid", infer=False)
+        watching = [*listeners, FinalistScoring(self.plan, pool, self._nuisance)]
+        judge = Looks(self.plan, self.storage, lambda group: self._valid_rows(pool, group))
         parameters = self._trainable_parameters()
-        run_sweep(self.plan, self.store, parameters, [*listeners, scoring], self.trainable, self.stop)
+        run_sweep(self.plan, self.store, parameters, watching, self.trainable, self.stop, judge=judge)
+
+    def _valid_rows(self, pool: ScoringPool, group: str) -> Rows | None:
+        """Of the group's finalists that have ended; None while they are being scored. Never waits."""
+        jobs = list(answer.Finalists.of(self.store.records(group, "final")).complete)
+        if not jobs:
+            return []
+        try:
+            scored = pool.has_scored([NOISY, *(job.path for job in jobs)], "valid")
+        except ScoringFailed as error:
+            self.stop.ask(str(error), ScoringFailed)
+            return None
+        return self._rows(jobs, "valid") if scored else None
 
     def _trainable_parameters(self) -> dict[str, Any]:
         """Plain storage, not patient: see `PatientStorage`."""
@@ -201,11 +220,14 @@ class Drive:
         return judged
 
     def _score(self, pool: ScoringPool, jobs: list[Job], split: str, infer: bool) -> None:
+        self._submit(pool, jobs, split, infer)
+        pool.wait(self.stop)
+
+    def _submit(self, pool: ScoringPool, jobs: list[Job], split: str, infer: bool) -> None:
         for job in jobs:
             pool.submit(self._assignment(job), split, infer=infer)
         if jobs:
             pool.submit_noisy(self._assignment(jobs[0]), split)
-        pool.wait(self.stop)
 
     def _rows(self, jobs: list[Job], split: str) -> Rows:
         return collect_rows(self.checkpoints, [NOISY, *(job.path for job in jobs)], split)
@@ -227,7 +249,13 @@ class Drive:
     # -- what the study knows ----------------------------------------------------------------------------
 
     def _finalists(self) -> dict[str, answer.Finalists]:
-        return {g.name: answer.Finalists.of(self.store.records(g.name, "final")) for g in self.plan.groups}
+        looks = stored_looks(self.storage)
+        return {
+            g.name: answer.Finalists.of(
+                self.store.records(g.name, "final"), left_after(looks.get(g.name, ()))
+            )
+            for g in self.plan.groups
+        }
 
     def _complete(self) -> list[Job]:
         return [job for group in self._finalists().values() for job in group.complete]
@@ -334,6 +362,13 @@ def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:
     return replace(
         plan, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint, corpus_summary=corpus.summary()
     )
+
+
+def _with_gpu_share(planned: Planned, plan: Plan, corpus: Corpus) -> Plan:
+    """The plan with as many jobs on each GPU as its memory holds."""
+    if not planned.shares_gpus_as_it_likes:
+        return plan
+    return replace(plan, gpus_per_trial=measured_share(plan, corpus, stage_store(plan)))
 
 
 def _freeze(planned: Planned, plan: Plan, storage: Storage) -> None:

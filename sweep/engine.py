@@ -20,6 +20,7 @@ from ray.tune.search import Searcher
 from sweep.announcer import Announcer
 from sweep.dispatcher import Dispatcher, Handout, Pause
 from sweep.events import Listener
+from sweep.finalist_queue import Judge
 from sweep.jobs import Job
 from sweep.outage import storage_is_away
 from sweep.plan import Plan
@@ -42,15 +43,17 @@ def run_sweep(
     trainable_cls: type[tune.Trainable] | None = None,
     stop: StopSignal | None = None,
     patience: Patience | None = None,
+    judge: Judge | None = None,
 ) -> None:
     """Run or continue every job of the plan until all have ended.
 
     `trainable_parameters` go to the trainable's `setup` (checkpoints, artifacts). Needs `ray_session`.
     A job that is silent beyond all `patience` is killed and tried again. Raises `Interrupted` when `stop` was
-    asked for and the rounds under way have ended, `TooManyFailures` where most jobs fail in one way.
+    asked for and the rounds under way have ended, `TooManyFailures` where most jobs fail in one way. `judge` says
+    who gets later seeds, where the plan has looks.
     """
     stop = stop or StopSignal()
-    dispatcher = Dispatcher(plan, store, Announcer(listeners), stop)
+    dispatcher = Dispatcher(plan, store, Announcer(listeners), stop, judge=judge)
     trainable = tune.with_parameters(trainable_cls or _speech_trainable(), **trainable_parameters)
     resources = {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}
     with tempfile.TemporaryDirectory(prefix="speech-sweep-tune-") as folder:

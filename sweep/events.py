@@ -4,6 +4,7 @@ Listeners are called on the driver, after the study has recorded the fact; whate
 change what the sweep does, and a listener that fails is reported once and never stops it.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from sweep.jobs import Job
@@ -27,6 +28,9 @@ class Listener:
         self, job: Job, state: str, score: float | None, reason: str | None, timestamp_ms: int
     ) -> None:
         """`state` is "complete", "pruned" (stopped early) or "failed" (with the reason)."""
+
+    def jobs_waived(self, jobs: Sequence[Job]) -> None:
+        """These will never be handed out: their candidates have left contention. Told again at every start."""
 
     def close(self) -> None:
         """The sweep is over or being stopped: deliver what is buffered."""

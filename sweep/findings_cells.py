@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sweep.report_cells import NOT_KNOWN, Row, counted, estimate
-from sweep.snr_breakdown import snr_tables
 from trainables.metrics.catalogue import METRICS
 
 _POINTS = 4  # of a curve, that its table shows
@@ -12,7 +11,7 @@ _POINTS = 4  # of a curve, that its table shows
 
 def snr_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
     """(title, header, rows) of each table of test scores; the deciding metric's come first."""
-    tables = list(snr_tables(result.get("by_snr", [])))
+    tables = list(_snr_tables(result.get("by_snr", [])))
     for group, metric, entries in sorted(tables, key=lambda table: table[1] != result["metric"]):
         snrs = sorted({snr for entry in entries for snr in entry["scores"]}, key=float)
         rows = [
@@ -114,3 +113,14 @@ def _percent_difference(value: float | None, interval: Sequence[float] | None) -
 
 def _reached(curve: Mapping[str, Any]) -> str:
     return NOT_KNOWN if curve["reached_baseline"] is None else f"epoch {curve['reached_baseline']:.3g}"
+
+
+def _snr_tables(
+    breakdown: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[str, str, list[Mapping[str, Any]]]]:
+    """(group, metric, its entries with the published ones last) for each table worth printing."""
+    measured = [entry for entry in breakdown if not entry["published"]]
+    for group, metric in dict.fromkeys((entry["group"], entry["metric"]) for entry in measured):
+        ours = [entry for entry in measured if (entry["group"], entry["metric"]) == (group, metric)]
+        theirs = [entry for entry in breakdown if entry["published"] and entry["metric"] == metric]
+        yield group, metric, [*ours, *theirs]

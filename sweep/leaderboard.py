@@ -2,6 +2,7 @@
 
 python sweep/leaderboard.py NAME
 python sweep/leaderboard.py NAME --format markdown --metric wb_pesq
+python sweep/leaderboard.py NAME --by noise_type
 python sweep/leaderboard.py --published --metric stoi
 """
 

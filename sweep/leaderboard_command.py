@@ -1,27 +1,37 @@
-"""The work behind `sweep/leaderboard.py`: the stored answer, shown again as run.py showed it."""
+"""The work behind `sweep/leaderboard.py`: the stored answer, shown again as run.py showed it, or taken apart."""
 
 import argparse
-import csv
-import io
-import json
 from collections.abc import Sequence
 from typing import Any
 
+from sweep.breakdown_fields import FIELDS
 from sweep.cli import guarded
 from sweep.plan import Plan
-from sweep.result_view import by_score, candidate_verdict, group_name
-from sweep.status_command import RESULT_FILE, add_sweep_arguments, open_sweep
+from sweep.status_command import add_sweep_arguments, open_sweep
 from sweep.storage import Storage
+from sweep.stored_sweep import read_result, stored_sweep
 from trainables.errors import UserError
 from trainables.metrics.catalogue import METRICS, known_metrics
 
-FORMATS = ("table", "markdown", "json", "csv")
+FORMATS = ("table", "markdown", "json", "csv", "latex")
+_EXAMPLES = """\
+examples
+  python sweep/leaderboard.py NAME                                the table that ended the sweep
+  python sweep/leaderboard.py NAME --metric wb_pesq               the same finalists in another metric
+  python sweep/leaderboard.py NAME --by noise_type                who leads where; also snr, speaker, seed
+  python sweep/leaderboard.py NAME --compare OTHER                two sweeps side by side, paired where they can be
+  python sweep/leaderboard.py NAME --watch                        a running sweep, until its answer
+  python sweep/leaderboard.py NAME --format latex                 for a paper; also markdown, json, csv
+  python sweep/leaderboard.py --published --metric stoi           the paper's own figures, ranked
+"""
 
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="leaderboard.py",
-        description="Print the leaderboard of a finished sweep: scores, intervals and the verdict.",
+        description="Print the leaderboard of a sweep: scores, intervals and the verdict.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     add_sweep_arguments(parser, optional=True)
@@ -31,7 +41,13 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="M",
         help=f"show another metric than the deciding one, same leader: {', '.join(METRICS)}",
     )
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--by", choices=FIELDS, help="split the finalists' test scores by this")
+    what.add_argument(
+        "--compare", metavar="OTHER", help="set the candidates of another sweep of the same BASE beside"
+    )
+    what.add_argument("--watch", action="store_true", help="while it runs, show where it stands")
+    what.add_argument(
         "--published", action="store_true", help="rank the published figures instead; takes no sweep's name"
     )
     return parser
@@ -45,79 +61,75 @@ def _run(argv: Sequence[str]) -> int:
     arguments = build_parser().parse_args(argv)
     known_metrics([arguments.metric] if arguments.metric else None)
     if arguments.published:
-        return _show_published(arguments)
+        _show_published(arguments)
+        return 0
     if not arguments.name:
         raise UserError("which sweep? give its name, or --published for the paper's figures")
     plan, storage = open_sweep(arguments)
-    result = read_result(plan, storage)
-    if arguments.metric and arguments.metric != result["metric"]:
-        from sweep.other_metric import in_metric
-
-        result = in_metric(result, plan, storage, arguments.metric)
-    show(result, arguments.format)
+    if arguments.watch:
+        _watch(plan, storage, arguments)
+    if arguments.by or arguments.compare:
+        _show_rows(plan, storage, arguments)
+    else:
+        show(read_result(plan, storage, arguments.metric), arguments.format)
     return 0
 
 
-def _show_published(arguments: argparse.Namespace) -> int:
-    from sweep.published_figures import published_result, show_published
+def _show_published(arguments: argparse.Namespace) -> None:
+    from sweep.published_figures import published_result, published_view
+    from sweep.table_forms import print_view
 
     if arguments.name:
         raise UserError(f"--published ranks the paper's figures: leave {arguments.name!r} out")
-    show_published(published_result(arguments.metric or "wb_pesq"), arguments.format)
-    return 0
+    print_view(published_view(published_result(arguments.metric or "wb_pesq")), arguments.format)
 
 
-def read_result(plan: Plan, storage: Storage) -> dict[str, Any]:
-    """The stored answer. Raises `UserError` while there is none."""
-    try:
-        return json.loads(storage.read(RESULT_FILE))
-    except FileNotFoundError:
-        raise UserError(
-            f"sweep {plan.name!r} has no result yet: see python sweep/status.py {plan.name}"
-        ) from None
-    except ValueError as error:
-        raise UserError(
-            f"{storage.uri}/{RESULT_FILE} is damaged: delete it and run python sweep/run.py --resume {plan.name}"
-        ) from error
+def _watch(plan: Plan, storage: Storage, arguments: argparse.Namespace) -> None:
+    from sweep.stored_sweep import with_study_password
+    from sweep.watching import watch
+
+    if arguments.format != "table":
+        raise UserError(f"--watch shows tables: leave --format {arguments.format} out")
+    watch(with_study_password(plan), storage)
+
+
+def _show_rows(plan: Plan, storage: Storage, arguments: argparse.Namespace) -> None:
+    from sweep.breakdown import breakdown_view
+    from sweep.table_forms import print_view
+
+    metric = arguments.metric or plan.metric
+    rows = _rows(plan, storage, metric)
+    if arguments.by:
+        print_view(breakdown_view(rows, plan, metric, arguments.by), arguments.format)
+        return
+    from sweep.sweep_comparison import Scored, comparison_view
+
+    if arguments.compare == plan.name:
+        raise UserError(f"--compare {plan.name}: that is the sweep itself; name another one")
+    other, there = stored_sweep(arguments.compare, arguments.output)
+    theirs = Scored(other, _rows(other, there, metric))
+    print_view(comparison_view(Scored(plan, rows), theirs, metric), arguments.format)
+
+
+def _rows(plan: Plan, storage: Storage, metric: str) -> Any:
+    from sweep.other_metric import require_metric
+    from sweep.stored_sweep import read_rows
+
+    rows = read_rows(plan, storage)
+    require_metric(rows, plan, metric)
+    return rows
 
 
 def show(result: dict[str, Any], form: str) -> None:
     """Print the result on standard output."""
-    if form == "json":
-        print(json.dumps(result))
-    elif form == "csv":
-        print(to_csv(result), end="")
-    elif form == "markdown":
-        from sweep.report import to_markdown
+    from sweep.report import print_result, to_markdown
 
+    if form == "table":
+        print_result(result)
+    elif form == "markdown":
         print(to_markdown(result))
     else:
-        from sweep.report import print_result
+        from sweep.result_tables import result_tables
+        from sweep.table_forms import print_view
 
-        print_result(result)
-
-
-def to_csv(result: dict[str, Any]) -> str:
-    """One row per group and candidate, best first; unknown numbers are empty."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    columns = ["score", "low", "high", "gain", "seeds", "utterances", "failures", "p_best"]
-    writer.writerow(["group", "candidate", "verdict", "metric", *columns])
-    for group in result["groups"]:
-        for candidate in by_score(group["candidates"]):
-            writer.writerow(
-                [
-                    group_name(group["group"]),
-                    candidate["label"],
-                    candidate_verdict(group, candidate["label"]),
-                    result["metric"],
-                    candidate["score"],
-                    *(candidate["interval"] or (None, None)),
-                    candidate.get("gain"),
-                    candidate["n_seeds"],
-                    candidate["n_utterances"],
-                    candidate["failures"],
-                    candidate["p_best"],
-                ]
-            )
-    return buffer.getvalue()
+        print_view(result_tables(result), form)

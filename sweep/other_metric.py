@@ -1,18 +1,16 @@
 """The same finalists and leaders in another metric, from the stored rows: shown, never decided by."""
 
-import io
 from typing import Any
 
 import pandas as pd
 
-from sweep.paired_scores import NOISY
+from sweep.paired_scores import group_rows
 from sweep.plan import Plan
 from sweep.result_view import group_name
 from sweep.storage import Storage
+from sweep.stored_sweep import read_rows
 from sweep.verdict import GroupVerdict, decide, holm
 from trainables.errors import UserError
-
-ROWS_FILE = "results/rows-test.parquet"
 
 
 def in_metric(result: dict[str, Any], plan: Plan, storage: Storage, metric: str) -> dict[str, Any]:
@@ -20,10 +18,8 @@ def in_metric(result: dict[str, Any], plan: Plan, storage: Storage, metric: str)
 
     Raises `UserError` where the rows do not hold the metric.
     """
-    rows = pd.read_parquet(io.BytesIO(storage.read(ROWS_FILE)))
-    if metric not in set(rows["metric"]):
-        held = ", ".join(sorted(set(rows["metric"])))
-        raise UserError(f"--metric {metric}: sweep {plan.name!r} was not scored with it; it has {held}")
+    rows = read_rows(plan, storage)
+    require_metric(rows, plan, metric)
     verdicts = [_judge(group, rows, plan, metric) for group in result["groups"]]
     groups = [verdict.to_json() for verdict in holm(verdicts)]
     for group in groups:
@@ -33,26 +29,34 @@ def in_metric(result: dict[str, Any], plan: Plan, storage: Storage, metric: str)
     return result | {"metric": metric, "decided_by": plan.metric, "groups": groups}
 
 
+def require_metric(rows: pd.DataFrame, plan: Plan, metric: str) -> None:
+    """Raise `UserError`, naming what there is, where the rows do not hold the metric."""
+    if metric not in set(rows["metric"]):
+        held = ", ".join(sorted(set(rows["metric"])))
+        raise UserError(f"--metric {metric}: sweep {plan.name!r} was not scored with it; it has {held}")
+
+
 def _judge(group: dict[str, Any], rows: pd.DataFrame, plan: Plan, metric: str) -> GroupVerdict:
     name = group_name(group["group"])
-    mine = rows[rows["group"].eq(name) | rows["candidate"].eq(NOISY)].copy()
-    mine["group"] = name
+    mine = group_rows(rows, name)
     return decide(
         group=group["group"],
         rows=mine,
         metric=metric,
         candidates=group["candidates"],
         leader=group["leader"]["label"],
-        seeds=plan.seeds,
+        seeds=group["seeds"],
         baseline=plan.space_object().baseline,
-        alpha=plan.alpha,
-        failed_jobs=_failed_jobs(mine, group, plan),
+        alpha=plan.alpha_per_look,
+        failed_jobs=_failed_jobs(mine, group),
+        left_after={row["label"]: row["left_after"] for row in group["candidates"] if row.get("left_after")},
         gates=group["gates"] | {"interpretable": group["interpretable"]} if group.get("gates") else None,
     )
 
 
-def _failed_jobs(rows: pd.DataFrame, group: dict[str, Any], plan: Plan) -> list[tuple[str, int]]:
-    """A finalist without any row has failed."""
+def _failed_jobs(rows: pd.DataFrame, group: dict[str, Any]) -> list[tuple[str, int]]:
+    """A finalist without any row has failed, unless its candidate had left contention."""
     scored = set(zip(rows["candidate"], rows["seed"], strict=True))
-    wanted = [(candidate["label"], seed) for candidate in group["candidates"] for seed in plan.seeds]
+    seeds = group["seeds"]
+    wanted = [(row["label"], seed) for row in group["candidates"] for seed in seeds[: row.get("left_after")]]
     return [pair for pair in wanted if pair not in scored]

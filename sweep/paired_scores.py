@@ -5,8 +5,8 @@ input scored too, so that silence never pays. The unit of analysis is the speake
 (utterances of one speaker are not independent), else the utterance.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -40,13 +40,14 @@ class PairedScores:
     seeds: tuple[int, ...]
     utterances: (
         pd.DataFrame
-    )  # index utterance; columns speaker, noise_type; only where the noisy input scored
+    )  # index utterance; columns speaker, noise_type, snr_db; only where the noisy input scored
     scores: Array  # (candidates, seeds, utterances), NaN where there is no score
     noisy: Array | None  # (utterances,)
     finished: NDArray[np.bool_]  # (candidates, seeds): trained, and at most 1 % of the utterances failed
     failures: tuple[
         int, ...
     ]  # per candidate, (utterance, seed) cells that failed where the noisy input scored
+    left_after: Mapping[str, int] = field(default_factory=dict)  # seeds given to who left contention
 
     @cached_property
     def unit(self) -> str:
@@ -63,8 +64,20 @@ class PairedScores:
             label for label, done in zip(self.labels, self.finished, strict=True) if done[used].all()
         )
 
+    def failed_seeds(self, label: str) -> int:
+        """How many of the seeds it was given."""
+        given = self.left_after.get(label, len(self.seeds))
+        return int((~self.finished[self.labels.index(label), :given]).sum())
+
     def has_failed_seed(self, label: str) -> bool:
-        return not self.finished[self.labels.index(label)].all()
+        return self.failed_seeds(label) > 0
+
+    def with_seeds_of(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """All candidates that finished every seed which all of `labels` finished."""
+        shared = self.finished[[self.labels.index(label) for label in labels]].all(axis=0)
+        return tuple(
+            label for label, done in zip(self.labels, self.finished, strict=True) if done[shared].all()
+        )
 
     def block(self, labels: Sequence[str]) -> Block:
         """The balanced array of `labels`: seeds all of them finished, utterances all of them scored."""
@@ -100,17 +113,26 @@ def unit_of(speakers: Sequence[str] | NDArray[np.str_] | pd.Series) -> str:
     return "speaker" if len(set(speakers)) >= MINIMUM_SPEAKERS else "utterance"
 
 
+def group_rows(rows: pd.DataFrame, group: str) -> pd.DataFrame:
+    """The group's rows with those of the noisy input, which is the same for all groups."""
+    mine = rows[rows["group"].eq(group) | rows["candidate"].eq(NOISY)].copy()
+    mine["group"] = group
+    return mine
+
+
 def paired_scores(
     rows: pd.DataFrame,
     metric: str,
     labels: Sequence[str],
     seeds: Sequence[int] | None = None,
     failed_jobs: Collection[tuple[str, int]] = (),
+    left_after: Mapping[str, int] | None = None,
 ) -> PairedScores:
     """Arrange one group's result rows of one split.
 
-    `failed_jobs` are (candidate, seed) pairs that ended in failure whatever rows they left. Without `seeds`,
-    all seeds in the rows. A job that lacks an utterance its noisy input scored counts it as a failure.
+    `failed_jobs` are (candidate, seed) pairs that ended in failure whatever rows they left; `left_after` names
+    candidates that were given only the first so many seeds. Without `seeds`, all seeds in the rows. A job that
+    lacks an utterance its noisy input scored counts it as a failure.
     """
     rows = rows[(rows["metric"] == metric) & rows["candidate"].isin([*labels, NOISY])]
     if rows["group"].nunique() > 1 or rows["split"].nunique() > 1:
@@ -118,9 +140,8 @@ def paired_scores(
     is_noisy = (rows["candidate"] == NOISY).to_numpy()
     if seeds is None:
         seeds = sorted({int(seed) for seed in rows["seed"][~is_noisy]})
-    utterances = (
-        rows.drop_duplicates("utterance").set_index("utterance")[["speaker", "noise_type"]].sort_index()
-    )
+    facts = ["speaker", "noise_type", "snr_db"]
+    utterances = rows.drop_duplicates("utterance").set_index("utterance")[facts].sort_index()
     table = _table(rows, labels, seeds, utterances.index)
     noisy = None
     if is_noisy.any():
@@ -140,6 +161,7 @@ def paired_scores(
         noisy,
         finished,
         tuple(int(count) for count in failures),
+        {label: given for label, given in (left_after or {}).items() if given < len(seeds)},
     )
 
 

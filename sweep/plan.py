@@ -44,6 +44,7 @@ class Plan:
     groups: tuple[GroupPlan, ...]
     samples: int  # search trials per candidate
     seeds: tuple[int, ...]  # of the finalists, the same for all candidates
+    looks: tuple[int, ...] = ()  # where later seeds go only to who is in contention: numbers of seeds
     sweep_seed: int
     search_seed: int  # all search trials train with this one
     generation: int  # search trials of a group that are asked from the same view of its study
@@ -97,6 +98,22 @@ class Plan:
     def candidate(self, group: str, label: str) -> Candidate:
         return next(c for c in self.group_plan(group).candidates if c.label == label)
 
+    # -- looks ---------------------------------------------------------------------------------------
+
+    @property
+    def look_ends(self) -> tuple[int, ...]:
+        """The numbers of seeds at which somebody looks; without `looks` only the last."""
+        return self.looks or (len(self.seeds),)
+
+    @property
+    def alpha_per_look(self) -> float:
+        """Each look's share, the verdict's on test included (Bonferroni)."""
+        return self.alpha / len(self.look_ends)
+
+    def at_first_look(self) -> "Plan":
+        """The least that this plan may come to: nobody gets more seeds than the first look asks for."""
+        return replace(self, seeds=self.seeds[: self.look_ends[0]], looks=())
+
     # -- jobs ----------------------------------------------------------------------------------------
 
     def search_jobs(self, group: str) -> list[Job]:
@@ -108,7 +125,7 @@ class Plan:
         ]
 
     def final_jobs(self, group: str) -> list[Job]:
-        """Every candidate with every seed; seed-major, so that pairs are complete early."""
+        """Every candidate with every seed it may be given; seed-major, so that pairs are complete early."""
         return [
             Job(group, "final", candidate.label, seed)
             for seed in self.seeds
@@ -128,6 +145,9 @@ class Plan:
 
     def config(self, group: str, candidate: str, nuisance: dict[str, Any]) -> dict[str, Any]:
         """The method's complete, validated configuration of a candidate with its nuisance values."""
+        return self._parsed(group, candidate, nuisance).to_dict()
+
+    def _parsed(self, group: str, candidate: str, nuisance: dict[str, Any]) -> Any:
         merged = {
             **self.method_config,
             **self.group_plan(group).group,
@@ -135,17 +155,16 @@ class Plan:
             **self.fixed,
             **self.candidate(group, candidate).config,
         }
-        return config_class(self.method_name()).from_dict(merged).to_dict()
+        return config_class(self.method_name()).from_dict(merged)
 
     def assignment(self, job: Job, nuisance: dict[str, Any], attempt: int) -> Assignment:
-        config = self.config(job.group, job.candidate, nuisance)
-        parsed = config_class(self.method_name()).from_dict(config)
+        parsed = self._parsed(job.group, job.candidate, nuisance)
         plain = Assignment(
             job=job.path,
             attempt=attempt,
             phase=job.phase,
             method=self.method_name(),
-            config=config,
+            config=parsed.to_dict(),
             seed=self.job_seed(job),
             steps=self.steps,
             round_steps=self.round_steps,
@@ -153,7 +172,7 @@ class Plan:
             corpus_uri=self.corpus_uri,
             corpus_fingerprint=self.corpus_fingerprint,
             data=parsed.data_settings(self.data_of(job.group)),
-            stages=tuple(stage.to_json() for stage in self.stages_of(config, self.job_seed(job))),
+            stages=tuple(stage.to_json() for stage in self._stages_of(parsed, self.job_seed(job))),
             threads=self.threads,
             device=self.device,
         )
@@ -173,7 +192,9 @@ class Plan:
 
     def stages_of(self, config: dict[str, Any], seed: int) -> tuple[Stage, ...]:
         """What a job with this configuration and seed reads."""
-        parsed = config_class(self.method_name()).from_dict(config)
+        return self._stages_of(config_class(self.method_name()).from_dict(config), seed)
+
+    def _stages_of(self, parsed: Any, seed: int) -> tuple[Stage, ...]:
         return parsed.stages(
             corpus_uri=self.corpus_uri,
             corpus_fingerprint=self.corpus_fingerprint,
@@ -242,7 +263,7 @@ class Plan:
                     config,
                     corpus_uri=self.corpus_uri,
                     corpus_fingerprint=self.corpus_fingerprint,
-                    seeds=self.seeds,
+                    seeds=self.at_first_look().seeds,
                     data=self.data_of(plan.name),
                     threads=self.threads,
                     device=self.device,
@@ -269,6 +290,7 @@ class Plan:
             for item in plain["groups"]
         )
         plain["seeds"] = tuple(plain["seeds"])
+        plain["looks"] = tuple(plain.get("looks", ()))
         plain["raises"] = tuple(plain.get("raises", ()))
         plain["data"] = DataSettings(**plain["data"])
         return Plan(**plain)

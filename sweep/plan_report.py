@@ -3,7 +3,8 @@
 import os
 from typing import Any
 
-from sweep.cost import Cost, estimate
+from sweep.cost import estimate, gpu_hours
+from sweep.machine_price import MachinePrice
 from sweep.plan import Plan
 from sweep.planning import Planned
 from sweep.stage_store import stage_store
@@ -12,8 +13,8 @@ from trainables.metrics.catalogue import METRICS
 from trainables.stages import Stage
 
 
-def describe(planned: Planned, core_hour: float | None = None) -> str:
-    """The whole plan; nothing is started, nothing written. `core_hour` is the price of a core for an hour."""
+def describe(planned: Planned, price: MachinePrice | None = None) -> str:
+    """The whole plan; nothing is started, nothing written. `price` is that of the machines it may run on."""
     plan = planned.plan
     stages = [*plan.stages(), *plan.gate_stages()]
     missing = _missing(plan, stages)
@@ -24,7 +25,7 @@ def describe(planned: Planned, core_hour: float | None = None) -> str:
         "",
         *_work(plan, stages, missing),
         "",
-        *_price(estimate(plan, missing), plan, core_hour),
+        *(_gpu_cost(plan, price) if plan.device == "cuda" else _cost(plan, missing, price)),
         "",
         *_places(planned),
     ]
@@ -42,7 +43,6 @@ def _question(plan: Plan) -> list[str]:
 
 def _work(plan: Plan, stages: list[Stage], missing: list[Stage]) -> list[str]:
     search = sum(len(plan.search_jobs(group.name)) for group in plan.groups)
-    final = sum(len(plan.final_jobs(group.name)) for group in plan.groups)
     kinds = sorted({stage.kind for stage in stages})
     counted = ", ".join(
         f"{sum(stage.kind == kind for stage in stages)} {kind.replace('_', ' ')}" for kind in kinds
@@ -50,41 +50,83 @@ def _work(plan: Plan, stages: list[Stage], missing: list[Stage]) -> list[str]:
     return [
         f"stages     {len(stages)} ({counted}); {len(stages) - len(missing)} are in the cache already",
         f"search     {search} jobs: {plan.samples} per candidate, {plan.steps} steps each",
-        f"final      {final} jobs: {len(plan.seeds)} fresh seeds per candidate, the same for all",
+        f"final      {_final(plan)}",
         f"scoring    {plan.data.valid_seconds:g} s of valid, {plan.data.test_seconds:g} s of test audio per finalist",
     ]
 
 
-def _price(cost: Cost | None, plan: Plan, core_hour: float | None) -> list[str]:
-    if cost is None:
+def _final(plan: Plan) -> str:
+    least, most = (
+        sum(len(each.final_jobs(group.name)) for group in plan.groups)
+        for each in (plan.at_first_look(), plan)
+    )
+    first, *later = plan.look_ends
+    more = f"; {', then '.join(map(str, later))} for those in contention on valid" if later else ""
+    return f"{_range((least, most), 0)} jobs: {first} fresh seeds per candidate, the same for all{more}"
+
+
+def _range(ends_of: tuple[float, float], digits: int) -> str:
+    """The least and the most: "3.1", or "3.1 to 4.7" where it depends on what will be found."""
+    ends = [f"{end:.{digits}f}" for end in ends_of]
+    return " to ".join(dict.fromkeys(ends))
+
+
+def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None) -> list[str]:
+    least, cost = estimate(plan.at_first_look(), missing), estimate(plan, missing)
+    if cost is None or least is None:
         return ["cost       not known: no step of this size has been measured yet"]
     cores = os.cpu_count() or 1
-    hours = cost.core_seconds / 3600
+    low_seconds, high_seconds = least.core_seconds, cost.core_seconds
+    hours = (low_seconds / 3600, high_seconds / 3600)
     parts = {
-        "pre-training": cost.pretraining,
-        "gates": cost.gates,
-        "search": cost.search,
-        "final": cost.final,
-        "scoring": cost.scoring,
+        "pre-training": (least.pretraining, cost.pretraining),
+        "gates": (least.gates, cost.gates),
+        "search": (least.search, cost.search),
+        "final": (least.final, cost.final),
+        "scoring": (least.scoring, cost.scoring),
     }
+    told = [f"{name} {_range((low / 60, high / 60), 1)} min" for name, (low, high) in parts.items()]
+    minutes = (low_seconds / cores / 60 + 0.5, high_seconds / cores / 60 + 0.5)
     lines = [
-        f"cost       about {hours:.2f} CPU-hours and no GPU: "
-        + ", ".join(f"{k} {v / 60:.1f} min" for k, v in parts.items()),
-        f"time       about {cost.core_seconds / cores / 60 + 0.5:.0f} min on this machine's {cores} cores",
+        f"cost       about {_range(hours, 2)} CPU-hours and no GPU: {', '.join(told)}",
+        f"time       about {_range(minutes, 0)} min on this machine's {cores} cores",
         f"disk       about {cost.disk_bytes / 1e9:.1f} GB",
     ]
-    if core_hour is not None:
+    if price is not None:
+        prices = (hours[0] * price.core_hour, hours[1] * price.core_hour)
         lines.append(
-            f"price      about {hours * core_hour:.2f} at {core_hour:.4f} per core and hour, while all cores are "
-            "busy; the head, idle minutes and the disk come on top"
+            f"price      about {_range(prices, 2)} at {price.core_hour:.4f} per core and hour, while all "
+            "cores are busy; the head, idle minutes and the disk come on top"
         )
     if cost.resolvable is not None:
         unit = METRICS[plan.metric].unit
         lines.append(
             f"resolution a gain below about {cost.resolvable:.2f} {unit}".rstrip()
-            + " would end as a tie; more --seeds resolve smaller ones"
+            + f" would end as a tie with {len(plan.seeds)} seeds; more resolve smaller ones"
         )
     return lines
+
+
+def _gpu_cost(plan: Plan, price: MachinePrice | None) -> list[str]:
+    """No GPU was ever timed here, so the cost is given for each tenth of a second that a step will take."""
+    jobs = sum(1 for _ in plan.all_jobs())
+    hours = gpu_hours(plan, step_seconds=0.1)
+    lines = [
+        f"cost       about {hours:,.0f} GPU-hours for every 0.1 s that a step takes on its GPU, which is not known "
+        f"yet: {jobs} jobs of {plan.steps:,} steps, {plan.gpus_per_trial:g} GPU each; stages and scoring come on top"
+    ]
+    if price is not None:
+        lines.append(_gpu_price(hours, price.gpu_hour))
+    return lines
+
+
+def _gpu_price(hours: float, gpu_hour: float | None) -> str:
+    if gpu_hour is None:
+        return "price      not known: write it with the machine's number of GPUs, like 1.21/8/1"
+    return (
+        f"price      about {hours * gpu_hour:,.2f} for every 0.1 s, at {gpu_hour:.4f} per GPU and hour while all GPUs "
+        "are busy; the head, idle minutes and the disk come on top"
+    )
 
 
 def _places(planned: Planned) -> list[str]:

@@ -14,10 +14,11 @@ from search_spaces import find_space
 from search_spaces.space import Preset, Space
 from search_spaces.space_file import fingerprint, is_space_file
 from sweep import __version__
+from sweep.cluster_room import cluster_has_gpus
 from sweep.code_version import training_code_fingerprint
 from sweep.cuda import cuda_devices
 from sweep.plan import GroupPlan, Plan, default_search_seed, default_seeds
-from sweep.raising import RAISABLE, group_names, group_plans, raised
+from sweep.raising import AUTO, RAISABLE, group_names, group_plans, raised
 from sweep.secret_uris import known_secrets, restore_secrets
 from sweep.storage import Storage
 from trainables.errors import UserError
@@ -35,8 +36,10 @@ _FREE_ON_RESUME = {
     "json",
     "list_spaces",
     "help_config",
+    "notify",
     *RAISABLE,
 }
+LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -48,6 +51,11 @@ class Planned:
     resume: bool
     stored: Plan | None = None  # the plan as the last start left it, before this one's flags raised it
     sources: dict[str, str] = field(default_factory=dict)  # setting -> "--flag", "VARIABLE" or "default"
+
+    @property
+    def shares_gpus_as_it_likes(self) -> bool:
+        """Whether jobs use GPUs and nobody has said how many share one."""
+        return self.plan.gpus_per_trial > 0 and self.sources.get("gpus_per_trial") == "default"
 
 
 def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str], folder: Path) -> Planned:
@@ -136,7 +144,7 @@ def _space_file(name: str, folder: Path) -> str:
 
 
 def _preset(space: Space, settings: _Settings) -> Preset:
-    name = settings.get("preset", default_preset(space), "SPEECH_SWEEP_PRESET")
+    name = settings.get("preset", variable="SPEECH_SWEEP_PRESET") or default_preset(space, settings.environ)
     if name not in space.presets:
         raise UserError(
             f"unknown preset {name!r} for space {space.name}: choose one of {', '.join(space.presets)}"
@@ -144,9 +152,9 @@ def _preset(space: Space, settings: _Settings) -> Preset:
     return space.presets[name]
 
 
-def default_preset(space: Space) -> str:
-    """ "paper" where this machine has CUDA and the space has that preset, else "demo", else its first."""
-    if "paper" in space.presets and cuda_devices():
+def default_preset(space: Space, environ: Mapping[str, str]) -> str:
+    """ "paper" where this machine or its cluster has CUDA and the space that preset, else "demo", else its first."""
+    if "paper" in space.presets and (cuda_devices() or cluster_has_gpus(environ)):
         return "paper"
     return "demo" if "demo" in space.presets else next(iter(space.presets))
 
@@ -165,6 +173,8 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
     asked = _space_file(_required_space(settings), folder)
     space_file = asked if is_space_file(asked) else ""
     steps = settings.get("steps", preset.steps)
+    n_seeds = settings.get("seeds", preset.seeds)
+    looks = LOOKS if n_seeds == AUTO else ()
     preset = replace(preset, steps=steps, round_steps=_round_steps(preset, steps))
     plan = Plan(
         name=name,
@@ -177,7 +187,8 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
         metric=preset.metric,
         groups=_groups(space, preset, settings),
         samples=settings.get("samples", preset.samples),
-        seeds=default_seeds(settings.get("seeds", preset.seeds), sweep_seed),
+        seeds=default_seeds(looks[-1] if looks else n_seeds, sweep_seed),
+        looks=looks,
         sweep_seed=sweep_seed,
         search_seed=default_search_seed(sweep_seed),
         generation=0,
@@ -234,8 +245,8 @@ def _corpus_source(settings: _Settings, folder: Path, preset: Preset) -> str:
     source = str(settings.get("corpus", "demo", "SPEECH_SWEEP_CORPUS"))
     if preset.at_scale and settings.sources["corpus"] == "default":
         raise UserError(
-            f"preset {preset.name} needs a real corpus: prepare one (python sweep/prepare.py voicebank-demand SOURCE "
-            "TARGET), then give --corpus TARGET or SPEECH_SWEEP_CORPUS; or choose --preset demo"
+            f"preset {preset.name} needs a real corpus: prepare one (such as python sweep/prepare.py "
+            "voicebank-demand SOURCE TARGET), then give --corpus TARGET or SPEECH_SWEEP_CORPUS; or choose --preset demo"
         )
     if source == "demo" or is_remote(source):
         return source
@@ -273,7 +284,7 @@ def _groups(space: Space, preset: Preset, settings: _Settings) -> tuple[GroupPla
 
 
 def _default_gpus(preset: Preset, environ: Mapping[str, str]) -> float:
-    """A whole one for full-size models, where there is any; a cluster's are not on its head."""
+    """A whole one for full-size models, where there is any, until it is known how many jobs fit on one."""
     return float(preset.at_scale and bool(environ.get("RAY_ADDRESS") or cuda_devices()))
 
 

@@ -6,7 +6,7 @@ Written to standard error, so that standard output holds only the answer.
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from sweep.events import Listener
@@ -72,6 +72,10 @@ class Progress(Listener):
             self._state.states[job] = state
             if score is not None:
                 self._state.scores[job] = score
+
+    def jobs_waived(self, jobs: Sequence[Job]) -> None:
+        with self._lock:
+            self._state.waived.update(jobs)
 
     def reconcile(self, records: Iterable["JobRecord"]) -> None:
         """Start from what earlier drivers have done."""

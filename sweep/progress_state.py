@@ -28,19 +28,24 @@ class ProgressState:
     steps: dict[Job, int] = field(default_factory=dict)
     scores: dict[Job, float] = field(default_factory=dict)
     steps_before: int = 0  # trained by earlier drivers
+    waived: set[Job] = field(default_factory=set)  # finalists of candidates that have left contention
 
     # -- counts --------------------------------------------------------------------------------------
 
     @property
     def total(self) -> int:
-        return sum(1 for _ in self.plan.all_jobs())
+        return len(self._jobs())
+
+    def _jobs(self, group: str | None = None) -> list[Job]:
+        """All that the plan may come to, as far as is known."""
+        jobs = (job for job in self.plan.all_jobs() if group in (None, job.group))
+        return [job for job in jobs if job not in self.waived]
 
     def count(self, state: str, group: str | None = None) -> int:
         return sum(s == state for job, s in self.states.items() if group in (None, job.group))
 
     def counts(self, group: str | None = None) -> dict[str, int]:
-        total = sum(1 for job in self.plan.all_jobs() if group in (None, job.group))
-        return {"total": total} | {
+        return {"total": len(self._jobs(group))} | {
             state: self.count(state, group) for state in ("running", "complete", "pruned", "failed")
         }
 
@@ -83,7 +88,7 @@ class ProgressState:
         ended = ("complete", "pruned", "failed")
         return sum(
             self.plan.steps - self.steps.get(job, 0)
-            for job in self.plan.all_jobs()
+            for job in self._jobs()
             if self.states.get(job) not in ended
         )
 

@@ -6,13 +6,12 @@ wins; the best figure of each group leads.
 
 import csv
 import io
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from sweep.report import console_table, markdown_table, print_tables
 from sweep.result_view import by_score, group_name
+from sweep.table_forms import View
 from trainables.errors import UserError
 from trainables.metrics.catalogue import METRICS
 
@@ -54,23 +53,27 @@ def published_result(metric: str) -> dict[str, Any]:
     }
 
 
-def show_published(result: Mapping[str, Any], form: str) -> None:
-    """Print it in one of the leaderboard's forms."""
-    if form == "json":
-        print(json.dumps(result))
-    elif form == "csv":
-        print(_to_csv(result), end="")
-    elif form == "markdown":
-        parts = [
-            f"## {group_name(group['group'])}\n\n{markdown_table(*_cells(group, result))}"
-            for group in result["groups"]
-        ]
-        print("\n\n".join([f"# published ({result['note']})", *parts]))
-    else:
-        tables = [
-            console_table(group_name(group["group"]), *_cells(group, result)) for group in result["groups"]
-        ]
-        print_tables(tables, [f"{METRICS[result['metric']].title} as published: {result['note']}"])
+def published_view(result: Mapping[str, Any]) -> View:
+    """The figures, ready to be shown."""
+    named = [(group_name(group["group"]), group["candidates"]) for group in result["groups"]]
+    return View(
+        title="published",
+        plain=result,
+        records=[
+            {
+                "group": name,
+                "candidate": row["label"],
+                "system": row["system"],
+                "metric": result["metric"],
+                "score": row["score"],
+                "note": result["note"],
+            }
+            for name, rows in named
+            for row in rows
+        ],
+        tables=[(name, *_cells(rows, result["metric"])) for name, rows in named],
+        lines=[f"{METRICS[result['metric']].title} as published: {result['note']}"],
+    )
 
 
 def _rows() -> list[dict[str, str]]:
@@ -97,23 +100,10 @@ def _group(upstream: str, candidates: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _cells(group: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    header = ["candidate", "system", METRICS[result["metric"]].title, ""]
+def _cells(candidates: Sequence[Mapping[str, Any]], metric: str) -> tuple[list[str], list[list[str]]]:
+    header = ["candidate", "system", METRICS[metric].title, ""]
     rows = [
         [row["label"], row["system"], f"{row['score']:.4f}", "leader" if rank == 0 else ""]
-        for rank, row in enumerate(group["candidates"])
+        for rank, row in enumerate(candidates)
     ]
     return header, rows
-
-
-def _to_csv(result: Mapping[str, Any]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["group", "candidate", "system", "metric", "score", "note"])
-    for group in result["groups"]:
-        for row in group["candidates"]:
-            name = group_name(group["group"])
-            writer.writerow(
-                [name, row["label"], row["system"], result["metric"], row["score"], result["note"]]
-            )
-    return buffer.getvalue()

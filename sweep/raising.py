@@ -17,6 +17,7 @@ from trainables.errors import UserError
 if TYPE_CHECKING:
     from sweep.study import StudyStore
 
+AUTO = "auto"
 RAISABLE = ("samples", "seeds", "max_hours", "upstreams")
 
 
@@ -24,7 +25,7 @@ def raised(plan: Plan, arguments: argparse.Namespace) -> Plan:
     """The plan with what the arguments add; the same object if that is nothing. Raises `UserError`."""
     larger: dict[str, list[Any] | None] = {
         "samples": _upwards(plan, "samples", plan.samples, arguments.samples),
-        "seeds": _upwards(plan, "seeds", len(plan.seeds), arguments.seeds),
+        "seeds": _more_seeds(plan, arguments.seeds),
         "max_hours": _more_hours(plan, arguments.max_hours),
         "upstreams": _new_groups(plan, arguments.upstreams),
     }
@@ -73,6 +74,21 @@ def _upwards(plan: Plan, name: str, now: int, wanted: int | None) -> list[int] |
             f"--{name} {wanted}: sweep {plan.name!r} has {now}, which can be raised, never lowered"
         )
     return [now, wanted]
+
+
+def _more_seeds(plan: Plan, wanted: int | str | None) -> list[int] | None:
+    """Looks are worth what they promise only where their number was fixed before the first."""
+    if plan.looks and wanted not in (None, AUTO):
+        raise UserError(
+            f"--seeds {wanted}: sweep {plan.name!r} has --seeds auto, whose looks were fixed when it started; leave "
+            "it out, or start a new sweep"
+        )
+    if wanted == AUTO and not plan.looks:
+        raise UserError(
+            f"--seeds auto: sweep {plan.name!r} was planned with {len(plan.seeds)} seeds for all; give a larger "
+            "number, or start a new sweep"
+        )
+    return _upwards(plan, "seeds", len(plan.seeds), wanted) if isinstance(wanted, int) else None
 
 
 def _more_hours(plan: Plan, wanted: float | None) -> list[float | None] | None:

@@ -131,6 +131,8 @@ def standing(group: Mapping[str, Any], row: Mapping[str, Any]) -> str:
         words.append("equivalent")
     if row["unstable"]:
         words.append("unstable")
+    if row.get("left_after"):
+        words.append(f"left after {row['left_after']} seeds")
     if row["failed_seeds"]:
         words.append(f"failed seeds: {row['failed_seeds']}")
     return ", ".join(words)

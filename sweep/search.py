@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 import optuna
 from optuna.distributions import CategoricalDistribution
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from sweep.generation_sampler import Densities, GenerationSampler
 from sweep.jobs import Job
 from sweep.plan import Plan
 from sweep.study import JobRecord, Proposal
@@ -44,6 +45,8 @@ class GroupSearch:
         self._preset = plan.preset_object()
         self._blank, self._view = _empty_study(), _empty_study()
         self._viewed: list[Job] = []
+        self._looked_at = -1  # the generation the view was made for
+        self._densities: Densities = {}  # of the view
 
     def propose(self, job: Job, records: Sequence[JobRecord]) -> Proposal:
         """The configuration of trial `job.number`; `records` are of the trials handed out before it."""
@@ -51,10 +54,11 @@ class GroupSearch:
         if not own:
             return self._anchor(job)
         tried = [record.nuisance for record in own]
-        distinct = {str(record.nuisance): record.proposal for record in own}
-        if self._grid_size(own[0].proposal) <= len(distinct):
-            # Nothing is left to ask for; going round keeps every candidate's number of trials the same.
-            return list(distinct.values())[len(own) % len(distinct)]
+        if self._grid_size(own[0].proposal) <= len(own):
+            distinct = {str(record.nuisance): record.proposal for record in own}
+            if self._grid_size(own[0].proposal) <= len(distinct):
+                # Nothing is left to ask for; going round keeps every candidate's number of trials the same.
+                return list(distinct.values())[len(own) % len(distinct)]
         self._look_at(records, generation_of(job, self._plan))
         first = self._draw(job, 0)
         if first.nuisance not in tried:
@@ -64,6 +68,9 @@ class GroupSearch:
 
     def _look_at(self, records: Sequence[JobRecord], generation: int) -> None:
         """Have the view hold what ended in earlier generations (with --async: at all); failures teach nothing."""
+        if generation == self._looked_at and not self._plan.asynchronous:
+            return  # all of these had ended when its first trial was asked for
+        self._looked_at = generation
         ended = [r for r in records if r.state in ("complete", "pruned") and self._may_teach(r, generation)]
         forgotten = max(0, -(-(len(ended) - _REMEMBERED) // _FORGOTTEN)) * _FORGOTTEN
         latest = sorted(ended, key=lambda record: record.job.number)[forgotten:]
@@ -71,6 +78,7 @@ class GroupSearch:
         if jobs[:known] != self._viewed:
             self._view, known = _empty_study(), 0
         self._viewed = jobs
+        self._densities = {}
         self._view.add_trials([trial_of(record) for record in latest[known:]])
 
     def _may_teach(self, record: JobRecord, generation: int) -> bool:
@@ -93,7 +101,7 @@ class GroupSearch:
     def _draw(self, job: Job, draw: int) -> Proposal:
         seed = derive_seed(self._plan.sweep_seed, job.group, job.number, draw) % 2**32
         if draw < _TPE_DRAWS:
-            return self._ask(self._view, _tpe(seed), job, {})
+            return self._ask(self._view, GenerationSampler(seed, self._densities), job, {})
         return self._ask(self._blank, RandomSampler(seed=seed), job, {})
 
     def _ask(self, study: optuna.Study, sampler: BaseSampler, job: Job, fixed: dict[str, object]) -> Proposal:
@@ -125,22 +133,6 @@ class GroupSearch:
 
 def _empty_study() -> optuna.Study:
     return optuna.create_study(direction="maximize", storage=optuna.storages.InMemoryStorage())
-
-
-def _tpe(seed: int) -> TPESampler:
-    """Every option explicit: their defaults change between Optuna's versions, and with them every proposal.
-
-    Univariate, so that a parameter only some candidates have is modelled from just these.
-    """
-    return TPESampler(
-        seed=seed,
-        n_startup_trials=10,
-        n_ei_candidates=24,
-        multivariate=False,
-        group=False,
-        constant_liar=False,
-        constraints_func=None,
-    )
 
 
 def trial_of(record: JobRecord) -> FrozenTrial:

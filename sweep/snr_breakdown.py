@@ -72,12 +72,3 @@ def _published(plan: Plan, metrics: Sequence[str]) -> Iterator[dict[str, Any]]:
             "scores": {f"{score.snr_db:g}": score.value for score in mine if score.snr_db is not None},
             "mean": next((score.value for score in mine if score.snr_db is None), None),
         }
-
-
-def snr_tables(breakdown: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, list[Mapping[str, Any]]]]:
-    """(group, metric, its entries with the published ones last) for each table worth printing."""
-    measured = [entry for entry in breakdown if not entry["published"]]
-    for group, metric in dict.fromkeys((entry["group"], entry["metric"]) for entry in measured):
-        ours = [entry for entry in measured if (entry["group"], entry["metric"]) == (group, metric)]
-        theirs = [entry for entry in breakdown if entry["published"] and entry["metric"] == metric]
-        yield group, metric, [*ours, *theirs]

@@ -2,20 +2,16 @@
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from sweep.cli import guarded
 from sweep.heartbeat import Pulse, read_pulse
 from sweep.mlflow_page import open_line
 from sweep.plan import Plan
-from sweep.planning import join, load_plan, resolve_base
 from sweep.progress_state import duration, job_counts_text, leader_texts
 from sweep.storage import Storage
-
-RESULT_FILE = "result.json"
+from sweep.stored_sweep import RESULT_FILE, default_base, stored_sweep
 
 _LIFE_TEXT = {
     "running": "running",
@@ -46,18 +42,21 @@ def add_sweep_arguments(parser: argparse.ArgumentParser, optional: bool = False)
         nargs="?" if optional else None,
         help="the sweep's name, as run.py printed it",
     )
+    add_output_argument(parser)
+
+
+def add_output_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         metavar="BASE",
-        default=os.environ.get("SPEECH_SWEEP_OUTPUT", "sweeps"),
+        default=default_base(),
         help="where run.py put it: a folder or s3://bucket/prefix (default ./sweeps)",
     )
 
 
 def open_sweep(arguments: argparse.Namespace) -> tuple[Plan, Storage]:
     """The sweep's plan and files. Raises `UserError`, naming the known sweeps, where there is none."""
-    base = resolve_base(arguments.output, Path.cwd())
-    return load_plan(arguments.name, base), Storage(join(base, arguments.name))
+    return stored_sweep(arguments.name, arguments.output)
 
 
 def main(argv: Sequence[str]) -> int:

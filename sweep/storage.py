@@ -70,6 +70,10 @@ class Storage:
         """The sorted paths of all files below the folder `prefix`, at any depth."""
         return sorted(self._backend.list(_checked(prefix) if prefix else ""))
 
+    def sizes(self, prefix: str = "") -> dict[str, int]:
+        """The bytes of every file below the folder `prefix`, by path."""
+        return dict(sorted(self._backend.sizes(_checked(prefix) if prefix else "").items()))
+
     def delete_prefix(self, prefix: str) -> None:
         """Delete all files below the folder `prefix`; nothing there is fine."""
         self._backend.delete_prefix(_checked(prefix))
@@ -116,6 +120,7 @@ class _Backend(Protocol):
     def write(self, path: str, content: bytes) -> None: ...
     def exists(self, path: str) -> bool: ...
     def list(self, prefix: str) -> list[str]: ...
+    def sizes(self, prefix: str) -> dict[str, int]: ...
     def delete_prefix(self, prefix: str) -> None: ...
     def free_bytes(self) -> int | None: ...
 
@@ -154,6 +159,13 @@ class _Folder:
             for name in names
             if not name.startswith(_TEMPORARY)
         ]
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        found = {}
+        for path in self.list(prefix):
+            with contextlib.suppress(FileNotFoundError):  # deleted since it was listed
+                found[path] = (self._root / path).stat().st_size
+        return found
 
     def delete_prefix(self, prefix: str) -> None:
         # A second process may be deleting the same folder: what counts is that nothing is left.
@@ -228,9 +240,13 @@ class _Bucket:
         return True
 
     def list(self, prefix: str) -> list[str]:
+        return list(self.sizes(prefix))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
         start = f"{self._prefix}{prefix}/" if prefix else self._prefix
         pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start)
-        return [item["Key"].removeprefix(self._prefix) for page in pages for item in page.get("Contents", [])]
+        items = (item for page in pages for item in page.get("Contents", []))
+        return {item["Key"].removeprefix(self._prefix): item["Size"] for item in items}
 
     def delete_prefix(self, prefix: str) -> None:
         keys = [{"Key": self._prefix + path} for path in self.list(prefix)]

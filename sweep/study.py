@@ -7,6 +7,7 @@ early is PRUNED, one that failed is FAIL, and only one that used its whole budge
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -100,6 +101,7 @@ class StudyStore:
         self._study_ids: dict[tuple[str, str], int] = {}
         self._trial_ids: dict[Job, int] = {}
         self._records: dict[tuple[str, str], dict[Job, JobRecord]] = {}
+        self._of_candidate: defaultdict[tuple[str, str, str], dict[Job, JobRecord]] = defaultdict(dict)
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -107,9 +109,10 @@ class StudyStore:
         """None if the job was never handed out."""
         return self._loaded(job.group, job.phase).get(job)
 
-    def records(self, group: str, phase: str) -> list[JobRecord]:
-        """In the order in which the jobs were first handed out."""
-        return list(self._loaded(group, phase).values())
+    def records(self, group: str, phase: str, candidate: str | None = None) -> list[JobRecord]:
+        """In the order in which the jobs were first handed out; of one candidate, or of all."""
+        records = self._loaded(group, phase)
+        return list((records if candidate is None else self._of_candidate[group, phase, candidate]).values())
 
     def _loaded(self, group: str, phase: str) -> dict[Job, JobRecord]:
         key = (group, phase)
@@ -117,8 +120,9 @@ class StudyStore:
             study_id = self._find_study(group, phase)
             trials = [] if study_id is None else self._database.trials(study_id)
             self._trial_ids.update({Job.parse(trial.user_attrs["job"]): trial._trial_id for trial in trials})
-            records = (_record_of(trial) for trial in trials)
-            self._records[key] = {record.job: record for record in records}
+            self._records[key] = {}
+            for trial in trials:
+                self._keep(_record_of(trial))
         return self._records[key]
 
     # -- writing: the driver only ----------------------------------------------------------------------
@@ -145,8 +149,7 @@ class StudyStore:
         )
         study_id = self._find_or_create_study(job.group, job.phase)
         self._trial_ids[job] = self._database.create_trial(study_id, trial)
-        records[job] = record
-        return record
+        return self._keep(record)
 
     def restart(self, job: Job) -> JobRecord:
         """Raise the attempt of a running job, which makes every earlier hand-out's reports void."""
@@ -189,7 +192,9 @@ class StudyStore:
         return record
 
     def _keep(self, record: JobRecord) -> JobRecord:
-        self._records[record.job.group, record.job.phase][record.job] = record
+        job = record.job
+        self._records[job.group, job.phase][job] = record
+        self._of_candidate[job.group, job.phase, job.candidate][job] = record
         return record
 
     def _set_attribute(self, job: Job, key: str, value: Any) -> None:

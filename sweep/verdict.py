@@ -15,7 +15,7 @@ import pandas as pd
 from sweep.candidate_result import CandidateResult, candidate_result, gain_over_baseline
 from sweep.comparisons import Comparisons, Difference, Interval
 from sweep.crossed_effects import CrossedEffects
-from sweep.paired_scores import paired_scores
+from sweep.paired_scores import PairedScores, paired_scores
 from sweep.population import by_noise_type, population
 from sweep.simultaneous import holm_adjusted
 from trainables.errors import UserError
@@ -91,18 +91,25 @@ def nominate(
     Raises UserError where no candidate has a score.
     """
     labels = [_candidate(candidate)["label"] for candidate in candidates]
-    paired = paired_scores(rows, metric, labels, seeds, failed_jobs)
+    leader = leader_of(paired_scores(rows, metric, labels, seeds, failed_jobs))
+    if leader is None:
+        raise UserError(f"no candidate has a valid {metric} score: see the failed jobs in the study")
+    return leader
+
+
+def leader_of(paired: PairedScores) -> str | None:
+    """As `nominate`; None where no candidate has a score."""
     flawless = [
         label
-        for label, count in zip(labels, paired.failures, strict=True)
+        for label, count in zip(paired.labels, paired.failures, strict=True)
         if not count and label in paired.complete
     ]
-    for standing in (flawless, paired.complete, *([label] for label in labels)):
+    for standing in (flawless, paired.complete, *([label] for label in paired.labels)):
         scores = paired.block(standing).scores
         if scores.size:
             # Rounded, so that equal candidates stay equal however their means were summed.
             return standing[int(np.argmax(scores.mean(axis=(1, 2)).round(9)))]
-    raise UserError(f"no candidate has a valid {metric} score: see the failed jobs in the study")
+    return None
 
 
 def decide(
@@ -117,19 +124,20 @@ def decide(
     baseline: str = "none",
     alpha: float = 0.05,
     failed_jobs: Collection[tuple[str, int]] = (),
+    left_after: Mapping[str, int] | None = None,
     gates: Mapping[str, Any] | None = None,
 ) -> GroupVerdict:
     """Confirm or deny on test that `leader` is the best of `candidates`.
 
     `rows` are the group's test rows, the noisy input's included; `candidates` have label, config and
-    baseline, as attributes or keys; `failed_jobs` are (candidate, seed) pairs; `gates` comes from
-    `sweep.gates.interpretable`; `margin` is the metric's own unless given. With several looks at the data,
-    `alpha` is each look's share.
+    baseline, as attributes or keys; `failed_jobs` are (candidate, seed) pairs; `left_after` has the number of
+    seeds given to candidates that left contention; `gates` comes from `sweep.gates.interpretable`; `margin` is
+    the metric's own unless given. With several looks at the data, `alpha` is each look's share.
     """
     margin = METRICS[metric].margin if margin is None else margin
     described = [_candidate(candidate) for candidate in candidates]
     labels = [candidate["label"] for candidate in described]
-    paired = paired_scores(rows, metric, labels, seeds, failed_jobs)
+    paired = paired_scores(rows, metric, labels, seeds, failed_jobs, left_after)
     comparisons = Comparisons(paired)
     rivals = [
         label for label, done in zip(labels, paired.finished, strict=True) if done.any() and label != leader
@@ -242,6 +250,8 @@ def _remarks(comparisons: Comparisons, leads: Mapping[str, Difference | None], l
             remarks.append(f"{label} has a failed seed: it cannot win and is compared on its other seeds")
         elif label != leader and count:
             remarks.append(f"{label} failed on {count} utterances that the noisy input passed")
+    for label, n_seeds in paired.left_after.items():
+        remarks.append(f"{label} left contention after {n_seeds} seeds, on valid: it is compared on these")
     if comparisons.unstable:
         remarks.append(f"unstable over seeds, with wider intervals: {', '.join(comparisons.unstable)}")
     return remarks

@@ -59,7 +59,7 @@ class TrainingSession:
         self.reports: list[dict[str, Any]] = []
         self._corpus = corpus
         self._config = config_class(assignment.method).from_dict(assignment.config)
-        self.method = _build(assignment, self._config, artifacts)
+        self.method = build_for(assignment, artifacts)
         self._optimizer = self.method.optimizer()
         self._peak_rates = [group["lr"] for group in self._optimizer.param_groups]
         self._map_fn = map_fn
@@ -110,7 +110,7 @@ class TrainingSession:
         """Go on from where `state()` was taken."""
         progress = json.loads(files[PROGRESS])
         self.step, self.reports = progress["step"], progress["reports"]
-        self.method.load_state_dict(_from_bytes(files[_MODEL], self.method.device))
+        load_weights(self.method, files)
         self._optimizer.load_state_dict(_from_bytes(files[_OPTIMIZER], self.method.device))
 
     def _when(self, step: int) -> When:
@@ -212,21 +212,29 @@ class TrainingSession:
     def _infer(self, clips: list["EvaluationClip"]) -> list[np.ndarray]:
         """One estimate per clip, each inferred alone and at its full length."""
         self.method.eval()
-        return [self._infer_one(torch.tensor(clip.noisy)) for clip in clips]
-
-    def _infer_one(self, noisy: Tensor) -> np.ndarray:
-        """(samples,) -> (samples,), or (sources, samples) where the method has several."""
-        short = max(0, self.method.minimum_samples() - len(noisy))
-        padded = functional.pad(noisy, (0, short)).to(self.method.device)
-        estimate = self.method.infer(padded[None])[0, :, : len(noisy)].float().cpu().numpy()
-        return estimate if self.method.sources > 1 else estimate[0]
+        return [infer_one(self.method, clip.noisy) for clip in clips]
 
 
-def _build(assignment: Assignment, config: Any, artifacts: Artifacts) -> Method:
+def infer_one(method: Method, noisy: np.ndarray) -> np.ndarray:
+    """float32 (samples,) -> (samples,), or (sources, samples) where the method has several."""
+    short = max(0, method.minimum_samples() - len(noisy))
+    padded = functional.pad(torch.tensor(noisy), (0, short)).to(method.device)
+    estimate = method.infer(padded[None])[0, :, : len(noisy)].float().cpu().numpy()
+    return estimate if method.sources > 1 else estimate[0]
+
+
+def build_for(assignment: Assignment, artifacts: Artifacts) -> Method:
+    """The assignment's method as it is before its first step; `load_weights` gives it a checkpoint's."""
+    config = config_class(assignment.method).from_dict(assignment.config)
     stages = [Stage.from_json(stage) for stage in assignment.stages]
     contents = {stage.kind: artifacts.read(stage.key) for stage in stages}
     seed_global_generators(assignment.seed, "init")
     return build_method(assignment.method, config, contents, assignment.seed).to(assignment.device)
+
+
+def load_weights(method: Method, files: dict[str, bytes]) -> None:
+    """Those of a checkpoint: its `files` as `TrainingSession.state` gave them."""
+    method.load_state_dict(_from_bytes(files[_MODEL], method.device))
 
 
 def _training_seconds(corpus: "Corpus", data: DataSettings) -> float:

@@ -7,7 +7,7 @@ python -m tests.chaos.simulated_drive FOLDER SECONDS <arguments of sweep/run.py>
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from sweep import driver
 from sweep.cli import run_main
 from sweep.engine import StopSignal
 from sweep.jobs import Job
-from sweep.scoring import ROW_SCHEMA, has_rows, rows_file, to_parquet
+from sweep.looks import Looks
+from sweep.scoring import ROW_SCHEMA, FinalistScoring, has_rows, rows_file, to_parquet
 from tests.sweep.simulated import Simulation
 from trainables.assignment import Assignment
 from trainables.checkpoints import stored_reports
@@ -40,6 +41,10 @@ class SimulatedScoring:
     def submit_noisy(self, assignment: Assignment, split: str) -> None:
         rows = [_row(split, utterance, value=-5.0) for utterance in range(_UTTERANCES)]
         self._write(NOISY, rows, split)
+
+    def has_scored(self, jobs: Iterable[str], split: str) -> bool:
+        """Always: see `wait`."""
+        return True
 
     def wait(self, stop: StopSignal) -> None:
         """All is written as it is submitted."""
@@ -113,9 +118,11 @@ class UnbrokenDrive(SimulatedDrive):
     """The same sweep without Ray, in this process: what an undisturbed run must come to."""
 
     def answer(self) -> dict[str, Any]:
-        pool = SimulatedScoring(self.checkpoints, self._reported_score)
-        Simulation(self.plan, self.store).run()
-        return self._confirm(pool, self._nominate(pool))  # type: ignore[arg-type]
+        pool: Any = SimulatedScoring(self.checkpoints, self._reported_score)
+        scoring = FinalistScoring(self.plan, pool, self._nuisance)
+        judge = Looks(self.plan, self.storage, lambda group: self._valid_rows(pool, group))
+        Simulation(self.plan, self.store, listeners=(scoring,), judge=judge).run()
+        return self._confirm(pool, self._nominate(pool))
 
     def _reported_score(self, job: Job) -> float:
         record = self.store.record(job)

@@ -1,4 +1,8 @@
-"""A lab: three hosts over SSH with services beside them, and a cluster brought up on them from a fourth machine."""
+"""A lab: hosts over SSH with services beside them, and a laptop from which a cluster is brought up on them.
+
+Each test module gets a lab of its own, so that machines may die in one and nobody else minds. Without root, sshd
+or network namespaces the modules skip, each by the name of what was not shown.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +16,7 @@ from tests.cluster.hosts import Host, hosts, missing, network, wait_until
 from tests.cluster.lab_services import Services, lab_services
 from tests.cluster.laptop import Laptop
 
-_RAYLET = f"{Path(ray.__file__).parent}/core/src/ray/raylet/raylet"
+RAYLET = f"{Path(ray.__file__).parent}/core/src/ray/raylet/raylet"
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,15 @@ class Lab:
     services: Services
 
 
-@pytest.fixture(scope="session")
-def lab() -> Iterator[Lab]:
+@pytest.fixture(scope="module")
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """Machines and services, and on the laptop a checkout that describes them; no Ray yet.
+
+    A module may say `WORKERS = 3`, and must say what its tests show: `SHOWS = "..."`.
+    """
     if lacking := missing():
-        pytest.skip(f"no hosts over SSH: {lacking}")
+        pytest.skip(f"not shown: {request.module.SHOWS} ({lacking})")
+    count = 1 + getattr(request.module, "WORKERS", 2)
     with tempfile.TemporaryDirectory(prefix="sweep-lab-", dir="/var/tmp", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)  # PostgreSQL's own user must get to its files
@@ -34,13 +43,19 @@ def lab() -> Iterator[Lab]:
         with (
             network(),
             lab_services(folder) as services,
-            hosts(3, folder, laptop.public_key) as (head, *workers),
+            hosts(count, folder, laptop.public_key) as (head, *workers),
         ):
             laptop.describe_cluster(head, workers, services.as_file())
-            up = laptop.ray("up", "-y", "--no-config-cache", "cluster.yaml")
-            assert up.returncode == 0, up.stdout[-3000:]
             yield Lab(laptop, head, workers, services)
-            down = laptop.ray("down", "-y", "cluster.yaml")
-            assert down.returncode == 0, down.stdout[-3000:]
-            for host in (head, *workers):  # the workers notice that their head is gone
-                wait_until(lambda host=host: not host.runs(_RAYLET), f"the end of Ray on {host.name}", 300)
+
+
+@pytest.fixture(scope="module")
+def cluster(lab: Lab) -> Iterator[Lab]:
+    """The lab after `ray up`; after the last test, `ray down` must leave no Ray anywhere."""
+    up = lab.laptop.ray("up", "-y", "--no-config-cache", "cluster.yaml")
+    assert up.returncode == 0, up.stdout[-3000:]
+    yield lab
+    down = lab.laptop.ray("down", "-y", "cluster.yaml")
+    assert down.returncode == 0, down.stdout[-3000:]
+    for host in (lab.head, *lab.workers):  # the workers notice that their head is gone
+        wait_until(lambda host=host: not host.runs(RAYLET), f"the end of Ray on {host.name}", 300)

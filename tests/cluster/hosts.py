@@ -93,8 +93,8 @@ class Host:
         return ["nsenter", "--target", inner, *views, "bash", "-c", script]
 
     def runs(self, command: str) -> bool:
-        """Whether a process whose command line begins so runs on this host."""
-        return any(line.startswith(command) for line in self._processes())
+        """Whether a process whose command line begins so runs on this host; nothing runs on a dead one."""
+        return self._process is not None and any(line.startswith(command) for line in self._processes())
 
     def _processes(self) -> list[str]:
         namespace = os.stat(f"/run/netns/{self.name}").st_ino
@@ -146,11 +146,11 @@ def hosts(count: int, folder: Path, public_key: str) -> Iterator[list[Host]]:
             host.die()
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float, every: float = 0.1) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what}: waited {seconds:g} s in vain"
-        time.sleep(0.1)
+        time.sleep(every)
 
 
 def _clear() -> None:

@@ -1,6 +1,7 @@
 """The services of a lab, each a real server on the bridge's address: S3, PostgreSQL, MLflow."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -74,7 +75,8 @@ def _postgresql(folder: Path) -> Iterator[None]:
     with (folder / "pg_hba.conf").open("a") as access:
         access.write(f"host all all {OUTSIDE}/24 trust\n")
     server = [tools / "postgres", "-D", folder, "-h", OUTSIDE, "-p", str(_POSTGRES_PORT), "-k", folder]
-    with _running([str(part) for part in server], _POSTGRES_PORT, user=user):
+    # Interrupted, it does not wait for those who are still connected.
+    with _running([str(part) for part in server], _POSTGRES_PORT, user, stop=signal.SIGINT):
         create = [tools / "createdb", "-h", OUTSIDE, "-p", str(_POSTGRES_PORT), "-U", "postgres", "study"]
         subprocess.run(create, check=True)
         yield
@@ -102,7 +104,9 @@ def _mlflow(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _running(command: list[str], port: int, user: str | None = None) -> Iterator[None]:
+def _running(
+    command: list[str], port: int, user: str | None = None, stop: signal.Signals = signal.SIGTERM
+) -> Iterator[None]:
     """A server, until the end; returns once it accepts connections."""
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     process = subprocess.Popen(
@@ -117,5 +121,5 @@ def _running(command: list[str], port: int, user: str | None = None) -> Iterator
         wait_until(lambda: accepts(OUTSIDE, port), f"the server on port {port}", 300)
         yield
     finally:
-        os.killpg(process.pid, 15)
+        os.killpg(process.pid, stop)
         process.wait()

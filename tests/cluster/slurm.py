@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.hosts import OUTSIDE, Host, wait_until
@@ -31,6 +32,9 @@ SlurmdSpoolDir=/tmp/slurmd
 {nodes}
 PartitionName=lab Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
+_NO_CGROUPS = (
+    "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n"  # else slurmd looks for them in /sys, where none are
+)
 
 
 def missing() -> str:
@@ -52,10 +56,12 @@ def slurm(folder: Path, hosts: list[Host]) -> Iterator[dict[str, str]]:
     file.write_text(
         _CONFIGURATION.format(controller=os.uname().nodename, address=OUTSIDE, folder=folder, nodes=nodes)
     )
+    (folder / "cgroup.conf").write_text(_NO_CGROUPS)
     environment = {**os.environ, "SLURM_CONF": str(file)}
     munge = f"munged --foreground --force --key-file={_key(folder)}"
-    own = "mkdir -p /run/munge && mount -t tmpfs tmpfs /run/munge"  # hosts share what is not mounted over
+    own = "mkdir -p /tmp/slurmd /run/munge && mount -t tmpfs tmpfs /run/munge"  # hosts share what is not mounted over
     with ExitStack() as stack:
+        stack.callback(shutil.rmtree, "/run/munge", ignore_errors=True)
         stack.enter_context(_running(["bash", "-c", f"mkdir -p /run/munge && {munge}"]))
         stack.enter_context(_running(["slurmctld", "-D", "-f", str(file)]))
         for host in hosts:
@@ -65,10 +71,36 @@ def slurm(folder: Path, hosts: list[Host]) -> Iterator[dict[str, str]]:
         yield environment
 
 
-def all_over(environment: dict[str, str]) -> bool:
-    """Whether no job waits or runs."""
-    asked = subprocess.run(["squeue", "--noheader"], env=environment, capture_output=True, text=True)
-    return asked.returncode == 0 and not asked.stdout.strip()
+@dataclass(frozen=True)
+class Controller:
+    """The commands of a user whose checkout lies in `folder`."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def submit(self, *line: str) -> str:
+        """The job's number."""
+        return self._run("sbatch", "--parsable", *line).strip()
+
+    def idle(self) -> bool:
+        """Whether no job waits or runs."""
+        return not self._run("squeue", "--noheader").strip()
+
+    def log(self, job: str) -> str:
+        return (self.folder / f"speech-sweep-{job}.log").read_text()
+
+    def preempt(self, job: str) -> None:
+        """As the scheduler does for a job of higher priority, but without its pause of two minutes."""
+        self._run("scontrol", "requeue", job)
+        wait_until(
+            lambda: "PENDING" in self._run("scontrol", "show", "job", job), "the job's end", 120, every=1
+        )
+        self._run("scontrol", "update", f"JobId={job}", "StartTime=now")
+
+    def _run(self, *command: str) -> str:
+        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
 
 def _key(folder: Path) -> Path:

@@ -3,34 +3,50 @@
 Needs root, Debian's slurmctld, slurmd and munge; run with `make test-cluster`. It takes minutes.
 """
 
-import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from tests.cluster import slurm
 from tests.cluster.conftest import Lab
 from tests.cluster.hosts import wait_until
+from tests.cluster.sweep_seen import jobs_done, require_nothing_lost_and_nothing_twice
 from tests.cluster.trial_watch import TrialWatch
 
+SHOWS = "cluster/slurm.sbatch under a real Slurm"
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.timeout(1800),
-    pytest.mark.skipif(bool(slurm.missing()), reason=f"no Slurm: {slurm.missing()}"),
+    pytest.mark.skipif(bool(slurm.missing()), reason=f"not shown: {SHOWS} ({slurm.missing()})"),
 ]
 
-LINE = ("cluster/slurm.sbatch", "--space", "norm_layers", "--preset", "smoke")
+LINE = ("--cpus-per-task=2", "cluster/slurm.sbatch", "--space", "norm_layers", "--preset", "smoke")
+JOBS = 30
 
 
-def test_a_job_ends_in_a_leaderboard(lab: Lab) -> None:
-    checkout = lab.laptop.checkout  # on the disk that all of them share, as Slurm wants it
+@pytest.fixture(scope="module")
+def controller(lab: Lab) -> Iterator[slurm.Controller]:
+    """Slurm on the workers, in the checkout on the disk that all of them share, as Slurm wants it."""
+    checkout = lab.laptop.checkout
     (checkout / ".venv").symlink_to(sys.prefix)
-    folder = checkout.parent / "slurm"
-    with slurm.slurm(folder, lab.workers) as controller, TrialWatch(lab.workers) as watch:
-        environment = {**controller, **lab.services.environment}
-        sbatch = ["sbatch", "--parsable", "--cpus-per-task=2", *LINE]
-        subprocess.run(sbatch, cwd=checkout, env=environment, check=True, capture_output=True)
-        wait_until(lambda: slurm.all_over(controller), "the job", 1200)
-    (log,) = checkout.glob("speech-sweep-*.log")
-    assert "leader" in log.read_text(), log.read_text()[-3000:]
+    with slurm.slurm(checkout.parent / "slurm", lab.workers) as environment:
+        yield slurm.Controller(checkout, {**environment, **lab.services.environment})
+
+
+def test_a_job_ends_in_a_leaderboard(lab: Lab, controller: slurm.Controller) -> None:
+    with TrialWatch(lab.workers) as watch:
+        job = controller.submit(*LINE)
+        wait_until(controller.idle, "the job", 600, every=1)
+    assert "leader" in controller.log(job), controller.log(job)[-3000:]
     assert watch.trials_seen == {host.name for host in lab.workers}
+
+
+def test_a_preempted_job_goes_on_where_it_was(lab: Lab, controller: slurm.Controller) -> None:
+    job = controller.submit(*LINE)
+    sweep = f"speech-sweep-{job}"
+    wait_until(lambda: jobs_done(lab, sweep) > 3, "the first trials", 300, every=1)
+    controller.preempt(job)
+    wait_until(controller.idle, "the job", 600, every=1)
+    assert "leader" in controller.log(job), controller.log(job)[-3000:]
+    require_nothing_lost_and_nothing_twice(lab, sweep, JOBS)

@@ -14,6 +14,7 @@ from search_spaces import find_space
 from sweep.announcer import Announcer
 from sweep.dispatcher import Dispatcher, Handout, Pause
 from sweep.events import Listener
+from sweep.finalist_queue import Judge
 from sweep.plan import GroupPlan, Plan
 from sweep.study import StudyStore
 from trainables.randomness import generator
@@ -111,11 +112,14 @@ class Simulation:
     stored_steps: dict[str, int] = field(default_factory=dict)  # checkpoints outlive driver and worker
     events: int = 0
     seconds: float = 0.0  # of simulated time
+    judge: Judge | None = None
 
     def run(self, killed_after: int | None = None) -> bool:
         """True when every job has ended; False if the driver was killed on the way."""
         announcer = Announcer(self.listeners)
-        dispatcher = Dispatcher(self.plan, self.store, announcer, clock=lambda: self.seconds)
+        dispatcher = Dispatcher(
+            self.plan, self.store, announcer, clock=lambda: self.seconds, judge=self.judge
+        )
         busy: list[Worker] = []
         while killed_after is None or self.events < killed_after:
             while len(busy) < self.workers and isinstance(handout := dispatcher.next(), Handout):

@@ -90,15 +90,21 @@ def _of_one_speaker(n_units: int) -> pd.DataFrame:
     return pd.DataFrame({"speaker": "one", "noise_type": "one"}, index=range(n_units))
 
 
-def as_paired(scores: NDArray[np.float64]) -> PairedScores:
-    """One world's complete (candidates, seeds, utterances) scores, analysed by utterance."""
+def as_paired(scores: NDArray[np.float64], left_after: dict[str, int] | None = None) -> PairedScores:
+    """One world's (candidates, seeds, utterances) scores, analysed by utterance; candidates are "0", "1", ...
+
+    Those in `left_after` have only so many seeds; the others have all.
+    """
     candidates, n_seeds, n_units = scores.shape
+    left = left_after or {}
+    given = np.array([left.get(str(label), n_seeds) for label in range(candidates)])
     return PairedScores(
         labels=tuple(str(label) for label in range(candidates)),
         seeds=tuple(range(n_seeds)),
         utterances=_of_one_speaker(n_units),
         scores=scores,
         noisy=None,
-        finished=np.ones((candidates, n_seeds), dtype=bool),
+        finished=np.arange(n_seeds) < given[:, None],
         failures=(0,) * candidates,
+        left_after=left,
     )

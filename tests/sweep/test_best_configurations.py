@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sweep.cli import build_run_parser
-from sweep.dispatcher import ranked_configuration
+from sweep.group_queue import ranked_configuration
 from sweep.jobs import Job
 from sweep.plan import Plan
 from sweep.planning import plan_from_arguments

@@ -150,6 +150,12 @@ def test_a_copy_of_another_version_is_refused(tmp_path: Path) -> None:
     assert "version 0.0.0" in done.stderr
 
 
+def test_a_dry_run_gives_a_range_where_later_seeds_depend_on_what_is_found(tmp_path: Path) -> None:
+    done = run(tmp_path, "--space", "norm_layers", "--seeds", "auto", "--dry-run")
+    assert re.search(r"final +30 to 80 jobs: 3 fresh seeds per candidate.*; 5, then 8 for those", done.stdout)
+    assert re.search(r"cost .*about \d+\.\d+ to \d+\.\d+ CPU-hours", done.stdout)
+
+
 def test_a_dry_run_says_the_price_of_machines(tmp_path: Path) -> None:
     done = run(tmp_path, "--space", "norm_layers", "--dry-run", "--price", "16/8")
     hours = float(re.search(r"about ([\d.]+) CPU-hours", done.stdout)[1])
@@ -157,7 +163,20 @@ def test_a_dry_run_says_the_price_of_machines(tmp_path: Path) -> None:
     assert price == pytest.approx(2 * hours, abs=0.015)
 
 
-@pytest.mark.parametrize("price", ["0.34", "0.34/0", "cheap/8", "-1/8"])
+def test_a_dry_run_on_gpus_says_the_price_of_each_tenth_of_a_second(tmp_path: Path) -> None:
+    """2 groups x 5 candidates x (2 search trials + 3 seeds) x 7,200 steps x 0.1 s x half a GPU."""
+    line = ("--space", "norm_layers", "--preset", "demo", "--dry-run", "--gpus-per-trial", "0.5")
+    done = run(tmp_path, *line, "--steps", "7200", "--price", "1.5/8/1")
+    assert (
+        "about 5 GPU-hours for every 0.1 s that a step takes on its GPU, which is not known yet"
+        in done.stdout
+    )
+    assert "50 jobs of 7,200 steps, 0.5 GPU each" in done.stdout
+    assert "about 7.50 for every 0.1 s, at 1.5000 per GPU and hour" in done.stdout
+    assert "like 1.21/8/1" in run(tmp_path, *line, "--price", "0.34/8").stdout
+
+
+@pytest.mark.parametrize("price", ["0.34", "0.34/0", "cheap/8", "-1/8", "1/8/-1", "1/8/1/1"])
 def test_a_price_names_its_machines_cores(tmp_path: Path, price: str) -> None:
     done = run(tmp_path, "--space", "norm_layers", "--dry-run", f"--price={price}")
     assert done.returncode == 2

@@ -1,8 +1,13 @@
 """A trial that fits nowhere is refused in one line, before anything else is done."""
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ray.cluster_utils import Cluster
 
 from sweep.cluster_room import require_room
 from tests.sweep.small_sweep import make_plan
@@ -22,3 +27,25 @@ def test_a_gpu_where_there_is_none_is_refused_with_what_there_is(ray_cluster: No
 def test_a_trial_must_fit_on_one_machine(ray_cluster: None, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="takes 3 CPU"):
         require_room(make_plan(tmp_path, cpus_per_trial=3))
+
+
+@pytest.fixture
+def gpu_workers() -> Iterator[str]:
+    """The address of a head without anything, and a worker that says it has a GPU."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "num_gpus": 0})
+    cluster.add_node(num_cpus=1, num_gpus=1)
+    yield cluster.address
+    cluster.shutdown()
+
+
+def test_a_head_without_a_gpu_chooses_by_its_workers(gpu_workers: str, tmp_path: Path) -> None:
+    run = Path(__file__).resolve().parents[2] / "sweep" / "run.py"
+    done = subprocess.run(
+        [sys.executable, str(run), "--space", "norm_layers", "--corpus", "demo", "--dry-run"],
+        env={**os.environ, "RAY_ADDRESS": gpu_workers},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert "preset     paper" in done.stdout, done.stderr
+    assert "50,000 steps, 1 GPU each" in done.stdout

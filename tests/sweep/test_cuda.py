@@ -36,9 +36,12 @@ def test_none_without_a_driver(tmp_path: Path) -> None:
     assert cuda_devices({}, tmp_path / "nowhere") == 0
 
 
-@pytest.mark.parametrize(("devices", "preset"), [(0, "demo"), (1, "paper")])
+@pytest.mark.parametrize(
+    ("here", "in_cluster", "preset"), [(0, False, "demo"), (1, False, "paper"), (0, True, "paper")]
+)
 def test_the_default_preset_follows_the_devices(
-    devices: int, preset: str, monkeypatch: pytest.MonkeyPatch
+    here: int, in_cluster: bool, preset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "cuda_devices", lambda: devices)
-    assert planning.default_preset(SPACES["norm_layers"]) == preset
+    monkeypatch.setattr(planning, "cuda_devices", lambda: here)
+    monkeypatch.setattr(planning, "cluster_has_gpus", lambda environ: in_cluster)
+    assert planning.default_preset(SPACES["norm_layers"], {}) == preset

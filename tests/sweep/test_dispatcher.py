@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 
 from sweep.announcer import Announcer
-from sweep.dispatcher import NOTHING_TO_FINALISE, Dispatcher, Handout, Pause
+from sweep.dispatcher import Dispatcher, Handout, Pause
 from sweep.events import Listener
 from sweep.failures import MAX_FAILURES, MAX_OUTAGES
+from sweep.group_queue import NOTHING_TO_FINALISE
 from sweep.jobs import Job
 from sweep.plan import Plan
 from sweep.stopping import StopSignal, TooManyFailures

@@ -48,6 +48,15 @@ def test_flags_win_over_the_environment_and_both_over_defaults(tmp_path: Path) -
     assert plan(tmp_path, "--preset", "demo", environ=environ).plan.preset == "demo"
 
 
+def test_seeds_auto_plans_looks_that_share_alpha(tmp_path: Path) -> None:
+    made = plan(tmp_path, "--seeds", "auto").plan
+    assert made.looks == (3, 5, 8)
+    assert len(made.seeds) == 8
+    assert made.alpha_per_look == pytest.approx(0.05 / 3)
+    assert len(made.at_first_look().final_jobs("tera")) == 3 * 5
+    assert Plan.from_json(made.to_json()) == made
+
+
 def test_every_candidate_gets_the_same_number_of_search_trials_and_the_same_seeds(tmp_path: Path) -> None:
     made = plan(tmp_path, "--samples", "3", "--seeds", "4").plan
     labels = [candidate.label for candidate in made.group_plan("tera").candidates]
@@ -162,6 +171,21 @@ def test_a_share_of_a_gpu_makes_every_job_train_on_one(tmp_path: Path) -> None:
     assert made.gpus_per_trial == 0.25
     assert {stage.device for stage in made.stages()} == {"cuda"}
     assert plan(tmp_path).plan.device == "cpu"
+
+
+def test_only_a_default_share_is_measured(tmp_path: Path) -> None:
+    """At scale, on a cluster, where nobody said; and never again on resume."""
+    at_scale = ("--preset", "small", "--corpus", "demo", "--name", "first")
+    on_a_cluster = {"RAY_ADDRESS": "10.0.0.1:6379"}
+    planned = plan(tmp_path, *at_scale, environ=on_a_cluster)
+    assert planned.plan.gpus_per_trial == 1
+    assert planned.shares_gpus_as_it_likes
+    assert not plan(
+        tmp_path, *at_scale, "--gpus-per-trial", "1", environ=on_a_cluster
+    ).shares_gpus_as_it_likes
+    assert not plan(tmp_path, "--preset", "demo", environ=on_a_cluster).shares_gpus_as_it_likes
+    freeze(planned)
+    assert not resume(tmp_path, "first").shares_gpus_as_it_likes
 
 
 @pytest.mark.parametrize("share", ["2", "-1", "half", "nan"])

@@ -44,6 +44,16 @@ def test_nothing_is_lowered(tmp_path: Path, flag: str) -> None:
         resume(tmp_path, "first", flag, "3")
 
 
+def test_looks_are_fixed_when_a_sweep_starts(tmp_path: Path) -> None:
+    freeze(plan(tmp_path, "--name", "looks", "--seeds", "auto"))
+    freeze(plan(tmp_path, "--name", "fixed", "--seeds", "3"))
+    assert resume(tmp_path, "looks", "--seeds", "auto").plan.raises == ()
+    with pytest.raises(UserError, match=r"--seeds 9: .*--seeds auto, whose looks were fixed"):
+        resume(tmp_path, "looks", "--seeds", "9")
+    with pytest.raises(UserError, match=r"--seeds auto: .*planned with 3 seeds for all"):
+        resume(tmp_path, "fixed", "--seeds", "auto")
+
+
 def test_a_search_that_was_raised_ends_as_one_that_was_planned_so() -> None:
     small = simulated_plan(groups=("tera",), samples=2)
     large = simulated_plan(samples=3)

@@ -1,0 +1,161 @@
+"""What the leaderboard and the commands around it cost after a sweep of many trials: seconds and memory of each.
+
+python -m benchmarks.leaderboard_speed --trials 10000
+
+The study is filled with made-up trials (a search of four rounds each), the rows are of two groups, three seeds, 824
+utterances (the public test set of VoiceBank-DEMAND) and nine metrics, and the verdict over them is the real one.
+"""
+
+import argparse
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+import sqlalchemy
+from optuna.storages import InMemoryStorage
+from optuna.storages._rdb import models
+
+from sweep.plan import Plan
+from sweep.storage import Storage
+from sweep.study import Proposal, StudyStore
+from tests.sweep.finished_sweep import result_of
+from tests.sweep.result_rows import result_rows, scores
+from tests.sweep.small_sweep import make_plan
+from trainables.metrics.catalogue import EVERYDAY
+from trainables.randomness import derive_seed
+
+ROOT = Path(__file__).resolve().parents[1]
+UTTERANCES = 824
+GAINS = (1.0, 1.2, 1.9, 1.5, 0.4)  # of result_rows.LABELS, in units of each metric
+COMMANDS = (
+    ("leaderboard.py", "many"),
+    ("leaderboard.py", "many", "--format", "json"),
+    ("leaderboard.py", "many", "--metric", "wb_pesq"),
+    ("leaderboard.py", "many", "--by", "noise_type"),
+    ("leaderboard.py", "many", "--compare", "more"),
+    ("leaderboard.py", "--help"),
+    ("status.py", "many"),
+    ("clean.py",),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--trials", type=int, default=10_000, help="search trials, over both groups")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder)
+        plans = [
+            make_plan(base / name, name=name, samples=-(-arguments.trials // 10)) for name in ("many", "more")
+        ]
+        for plan in plans:
+            write_sweep(plan)
+        print(f"{write_study(plans[0])} jobs in the study")
+        for command in COMMANDS:
+            measure(base, [str(ROOT / "sweep" / command[0]), *command[1:]], " ".join(command))
+        measure(
+            base,
+            ["-c", _question("from sweep.study_outcomes import outcomes; outcomes(plan)")],
+            "--watch, a look",
+        )
+        measure(base, ["-c", "from sweep.frames import trials; trials('many')"], "frames.trials")
+
+
+def _question(code: str) -> str:
+    return f"from sweep.stored_sweep import stored_sweep; plan, _ = stored_sweep('many'); {code}"
+
+
+def write_sweep(plan: Plan) -> None:
+    """Plan, rows and the verdict."""
+    rows = pd.concat([_rows(group.name, metric) for group in plan.groups for metric in EVERYDAY])
+    content = io.BytesIO()
+    rows.to_parquet(content, compression="zstd")
+    storage = Storage(plan.output)
+    storage.write("plan.json", json.dumps(plan.to_json()).encode())
+    storage.write("results/rows-test.parquet", content.getvalue())
+    storage.write("result.json", json.dumps(result_of(plan, rows)).encode())
+
+
+def _rows(group: str, metric: str) -> pd.DataFrame:
+    values = scores(GAINS, n_utterances=UTTERANCES, spread=0.3, seed=derive_seed(group, metric))
+    rows = result_rows(values, seeds=(1001, 1002, 1003), metric=metric, n_speakers=2, n_types=5)
+    return rows.assign(group=group)
+
+
+def write_study(plan: Plan) -> int:
+    """Every job of the plan, ended; how many they are. Optuna writes a trial a transaction, which takes minutes."""
+    memory = InMemoryStorage()
+    store, chance = StudyStore(memory, plan.name), random.Random(0)
+    jobs = list(plan.all_jobs())
+    for job in jobs:
+        store.start(job, Proposal({"lr_head": 1e-3, "lr_body_ratio": 0.5, "k0": 0.8}))
+        for step in range(plan.round_steps, plan.steps + 1, plan.round_steps):
+            metrics = {
+                name: chance.random() for name in ("loss_total", "gradient_norm", "k", "seconds_train")
+            }
+            store.report(job, 1, step, chance.random(), metrics)
+        store.end(job, 1, "complete", chance.random())
+    database = StudyStore(plan.study_uri, plan.name)._database._storage
+    for study in memory.get_all_studies():
+        _copy(memory.get_all_trials(study._study_id), study.study_name, database)
+    return len(jobs)
+
+
+def _copy(trials: list[optuna.trial.FrozenTrial], name: str, database: Any) -> None:
+    study_id = database.create_new_study([optuna.study.StudyDirection.MAXIMIZE], name)
+    with sqlalchemy.orm.Session(database.engine) as session:
+        taken = session.scalar(sqlalchemy.select(sqlalchemy.func.max(models.TrialModel.trial_id))) or 0
+        for trial_id, trial in enumerate(trials, start=taken + 1):
+            session.add_all(_as_rows(trial, trial_id, study_id))
+        session.commit()
+
+
+def _as_rows(trial: optuna.trial.FrozenTrial, trial_id: int, study_id: int) -> list[Any]:
+    """As Optuna keeps a trial in its tables."""
+    finite = models.TrialValueModel.TrialValueType.FINITE
+    kept = models.TrialIntermediateValueModel.TrialIntermediateValueType.FINITE
+    return [
+        models.TrialModel(trial_id=trial_id, study_id=study_id, number=trial.number, state=trial.state),
+        models.TrialValueModel(trial_id=trial_id, objective=0, value=trial.value, value_type=finite),
+        *(
+            models.TrialUserAttributeModel(trial_id=trial_id, key=key, value_json=json.dumps(value))
+            for key, value in trial.user_attrs.items()
+        ),
+        *(
+            models.TrialIntermediateValueModel(
+                trial_id=trial_id, step=step, intermediate_value=value, intermediate_value_type=kept
+            )
+            for step, value in trial.intermediate_values.items()
+        ),
+    ]
+
+
+def measure(base: Path, arguments: list[str], name: str) -> None:
+    """Run it in a process of its own and print what it took."""
+    environment = {
+        **os.environ,
+        "SPEECH_SWEEP_OUTPUT": str(base),
+        "SPEECH_SWEEP_CACHE": str(base / "cache"),
+        "PYTHONPATH": str(ROOT),
+    }
+    begin = time.perf_counter()
+    process = subprocess.Popen([sys.executable, *arguments], env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begin
+    assert status == 0, name
+    print(f"{name:<44} {seconds:5.2f} s  {usage.ru_maxrss / 1024:4.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""A worker whose machine loses the network ends itself within the lease, and its job goes on elsewhere."""
+
+import errno
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.storages import InMemoryStorage
+
+from sweep.engine import ray_session, run_sweep
+from sweep.jobs import Job
+from sweep.storage import Storage
+from sweep.study import StudyStore
+from sweep.watchdog import Patience
+from tests.chaos.servers import BUCKET, S3Server, create_bucket
+from tests.sweep.simulated import Simulation, facts, simulated_plan
+from tests.sweep.simulated_trainable import SimulatedTrainable, rounds_trained
+
+pytestmark = pytest.mark.chaos
+
+CUT_OFF = "tera/search/layer2/0003"
+
+
+class CutOffTrainable(SimulatedTrainable):
+    """One job's first worker loses its network in the second round, and would hang in it for ever."""
+
+    def _run_round(self) -> None:
+        job = self._assignment
+        if (job.job, job.attempt) == (CUT_OFF, 1) and self._session is not None and self._session.step:
+            lose_network()
+            threading.Event().wait()
+        super()._run_round()
+
+
+def lose_network() -> None:
+    """For all that this process does in Python: storage's connections, open ones too, and the lease's own."""
+
+    def unreachable(*_: Any) -> None:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    socket.socket.connect = unreachable  # type: ignore[method-assign]
+    socket.socket.sendall = unreachable  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
+    (tmp_path / "s3").mkdir()
+    server = S3Server(tmp_path / "s3")
+    server.start()
+    create_bucket(server)
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    yield Storage(f"s3://{BUCKET}/cut-off")
+    server.close()
+
+
+@pytest.mark.timeout(400)
+def test_a_worker_without_network_ends_itself_and_its_job_is_done_by_another(
+    bucket: Storage, tmp_path: Path
+) -> None:
+    """The watchdog is told to wait for hours, so only the lease can end the worker."""
+    plan = simulated_plan(f"sqlite:///{tmp_path}/study.db", groups=("tera",), samples=2, seeds=1)
+    undisturbed = StudyStore(InMemoryStorage(), plan.name)
+    Simulation(plan, undisturbed).run()
+    store = StudyStore(plan.study_uri, plan.name)
+    stores = {"checkpoints": bucket.checkpoints(), "artifacts": bucket.artifacts()}
+    parameters = {**stores, "folder": str(tmp_path)}
+    with ray_session(cpus=2):
+        run_sweep(plan, store, parameters, trainable_cls=CutOffTrainable, patience=Patience(least=7200))
+    assert facts(store, plan) == facts(undisturbed, plan)
+    assert store.record(Job.parse(CUT_OFF)).attempt == 2  # type: ignore[union-attr]
+    assert rounds_trained(tmp_path, CUT_OFF) == [2, 4, 6, 8]

@@ -1,0 +1,176 @@
+"""A group's winner from storage to sound: by a sweep's name, by an MLflow run, by the command."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from sweep import enhance_command
+from sweep.jobs import Job
+from sweep.mlflow_view import MlflowView
+from sweep.plan import Plan
+from sweep.stage_store import stage_store
+from sweep.storage import Storage
+from sweep.stored_sweep import read_rows, stored_sweep
+from sweep.winners import find_winner, load_winner
+from tests.sweep.finished_sweep import finished_sweep
+from tests.sweep.trained_sweep import FINALISTS, GROUP, LEADER, nuisance_of
+from trainables.assignment import Assignment
+from trainables.audio.corpus import Corpus
+from trainables.cache import cache_folder
+from trainables.errors import UserError
+from trainables.inference import infer_split
+from trainables.stages import Stage
+
+
+def recording(rate: int = 16000, seconds: float = 1.0, channels: int | None = None) -> np.ndarray:
+    shape = int(rate * seconds) if channels is None else (int(rate * seconds), channels)
+    return 0.1 * np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def assignment_of(plan: Plan, job: Job) -> Assignment:
+    return plan.assignment(job, nuisance_of(plan, job), attempt=1)
+
+
+def test_the_winner_is_the_leaders_best_seed_on_valid(trained: Plan) -> None:
+    rows = read_rows(*stored_sweep("trained"), "valid").query(f"candidate == '{LEADER}'")
+    best = rows.groupby("seed")["value"].mean().idxmax()
+    assert load_winner("trained").job == f"{GROUP}/final/{LEADER}/seed-{best}"
+
+
+def test_it_gives_the_bits_that_the_sweep_scored(trained: Plan) -> None:
+    plan, storage, job = find_winner("trained")
+    enhance = load_winner("trained", group=GROUP)
+    stored = storage.checkpoints()
+    assignment = assignment_of(plan, job)
+    corpus = Corpus.open(plan.corpus_uri)
+    for clip, estimate in infer_split(assignment, corpus, stored, stage_store(plan), "valid"):
+        np.testing.assert_array_equal(enhance(clip.noisy, 16000), estimate)
+
+
+def test_stages_the_cache_has_lost_are_computed_again(
+    trained: Plan, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = load_winner("trained")(recording(), 16000)
+    _, _, job = find_winner("trained")
+    stage = Stage.from_json(assignment_of(trained, job).stages[0])
+    Storage(cache_folder()).delete_prefix("stages")
+    np.testing.assert_array_equal(load_winner("trained")(recording(), 16000), before)
+    assert f"{stage.name}: no longer stored, computed again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rate", [8000, 44100])
+def test_other_rates_and_channels_come_back_as_they_were(trained: Plan, rate: int) -> None:
+    enhance = load_winner("trained")
+    audio = recording(rate, seconds=0.7, channels=3)
+    enhanced = enhance(audio, rate)
+    assert (enhanced.shape, enhanced.dtype) == (audio.shape, np.float32)
+    np.testing.assert_array_equal(enhanced[:, 1], enhance(audio[:, 1], rate))
+
+
+def test_the_level_stays_the_recordings(trained: Plan) -> None:
+    enhance = load_winner("trained")
+    quiet, loud = (enhance(level * recording(), 16000) for level in (0.01, 1.0))
+    np.testing.assert_allclose(100 * quiet, loud, atol=1e-3 * np.abs(loud).max())
+
+
+@pytest.mark.parametrize("audio", [np.zeros(0), np.zeros((2, 2, 2)), np.array([0.1, np.nan])])
+def test_audio_that_is_none_is_refused(trained: Plan, audio: np.ndarray) -> None:
+    with pytest.raises(UserError):
+        load_winner("trained")(audio, 16000)
+
+
+# -- which model ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def runs(trained: Plan) -> dict[str, str]:
+    """MLflow run ids of the sweep, a candidate and a finalist, by job tag."""
+    view = MlflowView(trained.tracking_uri, "speech-sweep/norm_layers", trained.name, None)
+    tags = [
+        trained.name,
+        f"{trained.name}/candidates/{GROUP}/random",
+        f"{trained.name}/{FINALISTS[1].path}",
+    ]
+    view.apply(
+        [{"kind": "start", "run": tag, "name": tag, "time": 1, "params": {}, "tags": {}} for tag in tags]
+    )
+    return dict(view._runs)
+
+
+def test_a_run_of_mlflow_means_what_it_is(trained: Plan, runs: dict[str, str]) -> None:
+    assert find_winner(runs["trained"])[2] == find_winner("trained")[2]
+    assert find_winner(runs[f"trained/candidates/{GROUP}/random"])[2] == FINALISTS[2]
+    assert find_winner(runs[f"trained/{FINALISTS[1].path}"])[2] == FINALISTS[1]
+    with pytest.raises(UserError, match="leave --group tera out"):
+        find_winner(runs[f"trained/{FINALISTS[1].path}"], "tera")
+
+
+def test_several_groups_ask_which(tmp_path: Path) -> None:
+    finished_sweep(tmp_path)
+    with pytest.raises(UserError, match="a leader for each of tera, wav2vec2: give --group"):
+        find_winner("evening", output=str(tmp_path))
+    with pytest.raises(UserError, match="--group hubert: sweep 'evening' has tera, wav2vec2"):
+        find_winner("evening", "hubert", str(tmp_path))
+
+
+def test_an_unknown_name_says_which_there_are(trained: Plan) -> None:
+    with pytest.raises(UserError, match="trained"):
+        find_winner("0" * 32)
+
+
+def test_a_model_that_was_not_kept_says_so(tmp_path: Path) -> None:
+    plan = finished_sweep(tmp_path)
+    storage = Storage(plan.output)
+    storage.write("results/rows-valid.parquet", storage.read("results/rows-test.parquet"))
+    with pytest.raises(UserError, match="no checkpoint at its last step"):
+        load_winner("evening", "tera", str(tmp_path))
+
+
+# -- the command ----------------------------------------------------------------------------------------
+
+
+def test_the_command_writes_what_the_loader_gives(
+    trained: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = tmp_path / "in.wav", tmp_path / "out.wav"
+    soundfile.write(source, recording(22050, channels=2), 22050, subtype="FLOAT")
+    assert enhance_command.main(["trained", str(source), str(target)]) == 0
+    written, rate = soundfile.read(target, dtype="float32")
+    assert rate == 22050
+    np.testing.assert_array_equal(written, load_winner("trained")(recording(22050, channels=2), 22050))
+    assert f"by {GROUP}/final/{LEADER}" in capsys.readouterr().out
+
+
+def test_separation_writes_a_file_a_voice(tmp_path: Path) -> None:
+    voices = np.stack([recording(), -recording()])
+    written = enhance_command._write(tmp_path / "out.wav", voices, 16000, sources=2)
+    assert written == [tmp_path / "out-1.wav", tmp_path / "out-2.wav"]
+    for path, voice in zip(written, voices, strict=True):
+        np.testing.assert_array_equal(soundfile.read(path, dtype="float32")[0], voice)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        ("in.wav", "out.mp3", "the output is a .wav file"),
+        ("in.wav", "nowhere/out.wav", "there is no folder"),
+        ("in.wav", "in.wav", "that is the recording itself"),
+        ("gone.wav", "out.wav", "no audio that can be read"),
+    ],
+)
+def test_bad_files_are_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+    target: str,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("in.wav", recording(), 16000)
+    assert enhance_command.main(["trained", source, target]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1

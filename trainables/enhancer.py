@@ -1,0 +1,96 @@
+"""A trained model for any recording: whatever its sample rate, its channels and its length.
+
+A method knows one sample rate and one channel. Here recordings are brought to that rate and what comes out is
+brought back, at the recording's own level. Enhancement treats every channel by itself; separation, whose sources
+have no order, takes the mean of the channels.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from trainables.assignment import Assignment
+from trainables.determinism import deterministic
+from trainables.errors import UserError
+from trainables.method import Method, When
+from trainables.pieces import in_pieces
+from trainables.session import build_for, infer_one, load_weights
+from trainables.stages import Artifacts
+
+
+class Enhancer:
+    """Call it with audio.
+
+    Attributes:
+        job: what was trained: "tera/final/layer2/seed-1001".
+        sample_rate: Hz, at which it works.
+        sources: 1 for enhancement; how many voices it separates.
+    """
+
+    def __init__(self, method: Method, assignment: Assignment) -> None:
+        self.job = assignment.job
+        self.sample_rate = assignment.data.sample_rate
+        self.sources = method.sources
+        self._method = method
+        self._threads = assignment.threads
+
+    @staticmethod
+    def of(assignment: Assignment, artifacts: Artifacts, files: dict[str, bytes]) -> "Enhancer":
+        """The job as its last checkpoint, `files`, has it; the training-only aid switched off.
+
+        On the CPU, whatever it was trained on: a recording is short, and there always is one.
+        """
+        method = build_for(replace(assignment, device="cpu"), artifacts)
+        load_weights(method, files)
+        method.before_inference(When(step=assignment.steps, epoch=0, progress=1.0), ablate=True)
+        return Enhancer(method.eval(), assignment)
+
+    def __call__(self, audio: np.ndarray, sample_rate: int) -> np.ndarray:
+        """Float audio in [-1, 1], (samples,) or (samples, channels), at `sample_rate` Hz.
+
+        Returns float32 of the same shape, sample rate and level; with several sources (sources, samples).
+
+        Raises:
+            UserError: no samples, more than two axes, or values that are not finite.
+        """
+        audio = np.asarray(audio, dtype=np.float32)
+        if audio.ndim not in (1, 2) or audio.size == 0:
+            raise UserError(
+                f"audio of shape {audio.shape}: give (samples,) or (samples, channels), not empty"
+            )
+        if not np.isfinite(audio).all():
+            raise UserError("the audio holds values that are not finite numbers: replace it")
+        if self.sources > 1:
+            return self._estimate(audio if audio.ndim == 1 else audio.mean(axis=1), sample_rate)
+        if audio.ndim == 1:
+            return self._estimate(audio, sample_rate)
+        channels = [self._estimate(channel, sample_rate) for channel in audio.T]
+        return np.stack(channels, axis=1)
+
+    def _estimate(self, channel: np.ndarray, sample_rate: int) -> np.ndarray:
+        """(samples,) -> (samples,) or (sources, samples)."""
+        native = resampled(channel, sample_rate, self.sample_rate)
+        with deterministic(self._threads), torch.no_grad():
+            estimate = in_pieces(self._infer, native, self.sample_rate)
+        back = fitted(resampled(estimate, self.sample_rate, sample_rate), len(channel))
+        return back if self.sources > 1 else back[0]
+
+    def _infer(self, native: np.ndarray) -> np.ndarray:
+        """(samples,) -> (sources, samples)."""
+        return np.atleast_2d(infer_one(self._method, native))
+
+
+def resampled(audio: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    """(..., samples) at `rate` Hz -> at `wanted` Hz (soxr VHQ); the same array where they are equal."""
+    if rate == wanted:
+        return audio
+    import soxr
+
+    return np.ascontiguousarray(soxr.resample(audio.T, rate, wanted, quality="VHQ").T)
+
+
+def fitted(audio: np.ndarray, samples: int) -> np.ndarray:
+    """(..., samples): resampling there and back may gain or lose one; cut, or padded with zeros."""
+    missing = max(0, samples - audio.shape[-1])
+    return np.pad(audio, [(0, 0)] * (audio.ndim - 1) + [(0, missing)])[..., :samples]
