@@ -9,7 +9,7 @@ from sweep.cli import guarded
 from sweep.plan import Plan
 from sweep.status_command import add_sweep_arguments, open_sweep
 from sweep.storage import Storage
-from sweep.stored_sweep import read_result, stored_sweep
+from sweep.stored_sweep import read_result, read_rows, stored_sweep
 from trainables.errors import UserError
 from trainables.metrics.catalogue import METRICS, known_metrics
 
@@ -98,7 +98,7 @@ def _show_rows(plan: Plan, storage: Storage, arguments: argparse.Namespace) -> N
     from sweep.table_forms import print_view
 
     metric = arguments.metric or plan.metric
-    rows = _rows(plan, storage, metric)
+    rows = read_rows(plan, storage, metric=metric)
     if arguments.by:
         print_view(breakdown_view(rows, plan, metric, arguments.by), arguments.format)
         return
@@ -107,17 +107,8 @@ def _show_rows(plan: Plan, storage: Storage, arguments: argparse.Namespace) -> N
     if arguments.compare == plan.name:
         raise UserError(f"--compare {plan.name}: that is the sweep itself; name another one")
     other, there = stored_sweep(arguments.compare, arguments.output)
-    theirs = Scored(other, _rows(other, there, metric))
+    theirs = Scored(other, read_rows(other, there, metric=metric))
     print_view(comparison_view(Scored(plan, rows), theirs, metric), arguments.format)
-
-
-def _rows(plan: Plan, storage: Storage, metric: str) -> Any:
-    from sweep.other_metric import require_metric
-    from sweep.stored_sweep import read_rows
-
-    rows = read_rows(plan, storage)
-    require_metric(rows, plan, metric)
-    return rows
 
 
 def show(result: dict[str, Any], form: str) -> None:

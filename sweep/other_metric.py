@@ -10,7 +10,6 @@ from sweep.result_view import group_name
 from sweep.storage import Storage
 from sweep.stored_sweep import read_rows
 from sweep.verdict import GroupVerdict, decide, holm
-from trainables.errors import UserError
 
 
 def in_metric(result: dict[str, Any], plan: Plan, storage: Storage, metric: str) -> dict[str, Any]:
@@ -18,8 +17,7 @@ def in_metric(result: dict[str, Any], plan: Plan, storage: Storage, metric: str)
 
     Raises `UserError` where the rows do not hold the metric.
     """
-    rows = read_rows(plan, storage)
-    require_metric(rows, plan, metric)
+    rows = read_rows(plan, storage, metric=metric)
     verdicts = [_judge(group, rows, plan, metric) for group in result["groups"]]
     groups = [verdict.to_json() for verdict in holm(verdicts)]
     for group in groups:
@@ -27,13 +25,6 @@ def in_metric(result: dict[str, Any], plan: Plan, storage: Storage, metric: str)
             f"shown in {metric}; the sweep was decided by {plan.metric}, which named the leader"
         )
     return result | {"metric": metric, "decided_by": plan.metric, "groups": groups}
-
-
-def require_metric(rows: pd.DataFrame, plan: Plan, metric: str) -> None:
-    """Raise `UserError`, naming what there is, where the rows do not hold the metric."""
-    if metric not in set(rows["metric"]):
-        held = ", ".join(sorted(set(rows["metric"])))
-        raise UserError(f"--metric {metric}: sweep {plan.name!r} was not scored with it; it has {held}")
 
 
 def _judge(group: dict[str, Any], rows: pd.DataFrame, plan: Plan, metric: str) -> GroupVerdict:

@@ -67,16 +67,25 @@ def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict
     return in_metric(result, plan, storage, str(metric))
 
 
-def read_rows(plan: Plan, storage: Storage, split: str = "test") -> "pd.DataFrame":
-    """One row per finalist, utterance and metric, those of the noisy input included."""
+def read_rows(plan: Plan, storage: Storage, split: str = "test", metric: str | None = None) -> "pd.DataFrame":
+    """One row per finalist, utterance and metric, those of the noisy input included; of one `metric` or of all."""
     import pandas as pd
 
     try:
-        return pd.read_parquet(io.BytesIO(storage.read(f"results/rows-{split}.parquet")))
+        content = storage.read(f"results/rows-{split}.parquet")
     except FileNotFoundError:
         raise UserError(
             f"sweep {plan.name!r} has no {split} scores yet: see python sweep/status.py {plan.name}"
         ) from None
+    if metric is None:
+        return pd.read_parquet(io.BytesIO(content))
+    rows = pd.read_parquet(io.BytesIO(content), filters=[("metric", "==", metric)])
+    if rows.empty:
+        held = sorted(set(pd.read_parquet(io.BytesIO(content), columns=["metric"])["metric"]))
+        raise UserError(
+            f"--metric {metric}: sweep {plan.name!r} was not scored with it; it has {', '.join(held)}"
+        )
+    return rows
 
 
 def with_study_password(plan: Plan) -> Plan:
