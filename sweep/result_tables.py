@@ -34,6 +34,7 @@ def records(result: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _record(group: Mapping[str, Any], candidate: Mapping[str, Any], metric: str) -> dict[str, Any]:
     low, high = candidate["interval"] or (None, None)
+    gain_low, gain_high = candidate.get("gain_interval") or (None, None)
     return {
         "group": group_name(group["group"]),
         "candidate": candidate["label"],
@@ -43,8 +44,11 @@ def _record(group: Mapping[str, Any], candidate: Mapping[str, Any], metric: str)
         "low": low,
         "high": high,
         "gain": candidate.get("gain"),
+        "gain_low": gain_low,
+        "gain_high": gain_high,
         "seeds": candidate["n_seeds"],
         "utterances": candidate["n_utterances"],
         "failures": candidate["failures"],
         "p_best": candidate["p_best"],
+        "unstable": candidate.get("unstable"),
     }

@@ -61,10 +61,10 @@ def test_published_rows_are_marked_and_have_no_interval(published):
     assert (row.group, row.wb_pesq) == ("wav2vec2", 2.7861)
 
 
-def test_latex_has_a_table_per_group_with_balanced_columns(published):
+def test_latex_has_the_leaderboard_and_a_table_per_group_with_balanced_columns(published):
     text = (published[0] / "leaderboard.tex").read_text()
     tables = re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", text, re.DOTALL)
-    assert len(tables) == 2
+    assert len(tables) == 3
     for columns, body in tables:
         rows = [line for line in body.splitlines() if line.endswith("\\\\")]
         assert {line.count("&") for line in rows} == {len(columns) - 1}

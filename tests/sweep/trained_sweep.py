@@ -26,6 +26,9 @@ FINALISTS = (
 )
 
 
+_IDENTITY = ("step", "attempt", "done")  # of a result, beside its metrics
+
+
 def trained_sweep(base: Path, corpus: Corpus, name: str = "trained") -> Plan:
     """Its jobs are SEARCHED, whose checkpoints are gone, and FINALISTS; needs SPEECH_SWEEP_CACHE set."""
     plan = _plan(base, corpus, name)
@@ -84,7 +87,9 @@ def _train(plan: Plan, storage: Storage, study: StudyStore, job: Job) -> None:
     while not done:
         result = trainable.step()
         done = result["done"]
-        metrics = {k: float(v) for k, v in result.items() if isinstance(v, float | int) and k != "step"}
+        metrics = {
+            k: float(v) for k, v in result.items() if isinstance(v, float | int) and k not in _IDENTITY
+        }
         study.report(job, 1, result["step"], result["score"], metrics)
     study.end(job, 1, "complete", result["score"])
     storage.checkpoints().prune(job.path, keep=1)
