@@ -26,7 +26,7 @@ _PAPER_CROPS = {upstream: 2.0 if upstream in SPECTRAL_UPSTREAMS else 1.0 for ups
 
 SMOKE = Preset(
     name="smoke",
-    summary="does everything once, norm_layers in under a minute; scores mean nothing",
+    summary="does everything once, norm_layers in about a minute; scores mean nothing",
     groups=("tera", "wav2vec2"),
     samples=1,
     seeds=2,
