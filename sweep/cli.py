@@ -4,6 +4,8 @@ Nothing here imports torch, ray or mlflow: `--help` answers at once, `--dry-run`
 """
 
 import argparse
+import atexit
+import gc
 import json
 import os
 import sys
@@ -160,6 +162,7 @@ def run_main(argv: Sequence[str]) -> int:
 
 def guarded(command: Callable[[Sequence[str]], int], argv: Sequence[str]) -> int:
     """Bad input is one line and status 2; Ctrl-C is one line and status 130."""
+    atexit.register(gc.freeze)  # else the interpreter sorts through everything imported before it ends: 1.5 s
     try:
         return command(argv)
     except UserError as error:

@@ -26,8 +26,10 @@ def published_rows(upstream: str) -> list[dict[str, str]]:
     return list({row["variant"]: row for row in mine}.values())
 
 
-def published_result(metric: str) -> dict[str, Any]:
+def published_result(metric: str, tables: Sequence[str] = ("1", "2")) -> dict[str, Any]:
     """Groups with their rows by one metric, in the shape of a sweep's result as far as figures go.
+
+    `tables` are those of the paper that are read: 2 compares the layers of two upstreams, 1 everything else.
 
     Raises:
         UserError: the paper does not give that metric.
@@ -35,7 +37,7 @@ def published_result(metric: str) -> dict[str, Any]:
     if metric not in PUBLISHED_METRICS:
         raise UserError(f"--metric {metric}: the paper gives {', '.join(PUBLISHED_METRICS)}")
     groups: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in _rows():
+    for row in (row for row in _rows() if row["table"] in tables):
         for upstream in row["upstream"].split("/"):
             label = _label(row["variant"])
             candidate = {

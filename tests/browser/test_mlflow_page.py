@@ -116,7 +116,7 @@ def test_the_sweeps_page_shows_its_jobs_and_the_verdicts(browser: Any, plan: Pla
 
 @pytest.mark.parametrize(
     ("artifact", "expected"),
-    [("leaderboard.json", ("View as table", "contender")), ("leaderboard.md", ("Leaderboard", "layer2"))],
+    [("leaderboard.json", ("View as table", "contender")), ("leaderboard.md", ("evening", "gain over none"))],
 )
 def test_the_leaderboard_artifacts_are_rendered(
     browser: Any, plan: Plan, screenshots: Path, artifact: str, expected: tuple[str, ...]

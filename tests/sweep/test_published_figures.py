@@ -25,6 +25,19 @@ def test_by_wb_pesq_tera_leads_with_layer_1_and_wav2vec2_with_layer_2() -> None:
     assert (found["tera"], found["wav2vec2"]) == ("layer1", "layer2")
 
 
+def test_table_2_alone_says_the_same_and_holds_layers_only() -> None:
+    groups = {
+        group["group"]["upstream"]: group for group in published_result("wb_pesq", tables=("2",))["groups"]
+    }
+    assert {name: group["leader"]["label"] for name, group in groups.items()} == {
+        "tera": "layer1",
+        "wav2vec2": "layer2",
+    }
+    layers = {name: sorted(row["label"] for row in group["candidates"]) for name, group in groups.items()}
+    assert layers["tera"] == ["layer1", "layer2", "layer3", "none"]
+    assert layers["wav2vec2"] == ["layer1", "layer2", "layer3", "layer4", "none"]
+
+
 def test_by_stoi_they_do_not() -> None:
     found = leaders("stoi")
     assert found["tera"] != "layer1"
