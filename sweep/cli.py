@@ -100,6 +100,12 @@ def build_run_parser() -> argparse.ArgumentParser:
         dest="settings",
         help="fix a field of the method's configuration for every candidate; may be repeated (see --help-config)",
     )
+    budget.add_argument(
+        "--also",
+        metavar="METRIC,..",
+        help="score the finalists by these metrics too, shown and never decided by: dnsmos (no reference needed; pip "
+        'install ".[dnsmos]"), nb_pesq, sdr',
+    )
     where = parser.add_argument_group("where")
     where.add_argument(
         "--name", metavar="NAME", help="the sweep's name (default: space, date, time, four hex digits)"

@@ -154,7 +154,7 @@ class Drive:
             self.stages,
             plan.threads,
             plan.gpus_per_trial,
-            plan.space_object().scored,
+            plan.scored,
         )
         return ScoringPool(place, pool_size())
 

@@ -26,7 +26,7 @@ def metric_means(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[dict[str
 def _of_group(table: pd.DataFrame, plan: Plan, name: str) -> Iterator[dict[str, Any]]:
     group = plan.group_plan(name)
     mine = table[table["group"].eq(name) | table["candidate"].eq(NOISY)]
-    means = {metric: _means(mine, metric) for metric in plan.space_object().scored}
+    means = {metric: _means(mine, metric) for metric in plan.scored}
     for label in (NOISY, *(candidate.label for candidate in group.candidates)):
         scores = {metric: by_label[label] for metric, by_label in means.items() if label in by_label}
         if scores:

@@ -41,6 +41,7 @@ class Plan:
     version: str  # of speech-sweep
     code: str  # fingerprint of the training code; a resumed sweep refuses another one
     metric: str
+    also: tuple[str, ...] = ()  # metrics of --also: further columns, beside the space's own
     groups: tuple[GroupPlan, ...]
     samples: int  # search trials per candidate
     seeds: tuple[int, ...]  # of the finalists, the same for all candidates
@@ -97,6 +98,11 @@ class Plan:
 
     def candidate(self, group: str, label: str) -> Candidate:
         return next(c for c in self.group_plan(group).candidates if c.label == label)
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Every metric of the rows on test."""
+        return (*self.space_object().scored, *self.also)
 
     # -- looks ---------------------------------------------------------------------------------------
 
@@ -291,6 +297,7 @@ class Plan:
         )
         plain["seeds"] = tuple(plain["seeds"])
         plain["looks"] = tuple(plain.get("looks", ()))
+        plain["also"] = tuple(plain.get("also", ()))
         plain["raises"] = tuple(plain.get("raises", ()))
         plain["data"] = DataSettings(**plain["data"])
         return Plan(**plain)

@@ -34,7 +34,8 @@ def describe(planned: Planned, price: MachinePrice | None = None) -> str:
 
 def _question(plan: Plan) -> list[str]:
     mark = "" if plan.meaningful else "   (scores mean nothing at this size)"
-    lines = [f"preset     {plan.preset}{mark}", f"metric     {METRICS[plan.metric].title} decides"]
+    also = "".join(f"; also {METRICS[name].title}" for name in plan.also)
+    lines = [f"preset     {plan.preset}{mark}", f"metric     {METRICS[plan.metric].title} decides{also}"]
     lines.append(f"corpus     {corpus_line(plan.corpus_summary)}")
     for group in plan.groups:
         lines.append(f"{group.name:<10} {', '.join(candidate.label for candidate in group.candidates)}")

@@ -22,7 +22,7 @@ from sweep.raising import AUTO, RAISABLE, group_names, group_plans, raised
 from sweep.secret_uris import known_secrets, restore_secrets
 from sweep.storage import Storage
 from trainables.errors import UserError
-from trainables.metrics.catalogue import METRICS
+from trainables.metrics.catalogue import IMPROVEMENTS, METRICS, known_metrics, require_installed
 from trainables.registry import config_class
 
 PLAN_FILE = "plan.json"
@@ -185,6 +185,7 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
         version=__version__,
         code=training_code_fingerprint(),
         metric=preset.metric,
+        also=_also(settings, space),
         groups=_groups(space, preset, settings),
         samples=settings.get("samples", preset.samples),
         seeds=default_seeds(looks[-1] if looks else n_seeds, sweep_seed),
@@ -294,6 +295,12 @@ def _round_steps(preset: Preset, steps: int) -> int:
     return max(1, -(-steps // rounds))
 
 
+def _also(settings: _Settings, space: Space) -> tuple[str, ...]:
+    """Further metrics, each once; those that the space has anyway are no news."""
+    listed = [name.strip() for name in settings.get("also", "").split(",")]
+    return tuple(dict.fromkeys(name for name in listed if name and name not in space.scored))
+
+
 def _labelled_minutes(settings: _Settings, preset: Preset) -> float | None:
     text = settings.get("labelled_minutes", None)
     if text is None:
@@ -335,7 +342,25 @@ def _check_configurations(plan: Plan) -> None:
             plan.config(group.name, candidate.label, space.anchor(group.group, candidate, preset))
             if plan.space_file:
                 _check_suggestions(plan, group, candidate.label)
+    if plan.also:
+        _check_further_metrics(plan)
     config_class(space.method)  # a space naming a method that does not exist fails here, not in a worker
+
+
+def _check_further_metrics(plan: Plan) -> None:
+    """Known, installed, and possible on what the jobs are scored on."""
+    from trainables.metrics.scorer import Scorer
+
+    known_metrics(plan.also)
+    require_installed(plan.also)
+    separates = set(IMPROVEMENTS) & set(plan.space_object().scored)
+    basic = [IMPROVEMENTS.get(name, name) if separates else name for name in plan.also]
+    for group in plan.groups:
+        job = plan.search_jobs(group.name)[0]
+        anchor = plan.space_object().anchor(
+            group.group, plan.candidate(group.name, job.candidate), plan.preset_object()
+        )
+        Scorer(basic, plan.assignment(job, anchor, attempt=1).data.sample_rate)
 
 
 def _check_suggestions(plan: Plan, group: GroupPlan, label: str) -> None:

@@ -25,7 +25,7 @@ def snr_breakdown(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[dict[st
     if not (plan.data.evaluation_snrs or plan.space_object().published):
         return []
     table = pd.DataFrame(rows)
-    scored = [metric for metric in SHOWN if metric in plan.space_object().scored]
+    scored = [metric for metric in SHOWN if metric in plan.scored]
     entries = [
         entry
         for group in plan.groups

@@ -57,6 +57,32 @@ def test_seeds_auto_plans_looks_that_share_alpha(tmp_path: Path) -> None:
     assert Plan.from_json(made.to_json()) == made
 
 
+def test_further_metrics_are_columns_that_never_decide(tmp_path: Path) -> None:
+    made = plan(tmp_path, "--also", "dnsmos,si_sdr,nb_pesq").plan
+    assert made.also == ("dnsmos", "nb_pesq")  # the other one is there anyway
+    assert made.scored[-2:] == ("dnsmos", "nb_pesq")
+    assert made.metric == "si_sdr"
+    assert Plan.from_json(made.to_json()) == made
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--also", "mos"), "unknown metric 'mos': choose from wb_pesq"),
+        (("--also", "si_sdri"), "metric 'si_sdri' is of separated mixtures"),
+        (
+            ("--space", "separation_pretraining", "--also", "dnsmos"),
+            "'dnsmos' needs audio at 16000 Hz, this is at 8000 Hz",
+        ),
+    ],
+)
+def test_a_further_metric_that_cannot_be_is_refused(
+    tmp_path: Path, flags: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        plan(tmp_path, *flags)
+
+
 def test_every_candidate_gets_the_same_number_of_search_trials_and_the_same_seeds(tmp_path: Path) -> None:
     made = plan(tmp_path, "--samples", "3", "--seeds", "4").plan
     labels = [candidate.label for candidate in made.group_plan("tera").candidates]

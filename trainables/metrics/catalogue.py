@@ -5,6 +5,7 @@ Imports nothing heavy: plans, dry runs and leaderboards read it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from trainables.errors import UserError
 
@@ -14,7 +15,8 @@ class MetricInfo:
     """How a metric is shown and compared.
 
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
-    `everyday`: False where only a space that asks for it is scored with it.
+    `everyday`: False where only a space (or `--also`) that asks for it is scored with it.
+    `packages`: what must be installed for it beyond our own dependencies, by the extra of the metric's name.
     """
 
     title: str
@@ -22,6 +24,7 @@ class MetricInfo:
     higher_is_better: bool = True
     margin: float
     everyday: bool = True
+    packages: tuple[str, ...] = ()
 
 
 METRICS: dict[str, MetricInfo] = {
@@ -38,6 +41,9 @@ METRICS: dict[str, MetricInfo] = {
     "sdr": MetricInfo(title="SDR (dB)", unit="dB", margin=0.1, everyday=False),
     "si_sdri": MetricInfo(title="SI-SDRi (dB)", unit="dB", margin=0.1, everyday=False),
     "sdri": MetricInfo(title="SDRi (dB)", unit="dB", margin=0.1, everyday=False),
+    "dnsmos": MetricInfo(
+        title="DNSMOS OVRL", unit="", margin=0.03, everyday=False, packages=("speechmos", "onnxruntime")
+    ),
 }
 
 # An improvement is the metric of the estimate minus that of the unprocessed mixture.
@@ -55,3 +61,14 @@ def known_metrics(names: Iterable[str] | None) -> tuple[str, ...]:
         if name not in METRICS:
             raise UserError(f"unknown metric {name!r}: choose from {', '.join(METRICS)}")
     return chosen
+
+
+def require_installed(names: Iterable[str]) -> None:
+    """Raises UserError where a metric needs a package that is not there."""
+    for name in names:
+        missing = [package for package in METRICS[name].packages if find_spec(package) is None]
+        if missing:
+            raise UserError(
+                f"metric {name!r} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
+                f'installed: pip install "speech-sweep[{name}]" here and on every worker, or leave it out'
+            )

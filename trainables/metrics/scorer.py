@@ -16,6 +16,7 @@ from trainables.errors import UserError
 from trainables.metrics import composite, pesq
 from trainables.metrics.alignment import align
 from trainables.metrics.catalogue import IMPROVEMENTS, METRICS, known_metrics
+from trainables.metrics.dnsmos import dnsmos
 from trainables.metrics.log_likelihood_ratio import log_likelihood_ratio
 from trainables.metrics.sdr import sdr
 from trainables.metrics.segmental_snr import fitted_segmental_snr, segmental_snr
@@ -122,6 +123,7 @@ _MEASURES: dict[str, Callable[[np.ndarray, np.ndarray, int], float]] = {
     "segsnr_fitted": fitted_segmental_snr,
     "llr": log_likelihood_ratio,
     "wss": weighted_spectral_slope,
+    "dnsmos": dnsmos,
 }
 
 # Composites: the formula takes its ingredients in this order. PESQ and WSS don't hear the level, so
@@ -138,6 +140,9 @@ _INGREDIENTS = {
     for name in METRICS
     if name not in IMPROVEMENTS
 }
+
+
+_AT_16_KHZ = {"wb_pesq", "nb_pesq", "dnsmos"}
 
 
 def _measure(
@@ -192,7 +197,7 @@ def _check_single_voice(metrics: Sequence[str]) -> None:
 
 def _check_sample_rate(metrics: Sequence[str], sample_rate: int) -> None:
     for metric in metrics:
-        if {"wb_pesq", "nb_pesq"} & set(_INGREDIENTS[metric]) and sample_rate != pesq.SAMPLE_RATE:
+        if _AT_16_KHZ & set(_INGREDIENTS[metric]) and sample_rate != pesq.SAMPLE_RATE:
             raise UserError(
                 f"metric {metric!r} needs audio at {pesq.SAMPLE_RATE} Hz, this is at {sample_rate} Hz: "
                 "resample it, or leave the metric out"

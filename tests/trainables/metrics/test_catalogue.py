@@ -6,7 +6,15 @@ import sys
 import pytest
 
 from trainables.errors import UserError
-from trainables.metrics.catalogue import EVERYDAY, IMPROVEMENTS, METRICS, SEPARATION, known_metrics
+from trainables.metrics import catalogue
+from trainables.metrics.catalogue import (
+    EVERYDAY,
+    IMPROVEMENTS,
+    METRICS,
+    SEPARATION,
+    known_metrics,
+    require_installed,
+)
 
 
 def test_names_every_metric_of_the_house() -> None:
@@ -14,6 +22,7 @@ def test_names_every_metric_of_the_house() -> None:
         *("wb_pesq", "stoi", "csig", "cbak", "covl"),
         *("si_sdr", "segsnr", "cbak_fitted", "segsnr_fitted"),
         *("nb_pesq", "sdr", "si_sdri", "sdri"),
+        "dnsmos",
     ]
 
 
@@ -33,6 +42,15 @@ def test_none_means_the_everyday_ones() -> None:
 
 def test_separation_has_improvements_and_what_they_are_of() -> None:
     assert {*IMPROVEMENTS, *IMPROVEMENTS.values()} == set(SEPARATION) <= set(METRICS)
+
+
+def test_a_metric_whose_packages_are_missing_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "find_spec", lambda name: None)
+    require_installed(EVERYDAY)
+    with pytest.raises(
+        UserError, match=r"'dnsmos' needs speechmos and onnxruntime, .* pip install .speech-sweep\[dnsmos\]"
+    ):
+        require_installed(["si_sdr", "dnsmos"])
 
 
 def test_importing_it_loads_nothing_heavy() -> None:

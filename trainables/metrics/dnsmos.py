@@ -1,0 +1,57 @@
+"""DNSMOS P.835 (Reddy et al., ICASSP 2022): the overall quality that listeners would give, without a reference.
+
+The model is the one that Microsoft packages in `speechmos`, run by onnxruntime; both come with the extra
+`pip install ".[dnsmos]"`. Windows, averaging and the polynomial onto the listeners' scale are those of its published
+script; speechmos' own module would load librosa for another score that is not asked for.
+"""
+
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+SAMPLE_RATE = 16000  # Hz, the only rate the model knows
+_MODEL = "dnsmos_models/sig_bak_ovr.onnx"
+_SECONDS = 9.01  # of a window; they start every second
+_OVERALL = 2  # of the model's outputs: signal, background, overall
+_TO_LISTENERS = (-0.06766283, 1.11546468, 0.04602535)  # polynomial, highest power first
+
+
+def dnsmos(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
+    """DNSMOS OVRL (1 to 5) of `estimate`, (samples,) at 16 kHz; the reference is not heard.
+
+    What lies outside [-1, 1] is clipped, as in any file a listener would be given.
+    """
+    audio = np.clip(estimate, -1.0, 1.0).astype(np.float32)
+    heard = [np.polyval(_TO_LISTENERS, _raw(window)) for window in _windows(audio)]
+    return float(np.mean(heard))
+
+
+def _windows(audio: np.ndarray) -> list[np.ndarray]:
+    """Every second one; too short a clip is doubled until it has one.
+
+    The script reckons where they end in floating point and leaves out those that come out a sample short. Everyone's
+    figures are made so, and ours with them.
+    """
+    length = int(_SECONDS * SAMPLE_RATE)
+    while len(audio) < length:
+        audio = np.concatenate([audio, audio])
+    count = int(len(audio) // SAMPLE_RATE - _SECONDS) + 1
+    windows = [audio[i * SAMPLE_RATE : int((i + _SECONDS) * SAMPLE_RATE)] for i in range(count)]
+    return [window for window in windows if len(window) >= length]
+
+
+def _raw(window: np.ndarray) -> float:
+    return float(_session().run(None, {"input_1": window[np.newaxis]})[0][0][_OVERALL])
+
+
+@cache
+def _session() -> Any:
+    """One per process; one thread, as everything that scores."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    model = resources.files("speechmos").joinpath(_MODEL).read_bytes()
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
