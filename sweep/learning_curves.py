@@ -80,7 +80,7 @@ def _lead(
 
 def mean_and_interval(differences: Sequence[float]) -> tuple[float | None, list[float] | None]:
     """Mean of the paired differences over seeds, and its 95 % interval where there are two seeds or more."""
-    from scipy import stats
+    from sweep.simultaneous import t_above  # and with it scipy
 
     seeds = len(differences)
     if seeds == 0:
@@ -88,7 +88,7 @@ def mean_and_interval(differences: Sequence[float]) -> tuple[float | None, list[
     mean = float(np.mean(differences))
     if seeds < 2:
         return mean, None
-    half = float(stats.t.ppf(0.975, seeds - 1) * np.std(differences, ddof=1) / np.sqrt(seeds))
+    half = float(t_above(0.025, seeds - 1) * np.std(differences, ddof=1) / np.sqrt(seeds))
     return mean, [mean - half, mean + half]
 
 
