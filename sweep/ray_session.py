@@ -58,6 +58,11 @@ def _join(address: str) -> None:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, ValueError, RuntimeError) as error:  # away; malformed; another version, a wrong token
         cause = str(error).strip().splitlines()[0]
+        if "AuthenticationError" in str(error.__cause__):  # Ray tells of it only inside another error's text
+            raise UserError(
+                f"the Ray cluster at {address} asks for its token: set RAY_AUTH_MODE=token, with the token in "
+                "~/.ray/auth_token or RAY_AUTH_TOKEN"
+            ) from error
         raise UserError(
             f"cannot join the Ray cluster at {address} ({cause}): RAY_ADDRESS names it; start it (ray up), or unset "
             "RAY_ADDRESS to use this machine alone"

@@ -27,7 +27,7 @@ with ray_session(cpus=1):
         "nodes": [node["NodeManagerAddress"] for node in ray.nodes()],
         "cores": ray.cluster_resources()["CPU"],
         "folder": ray._private.worker.global_worker.node.get_temp_dir_path(),
-        "uid": ray.get(ray.remote(os.getuid).remote()),
+        "uid": ray.get(ray.remote(lambda: os.getuid()).remote()),
     }))
 """
 
@@ -50,7 +50,9 @@ def test_a_sweep_on_one_machine_starts_a_ray_of_its_own(machine: Host) -> None:
 def test_another_port_and_folder_make_another_cluster(machine: Host) -> None:
     options = "--num-cpus=1 --temp-dir=/tmp/ray-nobody --dashboard-host=127.0.0.1 --dashboard-port=8270"
     _as_nobody(machine, f"ray start --head --port={_PORT} {options}")
-    seen = _look(machine, f"RAY_ADDRESS=127.0.0.1:{_PORT}")
+    unarmed = _tried_as_nobody(machine, _looking(f"RAY_ADDRESS=127.0.0.1:{_PORT}"))
+    assert "asks for its token: set RAY_AUTH_MODE=token" in unarmed.stderr
+    seen = _look(machine, f"RAY_ADDRESS=127.0.0.1:{_PORT} RAY_AUTH_MODE=token")
     assert len(seen["nodes"]) == 1
     assert (seen["cores"], seen["uid"], seen["folder"]) == (1, _NOBODY, "/tmp/ray-nobody")
     _as_nobody(machine, "ray stop")
@@ -59,16 +61,23 @@ def test_another_port_and_folder_make_another_cluster(machine: Host) -> None:
 
 def _look(machine: Host, setting: str = "") -> dict[str, Any]:
     """What a sweep of the second user would see of Ray."""
-    said = _as_nobody(machine, f"{setting} python -c '{_LOOK}'")
-    return json.loads(said.splitlines()[-1])
+    return json.loads(_as_nobody(machine, _looking(setting)).splitlines()[-1])
+
+
+def _looking(setting: str) -> str:
+    return f"{setting} python -c '{_LOOK}'"
 
 
 def _as_nobody(machine: Host, line: str) -> str:
+    done = _tried_as_nobody(machine, line)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    return done.stdout
+
+
+def _tried_as_nobody(machine: Host, line: str) -> subprocess.CompletedProcess[str]:
     """The second user has a home, and so a token, of its own, and reads root's installed packages."""
     home = "/tmp/nobody"
     environment = f"HOME={home} PATH=/root/.speech-sweep/venv/bin:$PATH PYTHONPATH=/root/speech-sweep"
     user = f"setpriv --reuid={_NOBODY} --regid={_NOBODY} --clear-groups env {environment} RAY_USAGE_STATS_ENABLED=0"
     script = f"install -d -o {_NOBODY} {home} && cd {home} && {user} bash -c {shlex.quote(line)}"
-    done = subprocess.run(machine.command(script), capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
-    return done.stdout
+    return subprocess.run(machine.command(script), capture_output=True, text=True, timeout=180)
