@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from search_spaces.norm_layers import NORM_LAYERS
@@ -72,10 +73,16 @@ def world_score(assignment: dict[str, Any], step: int) -> float:
     group = assignment["job"].split("/")[0]
     config, seed = assignment["config"], assignment["seed"]
     key = json.dumps([group, config], sort_keys=True)
-    luck = generator(seed, f"{group} {config['norm_layers']} {config['init']}").normal(0, _SEED_NOISE)
+    luck = _luck(seed, f"{group} {config['norm_layers']} {config['init']}")
     noise = generator(seed, key, step).normal(0, _NOISE)
     risen = 2 * (1 - math.exp(-3 * step / (ROUNDS * ROUND_STEPS)))
     return float(LEVEL[group] + _gain(group, config) - _loss(config) + risen + luck + noise)
+
+
+@cache
+def _luck(seed: int, candidate: str) -> float:
+    """What a candidate owes to its seed."""
+    return float(generator(seed, candidate).normal(0, _SEED_NOISE))
 
 
 def _gain(group: str, config: dict[str, Any]) -> float:
