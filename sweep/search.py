@@ -48,9 +48,15 @@ class GroupSearch:
         self._looked_at = -1  # the generation the view was made for
         self._densities: Densities = {}  # of the view
 
-    def propose(self, job: Job, records: Sequence[JobRecord]) -> Proposal:
-        """The configuration of trial `job.number`; `records` are of the trials handed out before it."""
-        own = [record for record in records if record.job.candidate == job.candidate]
+    def propose(
+        self, job: Job, records: Sequence[JobRecord], own: Sequence[JobRecord] | None = None
+    ) -> Proposal:
+        """The configuration of trial `job.number`; `records` are of the trials handed out before it.
+
+        `own` are those of its candidate, where the caller has them at hand: looking for them costs more and more.
+        """
+        if own is None:
+            own = [record for record in records if record.job.candidate == job.candidate]
         if not own:
             return self._anchor(job)
         tried = [record.nuisance for record in own]

@@ -2,8 +2,8 @@
 
 python -m tests.cluster.throughput NODES      on the head; prints one line of JSON
 
-A trial is four rounds of half a second of sleep; everything else is real: Ray Tune, checkpoints in S3, the study in
-PostgreSQL. Each core of a node runs one.
+A trial is four rounds of three seconds of sleep; everything else is real: Ray Tune, checkpoints in S3, the study in
+PostgreSQL. Each core of a node runs one. All nodes of the test share two real cores, which shorter rounds would fill.
 """
 
 import json
@@ -20,7 +20,7 @@ from sweep.study import StudyStore
 from tests.sweep.simulated import simulated_plan
 from tests.sweep.simulated_trainable import SimulatedTrainable
 
-_ROUND_SECONDS = 0.5
+_ROUND_SECONDS = 3.0
 _TRIALS_PER_CORE = 2  # of each candidate, so that every size of cluster works about as long
 
 
