@@ -33,7 +33,7 @@ def should_stop(records: Sequence[JobRecord], job: Job, step: int, plan: Plan) -
 
 
 def _median(scores: Sequence[float]) -> float:
-    """As NumPy reckons it, to the bit; on a short list it would take longer than all the rest of a report."""
+    """In NumPy's form; on a short list NumPy itself would take longer than all the rest of a report."""
     ordered = sorted(scores)
     low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
     return high - (high - low) * 0.5
