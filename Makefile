@@ -6,6 +6,8 @@ PYTHON ?= python3.11
 VENV := .venv
 PY := $(VENV)/bin/python
 export OMP_NUM_THREADS ?= 1
+# Where this is set, every worker of a sweep would compile torch and transformers anew, for half a minute each.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: sweep test test-slow test-chaos test-browser test-cluster check format clean
 
@@ -41,13 +43,20 @@ $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "speech-sweep needs Python 3.11: install it, or name one with make PYTHON=/path/to/python3.11"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 
-# Not compiling 300 MB of modules nobody imports saves a minute; what is imported is compiled then.
+# Not compiling 300 MB of modules nobody imports saves a minute; what a sweep imports is compiled right here.
+define compile_what_is_imported
+	$(PY) -c "import ray.tune, mlflow, optuna, matplotlib.pyplot, pandas, boto3, rich" & driver=$$!; \
+	$(PY) -c "import trainables.session, trainables.normalized_ssl.method, trainables.metrics.scorer" && wait $$driver
+endef
+
 $(VENV)/.sweep-installed: pyproject.toml | $(VENV)/bin/python
 	$(PY) -m pip install --disable-pip-version-check --no-compile --quiet --editable ".[demo]"
+	$(compile_what_is_imported)
 	touch $@
 
 $(VENV)/.dev-installed: pyproject.toml | $(VENV)/bin/python
 	$(PY) -m pip install --disable-pip-version-check --no-compile --quiet --editable ".[demo,dev]"
+	$(compile_what_is_imported)
 	touch $@ $(VENV)/.sweep-installed
 
 clean:
