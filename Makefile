@@ -45,7 +45,7 @@ $(VENV)/bin/python:
 
 # Not compiling 300 MB of modules nobody imports saves a minute; what a sweep imports is compiled right here.
 define compile_what_is_imported
-	$(PY) -c "import ray.tune, mlflow, optuna, matplotlib.pyplot, pandas, boto3, rich" & driver=$$!; \
+	$(PY) -c "import sweep.driver, sweep.search_plots, ray.tune, mlflow, boto3" & driver=$$!; \
 	$(PY) -c "import trainables.session, trainables.normalized_ssl.method, trainables.metrics.scorer" && wait $$driver
 endef
 

@@ -53,9 +53,7 @@ class GroupQueue:
         """Its nuisance values; None for a finalist whose candidate has no complete search trial."""
         records = self._store.records(self._name, "search")
         if job.phase == "search":
-            return self._search.propose(
-                job, records, self._store.records(self._name, "search", job.candidate)
-            )
+            return self._search.propose(job, records)
         return self._settled(job.candidate) or self._chosen(records, job.candidate)
 
     def _chosen(self, records: Sequence[JobRecord], candidate: str) -> Proposal | None:

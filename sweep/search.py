@@ -8,15 +8,17 @@ of its candidate is drawn again with another seed.
 """
 
 import math
-import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import cast
 
-import optuna
+import numpy as np
+from optuna import Trial
 from optuna.distributions import CategoricalDistribution
-from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sweep.generation_sampler import Densities, GenerationSampler
+from sweep.drawn_trial import Draw, DrawnTrial
+from sweep.generation_sampler import GenerationSampler, draw_evenly
 from sweep.jobs import Job
 from sweep.plan import Plan
 from sweep.study import JobRecord, Proposal
@@ -43,20 +45,13 @@ class GroupSearch:
         self._group = plan.group_plan(group)
         self._space = plan.space_object()
         self._preset = plan.preset_object()
-        self._blank, self._view = _empty_study(), _empty_study()
-        self._viewed: list[Job] = []
+        self._taught: dict[Job, FrozenTrial] = {}  # how the sampler sees what is in the view
         self._looked_at = -1  # the generation the view was made for
-        self._densities: Densities = {}  # of the view
+        self._view = GenerationSampler([])
 
-    def propose(
-        self, job: Job, records: Sequence[JobRecord], own: Sequence[JobRecord] | None = None
-    ) -> Proposal:
-        """The configuration of trial `job.number`; `records` are of the trials handed out before it.
-
-        `own` are those of its candidate, where the caller has them at hand: looking for them costs more and more.
-        """
-        if own is None:
-            own = [record for record in records if record.job.candidate == job.candidate]
+    def propose(self, job: Job, records: Sequence[JobRecord]) -> Proposal:
+        """The configuration of trial `job.number`; `records` are of the trials handed out before it."""
+        own = [record for record in records if record.job.candidate == job.candidate]
         if not own:
             return self._anchor(job)
         tried = [record.nuisance for record in own]
@@ -80,12 +75,8 @@ class GroupSearch:
         ended = [r for r in records if r.state in ("complete", "pruned") and self._may_teach(r, generation)]
         forgotten = max(0, -(-(len(ended) - _REMEMBERED) // _FORGOTTEN)) * _FORGOTTEN
         latest = sorted(ended, key=lambda record: record.job.number)[forgotten:]
-        jobs, known = [record.job for record in latest], len(self._viewed)
-        if jobs[:known] != self._viewed:
-            self._view, known = _empty_study(), 0
-        self._viewed = jobs
-        self._densities = {}
-        self._view.add_trials([trial_of(record) for record in latest[known:]])
+        self._taught = {record.job: self._taught.get(record.job) or trial_of(record) for record in latest}
+        self._view = GenerationSampler(list(self._taught.values()))
 
     def _may_teach(self, record: JobRecord, generation: int) -> bool:
         return record.ended if self._plan.asynchronous else record.generation < generation
@@ -94,7 +85,7 @@ class GroupSearch:
         candidate = self._plan.candidate(job.group, job.candidate)
         anchor = self._space.anchor(self._group.group, candidate, self._preset)
         try:
-            proposal = self._ask(self._blank, RandomSampler(seed=0), job, anchor)
+            proposal = self._ask(job, partial(draw_evenly, rng=np.random.RandomState(0)), anchor)
         except ValueError:  # a value that its distribution does not hold
             proposal = Proposal({})
         if proposal.nuisance != self._searched(anchor):
@@ -105,22 +96,15 @@ class GroupSearch:
         return proposal
 
     def _draw(self, job: Job, draw: int) -> Proposal:
-        seed = derive_seed(self._plan.sweep_seed, job.group, job.number, draw) % 2**32
-        if draw < _TPE_DRAWS:
-            return self._ask(self._view, GenerationSampler(seed, self._densities), job, {})
-        return self._ask(self._blank, RandomSampler(seed=seed), job, {})
+        rng = np.random.RandomState(derive_seed(self._plan.sweep_seed, job.group, job.number, draw) % 2**32)
+        return self._ask(job, partial(self._view.draw if draw < _TPE_DRAWS else draw_evenly, rng=rng), {})
 
-    def _ask(self, study: optuna.Study, sampler: BaseSampler, job: Job, fixed: dict[str, object]) -> Proposal:
-        study.sampler = sampler
-        labels = [candidate.label for candidate in self._group.candidates]
-        study.enqueue_trial({_CANDIDATE: job.candidate, **fixed})
-        trial = study.ask()
-        trial.suggest_categorical(_CANDIDATE, labels)
+    def _ask(self, job: Job, draw: Draw, fixed: Mapping[str, object]) -> Proposal:
+        trial = DrawnTrial(draw, {_CANDIDATE: job.candidate, **fixed}, job.number)
+        trial.suggest_categorical(_CANDIDATE, [candidate.label for candidate in self._group.candidates])
         candidate = self._plan.candidate(job.group, job.candidate)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an anchor outside its range is reported as our own error
-            nuisance = self._space.suggest(trial, self._group.group, candidate, self._preset)
-        study.tell(trial, state=TrialState.FAIL)  # a study here learns from records only
+        # Everything of a Trial that suggests; typed as spaces know it.
+        nuisance = self._space.suggest(cast(Trial, trial), self._group.group, candidate, self._preset)
         return Proposal(self._searched(nuisance), dict(trial.params), dict(trial.distributions))
 
     def _searched(self, nuisance: dict[str, object]) -> dict[str, object]:
@@ -137,17 +121,15 @@ class GroupSearch:
         )
 
 
-def _empty_study() -> optuna.Study:
-    return optuna.create_study(direction="maximize", storage=optuna.storages.InMemoryStorage())
-
-
 def trial_of(record: JobRecord) -> FrozenTrial:
     """A finished trial as the sampler sees it: stopped trials count by their scores up to there."""
     complete = record.state == "complete"
-    return create_trial(
+    trial = create_trial(
         state=TrialState.COMPLETE if complete else TrialState.PRUNED,
         value=record.score if complete else None,
         params=record.proposal.params,
         distributions=record.proposal.distributions,
         intermediate_values=record.scores,
     )
+    trial.number = record.job.number
+    return trial

@@ -1,17 +1,25 @@
-"""The sampler that models a parameter once per generation proposes what Optuna's own TPE does."""
+"""The sampler that models a parameter once per generation draws what Optuna's own TPE proposes."""
 
+import numpy as np
 import optuna
 import pytest
-from optuna.distributions import CategoricalDistribution, FloatDistribution
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import RandomSampler, TPESampler
 from optuna.trial import TrialState, create_trial
 
-from sweep.generation_sampler import Densities, GenerationSampler
+from sweep.generation_sampler import GenerationSampler, draw_evenly
 from trainables.randomness import generator
 
 RATE = FloatDistribution(1e-4, 1e-2, log=True)
 SHAPE = CategoricalDistribution(("constant", "linear", "cosine"))
 STRENGTH = FloatDistribution(0.1, 1.0)
+LAYERS = IntDistribution(1, 9)
+SPACE: dict[str, BaseDistribution] = {"rate": RATE, "shape": SHAPE, "layers": LAYERS, "strength": STRENGTH}
 
 
 def study_of(trials: int) -> optuna.Study:
@@ -19,8 +27,12 @@ def study_of(trials: int) -> optuna.Study:
     study = optuna.create_study(direction="maximize")
     for number in range(trials):
         luck = generator(0, "study", number)
-        params = {"rate": float(luck.uniform(1e-4, 1e-2)), "shape": str(luck.choice(SHAPE.choices))}
-        distributions = {"rate": RATE, "shape": SHAPE}
+        params: dict[str, object] = {
+            "rate": float(luck.uniform(1e-4, 1e-2)),
+            "shape": str(luck.choice(SHAPE.choices)),
+            "layers": int(luck.integers(1, 10)),
+        }
+        distributions: dict[str, BaseDistribution] = {"rate": RATE, "shape": SHAPE, "layers": LAYERS}
         if number % 2:
             params, distributions = params | {"strength": 0.4}, distributions | {"strength": STRENGTH}
         score = float(luck.normal())
@@ -37,21 +49,20 @@ def study_of(trials: int) -> optuna.Study:
     return study
 
 
-def proposal(study: optuna.Study, sampler: BaseSampler) -> dict[str, object]:
-    study.sampler = sampler
-    trial = study.ask()
-    trial.suggest_float("rate", 1e-4, 1e-2, log=True)
-    trial.suggest_categorical("shape", SHAPE.choices)
-    trial.suggest_float("strength", 0.1, 1.0)
-    study.tell(trial, state=TrialState.FAIL)
-    return trial.params
-
-
 @pytest.mark.parametrize("trials", [0, 9, 10, 37, 120])
-def test_it_proposes_what_tpe_does(trials: int) -> None:
-    ours, stock = study_of(trials), study_of(trials)
-    densities: Densities = {}
+def test_it_draws_what_tpe_proposes(trials: int) -> None:
+    study = study_of(trials)
+    ours = GenerationSampler(study.get_trials())
     for seed in range(8):
-        plain = TPESampler(seed=seed, n_startup_trials=10, n_ei_candidates=24, multivariate=False)
-        assert proposal(ours, GenerationSampler(seed, densities)) == proposal(stock, plain)
-    assert len(densities) == (3 if trials >= 10 else 0)
+        study.sampler = TPESampler(seed=seed, n_startup_trials=10, n_ei_candidates=24, multivariate=False)
+        stock = study.ask(SPACE)
+        rng = np.random.RandomState(seed)
+        assert {name: ours.draw(name, values, rng) for name, values in SPACE.items()} == stock.params
+        study.tell(stock, state=TrialState.FAIL)
+
+
+def test_drawing_evenly_is_optunas_random_sampler() -> None:
+    study = study_of(0)
+    study.sampler = RandomSampler(seed=3)
+    rng = np.random.RandomState(3)
+    assert {name: draw_evenly(name, values, rng) for name, values in SPACE.items()} == study.ask(SPACE).params
