@@ -4,6 +4,7 @@ python -m benchmarks.engine_speed memory --groups 5 --trials 2000     no Ray, st
 python -m benchmarks.engine_speed ray --trials 1000                   through Ray Tune, study in PostgreSQL
 
 `--trials` counts the search trials of each group; finalists come on top. `--rounds` are those of a whole job.
+On the way it says what each stretch of 1,000 trials cost, so that one run shows whether anything grows.
 """
 
 import argparse
@@ -16,10 +17,37 @@ from typing import Any
 import psutil
 from optuna.storages import InMemoryStorage
 
+from sweep.events import EndState, Listener
+from sweep.jobs import Job
 from sweep.plan import Plan
 from sweep.study import JobRecord, StudyStore
 from tests.sweep.known_world import ROUND_STEPS, ROUNDS, world_plan, world_score
 from tests.sweep.simulated import Simulation
+
+_STRETCH = 1000  # trials
+
+
+class Stretches(Listener):
+    """Prints a line after every `_STRETCH` trials."""
+
+    def __init__(self) -> None:
+        self._ended = 0
+        self._begin, self._begin_cpu = time.perf_counter(), time.process_time()
+
+    def job_ended(
+        self, job: Job, state: EndState, score: float | None, reason: str | None, timestamp_ms: int
+    ) -> None:
+        self._ended += 1
+        if self._ended % _STRETCH:
+            return
+        now, now_cpu = time.perf_counter(), time.process_time()
+        each, each_cpu = (now - self._begin) / _STRETCH, (now_cpu - self._begin_cpu) / _STRETCH
+        print(
+            f"up to {self._ended}: {1000 * each:.1f} ms a trial, CPU {1000 * each_cpu:.1f} ms, "
+            f"{_resident():.0f} MiB",
+            flush=True,
+        )
+        self._begin, self._begin_cpu = now, now_cpu
 
 
 class TimedStore(StudyStore):
@@ -40,7 +68,7 @@ class TimedStore(StudyStore):
 
 def in_memory(plan: Plan) -> TimedStore:
     store = TimedStore(InMemoryStorage(), plan.name)
-    Simulation(plan, store, workers=16, score=world_score).run()
+    Simulation(plan, store, workers=16, score=world_score, listeners=(Stretches(),)).run()
     return store
 
 
@@ -55,7 +83,8 @@ def through_ray(plan: Plan) -> TimedStore:
         try:
             with ray_session():
                 store = TimedStore(database.uri, plan.name)
-                run_sweep(plan, store, simulated_parameters(folder), trainable_cls=SimulatedTrainable)
+                parameters = simulated_parameters(folder)
+                run_sweep(plan, store, parameters, [Stretches()], trainable_cls=SimulatedTrainable)
                 return store
         finally:
             database.close()

@@ -137,14 +137,15 @@ class StudyStore:
             state=TrialState.RUNNING,
             params=proposal.params,
             distributions=proposal.distributions,
+            # Few, for each costs statements of its own: candidate and seed are in the job's name.
             user_attrs={
                 "job": job.path,
-                "candidate": job.candidate,
-                "number" if job.phase == "search" else "seed": job.number,
-                "generation": generation,
                 "attempt": 1,
-                "nuisance": proposal.nuisance,
-                "started_ms": record.started_ms,
+                "handout": {
+                    "generation": generation,
+                    "nuisance": proposal.nuisance,
+                    "started_ms": record.started_ms,
+                },
             },
         )
         study_id = self._find_or_create_study(job.group, job.phase)
@@ -223,15 +224,16 @@ def _report_attribute(step: int) -> str:
 
 def _record_of(trial: FrozenTrial) -> JobRecord:
     facts = trial.user_attrs
+    handout = facts["handout"]
     state = _STATES[trial.state]
     end = facts.get("end", {}) if state != "running" else {}
     return JobRecord(
         job=Job.parse(facts["job"]),
         state=state,
         attempt=facts["attempt"],
-        generation=facts["generation"],
-        proposal=Proposal(facts["nuisance"], trial.params, trial.distributions),
-        started_ms=facts["started_ms"],
+        generation=handout["generation"],
+        proposal=Proposal(handout["nuisance"], trial.params, trial.distributions),
+        started_ms=handout["started_ms"],
         reports=tuple(
             Report(step, score, **facts[_report_attribute(step)])
             for step, score in sorted(trial.intermediate_values.items())
