@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 from optuna.storages import InMemoryStorage
 
-from sweep.events import EndState, Listener
+from sweep.events import Listener
 from sweep.jobs import Job
 from sweep.plan import Plan
 from sweep.study import JobRecord, StudyStore
@@ -35,7 +35,7 @@ class Stretches(Listener):
         self._begin, self._begin_cpu = time.perf_counter(), time.process_time()
 
     def job_ended(
-        self, job: Job, state: EndState, score: float | None, reason: str | None, timestamp_ms: int
+        self, job: Job, state: str, score: float | None, reason: str | None, timestamp_ms: int
     ) -> None:
         self._ended += 1
         if self._ended % _STRETCH:

@@ -18,7 +18,8 @@ from search_spaces.ssl_presets import (
     shared_fields,
     suggest_rates,
 )
-from trainables.normalized_ssl.config import PAPER_STRENGTH, SPECTRAL_UPSTREAMS
+from trainables.normalized_ssl.config import PAPER_STRENGTH, SPECTRAL_UPSTREAMS, NormalizedSSLConfig
+from trainables.normalized_ssl.strength_schedule import horizons
 
 if TYPE_CHECKING:
     import optuna
@@ -73,14 +74,43 @@ def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
         return values
     low_layers = list(range(1, deepest_default(group, preset) + 1))
     starts = {"best1": paper_layer(group), "best2": low_layers, "best3": low_layers[-1:]}
-    return values | {"norm_layers": starts[candidate.label], "k0": PAPER_STRENGTH[group["upstream"]]}
+    means, ratios = horizons(NormalizedSSLConfig(), preset.steps)
+    values |= {
+        "norm_layers": starts[candidate.label],
+        "k0": PAPER_STRENGTH[group["upstream"]],
+        "k_shape": "linear",
+        "k_end": 0.9,
+        "k_hold": 0.0,
+        "horizon_m": means,
+        "horizon_r": ratios,
+    }
+    spectral, base = group["upstream"] in SPECTRAL_UPSTREAMS, at_base_size(preset)
+    if spectral:
+        return values | {
+            "head_kernel": 1,
+            **(dict.fromkeys(("w_time", "w_mstft", "w_cirm"), 1.0) if base else {}),
+        }
+    widths = {"skip_channels": 128, "decoder_channels": 256, "w_time": 1.0, "w_mstft": 1.0}
+    return values | {"norm_site": "input", **(widths if base else {})}
+
+
+def _parameters(anchor: Config) -> Config:
+    """Sets of layers are drawn by name."""
+    values = dict(anchor)
+    if "norm_layers" in values:
+        values["layers"] = _name_of(values.pop("norm_layers"))
+    return values
+
+
+def _name_of(layers: Sequence[int]) -> str:
+    return "+".join(map(str, layers))
 
 
 def _layer_sets(group: Group, preset: Preset) -> dict[str, list[int]]:
     """Every non-empty set of low layers by name: "1", "1+3"."""
     layers = range(1, deepest_default(group, preset) + 1)
     sets = [list(each) for size in range(1, len(layers) + 1) for each in combinations(layers, size)]
-    return {"+".join(map(str, each)): each for each in sets}
+    return {_name_of(each): each for each in sets}
 
 
 NORM_JOINT = Space(
@@ -89,6 +119,7 @@ NORM_JOINT = Space(
     candidates=_candidates,
     suggest=_suggest,
     anchor=_anchor,
+    parameters=_parameters,
     answer=BEST_CONFIGURATION,
     **shared_fields(),
 )

@@ -67,6 +67,8 @@ class Space:
     suggest: Callable[["optuna.Trial", Group, Candidate, Preset], Config]
     anchor: Callable[[Group, Candidate, Preset], Config]
     presets: Mapping[str, Preset]
+    # The values `suggest` asks a trial for behind an anchor, where they are not the anchor's fields themselves.
+    parameters: Callable[[Config], Config] = dict
     answer: str = BEST_CANDIDATE
     baseline: str = "none"  # the candidate that `gain` is measured against
     scored: tuple[str, ...] = EVERYDAY  # every metric of the result rows

@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
 from optuna.distributions import _get_single_value as single_value
 from optuna.trial import FixedTrial
 
@@ -21,7 +21,13 @@ class DrawnTrial(FixedTrial):
         self._draw = draw
 
     def _suggest(self, name: str, distribution: BaseDistribution) -> Any:
-        """Raises ValueError where a fixed value is none of the distribution's."""
+        """Asked again, a parameter keeps its first value and range, as in a trial of a study.
+
+        Raises ValueError where a fixed value is none of the distribution's, or the distribution is of another kind.
+        """
+        if name in self._suggested_params:
+            check_distribution_compatibility(self._distributions[name], distribution)
+            return self._suggested_params[name]
         if name not in self._params:
             single = distribution.single()
             self._params[name] = single_value(distribution) if single else self._draw(name, distribution)

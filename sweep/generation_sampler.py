@@ -2,8 +2,9 @@
 
 TPESampler sorts all trials and builds two densities at every ask of every parameter, and the study around it
 stores every value it proposes. That is most of what a proposal costs. Within a generation the trials stay the
-same and only the seed differs, so trials are split once, a parameter is modelled once, and no study is
-needed. This reaches into the sampler of the pinned Optuna; a test compares every value with TPESampler's own.
+same and only the seed differs, so trials are split once, a parameter is modelled once, and nothing is stored.
+This reaches into the sampler of the pinned Optuna; a test compares every value with TPESampler's own. Densities
+of continuous parameters are summed in another order, so they agree up to rounding.
 """
 
 import math

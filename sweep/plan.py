@@ -48,7 +48,7 @@ class Plan:
     looks: tuple[int, ...] = ()  # where later seeds go only to who is in contention: numbers of seeds
     sweep_seed: int
     search_seed: int  # all search trials train with this one
-    generation: int  # search trials of a group that are asked from the same view of its study
+    generation: int  # search trials of a group that are drawn from the same view
     exempt: int  # search trials per candidate that early stopping never touches
     steps: int
     round_steps: int

@@ -1,8 +1,8 @@
 """Which nuisance values a search trial tries: TPE, made independent of who finishes first.
 
-Trials come in generations whose size the plan fixes. Trial n is asked from a *view* of its group's study
-that holds only earlier generations, with a sampler seeded from (sweep seed, group, n), so the same plan asks
-for the same trials whatever the number of workers and the order in which they finish. Each candidate's first
+Trials come in generations whose size the plan fixes. Trial n is drawn from a *view* of its group that holds
+only earlier generations, with a generator seeded from (sweep seed, group, n), so the same plan asks for the
+same trials whatever the number of workers and the order in which they finish. Each candidate's first
 trial takes the values its space calls the anchor. Grids are small, so a proposal that repeats an earlier one
 of its candidate is drawn again with another seed.
 """
@@ -84,8 +84,9 @@ class GroupSearch:
     def _anchor(self, job: Job) -> Proposal:
         candidate = self._plan.candidate(job.group, job.candidate)
         anchor = self._space.anchor(self._group.group, candidate, self._preset)
+        draw, fixed = partial(draw_evenly, rng=np.random.RandomState(0)), self._space.parameters(anchor)
         try:
-            proposal = self._ask(job, partial(draw_evenly, rng=np.random.RandomState(0)), anchor)
+            proposal = self._ask(job, draw, fixed)
         except ValueError:  # a value that its distribution does not hold
             proposal = Proposal({})
         if proposal.nuisance != self._searched(anchor):

@@ -224,7 +224,7 @@ def _report_attribute(step: int) -> str:
 
 def _record_of(trial: FrozenTrial) -> JobRecord:
     facts = trial.user_attrs
-    handout = facts["handout"]
+    handout = facts.get("handout", facts)  # in the first studies these facts stood by themselves
     state = _STATES[trial.state]
     end = facts.get("end", {}) if state != "running" else {}
     return JobRecord(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import optuna
 import pytest
 from optuna.distributions import BaseDistribution, FloatDistribution
 
@@ -39,6 +40,16 @@ def test_asking_twice_gives_the_first_value() -> None:
 
 def test_a_single_value_needs_no_draw() -> None:
     assert trial().suggest_categorical("shape", ["linear"]) == "linear"
+
+
+def test_asked_again_with_another_range_it_answers_as_a_trial_of_a_study_does() -> None:
+    stock = optuna.create_study().ask(fixed_distributions={"rate": FloatDistribution(0, 1)})
+    ours = DrawnTrial(lambda name, distribution: stock.params["rate"], {}, number=0)
+    ours.suggest_float("rate", 0, 1)
+    with pytest.warns(RuntimeWarning, match="Inconsistent"):
+        again = stock.suggest_float("rate", 2, 3)
+    assert ours.suggest_float("rate", 2, 3) == again
+    assert ours.distributions == stock.distributions
 
 
 @pytest.mark.parametrize("value", [77.0, -1.0])

@@ -19,7 +19,14 @@ RATE = FloatDistribution(1e-4, 1e-2, log=True)
 SHAPE = CategoricalDistribution(("constant", "linear", "cosine"))
 STRENGTH = FloatDistribution(0.1, 1.0)
 LAYERS = IntDistribution(1, 9)
-SPACE: dict[str, BaseDistribution] = {"rate": RATE, "shape": SHAPE, "layers": LAYERS, "strength": STRENGTH}
+SPACE: dict[str, BaseDistribution] = {
+    "rate": RATE,
+    "shape": SHAPE,
+    "layers": LAYERS,
+    "strength": STRENGTH,
+    "never tried": FloatDistribution(0.0, 1.0, step=0.25),
+    "nor this": IntDistribution(1, 64, log=True),
+}
 
 
 def study_of(trials: int) -> optuna.Study:
@@ -34,7 +41,10 @@ def study_of(trials: int) -> optuna.Study:
         }
         distributions: dict[str, BaseDistribution] = {"rate": RATE, "shape": SHAPE, "layers": LAYERS}
         if number % 2:
-            params, distributions = params | {"strength": 0.4}, distributions | {"strength": STRENGTH}
+            params, distributions = (
+                params | {"strength": float(luck.uniform(0.1, 1.0))},
+                distributions | {"strength": STRENGTH},
+            )
         score = float(luck.normal())
         stopped = number % 3 == 0
         study.add_trial(
@@ -54,7 +64,9 @@ def test_it_draws_what_tpe_proposes(trials: int) -> None:
     study = study_of(trials)
     ours = GenerationSampler(study.get_trials())
     for seed in range(8):
-        study.sampler = TPESampler(seed=seed, n_startup_trials=10, n_ei_candidates=24, multivariate=False)
+        study.sampler = TPESampler(
+            seed=seed, n_startup_trials=10, n_ei_candidates=24, multivariate=False, constant_liar=False
+        )
         stock = study.ask(SPACE)
         rng = np.random.RandomState(seed)
         assert {name: ours.draw(name, values, rng) for name, values in SPACE.items()} == stock.params

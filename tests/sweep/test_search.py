@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 from optuna.storages import InMemoryStorage
 
+from search_spaces import SPACES, Preset, Space
 from sweep.jobs import Job
-from sweep.plan import Plan
+from sweep.plan import GroupPlan, Plan
 from sweep.search import GroupSearch
 from sweep.study import JobRecord, Proposal, Report, StudyStore
 from tests.sweep.known_world import world_plan
@@ -40,6 +41,34 @@ def test_every_candidates_first_trial_takes_the_anchor(plan: Plan) -> None:
     for record in _asked(plan, 5):
         candidate = plan.candidate("tera", record.job.candidate)
         assert record.nuisance == space.anchor({"upstream": "tera"}, candidate, preset)
+
+
+@pytest.mark.parametrize(
+    ("space", "preset"),
+    [
+        pytest.param(space, preset, id=f"{space.name}-{preset.name}")
+        for space in SPACES.values()
+        for preset in space.presets.values()
+    ],
+)
+def test_every_space_can_draw_its_anchors(space: Space, preset: Preset) -> None:
+    """The first trial of each candidate, for every group; the second is drawn over the same parameters."""
+    for group in space.groups or ("all",):
+        named = {space.group_by: group} if space.group_by else {}
+        candidates = tuple(space.candidates(named, preset))
+        plan = replace(
+            simulated_plan(),
+            space=space.name,
+            preset=preset.name,
+            steps=preset.steps,
+            method_config=dict(preset.config),
+            groups=(GroupPlan(name=group, group=named, candidates=candidates),),
+        )
+        search = GroupSearch(plan, group)
+        for job in plan.search_jobs(group)[: len(candidates)]:
+            first = search.propose(job, [])
+            assert first.nuisance == space.anchor(named, plan.candidate(group, job.candidate), preset)
+            assert plan.config(group, job.candidate, first.nuisance)
 
 
 def test_proposals_carry_the_candidate_and_their_distributions_for_the_sampler(plan: Plan) -> None:
