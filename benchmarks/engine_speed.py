@@ -1,7 +1,7 @@
 """What a trial and a report cost, and how the driver's memory grows, with nothing to train.
 
 python -m benchmarks.engine_speed memory --groups 5 --trials 2000     no Ray, study in memory
-python -m benchmarks.engine_speed ray --trials 1000                   through Ray Tune, study in PostgreSQL
+python -m benchmarks.engine_speed ray --trials 10000 --rounds 2       through Ray Tune, study in PostgreSQL
 
 `--trials` counts the search trials of each group; finalists come on top. `--rounds` are those of a whole job.
 On the way it says what each stretch of 1,000 trials cost, so that one run shows whether anything grows.

@@ -52,19 +52,24 @@ def _suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: 
     spectral = group["upstream"] in SPECTRAL_UPSTREAMS
     if not spectral:
         values["norm_site"] = trial.suggest_categorical("norm_site", ["input", "output"])
-    return {**values, **_suggest_decoder(trial, spectral, at_base_size(preset))}
+    base = at_base_size(preset)
+    for name, choices in _decoder_choices(spectral, base).items():
+        values[name] = trial.suggest_categorical(name, choices)
+    for name in _loss_weights(spectral, base):
+        values[name] = trial.suggest_float(name, 0.1, 10.0, log=True)
+    return values
 
 
-def _suggest_decoder(trial: "optuna.Trial", spectral: bool, base: bool) -> Config:
-    """The head's kernel or the U-Net's widths, and at base size the weights of the paper's losses."""
-    values: Config = {}
+def _decoder_choices(spectral: bool, base: bool) -> dict[str, list[int]]:
+    """The head's kernel or the U-Net's widths, which are fixed at tiny size."""
     if spectral:
-        values["head_kernel"] = trial.suggest_categorical("head_kernel", [1, 3, 5])
-    elif base:
-        values["skip_channels"] = trial.suggest_categorical("skip_channels", [64, 128])
-        values["decoder_channels"] = trial.suggest_categorical("decoder_channels", [128, 256, 512])
-    weights = ("w_time", "w_mstft", *(("w_cirm",) if spectral else ())) if base else ()
-    return values | {name: trial.suggest_float(name, 0.1, 10.0, log=True) for name in weights}
+        return {"head_kernel": [1, 3, 5]}
+    return {"skip_channels": [64, 128], "decoder_channels": [128, 256, 512]} if base else {}
+
+
+def _loss_weights(spectral: bool, base: bool) -> list[str]:
+    """Those of the paper's losses; at tiny size another loss stands in for them."""
+    return ["w_time", "w_mstft", *(["w_cirm"] if spectral else [])] if base else []
 
 
 def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
@@ -74,24 +79,26 @@ def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
         return values
     low_layers = list(range(1, deepest_default(group, preset) + 1))
     starts = {"best1": paper_layer(group), "best2": low_layers, "best3": low_layers[-1:]}
-    means, ratios = horizons(NormalizedSSLConfig(), preset.steps)
-    values |= {
+    spectral, base = group["upstream"] in SPECTRAL_UPSTREAMS, at_base_size(preset)
+    as_they_are = [
+        "k_shape",
+        "k_end",
+        "k_hold",
+        *_decoder_choices(spectral, base),
+        *_loss_weights(spectral, base),
+    ]
+    if not spectral:
+        as_they_are.append("norm_site")
+    defaults = NormalizedSSLConfig()
+    means, ratios = horizons(defaults, preset.steps)
+    return {
+        **values,
+        **{name: getattr(defaults, name) for name in as_they_are},
         "norm_layers": starts[candidate.label],
         "k0": PAPER_STRENGTH[group["upstream"]],
-        "k_shape": "linear",
-        "k_end": 0.9,
-        "k_hold": 0.0,
         "horizon_m": means,
         "horizon_r": ratios,
     }
-    spectral, base = group["upstream"] in SPECTRAL_UPSTREAMS, at_base_size(preset)
-    if spectral:
-        return values | {
-            "head_kernel": 1,
-            **(dict.fromkeys(("w_time", "w_mstft", "w_cirm"), 1.0) if base else {}),
-        }
-    widths = {"skip_channels": 128, "decoder_channels": 256, "w_time": 1.0, "w_mstft": 1.0}
-    return values | {"norm_site": "input", **(widths if base else {})}
 
 
 def _parameters(anchor: Config) -> Config:

@@ -41,10 +41,8 @@ def study_of(trials: int) -> optuna.Study:
         }
         distributions: dict[str, BaseDistribution] = {"rate": RATE, "shape": SHAPE, "layers": LAYERS}
         if number % 2:
-            params, distributions = (
-                params | {"strength": float(luck.uniform(0.1, 1.0))},
-                distributions | {"strength": STRENGTH},
-            )
+            params["strength"] = float(luck.uniform(0.1, 1.0))
+            distributions["strength"] = STRENGTH
         score = float(luck.normal())
         stopped = number % 3 == 0
         study.add_trial(

@@ -51,8 +51,8 @@ def test_every_candidates_first_trial_takes_the_anchor(plan: Plan) -> None:
         for preset in space.presets.values()
     ],
 )
-def test_every_space_can_draw_its_anchors(space: Space, preset: Preset) -> None:
-    """The first trial of each candidate, for every group; the second is drawn over the same parameters."""
+def test_every_space_can_draw_its_anchors_and_what_follows(space: Space, preset: Preset) -> None:
+    """The first two trials of each candidate, for every group: the anchor, and values that are drawn."""
     for group in space.groups or ("all",):
         named = {space.group_by: group} if space.group_by else {}
         candidates = tuple(space.candidates(named, preset))
@@ -64,11 +64,13 @@ def test_every_space_can_draw_its_anchors(space: Space, preset: Preset) -> None:
             method_config=dict(preset.config),
             groups=(GroupPlan(name=group, group=named, candidates=candidates),),
         )
-        search = GroupSearch(plan, group)
-        for job in plan.search_jobs(group)[: len(candidates)]:
-            first = search.propose(job, [])
-            assert first.nuisance == space.anchor(named, plan.candidate(group, job.candidate), preset)
-            assert plan.config(group, job.candidate, first.nuisance)
+        search, records = GroupSearch(plan, group), list[JobRecord]()
+        for job in plan.search_jobs(group)[: 2 * len(candidates)]:
+            proposal = search.propose(job, records)
+            records.append(_ended(job, plan, proposal, score=0.0))
+            plan.config(group, job.candidate, proposal.nuisance)  # raises where it cannot be trained
+            if job.number < len(candidates):
+                assert proposal.nuisance == space.anchor(named, plan.candidate(group, job.candidate), preset)
 
 
 def test_proposals_carry_the_candidate_and_their_distributions_for_the_sampler(plan: Plan) -> None:

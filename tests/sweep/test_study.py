@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 from optuna.distributions import CategoricalDistribution
+from optuna.trial import TrialState, create_trial
 
 from sweep.jobs import Job
 from sweep.study import JobRecord, Proposal, StudyStore
-from sweep.study_database import file_system_of
+from sweep.study_database import StudyDatabase, file_system_of
 from trainables.errors import UserError
 
 JOB = Job("tera", "search", "layer2", 3)
@@ -41,6 +42,18 @@ def test_a_job_as_started_reported_and_ended_is_what_another_process_reads(
     assert record.score == 2.5
     assert record.nuisance == {"lr_head": 2e-3}
     assert _reopened(study_uri) == record
+
+
+def test_a_study_of_the_first_layout_is_read_as_ever(study_uri: str) -> None:
+    """It had every fact of a hand-out as an attribute of its own."""
+    facts = {"generation": 1, "nuisance": {"lr_head": 2e-3}, "started_ms": 1_000}
+    trial = create_trial(state=TrialState.RUNNING, user_attrs={"job": JOB.path, "attempt": 2, **facts})
+    database = StudyDatabase(study_uri)
+    database.create_trial(database.create_study("sweep/tera/search"), trial)
+    record = _reopened(study_uri)
+    assert record is not None
+    assert (record.attempt, record.generation, record.started_ms) == (2, 1, 1_000)
+    assert record.nuisance == {"lr_head": 2e-3}
 
 
 @pytest.mark.parametrize(
