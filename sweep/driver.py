@@ -54,6 +54,7 @@ from sweep.stored_sweep import RESULT_FILE
 from sweep.study import JobRecord, StudyStore
 from sweep.sweep_lock import sweep_lock
 from sweep.tracking import Tracker, deliver_left_over
+from sweep.warm_workers import warm_workers
 from trainables.audio.corpus import Corpus
 from trainables.audio.corpus_copy import shared_copy
 from trainables.audio.preparation import open_or_prepare
@@ -81,7 +82,7 @@ def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]
         stack.enter_context(using_cache())
         if planned.stored is not None and _is_raised(planned):
             refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
-        corpus = _prepare_while_ray_starts(plan, stack)
+        corpus = _prepare_while_ray_starts(plan, stack, warm=kind is None)
         require_room(plan)
         require_shared(storage, corpus)
         plan = _with_gpu_share(planned, _with_corpus(planned, corpus), corpus)
@@ -335,11 +336,13 @@ def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
 # -- before the first job ------------------------------------------------------------------------------
 
 
-def _prepare_while_ray_starts(plan: Plan, stack: contextlib.ExitStack) -> Corpus:
-    """Either takes seconds and one core."""
+def _prepare_while_ray_starts(plan: Plan, stack: contextlib.ExitStack, warm: bool) -> Corpus:
+    """Either takes seconds and one core; and with `warm` the workers of the stages begin to import what they need."""
     with ThreadPoolExecutor(1) as beside:
         corpus = beside.submit(_corpus_for_all, plan)
         stack.enter_context(ray_session())
+        if warm:
+            warm_workers(plan.method_name(), plan.threads)
         return corpus.result()
 
 

@@ -40,6 +40,12 @@ def build_method(method: str, config: Any, artifacts: dict[str, Any], seed: int)
     return _load(_entry(method)[1])(config, artifacts, seed)
 
 
+def import_method(method: str) -> None:
+    """Load all that training by this method needs, which takes seconds the first time."""
+    importlib.import_module("trainables.session")
+    _load(_entry(method)[1])
+
+
 def gates_of(method: str) -> Any | None:
     """The module that lists and reads the method's gates; None where it has none."""
     return importlib.import_module(_GATES[method]) if method in _GATES else None

@@ -17,6 +17,7 @@ from trainables.losses.padding import sample_mask
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import Method, When
+from trainables.muon import Muon
 from trainables.normalized_ssl.body import Body
 from trainables.normalized_ssl.clean_statistics import unpack_moments
 from trainables.normalized_ssl.config import NormalizedSSLConfig
@@ -118,6 +119,9 @@ class NormalizedSSL(Method):
             rate = self.config.lr_head * self.config.lr_body_ratio
             groups.append({"params": list(self.body.parameters()), "lr": rate})
         return groups
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        return Muon(self.parameter_groups()) if self.config.takes_muon else super().optimizer()
 
     def minimum_samples(self) -> int:
         return _MINIMUM_SAMPLES
