@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -82,13 +82,13 @@ def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]
         stack.enter_context(using_cache())
         if planned.stored is not None and _is_raised(planned):
             refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
-        corpus = _prepare_while_ray_starts(plan, stack, warm=kind is None)
+        corpus, warming = _prepare_while_ray_starts(plan, stack, warm=kind is None)
         require_room(plan)
         require_shared(storage, corpus)
         plan = _with_gpu_share(planned, _with_corpus(planned, corpus), corpus)
         _require_space(plan, storage)
         _freeze(planned, plan, storage)
-        return (kind or Drive)(plan, corpus, take_lock_again).run()
+        return (kind or Drive)(plan, corpus, take_lock_again, warming).run()
 
 
 class Drive:
@@ -96,9 +96,16 @@ class Drive:
 
     trainable: type | None = None  # None = SpeechTrainable
 
-    def __init__(self, plan: Plan, corpus: Corpus, take_lock_again: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        corpus: Corpus,
+        take_lock_again: Callable[[], None],
+        warming: Sequence[Any] = (),  # what `warm_workers` gave
+    ) -> None:
         self.plan = plan
         self.corpus = corpus
+        self.warming = warming
         self.storage = PatientStorage(plan.output)
         self.stages = stage_store(plan, PatientStorage)
         self.checkpoints = self.storage.checkpoints()
@@ -145,7 +152,7 @@ class Drive:
     def _stages(self, listeners: list[Listener]) -> None:
         stages = [*self.plan.stages(), *self.plan.gate_stages()]
         gpus = self.plan.gpus_per_trial
-        run_stages(stages, self.corpus, self.stages, listeners, gpus, stop=self.stop)
+        run_stages(stages, self.corpus, self.stages, listeners, gpus, self.stop, self.warming)
 
     def _pool(self) -> ScoringPool:
         plan = self.plan
@@ -336,14 +343,15 @@ def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
 # -- before the first job ------------------------------------------------------------------------------
 
 
-def _prepare_while_ray_starts(plan: Plan, stack: contextlib.ExitStack, warm: bool) -> Corpus:
-    """Either takes seconds and one core; and with `warm` the workers of the stages begin to import what they need."""
+def _prepare_while_ray_starts(
+    plan: Plan, stack: contextlib.ExitStack, warm: bool
+) -> tuple[Corpus, Sequence[Any]]:
+    """Either takes seconds and one core; with `warm`, workers begin to import what stages need, and are returned."""
     with ThreadPoolExecutor(1) as beside:
         corpus = beside.submit(_corpus_for_all, plan)
         stack.enter_context(ray_session())
-        if warm:
-            warm_workers(plan.method_name(), plan.threads)
-        return corpus.result()
+        warming = warm_workers(plan.method_name(), plan.threads) if warm else ()
+        return corpus.result(), warming
 
 
 def _corpus_for_all(plan: Plan) -> Corpus:

@@ -61,7 +61,7 @@ def run_sweep(
             tune.with_resources(trainable, resources),
             tune_config=tune.TuneConfig(
                 search_alg=JobSearcher(dispatcher, stop),
-                scheduler=EarlyStopping(dispatcher, stop, Watchdog(patience or Patience())),
+                scheduler=EarlyStopping(dispatcher, stop, Watchdog(patience or Patience()), _room(resources)),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
@@ -78,6 +78,12 @@ def run_sweep(
     if not dispatcher.done:
         stop.check()
         raise Interrupted("Tune ended early")
+
+
+def _room(resources: Mapping[str, float]) -> int:
+    """How many trials that take so much the cluster holds as it is now."""
+    there = ray.cluster_resources()
+    return int(min(there.get(name.upper(), 0.0) / need for name, need in resources.items() if need))
 
 
 def _speech_trainable() -> type[tune.Trainable]:
@@ -122,11 +128,12 @@ class JobSearcher(Searcher):
 class EarlyStopping(FIFOScheduler):
     """Tells the dispatcher what Tune hears of its trials, stops those it wants stopped, kills those that hang."""
 
-    def __init__(self, dispatcher: Dispatcher, stop: StopSignal, watchdog: Watchdog) -> None:
+    def __init__(self, dispatcher: Dispatcher, stop: StopSignal, watchdog: Watchdog, room: int = 1) -> None:
         super().__init__()
         self._dispatcher = dispatcher
         self._stop = stop
         self._watchdog = watchdog
+        self._room = room  # trials that fit in at once, when the run begins
         self._killed: dict[str, float] = {}  # trial id -> seconds of silence
 
     def __getstate__(self) -> dict[str, Any]:
@@ -138,6 +145,8 @@ class EarlyStopping(FIFOScheduler):
         running = {t.trial_id: t for t in tune_controller.get_live_trials() if t.status == Trial.RUNNING}
         for name in self._watchdog.silent(running):
             self._kill(running[name])
+        # Left alone, Tune starts the workers of a search one after the other, and each takes seconds.
+        tune_controller.update_max_pending_trials(max(1, self._room - len(running)))
         return super().choose_trial_to_run(tune_controller, **options)
 
     def _kill(self, trial: Trial) -> None:

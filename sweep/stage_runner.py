@@ -15,6 +15,7 @@ from ray.exceptions import RayTaskError
 from sweep.announcer import Announcer
 from sweep.events import Listener
 from sweep.stopping import StopSignal
+from sweep.warm_workers import wait_until_warm
 from trainables.errors import UserError
 from trainables.stages import Artifacts, Stage, in_order, run_stage
 
@@ -33,15 +34,17 @@ def run_stages(
     listeners: Sequence[Listener] = (),
     gpus: float = 0,
     stop: StopSignal | None = None,
+    warming: Sequence[ray.ObjectRef] = (),
 ) -> None:
     """Compute and store every stage that is not there yet, as many at once as the cluster has room for.
 
     Each takes the CPUs of its `threads`, and `gpus` if its device is "cuda". Listeners hear of every stage,
     the stored ones included. Raises `StageFailed`, or `UserError` where the cause is one; others are stopped.
-    `Interrupted` when `stop` was asked for: what is half done is begun again at the next start.
+    `Interrupted` when `stop` was asked for: what is half done is begun again at the next start. `warming` are the
+    workers to wait for, should there be anything to compute.
     """
     run = _StageRun(
-        in_order(tuple(stages)), corpus, artifacts, Announcer(listeners), gpus, stop or StopSignal()
+        in_order(tuple(stages)), corpus, artifacts, Announcer(listeners), gpus, stop or StopSignal(), warming
     )
     try:
         run.finish()
@@ -57,6 +60,7 @@ class _StageRun:
     announce: Announcer
     gpus: float
     stop: StopSignal
+    warming: Sequence[ray.ObjectRef] = ()
     stored: set[str] = field(default_factory=set)  # keys
     tasks: dict[ray.ObjectRef, Stage] = field(default_factory=dict)
 
@@ -70,6 +74,7 @@ class _StageRun:
         if not waiting:
             return
         board = ray.remote(num_cpus=0)(_ProgressBoard).remote()
+        wait_until_warm(self.warming)
         while waiting or self.tasks:
             self.stop.check()
             for stage in [stage for stage in waiting if self._may_begin(stage)]:

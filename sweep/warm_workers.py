@@ -1,24 +1,33 @@
 """Has a private Ray's workers import the training code while the driver still gets ready.
 
-Importing torch and transformers takes each worker seconds, and until the first stage all cores but one are idle.
+Importing torch and transformers takes each worker seconds, and until the first job all cores but one are idle. Ray
+keeps workers that ran a task for other tasks: those that are warm compute the stages and infer test estimates. (An
+actor always gets a process of its own.)
 """
 
 import os
+from collections.abc import Sequence
 
 import ray
 
 from trainables.registry import import_method
 
 
-def warm_workers(method: str, threads: int) -> None:
+def warm_workers(method: str, threads: int) -> list[ray.ObjectRef]:
     """As many workers as will compute stages at once; returns at once. A cluster's workers are left alone."""
     if os.environ.get("RAY_ADDRESS"):
-        return
+        return []
     room = int(ray.cluster_resources().get("CPU", 0)) // threads
-    for _ in range(room):
-        _warm.options(num_cpus=threads).remote(method)
+    return [_import_method.remote(method) for _ in range(room)]
 
 
-@ray.remote(max_retries=0)
-def _warm(method: str) -> None:
+def wait_until_warm(warming: Sequence[ray.ObjectRef]) -> None:
+    """For whoever wants those workers now: a task that came earlier would get a cold one."""
+    if warming:
+        ray.wait(list(warming), num_returns=len(warming))
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def _import_method(method: str) -> None:
+    """Takes no CPU from the first jobs of a sweep whose stages are all there."""
     import_method(method)

@@ -50,8 +50,15 @@ def test_a_convolution_is_the_matrix_from_its_taps_to_its_outputs() -> None:
 
 
 @settings(deadline=None)
-@given(rows=st.integers(2, 40), columns=st.integers(2, 40), seed=st.integers(0, 2**31), scale=st.floats(1e-4, 1e4))
-def test_directions_stay_and_their_sizes_become_alike(rows: int, columns: int, seed: int, scale: float) -> None:
+@given(
+    rows=st.integers(2, 40),
+    columns=st.integers(2, 40),
+    seed=st.integers(0, 2**31),
+    scale=st.floats(1e-4, 1e4),
+)
+def test_directions_stay_and_their_sizes_become_alike(
+    rows: int, columns: int, seed: int, scale: float
+) -> None:
     matrix = scale * torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))
     left, sizes, right = torch.linalg.svd(matrix, full_matrices=False)
     found = torch.diag(left.T @ orthogonalised(matrix) @ right.T)

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from trainables.metrics.catalogue import IMPROVEMENTS, SEPARATION, known_metrics
 from trainables.metrics.scorer import Utterance, score_utterance
@@ -85,6 +84,8 @@ def best_order(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
     if not np.isfinite(estimates).all():
         return np.arange(len(estimates))
     scores = [[si_sdr(reference, estimate) for estimate in estimates] for reference in references]
+    from scipy.optimize import linear_sum_assignment  # half a second, in every worker that scores one voice
+
     return linear_sum_assignment(np.nan_to_num(scores), maximize=True)[1]
 
 
