@@ -34,6 +34,18 @@ def require_room(plan: Plan) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
+def trials_at_once(plan: Plan) -> int:
+    """How many trials of the plan fit on the machines that are there now. Needs `ray_session`."""
+    import ray
+
+    needed = {"CPU": plan.cpus_per_trial, "GPU": plan.gpus_per_trial}
+    there = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return sum(
+        int(min(machine.get(name, 0.0) / amount for name, amount in needed.items() if amount))
+        for machine in there
+    )
+
+
 def gpu_machines() -> list[Resources]:
     """Those with a GPU, there or to come. Needs `ray_session`."""
     return [machine for machine in _machines() if machine.get("GPU", 0) > 0]

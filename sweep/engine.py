@@ -18,6 +18,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from sweep.announcer import Announcer
+from sweep.cluster_room import trials_at_once
 from sweep.dispatcher import Dispatcher, Handout, Pause
 from sweep.events import Listener
 from sweep.finalist_queue import Judge
@@ -61,7 +62,7 @@ def run_sweep(
             tune.with_resources(trainable, resources),
             tune_config=tune.TuneConfig(
                 search_alg=JobSearcher(dispatcher, stop),
-                scheduler=EarlyStopping(dispatcher, stop, Watchdog(patience or Patience()), _room(resources)),
+                scheduler=EarlyStopping(dispatcher, stop, Watchdog(patience or Patience()), trials_at_once(plan)),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
@@ -78,12 +79,6 @@ def run_sweep(
     if not dispatcher.done:
         stop.check()
         raise Interrupted("Tune ended early")
-
-
-def _room(resources: Mapping[str, float]) -> int:
-    """How many trials that take so much the cluster holds as it is now."""
-    there = ray.cluster_resources()
-    return int(min(there.get(name.upper(), 0.0) / need for name, need in resources.items() if need))
 
 
 def _speech_trainable() -> type[tune.Trainable]:

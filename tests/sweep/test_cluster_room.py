@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ray.cluster_utils import Cluster
 
-from sweep.cluster_room import require_room
+from sweep.cluster_room import require_room, trials_at_once
 from tests.sweep.small_sweep import make_plan
 from trainables.errors import UserError
 
@@ -27,6 +27,16 @@ def test_a_gpu_where_there_is_none_is_refused_with_what_there_is(ray_cluster: No
 def test_a_trial_must_fit_on_one_machine(ray_cluster: None, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="takes 3 CPU"):
         require_room(make_plan(tmp_path, cpus_per_trial=3))
+
+
+@pytest.mark.parametrize(
+    ("needed", "count"),
+    [({"cpus_per_trial": 1}, 2), ({"cpus_per_trial": 2}, 1), ({"gpus_per_trial": 0.5}, 0)],
+)
+def test_what_is_scarcest_says_how_many_trials_run_at_once(
+    ray_cluster: None, tmp_path: Path, needed: dict[str, float], count: int
+) -> None:
+    assert trials_at_once(make_plan(tmp_path, **needed)) == count
 
 
 @pytest.fixture

@@ -100,3 +100,18 @@ def test_what_changes_the_body_changes_its_key(other):
 def test_an_untrained_body_needs_pretraining_only_for_the_statistics_of_speech():
     assert config(init="random").stages("corpus", "fingerprint", seed=1) == ()
     assert key(init="random", cmvn="corpus") == key(init="pretrained", cmvn="corpus")
+
+
+@pytest.mark.parametrize(
+    ("values", "muon"),
+    [
+        ({"upstream": "wav2vec2"}, True),
+        ({"upstream": "wavlm"}, True),
+        ({"upstream": "tera"}, False),
+        ({"upstream": "hubert", "size": "base"}, False),
+        ({"upstream": "hubert", "size": "base", "optimizer": "muon"}, True),
+        ({"upstream": "wav2vec2", "optimizer": "adam"}, False),
+    ],
+)
+def test_tiny_waveform_bodies_take_muon_unless_an_optimizer_is_named(values, muon):
+    assert NormalizedSSLConfig.from_dict(values).takes_muon is muon
