@@ -62,7 +62,9 @@ def run_sweep(
             tune.with_resources(trainable, resources),
             tune_config=tune.TuneConfig(
                 search_alg=JobSearcher(dispatcher, stop),
-                scheduler=EarlyStopping(dispatcher, stop, Watchdog(patience or Patience()), trials_at_once(plan)),
+                scheduler=EarlyStopping(
+                    dispatcher, stop, Watchdog(patience or Patience()), trials_at_once(plan)
+                ),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
