@@ -15,7 +15,7 @@ sweep: $(VENV)/.sweep-installed
 	$(PY) sweep/run.py --space norm_layers $(ARGS)
 
 test: $(VENV)/.dev-installed
-	$(PY) -m pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slow: $(VENV)/.dev-installed
 	$(PY) -m pytest -m slow $(ARGS)

@@ -60,6 +60,7 @@ class Planned:
 
 def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str], folder: Path) -> Planned:
     """Raises `UserError` for anything that cannot work; reads corpus headers, writes nothing."""
+    _refuse_null_bytes(arguments)
     if arguments.resume:
         return _resumed(arguments, environ, folder)
     settings = _Settings(arguments, environ)
@@ -72,6 +73,13 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
             "or choose another --name"
         )
     return Planned(plan, resume=False, sources=settings.sources)
+
+
+def _refuse_null_bytes(arguments: argparse.Namespace) -> None:
+    """No shell passes one on, but a program may; every path that holds one is an error deep inside Python."""
+    for name, value in vars(arguments).items():
+        if isinstance(value, str) and "\0" in value:
+            raise UserError(f"--{name.replace('_', '-')} {value!r}: holds a null byte; leave it out")
 
 
 def load_plan(name: str, base: str) -> Plan:

@@ -34,26 +34,16 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[]
         server.cleanup()
 
 
-# Costly to make, so every test that asks for one runs in the same process.
-_SHARED = ("ray_cluster", "trained_folder")
-# Minutes each, while all others take seconds: begun first, they do not keep one process busy at the end.
-_LONGEST = ("tests/sweep/test_whole_sweep.py", "tests/chaos/test_chaos.py")
+# Minutes each, while most take seconds: begun first, they do not keep one process busy at the end.
+_LONGEST = (
+    "tests/sweep/test_whole_sweep.py",
+    "tests/sweep/test_engine.py",
+    "tests/chaos/test_chaos.py",
+    "tests/sweep/test_tracking.py",
+)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `-n`, the tests of one file share a process, and so do files that share something costly."""
-    group = {_file(item): _file(item) for item in items}
-    for item in items:
-        for fixture in _SHARED:
-            if fixture in getattr(item, "fixturenames", ()):
-                group[_file(item)] = fixture
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group[_file(item)]))
-    first = [*_LONGEST, *_SHARED]
-    rank = {name: place for place, name in enumerate(first)}
-    items.sort(key=lambda item: rank.get(group[_file(item)], len(first)))  # stable: else as collected
-
-
-def _file(item: pytest.Item) -> str:
-    return item.nodeid.split("::")[0]
+    """The order in which files are handed to the processes of `-n`; a file stays in one."""
+    rank = {name: place for place, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: rank.get(item.nodeid.split("::")[0], len(rank)))  # stable: else as collected

@@ -63,6 +63,14 @@ def test_any_command_line_is_a_plan_or_one_clear_line(
     assert list(inside.iterdir()) == []  # a dry run writes nothing
 
 
+@pytest.mark.parametrize("flag", ["--space", "--corpus", "--output", "--name", "--resume", "--study-uri"])
+def test_a_null_byte_is_refused_wherever_it_stands(
+    inside: Path, capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    assert run_main(["--space", "norm_layers", flag, "a\x00b", "--dry-run"]) == 2
+    assert f"{flag} 'a\\x00b': holds a null byte" in capsys.readouterr().err
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),

