@@ -23,7 +23,7 @@ _LOOK_SECONDS = 2.0
 
 def require_room(plan: Plan) -> None:
     """Return once a trial of the plan fits somewhere. Raises `UserError` if none ever will. Needs `ray_session`."""
-    needed = {"CPU": plan.cpus_per_trial, "GPU": plan.gpus_per_trial}
+    needed = _needed(plan)
     start, told = time.monotonic(), False
     while not _any_fits(needed, machines := _machines()):
         if time.monotonic() - start >= _patience(machines):
@@ -36,13 +36,9 @@ def require_room(plan: Plan) -> None:
 
 def trials_at_once(plan: Plan) -> int:
     """How many trials of the plan fit on the machines that are there now. Needs `ray_session`."""
-    import ray
-
-    needed = {"CPU": plan.cpus_per_trial, "GPU": plan.gpus_per_trial}
-    there = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    needed = {name: amount for name, amount in _needed(plan).items() if amount}
     return sum(
-        int(min(machine.get(name, 0.0) / amount for name, amount in needed.items() if amount))
-        for machine in there
+        int(min(machine.get(name, 0.0) / amount for name, amount in needed.items())) for machine in _alive()
     )
 
 
@@ -60,6 +56,11 @@ def cluster_has_gpus(environ: Mapping[str, str]) -> bool:
         return False
     with ray_session():
         return bool(gpu_machines())
+
+
+def _needed(plan: Plan) -> Resources:
+    """What a trial takes."""
+    return {"CPU": plan.cpus_per_trial, "GPU": plan.gpus_per_trial}
 
 
 def _patience(machines: list[Resources]) -> float:
@@ -91,10 +92,13 @@ def may_grow() -> bool:
 
 def _machines() -> list[Resources]:
     """The resources of each machine that is alive, and of each kind that may be started; a mere head is none."""
+    return [machine for machine in [*_alive(), *_kinds()] if machine.get("CPU", 0) > 0]
+
+
+def _alive() -> list[Resources]:
     import ray
 
-    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return [machine for machine in [*alive, *_kinds()] if machine.get("CPU", 0) > 0]
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
 def _kinds() -> list[Resources]:

@@ -17,7 +17,7 @@ _STEP_SECONDS = {
     ("contrastive_se", "", "tiny"): (0.01, 0.025),  # in two views
     ("normalized_ssl", "mockingjay", "tiny"): (0.015, 0.0067),
     ("normalized_ssl", "tera", "tiny"): (0.015, 0.0067),
-    ("normalized_ssl", "wav2vec2", "tiny"): (0.055, 0.0175),  # Muon is most of the first figure
+    ("normalized_ssl", "wav2vec2", "tiny"): (0.055, 0.0175),  # Muon's 0.035 by its ratio to Adam's step
     ("normalized_ssl", "hubert", "tiny"): (0.055, 0.0175),
     ("normalized_ssl", "wavlm", "tiny"): (0.057, 0.0177),
     # A separation batch; multi-task training has others beside it.

@@ -350,7 +350,7 @@ def _prepare_while_ray_starts(
     with ThreadPoolExecutor(1) as beside:
         corpus = beside.submit(_corpus_for_all, plan)
         stack.enter_context(ray_session())
-        warming = warm_workers(plan.method_name(), plan.threads) if warm else ()
+        warming = warm_workers(plan) if warm else ()
         return corpus.result(), warming
 
 

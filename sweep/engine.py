@@ -125,7 +125,7 @@ class JobSearcher(Searcher):
 class EarlyStopping(FIFOScheduler):
     """Tells the dispatcher what Tune hears of its trials, stops those it wants stopped, kills those that hang."""
 
-    def __init__(self, dispatcher: Dispatcher, stop: StopSignal, watchdog: Watchdog, room: int = 1) -> None:
+    def __init__(self, dispatcher: Dispatcher, stop: StopSignal, watchdog: Watchdog, room: int) -> None:
         super().__init__()
         self._dispatcher = dispatcher
         self._stop = stop

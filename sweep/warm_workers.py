@@ -10,15 +10,20 @@ from collections.abc import Sequence
 
 import ray
 
+from sweep.cluster_room import trials_at_once
+from sweep.plan import Plan
 from trainables.registry import import_method
 
 
-def warm_workers(method: str, threads: int) -> list[ray.ObjectRef]:
-    """As many workers as will compute stages at once; returns at once. A cluster's workers are left alone."""
+def warm_workers(plan: Plan) -> list[ray.ObjectRef]:
+    """As many workers as will work at once, and no more than there are finalists to infer; never waits.
+
+    A cluster's workers are left alone.
+    """
     if os.environ.get("RAY_ADDRESS"):
         return []
-    room = int(ray.cluster_resources().get("CPU", 0)) // threads
-    return [_import_method.remote(method) for _ in range(room)]
+    finalists = sum(len(plan.final_jobs(group.name)) for group in plan.groups)
+    return [_import_method.remote(plan.method_name()) for _ in range(min(trials_at_once(plan), finalists))]
 
 
 def wait_until_warm(warming: Sequence[ray.ObjectRef]) -> None:

@@ -2,8 +2,8 @@
 
 Jordan et al., 2024, https://kellerjordan.github.io/posts/muon/, with the scale of Liu et al., 2025 (arXiv:2502.16982),
 which gives a matrix's step the size that Adam's would have, so that one learning rate serves both. PyTorch has a Muon
-of its own, for parameters of two dimensions alone; here a convolution counts as the matrix that takes its taps to
-its outputs.
+of its own, for parameters of two dimensions alone; here a convolution counts as the matrix of its first axis against
+all others: outputs against the taps of all inputs or, where it is transposed, inputs against the taps of all outputs.
 """
 
 from collections.abc import Callable
@@ -77,7 +77,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def is_matrix(parameter: Tensor) -> bool:
-    """Whether it maps several inputs to several outputs; of a convolution, all taps are inputs."""
+    """Whether there are several rows and several columns, all axes but the first taken as one."""
     return parameter.ndim >= 2 and min(parameter.shape[0], parameter[0].numel()) > 1
 
 

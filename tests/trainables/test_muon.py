@@ -40,7 +40,7 @@ def test_what_is_no_matrix_steps_as_by_adam(shape: tuple[int, ...]) -> None:
     torch.testing.assert_close(ours, theirs)
 
 
-def test_a_convolution_is_the_matrix_from_its_taps_to_its_outputs() -> None:
+def test_a_convolution_is_the_matrix_of_its_first_axis_against_all_others() -> None:
     convolution, matrix = nn.Parameter(torch.zeros(6, 4, 3)), nn.Parameter(torch.zeros(6, 12))
     gradients = _gradients((6, 4, 3), 5)
     _run(Muon([{"params": [convolution], "lr": 0.01}]), convolution, gradients)

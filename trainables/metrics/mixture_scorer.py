@@ -81,11 +81,11 @@ def score_mixture(item: Mixture, metrics: Sequence[str], sample_rate: int) -> li
 
 def best_order(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
     """(sources,): the estimate that belongs to each reference, by the highest mean SI-SDR."""
+    from scipy.optimize import linear_sum_assignment  # not above: workers that score one voice do without it
+
     if not np.isfinite(estimates).all():
         return np.arange(len(estimates))
     scores = [[si_sdr(reference, estimate) for estimate in estimates] for reference in references]
-    from scipy.optimize import linear_sum_assignment  # half a second, in every worker that scores one voice
-
     return linear_sum_assignment(np.nan_to_num(scores), maximize=True)[1]
 
 

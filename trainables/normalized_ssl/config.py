@@ -146,9 +146,8 @@ class NormalizedSSLConfig:
     cmvn: str = "utterance"  # spectral upstreams only; "corpus" takes statistics of the clean training speech
 
     # Linear warm-up, cosine down to `lr_floor` of the peak.
-    # "muon": matrices by their orthogonalised momentum, the rest by Adam; None = muon for tiny waveform bodies
-    # and their U-Net (in noise types held out of training 0.5 dB better after 120 steps, 0.9 dB after 600), else
-    # Adam (spectral bodies lose 0.7 dB by muon at 120 steps and gain 0.2 dB at 600).
+    # "muon": matrices by their orthogonalised momentum, the rest by Adam; None = muon for tiny waveform bodies and
+    # their U-Net, else Adam (docs/normalized_ssl.md: why).
     optimizer: str | None = None
     lr_head: float = 1e-3
     lr_body_ratio: float = 0.5
