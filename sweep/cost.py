@@ -67,18 +67,12 @@ def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
     """None where no step of this method, size and device was ever measured. `missing`: stages not in the cache."""
     if plan.device != "cpu":
         return None
-    steps = [_step_seconds(plan, group) for group in plan.groups]
-    if any(value is None for value in steps):
-        return None
     search = final = 0.0
-    for group, seconds in zip(plan.groups, steps, strict=True):
-        rounds = -(-plan.steps // plan.round_steps)
-        job = (
-            plan.steps * float(seconds or 0)
-            + rounds * plan.data.valid_seconds * _INFERENCE_SHARE
-            + _JOB_OVERHEAD
-        )
-        search += sum(_shared_steps(stage) for stage in missing) * float(seconds or 0) / len(plan.groups)
+    for group in plan.groups:
+        step, job = _step_seconds(plan, group), job_seconds(plan, group)
+        if step is None or job is None:
+            return None
+        search += sum(_shared_steps(stage) for stage in missing) * step / len(plan.groups)
         search += job * plan.samples * len(group.candidates)
         final += job * len(plan.seeds) * len(group.candidates)
     jobs = sum(len(group.candidates) * len(plan.seeds) for group in plan.groups)
@@ -92,6 +86,15 @@ def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
         disk_bytes=disk_bytes(plan),
         resolvable=resolvable_gain(plan),
     )
+
+
+def job_seconds(plan: Plan, group: GroupPlan) -> float | None:
+    """Of one core, for one job in full; None where no step of this method and size was ever measured."""
+    step = _step_seconds(plan, group)
+    if step is None:
+        return None
+    rounds = -(-plan.steps // plan.round_steps)
+    return plan.steps * step + rounds * plan.data.valid_seconds * _INFERENCE_SHARE + _JOB_OVERHEAD
 
 
 def gpu_hours(plan: Plan, step_seconds: float) -> float:

@@ -1,20 +1,20 @@
 """Which job comes next, and what becomes of it: the logic of a sweep, without Ray.
 
 The study is the only state that matters. A new dispatcher on an old study first hands out what an earlier
-driver left running; then groups take turns, each with search trials as its generations allow, and with its
-finalists as soon as its search has ended. Every decision is a function of the study and the plan, and under
-`--seeds auto` of looks that are written down.
+driver left running; then the group with most work left comes first, with search trials as its generations
+allow, and with its finalists as soon as its search has ended. Every decision is a function of the study and
+the plan, and under `--seeds auto` of looks that are written down.
 """
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from sweep.announcer import Announcer
+from sweep.cost import job_seconds
 from sweep.early_stopping import should_stop
 from sweep.events import EndState
 from sweep.failures import Failures
@@ -61,7 +61,8 @@ class Dispatcher:
         self._plan = plan
         self._store = store
         self._announce = announcer
-        self._groups = deque(GroupQueue(plan, group, store, announcer, judge) for group in plan.groups)
+        self._groups = [GroupQueue(plan, group, store, announcer, judge) for group in plan.groups]
+        self._prices = {queue.name: _price(plan, queue.name) for queue in self._groups}
         self._running: set[Job] = set()
         self._stop = stop or StopSignal()
         self._clock = clock
@@ -78,9 +79,7 @@ class Dispatcher:
         if again is not None:
             del self._again[again]
             return self._hand_out(self._store.restart(again))
-        for _ in range(len(self._groups)):
-            queue = self._groups[0]
-            self._groups.rotate(-1)
+        for queue in self._by_work_left():
             job = queue.next_job(self._running)
             while job is not None:
                 proposal = queue.proposal(job)
@@ -89,6 +88,12 @@ class Dispatcher:
                 self._give_up(job)
                 job = queue.next_job(self._running)
         return Pause.DONE if self.done else Pause.WAIT
+
+    def _by_work_left(self) -> list[GroupQueue]:
+        """Most first, so that all groups end together: taking turns leaves long jobs to few workers at the end."""
+        return sorted(
+            self._groups, key=lambda queue: queue.jobs_left * self._prices[queue.name], reverse=True
+        )
 
     @property
     def done(self) -> bool:
@@ -188,3 +193,8 @@ class Dispatcher:
         why = None if failure == NOTHING_TO_FINALISE else self._failures.ended(failure)
         if why is not None:
             self._stop.ask(why, TooManyFailures)
+
+
+def _price(plan: Plan, group: str) -> float:
+    """What one of the group's jobs costs beside another group's; all alike where nothing was measured."""
+    return job_seconds(plan, plan.group_plan(group)) or 1.0

@@ -39,6 +39,12 @@ class FinalistQueue:
     def exhausted(self) -> bool:
         return not self._left and self._opened == len(self._plan.seeds)
 
+    @property
+    def jobs_left(self) -> int:
+        """Those in the queue, and every candidate's of the seeds that have not entered it."""
+        unopened = len(self._plan.seeds) - self._opened
+        return len(self._left) + unopened * len(self._plan.group_plan(self._group).candidates)
+
     def next_job(self, running: Collection[Job]) -> Job | None:
         """None if there is none, or not before those `running` have ended or valid is scored."""
         while not self._left and not self.exhausted:

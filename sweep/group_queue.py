@@ -25,7 +25,7 @@ class GroupQueue:
         self, plan: Plan, group: GroupPlan, store: StudyStore, announce: Announcer, judge: Judge | None
     ) -> None:
         self._plan = plan
-        self._name = group.name
+        self.name = group.name
         self._store = store
         self._search = GroupSearch(plan, group.name)
         self._trials = deque(job for job in plan.search_jobs(group.name) if store.record(job) is None)
@@ -36,9 +36,14 @@ class GroupQueue:
         """Whether it will never have another job."""
         return not self._trials and self._finalists.exhausted
 
+    @property
+    def jobs_left(self) -> int:
+        """Those that were never handed out; of later looks' finalists, all."""
+        return len(self._trials) + self._finalists.jobs_left
+
     def next_job(self, running: Collection[Job]) -> Job | None:
         """The next job whose turn has come, taken off the queue; None while what it rests on is running."""
-        mine = [job for job in running if job.group == self._name]
+        mine = [job for job in running if job.group == self.name]
         searching = [job.number for job in mine if job.phase == "search"]
         if self._trials:
             first_of_generation = generation_of(self._trials[0], self._plan) * self._plan.generation
@@ -51,7 +56,7 @@ class GroupQueue:
 
     def proposal(self, job: Job) -> Proposal | None:
         """Its nuisance values; None for a finalist whose candidate has no complete search trial."""
-        records = self._store.records(self._name, "search")
+        records = self._store.records(self.name, "search")
         if job.phase == "search":
             return self._search.propose(job, records)
         return self._settled(job.candidate) or self._chosen(records, job.candidate)
@@ -59,7 +64,7 @@ class GroupQueue:
     def _chosen(self, records: Sequence[JobRecord], candidate: str) -> Proposal | None:
         """The candidate's best configuration; or, where configurations are the answer, the one of its rank."""
         space = self._plan.space_object()
-        ranks = [c.label for c in self._plan.group_plan(self._name).candidates if not c.baseline]
+        ranks = [c.label for c in self._plan.group_plan(self.name).candidates if not c.baseline]
         if space.answer == BEST_CONFIGURATION and candidate in ranks:
             pool = [record for record in records if record.job.candidate in ranks]
             return ranked_configuration(pool, ranks.index(candidate))
@@ -67,7 +72,7 @@ class GroupQueue:
 
     def _settled(self, candidate: str) -> Proposal | None:
         """The configuration of the candidate's earlier finalists, which later seeds must share."""
-        own = self._store.records(self._name, "final", candidate)
+        own = self._store.records(self.name, "final", candidate)
         return next((record.proposal for record in own if record.reason != NOTHING_TO_FINALISE), None)
 
 

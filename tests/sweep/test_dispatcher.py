@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 
 from sweep.announcer import Announcer
+from sweep.cost import job_seconds
 from sweep.dispatcher import Dispatcher, Handout, Pause
 from sweep.events import Listener
 from sweep.failures import MAX_FAILURES, MAX_OUTAGES
@@ -116,11 +117,26 @@ def test_a_generation_waits_for_all_of_the_one_before() -> None:
     assert [handout.job.number for handout in _handouts(dispatcher)] == [5, 6, 7, 8, 9]
 
 
-def test_groups_take_turns() -> None:
-    plan = simulated_plan()
+def test_groups_of_equal_jobs_take_turns() -> None:
+    plan = simulated_plan(groups=("mockingjay", "tera"))
     dispatcher = Dispatcher(plan, _store(plan), Announcer([]))
     groups = [handout.job.group for handout in _handouts(dispatcher)]
-    assert groups == ["tera", "wav2vec2"] * 5
+    assert groups == ["mockingjay", "tera"] * 5
+
+
+def test_the_group_with_most_work_left_comes_first() -> None:
+    """A job of wav2vec2 takes longer here: handed out in turns, its last ones would keep one worker busy alone."""
+    plan = simulated_plan()
+    tera, wav2vec2 = (job_seconds(plan, group) or 0.0 for group in plan.groups)
+    assert wav2vec2 > tera
+    dispatcher = Dispatcher(plan, _store(plan), Announcer([]))
+    groups = [handout.job.group for handout in _handouts(dispatcher)]
+    jobs = len(plan.search_jobs("tera")) + len(plan.final_jobs("tera"))
+    left = {"tera": jobs * tera, "wav2vec2": jobs * wav2vec2}
+    for group in groups[:5]:
+        assert left[group] == max(left.values())
+        left[group] -= tera if group == "tera" else wav2vec2
+    assert groups.count("tera") == groups.count("wav2vec2") == 5, "the rest waits for this generation"
 
 
 def test_every_candidate_has_finalists_with_its_best_configuration_and_the_same_seeds() -> None:
