@@ -6,8 +6,12 @@ MedianPruner is the reference in the tests; it would copy every trial into a stu
 A trial is compared only with trials of the same candidate, from earlier generations, at the same step: all of
 these have ended before it began, so the decision cannot depend on who finished first. Nothing is stopped
 before half its budget, and the first few trials of every candidate never are.
+
+A score is a mean over the clips that could be scored, so whoever falls silent on the hard ones would look better:
+where failures differ, only scores with the fewest of them count.
 """
 
+import math
 from collections.abc import Sequence
 
 from sweep.jobs import Job
@@ -27,8 +31,13 @@ def should_stop(records: Sequence[JobRecord], job: Job, step: int, plan: Plan) -
     if job.number // candidates < plan.exempt:
         return False
     own, peers = _split(records, job, plan)
-    at_step = [score for peer in peers if (score := peer.score_at(step)) is not None]
-    best = max(report.score for report in own.reports if report.step <= step)
+    theirs = [report for peer in peers if (report := peer.report_at(step)) is not None]
+    mine = [report for report in own.reports if report.step <= step]
+    if not theirs:
+        return False
+    fewest = min(report.failed_clips for report in (*theirs, *mine))
+    at_step = [report.score for report in theirs if report.failed_clips == fewest]
+    best = max((report.score for report in mine if report.failed_clips == fewest), default=-math.inf)
     return bool(at_step) and best < _median(at_step)
 
 

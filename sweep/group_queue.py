@@ -79,7 +79,7 @@ class GroupQueue:
 def ranked_configuration(records: Sequence[JobRecord], rank: int) -> Proposal | None:
     """Of the distinct configurations of all complete trials, that of the rank (0 = best); None past the last."""
     complete = [record for record in records if record.state == "complete"]
-    ordered = sorted(complete, key=lambda record: (record.score, -record.job.number), reverse=True)
+    ordered = sorted(complete, key=_merit, reverse=True)
     distinct: list[dict[str, Any]] = []
     for record in ordered:
         if record.nuisance not in distinct:
@@ -92,5 +92,9 @@ def best_configuration(records: Sequence[JobRecord], candidate: str) -> Proposal
     complete = [r for r in records if r.job.candidate == candidate and r.state == "complete"]
     if not complete:
         return None
-    best = max(complete, key=lambda record: (record.score, -record.job.number))
-    return Proposal(best.nuisance)
+    return Proposal(max(complete, key=_merit).nuisance)
+
+
+def _merit(record: JobRecord) -> tuple[int, float, int]:
+    """Fewest failures first: a mean that leaves out the clips on which a model fell silent must not pay."""
+    return -record.failed_clips, record.score or 0.0, -record.job.number

@@ -68,11 +68,16 @@ class GroupSearch:
         return next((other for other in others if other.nuisance not in tried), first)
 
     def _look_at(self, records: Sequence[JobRecord], generation: int) -> None:
-        """Have the view hold what ended in earlier generations (with --async: at all); failures teach nothing."""
+        """Have the view hold what ended in earlier generations (with --async: at all).
+
+        Failed trials teach nothing, nor do those with more failed clips than others: their scores leave these out.
+        """
         if generation == self._looked_at and not self._plan.asynchronous:
             return  # all of these had ended when its first trial was asked for
         self._looked_at = generation
         ended = [r for r in records if r.state in ("complete", "pruned") and self._may_teach(r, generation)]
+        fewest = min((record.failed_clips for record in ended), default=0)
+        ended = [record for record in ended if record.failed_clips == fewest]
         forgotten = max(0, -(-(len(ended) - _REMEMBERED) // _FORGOTTEN)) * _FORGOTTEN
         latest = sorted(ended, key=lambda record: record.job.number)[forgotten:]
         self._taught = {record.job: self._taught.get(record.job) or trial_of(record) for record in latest}

@@ -34,6 +34,8 @@ def dunnett_critical(alpha: float, n_compared: int, df: float) -> float:
     bonferroni = t_above(alpha / (2 * n_compared), df)  # never needed more than this
     if n_compared == 1:
         return single
+    if not dunnett_p(single, n_compared, df) > alpha > dunnett_p(bonferroni, n_compared, df):
+        return bonferroni  # below one degree of freedom the quadrature is too coarse; this bound always holds
     return float(optimize.brentq(lambda t: dunnett_p(t, n_compared, df) - alpha, single, bonferroni))
 
 

@@ -49,6 +49,11 @@ class Report:
     metrics: dict[str, float]
     timestamp_ms: int
 
+    @property
+    def failed_clips(self) -> int:
+        """Valid clips that could not be scored, and so are missing from the score."""
+        return int(self.metrics.get("failed_clips", 0))
+
 
 @dataclass(frozen=True)
 class JobRecord:
@@ -78,8 +83,13 @@ class JobRecord:
     def scores(self) -> dict[int, float]:
         return {report.step: report.score for report in self.reports}
 
-    def score_at(self, step: int) -> float | None:
-        return next((report.score for report in self.reports if report.step == step), None)
+    def report_at(self, step: int) -> Report | None:
+        return next((report for report in self.reports if report.step == step), None)
+
+    @property
+    def failed_clips(self) -> int:
+        """Of its last report."""
+        return self.reports[-1].failed_clips if self.reports else 0
 
     @property
     def ended(self) -> bool:

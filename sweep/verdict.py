@@ -246,7 +246,9 @@ def _remarks(comparisons: Comparisons, leads: Mapping[str, Difference | None], l
     if better:
         remarks.append(f"higher on test than the leader, shown but not promoted: {', '.join(better)}")
     for label, count in zip(paired.labels, paired.failures, strict=True):
-        if label != leader and paired.has_failed_seed(label):
+        if label != leader and label not in leads:
+            remarks.append(f"{label} was compared with nobody: all its seeds failed, so it cannot win")
+        elif label != leader and paired.has_failed_seed(label):
             remarks.append(f"{label} has a failed seed: it cannot win and is compared on its other seeds")
         elif label != leader and count:
             remarks.append(f"{label} failed on {count} utterances that the noisy input passed")

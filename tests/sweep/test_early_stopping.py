@@ -54,6 +54,32 @@ def test_a_candidates_first_trials_are_exempt() -> None:
     assert not should_stop(_with_peers({2: 0.0, 4: 0.0}), TRIAL, 4, plan)
 
 
+def _silent(record: JobRecord, clips: int) -> JobRecord:
+    """The same scores, over fewer clips: on the others the model fell silent."""
+    reports = tuple(replace(report, metrics={"failed_clips": clips}) for report in record.reports)
+    return replace(record, reports=reports)
+
+
+def test_silence_on_hard_clips_does_not_save_a_trial(plan: Plan) -> None:
+    peers = [_record(n, {4: 2.0}) for n in (2, 7)]
+    own = _record(12, {4: 9.0}, "running")
+    assert not should_stop([*peers, own], TRIAL, 4, plan)
+    assert should_stop([*peers, _silent(own, 4)], TRIAL, 4, plan)
+
+
+def test_a_silent_peer_is_no_measure_of_others(plan: Plan) -> None:
+    peers = [_record(2, {4: 2.0}), _silent(_record(7, {4: 9.0}), 4)]
+    assert not should_stop([*peers, _record(12, {4: 3.0}, "running")], TRIAL, 4, plan)
+    assert should_stop([*peers, _record(12, {4: 1.0}, "running")], TRIAL, 4, plan)
+
+
+def test_clips_that_nobody_can_score_change_nothing(plan: Plan) -> None:
+    records = [_silent(record, 2) for record in _with_peers({2: 0.5, 4: 2.5})]
+    assert not should_stop(records, TRIAL, 4, plan)
+    records = [_silent(record, 2) for record in _with_peers({2: 0.5, 4: 1.0})]
+    assert should_stop(records, TRIAL, 4, plan)
+
+
 def test_finalists_are_never_stopped(plan: Plan) -> None:
     assert not should_stop(_with_peers({4: 0.0}), Job("tera", "final", "layer1", 1001), 4, plan)
 

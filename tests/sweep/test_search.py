@@ -36,6 +36,19 @@ def _ended(job: Job, plan: Plan, proposal: Proposal, score: float) -> JobRecord:
     return JobRecord(job, "complete", 1, generation, proposal, 0, reports=(report,), score=score)
 
 
+def test_a_trial_that_fell_silent_teaches_the_sampler_as_little_as_one_that_failed(plan: Plan) -> None:
+    """Its score leaves out the clips on which it was silent, so it would look better than it is."""
+    records = _asked(plan, 10)
+    silent = replace(records[7].reports[0], score=9.0, metrics={"failed_clips": 3})
+    as_silent = [*records[:7], replace(records[7], reports=(silent,), score=9.0), *records[8:]]
+    as_failed = [*records[:7], replace(records[7], state="failed", reports=(), score=None), *records[8:]]
+    proposals = [
+        [GroupSearch(plan, "tera").propose(job, told) for job in plan.search_jobs("tera")[10:15]]
+        for told in (as_silent, as_failed)
+    ]
+    assert proposals[0] == proposals[1]
+
+
 def test_every_candidates_first_trial_takes_the_anchor(plan: Plan) -> None:
     space, preset = plan.space_object(), plan.preset_object()
     for record in _asked(plan, 5):

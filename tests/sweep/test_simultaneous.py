@@ -34,6 +34,13 @@ def test_the_critical_value_has_the_chance_it_promises():
     assert dunnett_p(dunnett_critical(0.01, 4, 7.3), 4, 7.3) == pytest.approx(0.01, abs=1e-9)
 
 
+@pytest.mark.parametrize("df", [0.3, 0.45, 0.6, 1.0])
+@pytest.mark.parametrize("n_compared", [2, 4])
+def test_next_to_no_degrees_of_freedom_give_a_finite_bound_and_no_crash(n_compared, df):
+    critical = dunnett_critical(0.05, n_compared, df)
+    assert stats.t.isf(0.025, df) < critical <= stats.t.isf(0.025 / n_compared, df) * (1 + 1e-9)
+
+
 def test_equal_calls_give_equal_bits():
     first = dunnett_p(2.1, 5, 9.7)
     dunnett_p(1.0, 3, 4.0)
