@@ -38,7 +38,17 @@ _PRETRAINING_STEP_SECONDS = {
 _SCORING_SHARE = 0.035  # core-seconds of all metrics per second of audio; PESQ is most of it
 _INFERENCE_SHARE = 0.01  # core-seconds of a tiny model per second of audio
 _JOB_OVERHEAD = 0.8  # seconds a job costs before and after its training, in a reused actor
-_CHECKPOINT_BYTES = 8e6  # a tiny model with its optimizer; two are kept
+# A model with its optimizer; the largest where upstreams differ.
+_CHECKPOINT_BYTES = {
+    (
+        "normalized_ssl",
+        "base",
+    ): 320e6,  # TERA with a frozen branch up to layer 3; the waveform bodies take 230e6
+    ("contrastive_se", "base"): 61e6,
+    ("separation", "paper"): 102e6,  # DPTNet; Conv-TasNet takes 61e6
+}
+_TINY_CHECKPOINT_BYTES = 8e6
+_CHECKPOINTS_KEPT = 2  # of a job that is under way
 _ESTIMATE_BYTES_PER_SECOND = 64_000  # float32 at 16 kHz
 
 # Typical spreads of one score: (seed, candidate x unit, residual). PESQ's are of full-size models, SI-SDR's were
@@ -104,11 +114,15 @@ def gpu_hours(plan: Plan, step_seconds: float) -> float:
 
 
 def disk_bytes(plan: Plan) -> float:
-    """The most a sweep has on disk at once: two checkpoints a job, and the finalists' estimates."""
-    checkpoints = 2 * _CHECKPOINT_BYTES * sum(1 for _ in plan.all_jobs())
+    """The most a sweep has on disk at once: every finalist's last checkpoint and estimates, and two checkpoints of
+    each job under way, which are no more than a generation of each group.
+    """
+    key = plan.method_name(), plan.method_config.get("size", "base")
+    checkpoint = _CHECKPOINT_BYTES.get(key, _TINY_CHECKPOINT_BYTES)
     finalists = sum(len(plan.final_jobs(group.name)) for group in plan.groups)
+    under_way = min(plan.generation * len(plan.groups), sum(1 for _ in plan.all_jobs()))
     audio = (plan.data.valid_seconds + plan.data.test_seconds) * _ESTIMATE_BYTES_PER_SECOND
-    return checkpoints + finalists * audio
+    return (finalists + _CHECKPOINTS_KEPT * under_way) * checkpoint + finalists * audio
 
 
 def resolvable_gain(plan: Plan) -> float | None:

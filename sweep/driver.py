@@ -47,6 +47,7 @@ from sweep.scoring import (
     pool_size,
     store_rows,
 )
+from sweep.spent_checkpoints import SpentCheckpoints
 from sweep.stage_store import stage_store
 from sweep.stopping import StopSignal, stop_on_request, stop_on_signals, void_requests
 from sweep.storage import Storage
@@ -117,10 +118,12 @@ class Drive:
     def run(self) -> dict[str, Any]:
         with contextlib.ExitStack() as stack:
             progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / SPOOL)
-            listeners: list[Listener] = [progress, tracker]
+            spent = SpentCheckpoints(Storage(self.plan.output))
+            listeners: list[Listener] = [progress, tracker, spent]
             # Closed in reverse: MLflow is told last, when everything else has settled.
             stack.callback(tracker.close)
             stack.callback(progress.close)
+            stack.callback(spent.close)
             stack.enter_context(stop_on_signals(self.stop))
             stack.enter_context(
                 Heartbeat(self.signs, lambda: {**progress.snapshot(), SPENT: self.hours.spent()})
@@ -393,10 +396,14 @@ def _is_raised(planned: Planned) -> bool:
 
 
 def _require_space(plan: Plan, storage: Storage) -> None:
+    """Raise `UserError` where what is still to be written does not fit."""
     from sweep.cost import disk_bytes
 
-    free, needed = storage.free_bytes(), disk_bytes(plan)
-    if free is not None and free < needed:
+    free = storage.free_bytes()
+    if free is None:
+        return
+    needed = disk_bytes(plan) - sum(storage.sizes("jobs").values())
+    if free < needed:
         raise UserError(
             f"{plan.output}: about {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; free some, or "
             "choose another --output"

@@ -55,6 +55,9 @@ class Plan:
     data: DataSettings
     method_config: dict[str, Any]  # fields of the method the preset gives a value
     fixed: dict[str, Any] = field(default_factory=dict)  # fields fixed with --set: never searched
+    weights: dict[str, str] = field(
+        default_factory=dict
+    )  # stage that reads published weights -> what they are
     corpus_source: str  # as the user named it
     corpus_uri: str  # the prepared corpus
     corpus_fingerprint: str

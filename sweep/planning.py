@@ -225,7 +225,7 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
     # A generation tries each candidate once.
     plan = replace(plan, generation=max(len(group.candidates) for group in plan.groups))
     _check_configurations(plan)
-    return plan
+    return replace(plan, weights=_weights(plan))
 
 
 def _name(settings: _Settings, space: Space) -> str:
@@ -410,6 +410,7 @@ def _resumed(arguments: argparse.Namespace, environ: Mapping[str, str], folder: 
     _refuse_other_code(stored)
     plan = raised(stored, arguments)
     _check_configurations(plan)
+    plan = _with_weights(plan)
     return Planned(plan, resume=True, sources={"plan": f"plan.json of {plan.name}"}, stored=stored)
 
 
@@ -425,6 +426,25 @@ def _refuse_other_code(plan: Plan) -> None:
         raise UserError(
             f"{plan.space_file} has changed since sweep {plan.name!r} started: restore it, or start a new sweep"
         )
+
+
+def _weights(plan: Plan) -> dict[str, str]:
+    """By stage that reads published weights: the digest of a local file, or the id of what lies elsewhere."""
+    configs = {stage.name: stage.config for stage in plan.stages()}
+    found = {name: config.get("identity", config.get("sha256")) for name, config in configs.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _with_weights(plan: Plan) -> Plan:
+    """With those of groups that a raise added. Raises `UserError` where a file is no longer what it was."""
+    now = _weights(plan)
+    for name, before in plan.weights.items():
+        if now.get(name, before) != before:
+            raise UserError(
+                f"the weights of {name} have changed since sweep {plan.name!r} started (SHA-256 {before[:12]}..., now "
+                f"{now[name][:12]}...): its jobs would not be comparable. Restore the file, or start a new sweep"
+            )
+    return plan if now == plan.weights else replace(plan, weights=now)
 
 
 def _agrees(plan: Plan, name: str, value: Any, folder: Path) -> bool:

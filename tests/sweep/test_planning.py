@@ -192,6 +192,21 @@ def test_resume_refuses_other_training_code(tmp_path: Path) -> None:
         resume(tmp_path, "first")
 
 
+def test_resume_refuses_weights_that_are_no_longer_what_they_were(tmp_path: Path) -> None:
+    weights = tmp_path / "tera.ckpt"
+    weights.write_bytes(b"weights")
+    flags = ("--preset", "paper", "--corpus", "demo", "--upstreams", "tera")
+    started = plan(tmp_path, "--name", "first", *flags, "--set", f"checkpoint={weights}")
+    freeze(started)
+    weights.touch()
+    assert resume(tmp_path, "first").plan == started.plan
+    weights.write_bytes(b"WEIGHTS")
+    with pytest.raises(
+        UserError, match=r"the weights of tera \(base\) checkpoint have changed since sweep 'first'"
+    ):
+        resume(tmp_path, "first")
+
+
 def test_a_share_of_a_gpu_makes_every_job_train_on_one(tmp_path: Path) -> None:
     made = plan(tmp_path, "--gpus-per-trial", "0.25").plan
     assert made.gpus_per_trial == 0.25

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainables.errors import UserError
+from trainables.weights_file import content_digest
 
 FILE_ENDINGS = (".ckpt", ".pt", ".bin", ".safetensors")
 _HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w.-]+))?(:(?P<file>[\w./-]+))?")
@@ -66,7 +67,7 @@ def hub_source(source: str) -> HubSource:
 
 
 def identity(source: str) -> str:
-    """What changes with a local file's content; a hub id or s3:// uri stands for itself.
+    """The content of a local file or folder; a hub id or s3:// uri stands for itself.
 
     Raises:
         UserError: a path where there is nothing.
@@ -78,6 +79,4 @@ def identity(source: str) -> str:
         raise UserError(
             f"no checkpoint at {path}: check the path, or leave checkpoint out to fetch the published one"
         )
-    files = sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
-    facts = [f"{each.name}:{each.stat().st_size}:{each.stat().st_mtime_ns}" for each in files]
-    return " ".join(facts)
+    return content_digest(path)

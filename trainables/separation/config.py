@@ -3,7 +3,6 @@
 Spaces, plans and dry runs read this file; it must never import torch. The method itself is in method.py.
 """
 
-import hashlib
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from trainables.assignment import DataSettings
 from trainables.field_rules import FieldRules
 from trainables.separation.architectures import ARCHITECTURES, MODELS, SIZES
 from trainables.stages import Stage
+from trainables.weights_file import content_digest
 
 # Bump when a change of code changes what pre-training produces (trainables/separation/pretraining.py).
 PRETRAINING_VERSION = 1
@@ -262,14 +262,13 @@ class SeparationConfig:
         path = Path(self.checkpoint)
         if not path.is_file():
             raise _RULES.refusal("checkpoint", self.checkpoint, "a file in asteroid's format on this machine")
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
         network = {"model": self.model, "size": self.size, **self.architecture_overrides()}
         return Stage(
             kind="pretraining",
             name=f"{self.model} weights of {path.name}",
             runner="trainables.separation.pretraining:import_checkpoint",
             version=PRETRAINING_VERSION,
-            config={**network, "checkpoint": self.checkpoint, "sha256": digest},
+            config={**network, "checkpoint": self.checkpoint, "sha256": content_digest(path)},
             seed=0,
             **place,
         )
