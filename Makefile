@@ -11,6 +11,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: sweep test test-slow test-chaos test-browser test-cluster check format clean
 
+# Also where there is a GPU, with which run.py would take the paper's preset and ask for its corpus.
+sweep: export SPEECH_SWEEP_PRESET ?= demo
 sweep: $(VENV)/.sweep-installed
 	$(PY) sweep/run.py --space norm_layers $(ARGS)
 

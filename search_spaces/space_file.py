@@ -57,7 +57,7 @@ def _run_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's code raises
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
         raise UserError(f"--space {path}: {_where(error, path)}") from error
     return module
 
@@ -101,7 +101,7 @@ def _require(holds: bool, path: Path, otherwise: str) -> None:
         raise UserError(f"--space {path}: {otherwise}")
 
 
-def _where(error: Exception, path: Path) -> str:
+def _where(error: BaseException, path: Path) -> str:
     """What went wrong and in which line of the user's file."""
     lines = [
         frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)

@@ -11,11 +11,18 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search_spaces import SPACES
 from sweep.machine_price import MachinePrice, read_price
 from trainables.errors import UserError
 
+if TYPE_CHECKING:
+    from sweep.plan import Plan
+    from sweep.planning import Planned
+
+# Beyond these a plan is a slip of the keyboard, and takes minutes to count.
+_MOST_SAMPLES, _MOST_SEEDS, _MOST_STEPS, _LARGEST_SEED = 100_000, 1_000, 1_000_000_000, 1_000_000_000
 _EPILOG = """\
 examples
   python sweep/run.py --space norm_layers                        the demo: no data needed, about ten minutes
@@ -56,13 +63,17 @@ def build_run_parser() -> argparse.ArgumentParser:
         help="the question: a name that --list-spaces shows, or a Python file of your own",
     )
     what.add_argument(
-        "--preset", metavar="NAME", help="how much work: smoke (a minute, scores mean nothing), demo"
+        "--preset",
+        metavar="NAME",
+        help="how much work: smoke (a minute, scores mean nothing), demo (the default without a GPU), small or paper "
+        "(published checkpoints: a GPU and a corpus); --list-spaces shows which a space has",
     )
     what.add_argument(
         "--upstreams",
         "--models",
+        "--targets",
         metavar="A,B",
-        help="which upstreams (or separation models) to ask about, comma-separated",
+        help="which upstreams (or separation models, or contrastive targets) to ask about, comma-separated",
     )
     what.add_argument(
         "--corpus",
@@ -71,7 +82,9 @@ def build_run_parser() -> argparse.ArgumentParser:
         "prepared corpus (folder or s3://), or 'demo' (synthetic, the default)",
     )
     budget = parser.add_argument_group("how much to spend (defaults come from the preset)")
-    budget.add_argument("--samples", type=_count, metavar="N", help="search trials per candidate")
+    budget.add_argument(
+        "--samples", type=_count_up_to(_MOST_SAMPLES), metavar="N", help="search trials per candidate"
+    )
     budget.add_argument(
         "--seeds",
         type=_seeds,
@@ -81,7 +94,7 @@ def build_run_parser() -> argparse.ArgumentParser:
     budget.add_argument(
         "--max-hours", type=_hours, metavar="H", help="stop cleanly after H hours of driving, over all starts"
     )
-    budget.add_argument("--steps", type=_count, metavar="N", help="training steps per job")
+    budget.add_argument("--steps", type=_count_up_to(_MOST_STEPS), metavar="N", help="training steps per job")
     budget.add_argument(
         "--labelled-minutes", metavar="M", help="minutes of labelled speech to train on, or 'all'"
     )
@@ -91,7 +104,9 @@ def build_run_parser() -> argparse.ArgumentParser:
         dest="asynchronous",
         help="never wait for a generation of search trials: keeps many workers busy, but is not reproducible",
     )
-    budget.add_argument("--seed", type=int, metavar="N", help="seed of the sweep itself (default 0)")
+    budget.add_argument(
+        "--seed", type=_seed, metavar="N", help="seed of the sweep itself, 0 (the default) or above"
+    )
     budget.add_argument(
         "--set",
         action="append",
@@ -153,10 +168,15 @@ def build_run_parser() -> argparse.ArgumentParser:
     )
     show.add_argument("--list-spaces", action="store_true", help="print the spaces and their presets")
     show.add_argument(
-        "--help-config", metavar="METHOD", help="print the fields --set knows, and their values"
+        "--help-config",
+        metavar="METHOD",
+        help="print the fields --set knows, and their values: normalized_ssl, contrastive_se, separation, or a space's "
+        "name",
     )
     show.add_argument(
-        "--json", action="store_true", help="print the result as one JSON object on the last line"
+        "--json",
+        action="store_true",
+        help="print the result (with --dry-run: the plan) as one JSON object on the last line",
     )
     return parser
 
@@ -205,27 +225,52 @@ def _run(argv: Sequence[str]) -> int:
         from sweep.plan_report import describe
 
         print(describe(planned, arguments.price))
+        if arguments.json:
+            print(json.dumps(planned.plan.to_json()))
         return 0
+    from sweep.plan_report import cautions
+    from sweep.stopping import TooManyFailures, interrupted_by_sigterm
+
+    for caution in cautions(planned.plan):
+        print(f"note       {caution}", file=sys.stderr)
+    try:
+        with interrupted_by_sigterm():
+            return _drive(planned, notify, arguments.json)
+    except KeyboardInterrupt as stop:
+        print(_stopped(planned.plan, str(stop)), file=sys.stderr)
+        return 130
+    except TooManyFailures as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _drive(planned: "Planned", notify: str | None, as_json: bool) -> int:
     from sweep.driver import drive
     from sweep.engine import StageFailed
     from sweep.notification import notifying
     from sweep.scoring import ScoringFailed
-    from sweep.stopping import TooManyFailures
 
     try:
         with notifying(notify, planned.plan) as notifier:
             result = drive(planned)
             notifier.finished(result)
-    except KeyboardInterrupt as stop:
-        why = f" ({stop})" if str(stop) else ""
-        print(f"stopped{why}; go on with: python sweep/run.py --resume {planned.plan.name}", file=sys.stderr)
-        return 130
-    except (StageFailed, ScoringFailed, TooManyFailures) as error:
+    except (StageFailed, ScoringFailed) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if arguments.json:
+    if as_json:
         print(json.dumps(result))
     return 0
+
+
+def _stopped(plan: "Plan", why: str) -> str:
+    """What to type next; before plan.json was written there is nothing to resume."""
+    from sweep.planning import PLAN_FILE
+    from sweep.storage import Storage
+
+    reason = f" ({why})" if why else ""
+    if Storage(plan.output).exists(PLAN_FILE):
+        return f"stopped{reason}; go on with: python sweep/run.py --resume {plan.name}"
+    return f"stopped{reason} before anything had started: the same line starts it again"
 
 
 def _notify_address(arguments: argparse.Namespace) -> str | None:
@@ -250,18 +295,26 @@ def list_spaces() -> str:
     return "\n".join(lines)
 
 
-def _count(text: str) -> int:
+def _whole(text: str, lowest: int, highest: int) -> int:
     try:
         value = int(text)
     except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+        value = lowest - 1
+    if not lowest <= value <= highest:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from {lowest} to {highest:,}")
     return value
 
 
+def _count_up_to(highest: int) -> Callable[[str], int]:
+    return lambda text: _whole(text, 1, highest)
+
+
 def _seeds(text: str) -> int | str:
-    return text if text == "auto" else _count(text)
+    return text if text == "auto" else _whole(text, 1, _MOST_SEEDS)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0, _LARGEST_SEED)
 
 
 def _gpu_share(text: str) -> float:

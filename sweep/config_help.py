@@ -1,13 +1,16 @@
 """What `--help-config METHOD` prints: every field that `--set` can fix, its default and what it may be."""
 
+import json
 from dataclasses import fields
 from typing import Any
 
+from search_spaces import SPACES
 from trainables.registry import config_class
 
 
 def config_help(method: str) -> str:
-    """Raises `UserError` for a method there is not."""
+    """Of a method, or of the one that a space sweeps. Raises `UserError` for a name there is not."""
+    method = SPACES[method].method if method in SPACES else method
     kind = config_class(method)
     allowed = kind.allowed_values()
     rows = [
@@ -22,8 +25,10 @@ def config_help(method: str) -> str:
 
 
 def _text(default: Any) -> str:
-    return str(list(default)) if isinstance(default, tuple) else str(default)
+    """As it would be written after --set."""
+    return json.dumps(default) if default is None or isinstance(default, bool | tuple) else str(default)
 
 
 def _type(annotation: Any) -> str:
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    named = annotation.__name__ if isinstance(annotation, type) else str(annotation)
+    return named.replace("None", "null")

@@ -5,6 +5,7 @@ small factor, which is why everything here is printed with "about".
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sweep.plan import GroupPlan, Plan
 from trainables.shared_prefix import KIND as PREFIX
@@ -152,9 +153,23 @@ def _test_units(plan: Plan) -> int:
     """Speakers where the verdict will go by them, else clips."""
     from sweep.crossed_effects import MINIMUM_SPEAKERS  # imports scipy
 
-    clips = max(2, round(plan.data.test_seconds / plan.data.evaluation_clip_seconds))
+    clips = max(2, round(scored_seconds(plan, "test") / plan.data.evaluation_clip_seconds))
     speakers = plan.corpus_summary.get("splits", {}).get("test", {}).get("speakers", 0)
     return min(clips, speakers) if speakers >= MINIMUM_SPEAKERS else clips
+
+
+def scored_seconds(plan: Plan, split: str) -> float:
+    """Of audio on valid or test: what the preset asks for, or all that the split has."""
+    wanted: float = {"valid": plan.data.valid_seconds, "test": plan.data.test_seconds}[split]
+    there = speech_seconds(plan.corpus_summary.get("splits", {}).get(plan.data.source_split(split), {}))
+    # Where SNRs are listed every clip is scored at each; stored and drawn mixtures reuse voices.
+    return wanted if there is None or plan.data.evaluation_snrs else min(wanted, there)
+
+
+def speech_seconds(counts: dict[str, Any]) -> float | None:
+    """Of one split in a corpus's summary; None where that is not known."""
+    seconds = counts.get("seconds", counts.get("speech_seconds"))
+    return None if seconds is None else float(seconds)
 
 
 def _step_seconds(plan: Plan, group: GroupPlan) -> float | None:

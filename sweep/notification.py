@@ -28,7 +28,10 @@ _LONGEST_REASON = 500
 
 def check_address(url: str) -> None:
     """Raise `UserError` unless it is a web address; its path is shown to nobody."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets that are no IPv6 address
+        raise UserError("--notify: its address cannot be read; check its brackets") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UserError(f"--notify: give a web address, http:// or https://, not {parts.scheme or 'a path'}")
 

@@ -1,14 +1,17 @@
 """What `--dry-run` prints: the plan in words, with its cost, and where each setting came from."""
 
+import json
 import os
 from typing import Any
 
-from sweep.cost import estimate, gpu_hours
+from sweep.cost import estimate, gpu_hours, scored_seconds, speech_seconds
 from sweep.machine_price import MachinePrice
 from sweep.plan import Plan
 from sweep.planning import Planned
 from sweep.stage_store import stage_store
 from sweep.tracking_uri import redact
+from trainables.cache import VARIABLE as CACHE_VARIABLE
+from trainables.cache import cache_folder
 from trainables.metrics.catalogue import METRICS
 from trainables.stages import Stage
 
@@ -28,8 +31,34 @@ def describe(planned: Planned, price: MachinePrice | None = None) -> str:
         *(_gpu_cost(plan, price) if plan.device == "cuda" else _cost(plan, missing, price)),
         "",
         *_places(planned),
+        *(f"note       {caution}" for caution in cautions(plan)),
     ]
     return "\n".join(lines)
+
+
+def cautions(plan: Plan) -> list[str]:
+    """What is allowed and may not be what was meant, each in a line."""
+    found = []
+    if plan.method_config.get("size", "base") == "base" and plan.device == "cpu":
+        found.append(
+            "full-size models will train on the CPU: no GPU was found; --preset demo is the small one"
+        )
+    if len(plan.seeds) < 3 and plan.meaningful:
+        verdict = "every verdict will be a tie" if len(plan.seeds) < 2 else "no verdict should rest on so few"
+        found.append(
+            f"{len(plan.seeds)} of the 3 seeds that are the floor: {verdict}; give --seeds 3 or more"
+        )
+    for split in ("valid", "test"):
+        seconds = scored_seconds(plan, split)
+        if (
+            plan.corpus_summary.get("splits")
+            and plan.meaningful
+            and seconds < 2 * plan.data.evaluation_clip_seconds
+        ):
+            found.append(
+                f"{split} has {seconds:.0f} s of speech, hardly two clips: no verdict can be had; add recordings to it"
+            )
+    return found
 
 
 def _question(plan: Plan) -> list[str]:
@@ -52,8 +81,12 @@ def _work(plan: Plan, stages: list[Stage], missing: list[Stage]) -> list[str]:
         f"stages     {len(stages)} ({counted}); {len(stages) - len(missing)} are in the cache already",
         f"search     {search} jobs: {plan.samples} per candidate, {plan.steps} steps each",
         f"final      {_final(plan)}",
-        f"scoring    {plan.data.valid_seconds:g} s of valid, {plan.data.test_seconds:g} s of test audio per finalist",
+        f"scoring    {' and '.join(_scored(plan, split) for split in ('valid', 'test'))} audio per finalist",
     ]
+
+
+def _scored(plan: Plan, split: str) -> str:
+    return f"{scored_seconds(plan, split):.4g} s of {split}"
 
 
 def _final(plan: Plan) -> str:
@@ -142,19 +175,38 @@ def _places(planned: Planned) -> list[str]:
         line("study", plan.study_uri, "study_uri"),
         line("tracking", plan.tracking_uri, "tracking_uri"),
         line("corpus", plan.corpus_source, "corpus"),
+        f"cache      {cache_folder()}   [{CACHE_VARIABLE if os.environ.get(CACHE_VARIABLE) else 'default'}]",
         line("preset", plan.preset, "preset"),
         line("seeds", ", ".join(map(str, plan.seeds)), "seeds"),
+        *(line(label, value, setting) for label, value, setting in _asked(plan)),
     ]
 
 
+def _asked(plan: Plan) -> list[tuple[str, str, str]]:
+    """(label, value, setting) of what a preset leaves as it is, where it was asked for."""
+    minutes, hours = plan.data.labelled_minutes, plan.max_hours
+    fixed = ", ".join(f"{name}={json.dumps(value)}" for name, value in plan.fixed.items())
+    rows = [
+        ("set", fixed, "settings"),
+        ("labelled", "" if minutes is None else f"{minutes:g} min of training speech", "labelled_minutes"),
+        ("hours", "" if hours is None else f"at most {hours:g} of driving", "max_hours"),
+        ("async", "yes: not reproducible" if plan.asynchronous else "", "asynchronous"),
+        ("GPUs", f"{plan.gpus_per_trial:g} a job" if plan.gpus_per_trial else "", "gpus_per_trial"),
+    ]
+    return [row for row in rows if row[1]]
+
+
 def corpus_line(summary: dict[str, Any]) -> str:
-    """One line about the material: speakers, noise types, minutes per split."""
-    parts = []
-    for split, counts in summary.get("splits", {}).items():
-        minutes = counts.get("seconds", counts.get("speech_seconds", 0)) / 60
-        parts.append(f"{split} {counts.get('speakers', '?')} speakers, {minutes:.0f} min")
-    text = "; ".join(parts) or "not read yet"
+    """One line about the material: speakers, minutes and noise types per split."""
+    text = "; ".join(_split_line(*split) for split in summary.get("splits", {}).items()) or "not read yet"
     return text + (" (synthetic)" if summary.get("synthetic") else "")
+
+
+def _split_line(split: str, counts: dict[str, Any]) -> str:
+    seconds = speech_seconds(counts) or 0.0
+    long = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+    noises = f", {counts['noise_types']} noise types" if counts.get("noise_types") else ""
+    return f"{split} {counts.get('speakers', '?')} speakers, {long}{noises}"
 
 
 def _missing(plan: Plan, stages: list[Stage]) -> list[Stage]:

@@ -16,6 +16,7 @@ from search_spaces.space_file import fingerprint, is_space_file
 from sweep import __version__
 from sweep.cluster_room import cluster_has_gpus
 from sweep.code_version import training_code_fingerprint
+from sweep.corpus_fit import require_fit
 from sweep.cuda import cuda_devices
 from sweep.plan import GroupPlan, Plan, default_search_seed, default_seeds
 from sweep.raising import AUTO, RAISABLE, group_names, group_plans, raised
@@ -40,6 +41,7 @@ _FREE_ON_RESUME = {
     *RAISABLE,
 }
 LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
+_SQLITE = "sqlite:///"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -61,6 +63,7 @@ class Planned:
 def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str], folder: Path) -> Planned:
     """Raises `UserError` for anything that cannot work; reads corpus headers, writes nothing."""
     _refuse_null_bytes(arguments)
+    _refuse_empty(arguments)
     if arguments.resume:
         return _resumed(arguments, environ, folder)
     settings = _Settings(arguments, environ)
@@ -79,7 +82,16 @@ def _refuse_null_bytes(arguments: argparse.Namespace) -> None:
     """No shell passes one on, but a program may; every path that holds one is an error deep inside Python."""
     for name, value in vars(arguments).items():
         if isinstance(value, str) and "\0" in value:
-            raise UserError(f"--{name.replace('_', '-')} {value!r}: holds a null byte; leave it out")
+            raise UserError(f"{flag_of(name)} {value!r}: holds a null byte; leave it out")
+
+
+def _refuse_empty(arguments: argparse.Namespace) -> None:
+    """A variable that is not set: taken as "not given", it would start something else than was meant."""
+    for name, value in vars(arguments).items():
+        if value == "":
+            raise UserError(
+                f"{flag_of(name)} '' is empty, as a variable that is not set: give a value, or leave it out"
+            )
 
 
 def load_plan(name: str, base: str) -> Plan:
@@ -130,13 +142,18 @@ class _Settings:
 
     def get(self, name: str, default: Any = None, variable: str | None = None) -> Any:
         value = getattr(self.arguments, name)
-        source = "--" + name.replace("_", "-")
+        source = flag_of(name)
         if value is None and variable and self.environ.get(variable):
             value, source = self.environ[variable], variable
         if value is None:
             value, source = default, "default"
         self.sources[name] = source
         return value
+
+
+def flag_of(name: str) -> str:
+    """The flag that fills this field of the parsed arguments."""
+    return "--" + {"settings": "set", "asynchronous": "async"}.get(name, name.replace("_", "-"))
 
 
 def _required_space(settings: _Settings) -> str:
@@ -152,10 +169,15 @@ def _space_file(name: str, folder: Path) -> str:
 
 
 def _preset(space: Space, settings: _Settings) -> Preset:
-    name = settings.get("preset", variable="SPEECH_SWEEP_PRESET") or default_preset(space, settings.environ)
+    name = settings.get("preset", variable="SPEECH_SWEEP_PRESET")
+    if name is None:
+        name = default_preset(space, settings.environ)
+        if name == "paper":
+            settings.sources["preset"] = "default, because there is a GPU; --preset demo is the small one"
     if name not in space.presets:
         raise UserError(
-            f"unknown preset {name!r} for space {space.name}: choose one of {', '.join(space.presets)}"
+            f"{settings.sources['preset']}: unknown preset {name!r} for space {space.name}: choose one of "
+            f"{', '.join(space.presets)}"
         )
     return space.presets[name]
 
@@ -206,20 +228,20 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
         round_steps=preset.round_steps,
         data=replace(preset.data, labelled_minutes=_labelled_minutes(settings, preset)),
         method_config=dict(preset.config),
-        fixed=_fixed(settings.arguments.settings),
+        fixed=_fixed(settings.get("settings")),
         corpus_source=source,
         corpus_uri=summary.pop("uri"),
         corpus_fingerprint=summary.get("fingerprint") or "",
         corpus_summary=summary,
         output=output,
         home=home,
-        tracking_uri=_tracking_uri(settings, home),
-        study_uri=settings.get("study_uri", f"sqlite:///{home}/study.db", "SPEECH_SWEEP_STUDY_URI"),
+        tracking_uri=_tracking_uri(settings, home, folder),
+        study_uri=_study_uri(settings, home, folder),
         gates=preset.gates,
         meaningful=preset.meaningful,
         gpus_per_trial=settings.get("gpus_per_trial", _default_gpus(preset, settings.environ)),
         margin=METRICS[preset.metric].margin,
-        asynchronous=settings.arguments.asynchronous,
+        asynchronous=settings.get("asynchronous"),
         max_hours=settings.get("max_hours", None),
     )
     # A generation tries each candidate once.
@@ -262,8 +284,8 @@ def _corpus_source(settings: _Settings, folder: Path, preset: Preset) -> str:
     path = (folder / Path(source).expanduser()).resolve()
     if not path.exists():
         raise UserError(
-            f"--corpus {source!r}: {path} does not exist on this machine; give a folder that does, a prepared corpus "
-            "in s3://, or 'demo'"
+            f"{settings.sources['corpus']} {source!r}: {path} does not exist on this machine; give a folder that does, "
+            "a prepared corpus in s3://, or 'demo'"
         )
     return str(path)
 
@@ -274,12 +296,26 @@ def _inspect_corpus(source: str) -> dict[str, Any]:
     return inspect_source(source)
 
 
-def _tracking_uri(settings: _Settings, home: str) -> str:
+def _tracking_uri(settings: _Settings, home: str, folder: Path) -> str:
     from sweep.tracking_uri import check_tracking_uri
 
     uri = settings.get("tracking_uri", f"sqlite:///{home}/mlflow.db", "MLFLOW_TRACKING_URI")
-    check_tracking_uri(uri)
-    return uri
+    check_tracking_uri(uri, settings.sources["tracking_uri"])
+    return _absolute(uri, folder)
+
+
+def _study_uri(settings: _Settings, home: str, folder: Path) -> str:
+    from sweep.study_uri import check_study_uri
+
+    uri = settings.get("study_uri", f"sqlite:///{home}/study.db", "SPEECH_SWEEP_STUDY_URI")
+    check_study_uri(uri, settings.sources["study_uri"])
+    return _absolute(uri, folder)
+
+
+def _absolute(uri: str, folder: Path) -> str:
+    """An SQLite file by its absolute path: the driver changes its folder while it runs."""
+    scheme, relative = uri[: len(_SQLITE)], uri[len(_SQLITE) :]
+    return f"{_SQLITE}{folder / relative}" if scheme == _SQLITE and not relative.startswith("/") else uri
 
 
 def _groups(space: Space, preset: Preset, settings: _Settings) -> tuple[GroupPlan, ...]:
@@ -330,10 +366,19 @@ def _fixed(settings: list[str]) -> dict[str, Any]:
         name, equals, text = item.partition("=")
         if not equals or not name:
             raise UserError(f"--set {item!r}: write FIELD=VALUE, for example --set k_shape=cosine")
+        if name in fixed:
+            raise UserError(f"--set {name}=... is given twice: give it once")
         try:
             fixed[name] = json.loads(text)
         except json.JSONDecodeError:
             fixed[name] = text
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # a number of thousands of digits, thousands of brackets
+            raise UserError(
+                f"--set {item[:40]}...: is no value that can be read; give a shorter one"
+            ) from error
     return fixed
 
 
@@ -352,6 +397,7 @@ def _check_configurations(plan: Plan) -> None:
                 _check_suggestions(plan, group, candidate.label)
     if plan.also:
         _check_further_metrics(plan)
+    require_fit(plan)
     config_class(space.method)  # a space naming a method that does not exist fails here, not in a worker
 
 
@@ -396,7 +442,7 @@ def _resumed(arguments: argparse.Namespace, environ: Mapping[str, str], folder: 
         load_plan(arguments.resume, _base(settings, folder)), known_secrets(arguments, environ)
     )
     extra = [
-        "--" + name.replace("_", "-").replace("settings", "set").replace("asynchronous", "async")
+        flag_of(name)
         for name, value in vars(arguments).items()
         if value not in (None, False, [])
         and name not in _FREE_ON_RESUME

@@ -118,13 +118,16 @@ def _added(plan: Plan, names: list[str]) -> tuple[GroupPlan, ...]:
 def group_names(listed: str, space: Space) -> list[str]:
     """The group values of a comma-separated flag. Raises `UserError` naming what is wrong with them."""
     if space.group_by is None:
-        raise UserError(f"--upstreams {listed!r}: space {space.name} does not ask per upstream; leave it out")
+        raise UserError(
+            f"--upstreams (or --models, --targets) {listed!r}: space {space.name} asks one question for all; leave it "
+            "out"
+        )
     names = [item.strip() for item in listed.split(",")]
     for name in names:
         if name not in space.groups:
             raise UserError(f"unknown {space.group_by} {name!r}: choose from {', '.join(space.groups)}")
     if len(set(names)) < len(names):
-        raise UserError(f"--upstreams {listed!r} names one twice: name each once")
+        raise UserError(f"--{space.group_by}s {listed!r} names one twice: name each once")
     return names
 
 

@@ -9,13 +9,19 @@ _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _SERVERS = ("http", "https")
 
 
-def check_tracking_uri(uri: str) -> None:
-    """Raise UserError unless `uri` is a database or a server: file stores lose metrics under concurrency."""
-    scheme = urlsplit(uri).scheme.split("+")[0]
+def check_tracking_uri(uri: str, setting: str = "tracking URI") -> None:
+    """Raise UserError unless `uri` is a database or a server: file stores lose metrics under concurrency.
+
+    `setting` is where it came from: a flag or a variable.
+    """
+    try:
+        scheme = urlsplit(uri).scheme.split("+")[0]
+    except ValueError:  # brackets that are no IPv6 address
+        raise UserError(f"{setting} {uri!r} is no address: check its brackets") from None
     if scheme in _DATABASES or scheme in _SERVERS:
         return
     raise UserError(
-        f"tracking URI {redact(uri)!r}: MLflow file stores (./mlruns) are not supported; "
+        f"{setting} {redact(uri)!r}: MLflow file stores (./mlruns) are not supported; "
         "give sqlite:///path/mlflow.db, postgresql://... or http(s)://..."
     )
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from trainables.errors import UserError
 
+VARIABLE = "SPEECH_SWEEP_CACHE"
 _SPARE_BYTES = 256 * 2**20  # never fill a disk to the brim
 
 
 def cache_folder(cache: str | Path | None = None) -> Path:
     """The cache folder: `cache` if given, else the environment's, else the default. Not created here."""
-    chosen = cache or os.environ.get("SPEECH_SWEEP_CACHE") or Path.home() / ".cache" / "speech-sweep"
+    chosen = cache or os.environ.get(VARIABLE) or Path.home() / ".cache" / "speech-sweep"
     return Path(chosen).expanduser().absolute()
 
 

@@ -33,7 +33,7 @@ class FieldRules:
         for name, allowed in self.choices.items():
             value = getattr(config, name)
             if value not in allowed or isinstance(value, bool):
-                raise self.refusal(name, value, "one of " + ", ".join(map(str, allowed)))
+                raise self.refusal(name, value, f"one of {_listed(allowed)}")
         for name in self.ranges:
             self._check_number(name, getattr(config, name))
         for name in self.flags:
@@ -52,8 +52,11 @@ class FieldRules:
 
     def in_words(self) -> dict[str, str]:
         """What each field may be, for people."""
-        ranges = {name: f"{low:g} to {high:g}" for name, (low, high) in self.ranges.items()}
-        choices = {name: ", ".join(map(str, allowed)) for name, allowed in self.choices.items()}
+        ranges = {
+            name: f"{low:g} to {high:g}" + (", null" if name in self.optional else "")
+            for name, (low, high) in self.ranges.items()
+        }
+        choices = {name: _listed(allowed) for name, allowed in self.choices.items()}
         flags = dict.fromkeys(self.flags, "true, false")
         lists = {name: f"a list of {what}, [] = off" for name, what in self.lists.items()}
         return {**choices, **ranges, **flags, **lists}
@@ -66,4 +69,10 @@ class FieldRules:
         number = isinstance(value, kinds) and not isinstance(value, bool)
         if not number or not lowest <= value <= highest:
             kind = "a whole number" if name in self.whole_numbers else "a number"
-            raise self.refusal(name, value, f"{kind} from {lowest:g} to {highest:g}")
+            null = ", or null" if name in self.optional else ""
+            raise self.refusal(name, value, f"{kind} from {lowest:g} to {highest:g}{null}")
+
+
+def _listed(allowed: Iterable[Any]) -> str:
+    """As they are written on the command line."""
+    return ", ".join("null" if value is None else str(value) for value in allowed)

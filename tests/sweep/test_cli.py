@@ -1,8 +1,10 @@
 """`sweep/run.py` as a person types it: from the repository, and as the lone copy a cluster's head gets."""
 
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
+from sweep import driver
+from sweep.cli import run_main
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "sweep" / "run.py"
@@ -55,6 +60,43 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_confirms_every_setting_that_was_given(tmp_path: Path) -> None:
+    flags = ("--set", "k_shape=poly", "--labelled-minutes", "0.5", "--max-hours", "2", "--async")
+    done = run(tmp_path, "--space", "norm_layers", "--dry-run", *flags)
+    for line in (
+        'set        k_shape="poly"   [--set]',
+        "labelled   0.5 min of training speech   [--labelled-minutes]",
+        "hours      at most 2 of driving   [--max-hours]",
+        "async      yes: not reproducible   [--async]",
+        f"cache      {tmp_path / 'cache'}   [SPEECH_SWEEP_CACHE]",
+    ):
+        assert line in done.stdout
+
+
+def test_a_dry_run_as_json_ends_with_the_plan(tmp_path: Path) -> None:
+    done = run(tmp_path, "--space", "norm_layers", "--dry-run", "--json")
+    assert json.loads(done.stdout.splitlines()[-1])["space"] == "norm_layers"
+
+
+def test_the_fields_of_a_space_are_those_of_its_method(tmp_path: Path) -> None:
+    of_space, of_method = (run(tmp_path, "--help-config", name) for name in ("norm_layers", "normalized_ssl"))
+    assert of_space.stdout == of_method.stdout
+    assert "adam, muon, null" in of_space.stdout
+
+
+@pytest.mark.parametrize("moment", [signal.SIGTERM, signal.SIGINT])
+def test_a_start_that_is_stopped_before_its_plan_is_kept_sends_nobody_to_resume(
+    tmp_path: Path,
+    moment: signal.Signals,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(driver, "drive", lambda planned: os.kill(os.getpid(), moment))
+    assert run_main(["--space", "norm_layers"]) == 130
+    assert "before anything had started: the same line starts it again" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -72,11 +114,11 @@ def test_bad_input_is_one_line_and_status_2(tmp_path: Path, arguments: list[str]
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "many", "2.5"])
+@pytest.mark.parametrize("value", ["0", "-1", "many", "2.5", "1000000"])
 def test_a_count_is_a_whole_number_of_at_least_one(tmp_path: Path, value: str) -> None:
     done = run(tmp_path, "--space", "norm_layers", "--seeds", value)
     assert done.returncode == 2
-    assert "at least 1" in done.stderr
+    assert "is not a whole number from 1 to 1,000" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from search_spaces import SPACES
 from sweep import planning
+from sweep.cli import build_run_parser
 from sweep.cuda import cuda_devices
 
 
@@ -45,3 +46,13 @@ def test_the_default_preset_follows_the_devices(
     monkeypatch.setattr(planning, "cuda_devices", lambda: here)
     monkeypatch.setattr(planning, "cluster_has_gpus", lambda environ: in_cluster)
     assert planning.default_preset(SPACES["norm_layers"], {}) == preset
+
+
+def test_a_preset_chosen_for_the_gpu_is_said_to_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "cuda_devices", lambda: 1)
+    (tmp_path / "corpus").mkdir()
+    monkeypatch.setattr(planning, "_inspect_corpus", lambda _: {"uri": "", "kind": "speech+noise"})
+    arguments = build_run_parser().parse_args(["--space", "norm_layers", "--corpus", "corpus"])
+    planned = planning.plan_from_arguments(arguments, {}, tmp_path)
+    assert planned.plan.preset == "paper"
+    assert "because there is a GPU; --preset demo" in planned.sources["preset"]

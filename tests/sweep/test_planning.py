@@ -146,6 +146,22 @@ def test_a_fixed_field_is_never_searched(tmp_path: Path) -> None:
         (["--set", "k0"], ["k0", "FIELD=VALUE"]),
         (["--set", "no_such_field=1"], ["no_such_field"]),
         (["--set", "norm_layers=[2]"], ["norm_layers", "compares"]),
+        (["--set", "optimizer=None"], ["optimizer='None'", "adam, muon, null"]),
+        (["--set", "k0=1", "--set", "k0=0.5"], ["k0", "twice"]),
+        (["--set", "k0=" + 5000 * "9"], ["k0=999", "shorter"]),
+        (["--set", "k0=" + 100_000 * "["], ["k0=[[[", "shorter"]),
+        (["--preset", ""], ["--preset ''", "leave it out"]),
+        (["--upstreams", ""], ["--upstreams ''", "leave it out"]),
+        (["--output", ""], ["--output ''", "leave it out"]),
+        (["--tracking-uri", "http://[::1"], ["http://[::1", "brackets"]),
+        (
+            ["--study-uri", "http://localhost:1"],
+            ["--study-uri 'http://localhost:1'", "sqlite:////", "postgresql://"],
+        ),
+        (["--study-uri", "mlruns"], ["'mlruns'", "sqlite:////"]),
+        (["--study-uri", "sqlite://"], ["'sqlite://'", "sqlite:////"]),
+        (["--study-uri", "mysql://x/y"], ["mysql", "sqlite:////"]),
+        (["--study-uri", "postgresql://[::1"], ["postgresql://[::1", "sqlite:////"]),
     ],
 )
 def test_bad_input_is_one_line_that_says_what_is_allowed(
@@ -156,6 +172,25 @@ def test_bad_input_is_one_line_that_says_what_is_allowed(
     line = str(error.value)
     assert "\n" not in line
     assert all(part in line for part in says)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("SPEECH_SWEEP_CORPUS", "nowhere"), ("SPEECH_SWEEP_PRESET", "big"), ("MLFLOW_TRACKING_URI", "mlruns")],
+)
+def test_bad_input_from_the_environment_is_blamed_on_its_variable(
+    tmp_path: Path, variable: str, value: str
+) -> None:
+    with pytest.raises(UserError, match=f"{variable}.*'{value}'"):
+        plan(tmp_path, environ={variable: value})
+
+
+def test_an_sqlite_file_is_known_by_its_absolute_path(tmp_path: Path) -> None:
+    """The driver changes its folder while it runs, and would leave a relative one behind with it."""
+    flags = ("--study-uri", "sqlite:///study.db", "--tracking-uri", "sqlite:///mlflow.db")
+    made = plan(tmp_path, *flags).plan
+    assert made.study_uri == f"sqlite:///{tmp_path}/study.db"
+    assert made.tracking_uri == f"sqlite:///{tmp_path}/mlflow.db"
 
 
 def test_a_name_that_exists_needs_resume(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_the_rules_in_words() -> None:
         "shape": "linear, constant",
         "lr": "1e-06 to 1",
         "steps": "0 to 10",
-        "k0": "0 to 1",
+        "k0": "0 to 1, null",
         "frozen": "true, false",
         "layers": "a list of layers, [] = off",
     }
