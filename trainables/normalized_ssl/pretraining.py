@@ -43,7 +43,7 @@ Progress = Callable[[int, int], None]
 def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
     """The artifact: the body's state, and `info`, plain floats on how the objective went."""
     config = NormalizedSSLConfig.from_dict(stage.config)
-    with deterministic(stage.threads):
+    with deterministic(stage.threads, stage.device):
         body = build_body(config, stage.seed).to(stage.device)
         if isinstance(body, SpectralBody) and config.cmvn == "corpus":
             _measure_speech(body, corpus, stage.seed)
