@@ -23,7 +23,7 @@ def interpretable(
     `transfer_gap` has "pretrained" and "random", each (seeds, utterances) in dB, None or NaN where a score
     failed; seeds and utterances in the same order, and, where known, "speakers", one per utterance: with ten
     or more of them they are the unit. `mismatch` has one {"site", "value", "interval"} per site.
-    The gap must be above zero beyond its interval, and at least one site's mismatch must differ from zero.
+    Both must be above zero beyond their intervals: the gap, and the mismatch of at least one site.
     `reasons` says why not.
     """
     gap = _gap(transfer_gap, alpha)
@@ -36,7 +36,7 @@ def interpretable(
         reasons.append("the transfer gap has no interval: it needs 2 seeds and 2 utterances")
     elif gap["interval"][0] <= 0:
         reasons.append("pre-training is not shown to help: the transfer gap is not above zero")
-    if not any(_differs(site["interval"]) for site in sites):
+    if not any(_above_zero(site["interval"]) for site in sites):
         reasons.append("no site shows a mismatch between noisy and clean features")
     return {"interpretable": not reasons, "transfer_gap": gap, "mismatch": sites, "reasons": reasons}
 
@@ -59,5 +59,6 @@ def _floats(interval: Sequence[float] | None) -> list[float] | None:
     return None if interval is None else [float(end) for end in interval]
 
 
-def _differs(interval: Sequence[float] | None) -> bool:
-    return interval is not None and (interval[0] > 0 or interval[1] < 0)
+def _above_zero(interval: Sequence[float] | None) -> bool:
+    """A mismatch is a square: an interval wholly below zero is chance, not a difference."""
+    return interval is not None and interval[0] > 0

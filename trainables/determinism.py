@@ -36,11 +36,11 @@ def make_deterministic(threads: int, device: str = "cpu") -> None:
 
 
 @contextmanager
-def deterministic(threads: int) -> Iterator[None]:
-    """Compute so, then restore what was set before."""
+def deterministic(threads: int, device: str = "cpu") -> Iterator[None]:
+    """Compute so on `device`, then restore what was set before."""
     before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     with threadpool_limits(threads, user_api="blas"):
-        make_deterministic(threads)
+        make_deterministic(threads, device)
         try:
             yield
         finally:

@@ -43,7 +43,8 @@ class Enhancer:
         """
         method = build_for(replace(assignment, device="cpu"), artifacts)
         load_weights(method, files)
-        method.before_inference(When(step=assignment.steps, epoch=0, progress=1.0), ablate=True)
+        end = When(step=assignment.steps, epoch=0, steps=assignment.steps)
+        method.before_inference(end, ablate=True)
         return Enhancer(method.eval(), assignment)
 
     def __call__(self, audio: np.ndarray, sample_rate: int) -> np.ndarray:

@@ -24,11 +24,16 @@ _BETAS = (0.9, 0.999)  # Adam's
 
 @dataclass(frozen=True)
 class When:
-    """A moment of training: `progress` = step / whole budget, in [0, 1]."""
+    """A moment of training: after `step` of the whole budget's `steps`."""
 
     step: int
     epoch: int
-    progress: float
+    steps: int
+
+    @property
+    def progress(self) -> float:
+        """The share of the budget that is done, in [0, 1]."""
+        return self.step / self.steps
 
 
 class Method(nn.Module):

@@ -114,7 +114,7 @@ class TrainingSession:
         self._optimizer.load_state_dict(_from_bytes(files[_OPTIMIZER], self.method.device))
 
     def _when(self, step: int) -> When:
-        return When(step=step, epoch=self._epoch(step), progress=step / self.assignment.steps)
+        return When(step=step, epoch=self._epoch(step), steps=self.assignment.steps)
 
     def _epoch(self, step: int) -> int:
         """How often as much audio has been drawn as there is to train on."""

@@ -39,6 +39,12 @@ def test_no_mismatch_at_any_site_leaves_nothing_to_normalize():
     assert found["reasons"] == ["no site shows a mismatch between noisy and clean features"]
 
 
+def test_a_mismatch_below_zero_is_none():
+    """It estimates a square, without bias: below zero there is nothing but chance."""
+    found = interpretable(bodies(1.0), [{"site": 0, "value": -0.02, "interval": (-0.03, -0.01)}])
+    assert found["reasons"] == ["no site shows a mismatch between noisy and clean features"]
+
+
 def test_the_gaps_interval_is_over_seeds_and_utterances():
     """With a gap that varies by seed only, it is the t interval of the three seeds' gaps."""
     per_seed = np.array([0.5, 1.0, 1.8])

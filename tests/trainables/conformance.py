@@ -14,9 +14,9 @@ from trainables.method import Method, When
 from trainables.randomness import seed_global_generators
 from trainables.registry import config_class
 
-START = When(step=0, epoch=0, progress=0.0)
-MIDDLE = When(step=5, epoch=1, progress=0.5)
-END = When(step=10, epoch=2, progress=1.0)
+START = When(step=0, epoch=0, steps=10)
+MIDDLE = When(step=5, epoch=1, steps=10)
+END = When(step=10, epoch=2, steps=10)
 SAMPLES = 8000
 
 
@@ -155,9 +155,9 @@ def trained(method: Method) -> Method:
     optimizer = torch.optim.Adam(method.parameter_groups())
     for step in range(2):
         optimizer.zero_grad()
-        losses_of(method, When(step=step, epoch=0, progress=step / 10))["total"].backward()
+        losses_of(method, When(step=step, epoch=0, steps=10))["total"].backward()
         optimizer.step()
-        method.after_step(When(step=step + 1, epoch=0, progress=(step + 1) / 10))
+        method.after_step(When(step=step + 1, epoch=0, steps=10))
     return method
 
 

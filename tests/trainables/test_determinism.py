@@ -29,6 +29,11 @@ def test_an_operation_without_a_deterministic_version_is_refused() -> None:
         torch.zeros(4).put_(torch.tensor([0, 0]), torch.tensor([1.0, 2.0]))
 
 
+def test_on_cuda_such_an_operation_warns_and_goes_on() -> None:
+    with deterministic(1, "cuda"), pytest.warns(UserWarning, match="deterministic"):
+        torch.zeros(4).put_(torch.tensor([0, 0]), torch.tensor([1.0, 2.0]))
+
+
 @pytest.mark.parametrize("environment_threads", ["1", "2"])
 def test_scores_do_not_depend_on_the_threads_the_environment_asks_for(environment_threads: str) -> None:
     code = (

@@ -90,12 +90,12 @@ def test_a_round_is_the_textbook_loop(assignment, corpus, artifacts):
             group["lr"] = peak * lr_factor(step / 10, 0.1, 0.05)
         batch = training_batch(corpus, DATA, 7, step)
         seed_global_generators(7, "train", step)
-        loss = method.training_losses(batch, When(step=step, epoch=0, progress=step / 10))["total"]
+        loss = method.training_losses(batch, When(step=step, epoch=0, steps=10))["total"]
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(method.parameters(), 5.0)
         optimizer.step()
-        method.after_step(When(step=step + 1, epoch=0, progress=(step + 1) / 10))
+        method.after_step(When(step=step + 1, epoch=0, steps=10))
     session.run_round()
     for ours, theirs in zip(session.method.parameters(), method.parameters(), strict=True):
         assert torch.equal(ours, theirs)
@@ -157,7 +157,7 @@ def test_another_seed_gives_another_model(assignment, corpus, artifacts):
 def test_the_score_is_the_mean_over_the_valid_set_without_the_aid(assignment, corpus, artifacts):
     session = TrainingSession(assignment, corpus, artifacts)
     report = session.run_round()
-    session.method.before_inference(When(step=4, epoch=0, progress=0.4), ablate=True)
+    session.method.before_inference(When(step=4, epoch=0, steps=10), ablate=True)
     session.method.eval()
     values = []
     for clip in evaluation_set(corpus, DATA, "valid"):

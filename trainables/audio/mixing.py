@@ -125,7 +125,11 @@ def speech_batch(
     purpose: str = "pretraining speech",
     split: str = "train",
 ) -> "Tensor":
-    """(batch, samples) random crops of clean speech for pre-training; shorter utterances are zero-padded."""
+    """(batch, samples) random crops of clean speech for pre-training.
+
+    A shorter utterance is looped, as a short noise is: with zeros after it, silence that no recording has would
+    be learnt and counted as speech.
+    """
     import torch
 
     rng = generator(seed, purpose, step)
@@ -134,7 +138,7 @@ def speech_batch(
     crops = np.zeros((batch, samples), dtype=np.float32)
     for crop in crops:
         piece = speech_crop(speech, int(rng.integers(len(speech))), samples, rng)
-        crop[: len(piece)] = piece
+        crop[:] = np.resize(piece, samples)
     return torch.from_numpy(crops)
 
 

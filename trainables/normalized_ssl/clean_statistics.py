@@ -35,7 +35,7 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
     """The artifact: mean and deviation per channel, one pair for each site."""
     config = NormalizedSSLConfig.from_dict(stage.config)
     (below,) = stage.rests_on
-    with deterministic(stage.threads):
+    with deterministic(stage.threads, stage.device):
         body = build_body(config, below.seed)
         load_artifact(body, config, artifacts.read(below.key))
         body.to(stage.device).eval()

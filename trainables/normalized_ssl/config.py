@@ -106,8 +106,10 @@ _UNET_FIELDS = ("skip_channels", "decoder_channels")
 class NormalizedSSLConfig:
     """One candidate of "which layer should be normalized?" with its nuisance values.
 
-    Build it with `from_dict`, which validates and reduces it to its effective settings: two configurations
-    that train the same network in the same way are equal.
+    Build it with `from_dict`, which validates and reduces it: without a normalized layer the fields of the
+    strength take their defaults, and so does the checkpoint of a random body. All else is kept as written, so
+    two candidates can differ that train alike: `k0=None` and the value it stands for, or two `k_power` of a
+    shape that reads none.
     """
 
     upstream: str = "tera"
@@ -164,7 +166,7 @@ class NormalizedSSLConfig:
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "NormalizedSSLConfig":
-        """Validate and reduce to effective settings.
+        """Validate, and reset what has no effect without a normalized layer or with a random body.
 
         Raises:
             UserError: naming the field, its value and what is allowed.

@@ -179,8 +179,9 @@ class RunningStatistics(nn.Module):
     """Exponential averages of both means and of the deviations' ratio, (channels,) each.
 
     Kept as weighted sums and their weights, so the average is free of any starting value (it equals the usual
-    one divided by 1 - beta^t) and a first step needs no beta. Other starts: "first_batch" gives the first
-    batch the weight 1 / (1 - beta) of an endless past; "identity" gives it to means 0 and ratio 1.
+    one divided by 1 - beta^t). Other starts: "first_batch" gives the first batch the weight 1 / (1 - beta) of
+    an endless past; "identity" gives it to means 0 and ratio 1. `momentum` must be set before the first update:
+    they are weighed by it.
     """
 
     noisy_sum: Tensor

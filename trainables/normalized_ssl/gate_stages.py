@@ -1,7 +1,7 @@
 """Two measurements of whether "which layer should be normalized?" means anything at the size at hand.
 
 *Transfer gap*, one stage a seed: the head trained on the frozen pretrained body and on the frozen random one,
-scored per utterance. *Mismatch*, one stage over all seeds: how far noisy features lie from clean ones at each
+scored per utterance. *Mismatch*, one stage over all bodies: how far noisy features lie from clean ones at each
 site. This file lists the stages and reads their results without torch; gates.py computes them.
 """
 
@@ -32,6 +32,7 @@ def gate_stages(
 ) -> tuple[Stage, ...]:
     """A transfer gap for each seed, resting on that seed's pre-training, and one mismatch resting on all.
 
+    A checkpoint is the same stage for every seed; the mismatch rests on it once, as the one body it is.
     Of `config`, the upstream, the pre-training and the head's training count; normalization is off.
     """
     place: dict[str, Any] = {
@@ -42,6 +43,7 @@ def gate_stages(
     }
     frozen = replace(config, init="pretrained", norm_layers=(), freeze_body=True)
     below = {seed: frozen.stages(seed=seed, **place) for seed in seeds}
+    distinct = {stage.key: stage for stages in below.values() for stage in stages}
     settings = {"method": frozen.to_dict(), "data": asdict(data)}
     gaps = [
         Stage(
@@ -63,7 +65,7 @@ def gate_stages(
         version=GATE_VERSION,
         config={"pretraining": frozen.pretraining_config(), "data": asdict(data)},
         seed=seeds[0],
-        rests_on=tuple(stage for stages in below.values() for stage in stages),
+        rests_on=tuple(distinct.values()),
         **place,
     )
     return (*gaps, mismatch)

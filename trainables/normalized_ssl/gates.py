@@ -35,7 +35,7 @@ def transfer_gap(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress:
     Both see the same initial head, mixtures and order, and both bodies start from the same random weights.
     """
     scores = {}
-    with deterministic(stage.threads):
+    with deterministic(stage.threads, stage.device):
         for done, init in enumerate(_ARMS):
             scores[init] = _score_head(stage, init, corpus, artifacts)
             progress(done + 1, len(_ARMS))
@@ -83,7 +83,7 @@ def mismatch(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Pro
     config = NormalizedSSLConfig.from_dict(stage.config["pretraining"])
     clips = evaluation_clips(corpus, _data(stage), "valid")
     by_body: list[list[SiteShift]] = []
-    with deterministic(stage.threads):
+    with deterministic(stage.threads, stage.device):
         for below in stage.rests_on:
             body = build_body(config, below.seed)
             load_artifact(body, config, artifacts.read(below.key))

@@ -140,9 +140,8 @@ class NormalizedSSL(Method):
 
     def _set_schedules(self, when: When) -> None:
         self.normalization.set_strength(strength(self.config, when.progress))
-        if when.progress > 0.0:  # before that there is nothing to average with
-            budget = round(when.step / when.progress)
-            self.normalization.set_horizons(*horizons(self.config, budget))
+        # From the first step on: a start other than "corrected" is weighed by them.
+        self.normalization.set_horizons(*horizons(self.config, when.steps))
 
     def _enhance(self, noisy: Tensor, clean: Tensor | None = None, lengths: Tensor | None = None) -> Decoded:
         walk = self.normalization.walk(self.body, noisy, clean, lengths)

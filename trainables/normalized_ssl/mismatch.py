@@ -40,11 +40,11 @@ def squared_shift(shifts: Floats) -> float:
 
 
 def measure(bodies: list[SiteShift], alpha: float = 0.05) -> dict[str, object]:
-    """One site's mismatch over bodies pre-trained with different seeds and measured on the same utterances.
+    """One site's mismatch over different bodies measured on the same utterances: one a seed, or a checkpoint's.
 
     Returns:
         "value": the squared shift, averaged over bodies; "interval": its 1 - `alpha` jackknife interval over
-        utterances (None below 3); "distance": its root, in clean deviations, 0 where it is negative;
+        utterances alone (None below 3); "distance": its root, in clean deviations, 0 where it is negative;
         "log_ratio": mean |log r|; "seeds": the value of each body.
     """
     values = [squared_shift(body.shifts) for body in bodies]

@@ -43,19 +43,25 @@ Progress = Callable[[int, int], None]
 def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
     """The artifact: the body's state, and `info`, plain floats on how the objective went."""
     config = NormalizedSSLConfig.from_dict(stage.config)
-    with deterministic(stage.threads):
+    with deterministic(stage.threads, stage.device):
         body = build_body(config, stage.seed).to(stage.device)
         if isinstance(body, SpectralBody) and config.cmvn == "corpus":
             _measure_speech(body, corpus, stage.seed)
-        objective = _objective(body, config.upstream, stage, artifacts)
-        history = _train(objective, corpus, stage.seed, config.pretraining_steps, progress)
+        objective = build_objective(body, config.upstream, stage, artifacts)
+        history = _train(objective, corpus, stage, config.pretraining_steps, progress)
         return pack_body(body.cpu(), info=_summary(history))
+
+
+def build_objective(
+    body: SpectralBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts
+) -> nn.Module:
+    """The family's own objective, all of it on the stage's device; its heads are thrown away with it."""
+    return _objective(body, upstream, stage, artifacts).to(stage.device)
 
 
 def _objective(
     body: SpectralBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts
 ) -> nn.Module:
-    """The family's own objective; its heads are thrown away with it."""
     if isinstance(body, SpectralBody):
         return MaskedReconstruction(body, time_only=upstream == "mockingjay")
     if not stage.rests_on:
@@ -65,19 +71,18 @@ def _objective(
 
 
 def _train(
-    objective: nn.Module, corpus: "Corpus", seed: int, steps: int, progress: Progress
+    objective: nn.Module, corpus: "Corpus", stage: Stage, steps: int, progress: Progress
 ) -> list[dict[str, float]]:
     """Adam with a short linear warm-up to a constant rate; returns the monitors of every step."""
     optimizer = torch.optim.Adam(objective.parameters(), lr=LEARNING_RATE, fused=True)
-    device = next(objective.parameters()).device
-    objective.to(device).train()
+    objective.train()
     history = []
     for step in range(steps):
-        seed_global_generators(seed, "pretraining", step)
+        seed_global_generators(stage.seed, "pretraining", step)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARMUP_STEPS)
-        waveforms = speech_batch(corpus, seed, step, BATCH, CROP_SECONDS)
-        loss, monitors = objective(waveforms.to(device), step)
+        waveforms = speech_batch(corpus, stage.seed, step, BATCH, CROP_SECONDS)
+        loss, monitors = objective(waveforms.to(stage.device), step)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(objective.parameters(), CLIP)

@@ -63,7 +63,7 @@ class SpeechUnits(nn.Module):
 
 def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
     """The artifact: mean and deviation of the MFCCs, and the centroids."""
-    with deterministic(stage.threads):
+    with deterministic(stage.threads, stage.device):
         crops = speech_batch(corpus, stage.seed, "units", CROPS, CROP_SECONDS)
         features = mfcc(crops).flatten(0, 1)
         mean, std = features.mean(0), features.std(0).clamp(min=1e-5)

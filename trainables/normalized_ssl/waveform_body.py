@@ -22,7 +22,6 @@ KERNELS = (10, 3, 3, 3, 3, 2, 2)
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
 CONVOLUTIONS = len(KERNELS)
 PROJECTION_SITE = CONVOLUTIONS + 1
-RECEPTIVE_FIELD = 400  # samples: the shortest input that leaves one frame
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
     """The artifact after this stretch: network, task, optimizer, step, and the loss curve in dB or nats."""
     config = SeparationConfig.from_dict(stage.config)
     before = unpack(artifacts.read(stage.rests_on[0].key)) if stage.rests_on else None
-    with deterministic(stage.threads):
+    with deterministic(stage.threads, stage.device):
         run = _Pretraining(config, corpus, stage.seed, stage.device)
         if before:
             run.go_on_from(before)

@@ -168,6 +168,14 @@ def test_speech_batches_are_clean_crops(mixed_corpus: Corpus, paired_corpus: Cor
         assert all(any(_contains(utterance, crop.numpy()) for utterance in whole) for crop in crops)
 
 
+def test_an_utterance_shorter_than_the_crop_is_looped(mixed_corpus: Corpus) -> None:
+    speech = mixed_corpus.speech("train")
+    longest = max(speech.samples(row) for row in range(len(speech)))
+    (crop,) = speech_batch(mixed_corpus, seed=0, step=0, batch=1, crop_seconds=2 * longest / 16000)
+    loops = [np.resize(speech.audio(row), 2 * longest) for row in range(len(speech))]
+    assert any(np.array_equal(crop.numpy(), loop) for loop in loops)
+
+
 def test_crops_hold_speech_even_in_long_silences(tmp_path: Path) -> None:
     """An utterance that speaks for half a second in twenty is never cropped to nothing."""
     samples = np.zeros(320_000)

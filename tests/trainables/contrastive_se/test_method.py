@@ -10,8 +10,8 @@ from trainables.contrastive_se.method import build
 from trainables.losses.si_sdr import si_sdr, si_sdr_loss
 from trainables.method import When
 
-START = When(step=0, epoch=0, progress=0.0)
-LATE = When(step=90, epoch=1, progress=0.9)
+START = When(step=0, epoch=0, steps=100)
+LATE = When(step=90, epoch=1, steps=100)
 
 
 def method(seed=1, **fields):
@@ -161,7 +161,7 @@ def test_the_monitors_tell_of_phases_and_trailing():
 def train(trained, steps=30):
     optimizer = trained.optimizer()
     for step in range(steps):
-        when = When(step=step, epoch=0, progress=step / steps)
+        when = When(step=step, epoch=0, steps=steps)
         optimizer.zero_grad()
         trained.training_losses(batch(seed=step, crops=4, samples=1024, noise_level=1.0), when)[
             "total"

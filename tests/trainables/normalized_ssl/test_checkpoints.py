@@ -385,7 +385,7 @@ def take_a_step(method) -> None:
 
     method.train()
     batch = SimpleNamespace(noisy=WAVE + 0.01, clean=WAVE, lengths=torch.tensor([WAVE.shape[1]]))
-    loss = method.training_losses(batch, When(step=0, epoch=0, progress=0.0))["total"]
+    loss = method.training_losses(batch, When(step=0, epoch=0, steps=10))["total"]
     loss.backward()
     torch.optim.SGD(method.parameter_groups()).step()
     assert torch.isfinite(loss)

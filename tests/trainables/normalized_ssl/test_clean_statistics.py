@@ -19,7 +19,7 @@ from trainables.normalized_ssl.upstreams import build_body, load_artifact
 from trainables.stages import in_order, run_stage
 
 SETTINGS = {"pretraining_steps": 1, "norm_layers": [2], "clean_stats": "corpus", "w_mstft": 0.0}
-START = When(step=0, epoch=0, progress=0.0)
+START = When(step=0, epoch=0, steps=10)
 
 
 @pytest.fixture(autouse=True)

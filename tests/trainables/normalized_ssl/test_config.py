@@ -60,6 +60,13 @@ def test_strength_settings_vanish_where_nothing_is_normalized():
     assert config(norm_layers=[], k0=0.3, k_shape="exp", norm_site="output") == config()
 
 
+@pytest.mark.parametrize("written", [{"k0": 0.8}, {"k_power": 3.0}, {"skip_reads": "raw"}])
+def test_what_is_resolved_or_not_read_later_is_kept_as_written(written):
+    """Candidates that train alike, yet are two: identities hash what is written."""
+    plain = {"upstream": "tera", "norm_layers": [1]}
+    assert NormalizedSSLConfig.from_dict({**plain, **written}) != NormalizedSSLConfig.from_dict(plain)
+
+
 @pytest.mark.parametrize(
     ("values", "sites"),
     [

@@ -31,6 +31,13 @@ def test_one_transfer_gap_a_seed_and_one_mismatch_over_all():
     assert [below.seed for below in mismatch.rests_on] == list(SEEDS)
 
 
+def test_a_checkpoint_is_one_body_of_the_mismatch_whatever_the_seeds():
+    config = NormalizedSSLConfig(upstream="tera", size="base")
+    *gaps, mismatch = stages(config)
+    assert mismatch.rests_on == config.stages("corpus", "print", SEEDS[0])
+    assert all(gap.rests_on == mismatch.rests_on for gap in gaps)
+
+
 def test_keys_depend_on_what_is_measured_and_not_on_normalization():
     assert keys(replace(CONFIG, norm_layers=(2,), k0=1.0)) != keys(replace(CONFIG, gate_steps=7))
     assert keys(replace(CONFIG, norm_layers=(2,))) == keys(CONFIG) == keys(replace(CONFIG, init="random"))

@@ -9,7 +9,7 @@ from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import NormalizedSSL, build
 from trainables.normalized_ssl.upstreams import build_body, pack_body
 
-MIDDLE = When(step=5, epoch=0, progress=0.5)
+MIDDLE = When(step=5, epoch=0, steps=10)
 
 
 def make(upstream: str, **values) -> NormalizedSSL:

@@ -11,6 +11,7 @@ from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import When
 from trainables.normalized_ssl.config import NormalizedSSLConfig
+from trainables.normalized_ssl.feature_normalization import RunningStatistics
 from trainables.normalized_ssl.method import NormalizedSSL, build
 from trainables.normalized_ssl.upstreams import build_body, pack_body
 
@@ -26,7 +27,7 @@ def make(upstream: str, seed: int = 0, **values) -> NormalizedSSL:
 
 
 def moment(step: int) -> When:
-    return When(step=step, epoch=0, progress=step / BUDGET)
+    return When(step=step, epoch=0, steps=BUDGET)
 
 
 def make_batch(seed: int = 1, samples: int = 4000) -> SimpleNamespace:
@@ -209,7 +210,31 @@ def test_candidates_of_a_seed_start_from_the_same_weights():
         )
 
 
-def test_horizons_follow_the_budget_of_the_moment():
+@pytest.mark.parametrize("step", [0, 100])
+def test_horizons_follow_the_budget_from_the_first_step_on(step):
     method = make("tera", norm_layers=[1])
-    method.training_losses(make_batch(), When(step=100, epoch=0, progress=0.25))
-    assert method.normalization.statistics["0"].momentum == pytest.approx((1 - 1 / 10, 1 - 1 / 40))
+    found = after_a_step(method, When(step=step, epoch=0, steps=400))
+    assert found.momentum == pytest.approx((1 - 1 / 10, 1 - 1 / 40))
+
+
+def after_a_step(method: NormalizedSSL, when: When) -> RunningStatistics:
+    """The running statistics of site 0."""
+    method.training_losses(make_batch(), when)
+    return method.normalization.running(0)
+
+
+@pytest.mark.parametrize(("start", "weight"), [("identity", 40), ("first_batch", 40), ("corrected", 1)])
+def test_a_start_weighs_what_an_endless_past_of_this_run_would(start, weight):
+    """40 = 1 / (1 - beta), a tenth of 400 steps; a start from nothing leaves the first batch alone."""
+    method = make("tera", norm_layers=[1], running_start=start)
+    found = after_a_step(method, When(step=0, epoch=0, steps=400))
+    assert float(found.weights[1]) == pytest.approx(weight)
+
+
+def test_a_start_from_nothing_takes_the_first_batch_alike_at_every_horizon():
+    first, other = (
+        after_a_step(make("tera", norm_layers=[1]).eval(), When(step=0, epoch=0, steps=steps))
+        for steps in (100, 100_000)
+    )
+    assert first.momentum != other.momentum
+    assert all(torch.equal(first.state_dict()[name], value) for name, value in other.state_dict().items())

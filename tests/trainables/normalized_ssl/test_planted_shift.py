@@ -12,7 +12,7 @@ from trainables.normalized_ssl.feature_normalization import RunningStatistics, b
 from trainables.normalized_ssl.method import NormalizedSSL, build
 from trainables.normalized_ssl.upstreams import build_body, pack_body
 
-START = When(step=0, epoch=0, progress=0.0)
+START = When(step=0, epoch=0, steps=400)
 
 
 def make(upstream: str, **values) -> NormalizedSSL:
@@ -56,7 +56,7 @@ def test_normalizing_that_layer_takes_it_away(upstream):
 
 def test_its_repair_is_part_of_the_network_and_never_ablated():
     method = make("tera", norm_layers=[2], planted_layer=2, k0=1.0, k_shape="constant")
-    method.before_inference(When(step=9, epoch=0, progress=1.0), ablate=True)
+    method.before_inference(When(step=9, epoch=0, steps=9), ablate=True)
     assert method.normalization.strength.tolist() == [0.0, 1.0, 0.0, 0.0]
 
 

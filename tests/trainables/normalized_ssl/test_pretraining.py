@@ -90,6 +90,30 @@ def test_clean_speech_is_measured_for_corpus_statistics(corpus):
     torch.testing.assert_close(state["entry.feature_std"], std, rtol=1e-4, atol=1e-4)
 
 
+def test_utterances_shorter_than_a_crop_add_no_silence_to_the_statistics(corpus, monkeypatch):
+    """All last 1.5 s: crops of twice that measure the same speech, within a tenth of a deviation."""
+    bodies = []
+    for seconds in (1.5, 3.0):
+        monkeypatch.setattr(pretraining, "CROP_SECONDS", seconds)
+        artifact = pretrain(corpus, upstream="tera", cmvn="corpus", pretraining_steps=1)
+        bodies.append(unpack(artifact)["body"])
+    whole, looped = bodies
+    shift = whole["entry.feature_mean"] - looped["entry.feature_mean"]
+    assert (shift.abs() < 0.1 * whole["entry.feature_std"]).all()
+
+
+@pytest.mark.parametrize("upstream", FAMILIES)
+def test_body_and_heads_are_all_trained_on_the_stages_device(upstream, corpus, artifacts):
+    """The device "meta" computes nothing, so every machine has it; heads are made on the CPU."""
+    config = NormalizedSSLConfig.from_dict({"upstream": upstream})
+    (stage,) = config.stages(corpus.uri, corpus.fingerprint, seed=1, device="meta")
+    for below in stage.rests_on:
+        run_stage(below, corpus, artifacts)
+    body = build_body(config, seed=1).to(stage.device)
+    objective = pretraining.build_objective(body, upstream, stage, artifacts)
+    assert {tensor.device.type for tensor in objective.state_dict().values()} == {"meta"}
+
+
 @pytest.mark.usefixtures("small_batches")
 def test_threads_and_determinism_are_put_back(corpus):
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()

@@ -8,7 +8,7 @@ from torch import nn
 
 from tests.trainables.normalized_ssl.conftest import MemoryArtifacts
 from trainables.audio.features import log_mel
-from trainables.normalized_ssl import unit_prediction
+from trainables.normalized_ssl import speech_units, unit_prediction
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.speech_units import COEFFICIENTS, UNITS, SpeechUnits, mfcc
 from trainables.normalized_ssl.unit_prediction import UnitPrediction, mix_utterances
@@ -73,6 +73,18 @@ def test_the_stage_clusters_the_corpus_and_repeats_to_the_bit(corpus):
     first, second = (each.read(stage.rests_on[0].key) for each in artifacts)
     assert first == second
     assert SpeechUnits.unpack(first).centroids.shape == (UNITS, 3 * COEFFICIENTS)
+
+
+def test_utterances_shorter_than_a_crop_add_no_silence_to_the_units(corpus, monkeypatch):
+    """All last 1.5 s: crops of twice that hold the same speech, within a tenth of a deviation."""
+    (stage,) = NormalizedSSLConfig.from_dict({"upstream": "hubert"}).stages("", corpus.fingerprint, seed=3)
+    found = []
+    for seconds in (1.5, 3.0):
+        monkeypatch.setattr(speech_units, "CROP_SECONDS", seconds)
+        units = speech_units.run(stage.rests_on[0], corpus, MemoryArtifacts(), lambda done, total: None)
+        found.append(SpeechUnits.unpack(units))
+    whole, looped = found
+    assert ((whole.mean - looped.mean).abs() < 0.1 * whole.std).all()
 
 
 def test_the_loss_is_cross_entropy_on_masked_frames_alone(objective, monkeypatch):

@@ -13,7 +13,7 @@ from trainables.separation.config import SeparationConfig
 from trainables.separation.method import Separation, build
 from trainables.separation.separators import build_separator, pack_network
 
-START = When(step=0, epoch=0, progress=0.0)
+START = When(step=0, epoch=0, steps=10)
 DATA = DataSettings(batch=2, crop_seconds=0.3, speakers=2, sample_rate=8000)
 
 
@@ -128,7 +128,7 @@ def test_watching_draws_nothing(corpus):
 
 def test_dptnets_schedule_is_a_rate_of_its_own():
     method = make(model="dptnet", schedule="noam", lr=1e-3)
-    late = When(step=9000, epoch=3, progress=0.5)
+    late = When(step=9000, epoch=3, steps=18000)
     assert method.learning_rate_factor(late) * 1e-3 == pytest.approx(4e-4 * 0.98)
     assert make().learning_rate_factor(late) is None
 
@@ -157,7 +157,7 @@ def test_ablated_and_at_the_end_it_is_the_plain_network():
     mixture = mixtures().noisy
     method.before_inference(START, ablate=True)
     assert torch.equal(method.infer(mixture), plain.infer(mixture))
-    method.before_inference(When(step=10, epoch=1, progress=1.0))
+    method.before_inference(When(step=10, epoch=1, steps=10))
     assert torch.equal(method.infer(mixture), plain.infer(mixture))
     method.before_inference(START)
     assert not torch.equal(method.infer(mixture), plain.infer(mixture))

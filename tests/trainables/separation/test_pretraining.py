@@ -1,6 +1,7 @@
 """Pre-training as a stage: cut into stretches without a trace, and files in asteroid's format in its place."""
 
 import io
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from sweep.storage import Storage
 from tests.trainables.tiny_corpus import make_tiny_corpus
 from trainables.errors import UserError
+from trainables.separation import pretraining
 from trainables.separation.config import SeparationConfig
 from trainables.separation.method import build
 from trainables.separation.separators import build_separator, unpack
@@ -47,6 +49,16 @@ def test_stretches_leave_no_trace(task, corpus, artifacts):
     whole, cut = state(3), state(1)
     assert whole.keys() == cut.keys()
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
+def test_it_computes_deterministically_as_its_device_allows(corpus, artifacts, monkeypatch):
+    asked = Mock(side_effect=InterruptedError)
+    monkeypatch.setattr(pretraining, "deterministic", asked)
+    config = SeparationConfig.from_dict(SMALL)
+    stage, *_ = in_order(config.stages(corpus.uri, corpus.fingerprint, seed=1, device="cuda"))
+    with pytest.raises(InterruptedError):
+        pretraining.run(stage, corpus, artifacts, lambda done, total: None)
+    asked.assert_called_once_with(stage.threads, "cuda")
 
 
 def test_it_teaches(corpus, artifacts):

@@ -1,0 +1,31 @@
+"""What every stage of this method keeps to, whatever it computes."""
+
+import importlib
+from unittest.mock import Mock
+
+import pytest
+
+from trainables.assignment import DataSettings
+from trainables.normalized_ssl.config import NormalizedSSLConfig
+from trainables.normalized_ssl.gate_stages import gate_stages
+from trainables.stages import in_order
+
+
+@pytest.mark.parametrize(
+    "kind", ["speech_units", "pretraining", "clean_statistics", "transfer_gap", "mismatch"]
+)
+def test_a_stage_computes_deterministically_as_its_device_allows(kind, corpus, artifacts, monkeypatch):
+    config = NormalizedSSLConfig.from_dict(
+        {"upstream": "hubert", "norm_layers": [1], "clean_stats": "corpus"}
+    )
+    place = (corpus.uri, corpus.fingerprint)
+    gates = gate_stages(config, *place, (1,), DataSettings(valid_seconds=2), device="cuda")
+    stages = in_order((*config.stages(*place, seed=1, device="cuda"), *gates))
+    stage = next(stage for stage in stages if stage.kind == kind)
+    module, function = stage.runner.split(":")
+    runner = importlib.import_module(module)
+    asked = Mock(side_effect=InterruptedError)
+    monkeypatch.setattr(runner, "deterministic", asked)
+    with pytest.raises(InterruptedError):
+        getattr(runner, function)(stage, corpus, artifacts, lambda done, total: None)
+    asked.assert_called_once_with(stage.threads, stage.device)
