@@ -43,6 +43,7 @@ from sweep.scoring import (
     ScoringPool,
     Workplace,
     collect_rows,
+    full_pool_size,
     has_rows,
     pool_size,
     store_rows,
@@ -133,7 +134,7 @@ class Drive:
             pool = self._pool()
             stack.callback(pool.close)
             self._jobs(pool, listeners)
-            pool.grow(os.cpu_count() or 1)
+            pool.grow(full_pool_size())
             progress.phase("scoring the finalists on valid")
             leaders = self._nominate(pool)
             progress.phase("scoring the finalists on test, once")
