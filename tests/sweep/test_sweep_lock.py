@@ -35,9 +35,8 @@ def plan(study_uri: str) -> Plan:
 
 
 def test_a_second_driver_is_told_who_holds_the_sweep(plan: Plan) -> None:
-    with sweep_lock(plan):
-        with pytest.raises(UserError, match=f"already being driven by process {os.getpid()} "):
-            sweep_lock(plan).__enter__()
+    with sweep_lock(plan), pytest.raises(UserError, match=f"already being driven by process {os.getpid()} "):
+        sweep_lock(plan).__enter__()
     with sweep_lock(plan):
         pass
 
