@@ -3,11 +3,12 @@
 What counts is one machine: one that is there, or one of a kind that the cluster's autoscaler may start.
 """
 
+import contextlib
 import math
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sweep.plan import Plan
@@ -29,14 +30,33 @@ _ASKED_FOR = 4
 def require_room(plan: Plan) -> None:
     """Return once a trial of the plan fits somewhere. Raises `UserError` if none ever will. Needs `ray_session`."""
     needed = _needed(plan)
-    start, told = time.monotonic(), False
+    if _any_fits(needed, machines := _machines()):
+        return
+    if not _patience(machines):
+        raise UserError(_no_room(needed, machines))
+    print(f"cluster    waiting for a machine with {_words(needed)}", file=sys.stderr, flush=True)
+    with _asked_for(needed):
+        _wait_for_room(needed)
+
+
+def _wait_for_room(needed: Resources) -> None:
+    start = time.monotonic()
     while not _any_fits(needed, machines := _machines()):
         if time.monotonic() - start >= _patience(machines):
             raise UserError(_no_room(needed, machines))
-        if not told:
-            told = True
-            print(f"cluster    waiting for a machine with {_words(needed)}", file=sys.stderr, flush=True)
         time.sleep(_LOOK_SECONDS)
+
+
+@contextlib.contextmanager
+def _asked_for(needed: Resources) -> Iterator[None]:
+    """Meanwhile a place of that size waits, which goes with this process: autoscalers start machines for what waits."""
+    import ray
+
+    place = ray.util.placement_group([{name: amount for name, amount in needed.items() if amount}])
+    try:
+        yield
+    finally:
+        ray.util.remove_placement_group(place)
 
 
 def trials_at_once(plan: Plan) -> int:

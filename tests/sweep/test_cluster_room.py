@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ray.cluster_utils import Cluster
+from ray.util import placement_group_table
 
 from sweep import cluster_room
 from sweep.cluster_room import Resources, Room, _Kind, require_room, trials_at_once
@@ -29,6 +30,26 @@ def test_a_gpu_where_there_is_none_is_refused_with_what_there_is(ray_cluster: No
 def test_a_trial_must_fit_on_one_machine(ray_cluster: None, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="takes 3 CPU"):
         require_room(make_plan(tmp_path, cpus_per_trial=3))
+
+
+def test_a_cluster_without_a_machine_is_asked_for_one(
+    ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an autoscaler does it that has told nothing: a machine comes for what waits, and for nothing else."""
+
+    def machines() -> list[Resources]:
+        return [{"CPU": 4.0}] if waiting_places() == [{"CPU": 3.0}] else []
+
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    monkeypatch.setattr(cluster_room, "_machines", machines)
+    monkeypatch.setattr(cluster_room, "_FIRST_MACHINE_SECONDS", 10.0)
+    require_room(make_plan(tmp_path, cpus_per_trial=3))
+    assert waiting_places() == []
+
+
+def waiting_places() -> list[Resources]:
+    places = [place for place in placement_group_table().values() if place["state"] == "PENDING"]
+    return [bundle for place in places for bundle in place["bundles"].values()]
 
 
 @pytest.mark.parametrize(
