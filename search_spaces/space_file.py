@@ -16,6 +16,8 @@ from search_spaces.space import Preset, Space
 from trainables.errors import UserError
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a folder's name and a tag's value
+# What stands among the candidates' labels without being one: in the rows, or on the pages to listen to.
+_TAKEN = {"noisy": "the scores of the unprocessed input", "clean": "the references one listens to"}
 
 
 def is_space_file(name: str) -> bool:
@@ -87,6 +89,11 @@ def _check_group(space: Space, preset: Preset, name: str, path: Path) -> None:
         raise UserError(f"--space {path}: {_where(error, path)}") from error
     for label in labels:
         _require(bool(_LABEL.fullmatch(label)), path, f"the label {label!r} may only hold A-Z a-z 0-9 . _ -")
+        _require(
+            label not in _TAKEN,
+            path,
+            f"the label {label!r} is taken: {_TAKEN.get(label)} bear it; give the candidate another",
+        )
     _require(len(set(labels)) == len(labels), path, f"two candidates share a label: {', '.join(labels)}")
     _require(len(labels) > 1, path, "there is nothing to compare: give at least two candidates")
     _require(

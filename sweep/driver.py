@@ -43,6 +43,7 @@ from sweep.scoring import (
     ScoringPool,
     Workplace,
     collect_rows,
+    full_pool_size,
     has_rows,
     pool_size,
     store_rows,
@@ -51,7 +52,7 @@ from sweep.spent_checkpoints import SpentCheckpoints
 from sweep.stage_store import stage_store
 from sweep.stopping import StopSignal, stop_on_request, stop_on_signals, void_requests
 from sweep.storage import Storage
-from sweep.stored_sweep import RESULT_FILE
+from sweep.stored_sweep import RESULT_FILE, is_answered
 from sweep.study import JobRecord, StudyStore
 from sweep.sweep_lock import sweep_lock
 from sweep.tracking import Tracker, deliver_left_over
@@ -75,7 +76,7 @@ def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]
     """
     plan = planned.plan
     storage = Storage(plan.output)
-    if _is_answered(planned, storage):
+    if _asks_nothing_new(planned, storage):
         return _shown_again(plan, storage)
     storage.probe()
     Path(plan.home).mkdir(parents=True, exist_ok=True)
@@ -136,7 +137,7 @@ class Drive:
             pool = self._pool()
             stack.callback(pool.close)
             self._jobs(pool, listeners)
-            pool.grow(os.cpu_count() or 1)
+            pool.grow(full_pool_size())
             progress.phase("scoring the finalists on valid")
             leaders = self._nominate(pool)
             progress.phase("scoring the finalists on test, once")
@@ -324,12 +325,12 @@ def _show(plan: Plan, result: dict[str, Any]) -> None:
     print(f"again      python sweep/leaderboard.py {plan.name}")
 
 
-def _is_answered(planned: Planned, storage: Storage) -> bool:
-    """Whether there is a result and nothing is asked beyond it."""
+def _asks_nothing_new(planned: Planned, storage: Storage) -> bool:
+    """Whether there is an answer to all that is asked; flags that ask for more are never silently passed over."""
     plan, stored = planned.plan, planned.stored
-    if stored is None or not storage.exists(RESULT_FILE):
+    if stored is None or (stored.samples, stored.seeds) != (plan.samples, plan.seeds):
         return False
-    return (stored.groups, stored.samples, stored.seeds) == (plan.groups, plan.samples, plan.seeds)
+    return is_answered(plan, storage)
 
 
 def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:

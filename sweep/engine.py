@@ -18,7 +18,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from sweep.announcer import Announcer
-from sweep.cluster_room import trials_at_once
+from sweep.cluster_room import Room
 from sweep.dispatcher import Dispatcher, Handout, Pause
 from sweep.events import Listener
 from sweep.finalist_queue import Judge
@@ -62,9 +62,7 @@ def run_sweep(
             tune.with_resources(trainable, resources),
             tune_config=tune.TuneConfig(
                 search_alg=JobSearcher(dispatcher, stop),
-                scheduler=EarlyStopping(
-                    dispatcher, stop, Watchdog(patience or Patience()), trials_at_once(plan)
-                ),
+                scheduler=EarlyStopping(dispatcher, stop, Watchdog(patience or Patience()), Room(plan)),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
@@ -125,12 +123,12 @@ class JobSearcher(Searcher):
 class EarlyStopping(FIFOScheduler):
     """Tells the dispatcher what Tune hears of its trials, stops those it wants stopped, kills those that hang."""
 
-    def __init__(self, dispatcher: Dispatcher, stop: StopSignal, watchdog: Watchdog, room: int) -> None:
+    def __init__(self, dispatcher: Dispatcher, stop: StopSignal, watchdog: Watchdog, room: Room) -> None:
         super().__init__()
         self._dispatcher = dispatcher
         self._stop = stop
         self._watchdog = watchdog
-        self._room = room  # trials that fit in at once, when the run begins
+        self._room = room
         self._killed: dict[str, float] = {}  # trial id -> seconds of silence
 
     def __getstate__(self) -> dict[str, Any]:
@@ -142,8 +140,9 @@ class EarlyStopping(FIFOScheduler):
         running = {t.trial_id: t for t in tune_controller.get_live_trials() if t.status == Trial.RUNNING}
         for name in self._watchdog.silent(running):
             self._kill(running[name])
-        # Left alone, Tune starts the workers of a search one after the other, and each takes seconds.
-        tune_controller.update_max_pending_trials(max(1, self._room - len(running)))
+        # Left alone, Tune starts the workers of a search one after the other, and each takes seconds; an autoscaler
+        # starts its machines, which take minutes, for the trials that wait.
+        tune_controller.update_max_pending_trials(self._room.waiting(len(running)))
         return super().choose_trial_to_run(tune_controller, **options)
 
     def _kill(self, trial: Trial) -> None:

@@ -1,8 +1,9 @@
 """What failures add up to: when a job is tried again, and when a sweep had better stop.
 
 A lost worker is replaced at once, a few times. Storage and networks come back by themselves, so a job that
-could not reach them waits longer every time and gives up only after minutes. A job that trains a round is
-forgiven what was before. Where most jobs of a sweep fail in one way, that way is the answer.
+could not reach them waits longer every time and gives up only after minutes. The two are counted apart: a job
+that outages have held up is still owed its new workers. A job that trains a round is forgiven what was before.
+Where most jobs of a sweep fail in one way, that way is the answer.
 """
 
 import re
@@ -21,17 +22,19 @@ _SAME_KIND = 5  # failed jobs of one kind, and more than half of all that ended
 class Failures:
     """Of one start of a sweep."""
 
-    _in_a_row: Counter[Job] = field(default_factory=Counter)
+    _losses: Counter[Job] = field(default_factory=Counter)  # since its last round
+    _outages: Counter[Job] = field(default_factory=Counter)  # since its last round
     _kinds: Counter[str] = field(default_factory=Counter)
     _ended: int = 0
 
     def forgive(self, job: Job) -> None:
-        self._in_a_row[job] = 0
+        self._losses[job] = self._outages[job] = 0
 
     def pause(self, job: Job, outage: bool) -> float | None:
         """Seconds before another attempt after this failure; None if it was one too many."""
-        self._in_a_row[job] += 1
-        count = self._in_a_row[job]
+        of_its_kind = self._outages if outage else self._losses
+        of_its_kind[job] += 1
+        count = of_its_kind[job]
         if count >= (MAX_OUTAGES if outage else MAX_FAILURES):
             return None
         return min(_FIRST_PAUSE * 2 ** (count - 1), _LONGEST_PAUSE) if outage else 0.0

@@ -1,7 +1,7 @@
 """What takes space and can be freed: the parts of the cache, and the checkpoints a sweep no longer needs.
 
-A cache holds only what is made again when it is needed. Of a sweep's checkpoints the winners' stay, always; so
-does everything of a sweep that is running, and of one without an answer whatever a resume goes on from.
+A cache holds only what is made again when it is needed. Of a sweep's checkpoints the winners' stay, always; so does
+everything of a sweep that is running, and whatever a resume goes on from where the whole plan has no answer yet.
 """
 
 import re
@@ -16,8 +16,8 @@ from sweep.plan import Plan
 from sweep.result_view import group_name
 from sweep.storage import Storage
 from sweep.stored_sweep import (
-    RESULT_FILE,
     base_of,
+    is_answered,
     open_study,
     read_result,
     stored_sweep,
@@ -94,7 +94,7 @@ def _sweep(plan: Plan, storage: Storage) -> Freeable:
     if read_pulse(storage).life in _RUNNING:
         return Freeable(plan.name, 0, total, "a sweep that is running: nothing of it is touched", None)
     going = sum(steps[folder] for folder in _no_longer_needed(plan, storage, steps))
-    meaning = _ANSWERED if storage.exists(RESULT_FILE) else _UNANSWERED
+    meaning = _ANSWERED if is_answered(plan, storage) else _UNANSWERED
     return Freeable(plan.name, going, total - going, meaning, lambda: _free_sweep(plan, storage))
 
 
@@ -114,9 +114,9 @@ def _step_folders(storage: Storage) -> dict[str, int]:
 
 
 def _no_longer_needed(plan: Plan, storage: Storage, folders: Iterable[str]) -> list[str]:
-    """Raises `UserError` where the study of a sweep without an answer cannot be asked."""
+    """Raises `UserError` where the study of a sweep without a whole answer cannot be asked."""
     jobs = {folder: Job.parse(folder.removeprefix("jobs/").rpartition("/")[0]) for folder in folders}
-    if storage.exists(RESULT_FILE):
+    if is_answered(plan, storage):
         leaders = _leaders(plan, storage)
         return [folder for folder, job in jobs.items() if not _leads(job, leaders)]
     study = open_study(plan)

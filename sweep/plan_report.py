@@ -4,6 +4,7 @@ import json
 import os
 from typing import Any
 
+from sweep.cores import usable_cores
 from sweep.cost import estimate, gpu_hours, scored_seconds, speech_seconds
 from sweep.machine_price import MachinePrice
 from sweep.plan import Plan
@@ -109,7 +110,7 @@ def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None) -> list[
     least, cost = estimate(plan.at_first_look(), missing), estimate(plan, missing)
     if cost is None or least is None:
         return ["cost       not known: no step of this size has been measured yet"]
-    cores = os.cpu_count() or 1
+    cores = usable_cores()
     low_seconds, high_seconds = least.core_seconds, cost.core_seconds
     hours = (low_seconds / 3600, high_seconds / 3600)
     parts = {

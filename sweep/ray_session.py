@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from sweep.cores import usable_cores
 from trainables.errors import UserError
 
 # Read by Tune when it is imported or when a run begins.
@@ -40,7 +41,7 @@ def ray_session(cpus: int | None = None) -> Iterator[None]:
         if address := os.environ.get("RAY_ADDRESS"):
             _join(address)
         else:
-            _start_private(stack, cpus or len(os.sched_getaffinity(0)))
+            _start_private(stack, cpus or usable_cores())
         stack.callback(ray.shutdown)
         for name in ("ray.tune", "ray.train", "ray.air"):
             logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import ray
 from ray.exceptions import RayTaskError
 
+from sweep.cores import usable_cores
 from sweep.events import Listener
 from sweep.jobs import Job
 from sweep.plan import Plan
@@ -30,6 +31,10 @@ from trainables.inference import NOISY
 
 _DEATHS = 3  # of an actor over one and the same task, which is then to blame
 _POLL_SECONDS = 1.0  # between looks for a request to stop
+_MOST_BESIDE_TRAINING = 4
+_MOST_ALONE = (
+    16  # each holds a finalist's estimates of a whole split in the object store: more would only fill it
+)
 Rows = list[dict[str, Any]]
 
 ROW_SCHEMA = pa.schema(
@@ -248,8 +253,13 @@ def _metrics(place: Workplace, assignment: Assignment, split: str) -> tuple[str,
 
 
 def pool_size() -> int:
-    """Half the driver's cores, four at most, at least one."""
-    return max(1, min((os.cpu_count() or 1) // 2, 4))
+    """While jobs train: half the cores the driver may use, four at most, at least one."""
+    return max(1, min(usable_cores() // 2, _MOST_BESIDE_TRAINING))
+
+
+def full_pool_size() -> int:
+    """Once the training is over: all the cores the driver may use, sixteen at most."""
+    return min(usable_cores(), _MOST_ALONE)
 
 
 def rows_file(split: str) -> str:

@@ -11,7 +11,7 @@ from sweep.mlflow_page import open_line
 from sweep.plan import Plan
 from sweep.progress_state import duration, job_counts_text, leader_texts
 from sweep.storage import Storage
-from sweep.stored_sweep import RESULT_FILE, default_base, stored_sweep
+from sweep.stored_sweep import default_base, is_answered, stored_sweep
 
 _LIFE_TEXT = {
     "running": "running",
@@ -74,7 +74,7 @@ def _run(argv: Sequence[str]) -> int:
 def sweep_status(plan: Plan, storage: Storage, base: str) -> dict[str, Any]:
     """Everything there is to say, as plain data."""
     pulse = read_pulse(storage)
-    answered = storage.exists(RESULT_FILE)
+    answered = is_answered(plan, storage)
     return {
         "sweep": plan.name,
         "space": plan.space,
@@ -91,7 +91,7 @@ def _next(plan: Plan, pulse: Pulse, answered: bool, base: str) -> list[str]:
     """What to type."""
     where = "" if base == "sweeps" else f" --output {base}"
     lines = []
-    if pulse.life in ("interrupted", "dead", "never started"):
+    if pulse.life in ("interrupted", "dead", "never started") or (pulse.life == "finished" and not answered):
         lines.append(f"python sweep/run.py --resume {plan.name}{where}")
     if answered:
         lines.append(f"python sweep/leaderboard.py {plan.name}{where}")
@@ -100,10 +100,16 @@ def _next(plan: Plan, pulse: Pulse, answered: bool, base: str) -> list[str]:
 
 def to_text(status: dict[str, Any]) -> str:
     beat = status["heartbeat"]
-    lines = [f"{status['sweep']}  {_LIFE_TEXT[status['state']]}{_age_text(status)}"]
+    lines = [f"{status['sweep']}  {_life_text(status)}{_age_text(status)}"]
     if beat:
         lines += _beat_lines(beat)
     return "\n".join([*lines, *(f"next       {line}" for line in status["next"])])
+
+
+def _life_text(status: dict[str, Any]) -> str:
+    if status["state"] == "finished" and not status["answered"]:
+        return "finished, but without an answer to its whole plan"
+    return _LIFE_TEXT[status["state"]]
 
 
 def _age_text(status: dict[str, Any]) -> str:

@@ -78,10 +78,6 @@ class Storage:
         """Delete all files below the folder `prefix`; nothing there is fine."""
         self._backend.delete_prefix(_checked(prefix))
 
-    def local_path(self, path: str = "") -> Path | None:
-        """Where the file lies on this machine; None in a bucket."""
-        return None if self.is_remote else Path(self.uri, _checked(path) if path else "")
-
     def free_bytes(self) -> int | None:
         """The disk's free space; None in a bucket."""
         return self._backend.free_bytes()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.plan import Plan
 from sweep.planning import PLAN_FILE, join, load_plan, resolve_base
+from sweep.result_view import group_name
 from sweep.secret_uris import known_secrets, restore_secrets
 from sweep.storage import Storage
 from trainables.errors import UserError
@@ -65,6 +66,18 @@ def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict
     from sweep.other_metric import in_metric  # the statistics, which need scipy
 
     return in_metric(result, plan, storage, str(metric))
+
+
+def is_answered(plan: Plan, storage: Storage) -> bool:
+    """Whether there is a result and it covers the whole plan: a finished sweep may have been given more groups.
+
+    Only groups can come later: more trials and seeds are refused once test was opened (sweep/raising.py). Raises
+    `UserError` where the result is damaged.
+    """
+    if not storage.exists(RESULT_FILE):
+        return False
+    covered = {group_name(group["group"]) for group in read_result(plan, storage)["groups"]}
+    return covered == {group.name for group in plan.groups}
 
 
 def read_rows(plan: Plan, storage: Storage, split: str = "test", metric: str | None = None) -> "pd.DataFrame":

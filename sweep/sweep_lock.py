@@ -45,12 +45,6 @@ def sweep_lock(plan: Plan) -> Iterator[Callable[[], None]]:
         yield lambda: _take_again(plan, stack)
 
 
-def driver_of(plan: Plan) -> str | None:
-    """Who drives the sweep now ("process 12 on host"); None if nobody does."""
-    with contextlib.ExitStack() as stack:
-        return _take_or_explain(plan, stack)
-
-
 def _take_or_explain(plan: Plan, stack: contextlib.ExitStack) -> str | None:
     try:
         return _take(plan, stack)

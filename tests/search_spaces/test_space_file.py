@@ -6,10 +6,12 @@ import pytest
 
 from search_spaces import find_space
 from sweep.cli import run_main
+from sweep.heard_clips import CLEAN
 from sweep.plan import Plan
 from tests.sweep.test_planning import freeze, resume
 from tests.sweep.test_planning import plan as built_in_plan
 from trainables.errors import UserError
+from trainables.inference import NOISY
 
 GOOD = """
 from dataclasses import replace
@@ -69,6 +71,17 @@ def test_mistakes_are_one_line_that_names_the_place(tmp_path: Path, text: str, s
     assert says in str(error.value)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("label", "by"), [(NOISY, "the unprocessed input"), (CLEAN, "the references")])
+def test_what_stands_among_the_candidates_everywhere_lends_none_its_name(
+    tmp_path: Path, label: str, by: str
+) -> None:
+    path = write(tmp_path, GOOD.replace('label="both"', f'label="{label}"'))
+    with pytest.raises(
+        UserError, match=f"the label '{label}' is taken: .*{by}.*; give the candidate another"
+    ):
+        find_space(str(path))
 
 
 def test_a_missing_file_is_told_as_one(tmp_path: Path) -> None:

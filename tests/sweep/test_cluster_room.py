@@ -1,5 +1,6 @@
 """A trial that fits nowhere is refused in one line, before anything else is done."""
 
+import math
 import os
 import subprocess
 import sys
@@ -8,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from ray.cluster_utils import Cluster
+from ray.util import placement_group_table
 
-from sweep.cluster_room import require_room, trials_at_once
+from sweep import cluster_room
+from sweep.cluster_room import Resources, Room, _Kind, require_room, trials_at_once
 from tests.sweep.small_sweep import make_plan
 from trainables.errors import UserError
 
@@ -29,6 +32,26 @@ def test_a_trial_must_fit_on_one_machine(ray_cluster: None, tmp_path: Path) -> N
         require_room(make_plan(tmp_path, cpus_per_trial=3))
 
 
+def test_a_cluster_without_a_machine_is_asked_for_one(
+    ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an autoscaler does it that has told nothing: a machine comes for what waits, and for nothing else."""
+
+    def machines() -> list[Resources]:
+        return [{"CPU": 4.0}] if waiting_places() == [{"CPU": 3.0}] else []
+
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    monkeypatch.setattr(cluster_room, "_machines", machines)
+    monkeypatch.setattr(cluster_room, "_FIRST_MACHINE_SECONDS", 10.0)
+    require_room(make_plan(tmp_path, cpus_per_trial=3))
+    assert waiting_places() == []
+
+
+def waiting_places() -> list[Resources]:
+    places = [place for place in placement_group_table().values() if place["state"] == "PENDING"]
+    return [bundle for place in places for bundle in place["bundles"].values()]
+
+
 @pytest.mark.parametrize(
     ("needed", "count"),
     [({"cpus_per_trial": 1}, 2), ({"cpus_per_trial": 2}, 1), ({"gpus_per_trial": 0.5}, 0)],
@@ -37,6 +60,72 @@ def test_what_is_scarcest_says_how_many_trials_run_at_once(
     ray_cluster: None, tmp_path: Path, needed: dict[str, float], count: int
 ) -> None:
     assert trials_at_once(make_plan(tmp_path, **needed)) == count
+
+
+class FakeCluster:
+    """Machines and kinds as Ray would tell them; `looks` counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.alive: list[Resources] = []
+        self.kinds: list[_Kind] = []
+        self.looks = 0
+
+    def tell_alive(self) -> list[Resources]:
+        self.looks += 1
+        return self.alive
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    fake = FakeCluster()
+    monkeypatch.setattr(cluster_room, "_alive", fake.tell_alive)
+    monkeypatch.setattr(cluster_room, "_kinds", lambda: fake.kinds)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    return fake
+
+
+HEAD, WORKER = {"CPU": 0.0}, {"CPU": 4.0, "GPU": 1.0}
+
+
+def test_a_cluster_that_starts_empty_is_asked_for_all_the_machines_it_may_start(
+    cluster: FakeCluster, tmp_path: Path
+) -> None:
+    cluster.alive, cluster.kinds = [HEAD], [_Kind(WORKER, 3), _Kind({"CPU": 2.0}, 5)]
+    room = Room(make_plan(tmp_path, gpus_per_trial=0.5))
+    assert room.waiting(running=0) == 6
+    assert room.waiting(running=4) == 2
+    assert room.waiting(running=6) == 1
+
+
+def test_machines_that_were_started_are_not_counted_twice(cluster: FakeCluster, tmp_path: Path) -> None:
+    cluster.alive, cluster.kinds = [HEAD, WORKER, WORKER], [_Kind(WORKER, 3)]
+    assert Room(make_plan(tmp_path)).waiting(running=0) == 12
+
+
+def test_no_more_is_asked_for_than_the_plan_has_jobs(cluster: FakeCluster, tmp_path: Path) -> None:
+    cluster.kinds = [_Kind(WORKER, math.inf), _Kind({"CPU": 0.5}, math.inf)]
+    assert Room(make_plan(tmp_path)).waiting(running=0) == 50
+
+
+def test_machines_that_join_a_running_sweep_are_used_and_looking_for_them_is_rare(
+    cluster: FakeCluster, tmp_path: Path
+) -> None:
+    now = [0.0]
+    room = Room(make_plan(tmp_path), clock=lambda: now[0])
+    assert [room.waiting(running=0) for _ in range(1000)] == [1] * 1000
+    assert cluster.looks == 1
+    cluster.alive = [WORKER, WORKER]
+    now[0] += 10
+    assert room.waiting(running=0) == 8
+    assert cluster.looks == 2
+
+
+def test_an_autoscaler_that_does_not_tell_its_kinds_has_a_few_trials_to_start_machines_for(
+    cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    cluster.alive = [HEAD, {"CPU": 1.0}]
+    assert Room(make_plan(tmp_path)).waiting(running=1) == 4
 
 
 @pytest.fixture

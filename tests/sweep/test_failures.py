@@ -22,11 +22,21 @@ def test_after_an_outage_the_pauses_grow_and_add_up_to_half_an_hour() -> None:
     assert 25 * 60 < sum(pause for pause in pauses if pause) < 35 * 60
 
 
-def test_a_round_in_between_forgives() -> None:
+@pytest.mark.parametrize("before", [False, True])
+def test_one_kind_does_not_count_against_the_other(before: bool) -> None:
     failures = Failures()
-    failures.pause(JOB, outage=False)
+    for _ in range(MAX_FAILURES - 1):
+        failures.pause(JOB, outage=before)
+    assert failures.pause(JOB, outage=not before) == Failures().pause(JOB, outage=not before)
+
+
+@pytest.mark.parametrize("outage", [False, True])
+def test_a_round_in_between_forgives_both_kinds(outage: bool) -> None:
+    failures = Failures()
+    for _ in range(MAX_FAILURES - 1):
+        failures.pause(JOB, outage=outage)
     failures.forgive(JOB)
-    assert failures.pause(JOB, outage=True) == 5
+    assert failures.pause(JOB, outage=outage) == (5 if outage else 0)
 
 
 def test_most_jobs_failing_in_one_way_is_a_reason_to_stop() -> None:

@@ -14,7 +14,7 @@ from sweep.plan import Plan
 from sweep.storage import Storage
 from sweep.study import Proposal, StudyStore
 from sweep.sweep_lock import sweep_lock
-from tests.sweep.finished_sweep import finished_sweep
+from tests.sweep.finished_sweep import finished_sweep, given_more
 from tests.sweep.small_sweep import make_plan
 from trainables.cache_use import using_cache
 from trainables.errors import UserError
@@ -138,6 +138,15 @@ def test_without_an_answer_only_ended_search_trials_may_go(base: Path) -> None:
     assert item.free is not None
     item.free()
     assert kept_jobs(plan) == {running.path, finalist.path}
+
+
+def test_a_finished_sweep_that_was_given_more_keeps_what_its_resume_goes_on_from(base: Path) -> None:
+    plan = make_plan(base / "sweeps" / "evening")
+    given_more(plan)
+    before = kept_jobs(plan)
+    assert clean_command.main(["--free", "evening"]) == 0
+    assert kept_jobs(plan) == before
+    assert "what a resume goes on from stays" in found(base)["evening"].meaning
 
 
 def test_a_name_that_is_not_listed_says_what_is(base: Path, capsys: pytest.CaptureFixture[str]) -> None:

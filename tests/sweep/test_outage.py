@@ -15,9 +15,10 @@ from sweep.patient_storage import PatientStorage
 from sweep.stopping import Interrupted
 from sweep.study import Proposal, StudyStore
 from sweep.study_database import DatabaseAway
-from sweep.sweep_lock import driver_of, sweep_lock
+from sweep.sweep_lock import sweep_lock
 from tests.chaos.servers import BUCKET, PostgresServer, S3Server, Server, create_bucket
 from tests.sweep.simulated import simulated_plan
+from trainables.errors import UserError
 
 JOB = Job("tera", "search", "layer2", 3)
 
@@ -149,9 +150,11 @@ def test_a_database_that_is_killed_costs_time_and_nothing_else(database: Postgre
         store = StudyStore(plan.study_uri, plan.name, returned=take_again)
         _killed_for_a_while(database, lambda: store.start(JOB, Proposal({})))
         assert _killed_for_a_while(database, lambda: store.report(JOB, 1, 50, 1.5, {"score": 1.5}))
-        assert "process" in str(driver_of(plan))  # the lock was taken again
+        with pytest.raises(UserError, match="already being driven"):  # the lock was taken again
+            sweep_lock(plan).__enter__()
         assert _killed_for_a_while(database, lambda: store.end(JOB, 1, "complete", 1.5))
-    assert driver_of(plan) is None
+    with sweep_lock(plan):
+        pass
     again = StudyStore(plan.study_uri, plan.name)
     assert again.records("tera", "search") == [store.record(JOB)]
     assert Counter(record.state for record in again.records("tera", "search")) == {"complete": 1}

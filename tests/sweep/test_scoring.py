@@ -1,10 +1,11 @@
 """The driver's scoring actors: what they store is what the finalists' models really scored."""
 
+import os
 from dataclasses import replace
 
 import pytest
 
-from sweep.scoring import ScoringFailed, ScoringPool, Workplace, collect_rows
+from sweep.scoring import ScoringFailed, ScoringPool, Workplace, collect_rows, full_pool_size, pool_size
 from sweep.stopping import StopSignal
 from sweep.storage import Storage
 from tests.trainables.tiny_corpus import make_tiny_corpus
@@ -88,3 +89,14 @@ def test_a_failure_reaches_who_waits_and_the_rest_is_scored(pool, storage, final
     with pytest.raises(ScoringFailed, match=r"seed-8 on test failed: .*no checkpoint at step 2"):
         pool.wait(StopSignal())
     assert collect_rows(storage.checkpoints(), [NOISY], "valid")
+
+
+@pytest.mark.parametrize(
+    ("cores", "beside_training", "alone"), [(1, 1, 1), (2, 1, 2), (6, 3, 6), (16, 4, 16), (192, 4, 16)]
+)
+def test_there_are_as_many_actors_as_the_driver_may_use_cores_for_and_no_crowd(
+    cores: int, beside_training: int, alone: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 192)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
+    assert (pool_size(), full_pool_size()) == (beside_training, alone)

@@ -11,7 +11,7 @@ import pytest
 
 from sweep import status_command
 from sweep.storage import Storage
-from tests.sweep.finished_sweep import finished_sweep
+from tests.sweep.finished_sweep import finished_sweep, given_more
 from tests.sweep.small_sweep import make_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +74,22 @@ def test_a_finished_sweep_points_to_its_leaderboard(
     assert (status["state"], status["answered"]) == ("finished", True)
     assert status["next"][0] == "python sweep/leaderboard.py evening --output elsewhere"
     assert not any("--resume" in line for line in status["next"])
+
+
+@pytest.mark.parametrize("state", ["finished", "interrupted"])
+def test_a_finished_sweep_that_was_given_more_is_to_be_resumed(
+    state: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = finished_sweep(tmp_path / "sweeps")
+    given_more(plan)
+    Storage(plan.output).write("heartbeat.json", json.dumps(beat(state=state)).encode())
+    assert status_command.main(["evening"]) == 0
+    out = capsys.readouterr().out
+    assert "next       python sweep/run.py --resume evening\n" in out
+    assert "leaderboard.py" not in out
+    assert ("finished, but without an answer to its whole plan" in out) == (state == "finished")
+    assert status_command.main(["evening", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["answered"] is False
 
 
 def test_a_planned_sweep_that_never_started_can_be_resumed(

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from sweep.jobs import Job
 from sweep.plan import Plan
 from sweep.storage import Storage
+from sweep.stored_sweep import read_rows
 from sweep.study import StudyStore
 from tests.trainables.tiny_corpus import make_tiny_corpus
 from trainables.inference import read_estimates
@@ -128,8 +128,7 @@ def test_progress_goes_to_standard_error(first: Done) -> None:
 
 
 def test_every_score_is_a_row_with_all_metrics(place: Place, first: Done) -> None:
-    path = place.storage("first").local_path("results/rows-test.parquet")
-    rows = pd.read_parquet(str(path))
+    rows = read_rows(place.plan("first"), place.storage("first"))
     plan = place.plan("first")
     finalists = rows[rows["candidate"] != "noisy"]
     assert set(finalists["job"]) == {job.path for job in plan.final_jobs("tera")}
@@ -138,7 +137,7 @@ def test_every_score_is_a_row_with_all_metrics(place: Place, first: Done) -> Non
 
 
 def test_the_verdict_is_of_the_rows(place: Place, first: Done) -> None:
-    rows = pd.read_parquet(str(place.storage("first").local_path("results/rows-test.parquet")))
+    rows = read_rows(place.plan("first"), place.storage("first"))
     (group,) = first.result["groups"]
     leaders = rows["candidate"].eq(group["leader"]["label"])
     mine = rows[leaders & rows["metric"].eq("si_sdr") & rows["status"].eq("ok")]
@@ -184,7 +183,7 @@ def test_the_report_is_whole_and_can_be_listened_to(place: Place, first: Done) -
     page = storage.read("report/listen-tera.html").decode()
     assert "NOT MEANINGFUL" in page
     assert page.count("<audio") >= 6  # noisy, clean, none, the leader and the next best, of one clip at least
-    rows = pd.read_parquet(str(storage.local_path("results/rows-test.parquet")))
+    rows = read_rows(place.plan("first"), storage)
     kept = read_clips(storage.read(f"jobs/noisy/{LISTENING_FILE}"))
     assert {clip.utterance for clip in kept} <= set(rows["utterance"])
     for job in place.plan("first").final_jobs("tera"):
@@ -265,7 +264,7 @@ def ended_jobs(place: Place, name: str) -> int:
         return 0
     import sqlite3
 
-    with sqlite3.connect(f"file:{storage.local_path('study.db')}?mode=ro", uri=True) as database:
+    with sqlite3.connect(f"file:{storage.uri}/study.db?mode=ro", uri=True) as database:
         try:
             (count,) = database.execute("SELECT COUNT(*) FROM trials WHERE state = 'COMPLETE'").fetchone()
         except sqlite3.OperationalError:  # the tables are being made
