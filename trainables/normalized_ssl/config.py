@@ -13,9 +13,9 @@ from trainables.normalized_ssl import checkpoint_source
 from trainables.stages import Stage
 
 # Bump when a change of code changes what pre-training produces (trainables/normalized_ssl/pretraining.py).
-PRETRAINING_VERSION = 4
+PRETRAINING_VERSION = 5
 # Bump when a change of code changes the units (trainables/normalized_ssl/speech_units.py).
-UNITS_VERSION = 1
+UNITS_VERSION = 2
 # Bump when a change of code changes what is taken from a checkpoint (trainables/normalized_ssl/checkpoints.py).
 CHECKPOINT_VERSION = 1
 # Bump when a change of code changes the statistics (trainables/normalized_ssl/clean_statistics.py).
