@@ -70,6 +70,8 @@ def test_a_second_run_finds_its_work_done(tmp_path: Path, capsys: pytest.Capture
         (["valentini", "source", "target"], "unknown recipe 'valentini': choose one of demo, folder"),
         (["folder", "nowhere", "target"], "no folder at"),
         (["folder", "source", "ftp://host/target"], "give a local folder or s3://bucket/prefix"),
+        (["folder", "source", "s3://"], "cannot use 's3://': names no bucket; write s3://bucket/prefix"),
+        (["folder", "source", "s3:/bucket/x"], "cannot use 's3:/bucket/x': names no bucket"),
         (["demo", "source", "target"], "give that word in place of 'source'"),
     ],
 )

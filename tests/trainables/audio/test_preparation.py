@@ -92,6 +92,12 @@ def test_an_address_of_another_kind() -> None:
         open_or_prepare("https://example.org/corpus")
 
 
+@pytest.mark.parametrize("address", ["s3://", "s3:///", "s3:/bucket/mine"])
+def test_an_address_in_s3_without_a_bucket_is_no_folder(address: str) -> None:
+    with pytest.raises(UserError, match="names no bucket"):
+        inspect_source(address)
+
+
 def test_inspecting_imports_no_torch(tmp_path: Path) -> None:
     source = speech_and_noise(tmp_path / "source")
     script = (
