@@ -155,6 +155,10 @@ def _with_splits(source: Path, part: str, entries: list[_Entry], decided: bool) 
     chosen = sorted((entry for entry in entries if entry.part == part), key=lambda entry: entry.id)
     if not chosen:
         folder = source / ("clean" if part == "paired" else part)
+        if decided:
+            raise UserError(
+                f"{folder}: {MANIFEST} lists no .wav or .flac file in it; add rows, or remove {MANIFEST}"
+            )
         raise UserError(f"{folder}: missing, or no .wav or .flac file in it counts; it should hold {LAYOUT}")
     if decided:
         return chosen

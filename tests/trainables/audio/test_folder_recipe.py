@@ -176,6 +176,48 @@ def test_a_manifest_without_a_split_column(tmp_path: Path) -> None:
     assert "no column split" in refusal(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (
+            "path;split\nspeech/ann/ann-0.wav;train\n",
+            "no column path and no column split in the header 'path;split'",
+        ),
+        ("path\tsplit\n", r"in the header 'path\tsplit'; path and split are needed, separated by commas"),
+        ("path,Split\n", "no column split in the header 'path,Split'"),
+        ("", "no column path and no column split in the header ''"),
+        ("path,split\n", "MANIFEST.csv: has a header and no row: list the files that count"),
+        ("path,split\nnoise/fan/fan.wav,train\n", "speech: MANIFEST.csv lists no .wav or .flac file in it"),
+        (f"path,split\n{'x' * 300}.wav,train\n", "MANIFEST.csv, line 2: no file xxx"),
+        (f'path,split\n"{"x" * 200_000},train\n', "MANIFEST.csv: field larger than field limit"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used(tmp_path: Path, content: str, problem: str) -> None:
+    (speech_and_noise(tmp_path) / "MANIFEST.csv").write_text(content)
+    assert problem in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_manifest_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    (speech_and_noise(tmp_path) / "MANIFEST.csv").write_bytes(
+        "path,split\nspeech/zoë.wav,train\n".encode(encoding)
+    )
+    assert "MANIFEST.csv: is not written in UTF-8" in refusal(tmp_path)
+
+
+def test_a_manifest_row_outside_the_source(tmp_path: Path) -> None:
+    write_sound(tmp_path / "elsewhere.wav")
+    write_manifest(speech_and_noise(tmp_path / "source"), [(f"{tmp_path}/elsewhere.wav", "ann", "train")])
+    assert f"elsewhere.wav lies outside {tmp_path / 'source'}" in refusal(tmp_path / "source")
+
+
+def test_blanks_around_a_manifests_column_names_are_nothing(tmp_path: Path) -> None:
+    rows = [f"{path}, {owner}, {split}" for path, owner, split in MANIFEST]
+    header = "path, speaker_or_noise_type, split"
+    (speech_and_noise(tmp_path) / "MANIFEST.csv").write_text("\n".join([header, *rows]))
+    assert owners(list_source(tmp_path), "speech", "valid") == {"bea"}
+
+
 def test_a_split_without_speech(tmp_path: Path) -> None:
     write_manifest(speech_and_noise(tmp_path), [row for row in MANIFEST if row[1] != "bea"])
     assert "no speech in split 'valid'" in refusal(tmp_path)
