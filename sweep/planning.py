@@ -262,7 +262,14 @@ def _corpus_source(settings: _Settings, folder: Path, preset: Preset) -> str:
     if source == "demo" or s3_address(source, "--corpus"):
         return source
     path = (folder / Path(source).expanduser()).resolve()
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise UserError(
+            f"--corpus {source[:200]!r}: {error.strerror}; give a folder that can be entered, a prepared corpus in "
+            "s3://, or 'demo'"
+        ) from error
+    if not there:
         raise UserError(
             f"--corpus {source!r}: {path} does not exist on this machine; give a folder that does, a prepared corpus "
             "in s3://, or 'demo'"

@@ -139,6 +139,7 @@ def test_a_fixed_field_is_never_searched(tmp_path: Path) -> None:
         (["--upstreams", "tera,bert"], ["'bert'", "tera, wav2vec2"]),
         (["--upstreams", "tera,tera"], ["twice"]),
         (["--corpus", "nowhere"], ["nowhere", "does not exist"]),
+        (["--corpus", "x" * 300], ["--corpus 'xxx", "File name too long", "give a folder"]),
         (["--labelled-minutes", "-2"], ["-2", "above 0", "all"]),
         (["--name", "a/b"], ["a/b", "letters"]),
         (["--output", "gs://bucket"], ["gs://bucket", "s3://"]),

@@ -25,5 +25,5 @@ def test_what_is_in_s3(text: str, address: str | None) -> None:
     "text", ["s3:", "s3:/", "s3://", "s3:///", "s3:///prefix", "s3:/bucket/x", "s3:bucket", "s3:// b"]
 )
 def test_a_bucket_that_is_not_named(text: str) -> None:
-    with pytest.raises(UserError, match="^--output '.*': names no bucket; write s3://bucket/prefix"):
+    with pytest.raises(UserError, match=r"^--output '.*': names no bucket; write s3://bucket/prefix"):
         s3_address(text, "--output")

@@ -89,7 +89,12 @@ class Place:
         """Bytes of a file, None if there is none."""
         if self.folder:
             file = self.folder / name
-            return file.stat().st_size if file.is_file() else None
+            try:
+                return file.stat().st_size if file.is_file() else None
+            except OSError as error:
+                raise UserError(
+                    f"cannot look into {self.path[:200]}: {error.strerror}; check the path and its permissions"
+                ) from error
         try:
             return self.filesystem.get_file_info(f"{self.path}/{name}").size
         except OSError as error:

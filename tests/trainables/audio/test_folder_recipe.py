@@ -1,5 +1,6 @@
 """The folder recipe: which recordings count, whose they are, and in which split."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -216,6 +217,27 @@ def test_blanks_around_a_manifests_column_names_are_nothing(tmp_path: Path) -> N
     header = "path, speaker_or_noise_type, split"
     (speech_and_noise(tmp_path) / "MANIFEST.csv").write_text("\n".join([header, *rows]))
     assert owners(list_source(tmp_path), "speech", "valid") == {"bea"}
+
+
+def test_a_link_to_nothing(tmp_path: Path) -> None:
+    (speech_and_noise(tmp_path) / "speech/ann/moved.wav").symlink_to("nowhere.wav")
+    assert "moved.wav: a link to a file that is not there" in refusal(tmp_path)
+    with pytest.raises(UserError, match="a link to a file that is not there"):
+        identity(tmp_path)
+
+
+@pytest.mark.parametrize("name", [b"zo\xeb/a.wav", b"ann/zo\xeb.wav"])
+def test_a_name_that_is_not_utf8(tmp_path: Path, name: bytes) -> None:
+    path = speech_and_noise(tmp_path) / "speech" / os.fsdecode(name)
+    path.parent.mkdir(exist_ok=True)
+    shutil.copy(tmp_path / "speech/ann/ann-0.wav", path)
+    assert "xeb" in refusal(tmp_path)
+    assert "is not UTF-8; rename it" in refusal(tmp_path)
+
+
+def test_names_in_any_script_are_fine(tmp_path: Path) -> None:
+    write_sound(speech_and_noise(tmp_path) / "speech/Zoë/Привет.wav")
+    assert "Zoë/Привет" in [item.id for item in list_source(tmp_path).items]
 
 
 def test_a_split_without_speech(tmp_path: Path) -> None:
