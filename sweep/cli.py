@@ -201,11 +201,14 @@ def _run(argv: Sequence[str]) -> int:
         return 0
     notify = _notify_address(arguments)
     planned = plan_from_arguments(arguments, os.environ, Path.cwd())
-    if arguments.dry_run:
-        from sweep.plan_report import describe
+    from sweep.plan_report import corpus_notes, describe
 
+    if arguments.dry_run:
         print(describe(planned, arguments.price))
         return 0
+    if not planned.resume:
+        for note in corpus_notes(planned.plan.corpus_summary):
+            print(f"note: {note}", file=sys.stderr)
     from sweep.driver import drive
     from sweep.engine import StageFailed
     from sweep.notification import notifying

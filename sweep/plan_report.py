@@ -37,6 +37,7 @@ def _question(plan: Plan) -> list[str]:
     also = "".join(f"; also {METRICS[name].title}" for name in plan.also)
     lines = [f"preset     {plan.preset}{mark}", f"metric     {METRICS[plan.metric].title} decides{also}"]
     lines.append(f"corpus     {corpus_line(plan.corpus_summary)}")
+    lines += [f"           {note}" for note in corpus_notes(plan.corpus_summary)]
     for group in plan.groups:
         lines.append(f"{group.name:<10} {', '.join(candidate.label for candidate in group.candidates)}")
     return lines
@@ -155,6 +156,11 @@ def corpus_line(summary: dict[str, Any]) -> str:
         parts.append(f"{split} {counts.get('speakers', '?')} speakers, {minutes:.0f} min")
     text = "; ".join(parts) or "not read yet"
     return text + (" (synthetic)" if summary.get("synthetic") else "")
+
+
+def corpus_notes(summary: dict[str, Any]) -> list[str]:
+    """What was converted or left out on the way into the corpus."""
+    return list(summary.get("notes") or ())
 
 
 def _missing(plan: Plan, stages: list[Stage]) -> list[Stage]:

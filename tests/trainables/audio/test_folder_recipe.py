@@ -251,6 +251,17 @@ def test_a_pair_without_its_partner(tmp_path: Path, gone: str, left: str) -> Non
     assert f"{left}/p226_001 has no partner {gone}/p226_001" in refusal(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["speech", "noise"])
+def test_both_layouts_in_one_folder(tmp_path: Path, name: str) -> None:
+    write_sound(pairs(tmp_path) / name / "ann/a.wav")
+    assert f"holds recordings in {name}/ beside clean/ and noisy/" in refusal(tmp_path)
+
+
+def test_an_empty_folder_beside_pairs_is_nothing(tmp_path: Path) -> None:
+    (pairs(tmp_path) / "noise").mkdir()
+    assert list_source(tmp_path).kind == "paired"
+
+
 def test_a_pair_of_unequal_lengths(tmp_path: Path) -> None:
     soundfile.write(pairs(tmp_path) / "noisy/p226_001.wav", np.ones(100), 16_000)
     assert "p226_001.wav: 8000 samples at 16000 Hz, but its noisy partner has 100" in refusal(tmp_path)
