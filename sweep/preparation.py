@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,7 @@ def _prepare(recipe: str, source: str, target: str) -> None:
     if not target.strip():
         raise UserError("TARGET is empty: give a folder or s3://bucket/prefix to write the corpus to")
     if recipe != DEMO:
+        _require_reachable(source)
         _require_apart(source, target)
     destination = Place.at(target).uri
     listing = find_recipe(recipe).list_source(Path(source).expanduser().absolute())
@@ -78,16 +79,21 @@ def _prepare(recipe: str, source: str, target: str) -> None:
     _describe(corpus.uri, corpus.summary())
 
 
-def _require_apart(source: str, target: str) -> None:
-    """A corpus among the recordings would be taken for them, and hide them from every later run."""
+def _require_reachable(source: str) -> None:
+    """One may enter the source; whether it is there and what it holds, its recipe says."""
     if not source.strip():
         raise UserError("SOURCE is empty: give the folder that holds the recordings")
     try:
-        Path(source).expanduser().exists()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.stat(os.path.join(os.path.expanduser(source), "."))  # only who may enter it sees the dot
     except OSError as error:
         raise UserError(
             f"SOURCE {source[:200]}: {error.strerror}; give a folder that can be entered"
         ) from error
+
+
+def _require_apart(source: str, target: str) -> None:
+    """A corpus among the recordings would be taken for them, and hide them from every later run."""
     if target.startswith("s3:"):
         return
     read, written = (Path(os.path.realpath(Path(each).expanduser())) for each in (source, target))

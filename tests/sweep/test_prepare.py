@@ -83,6 +83,7 @@ def test_a_second_run_finds_its_work_done(tmp_path: Path, capsys: pytest.Capture
         (["folder", "source", "."], "TARGET . contains SOURCE"),
         (["folder", "source", "link"], "TARGET link is SOURCE"),
         (["folder", "x" * 300, "target"], "File name too long"),
+        (["folder", "loop", "target"], "SOURCE loop: Too many levels of symbolic links"),
         (["demo", "source", "target"], "give that word in place of 'source'"),
     ],
 )
@@ -96,6 +97,7 @@ def test_bad_input_is_one_line_and_status_2(
     speech_and_noise(tmp_path / "source")
     monkeypatch.chdir(tmp_path)
     Path("link").symlink_to("source")
+    Path("loop").symlink_to("loop")
     before = sorted(tmp_path.rglob("*"))
     assert main(arguments) == 2
     output = capsys.readouterr()

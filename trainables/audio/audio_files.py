@@ -50,7 +50,7 @@ def find_audio(folder: Path) -> list[Path]:
     ]
     for path in found:
         if not os.path.exists(path):
-            problem = "a link to a file that is not there" if path.is_symlink() else "cannot be reached"
+            problem = "a link to a file that is not there" if os.path.islink(path) else "cannot be reached"
             raise UserError(f"{path}: {problem}; mend or remove it")
     return sorted(found)
 
