@@ -221,18 +221,18 @@ def _run(argv: Sequence[str]) -> int:
         return 0
     notify = _notify_address(arguments)
     planned = plan_from_arguments(arguments, os.environ, Path.cwd())
-    if arguments.dry_run:
-        from sweep.plan_report import describe
+    from sweep.plan_report import cautions, corpus_notes, describe
 
+    if arguments.dry_run:
         print(describe(planned, arguments.price))
         if arguments.json:
             print(json.dumps(planned.plan.to_json()))
         return 0
-    from sweep.plan_report import cautions
     from sweep.stopping import TooManyFailures, interrupted_by_sigterm
 
-    for caution in cautions(planned.plan):
-        print(f"note       {caution}", file=sys.stderr)
+    if not planned.resume:
+        for note in (*corpus_notes(planned.plan.corpus_summary), *cautions(planned.plan)):
+            print(f"note: {note}", file=sys.stderr)
     try:
         with interrupted_by_sigterm():
             return _drive(planned, notify, arguments.json)

@@ -1,6 +1,7 @@
 """The work behind `sweep/enhance.py`: a recording in, what a sweep's winner makes of it out."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -68,14 +69,15 @@ def _check_files(source: Path, target: Path) -> None:
     """What can be wrong, before seconds are spent on loading a model."""
     if target.suffix.lower() != ".wav":
         raise UserError(f"{target}: the output is a .wav file; name it so")
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise UserError(f"{target}: there is no folder {target.parent}; create it, or choose another")
-    if source.exists() and target.exists() and source.samefile(target):
+    if os.path.exists(source) and os.path.exists(target) and source.samefile(target):
         raise UserError(f"{target}: that is the recording itself; give another name")
 
 
 def _read(path: Path) -> tuple[Any, int]:
     """(samples, channels) float32 and the sample rate. Raises `UserError`."""
+    import numpy as np
     import soundfile
 
     from trainables.audio.audio_files import read_header
@@ -85,6 +87,8 @@ def _read(path: Path) -> tuple[Any, int]:
         audio, _ = soundfile.read(str(path), dtype="float32", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:
         raise UserError(f"{path}: truncated or damaged ({error}); replace it") from error
+    if not np.isfinite(audio).all():
+        raise UserError(f"{path}: holds values that are not finite numbers; replace it")
     return audio, rate
 
 

@@ -67,6 +67,7 @@ def _question(plan: Plan) -> list[str]:
     also = "".join(f"; also {METRICS[name].title}" for name in plan.also)
     lines = [f"preset     {plan.preset}{mark}", f"metric     {METRICS[plan.metric].title} decides{also}"]
     lines.append(f"corpus     {corpus_line(plan.corpus_summary)}")
+    lines += [f"           {note}" for note in corpus_notes(plan.corpus_summary)]
     for group in plan.groups:
         lines.append(f"{group.name:<10} {', '.join(candidate.label for candidate in group.candidates)}")
     return lines
@@ -208,6 +209,11 @@ def _split_line(split: str, counts: dict[str, Any]) -> str:
     long = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
     noises = f", {counts['noise_types']} noise types" if counts.get("noise_types") else ""
     return f"{split} {counts.get('speakers', '?')} speakers, {long}{noises}"
+
+
+def corpus_notes(summary: dict[str, Any]) -> list[str]:
+    """What was converted or left out on the way into the corpus."""
+    return list(summary.get("notes") or ())
 
 
 def _missing(plan: Plan, stages: list[Stage]) -> list[Stage]:

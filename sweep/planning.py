@@ -25,6 +25,7 @@ from sweep.storage import Storage
 from trainables.errors import UserError
 from trainables.metrics.catalogue import IMPROVEMENTS, METRICS, known_metrics, require_installed
 from trainables.registry import config_class
+from trainables.s3_address import s3_address
 
 PLAN_FILE = "plan.json"
 # What may stand beside --resume: it changes nothing that was planned.
@@ -267,9 +268,10 @@ def _base(settings: _Settings, folder: Path) -> str:
 
 def resolve_base(base: str, folder: Path) -> str:
     """An absolute folder, or the s3:// prefix as it is; other schemes are refused."""
-    if "://" in base and not is_remote(base):
+    address = s3_address(base, "--output")
+    if "://" in base and not address:
         raise UserError(f"--output {base!r}: give a folder or s3://bucket/prefix")
-    return base.rstrip("/") if is_remote(base) else str((folder / Path(base).expanduser()).resolve())
+    return address or str((folder / Path(base).expanduser()).resolve())
 
 
 def _corpus_source(settings: _Settings, folder: Path, preset: Preset) -> str:
@@ -279,10 +281,17 @@ def _corpus_source(settings: _Settings, folder: Path, preset: Preset) -> str:
             f"preset {preset.name} needs a real corpus: prepare one (such as python sweep/prepare.py "
             "voicebank-demand SOURCE TARGET), then give --corpus TARGET or SPEECH_SWEEP_CORPUS; or choose --preset demo"
         )
-    if source == "demo" or is_remote(source):
+    if source == "demo" or s3_address(source, "--corpus"):
         return source
     path = (folder / Path(source).expanduser()).resolve()
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:
+        raise UserError(
+            f"--corpus {source[:200]!r}: {error.strerror}; give a folder that can be entered, a prepared corpus in "
+            "s3://, or 'demo'"
+        ) from error
+    if not there:
         raise UserError(
             f"{settings.sources['corpus']} {source!r}: {path} does not exist on this machine; give a folder that does, "
             "a prepared corpus in s3://, or 'demo'"

@@ -1,13 +1,14 @@
 """The work of `sweep/prepare.py`: arguments, a progress bar, one line on what was made."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from trainables.audio.recipes import RECIPES, find_recipe
+from trainables.audio.recipes import DEMO, RECIPES, find_recipe
 from trainables.errors import UserError
 
 _EXAMPLES = """
@@ -64,6 +65,11 @@ def _prepare(recipe: str, source: str, target: str) -> None:
     from trainables.audio.corpus_writer import write_corpus
     from trainables.audio.places import Place
 
+    if not target.strip():
+        raise UserError("TARGET is empty: give a folder or s3://bucket/prefix to write the corpus to")
+    if recipe != DEMO:
+        _require_reachable(source)
+        _require_apart(source, target)
     destination = Place.at(target).uri
     listing = find_recipe(recipe).list_source(Path(source).expanduser().absolute())
     for note in listing.notes:
@@ -71,6 +77,31 @@ def _prepare(recipe: str, source: str, target: str) -> None:
     with _progress_bar() as progress:
         corpus = write_corpus(listing, destination, progress)
     _describe(corpus.uri, corpus.summary())
+
+
+def _require_reachable(source: str) -> None:
+    """One may enter the source; whether it is there and what it holds, its recipe says."""
+    if not source.strip():
+        raise UserError("SOURCE is empty: give the folder that holds the recordings")
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.stat(os.path.join(os.path.expanduser(source), "."))  # only who may enter it sees the dot
+    except OSError as error:
+        raise UserError(
+            f"SOURCE {source[:200]}: {error.strerror}; give a folder that can be entered"
+        ) from error
+
+
+def _require_apart(source: str, target: str) -> None:
+    """A corpus among the recordings would be taken for them, and hide them from every later run."""
+    if target.startswith("s3:"):
+        return
+    read, written = (Path(os.path.realpath(Path(each).expanduser())) for each in (source, target))
+    if read == written or read in written.parents or written in read.parents:
+        where = "is" if read == written else "lies inside" if read in written.parents else "contains"
+        raise UserError(
+            f"TARGET {target} {where} SOURCE {source}: a corpus needs a folder of its own; give one elsewhere"
+        )
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from trainables.errors import UserError
+from trainables.s3_address import s3_address
 
 if TYPE_CHECKING:
     from sweep.artifacts import StoredArtifacts
@@ -34,11 +35,10 @@ class Storage:
 
     def __init__(self, uri: str | os.PathLike[str]):
         text = os.fspath(uri)
-        if "://" in text and not text.startswith("s3://"):
+        address = s3_address(text, "cannot store at")
+        if "://" in text and not address:
             raise UserError(f"cannot store at {text!r}: give a folder or s3://bucket/prefix")
-        if text.startswith("s3://") and not text[5:].split("/")[0]:
-            raise UserError(f"cannot store at {text!r}: the bucket is missing, give s3://bucket/prefix")
-        self.uri = text.rstrip("/") if text.startswith("s3://") else str(Path(text).expanduser().absolute())
+        self.uri = address or str(Path(text).expanduser().absolute())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.uri!r})"

@@ -70,6 +70,20 @@ def test_a_second_run_finds_its_work_done(tmp_path: Path, capsys: pytest.Capture
         (["valentini", "source", "target"], "unknown recipe 'valentini': choose one of demo, folder"),
         (["folder", "nowhere", "target"], "no folder at"),
         (["folder", "source", "ftp://host/target"], "give a local folder or s3://bucket/prefix"),
+        (["folder", "source", "s3://"], "cannot use 's3://': names no bucket; write s3://bucket/prefix"),
+        (["folder", "source", "s3:/bucket/x"], "cannot use 's3:/bucket/x': names no bucket"),
+        (["folder", "source", ""], "TARGET is empty: give a folder or s3://bucket/prefix"),
+        (["folder", "", "target"], "SOURCE is empty"),
+        (
+            ["folder", "source", "source"],
+            "TARGET source is SOURCE source: a corpus needs a folder of its own",
+        ),
+        (["folder", "source", "source/"], "TARGET source/ is SOURCE"),
+        (["folder", "source", "source/corpus"], "TARGET source/corpus lies inside SOURCE"),
+        (["folder", "source", "."], "TARGET . contains SOURCE"),
+        (["folder", "source", "link"], "TARGET link is SOURCE"),
+        (["folder", "x" * 300, "target"], "File name too long"),
+        (["folder", "loop", "target"], "SOURCE loop: Too many levels of symbolic links"),
         (["demo", "source", "target"], "give that word in place of 'source'"),
     ],
 )
@@ -82,11 +96,15 @@ def test_bad_input_is_one_line_and_status_2(
 ) -> None:
     speech_and_noise(tmp_path / "source")
     monkeypatch.chdir(tmp_path)
+    Path("link").symlink_to("source")
+    Path("loop").symlink_to("loop")
+    before = sorted(tmp_path.rglob("*"))
     assert main(arguments) == 2
     output = capsys.readouterr()
     assert problem in output.err
     assert output.err.count("\n") == 1
     assert not output.out
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_damaged_recording_is_one_line_after_the_bar(

@@ -142,7 +142,7 @@ def test_an_unwritable_folder_is_a_clear_error(tmp_path):
         Storage(tmp_path / "file").probe()
 
 
-@pytest.mark.parametrize("uri", ["gs://bucket/prefix", "http://host", "s3://", "s3:///prefix"])
+@pytest.mark.parametrize("uri", ["gs://bucket/prefix", "http://host", "s3://", "s3:///prefix", "s3:/bucket"])
 def test_other_addresses_are_refused(uri):
     with pytest.raises(UserError, match="cannot store at"):
         Storage(uri)

@@ -157,7 +157,10 @@ def test_separation_writes_a_file_a_voice(tmp_path: Path) -> None:
         ("in.wav", "out.mp3", "the output is a .wav file"),
         ("in.wav", "nowhere/out.wav", "there is no folder"),
         ("in.wav", "in.wav", "that is the recording itself"),
-        ("gone.wav", "out.wav", "no audio that can be read"),
+        ("gone.wav", "out.wav", "gone.wav: cannot be opened (No such file or directory)"),
+        (".", "out.wav", ".: cannot be opened (Is a directory)"),
+        ("x" * 300, "out.wav", "cannot be opened (File name too long)"),
+        ("nan.wav", "out.wav", "nan.wav: holds values that are not finite numbers"),
     ],
 )
 def test_bad_files_are_one_line(
@@ -170,6 +173,7 @@ def test_bad_files_are_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     soundfile.write("in.wav", recording(), 16000)
+    soundfile.write("nan.wav", np.full(16000, np.nan), 16000, subtype="FLOAT")
     assert enhance_command.main(["trained", source, target]) == 2
     error = capsys.readouterr().err
     assert message in error

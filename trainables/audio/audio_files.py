@@ -37,14 +37,30 @@ class Header:
 
 
 def find_audio(folder: Path) -> list[Path]:
-    """Every WAV and FLAC file below `folder`, sorted; hidden files are skipped."""
+    """Every WAV and FLAC file below `folder`, sorted; hidden files are skipped. None where there is no folder.
+
+    Raises:
+        UserError: a folder or a file cannot be looked at: silently it would be missing from the corpus.
+    """
     found = [
         Path(parent, name)
-        for parent, _, names in os.walk(folder, followlinks=True)
+        for parent, _, names in os.walk(folder, onerror=_refuse_unreadable, followlinks=True)
         for name in names
         if name.lower().endswith(SUFFIXES) and not name.startswith(".")
     ]
+    for path in found:
+        if not os.path.exists(path):
+            problem = "a link to a file that is not there" if os.path.islink(path) else "cannot be reached"
+            raise UserError(f"{path}: {problem}; mend or remove it")
     return sorted(found)
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    """What `os.walk` meets at a folder; one that is not there holds nothing."""
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        raise UserError(
+            f"{error.filename}: its recordings cannot be listed ({error.strerror}); make it readable or remove it"
+        ) from error
 
 
 def read_header(path: Path) -> Header:
@@ -52,8 +68,9 @@ def read_header(path: Path) -> Header:
     import soundfile
 
     try:
-        info = soundfile.info(str(path))
+        info = soundfile.info(os.fsencode(path))
     except (soundfile.SoundFileError, OSError) as error:
+        _require_openable(path)
         raise UserError(
             f"{path}: no audio that can be read ({_reason(error)}); allowed are WAV and FLAC: remove it"
         ) from error
@@ -72,6 +89,16 @@ def read_header(path: Path) -> Header:
     return Header(frames=info.frames, sample_rate=info.samplerate, channels=info.channels)
 
 
+def _require_openable(path: Path) -> None:
+    """libsndfile calls whatever keeps it from a file a system error."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be opened ({error.strerror}); check its name and its permissions"
+        ) from error
+
+
 def read_audio(path: Path) -> NDArray[np.int16]:
     """The file as int16 (samples,) at 16 kHz: channels averaged, other rates resampled (soxr VHQ).
 
@@ -84,7 +111,7 @@ def read_audio(path: Path) -> NDArray[np.int16]:
 
     header = read_header(path)
     try:
-        data, _ = soundfile.read(str(path), dtype="float64", always_2d=True)
+        data, _ = soundfile.read(os.fsencode(path), dtype="float64", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
         raise _truncated(path, _reason(error)) from error
     if len(data) < header.frames:

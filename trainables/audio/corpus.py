@@ -228,14 +228,54 @@ def read_description(place: Place) -> dict[str, Any]:
             f"no corpus at {place.uri}: {CORPUS_FILE} is missing; check the path, or prepare a corpus with "
             "python sweep/prepare.py folder SOURCE TARGET"
         ) from error
+    except UserError:  # a bucket out of reach; it is a ValueError too
+        raise
+    except OSError as error:
+        raise UserError(
+            f"{place.uri}/{CORPUS_FILE} cannot be read ({error.strerror}); check its permissions"
+        ) from error
     except ValueError as error:
         raise UserError(f"{place.uri}/{CORPUS_FILE} is not JSON: prepare the corpus again") from error
+    if not isinstance(description, dict):
+        raise UserError(
+            f"{place.uri}/{CORPUS_FILE} describes no corpus: restore it, or prepare the corpus again"
+        )
     if description.get("format") != FORMAT:
         raise UserError(
             f"{place.uri}/{CORPUS_FILE} has format {description.get('format')!r}, this version reads "
             f"{FORMAT}: prepare the corpus again"
         )
+    for name in _damaged_entries(description):
+        raise UserError(
+            f"{place.uri}/{CORPUS_FILE} is damaged at {name!r}: restore it, or prepare the corpus again"
+        )
     return description
+
+
+def _damaged_entries(description: dict[str, Any]) -> list[str]:
+    """What `describe` wrote and is no longer there, or of another kind."""
+    kinds = {
+        "kind": str,
+        "fingerprint": str,
+        "source": str,
+        "sample_rate": int,
+        "summary": dict,
+        "shards": list,
+    }
+    damaged = [name for name, kind in kinds.items() if not isinstance(description.get(name), kind)]
+    if damaged:
+        return damaged
+    fields = Shard.__dataclass_fields__.keys()
+    summary = description["summary"]
+    sound = {
+        "kind": description["kind"] in _PARTS,
+        "shards": all(isinstance(shard, dict) and shard.keys() == fields for shard in description["shards"]),
+        "summary": summary.keys() >= {"kind", "synthetic", "splits"}
+        and isinstance(summary["splits"], dict)
+        and all(isinstance(counts, dict) for counts in summary["splits"].values())
+        and isinstance(summary.get("notes", []), list),
+    }
+    return [name for name, holds in sound.items() if not holds]
 
 
 def describe(summary: dict[str, Any], shards: list[Shard], source: str) -> dict[str, Any]:

@@ -65,9 +65,21 @@ def list_source(source: Path) -> Listing:
     if not matches(source):
         raise UserError(f"{source} holds no corpus: it should hold {LAYOUT}")
     paired = (source / "clean").is_dir() or (source / "noisy").is_dir()
+    if paired:
+        _refuse_a_second_layout(source)
     listing = _list_pairs(source) if paired else _list_speech_and_noise(source)
     require_answerable(listing, str(source))
     return listing
+
+
+def _refuse_a_second_layout(source: Path) -> None:
+    """Beside pairs, voices and noises would be left out."""
+    for name in ("speech", "noise"):
+        if find_audio(source / name):
+            raise UserError(
+                f"{source}: holds recordings in {name}/ beside clean/ and noisy/; a corpus has one layout, "
+                f"{LAYOUT}: move one of them elsewhere"
+            )
 
 
 def _list_speech_and_noise(source: Path) -> Listing:
@@ -155,6 +167,10 @@ def _with_splits(source: Path, part: str, entries: list[_Entry], decided: bool) 
     chosen = sorted((entry for entry in entries if entry.part == part), key=lambda entry: entry.id)
     if not chosen:
         folder = source / ("clean" if part == "paired" else part)
+        if decided:
+            raise UserError(
+                f"{folder}: {MANIFEST} lists no .wav or .flac file in it; add rows, or remove {MANIFEST}"
+            )
         raise UserError(f"{folder}: missing, or no .wav or .flac file in it counts; it should hold {LAYOUT}")
     if decided:
         return chosen

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,7 @@ def summarise(listing: Listing) -> dict[str, Any]:
 
 def require_answerable(listing: Listing, where: str) -> None:
     """Raise `UserError` where a split lacks voices or noises, or shares one with another split."""
+    _require_utf8({item.id for item in listing.items}, where)
     parts = ("paired",) if listing.kind == "paired" else ("speech", "noise")
     for part in parts:
         items = [item for item in listing.items if item.part == part]
@@ -80,6 +82,7 @@ def assign_splits(owners: set[str], part: str, where: str) -> dict[str, str]:
         UserError: fewer than three owners: three splits cannot be disjoint then.
     """
     word = _owner_word(part)
+    _require_utf8(owners, where)
     if len(owners) < len(SPLITS):
         raise UserError(
             f"{where}: {len(owners)} {word}{'s' * (len(owners) != 1)} ({', '.join(sorted(owners))}); at "
@@ -93,6 +96,15 @@ def assign_splits(owners: set[str], part: str, where: str) -> dict[str, str]:
 def digest(facts: Any) -> str:
     """A short hash of plain facts."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _require_utf8(names: set[str], where: str) -> None:
+    """A corpus keeps names as UTF-8; file systems keep any bytes."""
+    for name in sorted(names):
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"{where}: the name {os.fsencode(name)!r} is not UTF-8; rename it") from error
 
 
 def _split_at(index: int, held_out: int) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.errors import UserError
+from trainables.s3_address import s3_address
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class Place:
     def at(uri: str | Path) -> "Place":
         """The place that `uri` names; relative paths are taken from the current folder."""
         text = str(uri)
-        if text.startswith("s3://"):
-            return _s3_place(text.rstrip("/"))
+        address = s3_address(text, "cannot use")
+        if address:
+            return _s3_place(address)
         if "://" in text:
             raise UserError(f"cannot use {text}: give a local folder or s3://bucket/prefix")
         folder = str(Path(text).expanduser().absolute())
@@ -87,7 +89,12 @@ class Place:
         """Bytes of a file, None if there is none."""
         if self.folder:
             file = self.folder / name
-            return file.stat().st_size if file.is_file() else None
+            try:
+                return file.stat().st_size if file.is_file() else None
+            except OSError as error:
+                raise UserError(
+                    f"cannot look into {self.path[:200]}: {error.strerror}; check the path and its permissions"
+                ) from error
         try:
             return self.filesystem.get_file_info(f"{self.path}/{name}").size
         except OSError as error:

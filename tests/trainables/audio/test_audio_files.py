@@ -1,5 +1,6 @@
 """Any WAV or FLAC becomes 16 kHz mono int16, or one line says why not."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import soundfile
 from scipy.signal import resample_poly
 
 from tests.trainables.audio.recordings import write_sound
-from trainables.audio.audio_files import conversion_notes, read_audio, read_header
+from trainables.audio.audio_files import conversion_notes, find_audio, read_audio, read_header
 from trainables.errors import UserError
 
 
@@ -90,6 +91,35 @@ def test_what_is_no_audio_is_refused_in_one_line(tmp_path: Path, content: bytes)
         read_header(tmp_path / "a.wav")
     assert "a.wav" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("gone.wav", "No such file or directory"), ("folder.wav", "Is a directory")]
+)
+def test_what_cannot_be_opened_is_not_called_bad_audio(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "folder.wav").mkdir()
+    with pytest.raises(UserError, match=rf"{name}: cannot be opened \({reason}\)"):
+        read_header(tmp_path / name)
+
+
+def test_a_folder_that_cannot_be_listed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may list every folder, so the refusal is made."""
+    write_sound(tmp_path / "ann/a.wav")
+    write_sound(tmp_path / "bea/b.wav")
+    list_folder = os.scandir
+
+    def refuse(folder: str | Path) -> object:
+        if Path(folder).name == "bea":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return list_folder(folder)
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(UserError, match=r"bea: its recordings cannot be listed \(Permission denied\)"):
+        find_audio(tmp_path)
+
+
+def test_no_folder_holds_no_audio(tmp_path: Path) -> None:
+    assert find_audio(tmp_path / "nowhere") == []
 
 
 def test_a_file_without_samples_is_refused(tmp_path: Path) -> None:

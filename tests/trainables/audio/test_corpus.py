@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +13,9 @@ import soundfile
 
 from tests.trainables.audio.recordings import SPEAKERS, speech_and_noise, write_sound
 from trainables.audio import folder_recipe
-from trainables.audio.corpus import Corpus
+from trainables.audio.corpus import Corpus, read_description
 from trainables.audio.corpus_writer import write_corpus
+from trainables.audio.preparation import inspect_source
 from trainables.errors import UserError
 
 
@@ -116,6 +118,55 @@ def test_a_shard_cut_short(mixed_corpus: Corpus, tmp_path: Path) -> None:
     shard.write_bytes(shard.read_bytes()[:1000])
     with pytest.raises(UserError, match=r"speech-train-00000\.arrow: 1000 bytes"):
         Corpus.open(folder)
+
+
+def test_a_description_that_may_not_be_read(
+    mixed_corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read every file, so the refusal is made."""
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(UserError, match=r"corpus\.json cannot be read \(Permission denied\)"):
+        Corpus.open(copy_of(mixed_corpus, tmp_path))
+
+
+def test_storage_out_of_reach_is_not_called_bad_json() -> None:
+    def unusable(name: str) -> bytes:
+        raise UserError("cannot read s3://bucket/mine: no route to host")
+
+    with pytest.raises(UserError, match="no route to host"):
+        read_description(SimpleNamespace(uri="s3://bucket/mine", read=unusable))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("content", ["[]", "null", '"corpus"', "3"])
+def test_json_that_describes_no_corpus(tmp_path: Path, content: str) -> None:
+    (tmp_path / "corpus.json").write_text(content)
+    with pytest.raises(UserError, match=r"corpus\.json describes no corpus: restore it, or prepare"):
+        Corpus.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("summary", None),
+        ("summary", {"kind": "speech+noise", "synthetic": False, "splits": None}),
+        ("shards", None),
+        ("shards", [{"name": "speech-train-00000.arrow"}]),
+        ("fingerprint", None),
+        ("sample_rate", "fast"),
+        ("kind", "music"),
+    ],
+)
+def test_a_damaged_description(mixed_corpus: Corpus, tmp_path: Path, name: str, value: object) -> None:
+    folder = copy_of(mixed_corpus, tmp_path)
+    description = json.loads((folder / "corpus.json").read_text())
+    (folder / "corpus.json").write_text(json.dumps({**description, name: value}))
+    for use in (Corpus.open, inspect_source):
+        with pytest.raises(UserError, match=rf"corpus\.json is damaged at '{name}': restore it, or prepare"):
+            use(folder)
 
 
 def test_a_format_of_another_time(mixed_corpus: Corpus, tmp_path: Path) -> None:

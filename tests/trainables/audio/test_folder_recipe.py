@@ -1,5 +1,6 @@
 """The folder recipe: which recordings count, whose they are, and in which split."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -176,6 +177,69 @@ def test_a_manifest_without_a_split_column(tmp_path: Path) -> None:
     assert "no column split" in refusal(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (
+            "path;split\nspeech/ann/ann-0.wav;train\n",
+            "no column path and no column split in the header 'path;split'",
+        ),
+        ("path\tsplit\n", r"in the header 'path\tsplit'; path and split are needed, separated by commas"),
+        ("path,Split\n", "no column split in the header 'path,Split'"),
+        ("", "no column path and no column split in the header ''"),
+        ("path,split\n", "MANIFEST.csv: has a header and no row: list the files that count"),
+        ("path,split\nnoise/fan/fan.wav,train\n", "speech: MANIFEST.csv lists no .wav or .flac file in it"),
+        (f"path,split\n{'x' * 300}.wav,train\n", "MANIFEST.csv, line 2: no file xxx"),
+        (f'path,split\n"{"x" * 200_000},train\n', "MANIFEST.csv: field larger than field limit"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used(tmp_path: Path, content: str, problem: str) -> None:
+    (speech_and_noise(tmp_path) / "MANIFEST.csv").write_text(content)
+    assert problem in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_manifest_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    (speech_and_noise(tmp_path) / "MANIFEST.csv").write_bytes(
+        "path,split\nspeech/zoë.wav,train\n".encode(encoding)
+    )
+    assert "MANIFEST.csv: is not written in UTF-8" in refusal(tmp_path)
+
+
+def test_a_manifest_row_outside_the_source(tmp_path: Path) -> None:
+    write_sound(tmp_path / "elsewhere.wav")
+    write_manifest(speech_and_noise(tmp_path / "source"), [(f"{tmp_path}/elsewhere.wav", "ann", "train")])
+    assert f"elsewhere.wav lies outside {tmp_path / 'source'}" in refusal(tmp_path / "source")
+
+
+def test_blanks_around_a_manifests_column_names_are_nothing(tmp_path: Path) -> None:
+    rows = [f"{path}, {owner}, {split}" for path, owner, split in MANIFEST]
+    header = "path, speaker_or_noise_type, split"
+    (speech_and_noise(tmp_path) / "MANIFEST.csv").write_text("\n".join([header, *rows]))
+    assert owners(list_source(tmp_path), "speech", "valid") == {"bea"}
+
+
+def test_a_link_to_nothing(tmp_path: Path) -> None:
+    (speech_and_noise(tmp_path) / "speech/ann/moved.wav").symlink_to("nowhere.wav")
+    assert "moved.wav: a link to a file that is not there" in refusal(tmp_path)
+    with pytest.raises(UserError, match="a link to a file that is not there"):
+        identity(tmp_path)
+
+
+@pytest.mark.parametrize("name", [b"zo\xeb/a.wav", b"ann/zo\xeb.wav"])
+def test_a_name_that_is_not_utf8(tmp_path: Path, name: bytes) -> None:
+    path = speech_and_noise(tmp_path) / "speech" / os.fsdecode(name)
+    path.parent.mkdir(exist_ok=True)
+    shutil.copy(tmp_path / "speech/ann/ann-0.wav", path)
+    assert "xeb" in refusal(tmp_path)
+    assert "is not UTF-8; rename it" in refusal(tmp_path)
+
+
+def test_names_in_any_script_are_fine(tmp_path: Path) -> None:
+    write_sound(speech_and_noise(tmp_path) / "speech/Zoë/Привет.wav")
+    assert "Zoë/Привет" in [item.id for item in list_source(tmp_path).items]
+
+
 def test_a_split_without_speech(tmp_path: Path) -> None:
     write_manifest(speech_and_noise(tmp_path), [row for row in MANIFEST if row[1] != "bea"])
     assert "no speech in split 'valid'" in refusal(tmp_path)
@@ -185,6 +249,17 @@ def test_a_split_without_speech(tmp_path: Path) -> None:
 def test_a_pair_without_its_partner(tmp_path: Path, gone: str, left: str) -> None:
     (pairs(tmp_path) / gone / "p226_001.wav").unlink()
     assert f"{left}/p226_001 has no partner {gone}/p226_001" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["speech", "noise"])
+def test_both_layouts_in_one_folder(tmp_path: Path, name: str) -> None:
+    write_sound(pairs(tmp_path) / name / "ann/a.wav")
+    assert f"holds recordings in {name}/ beside clean/ and noisy/" in refusal(tmp_path)
+
+
+def test_an_empty_folder_beside_pairs_is_nothing(tmp_path: Path) -> None:
+    (pairs(tmp_path) / "noise").mkdir()
+    assert list_source(tmp_path).kind == "paired"
 
 
 def test_a_pair_of_unequal_lengths(tmp_path: Path) -> None:

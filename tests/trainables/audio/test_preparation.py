@@ -92,6 +92,23 @@ def test_an_address_of_another_kind() -> None:
         open_or_prepare("https://example.org/corpus")
 
 
+def test_a_folder_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may enter every folder, so the refusal is made."""
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    with pytest.raises(UserError, match=f"cannot look into {tmp_path}: Permission denied"):
+        inspect_source(tmp_path)
+
+
+@pytest.mark.parametrize("address", ["s3://", "s3:///", "s3:/bucket/mine"])
+def test_an_address_in_s3_without_a_bucket_is_no_folder(address: str) -> None:
+    with pytest.raises(UserError, match="names no bucket"):
+        inspect_source(address)
+
+
 def test_inspecting_imports_no_torch(tmp_path: Path) -> None:
     source = speech_and_noise(tmp_path / "source")
     script = (
