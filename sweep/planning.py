@@ -1,6 +1,7 @@
 """From flags, environment and defaults to a plan: every setting is checked here, before anything starts."""
 
 import argparse
+import contextlib
 import json
 import re
 import secrets
@@ -40,7 +41,8 @@ _FREE_ON_RESUME = {
     *RAISABLE,
 }
 LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_LONGEST_NAME = 80
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST_NAME - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,13 @@ class Planned:
 def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str], folder: Path) -> Planned:
     """Raises `UserError` for anything that cannot work; reads corpus headers, writes nothing."""
     _refuse_null_bytes(arguments)
-    if arguments.resume:
+    if arguments.resume is not None:
         return _resumed(arguments, environ, folder)
     settings = _Settings(arguments, environ)
     space = find_space(_space_file(_required_space(settings), folder))
     preset = _preset(space, settings)
     plan = _new_plan(space, preset, settings, folder)
-    if _is_there(plan.output):
+    if is_there(plan.output):
         raise UserError(
             f"a sweep named {plan.name!r} already exists in {plan.output}: continue it with --resume {plan.name}, "
             "or choose another --name"
@@ -84,13 +86,16 @@ def _refuse_null_bytes(arguments: argparse.Namespace) -> None:
 
 def load_plan(name: str, base: str) -> Plan:
     """The frozen plan of a sweep; `UserError` if there is none."""
-    output = Storage(join(base, name))
-    if not output.exists(PLAN_FILE):
-        known = [path.split("/")[0] for path in Storage(base).list("") if path.endswith(f"/{PLAN_FILE}")]
-        there = f"there are: {', '.join(sorted(set(known))[-10:])}" if known else "there is none yet"
+    name = sweep_name(name)
+    if not is_there(join(base, name)):
+        known = sweep_names(base)
+        there = f"there are: {', '.join(known[-10:])}" if known else "there is none yet"
         raise UserError(f"no sweep named {name!r} in {base} ({there}); start one with --space")
+    output = Storage(join(base, name))
+    with output.within_reach():
+        content = output.read(PLAN_FILE)
     try:
-        return Plan.from_json(json.loads(output.read(PLAN_FILE)))
+        return Plan.from_json(json.loads(content))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"{join(join(base, name), PLAN_FILE)} is no plan this version can read ({type(error).__name__}): "
@@ -98,15 +103,36 @@ def load_plan(name: str, base: str) -> Plan:
         ) from error
 
 
-def _is_there(output: str) -> bool:
+def is_there(output: str) -> bool:
     """Whether a sweep was started there; an unreachable bucket is an error, and not a no."""
-    try:
-        return Storage(output).exists(PLAN_FILE)
-    except Exception as error:  # boto3's own kinds
+    storage = Storage(output)
+    with storage.within_reach():
+        return storage.exists(PLAN_FILE)
+
+
+def sweep_name(typed: str) -> str:
+    """What names a sweep, without the slash that completing a folder's name leaves. Raises `UserError` for a path."""
+    name = typed.rstrip("/")
+    if not name or len(name) > _LONGEST_NAME or "/" in name or name.startswith("."):
+        shown = f"{typed[:40]}..." if len(typed) > _LONGEST_NAME else typed
         raise UserError(
-            f"cannot look into {output}: {' '.join(str(error).split())}; check the bucket's name, AWS_ENDPOINT_URL "
-            "and the credentials"
-        ) from error
+            f"{shown!r} is no sweep's name: give one as run.py printed it, such as norm_layers-20250131-235959-ab12, at "
+            f"most {_LONGEST_NAME} characters and no path (--output says in which folder it lies)"
+        )
+    return name
+
+
+def sweep_names(base: str) -> list[str]:
+    """Every sweep there, by name."""
+    storage = Storage(base)
+    with storage.within_reach():
+        return [name for name in storage.folders() if _holds_plan(storage, name)]
+
+
+def _holds_plan(storage: Storage, folder: str) -> bool:
+    with contextlib.suppress(PermissionError):  # a stranger's folder beside the sweeps is none of them
+        return storage.exists(f"{folder}/{PLAN_FILE}")
+    return False
 
 
 def is_remote(place: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.plan import Plan
-from sweep.planning import PLAN_FILE, join, load_plan, resolve_base
+from sweep.planning import join, load_plan, resolve_base, sweep_name
 from sweep.secret_uris import known_secrets, restore_secrets
 from sweep.storage import Storage
 from trainables.errors import UserError
@@ -36,16 +36,10 @@ def base_of(output: str | None) -> str:
     return resolve_base(output or default_base(), Path.cwd())
 
 
-def sweep_names(base: str) -> list[str]:
-    """Every sweep there, by name."""
-    files = (path.split("/") for path in Storage(base).list())
-    return [parts[0] for parts in files if parts[1:] == [PLAN_FILE]]
-
-
 def stored_sweep(name: str, output: str | None = None) -> tuple[Plan, Storage]:
     """The sweep's plan and files; `output` is where run.py put it. The error names the known sweeps."""
     base = base_of(output)
-    return load_plan(name, base), Storage(join(base, name))
+    return load_plan(name, base), Storage(join(base, sweep_name(name)))
 
 
 def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict[str, Any]:

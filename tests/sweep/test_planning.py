@@ -7,7 +7,7 @@ import pytest
 
 from sweep.cli import build_run_parser
 from sweep.plan import Plan
-from sweep.planning import Planned, plan_from_arguments
+from sweep.planning import Planned, plan_from_arguments, sweep_names
 from sweep.storage import Storage
 from trainables.errors import UserError
 
@@ -248,3 +248,36 @@ def test_a_bucket_that_cannot_be_reached_is_bad_input(
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match=r"cannot look into s3://lab/sweeps/evening.*AWS_ENDPOINT_URL"):
         plan(tmp_path, "--output", "s3://lab/sweeps", "--name", "evening")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_no_matter_of_buckets(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"cannot look into .*File name too long.*a folder you may read"
+    ) as error:
+        plan(tmp_path, "--output", "a" * 300, "--name", "evening")
+    assert "AWS" not in str(error.value)
+
+
+def test_only_sweeps_are_listed_and_nothing_below_them(tmp_path: Path) -> None:
+    freeze(plan(tmp_path, "--name", "first"))
+    freeze(plan(tmp_path, "--name", "inner", "--output", str(tmp_path / "sweeps" / "archive")))
+    (tmp_path / "sweeps" / "notes").mkdir()
+    assert sweep_names(str(tmp_path / "sweeps")) == ["first"]
+    with pytest.raises(UserError, match=r"\(there are: first\)"):
+        resume(tmp_path, "second")
+
+
+def test_a_strangers_folder_beside_the_sweeps_is_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freeze(plan(tmp_path, "--name", "first"))
+    (tmp_path / "sweeps" / "private").mkdir()
+    is_file = Path.is_file
+
+    def refusing(path: Path) -> bool:
+        if path.parent.name == "private":
+            raise PermissionError(13, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refusing)
+    assert sweep_names(str(tmp_path / "sweeps")) == ["first"]
