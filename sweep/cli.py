@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from search_spaces import SPACES
+from sweep.command_lines import command_line
 from sweep.machine_price import MachinePrice, read_price
 from trainables.errors import UserError
 
@@ -218,7 +219,8 @@ def _run(argv: Sequence[str]) -> int:
             notifier.finished(result)
     except KeyboardInterrupt as stop:
         why = f" ({stop})" if str(stop) else ""
-        print(f"stopped{why}; go on with: python sweep/run.py --resume {planned.plan.name}", file=sys.stderr)
+        again = command_line("run.py --resume", planned.plan.output)
+        print(f"stopped{why}; go on with: {again}", file=sys.stderr)
         return 130
     except (StageFailed, ScoringFailed, TooManyFailures) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -19,6 +19,7 @@ from typing import Any
 from sweep import answer, report
 from sweep.cluster_room import require_room
 from sweep.cluster_storage import require_shared
+from sweep.command_lines import command_line, typed_in
 from sweep.engine import ray_session, run_stages, run_sweep
 from sweep.events import Listener
 from sweep.findings import findings
@@ -321,7 +322,7 @@ def _show(plan: Plan, result: dict[str, Any]) -> None:
     report.print_result(result)
     print(f"\nresults    {plan.output}")
     print(f"MLflow     {open_line(plan.tracking_uri, plan.space, plan.name)}")
-    print(f"again      python sweep/leaderboard.py {plan.name}")
+    print(f"again      {command_line('leaderboard.py', plan.output)}")
 
 
 def _is_answered(planned: Planned, storage: Storage) -> bool:
@@ -419,7 +420,7 @@ def _say_preparation(done: int, total: int) -> None:
 def _own_empty_folder() -> Iterator[None]:
     """Ray exports the working folder to every worker; a home folder may hold anything, so give it nothing."""
     before = Path.cwd()
-    with tempfile.TemporaryDirectory(prefix="speech-sweep-") as folder:
+    with tempfile.TemporaryDirectory(prefix="speech-sweep-") as folder, typed_in(before):
         os.chdir(folder)
         try:
             yield

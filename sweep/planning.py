@@ -116,8 +116,8 @@ def sweep_name(typed: str) -> str:
     if not name or len(name) > _LONGEST_NAME or "/" in name or name.startswith("."):
         shown = f"{typed[:40]}..." if len(typed) > _LONGEST_NAME else typed
         raise UserError(
-            f"{shown!r} is no sweep's name: give one as run.py printed it, such as norm_layers-20250131-235959-ab12, at "
-            f"most {_LONGEST_NAME} characters and no path (--output says in which folder it lies)"
+            f"{shown!r} is no sweep's name: give one as run.py printed it, such as norm_layers-20250131-235959-ab12, "
+            f"at most {_LONGEST_NAME} characters and no path (--output says in which folder it lies)"
         )
     return name
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweep.command_lines import command_line
 from sweep.plan import Plan
 from sweep.planning import join, load_plan, resolve_base, sweep_name
 from sweep.secret_uris import known_secrets, restore_secrets
@@ -28,7 +29,7 @@ RESULT_FILE = "result.json"
 
 def default_base() -> str:
     """Where sweeps lie unless something else is said."""
-    return os.environ.get("SPEECH_SWEEP_OUTPUT", "sweeps")
+    return os.environ.get("SPEECH_SWEEP_OUTPUT") or "sweeps"
 
 
 def base_of(output: str | None) -> str:
@@ -48,11 +49,11 @@ def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict
         result = json.loads(storage.read(RESULT_FILE))
     except FileNotFoundError:
         raise UserError(
-            f"sweep {plan.name!r} has no result yet: see python sweep/status.py {plan.name}"
+            f"sweep {plan.name!r} has no result yet: see {command_line('status.py', storage.uri)}"
         ) from None
     except ValueError as error:
         raise UserError(
-            f"{storage.uri}/{RESULT_FILE} is damaged: delete it and run python sweep/run.py --resume {plan.name}"
+            f"{storage.uri}/{RESULT_FILE} is damaged: delete it and run {command_line('run.py --resume', storage.uri)}"
         ) from error
     if metric in (None, result["metric"]):
         return result
@@ -69,7 +70,7 @@ def read_rows(plan: Plan, storage: Storage, split: str = "test", metric: str | N
         content = storage.read(f"results/rows-{split}.parquet")
     except FileNotFoundError:
         raise UserError(
-            f"sweep {plan.name!r} has no {split} scores yet: see python sweep/status.py {plan.name}"
+            f"sweep {plan.name!r} has no {split} scores yet: see {command_line('status.py', storage.uri)}"
         ) from None
     if metric is None:
         return pd.read_parquet(io.BytesIO(content))
