@@ -30,7 +30,6 @@ PLAN_FILE = "plan.json"
 # What may stand beside --resume: it changes nothing that was planned.
 _FREE_ON_RESUME = {
     "resume",
-    "name",
     "output",
     "dry_run",
     "price",
@@ -285,13 +284,19 @@ def _corpus_source(settings: _Settings, folder: Path, preset: Preset) -> str:
         )
     if source == "demo" or is_remote(source):
         return source
-    path = (folder / Path(source).expanduser()).resolve()
-    if not path.exists():
+    path = _corpus_place(source, folder)
+    if not Path(path).exists():
         raise UserError(
             f"--corpus {source!r}: {path} does not exist on this machine; give a folder that does, a prepared corpus "
             "in s3://, or 'demo'"
         )
-    return str(path)
+    return path
+
+
+def _corpus_place(source: str, folder: Path) -> str:
+    """A folder's absolute path; what is none, as it is."""
+    whole = source == "demo" or is_remote(source)
+    return source if whole else str((folder / Path(source).expanduser()).resolve())
 
 
 def _inspect_corpus(source: str) -> dict[str, Any]:
@@ -330,15 +335,22 @@ def _round_steps(preset: Preset, steps: int) -> int:
 
 
 def _also(settings: _Settings, space: Space) -> tuple[str, ...]:
-    """Further metrics, each once; those that the space has anyway are no news."""
-    listed = [name.strip() for name in settings.get("also", "").split(",")]
+    return _further_metrics(settings.get("also", ""), space)
+
+
+def _further_metrics(text: str, space: Space) -> tuple[str, ...]:
+    """Each once; those that the space has anyway are no news."""
+    listed = [name.strip() for name in text.split(",")]
     return tuple(dict.fromkeys(name for name in listed if name and name not in space.scored))
 
 
 def _labelled_minutes(settings: _Settings, preset: Preset) -> float | None:
     text = settings.get("labelled_minutes", None)
-    if text is None:
-        return preset.data.labelled_minutes
+    return preset.data.labelled_minutes if text is None else _minutes(text)
+
+
+def _minutes(text: str) -> float | None:
+    """None is all there are."""
     if text == "all":
         return None
     try:
@@ -424,9 +436,7 @@ def _resumed(arguments: argparse.Namespace, environ: Mapping[str, str], folder: 
     extra = [
         "--" + name.replace("_", "-").replace("settings", "set").replace("asynchronous", "async")
         for name, value in vars(arguments).items()
-        if value not in (None, False, [])
-        and name not in _FREE_ON_RESUME
-        and not _agrees(stored, name, value, folder)
+        if _is_given(value) and name not in _FREE_ON_RESUME and not _agrees(stored, name, value, folder)
     ]
     if extra:
         raise UserError(
@@ -473,11 +483,25 @@ def _with_weights(plan: Plan) -> Plan:
     return plan if now == plan.weights else replace(plan, weights=now)
 
 
+def _is_given(value: Any) -> bool:
+    """Whether a flag was typed; 0 is a value like others."""
+    return value is not None and value is not False and value != []
+
+
 def _agrees(plan: Plan, name: str, value: Any, folder: Path) -> bool:
-    """Whether a flag merely repeats what the plan says."""
+    """Whether a flag merely repeats what the plan says; of what may be several, some is repetition enough."""
     if name == "space":
         return bool(_space_file(value, folder) == (plan.space_file or plan.space))
+    if name == "corpus":
+        return _corpus_place(value, folder) == plan.corpus_source
+    if name == "labelled_minutes":
+        return _minutes(value) == plan.data.labelled_minutes
+    if name == "also":
+        return set(_further_metrics(value, plan.space_object())) <= set(plan.also)
+    if name == "settings":
+        return _fixed(value).items() <= plan.fixed.items()
     says = {
+        "name": plan.name,
         "preset": plan.preset,
         "steps": plan.steps,
         "seed": plan.sweep_seed,

@@ -178,6 +178,46 @@ def test_resume_refuses_what_would_change_the_plan_by_name(tmp_path: Path) -> No
         resume(tmp_path, "first", "--steps", "7")
 
 
+@pytest.mark.parametrize(
+    ("started", "repeated"),
+    [
+        (["--corpus", "demo"], ["--corpus", "demo"]),
+        ([], ["--corpus", "demo", "--labelled-minutes", "all"]),
+        (["--labelled-minutes", "5"], ["--labelled-minutes", "5.0"]),
+        (["--also", "sdr,nb_pesq"], ["--also", "nb_pesq"]),
+        (["--set", "lr_head=0.003", "--set", "k0=1"], ["--set", "lr_head=3e-3"]),
+        (["--seed", "3", "--steps", "80"], ["--seed", "3", "--steps", "80"]),
+        ([], ["--seed", "0", "--gpus-per-trial", "0"]),
+        ([], ["--name", "first"]),
+    ],
+)
+def test_resume_takes_what_merely_repeats_the_plan(
+    tmp_path: Path, started: list[str], repeated: list[str]
+) -> None:
+    freeze(plan(tmp_path, "--name", "first", *started))
+    assert resume(tmp_path, "first", "--space", "norm_layers", *repeated).resume
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--corpus", "elsewhere"],
+        ["--labelled-minutes", "6"],
+        ["--also", "nb_pesq"],
+        ["--set", "lr_head=0.004"],
+        ["--set", "k0=1"],
+        ["--seed", "0"],
+        ["--gpus-per-trial", "0"],
+        ["--name", "second"],
+    ],
+)
+def test_resume_refuses_what_differs_from_the_plan(tmp_path: Path, flags: list[str]) -> None:
+    started = ["--labelled-minutes", "5", "--also", "sdr", "--set", "lr_head=0.003", "--seed", "3"]
+    freeze(plan(tmp_path, "--name", "first", *started, "--gpus-per-trial", "0.5"))
+    with pytest.raises(UserError, match=f"{flags[0]} would change it"):
+        resume(tmp_path, "first", *flags)
+
+
 def test_resume_of_nothing_says_what_there_is(tmp_path: Path) -> None:
     freeze(plan(tmp_path, "--name", "first"))
     with pytest.raises(UserError, match="there are: first"):
