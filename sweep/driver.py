@@ -52,7 +52,7 @@ from sweep.spent_checkpoints import SpentCheckpoints
 from sweep.stage_store import stage_store
 from sweep.stopping import StopSignal, stop_on_request, stop_on_signals, void_requests
 from sweep.storage import Storage
-from sweep.stored_sweep import RESULT_FILE
+from sweep.stored_sweep import RESULT_FILE, read_result
 from sweep.study import JobRecord, StudyStore
 from sweep.sweep_lock import sweep_lock
 from sweep.tracking import Tracker, deliver_left_over
@@ -335,7 +335,7 @@ def _is_answered(planned: Planned, storage: Storage) -> bool:
 
 def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
     """A finished sweep has nothing left to do: its stored answer is the answer."""
-    result: dict[str, Any] = json.loads(storage.read(RESULT_FILE))
+    result = read_result(plan, storage)
     spool = Path(plan.home) / SPOOL
     if spool.exists():
         with contextlib.suppress(UserError), sweep_lock(plan):  # refused where its driver is delivering now

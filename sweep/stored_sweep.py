@@ -51,10 +51,12 @@ def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict
         raise UserError(
             f"sweep {plan.name!r} has no result yet: see {command_line('status.py', storage.uri)}"
         ) from None
-    except ValueError as error:
+    except ValueError:
+        result = None
+    if not _is_result(result):
         raise UserError(
             f"{storage.uri}/{RESULT_FILE} is damaged: delete it and run {command_line('run.py --resume', storage.uri)}"
-        ) from error
+        )
     if metric in (None, result["metric"]):
         return result
     from sweep.other_metric import in_metric  # the statistics, which need scipy
@@ -62,25 +64,50 @@ def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict
     return in_metric(result, plan, storage, str(metric))
 
 
+def _is_result(found: Any) -> bool:
+    """Whether it has what every reader of a result relies on."""
+    groups = found.get("groups") if isinstance(found, dict) else None
+    if not isinstance(groups, list) or not isinstance(found.get("metric"), str):
+        return False
+    return all(isinstance(group, dict) and _names_leader(group) for group in groups)
+
+
+def _names_leader(group: dict[str, Any]) -> bool:
+    leader = group.get("leader")
+    return isinstance(group.get("group"), dict) and isinstance(leader, dict) and "label" in leader
+
+
 def read_rows(plan: Plan, storage: Storage, split: str = "test", metric: str | None = None) -> "pd.DataFrame":
     """One row per finalist, utterance and metric, those of the noisy input included; of one `metric` or of all."""
-    import pandas as pd
-
+    path = f"results/rows-{split}.parquet"
     try:
-        content = storage.read(f"results/rows-{split}.parquet")
+        content = storage.read(path)
     except FileNotFoundError:
         raise UserError(
             f"sweep {plan.name!r} has no {split} scores yet: see {command_line('status.py', storage.uri)}"
         ) from None
     if metric is None:
-        return pd.read_parquet(io.BytesIO(content))
-    rows = pd.read_parquet(io.BytesIO(content), filters=[("metric", "==", metric)])
+        return _frame(content, storage, path)
+    rows = _frame(content, storage, path, filters=[("metric", "==", metric)])
     if rows.empty:
-        held = sorted(set(pd.read_parquet(io.BytesIO(content), columns=["metric"])["metric"]))
+        held = sorted(set(_frame(content, storage, path, columns=["metric"])["metric"]))
         raise UserError(
             f"--metric {metric}: sweep {plan.name!r} was not scored with it; it has {', '.join(held)}"
         )
     return rows
+
+
+def _frame(content: bytes, storage: Storage, path: str, **what: Any) -> "pd.DataFrame":
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        return pd.read_parquet(io.BytesIO(content), **what)
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(
+            f"{storage.uri}/{path} is damaged: delete it and {RESULT_FILE} beside {path.split('/')[0]}/, and run "
+            f"{command_line('run.py --resume', storage.uri)}, which writes both again from each job's own scores"
+        ) from error
 
 
 def with_study_password(plan: Plan) -> Plan:
