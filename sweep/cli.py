@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search_spaces import SPACES
+from sweep.command_lines import command_line
 from sweep.machine_price import MachinePrice, read_price
 from trainables.errors import UserError
 
@@ -269,7 +270,7 @@ def _stopped(plan: "Plan", why: str) -> str:
 
     reason = f" ({why})" if why else ""
     if Storage(plan.output).exists(PLAN_FILE):
-        return f"stopped{reason}; go on with: python sweep/run.py --resume {plan.name}"
+        return f"stopped{reason}; go on with: {command_line('run.py --resume', plan.output)}"
     return f"stopped{reason} before anything had started: the same line starts it again"
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from sweep import answer, report
 from sweep.cluster_room import require_room
 from sweep.cluster_storage import require_shared
+from sweep.command_lines import command_line, typed_in
 from sweep.engine import ray_session, run_stages, run_sweep
 from sweep.events import Listener
 from sweep.findings import findings
@@ -52,7 +53,7 @@ from sweep.spent_checkpoints import SpentCheckpoints
 from sweep.stage_store import stage_store
 from sweep.stopping import StopSignal, stop_on_request, stop_on_signals, void_requests
 from sweep.storage import Storage
-from sweep.stored_sweep import RESULT_FILE, is_answered
+from sweep.stored_sweep import RESULT_FILE, is_answered, read_result
 from sweep.study import JobRecord, StudyStore
 from sweep.sweep_lock import sweep_lock
 from sweep.tracking import Tracker, deliver_left_over
@@ -322,7 +323,7 @@ def _show(plan: Plan, result: dict[str, Any]) -> None:
     report.print_result(result)
     print(f"\nresults    {plan.output}")
     print(f"MLflow     {open_line(plan.tracking_uri, plan.space, plan.name)}")
-    print(f"again      python sweep/leaderboard.py {plan.name}")
+    print(f"again      {command_line('leaderboard.py', plan.output)}")
 
 
 def _asks_nothing_new(planned: Planned, storage: Storage) -> bool:
@@ -335,7 +336,7 @@ def _asks_nothing_new(planned: Planned, storage: Storage) -> bool:
 
 def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
     """A finished sweep has nothing left to do: its stored answer is the answer."""
-    result: dict[str, Any] = json.loads(storage.read(RESULT_FILE))
+    result = read_result(plan, storage)
     spool = Path(plan.home) / SPOOL
     if spool.exists():
         with contextlib.suppress(UserError), sweep_lock(plan):  # refused where its driver is delivering now
@@ -420,7 +421,7 @@ def _say_preparation(done: int, total: int) -> None:
 def _own_empty_folder() -> Iterator[None]:
     """Ray exports the working folder to every worker; a home folder may hold anything, so give it nothing."""
     before = Path.cwd()
-    with tempfile.TemporaryDirectory(prefix="speech-sweep-") as folder:
+    with tempfile.TemporaryDirectory(prefix="speech-sweep-") as folder, typed_in(before):
         os.chdir(folder)
         try:
             yield

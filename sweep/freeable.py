@@ -13,6 +13,7 @@ from pathlib import Path
 from sweep.heartbeat import read_pulse
 from sweep.jobs import Job
 from sweep.plan import Plan
+from sweep.planning import sweep_names
 from sweep.result_view import group_name
 from sweep.storage import Storage
 from sweep.stored_sweep import (
@@ -21,7 +22,6 @@ from sweep.stored_sweep import (
     open_study,
     read_result,
     stored_sweep,
-    sweep_names,
     with_study_password,
 )
 from sweep.sweep_lock import sweep_lock

@@ -9,6 +9,7 @@ from sweep.cost import estimate, gpu_hours, scored_seconds, speech_seconds
 from sweep.machine_price import MachinePrice
 from sweep.plan import Plan
 from sweep.planning import Planned
+from sweep.resume_preview import preview
 from sweep.stage_store import stage_store
 from sweep.tracking_uri import redact
 from trainables.cache import VARIABLE as CACHE_VARIABLE
@@ -18,7 +19,10 @@ from trainables.stages import Stage
 
 
 def describe(planned: Planned, price: MachinePrice | None = None) -> str:
-    """The whole plan; nothing is started, nothing written. `price` is that of the machines it may run on."""
+    """The whole plan; nothing is started, nothing written. `price` is that of the machines it may run on.
+
+    Raises `UserError` where a resume would be refused what it adds.
+    """
     plan = planned.plan
     stages = [*plan.stages(), *plan.gate_stages()]
     missing = _missing(plan, stages)
@@ -28,6 +32,7 @@ def describe(planned: Planned, price: MachinePrice | None = None) -> str:
         *_question(plan),
         "",
         *_work(plan, stages, missing),
+        *preview(planned),
         "",
         *(_gpu_cost(plan, price) if plan.device == "cuda" else _cost(plan, missing, price)),
         "",

@@ -1,6 +1,7 @@
 """From flags, environment and defaults to a plan: every setting is checked here, before anything starts."""
 
 import argparse
+import contextlib
 import json
 import re
 import secrets
@@ -31,7 +32,6 @@ PLAN_FILE = "plan.json"
 # What may stand beside --resume: it changes nothing that was planned.
 _FREE_ON_RESUME = {
     "resume",
-    "name",
     "output",
     "dry_run",
     "price",
@@ -43,7 +43,8 @@ _FREE_ON_RESUME = {
 }
 LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
 _SQLITE = "sqlite:///"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_LONGEST_NAME = 80
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST_NAME - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,13 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
     """Raises `UserError` for anything that cannot work; reads corpus headers, writes nothing."""
     _refuse_null_bytes(arguments)
     _refuse_empty(arguments)
-    if arguments.resume:
+    if arguments.resume is not None:
         return _resumed(arguments, environ, folder)
     settings = _Settings(arguments, environ)
     space = find_space(_space_file(_required_space(settings), folder))
     preset = _preset(space, settings)
     plan = _new_plan(space, preset, settings, folder)
-    if _is_there(plan.output):
+    if is_there(plan.output):
         raise UserError(
             f"a sweep named {plan.name!r} already exists in {plan.output}: continue it with --resume {plan.name}, "
             "or choose another --name"
@@ -97,13 +98,16 @@ def _refuse_empty(arguments: argparse.Namespace) -> None:
 
 def load_plan(name: str, base: str) -> Plan:
     """The frozen plan of a sweep; `UserError` if there is none."""
-    output = Storage(join(base, name))
-    if not output.exists(PLAN_FILE):
-        known = [path.split("/")[0] for path in Storage(base).list("") if path.endswith(f"/{PLAN_FILE}")]
-        there = f"there are: {', '.join(sorted(set(known))[-10:])}" if known else "there is none yet"
+    name = sweep_name(name)
+    if not is_there(join(base, name)):
+        known = sweep_names(base)
+        there = f"there are: {', '.join(known[-10:])}" if known else "there is none yet"
         raise UserError(f"no sweep named {name!r} in {base} ({there}); start one with --space")
+    output = Storage(join(base, name))
+    with output.within_reach():
+        content = output.read(PLAN_FILE)
     try:
-        return Plan.from_json(json.loads(output.read(PLAN_FILE)))
+        return Plan.from_json(json.loads(content))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"{join(join(base, name), PLAN_FILE)} is no plan this version can read ({type(error).__name__}): "
@@ -111,15 +115,36 @@ def load_plan(name: str, base: str) -> Plan:
         ) from error
 
 
-def _is_there(output: str) -> bool:
+def is_there(output: str) -> bool:
     """Whether a sweep was started there; an unreachable bucket is an error, and not a no."""
-    try:
-        return Storage(output).exists(PLAN_FILE)
-    except Exception as error:  # boto3's own kinds
+    storage = Storage(output)
+    with storage.within_reach():
+        return storage.exists(PLAN_FILE)
+
+
+def sweep_name(typed: str) -> str:
+    """What names a sweep, without the slash that completing a folder's name leaves. Raises `UserError` for a path."""
+    name = typed.rstrip("/")
+    if not name or len(name) > _LONGEST_NAME or "/" in name or name.startswith("."):
+        shown = f"{typed[:40]}..." if len(typed) > _LONGEST_NAME else typed
         raise UserError(
-            f"cannot look into {output}: {' '.join(str(error).split())}; check the bucket's name, AWS_ENDPOINT_URL "
-            "and the credentials"
-        ) from error
+            f"{shown!r} is no sweep's name: give one as run.py printed it, such as norm_layers-20250131-235959-ab12, "
+            f"at most {_LONGEST_NAME} characters and no path (--output says in which folder it lies)"
+        )
+    return name
+
+
+def sweep_names(base: str) -> list[str]:
+    """Every sweep there, by name."""
+    storage = Storage(base)
+    with storage.within_reach():
+        return [name for name in storage.folders() if _holds_plan(storage, name)]
+
+
+def _holds_plan(storage: Storage, folder: str) -> bool:
+    with contextlib.suppress(PermissionError):  # a stranger's folder beside the sweeps is none of them
+        return storage.exists(f"{folder}/{PLAN_FILE}")
+    return False
 
 
 def is_remote(place: str) -> bool:
@@ -283,9 +308,9 @@ def _corpus_source(settings: _Settings, folder: Path, preset: Preset) -> str:
         )
     if source == "demo" or s3_address(source, "--corpus"):
         return source
-    path = (folder / Path(source).expanduser()).resolve()
+    path = _corpus_place(source, folder)
     try:
-        there = path.exists()
+        there = Path(path).exists()
     except OSError as error:
         raise UserError(
             f"--corpus {source[:200]!r}: {error.strerror}; give a folder that can be entered, a prepared corpus in "
@@ -296,7 +321,13 @@ def _corpus_source(settings: _Settings, folder: Path, preset: Preset) -> str:
             f"{settings.sources['corpus']} {source!r}: {path} does not exist on this machine; give a folder that does, "
             "a prepared corpus in s3://, or 'demo'"
         )
-    return str(path)
+    return path
+
+
+def _corpus_place(source: str, folder: Path) -> str:
+    """A folder's absolute path; what is none, as it is."""
+    whole = source == "demo" or is_remote(source)
+    return source if whole else str((folder / Path(source).expanduser()).resolve())
 
 
 def _inspect_corpus(source: str) -> dict[str, Any]:
@@ -349,15 +380,22 @@ def _round_steps(preset: Preset, steps: int) -> int:
 
 
 def _also(settings: _Settings, space: Space) -> tuple[str, ...]:
-    """Further metrics, each once; those that the space has anyway are no news."""
-    listed = [name.strip() for name in settings.get("also", "").split(",")]
+    return _further_metrics(settings.get("also", ""), space)
+
+
+def _further_metrics(text: str, space: Space) -> tuple[str, ...]:
+    """Each once; those that the space has anyway are no news."""
+    listed = [name.strip() for name in text.split(",")]
     return tuple(dict.fromkeys(name for name in listed if name and name not in space.scored))
 
 
 def _labelled_minutes(settings: _Settings, preset: Preset) -> float | None:
     text = settings.get("labelled_minutes", None)
-    if text is None:
-        return preset.data.labelled_minutes
+    return preset.data.labelled_minutes if text is None else _minutes(text)
+
+
+def _minutes(text: str) -> float | None:
+    """None is all there are."""
     if text == "all":
         return None
     try:
@@ -453,9 +491,7 @@ def _resumed(arguments: argparse.Namespace, environ: Mapping[str, str], folder: 
     extra = [
         flag_of(name)
         for name, value in vars(arguments).items()
-        if value not in (None, False, [])
-        and name not in _FREE_ON_RESUME
-        and not _agrees(stored, name, value, folder)
+        if _is_given(value) and name not in _FREE_ON_RESUME and not _agrees(stored, name, value, folder)
     ]
     if extra:
         raise UserError(
@@ -502,11 +538,25 @@ def _with_weights(plan: Plan) -> Plan:
     return plan if now == plan.weights else replace(plan, weights=now)
 
 
+def _is_given(value: Any) -> bool:
+    """Whether a flag was typed; 0 is a value like others."""
+    return value is not None and value is not False and value != []
+
+
 def _agrees(plan: Plan, name: str, value: Any, folder: Path) -> bool:
-    """Whether a flag merely repeats what the plan says."""
+    """Whether a flag merely repeats what the plan says; of what may be several, some is repetition enough."""
     if name == "space":
         return bool(_space_file(value, folder) == (plan.space_file or plan.space))
+    if name == "corpus":
+        return _corpus_place(value, folder) == plan.corpus_source
+    if name == "labelled_minutes":
+        return _minutes(value) == plan.data.labelled_minutes
+    if name == "also":
+        return set(_further_metrics(value, plan.space_object())) <= set(plan.also)
+    if name == "settings":
+        return _fixed(value).items() <= plan.fixed.items()
     says = {
+        "name": plan.name,
         "preset": plan.preset,
         "steps": plan.steps,
         "seed": plan.sweep_seed,

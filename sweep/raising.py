@@ -45,11 +45,14 @@ def raised(plan: Plan, arguments: argparse.Namespace) -> Plan:
     return replace(more, raises=(*plan.raises, {"time": when, **changes}))
 
 
-def refuse_dishonest(before: Plan, after: Plan, store: "StudyStore", storage: Storage) -> None:
-    """Raise `UserError` where an addition could be a reaction to what it may still change."""
+def refuse_dishonest(before: Plan, after: Plan, store: "StudyStore | None", storage: Storage) -> None:
+    """Raise `UserError` where an addition could be a reaction to what it may still change.
+
+    Without a `store`, which a dry run may be unable to reach, nothing is known of what has started.
+    """
     from sweep.answer import NOMINATIONS_FILE  # imports pandas
 
-    if after.samples > before.samples:
+    if store is not None and after.samples > before.samples:
         started = [group.name for group in before.groups if store.records(group.name, "final")]
         if started:
             raise UserError(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sweep.command_lines import command_line
 from sweep.jobs import Job
 from sweep.plan import Plan
 from sweep.stage_store import stage_store
@@ -36,7 +37,7 @@ def stored_job(plan: Plan, storage: Storage, job: Job) -> StoredJob:
     record = open_study(plan).record(job)
     if record is None or not record.reports:
         raise UserError(
-            f"sweep {plan.name!r} has no report of {job.path}: see python sweep/status.py {plan.name}"
+            f"sweep {plan.name!r} has no report of {job.path}: see {command_line('status.py', storage.uri)}"
         )
     reports = {report.step: _timeless({**report.metrics, "score": report.score}) for report in record.reports}
     newest = storage.checkpoints().newest(job.path)

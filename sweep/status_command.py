@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sweep.cli import guarded
+from sweep.command_lines import command_line
 from sweep.heartbeat import Pulse, read_pulse
 from sweep.mlflow_page import open_line
 from sweep.plan import Plan
@@ -66,12 +67,12 @@ def main(argv: Sequence[str]) -> int:
 def _run(argv: Sequence[str]) -> int:
     arguments = build_parser().parse_args(argv)
     plan, storage = open_sweep(arguments)
-    status = sweep_status(plan, storage, arguments.output)
+    status = sweep_status(plan, storage)
     print(json.dumps(status) if arguments.json else to_text(status))
     return 0
 
 
-def sweep_status(plan: Plan, storage: Storage, base: str) -> dict[str, Any]:
+def sweep_status(plan: Plan, storage: Storage) -> dict[str, Any]:
     """Everything there is to say, as plain data."""
     pulse = read_pulse(storage)
     answered = is_answered(plan, storage)
@@ -82,19 +83,18 @@ def sweep_status(plan: Plan, storage: Storage, base: str) -> dict[str, Any]:
         "seconds_since_heartbeat": round(pulse.age, 1),
         "heartbeat": pulse.beat,
         "answered": answered,
-        "next": _next(plan, pulse, answered, base),
+        "next": _next(plan, storage, pulse, answered),
         "output": storage.uri,
     }
 
 
-def _next(plan: Plan, pulse: Pulse, answered: bool, base: str) -> list[str]:
+def _next(plan: Plan, storage: Storage, pulse: Pulse, answered: bool) -> list[str]:
     """What to type."""
-    where = "" if base == "sweeps" else f" --output {base}"
     lines = []
     if pulse.life in ("interrupted", "dead", "never started") or (pulse.life == "finished" and not answered):
-        lines.append(f"python sweep/run.py --resume {plan.name}{where}")
+        lines.append(command_line("run.py --resume", storage.uri))
     if answered:
-        lines.append(f"python sweep/leaderboard.py {plan.name}{where}")
+        lines.append(command_line("leaderboard.py", storage.uri))
     return [*lines, open_line(plan.tracking_uri, plan.space, plan.name)]
 
 

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from sweep.cli import guarded
+from sweep.command_lines import command_line
 from sweep.heartbeat import read_pulse
 from sweep.status_command import add_sweep_arguments, open_sweep
 from sweep.stopping import request_stop
@@ -33,5 +34,5 @@ def _run(argv: Sequence[str]) -> int:
         raise UserError(f"sweep {plan.name!r} is not running ({pulse.life}): there is nothing to stop")
     request_stop(storage, now=arguments.now)
     when = "now" if arguments.now else "after the rounds under way"
-    print(f"asked {plan.name} to stop {when}; python sweep/status.py {plan.name} shows when it has")
+    print(f"asked {plan.name} to stop {when}; {command_line('status.py', storage.uri)} shows when it has")
     return 0

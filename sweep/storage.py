@@ -10,6 +10,7 @@ import io
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -70,6 +71,10 @@ class Storage:
         """The sorted paths of all files below the folder `prefix`, at any depth."""
         return sorted(self._backend.list(_checked(prefix) if prefix else ""))
 
+    def folders(self) -> tuple[str, ...]:
+        """The sorted names of the folders directly below; quick, however much lies in them."""
+        return tuple(sorted(self._backend.folders()))
+
     def sizes(self, prefix: str = "") -> dict[str, int]:
         """The bytes of every file below the folder `prefix`, by path."""
         return dict(sorted(self._backend.sizes(_checked(prefix) if prefix else "").items()))
@@ -96,6 +101,18 @@ class Storage:
         if not intact:
             raise UserError(f"{self.uri} returned other bytes than were written; choose another --output")
 
+    @contextlib.contextmanager
+    def within_reach(self) -> Iterator[None]:
+        """Around the first look a command takes: what goes wrong there becomes a `UserError` with the remedy."""
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:  # boto3 and the file system each have their own kinds
+            raise UserError(
+                f"cannot look into {self.uri}: {_one_line(error)}; {self._backend.reading_remedy}"
+            ) from error
+
     def artifacts(self, prefix: str = "stages") -> "StoredArtifacts":
         """The store of stage artifacts below `prefix`."""
         from sweep.artifacts import StoredArtifacts
@@ -111,11 +128,13 @@ class Storage:
 
 class _Backend(Protocol):
     remedy: str  # what a person does about storage that cannot be written
+    reading_remedy: str  # and about one that cannot be looked into
 
     def read(self, path: str) -> bytes: ...
     def write(self, path: str, content: bytes) -> None: ...
     def exists(self, path: str) -> bool: ...
     def list(self, prefix: str) -> list[str]: ...
+    def folders(self) -> tuple[str, ...]: ...
     def sizes(self, prefix: str) -> dict[str, int]: ...
     def delete_prefix(self, prefix: str) -> None: ...
     def free_bytes(self) -> int | None: ...
@@ -123,6 +142,7 @@ class _Backend(Protocol):
 
 class _Folder:
     remedy = "choose a writable folder with free space through --output"
+    reading_remedy = "check that it is a folder you may read, or give another --output"
 
     def __init__(self, root: Path):
         self._root = root
@@ -156,6 +176,11 @@ class _Folder:
             if not name.startswith(_TEMPORARY)
         ]
 
+    def folders(self) -> tuple[str, ...]:
+        if not self._root.is_dir():
+            return ()
+        return tuple(entry.name for entry in os.scandir(self._root) if entry.is_dir())
+
     def sizes(self, prefix: str) -> dict[str, int]:
         found = {}
         for path in self.list(prefix):
@@ -176,6 +201,7 @@ class _Folder:
 
 class _Bucket:
     remedy = "check the bucket's name, AWS_ENDPOINT_URL and the credentials' right to write"
+    reading_remedy = "check the bucket's name, AWS_ENDPOINT_URL and the credentials"
 
     def __init__(self, uri: str):
         self._bucket, _, prefix = uri.removeprefix("s3://").partition("/")
@@ -237,6 +263,14 @@ class _Bucket:
 
     def list(self, prefix: str) -> list[str]:
         return list(self.sizes(prefix))
+
+    def folders(self) -> tuple[str, ...]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._prefix, Delimiter="/"
+        )
+        found = (item["Prefix"] for page in pages for item in page.get("CommonPrefixes", []))
+        names = (prefix.removeprefix(self._prefix).rstrip("/") for prefix in found)
+        return tuple(name for name in names if name)
 
     def sizes(self, prefix: str) -> dict[str, int]:
         start = f"{self._prefix}{prefix}/" if prefix else self._prefix

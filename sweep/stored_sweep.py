@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweep.command_lines import command_line
 from sweep.plan import Plan
-from sweep.planning import PLAN_FILE, join, load_plan, resolve_base
+from sweep.planning import join, load_plan, resolve_base, sweep_name
 from sweep.result_view import group_name
 from sweep.secret_uris import known_secrets, restore_secrets
 from sweep.storage import Storage
@@ -29,7 +30,7 @@ RESULT_FILE = "result.json"
 
 def default_base() -> str:
     """Where sweeps lie unless something else is said."""
-    return os.environ.get("SPEECH_SWEEP_OUTPUT", "sweeps")
+    return os.environ.get("SPEECH_SWEEP_OUTPUT") or "sweeps"
 
 
 def base_of(output: str | None) -> str:
@@ -37,16 +38,10 @@ def base_of(output: str | None) -> str:
     return resolve_base(output or default_base(), Path.cwd())
 
 
-def sweep_names(base: str) -> list[str]:
-    """Every sweep there, by name."""
-    files = (path.split("/") for path in Storage(base).list())
-    return [parts[0] for parts in files if parts[1:] == [PLAN_FILE]]
-
-
 def stored_sweep(name: str, output: str | None = None) -> tuple[Plan, Storage]:
     """The sweep's plan and files; `output` is where run.py put it. The error names the known sweeps."""
     base = base_of(output)
-    return load_plan(name, base), Storage(join(base, name))
+    return load_plan(name, base), Storage(join(base, sweep_name(name)))
 
 
 def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict[str, Any]:
@@ -55,12 +50,14 @@ def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict
         result = json.loads(storage.read(RESULT_FILE))
     except FileNotFoundError:
         raise UserError(
-            f"sweep {plan.name!r} has no result yet: see python sweep/status.py {plan.name}"
+            f"sweep {plan.name!r} has no result yet: see {command_line('status.py', storage.uri)}"
         ) from None
-    except ValueError as error:
+    except ValueError:
+        result = None
+    if not _is_result(result):
         raise UserError(
-            f"{storage.uri}/{RESULT_FILE} is damaged: delete it and run python sweep/run.py --resume {plan.name}"
-        ) from error
+            f"{storage.uri}/{RESULT_FILE} is damaged: delete it and run {command_line('run.py --resume', storage.uri)}"
+        )
     if metric in (None, result["metric"]):
         return result
     from sweep.other_metric import in_metric  # the statistics, which need scipy
@@ -80,25 +77,50 @@ def is_answered(plan: Plan, storage: Storage) -> bool:
     return covered == {group.name for group in plan.groups}
 
 
+def _is_result(found: Any) -> bool:
+    """Whether it has what every reader of a result relies on."""
+    groups = found.get("groups") if isinstance(found, dict) else None
+    if not isinstance(groups, list) or not isinstance(found.get("metric"), str):
+        return False
+    return all(isinstance(group, dict) and _names_leader(group) for group in groups)
+
+
+def _names_leader(group: dict[str, Any]) -> bool:
+    leader = group.get("leader")
+    return isinstance(group.get("group"), dict) and isinstance(leader, dict) and "label" in leader
+
+
 def read_rows(plan: Plan, storage: Storage, split: str = "test", metric: str | None = None) -> "pd.DataFrame":
     """One row per finalist, utterance and metric, those of the noisy input included; of one `metric` or of all."""
-    import pandas as pd
-
+    path = f"results/rows-{split}.parquet"
     try:
-        content = storage.read(f"results/rows-{split}.parquet")
+        content = storage.read(path)
     except FileNotFoundError:
         raise UserError(
-            f"sweep {plan.name!r} has no {split} scores yet: see python sweep/status.py {plan.name}"
+            f"sweep {plan.name!r} has no {split} scores yet: see {command_line('status.py', storage.uri)}"
         ) from None
     if metric is None:
-        return pd.read_parquet(io.BytesIO(content))
-    rows = pd.read_parquet(io.BytesIO(content), filters=[("metric", "==", metric)])
+        return _frame(content, storage, path)
+    rows = _frame(content, storage, path, filters=[("metric", "==", metric)])
     if rows.empty:
-        held = sorted(set(pd.read_parquet(io.BytesIO(content), columns=["metric"])["metric"]))
+        held = sorted(set(_frame(content, storage, path, columns=["metric"])["metric"]))
         raise UserError(
             f"--metric {metric}: sweep {plan.name!r} was not scored with it; it has {', '.join(held)}"
         )
     return rows
+
+
+def _frame(content: bytes, storage: Storage, path: str, **what: Any) -> "pd.DataFrame":
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        return pd.read_parquet(io.BytesIO(content), **what)
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(
+            f"{storage.uri}/{path} is damaged: delete it and {RESULT_FILE} beside {path.split('/')[0]}/, and run "
+            f"{command_line('run.py --resume', storage.uri)}, which writes both again from each job's own scores"
+        ) from error
 
 
 def with_study_password(plan: Plan) -> Plan:

@@ -15,6 +15,7 @@ from typing import IO
 
 import sqlalchemy
 
+from sweep.command_lines import command_line
 from sweep.plan import Plan
 from sweep.stopping import Interrupted
 from sweep.study_database import DatabaseAway, database_url, sqlite_file
@@ -40,7 +41,7 @@ def sweep_lock(plan: Plan) -> Iterator[Callable[[], None]]:
         if holder is not None:
             raise UserError(
                 f"sweep {plan.name!r} is already being driven by {holder}: wait for it, or stop it first "
-                f"(python sweep/status.py {plan.name} shows how far it is)"
+                f"({command_line('status.py', plan.output)} shows how far it is)"
             )
         yield lambda: _take_again(plan, stack)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep import mlflow_page
+from sweep.command_lines import command_line
 from sweep.courier import Courier
 from sweep.events import Listener
 from sweep.jobs import Job
@@ -278,7 +279,7 @@ def _close(courier: Courier, spool: Spool, plan: Plan, say: Callable[[str], None
     if why:
         say(
             f"{len(spool)} MLflow records could not be delivered ({why}); they wait in {spool.folder} and are "
-            f"delivered by `python sweep/run.py --resume {plan.name}`"
+            f"delivered by `{command_line('run.py --resume', plan.output)}`"
         )
     spool.close()
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from sweep.command_lines import command_line
 from sweep.heartbeat import Pulse, read_pulse
 from sweep.plan import Plan
 from sweep.progress_state import job_counts_text, time_text
@@ -36,9 +37,8 @@ def watch(plan: Plan, storage: Storage, sleep: Callable[[float], None] = time.sl
             shown = view.plain
         sleep(EVERY_SECONDS)
     if pulse.life != "finished":
-        raise UserError(
-            f"sweep {plan.name!r} is not running ({pulse.life}): go on with python sweep/run.py --resume {plan.name}"
-        )
+        again = command_line("run.py --resume", storage.uri)
+        raise UserError(f"sweep {plan.name!r} is not running ({pulse.life}): go on with {again}")
 
 
 def _with_progress(view: View, pulse: Pulse) -> View:

@@ -15,7 +15,7 @@ from sweep.jobs import Job
 from sweep.mlflow_job import job_of_run
 from sweep.paired_scores import group_rows
 from sweep.plan import Plan
-from sweep.planning import PLAN_FILE
+from sweep.planning import is_there, join, sweep_name
 from sweep.result_view import group_name
 from sweep.stage_store import stage_store
 from sweep.stages_again import require_stages
@@ -56,7 +56,7 @@ def find_winner(
 ) -> tuple[Plan, Storage, Job]:
     """The sweep with its files, and the finalist that stands for it."""
     base = base_of(output)
-    if Storage(base).exists(f"{run_or_name}/{PLAN_FILE}"):
+    if is_there(join(base, sweep_name(run_or_name))):
         return _leader(*stored_sweep(run_or_name, output), group)
     told = job_of_run(run_or_name, base)
     if told is None:

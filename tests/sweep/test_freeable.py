@@ -154,6 +154,17 @@ def test_a_name_that_is_not_listed_says_what_is(base: Path, capsys: pytest.Captu
     assert "there is cache/prepared, evening, cache/stages" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("content", [b"{}", b"[]", b'{"groups": [{"leader": 3}]}'])
+def test_a_damaged_answer_holds_up_its_own_sweep_alone(base: Path, content: bytes) -> None:
+    plan = finished_sweep(base / "sweeps", "broken")
+    Storage(plan.output).write("result.json", content)
+    broken, whole = found(base)["broken"], found(base)["evening"]
+    assert broken.free is None
+    assert "nothing can be freed here" in broken.meaning
+    assert f"{plan.output}/result.json is damaged: delete it" in broken.meaning
+    assert whole.free is not None
+
+
 @pytest.mark.parametrize(
     ("count", "text"),
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (36_040_000, "36.0 MB"), (2 * 10**12, "2.0 TB")],

@@ -89,3 +89,32 @@ def test_a_sweep_without_a_result_points_to_its_status(
     assert leaderboard_command.main(["noon", "--output", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert "has no result yet: see python sweep/status.py noon" in error
+
+
+@pytest.mark.parametrize(
+    "content", [b"{}", b"[]", b"null", b'{"metric": "si_sdr"}', b'{"metric": "si_sdr", "groups": [{}]}']
+)
+def test_a_damaged_result_is_named_with_the_way_to_another(
+    plan: Plan, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Storage(plan.output).write("result.json", content)
+    for flags in ([], ["--metric", "wb_pesq"]):
+        assert leaderboard_command.main(["evening", *flags]) == 2
+        error = capsys.readouterr().err
+        assert (
+            f"{plan.output}/result.json is damaged: delete it and run python sweep/run.py --resume evening\n"
+            in error
+        )
+
+
+@pytest.mark.parametrize("content", [b"", b"rows", b"PAR1" + bytes(40) + b"PAR1"])
+@pytest.mark.parametrize("flags", [["--by", "snr"], ["--metric", "wb_pesq"]])
+def test_damaged_scores_are_named_with_the_way_to_others(
+    plan: Plan, content: bytes, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Storage(plan.output).write("results/rows-test.parquet", content)
+    assert leaderboard_command.main(["evening", *flags]) == 2
+    error = capsys.readouterr().err
+    assert f"error: {plan.output}/results/rows-test.parquet is damaged: delete it and result.json" in error
+    assert "python sweep/run.py --resume evening, which writes both again" in error
+    assert error.count("\n") == 1

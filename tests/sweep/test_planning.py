@@ -7,7 +7,7 @@ import pytest
 
 from sweep.cli import build_run_parser
 from sweep.plan import Plan
-from sweep.planning import Planned, plan_from_arguments
+from sweep.planning import Planned, plan_from_arguments, sweep_names
 from sweep.storage import Storage
 from trainables.errors import UserError
 
@@ -218,6 +218,46 @@ def test_resume_refuses_what_would_change_the_plan_by_name(tmp_path: Path) -> No
         resume(tmp_path, "first", "--steps", "7")
 
 
+@pytest.mark.parametrize(
+    ("started", "repeated"),
+    [
+        (["--corpus", "demo"], ["--corpus", "demo"]),
+        ([], ["--corpus", "demo", "--labelled-minutes", "all"]),
+        (["--labelled-minutes", "5"], ["--labelled-minutes", "5.0"]),
+        (["--also", "sdr,nb_pesq"], ["--also", "nb_pesq"]),
+        (["--set", "lr_head=0.003", "--set", "k0=1"], ["--set", "lr_head=3e-3"]),
+        (["--seed", "3", "--steps", "80"], ["--seed", "3", "--steps", "80"]),
+        ([], ["--seed", "0", "--gpus-per-trial", "0"]),
+        ([], ["--name", "first"]),
+    ],
+)
+def test_resume_takes_what_merely_repeats_the_plan(
+    tmp_path: Path, started: list[str], repeated: list[str]
+) -> None:
+    freeze(plan(tmp_path, "--name", "first", *started))
+    assert resume(tmp_path, "first", "--space", "norm_layers", *repeated).resume
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--corpus", "elsewhere"],
+        ["--labelled-minutes", "6"],
+        ["--also", "nb_pesq"],
+        ["--set", "lr_head=0.004"],
+        ["--set", "k0=1"],
+        ["--seed", "0"],
+        ["--gpus-per-trial", "0"],
+        ["--name", "second"],
+    ],
+)
+def test_resume_refuses_what_differs_from_the_plan(tmp_path: Path, flags: list[str]) -> None:
+    started = ["--labelled-minutes", "5", "--also", "sdr", "--set", "lr_head=0.003", "--seed", "3"]
+    freeze(plan(tmp_path, "--name", "first", *started, "--gpus-per-trial", "0.5"))
+    with pytest.raises(UserError, match=f"{flags[0]} would change it"):
+        resume(tmp_path, "first", *flags)
+
+
 def test_resume_of_nothing_says_what_there_is(tmp_path: Path) -> None:
     freeze(plan(tmp_path, "--name", "first"))
     with pytest.raises(UserError, match="there are: first"):
@@ -288,3 +328,36 @@ def test_a_bucket_that_cannot_be_reached_is_bad_input(
         monkeypatch.setenv(name, value)
     with pytest.raises(UserError, match=r"cannot look into s3://lab/sweeps/evening.*AWS_ENDPOINT_URL"):
         plan(tmp_path, "--output", "s3://lab/sweeps", "--name", "evening")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_no_matter_of_buckets(tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"cannot look into .*File name too long.*a folder you may read"
+    ) as error:
+        plan(tmp_path, "--output", "a" * 300, "--name", "evening")
+    assert "AWS" not in str(error.value)
+
+
+def test_only_sweeps_are_listed_and_nothing_below_them(tmp_path: Path) -> None:
+    freeze(plan(tmp_path, "--name", "first"))
+    freeze(plan(tmp_path, "--name", "inner", "--output", str(tmp_path / "sweeps" / "archive")))
+    (tmp_path / "sweeps" / "notes").mkdir()
+    assert sweep_names(str(tmp_path / "sweeps")) == ["first"]
+    with pytest.raises(UserError, match=r"\(there are: first\)"):
+        resume(tmp_path, "second")
+
+
+def test_a_strangers_folder_beside_the_sweeps_is_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    freeze(plan(tmp_path, "--name", "first"))
+    (tmp_path / "sweeps" / "private").mkdir()
+    is_file = Path.is_file
+
+    def refusing(path: Path) -> bool:
+        if path.parent.name == "private":
+            raise PermissionError(13, "Permission denied")
+        return is_file(path)
+
+    monkeypatch.setattr(Path, "is_file", refusing)
+    assert sweep_names(str(tmp_path / "sweeps")) == ["first"]

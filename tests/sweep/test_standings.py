@@ -81,9 +81,10 @@ def test_watch_shows_every_change_until_the_sweep_is_over(
 
 
 def test_watching_what_stopped_says_how_to_go_on(tmp_path: Path) -> None:
-    plan = simulated_plan(f"sqlite:///{tmp_path}/study.db", output=str(tmp_path))
-    with pytest.raises(UserError, match=r"never started.*--resume simulated"):
-        watch(plan, Storage(tmp_path))
+    output = tmp_path / "simulated"
+    plan = simulated_plan(f"sqlite:///{tmp_path}/study.db", output=str(output))
+    with pytest.raises(UserError, match=rf"never started.*--resume simulated --output {tmp_path}$"):
+        watch(plan, Storage(output))
 
 
 def test_watching_a_finished_sweep_shows_its_leaderboard(

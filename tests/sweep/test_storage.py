@@ -249,3 +249,11 @@ def test_a_damaged_artifact_is_never_used(tmp_path, data):
     assert not artifacts.has("key")
     with pytest.raises(UserError, match="damaged"):
         artifacts.read("key")
+
+
+def test_folders_are_those_directly_below(storage):
+    storage.write("first/plan.json", b"{}")
+    storage.write("second/deep/file", b"")
+    storage.write("file", b"")
+    assert storage.folders() == ("first", "second")
+    assert Storage(f"{storage.uri}/nowhere").folders() == ()

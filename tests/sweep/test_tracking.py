@@ -356,12 +356,12 @@ def test_what_could_not_be_delivered_is_told_and_delivered_by_the_next_start(
     server: MlflowServer, tmp_path: Path, said: list[str]
 ) -> None:
     secret = server.uri.replace("://", "://me:hunter2@")
-    plan = make_plan(tmp_path, secret)
+    plan = make_plan(tmp_path / "evening", secret)
     job = jobs_of(plan)[0]
     tracker = Tracker(plan, tmp_path / "spool", said.append)
     tell_job(tracker, job)
     tracker.close(timeout=0.5)
-    assert re.search(r"could not be delivered.*--resume evening", said[-1])
+    assert re.search(rf"could not be delivered.*--resume evening --output {tmp_path}`", said[-1])
     assert "hunter2" not in " ".join(said)
     server.start()
     tracker = Tracker(plan, tmp_path / "spool", said.append)
