@@ -265,7 +265,7 @@ def _drive(planned: "Planned", notify: str | None, as_json: bool) -> int:
 
 def _stopped(plan: "Plan", why: str) -> str:
     """What to type next; before plan.json was written there is nothing to resume."""
-    from sweep.planning import PLAN_FILE
+    from sweep.named_sweeps import PLAN_FILE
     from sweep.storage import Storage
 
     reason = f" ({why})" if why else ""

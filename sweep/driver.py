@@ -30,9 +30,10 @@ from sweep.hours import SPENT, Hours
 from sweep.jobs import Job
 from sweep.looks import Looks, left_after, stored_looks
 from sweep.mlflow_page import open_line
+from sweep.named_sweeps import PLAN_FILE, is_remote
 from sweep.patient_storage import PatientStorage
 from sweep.plan import Plan
-from sweep.planning import PLAN_FILE, Planned, is_remote
+from sweep.planning import Planned
 from sweep.progress import Progress
 from sweep.publication import Publication
 from sweep.raising import refuse_dishonest

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from sweep.heartbeat import read_pulse
 from sweep.jobs import Job
+from sweep.named_sweeps import sweep_names
 from sweep.plan import Plan
-from sweep.planning import sweep_names
 from sweep.result_view import group_name
 from sweep.storage import Storage
 from sweep.stored_sweep import (

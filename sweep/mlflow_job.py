@@ -11,7 +11,7 @@ from urllib.parse import quote
 import sqlalchemy
 
 from sweep.mlflow_view import JOB_TAG
-from sweep.planning import load_plan, sweep_names
+from sweep.named_sweeps import load_plan, sweep_names
 from sweep.secret_uris import HIDDEN
 from sweep.study_database import database_url, sqlite_file
 from sweep.tracking_uri import is_server

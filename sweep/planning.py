@@ -1,7 +1,6 @@
 """From flags, environment and defaults to a plan: every setting is checked here, before anything starts."""
 
 import argparse
-import contextlib
 import json
 import re
 import secrets
@@ -19,16 +18,15 @@ from sweep.cluster_room import cluster_has_gpus
 from sweep.code_version import training_code_fingerprint
 from sweep.corpus_fit import require_fit
 from sweep.cuda import cuda_devices
+from sweep.named_sweeps import LONGEST_NAME, is_remote, is_there, join, load_plan, resolve_base
 from sweep.plan import GroupPlan, Plan, default_search_seed, default_seeds
 from sweep.raising import AUTO, RAISABLE, group_names, group_plans, raised
 from sweep.secret_uris import known_secrets, restore_secrets
-from sweep.storage import Storage
 from trainables.errors import UserError
 from trainables.metrics.catalogue import IMPROVEMENTS, METRICS, known_metrics, require_installed
 from trainables.registry import config_class
 from trainables.s3_address import s3_address
 
-PLAN_FILE = "plan.json"
 # What may stand beside --resume: it changes nothing that was planned.
 _FREE_ON_RESUME = {
     "resume",
@@ -43,8 +41,7 @@ _FREE_ON_RESUME = {
 }
 LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
 _SQLITE = "sqlite:///"
-_LONGEST_NAME = 80
-_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{_LONGEST_NAME - 1}}}")
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -94,65 +91,6 @@ def _refuse_empty(arguments: argparse.Namespace) -> None:
             raise UserError(
                 f"{flag_of(name)} '' is empty, as a variable that is not set: give a value, or leave it out"
             )
-
-
-def load_plan(name: str, base: str) -> Plan:
-    """The frozen plan of a sweep; `UserError` if there is none."""
-    name = sweep_name(name)
-    if not is_there(join(base, name)):
-        known = sweep_names(base)
-        there = f"there are: {', '.join(known[-10:])}" if known else "there is none yet"
-        raise UserError(f"no sweep named {name!r} in {base} ({there}); start one with --space")
-    output = Storage(join(base, name))
-    with output.within_reach():
-        content = output.read(PLAN_FILE)
-    try:
-        return Plan.from_json(json.loads(content))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(
-            f"{join(join(base, name), PLAN_FILE)} is no plan this version can read ({type(error).__name__}): "
-            "restore it, or start a new sweep"
-        ) from error
-
-
-def is_there(output: str) -> bool:
-    """Whether a sweep was started there; an unreachable bucket is an error, and not a no."""
-    storage = Storage(output)
-    with storage.within_reach():
-        return storage.exists(PLAN_FILE)
-
-
-def sweep_name(typed: str) -> str:
-    """What names a sweep, without the slash that completing a folder's name leaves. Raises `UserError` for a path."""
-    name = typed.rstrip("/")
-    if not name or len(name) > _LONGEST_NAME or "/" in name or name.startswith("."):
-        shown = f"{typed[:40]}..." if len(typed) > _LONGEST_NAME else typed
-        raise UserError(
-            f"{shown!r} is no sweep's name: give one as run.py printed it, such as norm_layers-20250131-235959-ab12, "
-            f"at most {_LONGEST_NAME} characters and no path (--output says in which folder it lies)"
-        )
-    return name
-
-
-def sweep_names(base: str) -> list[str]:
-    """Every sweep there, by name."""
-    storage = Storage(base)
-    with storage.within_reach():
-        return [name for name in storage.folders() if _holds_plan(storage, name)]
-
-
-def _holds_plan(storage: Storage, folder: str) -> bool:
-    with contextlib.suppress(PermissionError):  # a stranger's folder beside the sweeps is none of them
-        return storage.exists(f"{folder}/{PLAN_FILE}")
-    return False
-
-
-def is_remote(place: str) -> bool:
-    return place.startswith("s3://")
-
-
-def join(base: str, name: str) -> str:
-    return f"{base.rstrip('/')}/{name}"
 
 
 # -- where settings come from --------------------------------------------------------------------------
@@ -289,14 +227,6 @@ def _name(settings: _Settings, space: Space) -> str:
 def _base(settings: _Settings, folder: Path) -> str:
     base = settings.get("output", "sweeps", "SPEECH_SWEEP_OUTPUT")
     return resolve_base(base, folder)
-
-
-def resolve_base(base: str, folder: Path) -> str:
-    """An absolute folder, or the s3:// prefix as it is; other schemes are refused."""
-    address = s3_address(base, "--output")
-    if "://" in base and not address:
-        raise UserError(f"--output {base!r}: give a folder or s3://bucket/prefix")
-    return address or str((folder / Path(base).expanduser()).resolve())
 
 
 def _corpus_source(settings: _Settings, folder: Path, preset: Preset) -> str:
@@ -555,6 +485,8 @@ def _agrees(plan: Plan, name: str, value: Any, folder: Path) -> bool:
         return set(_further_metrics(value, plan.space_object())) <= set(plan.also)
     if name == "settings":
         return _fixed(value).items() <= plan.fixed.items()
+    if name in ("tracking_uri", "study_uri"):
+        return bool(getattr(plan, name) == _absolute(value, folder))
     says = {
         "name": plan.name,
         "preset": plan.preset,
@@ -562,7 +494,5 @@ def _agrees(plan: Plan, name: str, value: Any, folder: Path) -> bool:
         "seed": plan.sweep_seed,
         "gpus_per_trial": plan.gpus_per_trial,
         "asynchronous": plan.asynchronous,
-        "tracking_uri": plan.tracking_uri,
-        "study_uri": plan.study_uri,
     }
     return name in says and says[name] == value

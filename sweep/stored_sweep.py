@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.command_lines import command_line
+from sweep.named_sweeps import join, load_plan, resolve_base, sweep_name
 from sweep.plan import Plan
-from sweep.planning import join, load_plan, resolve_base, sweep_name
 from sweep.result_view import group_name
 from sweep.secret_uris import known_secrets, restore_secrets
 from sweep.storage import Storage

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.jobs import Job
 from sweep.mlflow_job import job_of_run
+from sweep.named_sweeps import is_there, join, sweep_name
 from sweep.paired_scores import group_rows
 from sweep.plan import Plan
-from sweep.planning import is_there, join, sweep_name
 from sweep.result_view import group_name
 from sweep.stage_store import stage_store
 from sweep.stages_again import require_stages

@@ -17,8 +17,9 @@ from optuna.trial import TrialState
 
 from sweep.jobs import Job
 from sweep.mlflow_view import JOB_TAG, open_client
+from sweep.named_sweeps import load_plan
 from sweep.plan import Plan
-from sweep.planning import LOOKS, load_plan
+from sweep.planning import LOOKS
 from sweep.storage import Storage
 from sweep.study import StudyStore
 from sweep.study_database import database_url

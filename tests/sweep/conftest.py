@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from sweep.named_sweeps import load_plan
 from sweep.plan import Plan
-from sweep.planning import load_plan
 from tests.sweep.trained_sweep import trained_sweep
 from tests.trainables.tiny_corpus import make_tiny_corpus
 

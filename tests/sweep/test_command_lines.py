@@ -10,7 +10,8 @@ from sweep import leaderboard_command, status_command, stop_command
 from sweep.cli import build_run_parser, run_main
 from sweep.command_lines import command_line, typed_in
 from sweep.heartbeat import Heartbeat
-from sweep.planning import PLAN_FILE, Planned, plan_from_arguments
+from sweep.named_sweeps import PLAN_FILE
+from sweep.planning import Planned, plan_from_arguments
 from sweep.storage import Storage
 from sweep.stored_sweep import base_of
 from sweep.sweep_lock import sweep_lock

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sweep.cli import run_main
 from sweep.heartbeat import read_pulse
 from sweep.hours import Hours
-from sweep.planning import load_plan
+from sweep.named_sweeps import load_plan
 from sweep.storage import Storage
 from tests.sweep.simulated import simulated_plan
 from trainables.errors import UserError

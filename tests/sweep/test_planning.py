@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from sweep.cli import build_run_parser
+from sweep.named_sweeps import sweep_names
 from sweep.plan import Plan
-from sweep.planning import Planned, plan_from_arguments, sweep_names
+from sweep.planning import Planned, plan_from_arguments
 from sweep.storage import Storage
 from trainables.errors import UserError
 
@@ -229,6 +230,7 @@ def test_resume_refuses_what_would_change_the_plan_by_name(tmp_path: Path) -> No
         (["--seed", "3", "--steps", "80"], ["--seed", "3", "--steps", "80"]),
         ([], ["--seed", "0", "--gpus-per-trial", "0"]),
         ([], ["--name", "first"]),
+        (["--study-uri", "sqlite:///study.db"], ["--study-uri", "sqlite:///study.db"]),
     ],
 )
 def test_resume_takes_what_merely_repeats_the_plan(
