@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -84,15 +85,24 @@ def test_the_fields_of_a_space_are_those_of_its_method(tmp_path: Path) -> None:
     assert "adam, muon, null" in of_space.stdout
 
 
-@pytest.mark.parametrize("moment", [signal.SIGTERM, signal.SIGINT])
+def _ctrl_c(_: object) -> None:
+    """What Python's own handler does; a test's process may have been told to ignore the signal."""
+    raise KeyboardInterrupt
+
+
+def _sigterm(_: object) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("stop", [_ctrl_c, _sigterm])
 def test_a_start_that_is_stopped_before_its_plan_is_kept_sends_nobody_to_resume(
     tmp_path: Path,
-    moment: signal.Signals,
+    stop: Callable[[object], None],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(driver, "drive", lambda planned: os.kill(os.getpid(), moment))
+    monkeypatch.setattr(driver, "drive", stop)
     assert run_main(["--space", "norm_layers"]) == 130
     assert "before anything had started: the same line starts it again" in capsys.readouterr().err
 
