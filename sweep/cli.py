@@ -229,7 +229,7 @@ def _run(argv: Sequence[str]) -> int:
         if arguments.json:
             print(json.dumps(planned.plan.to_json()))
         return 0
-    from sweep.stopping import TooManyFailures, interrupted_by_sigterm
+    from sweep.stopping import interrupted_by_sigterm
 
     if not planned.resume:
         for note in (*corpus_notes(planned.plan.corpus_summary), *cautions(planned.plan)):
@@ -240,9 +240,6 @@ def _run(argv: Sequence[str]) -> int:
     except KeyboardInterrupt as stop:
         print(_stopped(planned.plan, str(stop)), file=sys.stderr)
         return 130
-    except TooManyFailures as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
 
 
 def _drive(planned: "Planned", notify: str | None, as_json: bool) -> int:
@@ -250,12 +247,13 @@ def _drive(planned: "Planned", notify: str | None, as_json: bool) -> int:
     from sweep.engine import StageFailed
     from sweep.notification import notifying
     from sweep.scoring import ScoringFailed
+    from sweep.stopping import TooManyFailures
 
     try:
         with notifying(notify, planned.plan) as notifier:
             result = drive(planned)
             notifier.finished(result)
-    except (StageFailed, ScoringFailed) as error:
+    except (StageFailed, ScoringFailed, TooManyFailures) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if as_json:

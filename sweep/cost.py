@@ -39,14 +39,12 @@ _PRETRAINING_STEP_SECONDS = {
 _SCORING_SHARE = 0.035  # core-seconds of all metrics per second of audio; PESQ is most of it
 _INFERENCE_SHARE = 0.01  # core-seconds of a tiny model per second of audio
 _JOB_OVERHEAD = 0.8  # seconds a job costs before and after its training, in a reused actor
-# A model with its optimizer; the largest where upstreams differ.
+# A model with its optimizer. Where architectures differ the largest: TERA with a frozen branch up to layer 3 (the
+# waveform bodies take 230e6), and DPTNet (Conv-TasNet takes 61e6).
 _CHECKPOINT_BYTES = {
-    (
-        "normalized_ssl",
-        "base",
-    ): 320e6,  # TERA with a frozen branch up to layer 3; the waveform bodies take 230e6
+    ("normalized_ssl", "base"): 320e6,
     ("contrastive_se", "base"): 61e6,
-    ("separation", "paper"): 102e6,  # DPTNet; Conv-TasNet takes 61e6
+    ("separation", "paper"): 102e6,
 }
 _TINY_CHECKPOINT_BYTES = 8e6
 _CHECKPOINTS_KEPT = 2  # of a job that is under way
@@ -162,7 +160,7 @@ def scored_seconds(plan: Plan, split: str) -> float:
     """Of audio on valid or test: what the preset asks for, or all that the split has."""
     wanted: float = {"valid": plan.data.valid_seconds, "test": plan.data.test_seconds}[split]
     there = speech_seconds(plan.corpus_summary.get("splits", {}).get(plan.data.source_split(split), {}))
-    # Where SNRs are listed every clip is scored at each; stored and drawn mixtures reuse voices.
+    # Where SNRs are listed, every clip is scored at each of them: there may be more audio than speech.
     return wanted if there is None or plan.data.evaluation_snrs else min(wanted, there)
 
 

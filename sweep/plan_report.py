@@ -47,7 +47,7 @@ def cautions(plan: Plan) -> list[str]:
     found = []
     if plan.method_config.get("size", "base") == "base" and plan.device == "cpu":
         found.append(
-            "full-size models will train on the CPU: no GPU was found; --preset demo is the small one"
+            "full-size models will train on the CPU: --gpus-per-trial gives each job a GPU, --preset demo is small"
         )
     if len(plan.seeds) < 3 and plan.meaningful:
         verdict = "every verdict will be a tie" if len(plan.seeds) < 2 else "no verdict should rest on so few"
@@ -56,13 +56,9 @@ def cautions(plan: Plan) -> list[str]:
         )
     for split in ("valid", "test"):
         seconds = scored_seconds(plan, split)
-        if (
-            plan.corpus_summary.get("splits")
-            and plan.meaningful
-            and seconds < 2 * plan.data.evaluation_clip_seconds
-        ):
+        if plan.meaningful and seconds < 2 * plan.data.evaluation_clip_seconds:
             found.append(
-                f"{split} has {seconds:.0f} s of speech, hardly two clips: no verdict can be had; add recordings to it"
+                f"{split} has {seconds:.0f} s of speech, too little to judge on; add recordings to it"
             )
     return found
 

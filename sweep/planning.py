@@ -236,20 +236,21 @@ def _corpus_source(settings: _Settings, folder: Path, preset: Preset) -> str:
             f"preset {preset.name} needs a real corpus: prepare one (such as python sweep/prepare.py "
             "voicebank-demand SOURCE TARGET), then give --corpus TARGET or SPEECH_SWEEP_CORPUS; or choose --preset demo"
         )
-    if source == "demo" or s3_address(source, "--corpus"):
+    setting = settings.sources["corpus"]
+    if source == "demo" or s3_address(source, setting):
         return source
     path = _corpus_place(source, folder)
     try:
         there = Path(path).exists()
     except OSError as error:
         raise UserError(
-            f"--corpus {source[:200]!r}: {error.strerror}; give a folder that can be entered, a prepared corpus in "
+            f"{setting} {source[:200]!r}: {error.strerror}; give a folder that can be entered, a prepared corpus in "
             "s3://, or 'demo'"
         ) from error
     if not there:
         raise UserError(
-            f"{settings.sources['corpus']} {source!r}: {path} does not exist on this machine; give a folder that does, "
-            "a prepared corpus in s3://, or 'demo'"
+            f"{setting} {source!r}: {path} does not exist on this machine; give a folder that does, a prepared corpus "
+            "in s3://, or 'demo'"
         )
     return path
 

@@ -32,9 +32,8 @@ from trainables.inference import NOISY
 _DEATHS = 3  # of an actor over one and the same task, which is then to blame
 _POLL_SECONDS = 1.0  # between looks for a request to stop
 _MOST_BESIDE_TRAINING = 4
-_MOST_ALONE = (
-    16  # each holds a finalist's estimates of a whole split in the object store: more would only fill it
-)
+# Each has a finalist's estimates of a whole split in the object store: more would only fill it.
+_MOST_ALONE = 16
 Rows = list[dict[str, Any]]
 
 ROW_SCHEMA = pa.schema(

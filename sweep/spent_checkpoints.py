@@ -5,7 +5,6 @@ nobody, and of a finalist's only the last is read again: kept until the end of a
 jobs, they would fill a disk.
 """
 
-import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 from sweep.events import Listener
@@ -29,8 +28,8 @@ class SpentCheckpoints(Listener):
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _free(self, job: Job) -> None:
-        with contextlib.suppress(Exception):
-            if job.phase == "search":
-                self._storage.delete_prefix(f"jobs/{job.path}")
-            else:
-                self._storage.checkpoints().prune(job.path, keep=1)
+        """What it raises stays in a future that nobody asks."""
+        if job.phase == "search":
+            self._storage.delete_prefix(f"jobs/{job.path}")
+        else:
+            self._storage.checkpoints().prune(job.path, keep=1)

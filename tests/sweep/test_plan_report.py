@@ -84,7 +84,7 @@ def test_full_size_models_without_a_gpu(tmp_path: Path) -> None:
 def test_a_split_that_holds_hardly_a_clip(tmp_path: Path) -> None:
     splits = {"valid": {"speech_seconds": 300.0}, "test": {"speech_seconds": 3.0}}
     (caution,) = cautions(plan(tmp_path, corpus_summary={"splits": splits}))
-    assert caution.startswith("test has 3 s of speech")
+    assert caution.startswith("test has 3 s of speech, too little to judge on")
 
 
 def test_a_corpus_in_a_line() -> None:
