@@ -47,7 +47,7 @@ $(VENV)/bin/python:
 
 # Not compiling 300 MB of modules nobody imports saves a minute; most of what a sweep imports is compiled right here.
 define compile_what_is_imported
-	$(PY) -c "import sweep.driver, sweep.search_plots, ray.tune, mlflow.store.tracking.sqlalchemy_store, \
+	$(PY) -c "import sweep.driver.driver, sweep.report.figures.search, ray.tune, mlflow.store.tracking.sqlalchemy_store, \
 	  matplotlib.pyplot, optuna.visualization.matplotlib, optuna.storages._rdb.storage, boto3" & driver=$$!; \
 	$(PY) -c "import trainables.session, trainables.normalized_ssl.method, pesq, pystoi"; \
 	status=$$?; wait $$driver && exit $$status

@@ -17,12 +17,12 @@ from typing import Any
 import psutil
 from optuna.storages import InMemoryStorage
 
-from sweep.events import Listener
-from sweep.jobs import Job
-from sweep.plan import Plan
-from sweep.study import JobRecord, StudyStore
-from tests.sweep.known_world import ROUND_STEPS, ROUNDS, world_plan, world_score
-from tests.sweep.simulated import Simulation
+from sweep.core.jobs import Job
+from sweep.core.listener import Listener
+from sweep.plan.plan import Plan
+from sweep.study.study import JobRecord, StudyStore
+from tests.support.simulation.known_world import ROUND_STEPS, ROUNDS, world_plan, world_score
+from tests.support.simulation.simulated import Simulation
 
 _STRETCH = 1000  # trials
 
@@ -73,9 +73,9 @@ def in_memory(plan: Plan) -> TimedStore:
 
 
 def through_ray(plan: Plan) -> TimedStore:
-    from sweep.engine import ray_session, run_sweep
+    from sweep.engine.tune_run import ray_session, run_sweep
     from tests.chaos.servers import PostgresServer
-    from tests.sweep.simulated_trainable import SimulatedTrainable, simulated_parameters
+    from tests.support.simulation.simulated_trainable import SimulatedTrainable, simulated_parameters
 
     with tempfile.TemporaryDirectory() as folder:
         database = PostgresServer(Path(folder))

@@ -24,14 +24,14 @@ import sqlalchemy
 from optuna.storages import InMemoryStorage
 from optuna.storages._rdb import models
 
-from sweep.plan import Plan
-from sweep.storage import Storage
-from sweep.study import Proposal, StudyStore
-from tests.sweep.finished_sweep import result_of
-from tests.sweep.result_rows import result_rows, scores
-from tests.sweep.small_sweep import make_plan
+from sweep.plan.plan import Plan
+from sweep.storage.storage import Storage
+from sweep.study.study import Proposal, StudyStore
+from tests.support.sweeps.finished_sweep import result_of
+from tests.support.sweeps.result_rows import result_rows, scores
+from tests.support.sweeps.small_sweep import make_plan
+from trainables.base.randomness import derive_seed
 from trainables.metrics.catalogue import EVERYDAY
-from trainables.randomness import derive_seed
 
 ROOT = Path(__file__).resolve().parents[1]
 UTTERANCES = 824
@@ -66,14 +66,14 @@ def main() -> None:
             measure(base, [str(ROOT / "sweep" / command[0]), *command[1:]], " ".join(command))
         measure(
             base,
-            ["-c", _question("from sweep.study_outcomes import outcomes; outcomes(plan)")],
+            ["-c", _question("from sweep.study.outcomes import outcomes; outcomes(plan)")],
             "--watch, a look",
         )
         measure(base, ["-c", "from sweep.frames import trials; trials('many')"], "frames.trials")
 
 
 def _question(code: str) -> str:
-    return f"from sweep.stored_sweep import stored_sweep; plan, _ = stored_sweep('many'); {code}"
+    return f"from sweep.stored.reading import stored_sweep; plan, _ = stored_sweep('many'); {code}"
 
 
 def write_sweep(plan: Plan) -> None:

@@ -13,13 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sweep import mlflow_page
-from sweep.mlflow_view import open_client
-from sweep.plan import Plan
-from sweep.tracking import Tracker
+from sweep.plan.plan import Plan
+from sweep.tracking import mlflow_page
+from sweep.tracking.mlflow_view import open_client
+from sweep.tracking.tracker import Tracker
 from tests.browser.pages import column, sort_by, start_browser, wait_for
-from tests.sweep.mlflow_server import MlflowServer
-from tests.sweep.small_sweep import make_plan, make_result, tell_job
+from tests.support.servers.mlflow_server import MlflowServer
+from tests.support.sweeps.small_sweep import make_plan, make_result, tell_job
 
 SAMPLES = 96  # per candidate: 960 search jobs, 30 finalists, 10 candidates and their parent
 SCORE = "metrics.`score`"

@@ -19,7 +19,7 @@ from search_spaces.separation_joint import SEPARATION_JOINT
 from search_spaces.separation_pretraining import SEPARATION_PRETRAINING
 from search_spaces.space import Candidate, Preset, Space
 from search_spaces.space_file import is_space_file, load_space
-from trainables.errors import UserError
+from trainables.base.errors import UserError
 
 SPACES: dict[str, Space] = {
     space.name: space

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.space import Candidate, Config, Group, Preset
-from trainables.assignment import DataSettings
+from trainables.job.assignment import DataSettings
 from trainables.metrics.catalogue import EVERYDAY
 
 if TYPE_CHECKING:

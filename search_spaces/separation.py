@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.space import Candidate, Config, Group, Preset
-from trainables.assignment import DataSettings
+from trainables.job.assignment import DataSettings
 from trainables.metrics.catalogue import SEPARATION
 
 if TYPE_CHECKING:

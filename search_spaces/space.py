@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from trainables.assignment import DataSettings
+from trainables.job.assignment import DataSettings
 from trainables.metrics.catalogue import EVERYDAY
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from search_spaces.space import Preset, Space
-from trainables.errors import UserError
+from trainables.base.errors import UserError
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a folder's name and a tag's value
 # What stands among the candidates' labels without being one: in the rows, or on the pages to listen to.

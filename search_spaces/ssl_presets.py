@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.space import Candidate, Config, Preset
-from trainables.assignment import DataSettings
+from trainables.job.assignment import DataSettings
 from trainables.normalized_ssl.config import DEEPEST_LAYER, PAPER_STRENGTH, SPECTRAL_UPSTREAMS, UPSTREAMS
 
 if TYPE_CHECKING:

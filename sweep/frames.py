@@ -11,9 +11,9 @@
 
 import pandas as pd
 
-from sweep.result_tables import records
-from sweep.stored_sweep import open_study, read_result, read_rows, stored_sweep
-from sweep.study import JobRecord
+from sweep.report.result_tables import records
+from sweep.stored.reading import open_study, read_result, read_rows, stored_sweep
+from sweep.study.study import JobRecord
 from trainables.metrics.catalogue import known_metrics
 
 

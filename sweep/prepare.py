@@ -8,12 +8,12 @@ python sweep/prepare.py --help
 import sys
 from pathlib import Path
 
-_FOLDER = Path(__file__).resolve().parent
-
 if __name__ == "__main__":
-    # Python put this folder first on the module path; what belongs there is the repository.
-    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != _FOLDER]
-    sys.path.insert(0, str(_FOLDER.parent))
-    from sweep.preparation import main
+    # This script's own folder is no place to import from; the repository is, also where it was never installed.
+    sys.path[:] = [
+        entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent
+    ]
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from sweep.commands.prepare import main
 
     sys.exit(main(sys.argv[1:]))

@@ -25,7 +25,7 @@ if __name__ == "__main__":
     _mend_module_path()
     try:
         from sweep import __version__
-        from sweep.cli import run_main
+        from sweep.commands.run import run_main
     except ImportError as error:
         sys.exit(
             f"error: speech-sweep is not installed for {sys.executable} ({error}): "

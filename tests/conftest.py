@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.ray_session import ray_session
+from sweep.machines.ray_session import ray_session
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +37,9 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[]
 # Minutes each, while most take seconds: begun first, they do not keep one process busy at the end.
 _LONGEST = (
     "tests/sweep/test_whole_sweep.py",
-    "tests/sweep/test_engine.py",
+    "tests/sweep/engine/test_tune_run.py",
     "tests/chaos/test_chaos.py",
-    "tests/sweep/test_tracking.py",
+    "tests/sweep/tracking/test_tracker.py",
 )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.support import REPOSITORY
+
 WINGS = {"sweep", "trainables", "search_spaces"}
 ALLOWED = {
     "sweep": {"sweep", "trainables", "search_spaces"},
@@ -29,25 +30,27 @@ def _imports(path: Path) -> set[str]:
 
 
 def _files(wing: str) -> list[Path]:
-    return sorted((ROOT / wing).rglob("*.py"))
+    return sorted((REPOSITORY / wing).rglob("*.py"))
 
 
 @pytest.mark.parametrize("wing", sorted(WINGS))
 def test_arrows_between_the_wings(wing: str) -> None:
     for path in _files(wing):
         ours = {module.split(".")[0] for module in _imports(path)} & WINGS
-        assert ours <= ALLOWED[wing], f"{path.relative_to(ROOT)} imports {sorted(ours - ALLOWED[wing])}"
+        assert ours <= ALLOWED[wing], f"{path.relative_to(REPOSITORY)} imports {sorted(ours - ALLOWED[wing])}"
 
 
 def test_a_methods_folder_never_imports_another_methods() -> None:
     for path in _files("trainables"):
-        home = path.relative_to(ROOT / "trainables").parts[0]
+        home = path.relative_to(REPOSITORY / "trainables").parts[0]
         if home not in METHOD_FOLDERS:
             continue
         for module in _imports(path):
             parts = module.split(".")
             if parts[0] == "trainables" and len(parts) > 1:
-                assert parts[1] not in METHOD_FOLDERS - {home}, f"{path.relative_to(ROOT)} imports {module}"
+                assert parts[1] not in METHOD_FOLDERS - {home}, (
+                    f"{path.relative_to(REPOSITORY)} imports {module}"
+                )
 
 
 def test_ray_lives_in_one_file_of_trainables() -> None:
@@ -65,17 +68,26 @@ def test_no_file_of_sweep_bears_the_name_of_another_module() -> None:
     """`python sweep/run.py` puts sweep/ first on the module path: such a file would be imported instead."""
     installed = {path.name.removesuffix(".py") for entry in sys.path for path in Path(entry or ".").glob("*")}
     taken = (set(sys.stdlib_module_names) | installed) - WINGS - {"tests"}
-    names = {path.stem for path in (ROOT / "sweep").glob("*.py")} - {"__init__"}
+    names = {path.stem for path in (REPOSITORY / "sweep").glob("*.py")} - {"__init__"}
     assert not names & taken
 
 
 @pytest.mark.parametrize(
-    "module", ["sweep.cli", "sweep.planning", "sweep.plan_report", "search_spaces", "trainables.registry"]
+    "module",
+    [
+        "sweep.commands.run",
+        "sweep.settings.planning",
+        "sweep.settings.dry_run",
+        "search_spaces",
+        "trainables.config.registry",
+    ],
 )
 def test_what_help_and_dry_run_import_is_light(module: str) -> None:
     heavy = ["torch", "ray", "mlflow", "optuna", "transformers", "pandas", "matplotlib"]
     code = f"import {module}, sys; print(*[name for name in {heavy!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == []
 
 
@@ -85,7 +97,7 @@ def test_one_version() -> None:
 
     from sweep import __version__
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    script = (ROOT / "sweep" / "run.py").read_text()
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    script = (REPOSITORY / "sweep" / "run.py").read_text()
     assert project == __version__
     assert f'VERSION = "{__version__}"' in script

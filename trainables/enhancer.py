@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from trainables.assignment import Assignment
-from trainables.determinism import deterministic
-from trainables.errors import UserError
+from trainables.base.determinism import deterministic
+from trainables.base.errors import UserError
+from trainables.job.assignment import Assignment
+from trainables.job.stages import Artifacts
 from trainables.method import Method, When
-from trainables.pieces import in_pieces
+from trainables.overlap_add import in_pieces
 from trainables.session import build_for, infer_one, load_weights
-from trainables.stages import Artifacts
 
 
 class Enhancer:

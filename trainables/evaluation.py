@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainables.assignment import DataSettings
+from trainables.job.assignment import DataSettings
 from trainables.metrics.mixture_scorer import MixtureScorer
 from trainables.metrics.scorer import Scorer
 
 if TYPE_CHECKING:
-    from trainables.audio.corpus import Corpus
-    from trainables.audio.mixing import EvaluationClip
+    from trainables.audio.corpus.corpus import Corpus
+    from trainables.audio.examples.mixing import EvaluationClip
 
 _LARGEST = 4  # sets kept: valid and test of a sweep, and those of the one before
 _clips: dict[tuple[Any, ...], list["EvaluationClip"]] = {}
@@ -20,8 +20,8 @@ _clips: dict[tuple[Any, ...], list["EvaluationClip"]] = {}
 
 def evaluation_clips(corpus: "Corpus", data: DataSettings, split: str) -> list["EvaluationClip"]:
     """The split's evaluation set, the same for all jobs; read-only by agreement."""
-    from trainables.audio.mixing import evaluation_set
-    from trainables.audio.speaker_mixtures import mixture_set
+    from trainables.audio.examples.mixing import evaluation_set
+    from trainables.audio.examples.speaker_mixtures import mixture_set
 
     key = (corpus.fingerprint, split, *sorted(asdict(data).items()))
     if key not in _clips:

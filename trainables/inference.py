@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from trainables.assignment import Assignment, DataSettings
-from trainables.checkpoints import Checkpoints
 from trainables.evaluation import evaluation_clips, score_clips
-from trainables.stages import Artifacts
+from trainables.job.assignment import Assignment, DataSettings
+from trainables.job.checkpoints import Checkpoints
+from trainables.job.stages import Artifacts
 
 if TYPE_CHECKING:
-    from trainables.audio.corpus import Corpus
-    from trainables.audio.mixing import EvaluationClip
+    from trainables.audio.corpus.corpus import Corpus
+    from trainables.audio.examples.mixing import EvaluationClip
 
 # Each clip with its estimate, float32, shaped as the clip's `clean`.
 Estimates = list[tuple["EvaluationClip", np.ndarray]]
@@ -41,7 +41,7 @@ def infer_split(
 
     Raises RuntimeError where the job has no checkpoint at its whole budget.
     """
-    from trainables.determinism import make_deterministic
+    from trainables.base.determinism import make_deterministic
     from trainables.session import TrainingSession
 
     make_deterministic(assignment.threads, assignment.device)

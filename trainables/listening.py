@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from trainables.audio.mixing import EvaluationClip
+from trainables.audio.examples.mixing import EvaluationClip
 from trainables.inference import write_estimates
 
 if TYPE_CHECKING:

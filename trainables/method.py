@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from trainables.audio.mixing import training_batch
+from trainables.audio.examples.mixing import training_batch
 
 if TYPE_CHECKING:
-    from trainables.assignment import DataSettings
-    from trainables.audio.corpus import Corpus
-    from trainables.audio.mixing import Batch
+    from trainables.audio.corpus.corpus import Corpus
+    from trainables.audio.examples.mixing import Batch
+    from trainables.job.assignment import DataSettings
 
 _BETAS = (0.9, 0.999)  # Adam's
 

@@ -16,21 +16,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainables.assignment import Assignment, DataSettings
-from trainables.checkpoints import PROGRESS
+from trainables.base.randomness import seed_global_generators
+from trainables.config.registry import build_method, config_class
 from trainables.evaluation import evaluation_clips, score_clips
-from trainables.learning_rate import lr_factor
+from trainables.job.assignment import Assignment, DataSettings
+from trainables.job.checkpoints import PROGRESS
+from trainables.job.stages import Artifacts, Stage
 from trainables.method import Method, When
 from trainables.metrics.level_monitors import SEGMENTAL, level_monitors
 from trainables.metrics.scorer import mean_of_ok
-from trainables.plateau import plateau_factor
-from trainables.randomness import seed_global_generators
-from trainables.registry import build_method, config_class
-from trainables.stages import Artifacts, Stage
+from trainables.training.learning_rate import lr_factor
+from trainables.training.plateau import plateau_factor
 
 if TYPE_CHECKING:
-    from trainables.audio.corpus import Corpus
-    from trainables.audio.mixing import Batch, EvaluationClip
+    from trainables.audio.corpus.corpus import Corpus
+    from trainables.audio.examples.mixing import Batch, EvaluationClip
 
 _MODEL, _OPTIMIZER = "model.pt", "optimizer.pt"
 

@@ -16,12 +16,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from trainables.assignment import Assignment
-from trainables.registry import config_class
-from trainables.stages import Artifacts, Stage
+from trainables.config.registry import config_class
+from trainables.job.assignment import Assignment
+from trainables.job.stages import Artifacts, Stage
 
 if TYPE_CHECKING:
-    from trainables.audio.corpus import Corpus
+    from trainables.audio.corpus.corpus import Corpus
 
 KIND = "prefix"
 _VERSION = 1
@@ -58,7 +58,7 @@ def prefix_stage(assignment: Assignment, siblings: Sequence[dict[str, Any]]) -> 
 
 def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Callable[[int, int], None]) -> bytes:
     """Train up to the switch; the artifact is the session's state as one archive."""
-    from trainables.determinism import make_deterministic
+    from trainables.base.determinism import make_deterministic
     from trainables.session import TrainingSession
 
     make_deterministic(stage.threads, stage.device)

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray import tune
 
-from trainables.assignment import Assignment
-from trainables.audio.corpus import Corpus
-from trainables.checkpoints import CheckpointConflict, Checkpoints, stored_reports
+from trainables.audio.corpus.corpus import Corpus
 from trainables.inference import estimates_file, write_estimates
-from trainables.lease import Lease
+from trainables.job.assignment import Assignment
+from trainables.job.checkpoints import CheckpointConflict, Checkpoints, stored_reports
+from trainables.job.lease import Lease
+from trainables.job.stages import Artifacts
 from trainables.shared_prefix import read_prefix
-from trainables.stages import Artifacts
 
 if TYPE_CHECKING:
     from trainables.session import TrainingSession
@@ -101,7 +101,7 @@ class SpeechTrainable(tune.Trainable):
 
     def _open_session(self, assignment: Assignment) -> "TrainingSession":
         """At step 0."""
-        from trainables.determinism import make_deterministic
+        from trainables.base.determinism import make_deterministic
         from trainables.session import TrainingSession
 
         make_deterministic(assignment.threads, assignment.device)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.pages import start_browser
-from tests.sweep.published_report import published_report
+from tests.support.sweeps.published_report import published_report
 
 
 @pytest.fixture(scope="session")

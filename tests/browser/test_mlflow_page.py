@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from sweep.mlflow_page import open_line
-from sweep.mlflow_view import open_client
-from sweep.plan import Plan
-from sweep.tracking import Tracker
+from sweep.plan.plan import Plan
+from sweep.tracking.mlflow_page import open_line
+from sweep.tracking.mlflow_view import open_client
+from sweep.tracking.tracker import Tracker
 from tests.browser.pages import PATIENCE, Player, column, complaints, sort_by, text_of, wait_for
-from tests.sweep.kept_clips import SECONDS
-from tests.sweep.mlflow_server import MlflowServer
-from tests.sweep.small_sweep import make_plan, make_result, tell_job
+from tests.support.servers.mlflow_server import MlflowServer
+from tests.support.sweeps.kept_clips import SECONDS
+from tests.support.sweeps.small_sweep import make_plan, make_result, tell_job
 
 pytestmark = pytest.mark.browser
 

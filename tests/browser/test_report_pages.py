@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.browser.pages import Player, complaints, text_of, wait_for
-from tests.sweep.kept_clips import SECONDS
+from tests.support.sweeps.kept_clips import SECONDS
 
 pytestmark = pytest.mark.browser
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 
-from sweep.driver import SPOOL
-from sweep.storage import Storage
-from tests.chaos.servers import BUCKET, ROOT, Server, Servers
+from sweep.driver.driver import SPOOL
+from sweep.storage.storage import Storage
+from tests.chaos.servers import BUCKET, REPOSITORY, Server, Servers
 
 TARGETS = ("driver", "worker", "mlflow", "s3", "database")
 _LONGEST_OUTAGE = 3.0  # seconds
@@ -40,8 +40,8 @@ class Sweep:
         with (self.folder / "driver.log").open("ab") as log:
             self._driver = subprocess.Popen(
                 [*command, *arguments],
-                cwd=ROOT,
-                env={**os.environ, **self._servers.environment, "PYTHONPATH": str(ROOT)},
+                cwd=REPOSITORY,
+                env={**os.environ, **self._servers.environment, "PYTHONPATH": str(REPOSITORY)},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import psutil
 
-from tests.sweep.mlflow_server import MlflowServer, wait_until
+from tests.support import REPOSITORY
+from tests.support.servers.mlflow_server import MlflowServer, wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 BUCKET = "sweeps"
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -59,7 +59,7 @@ class S3Server:
     def _child(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self._folder / "s3.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", module, *arguments], cwd=ROOT, stdout=log, stderr=log
+                [sys.executable, "-m", module, *arguments], cwd=REPOSITORY, stdout=log, stderr=log
             )
 
 

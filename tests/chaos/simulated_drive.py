@@ -12,17 +12,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sweep import driver
-from sweep.cli import run_main
-from sweep.engine import StopSignal
-from sweep.jobs import Job
-from sweep.looks import Looks
-from sweep.scoring import ROW_SCHEMA, FinalistScoring, has_rows, rows_file, to_parquet
-from tests.sweep.simulated import Simulation
-from trainables.assignment import Assignment
-from trainables.checkpoints import stored_reports
+from sweep.commands.run import run_main
+from sweep.core.jobs import Job
+from sweep.driver import driver
+from sweep.engine.interim_looks import Looks
+from sweep.engine.scoring import FinalistScoring
+from sweep.engine.tune_run import StopSignal
+from sweep.stored.rows import ROW_SCHEMA, has_rows, rows_file, to_parquet
+from tests.support.simulation.simulated import Simulation
+from trainables.base.randomness import generator
 from trainables.inference import NOISY
-from trainables.randomness import generator
+from trainables.job.assignment import Assignment
+from trainables.job.checkpoints import stored_reports
 
 _UTTERANCES = 8
 
@@ -91,7 +92,7 @@ class SimulatedDrive(driver.Drive):
     seconds: float
 
     def __init__(self, *parts: Any) -> None:
-        from tests.sweep.simulated_trainable import SimulatedTrainable
+        from tests.support.simulation.simulated_trainable import SimulatedTrainable
 
         super().__init__(*parts)
         self.trainable = SimulatedTrainable

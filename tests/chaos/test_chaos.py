@@ -15,21 +15,21 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from sweep.jobs import Job
-from sweep.mlflow_view import JOB_TAG, open_client
-from sweep.named_sweeps import load_plan
-from sweep.plan import Plan
-from sweep.planning import LOOKS
-from sweep.storage import Storage
-from sweep.study import StudyStore
-from sweep.study_database import database_url
+from sweep.core.jobs import Job
+from sweep.plan.plan import Plan
+from sweep.settings.planning import LOOKS
+from sweep.storage.storage import Storage
+from sweep.stored.by_name import load_plan
+from sweep.study.database import database_url
+from sweep.study.study import StudyStore
+from sweep.tracking.mlflow_view import JOB_TAG, open_client
 from tests.chaos.monkey import TARGETS, Monkey, Sweep
 from tests.chaos.servers import BUCKET, Servers
 from tests.chaos.simulated_drive import UnbrokenDrive
-from tests.sweep.simulated import facts
-from tests.sweep.simulated_trainable import journal_of, rounds_trained
-from tests.trainables.tiny_corpus import make_tiny_corpus
-from trainables.audio.corpus import Corpus
+from tests.support.methods.tiny_corpus import make_tiny_corpus
+from tests.support.simulation.simulated import facts
+from tests.support.simulation.simulated_trainable import journal_of, rounds_trained
+from trainables.audio.corpus.corpus import Corpus
 
 OUTPUT = f"s3://{BUCKET}"
 _CANDIDATES, _ROUNDS = 5, 2  # of the smoke preset, per group and per job

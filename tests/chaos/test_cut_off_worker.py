@@ -10,14 +10,16 @@ from typing import Any
 import pytest
 from optuna.storages import InMemoryStorage
 
-from sweep.engine import ray_session, run_sweep
-from sweep.jobs import Job
-from sweep.storage import Storage
-from sweep.study import StudyStore
-from sweep.watchdog import Patience
+from sweep.core.jobs import Job
+from sweep.engine.tune_run import ray_session, run_sweep
+from sweep.engine.watchdog import Patience
+from sweep.storage.artifacts import StoredArtifacts
+from sweep.storage.checkpoints import StoredCheckpoints
+from sweep.storage.storage import Storage
+from sweep.study.study import StudyStore
 from tests.chaos.servers import BUCKET, S3Server, create_bucket
-from tests.sweep.simulated import Simulation, facts, simulated_plan
-from tests.sweep.simulated_trainable import SimulatedTrainable, rounds_trained
+from tests.support.simulation.simulated import Simulation, facts, simulated_plan
+from tests.support.simulation.simulated_trainable import SimulatedTrainable, rounds_trained
 
 pytestmark = pytest.mark.chaos
 
@@ -66,7 +68,7 @@ def test_a_worker_without_network_ends_itself_and_its_job_is_done_by_another(
     undisturbed = StudyStore(InMemoryStorage(), plan.name)
     Simulation(plan, undisturbed).run()
     store = StudyStore(plan.study_uri, plan.name)
-    stores = {"checkpoints": bucket.checkpoints(), "artifacts": bucket.artifacts()}
+    stores = {"checkpoints": StoredCheckpoints(bucket), "artifacts": StoredArtifacts(bucket)}
     parameters = {**stores, "folder": str(tmp_path)}
     with ray_session(cpus=2):
         run_sweep(plan, store, parameters, trainable_cls=CutOffTrainable, patience=Patience(least=7200))

@@ -8,12 +8,17 @@ import pytest
 from optuna.storages import InMemoryStorage
 from ray.cluster_utils import Cluster
 
-from sweep.engine import ray_session, run_sweep
-from sweep.events import Listener
-from sweep.jobs import Job
-from sweep.study import StudyStore
-from tests.sweep.simulated import Simulation, facts, simulated_plan
-from tests.sweep.simulated_trainable import SimulatedTrainable, rounds_trained, simulated_parameters
+from sweep.core.jobs import Job
+from sweep.core.listener import Listener
+from sweep.engine.tune_run import ray_session, run_sweep
+from sweep.study.study import StudyStore
+from tests.support import REPOSITORY
+from tests.support.simulation.simulated import Simulation, facts, simulated_plan
+from tests.support.simulation.simulated_trainable import (
+    SimulatedTrainable,
+    rounds_trained,
+    simulated_parameters,
+)
 
 pytestmark = pytest.mark.chaos
 
@@ -23,7 +28,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """A head without CPUs, so that every job is on a node that may be lost."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     yield cluster
     cluster.shutdown()
 

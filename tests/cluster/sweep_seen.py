@@ -7,8 +7,8 @@ from functools import cache
 from mlflow import MlflowClient
 from optuna.storages import RDBStorage
 
-from sweep.study import JobRecord, StudyStore
-from sweep.study_database import database_url
+from sweep.study.database import database_url
+from sweep.study.study import JobRecord, StudyStore
 from tests.cluster.conftest import Lab
 
 _LOOK_SECONDS = 5.0

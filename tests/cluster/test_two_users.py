@@ -21,7 +21,7 @@ _NOBODY = 65534  # the second user; the first is root, whose Ray `ray up` has st
 _PORT = 6390  # what docs/cluster.md asks the second of two people to choose
 _LOOK = """
 import json, os, ray
-from sweep.ray_session import ray_session
+from sweep.machines.ray_session import ray_session
 with ray_session(cpus=1):
     print(json.dumps({
         "nodes": [node["NodeManagerAddress"] for node in ray.nodes()],

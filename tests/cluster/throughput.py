@@ -14,11 +14,13 @@ import time
 
 import ray
 
-from sweep.engine import ray_session, run_sweep
-from sweep.storage import Storage
-from sweep.study import StudyStore
-from tests.sweep.simulated import simulated_plan
-from tests.sweep.simulated_trainable import SimulatedTrainable
+from sweep.engine.tune_run import ray_session, run_sweep
+from sweep.storage.artifacts import StoredArtifacts
+from sweep.storage.checkpoints import StoredCheckpoints
+from sweep.storage.storage import Storage
+from sweep.study.study import StudyStore
+from tests.support.simulation.simulated import simulated_plan
+from tests.support.simulation.simulated_trainable import SimulatedTrainable
 
 _ROUND_SECONDS = 3.0
 _TRIALS_PER_CORE = 2  # of each candidate, so that every size of cluster works about as long
@@ -39,8 +41,8 @@ def measure(nodes: int) -> dict[str, float]:
     )
     storage = Storage(f"{os.environ['SPEECH_SWEEP_OUTPUT']}/{name}")
     parameters = {
-        "checkpoints": storage.checkpoints(),
-        "artifacts": storage.artifacts(),
+        "checkpoints": StoredCheckpoints(storage),
+        "artifacts": StoredArtifacts(storage),
         "folder": tempfile.gettempdir(),
         "seconds": _ROUND_SECONDS,
     }

@@ -5,7 +5,7 @@ import pytest
 
 from search_spaces import SPACES
 from search_spaces.contrastive_presets import learning_rates
-from trainables.registry import config_class
+from trainables.config.registry import config_class
 
 NAMES = (
     "contrastive_schedule",

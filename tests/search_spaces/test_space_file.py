@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from search_spaces import find_space
-from sweep.cli import run_main
-from sweep.heard_clips import CLEAN
-from sweep.plan import Plan
-from tests.sweep.test_planning import freeze, resume
-from tests.sweep.test_planning import plan as built_in_plan
-from trainables.errors import UserError
+from sweep.commands.run import run_main
+from sweep.plan.plan import Plan
+from sweep.report.listening.clips import CLEAN
+from tests.sweep.settings.test_planning import freeze, resume
+from tests.sweep.settings.test_planning import plan as built_in_plan
+from trainables.base.errors import UserError
 from trainables.inference import NOISY
 
 GOOD = """

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sweep.named_sweeps import load_plan
-from sweep.plan import Plan
-from tests.sweep.trained_sweep import trained_sweep
-from tests.trainables.tiny_corpus import make_tiny_corpus
+from sweep.plan.plan import Plan
+from sweep.stored.by_name import load_plan
+from tests.support.methods.tiny_corpus import make_tiny_corpus
+from tests.support.sweeps.trained_sweep import trained_sweep
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

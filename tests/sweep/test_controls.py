@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-RUN = Path(__file__).resolve().parents[2] / "sweep" / "run.py"
+from tests.support import REPOSITORY
+
+RUN = REPOSITORY / "sweep" / "run.py"
 
 
 @pytest.mark.slow

@@ -3,8 +3,8 @@
 import pytest
 
 from search_spaces import find_space
-from trainables.registry import config_class
-from trainables.stages import in_order
+from trainables.config.registry import config_class
+from trainables.job.stages import in_order
 
 SPACES = ("separation_pretraining", "separation_finetuning", "separation_joint")
 SEEDS = (11, 12, 13)

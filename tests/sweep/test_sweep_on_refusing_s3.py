@@ -11,13 +11,15 @@ from typing import Any
 import boto3
 import pytest
 
-from sweep.plan import Plan
-from sweep.stage_store import stage_store
-from sweep.storage import Storage
-from tests.sweep.refusing_s3 import RefusingApplication, refusing_s3
-from tests.trainables.tiny_corpus import make_tiny_corpus
+from sweep.plan.plan import Plan
+from sweep.storage.checkpoints import StoredCheckpoints
+from sweep.storage.stage_store import stage_store
+from sweep.storage.storage import Storage
+from tests.support import REPOSITORY
+from tests.support.methods.tiny_corpus import make_tiny_corpus
+from tests.support.servers.refusing_s3 import RefusingApplication, refusing_s3
 
-RUN = Path(__file__).resolve().parents[2] / "sweep" / "run.py"
+RUN = REPOSITORY / "sweep" / "run.py"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
@@ -69,13 +71,13 @@ def test_every_artifact_is_there_and_whole_and_the_answer_is_that_of_a_local_swe
     storage = Storage("s3://lab/sweeps/night")
     plan = Plan.from_json(json.loads(storage.read("plan.json")))
     for stage in [*plan.stages(), *plan.gate_stages()]:
-        assert stage_store(plan).read(stage.key)  # refuses what differs from its checksum
+        assert stage_store(plan.output).read(stage.key)  # refuses what differs from its checksum
     for job in plan.final_jobs("tera"):
-        found = storage.checkpoints().newest(job.path)  # passes over what differs from its checksums
+        found = StoredCheckpoints(storage).newest(job.path)  # passes over what differs from its checksums
         assert found is not None
         assert found[0] == plan.steps
         for name in ("rows-valid.parquet", "rows-test.parquet", "listening.arrow"):
-            assert storage.checkpoints().read_result(job.path, name)
+            assert StoredCheckpoints(storage).read_result(job.path, name)
     assert_mlflow_has(plan, {Path(path).name: storage.read(path) for path in storage.list("report")})
 
     local = sweep(tmp_path, corpus, str(tmp_path / "local"))

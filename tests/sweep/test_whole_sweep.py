@@ -17,16 +17,16 @@ from typing import Any
 
 import pytest
 
-from sweep.jobs import Job
-from sweep.plan import Plan
-from sweep.storage import Storage
-from sweep.stored_sweep import read_rows
-from sweep.study import StudyStore
-from tests.trainables.tiny_corpus import make_tiny_corpus
+from sweep.core.jobs import Job
+from sweep.plan.plan import Plan
+from sweep.storage.storage import Storage
+from sweep.stored.reading import read_rows
+from sweep.study.study import StudyStore
+from tests.support import REPOSITORY
+from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.inference import read_estimates
 from trainables.listening import LISTENING_FILE, read_clips
 
-ROOT = Path(__file__).resolve().parents[2]
 QUESTION = ["--space", "norm_layers", "--preset", "smoke", "--upstreams", "tera"]
 pytestmark = pytest.mark.timeout(600)
 
@@ -41,7 +41,7 @@ class Place:
     def start(self, command: str, *arguments: str) -> subprocess.Popen[str]:
         environment = {**os.environ, "SPEECH_SWEEP_CACHE": str(self.folder / "cache"), "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(
-            [sys.executable, str(ROOT / "sweep" / command), *arguments],
+            [sys.executable, str(REPOSITORY / "sweep" / command), *arguments],
             cwd=self.folder,
             env=environment,
             text=True,

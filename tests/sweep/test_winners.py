@@ -6,22 +6,23 @@ import numpy as np
 import pytest
 import soundfile
 
-from sweep import enhance_command
-from sweep.jobs import Job
-from sweep.mlflow_view import MlflowView
-from sweep.plan import Plan
-from sweep.stage_store import stage_store
-from sweep.storage import Storage
-from sweep.stored_sweep import read_rows, stored_sweep
+from sweep.commands import enhance as enhance_command
+from sweep.core.jobs import Job
+from sweep.plan.plan import Plan
+from sweep.storage.checkpoints import StoredCheckpoints
+from sweep.storage.stage_store import stage_store
+from sweep.storage.storage import Storage
+from sweep.stored.reading import read_rows, stored_sweep
+from sweep.tracking.mlflow_view import MlflowView
 from sweep.winners import find_winner, load_winner
-from tests.sweep.finished_sweep import finished_sweep
-from tests.sweep.trained_sweep import FINALISTS, GROUP, LEADER, nuisance_of
-from trainables.assignment import Assignment
-from trainables.audio.corpus import Corpus
-from trainables.cache import cache_folder
-from trainables.errors import UserError
+from tests.support.sweeps.finished_sweep import finished_sweep
+from tests.support.sweeps.trained_sweep import FINALISTS, GROUP, LEADER, nuisance_of
+from trainables.audio.corpus.corpus import Corpus
+from trainables.base.cache import cache_folder
+from trainables.base.errors import UserError
 from trainables.inference import infer_split
-from trainables.stages import Stage
+from trainables.job.assignment import Assignment
+from trainables.job.stages import Stage
 
 
 def recording(rate: int = 16000, seconds: float = 1.0, channels: int | None = None) -> np.ndarray:
@@ -42,10 +43,10 @@ def test_the_winner_is_the_leaders_best_seed_on_valid(trained: Plan) -> None:
 def test_it_gives_the_bits_that_the_sweep_scored(trained: Plan) -> None:
     plan, storage, job = find_winner("trained")
     enhance = load_winner("trained", group=GROUP)
-    stored = storage.checkpoints()
+    stored = StoredCheckpoints(storage)
     assignment = assignment_of(plan, job)
     corpus = Corpus.open(plan.corpus_uri)
-    for clip, estimate in infer_split(assignment, corpus, stored, stage_store(plan), "valid"):
+    for clip, estimate in infer_split(assignment, corpus, stored, stage_store(plan.output), "valid"):
         np.testing.assert_array_equal(enhance(clip.noisy, 16000), estimate)
 
 

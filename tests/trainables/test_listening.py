@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trainables.audio.mixing import EvaluationClip
+from trainables.audio.examples.mixing import EvaluationClip
 from trainables.inference import read_estimates
 from trainables.listening import choose, read_clips, write_chosen, write_clips
 

@@ -2,12 +2,13 @@
 
 import pytest
 
-from sweep.storage import Storage
-from tests.trainables import toy_method
-from tests.trainables.conformance import MethodConformance
-from tests.trainables.tiny_corpus import make_tiny_corpus
-from trainables.registry import build_method, config_class
-from trainables.stages import in_order, run_stage
+from sweep.storage.artifacts import StoredArtifacts
+from sweep.storage.storage import Storage
+from tests.support.methods import toy_method
+from tests.support.methods.conformance import MethodConformance
+from tests.support.methods.tiny_corpus import make_tiny_corpus
+from trainables.config.registry import build_method, config_class
+from trainables.job.stages import in_order, run_stage
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory):
-    return Storage(tmp_path_factory.mktemp("stages")).artifacts()
+    return StoredArtifacts(Storage(tmp_path_factory.mktemp("stages")))
 
 
 class TestToy(MethodConformance):

@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from sweep.storage import Storage
-from tests.trainables import toy_method
-from tests.trainables.tiny_corpus import make_tiny_corpus
-from trainables.assignment import Assignment, DataSettings
-from trainables.audio.mixing import evaluation_set, training_batch
-from trainables.learning_rate import lr_factor
+from sweep.storage.artifacts import StoredArtifacts
+from sweep.storage.storage import Storage
+from tests.support.methods import toy_method
+from tests.support.methods.tiny_corpus import make_tiny_corpus
+from trainables.audio.examples.mixing import evaluation_set, training_batch
+from trainables.base.randomness import seed_global_generators
+from trainables.config.registry import config_class
+from trainables.job.assignment import Assignment, DataSettings
+from trainables.job.stages import Stage, run_stage
 from trainables.method import When
 from trainables.metrics.si_sdr import si_sdr
-from trainables.randomness import seed_global_generators
-from trainables.registry import config_class
 from trainables.session import Diverged, TrainingSession
-from trainables.stages import Stage, run_stage
+from trainables.training.learning_rate import lr_factor
 
 DATA = DataSettings(batch=2, crop_seconds=0.5, valid_seconds=3.0, test_seconds=3.0)
 TENSORS = ("model.pt", "optimizer.pt")
@@ -36,7 +37,7 @@ def toy():
 
 @pytest.fixture
 def artifacts(tmp_path):
-    return Storage(tmp_path / "sweep").artifacts()
+    return StoredArtifacts(Storage(tmp_path / "sweep"))
 
 
 @pytest.fixture

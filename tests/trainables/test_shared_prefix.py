@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from sweep.storage import Storage
-from tests.trainables.tiny_corpus import make_tiny_corpus
-from trainables.assignment import Assignment, DataSettings
-from trainables.determinism import deterministic
+from sweep.storage.artifacts import StoredArtifacts
+from sweep.storage.checkpoints import StoredCheckpoints
+from sweep.storage.storage import Storage
+from tests.support.methods.tiny_corpus import make_tiny_corpus
+from trainables.base.determinism import deterministic
+from trainables.job.assignment import Assignment, DataSettings
+from trainables.job.stages import run_stage
 from trainables.session import TrainingSession
 from trainables.shared_prefix import prefix_stage, read_prefix
-from trainables.stages import run_stage
 from trainables.trainable import SpeechTrainable
 
 DATA = DataSettings(batch=2, crop_seconds=0.256, valid_seconds=2.0, test_seconds=2.0)
@@ -29,7 +31,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory):
-    return Storage(tmp_path_factory.mktemp("stages")).artifacts()
+    return StoredArtifacts(Storage(tmp_path_factory.mktemp("stages")))
 
 
 @pytest.fixture(scope="module")
@@ -86,11 +88,11 @@ def trained_by_tune(assignment, storage):
     """The results Tune sees, and the tensors the job ends with."""
     trainable = object.__new__(SpeechTrainable)
     config = {"assignment": assignment.to_json()}
-    trainable.setup(config, checkpoints=storage.checkpoints(), artifacts=storage.artifacts())
+    trainable.setup(config, checkpoints=StoredCheckpoints(storage), artifacts=StoredArtifacts(storage))
     results = [trainable.step()]
     while not results[-1]["done"]:
         results.append(trainable.step())
-    _, files = storage.checkpoints().newest(assignment.job)
+    _, files = StoredCheckpoints(storage).newest(assignment.job)
     timeless = [{k: v for k, v in result.items() if not k.startswith("seconds_")} for result in results]
     return timeless, {name: files[name] for name in ("model.pt", "optimizer.pt")}
 
@@ -98,7 +100,7 @@ def trained_by_tune(assignment, storage):
 def test_tune_hears_the_same_results_round_by_round(assignment, corpus, tmp_path):
     shared, alone = Storage(tmp_path / "shared"), Storage(tmp_path / "alone")
     stage = prefix_stage(assignment, ALL)
-    run_stage(stage, corpus, shared.artifacts())
+    run_stage(stage, corpus, StoredArtifacts(shared))
     told_of = trained_by_tune(replace(assignment, prefix=stage.to_json()), shared)
     assert [result["step"] for result in told_of[0]] == [2, 4, 6, 8]
     assert told_of == trained_by_tune(assignment, alone)

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from ray import tune
 
-from sweep.storage import Storage
-from tests.trainables import toy_method
-from tests.trainables.tiny_corpus import make_tiny_corpus
-from trainables.assignment import Assignment, DataSettings
-from trainables.checkpoints import stored_reports
-from trainables.errors import UserError
+from sweep.storage.artifacts import StoredArtifacts
+from sweep.storage.checkpoints import StoredCheckpoints
+from sweep.storage.storage import Storage
+from tests.support.methods import toy_method
+from tests.support.methods.tiny_corpus import make_tiny_corpus
+from trainables.base.errors import UserError
 from trainables.inference import infer_split, score_estimates, score_noisy, stored_estimates
+from trainables.job.assignment import Assignment, DataSettings
+from trainables.job.checkpoints import stored_reports
 from trainables.trainable import SpeechTrainable
 
 DATA = DataSettings(batch=2, crop_seconds=0.5, valid_seconds=3.0, test_seconds=3.0)
@@ -69,8 +71,8 @@ def set_up(assignment, storage) -> SpeechTrainable:
     trainable = object.__new__(SpeechTrainable)
     trainable.setup(
         {"assignment": assignment.to_json()},
-        checkpoints=storage.checkpoints(),
-        artifacts=storage.artifacts(),
+        checkpoints=StoredCheckpoints(storage),
+        artifacts=StoredArtifacts(storage),
     )
     return trainable
 
@@ -84,7 +86,7 @@ def step_until_done(trainable) -> list[dict]:
 
 def final_bits(storage, job) -> dict[str, bytes]:
     """The tensors a job ended with."""
-    step, files = storage.checkpoints().newest(job)
+    step, files = StoredCheckpoints(storage).newest(job)
     assert step == STEPS
     return {name: files[name] for name in ("model.pt", "optimizer.pt")}
 
@@ -108,7 +110,7 @@ def test_two_checkpoints_are_kept_and_the_newest_holds_every_report(assignment, 
     results = step_until_done(set_up(assignment, storage))
     folders = {path.split("/")[-2] for path in storage.list("jobs")}
     assert folders == {"step-6", "step-8"}
-    stored = stored_reports(storage.checkpoints().newest(assignment.job)[1])
+    stored = stored_reports(StoredCheckpoints(storage).newest(assignment.job)[1])
     assert [report["score"] for report in stored] == [result["score"] for result in results]
 
 
@@ -167,7 +169,7 @@ def test_it_says_how_to_be_wrapped(assignment):
 def test_a_finalist_leaves_estimates_that_its_checkpoint_can_make_again(assignment, storage, corpus):
     final = replace(assignment, job="all/final/none/seed-7", phase="final")
     step_until_done(set_up(final, storage))
-    checkpoints, artifacts = storage.checkpoints(), storage.artifacts()
+    checkpoints, artifacts = StoredCheckpoints(storage), StoredArtifacts(storage)
     stored = stored_estimates(final, corpus, checkpoints, "valid")
     again = infer_split(final, corpus, checkpoints, artifacts, "valid")
     for (clip, estimate), (same_clip, same_estimate) in zip(stored, again, strict=True):
@@ -179,20 +181,20 @@ def test_a_finalist_leaves_estimates_that_its_checkpoint_can_make_again(assignme
 def test_a_search_trial_stores_no_estimates(assignment, storage, corpus):
     step_until_done(set_up(assignment, storage))
     with pytest.raises(FileNotFoundError):
-        stored_estimates(assignment, corpus, storage.checkpoints(), "valid")
+        stored_estimates(assignment, corpus, StoredCheckpoints(storage), "valid")
 
 
 def test_only_a_whole_budget_is_inferred(assignment, storage, corpus):
     set_up(assignment, storage).step()
     with pytest.raises(RuntimeError, match="no checkpoint at step 8, newest is step 2"):
-        infer_split(assignment, corpus, storage.checkpoints(), storage.artifacts(), "test")
+        infer_split(assignment, corpus, StoredCheckpoints(storage), StoredArtifacts(storage), "test")
 
 
 def test_rows_carry_all_that_a_verdict_needs(assignment, storage, corpus):
     final = replace(assignment, job="tera/final/layer2/seed-7", phase="final")
     trainable = set_up(final, storage)
     last = step_until_done(trainable)[-1]
-    estimates = stored_estimates(final, corpus, storage.checkpoints(), "valid")
+    estimates = stored_estimates(final, corpus, StoredCheckpoints(storage), "valid")
     rows = score_estimates(final, estimates, "valid", metrics=["si_sdr"])
     clip = estimates[0][0]
     assert (rows[0]["group"], rows[0]["candidate"], rows[0]["phase"]) == ("tera", "layer2", "final")
@@ -210,7 +212,7 @@ def test_the_noisy_input_is_a_candidate_too(assignment, corpus):
 def tune_jobs(storage, configs, folder) -> list[dict]:
     """The jobs through one real Tune run, one after the other, in one actor if it survives."""
     trainable = tune.with_parameters(
-        ToyTrainable, checkpoints=storage.checkpoints(), artifacts=storage.artifacts()
+        ToyTrainable, checkpoints=StoredCheckpoints(storage), artifacts=StoredArtifacts(storage)
     )
     results = tune.Tuner(
         tune.with_resources(trainable, {"CPU": 1}),

@@ -11,9 +11,9 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from trainables.assignment import DataSettings
-from trainables.field_rules import FieldRules
-from trainables.stages import Stage
+from trainables.config.field_rules import FieldRules
+from trainables.job.assignment import DataSettings
+from trainables.job.stages import Stage
 
 TARGETS = ("none", "byol", "simsiam")
 SCHEDULES = ("full", "round", "pretrain", "anneal")

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from trainables.audio.mixing import view_batch
+from trainables.audio.examples.mixing import view_batch
+from trainables.base.randomness import seed_global_generators
 from trainables.contrastive_se.autoencoder import HOP, Autoencoder
 from trainables.contrastive_se.collapse import collapse_monitors
 from trainables.contrastive_se.config import ContrastiveSEConfig
@@ -22,12 +23,11 @@ from trainables.contrastive_se.loss_schedule import contrastive_level, loss_scal
 from trainables.contrastive_se.momentum_encoder import MomentumEncoder
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.method import Method, When
-from trainables.randomness import seed_global_generators
 
 if TYPE_CHECKING:
-    from trainables.assignment import DataSettings
-    from trainables.audio.corpus import Corpus
-    from trainables.audio.mixing import Batch
+    from trainables.audio.corpus.corpus import Corpus
+    from trainables.audio.examples.mixing import Batch
+    from trainables.job.assignment import DataSettings
 
 _SMALLEST_ENERGY = 1e-12  # of an estimate, below which there is nothing to bring to a level
 _SMALLEST_POWER = 1e-10  # of a mixture, -100 dB: below it is silence

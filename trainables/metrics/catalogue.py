@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from trainables.errors import UserError
+from trainables.base.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from trainables.errors import UserError
+from trainables.base.errors import UserError
 from trainables.metrics import composite, pesq
 from trainables.metrics.alignment import align
 from trainables.metrics.catalogue import IMPROVEMENTS, METRICS, known_metrics

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from trainables.assignment import DataSettings
+from trainables.audio.examples.mixing import training_batch
 from trainables.audio.features import rms
-from trainables.audio.mixing import training_batch
-from trainables.determinism import deterministic
-from trainables.normalized_ssl.body import Body, valid_frames
+from trainables.base.determinism import deterministic
+from trainables.job.assignment import DataSettings
+from trainables.job.stages import Artifacts, Stage
+from trainables.normalized_ssl.bodies.body import Body, valid_frames
+from trainables.normalized_ssl.bodies.upstreams import build_body, load_artifact
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.feature_normalization import Moments
-from trainables.normalized_ssl.upstreams import build_body, load_artifact
-from trainables.stages import Artifacts, Stage
 
 if TYPE_CHECKING:
-    from trainables.audio.corpus import Corpus
+    from trainables.audio.corpus.corpus import Corpus
 
 BATCHES, BATCH = 32, 8
 SPECTRAL_CROP, WAVEFORM_CROP = 2.0, 1.0  # s, the paper's

@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from trainables.assignment import DataSettings
-from trainables.field_rules import FieldRules
-from trainables.normalized_ssl import checkpoint_source
-from trainables.stages import Stage
+from trainables.config.field_rules import FieldRules
+from trainables.job.assignment import DataSettings
+from trainables.job.stages import Stage
+from trainables.normalized_ssl.published_weights import source as checkpoint_source
 
-# Bump when a change of code changes what pre-training produces (trainables/normalized_ssl/pretraining.py).
+# Bump when a change of code changes what pre-training produces (trainables/normalized_ssl/pretraining/pretraining.py).
 PRETRAINING_VERSION = 5
-# Bump when a change of code changes the units (trainables/normalized_ssl/speech_units.py).
+# Bump when a change of code changes the units (trainables/normalized_ssl/pretraining/speech_units.py).
 UNITS_VERSION = 2
-# Bump when a change of code changes what is taken from a checkpoint (trainables/normalized_ssl/checkpoints.py).
+# Bump when a change of code changes what is taken from a checkpoint (published_weights/reading.py).
 CHECKPOINT_VERSION = 1
 # Bump when a change of code changes the statistics (trainables/normalized_ssl/clean_statistics.py).
 CLEAN_STATISTICS_VERSION = 1
@@ -206,7 +206,7 @@ class NormalizedSSLConfig:
         return Stage(
             kind="pretraining",
             name=f"{self.upstream} ({self.size}) pre-training, seed {place['seed']}",
-            runner="trainables.normalized_ssl.pretraining:run",
+            runner="trainables.normalized_ssl.pretraining.pretraining:run",
             version=PRETRAINING_VERSION,
             config=self.pretraining_config(),
             rests_on=self._unit_stages(place),
@@ -230,7 +230,7 @@ class NormalizedSSLConfig:
         return Stage(
             kind="pretraining",
             name=f"{self.upstream} (base) checkpoint",
-            runner="trainables.normalized_ssl.checkpoints:run",
+            runner="trainables.normalized_ssl.published_weights.reading:run",
             version=CHECKPOINT_VERSION,
             config={
                 "upstream": self.upstream,
@@ -251,7 +251,7 @@ class NormalizedSSLConfig:
         stage = Stage(
             kind="speech_units",
             name=f"k-means units, seed {place['seed']}",
-            runner="trainables.normalized_ssl.speech_units:run",
+            runner="trainables.normalized_ssl.pretraining.speech_units:run",
             version=UNITS_VERSION,
             config={},
             **{**place, "device": "cpu"},

@@ -18,7 +18,7 @@ from typing import cast
 import torch
 from torch import Tensor, distributed, nn
 
-from trainables.normalized_ssl.body import Body, valid_frames
+from trainables.normalized_ssl.bodies.body import Body, valid_frames
 from trainables.normalized_ssl.planted_shift import PlantedShift
 
 _DEVIATION_EPS = 1e-5

@@ -17,18 +17,18 @@ from trainables.losses.padding import sample_mask
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import Method, When
-from trainables.muon import Muon
-from trainables.normalized_ssl.body import Body
+from trainables.normalized_ssl.bodies.body import Body
+from trainables.normalized_ssl.bodies.decoders import Decoded, MaskDecoder, UNetDecoder
+from trainables.normalized_ssl.bodies.upstreams import build_body, build_decoder, load_artifact
 from trainables.normalized_ssl.clean_statistics import unpack_moments
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.decoders import Decoded, MaskDecoder, UNetDecoder
 from trainables.normalized_ssl.feature_normalization import FeatureNormalization, Moments
 from trainables.normalized_ssl.layer_similarity import CleanReference
 from trainables.normalized_ssl.strength_schedule import horizons, strength
-from trainables.normalized_ssl.upstreams import build_body, build_decoder, load_artifact
+from trainables.training.muon import Muon
 
 if TYPE_CHECKING:
-    from trainables.audio.mixing import Batch
+    from trainables.audio.examples.mixing import Batch
 
 _SMALLEST_RMS = 1e-6  # below 16-bit resolution: silence is not blown up
 _MINIMUM_SAMPLES = 400  # one window, and one frame after seven convolutions

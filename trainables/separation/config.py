@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from trainables.assignment import DataSettings
-from trainables.field_rules import FieldRules
+from trainables.base.weights_file import content_digest
+from trainables.config.field_rules import FieldRules
+from trainables.job.assignment import DataSettings
+from trainables.job.stages import Stage
 from trainables.separation.architectures import ARCHITECTURES, MODELS, SIZES
-from trainables.stages import Stage
-from trainables.weights_file import content_digest
 
 # Bump when a change of code changes what pre-training produces (trainables/separation/pretraining.py).
 PRETRAINING_VERSION = 1

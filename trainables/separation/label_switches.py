@@ -19,7 +19,7 @@ from trainables.losses.permutation import best_assignment, margin, pairwise_si_s
 from trainables.networks.masking_separator import MaskingSeparator
 
 if TYPE_CHECKING:
-    from trainables.audio.mixing import Batch
+    from trainables.audio.examples.mixing import Batch
 
 AMBIGUOUS = 0.5  # dB: a margin below this is anyone's guess
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from trainables.audio.speaker_mixtures import mixture_batch, noisy_batch
+from trainables.audio.examples.speaker_mixtures import mixture_batch, noisy_batch
+from trainables.base.randomness import generator
 from trainables.losses.permutation import pit_loss
 from trainables.method import Method, When
 from trainables.networks.masking_separator import MaskingSeparator
-from trainables.randomness import generator
 from trainables.separation.config import SeparationConfig
 from trainables.separation.feature_normalization import FeatureNormalization
 from trainables.separation.label_switches import LabelSwitches
@@ -27,9 +27,9 @@ from trainables.separation.pretraining_tasks import build_task
 from trainables.separation.separators import build_separator, load_pretrained, unpack
 
 if TYPE_CHECKING:
-    from trainables.assignment import DataSettings
-    from trainables.audio.corpus import Corpus
-    from trainables.audio.mixing import Batch
+    from trainables.audio.corpus.corpus import Corpus
+    from trainables.audio.examples.mixing import Batch
+    from trainables.job.assignment import DataSettings
 
 _OBSERVED_BATCH = 10  # mixtures that are watched go through the network so many at a time
 _MINIMUM_FRAMES = 2  # a norm over a single frame would see no variance

@@ -14,19 +14,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from trainables.assignment import DataSettings
-from trainables.audio.speaker_mixtures import noisy_batch
-from trainables.determinism import deterministic
-from trainables.errors import UserError
+from trainables.audio.examples.speaker_mixtures import noisy_batch
+from trainables.base.determinism import deterministic
+from trainables.base.errors import UserError
+from trainables.base.randomness import seed_global_generators
+from trainables.job.assignment import DataSettings
+from trainables.job.stages import Artifacts, Stage
 from trainables.networks.asteroid_checkpoint import read_asteroid
-from trainables.randomness import seed_global_generators
 from trainables.separation.config import SeparationConfig
 from trainables.separation.pretraining_tasks import build_task
 from trainables.separation.separators import build_separator, pack_network, unpack
-from trainables.stages import Artifacts, Stage
 
 if TYPE_CHECKING:
-    from trainables.audio.corpus import Corpus
+    from trainables.audio.corpus.corpus import Corpus
 
 CLIP = 5.0  # norm of the gradient
 CURVE_POINTS = 20  # the loss curve keeps the means of at most that many parts of a stretch

@@ -20,7 +20,7 @@ from trainables.networks.masking_separator import MaskingSeparator
 from trainables.separation.config import SeparationConfig
 
 if TYPE_CHECKING:
-    from trainables.audio.mixing import Batch
+    from trainables.audio.examples.mixing import Batch
 
 _ZEROED, _REPLACED = 0.8, 0.1  # shares of items whose masked spans are silenced, or taken from elsewhere
 _NOISE_LEVEL = 0.2  # of the item's RMS

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainables.base.randomness import derive_seed
 from trainables.networks.conv_tasnet import conv_tasnet
 from trainables.networks.dual_path import dprnn_tasnet
 from trainables.networks.dual_path_transformer import dptnet
 from trainables.networks.masking_separator import MaskingSeparator
-from trainables.randomness import derive_seed
 from trainables.separation.config import SeparationConfig
 
 _BUILDERS: dict[str, Callable[..., MaskingSeparator]] = {

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainables.audio.recordings import pairs, speech_and_noise
-from trainables.audio import folder_recipe
-from trainables.audio.corpus import Corpus
-from trainables.audio.corpus_writer import write_corpus
+from tests.support import REPOSITORY
+from tests.support.audio.recordings import pairs, speech_and_noise
+from trainables.audio.corpus.corpus import Corpus
+from trainables.audio.corpus.corpus_writer import write_corpus
+from trainables.audio.recipes import folder as folder_recipe
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,7 @@ def paired_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 @pytest.fixture(scope="session")
 def real_recordings() -> Path:
-    beside = Path(__file__).parents[4] / "shared" / "corpus"
+    beside = REPOSITORY.parent / "shared" / "corpus"
     folder = Path(os.environ.get("SPEECH_SWEEP_CORPUS", beside))
     if not (folder / "MANIFEST.csv").is_file():
         pytest.skip(f"no real recordings at {folder}; name a folder with SPEECH_SWEEP_CORPUS")

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from trainables.base.errors import UserError
 from trainables.contrastive_se.config import ContrastiveSEConfig
-from trainables.errors import UserError
 
 
 def test_the_paper_mix_is_expressible():

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.trainables.metrics.signals import RATE, noisy, speech_like
+from tests.support.audio.signals import RATE, noisy, speech_like
 from trainables.metrics.alignment import align
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from trainables.errors import UserError
+from trainables.base.errors import UserError
 from trainables.metrics import catalogue
 from trainables.metrics.catalogue import (
     EVERYDAY,

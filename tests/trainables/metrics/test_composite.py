@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.trainables.metrics import slow_composite as slow
-from tests.trainables.metrics.signals import RATE, needs_corpus, noisy, real_pair, speech_like
+from tests.support.audio import slow_composite as slow
+from tests.support.audio.signals import RATE, needs_corpus, noisy, real_pair, speech_like
 from trainables.metrics.composite import cbak, covl, csig
 from trainables.metrics.log_likelihood_ratio import log_likelihood_ratio
 from trainables.metrics.pesq import wb_pesq

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tests.trainables.metrics.signals import RATE, noisy, speech_like
-from trainables.errors import UserError
+from tests.support.audio.signals import RATE, noisy, speech_like
+from trainables.base.errors import UserError
 from trainables.metrics.dnsmos import dnsmos
 from trainables.metrics.scorer import Scorer
 

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from trainables.audio.preparation import open_or_prepare
+from trainables.audio.recipes.preparation import open_or_prepare
 from trainables.metrics.scorer import Scorer, mean_of_ok
 
 PUBLISHED = {"wb_pesq": 1.97, "csig": 3.35, "cbak": 2.44, "covl": 2.63, "stoi": 0.921}

@@ -12,8 +12,8 @@ import pesq
 import pystoi
 import pytest
 
-from tests.trainables.metrics.signals import RATE, noisy, speech_like
-from trainables.errors import UserError
+from tests.support.audio.signals import RATE, noisy, speech_like
+from trainables.base.errors import UserError
 from trainables.metrics.catalogue import EVERYDAY
 from trainables.metrics.scorer import Scorer, mean_of_ok
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.trainables.metrics.signals import RATE, noisy, speech_like
+from tests.support.audio.signals import RATE, noisy, speech_like
 from trainables.metrics.segmental_snr import fitted_segmental_snr, segmental_snr
 from trainables.metrics.unscorable import Unscorable
 

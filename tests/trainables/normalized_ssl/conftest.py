@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.trainables.tiny_corpus import make_tiny_corpus
-from trainables.audio.corpus import Corpus
+from tests.support.methods.tiny_corpus import make_tiny_corpus
+from trainables.audio.corpus.corpus import Corpus
 
 
 class MemoryArtifacts(dict):

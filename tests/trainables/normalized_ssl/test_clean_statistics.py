@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from tests.trainables.normalized_ssl.conftest import MemoryArtifacts
-from trainables.assignment import DataSettings
-from trainables.audio.corpus import Corpus
-from trainables.audio.mixing import training_batch
-from trainables.errors import UserError
+from trainables.audio.corpus.corpus import Corpus
+from trainables.audio.examples.mixing import training_batch
+from trainables.base.errors import UserError
+from trainables.job.assignment import DataSettings
+from trainables.job.stages import in_order, run_stage
 from trainables.method import When
 from trainables.normalized_ssl import clean_statistics
+from trainables.normalized_ssl.bodies.upstreams import build_body, load_artifact
 from trainables.normalized_ssl.clean_statistics import unpack_moments
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import NormalizedSSL, build
-from trainables.normalized_ssl.upstreams import build_body, load_artifact
-from trainables.stages import in_order, run_stage
 
 SETTINGS = {"pretraining_steps": 1, "norm_layers": [2], "clean_stats": "corpus", "w_mstft": 0.0}
 START = When(step=0, epoch=0, steps=10)

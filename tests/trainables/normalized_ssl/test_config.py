@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from trainables.errors import UserError
+from trainables.base.errors import UserError
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 
 

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, distributed
 
-from trainables.normalized_ssl.body import Body
+from trainables.normalized_ssl.bodies.body import Body
+from trainables.normalized_ssl.bodies.upstreams import build_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.feature_normalization import (
     FeatureNormalization,
     RunningStatistics,
     batch_statistics,
 )
-from trainables.normalized_ssl.upstreams import build_body
 
 UPSTREAMS = ["tera", "wav2vec2"]
 

@@ -5,9 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from trainables.method import When
+from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import NormalizedSSL, build
-from trainables.normalized_ssl.upstreams import build_body, pack_body
 
 MIDDLE = When(step=5, epoch=0, steps=10)
 

@@ -10,10 +10,10 @@ from trainables.losses.complex_mask import compress, ideal_mask
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import When
+from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.feature_normalization import RunningStatistics
 from trainables.normalized_ssl.method import NormalizedSSL, build
-from trainables.normalized_ssl.upstreams import build_body, pack_body
 
 UPSTREAMS = ["tera", "wav2vec2", "wavlm"]  # an architecture each
 BUDGET = 40

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from trainables.errors import UserError
+from trainables.base.errors import UserError
 from trainables.method import When
+from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.feature_normalization import RunningStatistics, batch_statistics
 from trainables.normalized_ssl.method import NormalizedSSL, build
-from trainables.normalized_ssl.upstreams import build_body, pack_body
 
 START = When(step=0, epoch=0, steps=400)
 

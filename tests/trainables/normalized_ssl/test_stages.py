@@ -5,10 +5,10 @@ from unittest.mock import Mock
 
 import pytest
 
-from trainables.assignment import DataSettings
+from trainables.job.assignment import DataSettings
+from trainables.job.stages import in_order
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.gate_stages import gate_stages
-from trainables.stages import in_order
+from trainables.normalized_ssl.gates.stages import gate_stages
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from trainables.assignment import DataSettings
-from trainables.errors import UserError
+from trainables.base.errors import UserError
+from trainables.job.assignment import DataSettings
+from trainables.job.stages import in_order
 from trainables.separation.config import SeparationConfig
-from trainables.stages import in_order
 
 PLACE = {"corpus_uri": "/corpus", "corpus_fingerprint": "f"}
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.audio.mixing import Batch
+from trainables.audio.examples.mixing import Batch
 from trainables.separation.label_switches import (
     LabelSwitches,
     switch_percent,

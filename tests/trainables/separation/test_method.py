@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.trainables.tiny_corpus import make_tiny_corpus
-from trainables.assignment import DataSettings
-from trainables.audio.mixing import Batch
+from tests.support.methods.tiny_corpus import make_tiny_corpus
+from trainables.audio.examples.mixing import Batch
+from trainables.job.assignment import DataSettings
 from trainables.method import When
 from trainables.separation.config import SeparationConfig
 from trainables.separation.method import Separation, build

@@ -6,14 +6,15 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from sweep.storage import Storage
-from tests.trainables.tiny_corpus import make_tiny_corpus
-from trainables.errors import UserError
+from sweep.storage.artifacts import StoredArtifacts
+from sweep.storage.storage import Storage
+from tests.support.methods.tiny_corpus import make_tiny_corpus
+from trainables.base.errors import UserError
+from trainables.job.stages import in_order, run_stage
 from trainables.separation import pretraining
 from trainables.separation.config import SeparationConfig
 from trainables.separation.method import build
 from trainables.separation.separators import build_separator, unpack
-from trainables.stages import in_order, run_stage
 
 SMALL = {
     "strategy": "ptft", "hidden": 8, "pretraining_batch": 2, "pretraining_crop_seconds": 0.25,
@@ -27,7 +28,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture
 def artifacts(tmp_path):
-    return Storage(tmp_path / "stages").artifacts()
+    return StoredArtifacts(Storage(tmp_path / "stages"))
 
 
 def run(config: SeparationConfig, corpus, artifacts) -> bytes:

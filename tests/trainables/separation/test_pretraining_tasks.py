@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from trainables.audio.mixing import Batch
+from trainables.audio.examples.mixing import Batch
 from trainables.losses.si_sdr import si_sdr
 from trainables.separation.config import SeparationConfig
 from trainables.separation.pretraining_tasks import build_task, masked_si_sdr, span_mask

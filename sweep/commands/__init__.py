@@ -1,0 +1,1 @@
+"""The commands that users type: arguments, and what each prints."""

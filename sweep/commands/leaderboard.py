@@ -1,0 +1,126 @@
+"""The work behind `sweep/leaderboard.py`: the stored answer, shown again as run.py showed it, or taken apart."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from sweep.commands.run import guarded
+from sweep.commands.status import add_sweep_arguments, open_sweep
+from sweep.plan.plan import Plan
+from sweep.report.breakdown_fields import FIELDS
+from sweep.storage.storage import Storage
+from sweep.stored.reading import read_result, read_rows, stored_sweep
+from trainables.base.errors import UserError
+from trainables.metrics.catalogue import METRICS, known_metrics
+
+FORMATS = ("table", "markdown", "json", "csv", "latex")
+_EXAMPLES = """\
+examples
+  python sweep/leaderboard.py NAME                                the table that ended the sweep
+  python sweep/leaderboard.py NAME --metric wb_pesq               the same finalists in another metric
+  python sweep/leaderboard.py NAME --by noise_type                who leads where; also snr, speaker, seed
+  python sweep/leaderboard.py NAME --compare OTHER                two sweeps side by side, paired where they can be
+  python sweep/leaderboard.py NAME --watch                        a running sweep, until its answer
+  python sweep/leaderboard.py NAME --format latex                 for a paper; also markdown, json, csv
+  python sweep/leaderboard.py --published --metric stoi           the paper's own figures, ranked
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="leaderboard.py",
+        description="Print the leaderboard of a sweep: scores, intervals and the verdict.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add_sweep_arguments(parser, optional=True)
+    parser.add_argument("--format", choices=FORMATS, default="table", help="how to print it (default table)")
+    parser.add_argument(
+        "--metric",
+        metavar="M",
+        help=f"show another metric than the deciding one, same leader: {', '.join(METRICS)}",
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--by", choices=FIELDS, help="split the finalists' test scores by this")
+    what.add_argument(
+        "--compare", metavar="OTHER", help="set the candidates of another sweep of the same BASE beside"
+    )
+    what.add_argument("--watch", action="store_true", help="while it runs, show where it stands")
+    what.add_argument(
+        "--published", action="store_true", help="rank the published figures instead; takes no sweep's name"
+    )
+    return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    return guarded(_run, argv)
+
+
+def _run(argv: Sequence[str]) -> int:
+    arguments = build_parser().parse_args(argv)
+    known_metrics([arguments.metric] if arguments.metric else None)
+    if arguments.published:
+        _show_published(arguments)
+        return 0
+    if not arguments.name:
+        raise UserError("which sweep? give its name, or --published for the paper's figures")
+    plan, storage = open_sweep(arguments)
+    if arguments.watch:
+        _watch(plan, storage, arguments)
+    if arguments.by or arguments.compare:
+        _show_rows(plan, storage, arguments)
+    else:
+        show(read_result(plan, storage, arguments.metric), arguments.format)
+    return 0
+
+
+def _show_published(arguments: argparse.Namespace) -> None:
+    from sweep.report.output_formats import print_view
+    from sweep.report.published_table import published_result, published_view
+
+    if arguments.name:
+        raise UserError(f"--published ranks the paper's figures: leave {arguments.name!r} out")
+    print_view(published_view(published_result(arguments.metric or "wb_pesq")), arguments.format)
+
+
+def _watch(plan: Plan, storage: Storage, arguments: argparse.Namespace) -> None:
+    from sweep.commands.watch import watch
+    from sweep.stored.reading import with_study_password
+
+    if arguments.format != "table":
+        raise UserError(f"--watch shows tables: leave --format {arguments.format} out")
+    watch(with_study_password(plan), storage)
+
+
+def _show_rows(plan: Plan, storage: Storage, arguments: argparse.Namespace) -> None:
+    from sweep.report.breakdown import breakdown_view
+    from sweep.report.output_formats import print_view
+
+    metric = arguments.metric or plan.metric
+    rows = read_rows(plan, storage, metric=metric)
+    if arguments.by:
+        print_view(breakdown_view(rows, plan, metric, arguments.by), arguments.format)
+        return
+    from sweep.report.comparison import Scored, comparison_view
+
+    if arguments.compare == plan.name:
+        raise UserError(f"--compare {plan.name}: that is the sweep itself; name another one")
+    other, there = stored_sweep(arguments.compare, arguments.output)
+    theirs = Scored(other, read_rows(other, there, metric=metric))
+    print_view(comparison_view(Scored(plan, rows), theirs, metric), arguments.format)
+
+
+def show(result: dict[str, Any], form: str) -> None:
+    """Print the result on standard output."""
+    from sweep.report.terminal import print_result, to_markdown
+
+    if form == "table":
+        print_result(result)
+    elif form == "markdown":
+        print(to_markdown(result))
+    else:
+        from sweep.report.output_formats import print_view
+        from sweep.report.result_tables import result_tables
+
+        print_view(result_tables(result), form)

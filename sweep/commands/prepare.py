@@ -1,0 +1,129 @@
+"""The work of `sweep/prepare.py`: arguments, a progress bar, one line on what was made."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from trainables.audio.recipes.recipes import DEMO, RECIPES, find_recipe
+from trainables.base.errors import UserError
+
+_EXAMPLES = """
+The target becomes a folder (or s3:// prefix) with corpus.json and Arrow shards: 16 kHz mono, split into
+train, valid and test without a common speaker or noise type. Other sample rates are resampled, several
+channels are averaged, and you are told. Interrupted? Run the same line again: finished shards are kept.
+
+layouts of the folder recipe:
+  speech/<speaker>/*.wav|flac and noise/<type>/*.wav|flac     mixed on the fly while training
+  clean/*.wav|flac and noisy/*.wav|flac, same names           p226_001.wav is of speaker p226
+  MANIFEST.csv beside them, columns path, split and speaker_or_noise_type, decides the splits if it is there
+
+examples:
+  python sweep/prepare.py folder ~/recordings ~/corpora/mine
+  python sweep/prepare.py folder ~/recordings s3://bucket/corpora/mine
+  python sweep/prepare.py demo builtin s3://bucket/corpora/demo
+then:
+  python sweep/run.py --space norm_layers --corpus ~/corpora/mine
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; the exit status: 0 done, 2 bad input, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        _prepare(options.recipe, options.source, options.target)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "interrupted: run the same command again to go on from the last finished shard", file=sys.stderr
+        )
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="prepare.py",
+        description="Prepare a corpus once, for many sweeps.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    recipes = "; ".join(f"{name}: {recipe.summary}" for name, recipe in RECIPES.items())
+    sources = "; ".join(f"{name}: {recipe.source}" for name, recipe in RECIPES.items())
+    parser.add_argument("recipe", metavar="RECIPE", help=recipes)
+    parser.add_argument("source", metavar="SOURCE", help=sources)
+    parser.add_argument("target", metavar="TARGET", help="a local folder or s3://bucket/prefix to write to")
+    return parser
+
+
+def _prepare(recipe: str, source: str, target: str) -> None:
+    from trainables.audio.corpus.corpus_writer import write_corpus
+    from trainables.base.places import Place
+
+    if not target.strip():
+        raise UserError("TARGET is empty: give a folder or s3://bucket/prefix to write the corpus to")
+    if recipe != DEMO:
+        _require_reachable(source)
+        _require_apart(source, target)
+    destination = Place.at(target).uri
+    listing = find_recipe(recipe).list_source(Path(source).expanduser().absolute())
+    for note in listing.notes:
+        print(f"note: {note}", file=sys.stderr)
+    with _progress_bar() as progress:
+        corpus = write_corpus(listing, destination, progress)
+    _describe(corpus.uri, corpus.summary())
+
+
+def _require_reachable(source: str) -> None:
+    """One may enter the source; whether it is there and what it holds, its recipe says."""
+    if not source.strip():
+        raise UserError("SOURCE is empty: give the folder that holds the recordings")
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.stat(os.path.join(os.path.expanduser(source), "."))  # only who may enter it sees the dot
+    except OSError as error:
+        raise UserError(
+            f"SOURCE {source[:200]}: {error.strerror}; give a folder that can be entered"
+        ) from error
+
+
+def _require_apart(source: str, target: str) -> None:
+    """A corpus among the recordings would be taken for them, and hide them from every later run."""
+    if target.startswith("s3:"):
+        return
+    read, written = (Path(os.path.realpath(Path(each).expanduser())) for each in (source, target))
+    if read == written or read in written.parents or written in read.parents:
+        where = "is" if read == written else "lies inside" if read in written.parents else "contains"
+        raise UserError(
+            f"TARGET {target} {where} SOURCE {source}: a corpus needs a folder of its own; give one elsewhere"
+        )
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, where it does not mix with the result."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("preparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("preparing", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _describe(uri: str, summary: dict[str, Any]) -> None:
+    synthetic = ", synthetic" if summary["synthetic"] else ""
+    print(f"{uri}: {summary['kind']}{synthetic}, fingerprint {summary['fingerprint']}")
+    for split, counts in summary["splits"].items():
+        noise = f", {counts['noise_types']} noise types, {counts['noise_seconds'] / 60:.1f} min" * bool(
+            counts["noises"]
+        )
+        print(
+            f"  {split:5}  {counts['speakers']} speakers, {counts['utterances']} utterances, "
+            f"{counts['speech_seconds'] / 60:.1f} min{noise}"
+        )

@@ -1,0 +1,102 @@
+"""A finished sweep's models from Python, ready for any recording.
+
+    from sweep.commands.winning_model import load_winner
+
+    enhance = load_winner("NAME", group="tera")
+    enhanced = enhance(noisy, sample_rate)
+
+The winner is the leader named on valid, and of its seeds the one with the best mean score on valid: nothing here
+looks at test.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from sweep.core.jobs import Job
+from sweep.plan.plan import Plan
+from sweep.storage.checkpoints import StoredCheckpoints
+from sweep.storage.stage_store import stage_store
+from sweep.storage.storage import Storage
+from sweep.stored.by_name import is_there, join, sweep_name
+from sweep.stored.missing_stages import require_stages
+from sweep.stored.reading import base_of, read_result, read_rows, stored_sweep
+from sweep.tracking.run_lookup import job_of_run
+from sweep.verdict.paired_scores import group_rows
+from sweep.verdict.result import group_name
+from trainables.base.cache_use import using_cache
+from trainables.base.errors import UserError
+
+if TYPE_CHECKING:
+    from trainables.enhancer import Enhancer
+
+
+def load_winner(run_or_name: str, group: str | None = None, output: str | None = None) -> "Enhancer":
+    """The model of a group's leader; `group` may be left out where there is one.
+
+    `run_or_name` is a sweep's name, or the id of an MLflow run: of a sweep, of a candidate, or of a finalist,
+    which is then loaded itself. `output` is where run.py put the sweep. Raises `UserError`.
+    """
+    from trainables.enhancer import Enhancer
+
+    plan, storage, job = find_winner(run_or_name, group, output)
+    stored = StoredCheckpoints(storage).newest(job.path)
+    if stored is None or stored[0] < plan.steps:
+        raise UserError(
+            f"{job.path} of sweep {plan.name!r} has no checkpoint at its last step: only finalists keep theirs, "
+            "until sweep/clean.py frees it"
+        )
+    result = read_result(plan, storage)
+    assignment = plan.assignment(job, _chosen(result, job), attempt=1)
+    artifacts = stage_store(plan.output)
+    with using_cache():
+        require_stages(plan, assignment, artifacts)
+        return Enhancer.of(assignment, artifacts, stored[1])
+
+
+def find_winner(
+    run_or_name: str, group: str | None = None, output: str | None = None
+) -> tuple[Plan, Storage, Job]:
+    """The sweep with its files, and the finalist that stands for it."""
+    base = base_of(output)
+    if is_there(join(base, sweep_name(run_or_name))):
+        return _leader(*stored_sweep(run_or_name, output), group)
+    told = job_of_run(run_or_name, base)
+    if told is None:
+        stored_sweep(run_or_name, output)  # says which sweeps there are
+        raise UserError(f"no sweep and no MLflow run {run_or_name!r} in {base}")
+    name, _, rest = told.partition("/")
+    plan, storage = stored_sweep(name, output)
+    if not rest:
+        return _leader(plan, storage, group)
+    if group is not None:
+        raise UserError(f"run {run_or_name} is {told}: leave --group {group} out")
+    if rest.startswith("candidates/"):
+        _, of_group, label = rest.split("/")
+        return plan, storage, best_seed(plan, storage, of_group, label)
+    return plan, storage, Job.parse(rest)
+
+
+def _leader(plan: Plan, storage: Storage, group: str | None) -> tuple[Plan, Storage, Job]:
+    result = read_result(plan, storage)
+    leaders = {group_name(entry["group"]): entry["leader"]["label"] for entry in result["groups"]}
+    if group is None and len(leaders) > 1:
+        raise UserError(f"sweep {plan.name!r} has a leader for each of {', '.join(leaders)}: give --group")
+    chosen = next(iter(leaders)) if group is None else group
+    if chosen not in leaders:
+        raise UserError(f"--group {chosen}: sweep {plan.name!r} has {', '.join(leaders)}")
+    return plan, storage, best_seed(plan, storage, chosen, leaders[chosen])
+
+
+def best_seed(plan: Plan, storage: Storage, group: str, label: str) -> Job:
+    """The candidate's finalist with the best mean of the deciding metric on valid; the first where equal."""
+    rows = group_rows(read_rows(plan, storage, "valid"), group)
+    scored = rows["candidate"].eq(label) & rows["metric"].eq(plan.metric) & rows["status"].eq("ok")
+    means = rows[scored].groupby("seed")["value"].mean().round(9)
+    if means.empty:
+        raise UserError(f"no finalist of {group} {label} in sweep {plan.name!r} has a score on valid")
+    return Job(group, "final", label, int(str(means.idxmax())))
+
+
+def _chosen(result: dict[str, Any], job: Job) -> dict[str, Any]:
+    """What the candidate's search chose, with what the candidate is: a result keeps both as its config."""
+    group = next(entry for entry in result["groups"] if group_name(entry["group"]) == job.group)
+    return next(entry["config"] for entry in group["candidates"] if entry["label"] == job.candidate)

@@ -1,0 +1,1 @@
+"""One sweep from plan to answer."""

@@ -1,0 +1,162 @@
+"""From rows to the answer: leaders nominated on valid and frozen, then test, scored once, confirms.
+
+Nominations are written before any test audio is opened and are never written twice: a resumed sweep confirms
+the leaders it had named.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from sweep.core.addresses import hide_password
+from sweep.core.jobs import Job
+from sweep.plan.plan import Plan
+from sweep.storage.storage import Storage
+from sweep.stored import layout
+from sweep.stored.rows import Rows
+from sweep.study.study import JobRecord
+from sweep.verdict.paired_scores import group_rows
+from sweep.verdict.verdict import GroupVerdict, decide, holm, nominate
+from trainables.inference import NOISY
+
+_NOT_DECISIVE = {"max_hours", "raises", "study_uri", "tracking_uri"}
+
+
+@dataclass(frozen=True)
+class Finalists:
+    """How a group's final ended: which jobs have rows, which failed."""
+
+    complete: tuple[Job, ...]
+    failed: tuple[tuple[str, int], ...]  # (candidate, seed)
+    left_after: Mapping[str, int] = field(default_factory=dict)  # seeds of those that left contention
+
+    @staticmethod
+    def of(records: Sequence[JobRecord], left_after: Mapping[str, int] | None = None) -> "Finalists":
+        return Finalists(
+            complete=tuple(record.job for record in records if record.state == "complete"),
+            failed=tuple((r.job.candidate, r.job.number) for r in records if r.state == "failed"),
+            left_after=left_after or {},
+        )
+
+    def seeds(self, plan: Plan) -> tuple[int, ...]:
+        """Those of the plan that any candidate was given."""
+        given = {job.number for job in self.complete} | {seed for _, seed in self.failed}
+        return tuple(seed for seed in plan.seeds if seed in given)
+
+
+def plan_hash(plan: Plan) -> str:
+    """What was decided before test: metric, candidates, seeds, margin, alpha, and all else that can matter."""
+    decisive = {name: value for name, value in plan.to_json().items() if name not in _NOT_DECISIVE}
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def freeze_nominations(
+    plan: Plan, storage: Storage, rows: Rows, finalists: Mapping[str, Finalists]
+) -> dict[str, str]:
+    """Each group's leader on valid, written down with the plan's hash; a stored one is never named again."""
+    stored: dict[str, str] = {}
+    if storage.exists(layout.NOMINATIONS):
+        stored = json.loads(storage.read(layout.NOMINATIONS))["leaders"]
+    new = [group for group in plan.groups if group.name not in stored]  # added since, its test still closed
+    if not new:
+        return stored
+    table = pd.DataFrame(rows)
+    leaders = stored | {
+        group.name: nominate(
+            group_rows(table, group.name),
+            plan.metric,
+            group.candidates,
+            seeds=plan.seeds,
+            failed_jobs=finalists[group.name].failed,
+        )
+        for group in new
+    }
+    frozen = {
+        "leaders": leaders,
+        "plan": plan_hash(plan),
+        "metric": plan.metric,
+        "seeds": list(plan.seeds),
+        "margin": plan.margin,
+        "alpha": plan.alpha_per_look,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    storage.write(layout.NOMINATIONS, json.dumps(frozen, indent=1).encode())
+    return leaders
+
+
+def verdicts(
+    plan: Plan,
+    rows: Rows,
+    leaders: Mapping[str, str],
+    finalists: Mapping[str, Finalists],
+    gates: Mapping[str, Any],
+    nuisance: Mapping[tuple[str, str], dict[str, Any]],
+) -> list[GroupVerdict]:
+    """One verdict per group, with Holm's correction over all of them.
+
+    `nuisance` gives each (group, candidate) the values its search chose; `gates` each group's gates.
+    """
+    table = pd.DataFrame(rows)
+    decided = [
+        decide(
+            group=group.group,
+            rows=group_rows(table, group.name),
+            metric=plan.metric,
+            candidates=[
+                {
+                    "label": candidate.label,
+                    "config": {**candidate.config, **nuisance.get((group.name, candidate.label), {})},
+                    "baseline": candidate.baseline,
+                }
+                for candidate in group.candidates
+            ],
+            leader=leaders[group.name],
+            seeds=finalists[group.name].seeds(plan),
+            margin=plan.margin,
+            baseline=plan.space_object().baseline,
+            alpha=plan.alpha_per_look,
+            failed_jobs=finalists[group.name].failed,
+            left_after=finalists[group.name].left_after,
+            gates=gates.get(group.name),
+        )
+        for group in plan.groups
+    ]
+    return holm(decided)
+
+
+def mean_scores(rows: Rows) -> dict[Job, dict[str, float]]:
+    """Each finalist's mean over its scored utterances, for MLflow's columns; the verdict reads the rows."""
+    table = pd.DataFrame(rows)
+    scored = table[table["status"].eq("ok") & table["candidate"].ne(NOISY)]
+    means: dict[Job, dict[str, float]] = {}
+    for job, own in scored.groupby("job"):
+        means[Job.parse(str(job))] = {
+            str(m): float(v) for m, v in own.groupby("metric")["value"].mean().items()
+        }
+    return means
+
+
+def result_object(
+    plan: Plan, decided: Sequence[GroupVerdict], counts: Mapping[str, int], failed: Sequence[JobRecord] = ()
+) -> dict[str, Any]:
+    """What `--json` says and `result.json` keeps."""
+    return {
+        "sweep": plan.name,
+        "space": plan.space,
+        "question": plan.space_object().question,
+        "preset": plan.preset,
+        "meaningful": plan.meaningful,
+        "reproducible": not plan.asynchronous,
+        "metric": plan.metric,
+        "groups": [verdict.to_json() for verdict in decided],
+        "trials": dict(counts),
+        "failed": [{"job": record.job.path, "reason": record.reason} for record in failed],
+        "corpus": plan.corpus_summary,
+        "tracking_uri": hide_password(plan.tracking_uri),
+        "output": plan.output,
+    }

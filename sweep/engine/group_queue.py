@@ -1,0 +1,100 @@
+"""The jobs of one group that were never handed out, in order, and the configuration of each.
+
+Search trials come first, as their generations allow; the finalists when the search has ended.
+"""
+
+from collections import deque
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from search_spaces.space import BEST_CONFIGURATION
+from sweep.core.jobs import Job
+from sweep.engine.announcer import Announcer
+from sweep.engine.finalist_queue import FinalistQueue, Judge
+from sweep.plan.plan import GroupPlan, Plan
+from sweep.search.proposals import GroupSearch, generation_of
+from sweep.study.study import JobRecord, Proposal, StudyStore
+
+NOTHING_TO_FINALISE = "no search trial of this candidate finished"
+
+
+class GroupQueue:
+    """Hands out a group's jobs; those of the final as `judge` allows (see `FinalistQueue`)."""
+
+    def __init__(
+        self, plan: Plan, group: GroupPlan, store: StudyStore, announce: Announcer, judge: Judge | None
+    ) -> None:
+        self._plan = plan
+        self.name = group.name
+        self._store = store
+        self._search = GroupSearch(plan, group.name)
+        self._trials = deque(job for job in plan.search_jobs(group.name) if store.record(job) is None)
+        self._finalists = FinalistQueue(plan, group.name, store, announce, judge)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether it will never have another job."""
+        return not self._trials and self._finalists.exhausted
+
+    @property
+    def jobs_left(self) -> int:
+        """Those that were never handed out; of later looks' finalists, all."""
+        return len(self._trials) + self._finalists.jobs_left
+
+    def next_job(self, running: Collection[Job]) -> Job | None:
+        """The next job whose turn has come, taken off the queue; None while what it rests on is running."""
+        mine = [job for job in running if job.group == self.name]
+        searching = [job.number for job in mine if job.phase == "search"]
+        if self._trials:
+            first_of_generation = generation_of(self._trials[0], self._plan) * self._plan.generation
+            must_wait = any(number < first_of_generation for number in searching)
+            return None if must_wait and not self._plan.asynchronous else self._trials.popleft()
+        return None if searching else self._finalists.next_job([job for job in mine if job.phase == "final"])
+
+    def generation(self, job: Job) -> int:
+        return generation_of(job, self._plan) if job.phase == "search" else 0
+
+    def proposal(self, job: Job) -> Proposal | None:
+        """Its nuisance values; None for a finalist whose candidate has no complete search trial."""
+        records = self._store.records(self.name, "search")
+        if job.phase == "search":
+            return self._search.propose(job, records)
+        return self._settled(job.candidate) or self._chosen(records, job.candidate)
+
+    def _chosen(self, records: Sequence[JobRecord], candidate: str) -> Proposal | None:
+        """The candidate's best configuration; or, where configurations are the answer, the one of its rank."""
+        space = self._plan.space_object()
+        ranks = [c.label for c in self._plan.group_plan(self.name).candidates if not c.baseline]
+        if space.answer == BEST_CONFIGURATION and candidate in ranks:
+            pool = [record for record in records if record.job.candidate in ranks]
+            return ranked_configuration(pool, ranks.index(candidate))
+        return best_configuration(records, candidate)
+
+    def _settled(self, candidate: str) -> Proposal | None:
+        """The configuration of the candidate's earlier finalists, which later seeds must share."""
+        own = self._store.records(self.name, "final", candidate)
+        return next((record.proposal for record in own if record.reason != NOTHING_TO_FINALISE), None)
+
+
+def ranked_configuration(records: Sequence[JobRecord], rank: int) -> Proposal | None:
+    """Of the distinct configurations of all complete trials, that of the rank (0 = best); None past the last."""
+    complete = [record for record in records if record.state == "complete"]
+    ordered = sorted(complete, key=_merit, reverse=True)
+    distinct: list[dict[str, Any]] = []
+    for record in ordered:
+        if record.nuisance not in distinct:
+            distinct.append(record.nuisance)
+    return Proposal(distinct[rank]) if rank < len(distinct) else None
+
+
+def best_configuration(records: Sequence[JobRecord], candidate: str) -> Proposal | None:
+    """Of the candidate's best complete search trial; of equal ones, the first."""
+    complete = [r for r in records if r.job.candidate == candidate and r.state == "complete"]
+    if not complete:
+        return None
+    return Proposal(max(complete, key=_merit).nuisance)
+
+
+def _merit(record: JobRecord) -> tuple[int, float, int]:
+    """Fewest failures first: a mean that leaves out the clips on which a model fell silent must not pay."""
+    return -record.failed_clips, record.score or 0.0, -record.job.number

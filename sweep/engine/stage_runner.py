@@ -1,0 +1,158 @@
+"""Computes the stages of a plan as Ray tasks, each as soon as those it rests on are stored.
+
+Called from the driver before any job, never from inside a Tune trial: a task started there would wait for
+ever for the resources its own trial holds.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray.exceptions import RayTaskError
+
+from sweep.core.listener import Listener
+from sweep.core.stopping import StopSignal
+from sweep.engine.announcer import Announcer
+from sweep.machines.warm_workers import wait_until_warm
+from trainables.base.errors import UserError
+from trainables.job.stages import Artifacts, Stage, in_order, run_stage
+
+_POLL_SECONDS = 0.5
+_WORKER_DEATHS = 3  # a task whose worker dies is begun again this often
+
+
+class StageFailed(RuntimeError):
+    """A stage could not be computed; the message names it and its cause."""
+
+
+def run_stages(
+    stages: Sequence[Stage],
+    corpus: Any,
+    artifacts: Artifacts,
+    listeners: Sequence[Listener] = (),
+    gpus: float = 0,
+    stop: StopSignal | None = None,
+    warming: Sequence[ray.ObjectRef] = (),
+) -> None:
+    """Compute and store every stage that is not there yet, as many at once as the cluster has room for.
+
+    Each takes the CPUs of its `threads`, and `gpus` if its device is "cuda". Listeners hear of every stage,
+    the stored ones included. Raises `StageFailed`, or `UserError` where the cause is one; others are stopped.
+    `Interrupted` when `stop` was asked for: what is half done is begun again at the next start. `warming` are the
+    workers to wait for, should there be anything to compute.
+    """
+    run = _StageRun(
+        in_order(tuple(stages)), corpus, artifacts, Announcer(listeners), gpus, stop or StopSignal(), warming
+    )
+    try:
+        run.finish()
+    finally:
+        run.cancel()
+
+
+@dataclass
+class _StageRun:
+    stages: list[Stage]
+    corpus: Any
+    artifacts: Artifacts
+    announce: Announcer
+    gpus: float
+    stop: StopSignal
+    warming: Sequence[ray.ObjectRef] = ()
+    stored: set[str] = field(default_factory=set)  # keys
+    tasks: dict[ray.ObjectRef, Stage] = field(default_factory=dict)
+
+    def finish(self) -> None:
+        waiting = []
+        for stage in self.stages:
+            if self.artifacts.has(stage.key):
+                self._mark_stored(stage)
+            else:
+                waiting.append(stage)
+        if not waiting:
+            return
+        board = ray.remote(num_cpus=0)(_ProgressBoard).remote()
+        wait_until_warm(self.warming)
+        while waiting or self.tasks:
+            self.stop.check()
+            for stage in [stage for stage in waiting if self._may_begin(stage)]:
+                waiting.remove(stage)
+                self.tasks[self._begin(stage, board)] = stage
+            done, _ = ray.wait(list(self.tasks), timeout=_POLL_SECONDS)
+            self._announce_progress(board)
+            for task in done:
+                self._collect(task)
+
+    def cancel(self) -> None:
+        for task in self.tasks:
+            ray.cancel(task, force=True)
+
+    def _may_begin(self, stage: Stage) -> bool:
+        return all(below.key in self.stored for below in stage.rests_on)
+
+    def _begin(self, stage: Stage, board: Any) -> ray.ObjectRef:
+        task = _compute.options(
+            num_cpus=stage.threads,
+            num_gpus=self.gpus if stage.device == "cuda" else 0,
+            max_retries=_WORKER_DEATHS,
+            name=stage.name,
+        )
+        return task.remote(stage.to_json(), self.corpus, self.artifacts, board)
+
+    def _collect(self, task: ray.ObjectRef) -> None:
+        stage = self.tasks.pop(task)
+        try:
+            ray.get(task)
+        except RayTaskError as error:
+            cause = error.cause
+            if isinstance(cause, UserError):
+                raise UserError(f"{stage.name}: {cause}") from error
+            raise StageFailed(f"{stage.name} failed: {type(cause).__name__}: {cause}") from error
+        except ray.exceptions.RayError as error:
+            raise StageFailed(f"{stage.name} failed: its worker was lost ({error})") from error
+        self._mark_stored(stage)
+
+    def _mark_stored(self, stage: Stage) -> None:
+        self.stored.add(stage.key)
+        self.announce.stage_progressed(stage.name, 1, 1)
+
+    def _announce_progress(self, board: Any) -> None:
+        names = {stage.key: stage.name for stage in self.tasks.values()}
+        for key, (done, total) in ray.get(board.read.remote()).items():
+            # The last step is announced when the artifact is stored.
+            if key in names and done < total:
+                self.announce.stage_progressed(names[key], done, total)
+
+
+class _ProgressBoard:
+    """An actor where tasks write how far they are and the driver reads it."""
+
+    def __init__(self) -> None:
+        self._progress: dict[str, tuple[int, int]] = {}
+
+    def write(self, key: str, done: int, total: int) -> None:
+        self._progress[key] = (done, total)
+
+    def read(self) -> dict[str, tuple[int, int]]:
+        return self._progress
+
+
+@ray.remote
+def _compute(stage_json: dict[str, Any], corpus: Any, artifacts: Artifacts, board: Any) -> None:
+    stage = Stage.from_json(stage_json)
+    run_stage(stage, corpus, artifacts, _throttled(lambda *at: board.write.remote(stage.key, *at)))
+
+
+def _throttled(tell: Callable[[int, int], object]) -> Callable[[int, int], None]:
+    """Tell at most as often as the driver looks."""
+    told = -_POLL_SECONDS
+
+    def progress(done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _POLL_SECONDS:
+            told = time.monotonic()
+            tell(done, total)
+
+    return progress

@@ -1,0 +1,232 @@
+"""The one Ray Tune run of a sweep: Tune runs what the dispatcher hands out and tells it what happens.
+
+Tune holds no state that matters. Its checkpoints, restarts and experiment snapshots are off: a job finds its
+own state in storage, and after any crash a new run continues from the study alone.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import cloudpickle, tune
+from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.tune.experiment import Trial
+from ray.tune.result import AUTO_RESULT_KEYS
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from sweep.core.jobs import Job
+from sweep.core.listener import Listener
+from sweep.core.outage import storage_is_away
+from sweep.core.stopping import Interrupted, StopSignal
+from sweep.engine.announcer import Announcer
+from sweep.engine.dispatcher import Dispatcher, Handout, Pause
+from sweep.engine.finalist_queue import Judge
+from sweep.engine.stage_runner import StageFailed, run_stages
+from sweep.engine.watchdog import Patience, Watchdog
+from sweep.machines.capacity import Room
+from sweep.machines.ray_session import ray_session
+from sweep.plan.plan import Plan
+from sweep.study.study import StudyStore
+
+__all__ = ["Interrupted", "StageFailed", "ray_session", "run_stages", "run_sweep"]
+
+_NOT_METRICS = {*AUTO_RESULT_KEYS, "step", "attempt"}
+
+
+def run_sweep(
+    plan: Plan,
+    store: StudyStore,
+    trainable_parameters: Mapping[str, Any],
+    listeners: Sequence[Listener] = (),
+    trainable_cls: type[tune.Trainable] | None = None,
+    stop: StopSignal | None = None,
+    patience: Patience | None = None,
+    judge: Judge | None = None,
+) -> None:
+    """Run or continue every job of the plan until all have ended.
+
+    `trainable_parameters` go to the trainable's `setup` (checkpoints, artifacts). Needs `ray_session`.
+    A job that is silent beyond all `patience` is killed and tried again. Raises `Interrupted` when `stop` was
+    asked for and the rounds under way have ended, `TooManyFailures` where most jobs fail in one way. `judge` says
+    who gets later seeds, where the plan has looks.
+    """
+    stop = stop or StopSignal()
+    dispatcher = Dispatcher(plan, store, Announcer(listeners), stop, judge=judge)
+    trainable = tune.with_parameters(trainable_cls or _speech_trainable(), **trainable_parameters)
+    resources = {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}
+    with tempfile.TemporaryDirectory(prefix="speech-sweep-tune-") as folder:
+        tuner = tune.Tuner(
+            tune.with_resources(trainable, resources),
+            tune_config=tune.TuneConfig(
+                search_alg=JobSearcher(dispatcher, stop),
+                scheduler=EarlyStopping(dispatcher, stop, Watchdog(patience or Patience()), Room(plan)),
+                num_samples=-1,
+                reuse_actors=True,
+                trial_dirname_creator=_trial_folder,
+            ),
+            run_config=tune.RunConfig(
+                name=plan.name,
+                storage_path=folder,
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            ),
+        )
+        tuner.fit()
+    if not dispatcher.done:
+        stop.check()
+        raise Interrupted("Tune ended early")
+
+
+def _speech_trainable() -> type[tune.Trainable]:
+    from trainables.trainable import SpeechTrainable  # imports torch
+
+    return SpeechTrainable
+
+
+class JobSearcher(Searcher):
+    """Where Tune asks for its next trial. It has no state of its own to save."""
+
+    def __init__(self, dispatcher: Dispatcher, stop: StopSignal) -> None:
+        super().__init__()
+        self._dispatcher = dispatcher
+        self._stop = stop
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next job's config; None while running jobs decide what comes next; FINISHED after the last."""
+        if self._stop.asked:
+            return Searcher.FINISHED
+        answer = self._dispatcher.next()
+        if isinstance(answer, Handout):
+            return {"assignment": answer.assignment}
+        return Searcher.FINISHED if answer is Pause.DONE else None
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """The scheduler has told the dispatcher."""
+
+    def save(self, checkpoint_path: str) -> None:
+        Path(checkpoint_path).touch()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune writes what it was given into its own files, which nobody reads; the study must not go there."""
+        return {}
+
+    def restore(self, checkpoint_path: str) -> None:
+        raise NotImplementedError("a sweep continues from its study, never from Tune's files")
+
+
+class EarlyStopping(FIFOScheduler):
+    """Tells the dispatcher what Tune hears of its trials, stops those it wants stopped, kills those that hang."""
+
+    def __init__(self, dispatcher: Dispatcher, stop: StopSignal, watchdog: Watchdog, room: Room) -> None:
+        super().__init__()
+        self._dispatcher = dispatcher
+        self._stop = stop
+        self._watchdog = watchdog
+        self._room = room
+        self._killed: dict[str, float] = {}  # trial id -> seconds of silence
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As the searcher's."""
+        return {}
+
+    def choose_trial_to_run(self, tune_controller: Any, **options: Any) -> Trial | None:
+        """Asked at every turn of Tune's loop: the place to look for trials that hang."""
+        running = {t.trial_id: t for t in tune_controller.get_live_trials() if t.status == Trial.RUNNING}
+        for name in self._watchdog.silent(running):
+            self._kill(running[name])
+        # Left alone, Tune starts the workers of a search one after the other, and each takes seconds; an autoscaler
+        # starts its machines, which take minutes, for the trials that wait.
+        tune_controller.update_max_pending_trials(self._room.waiting(len(running)))
+        return super().choose_trial_to_run(tune_controller, **options)
+
+    def _kill(self, trial: Trial) -> None:
+        """Once: that Tune then misses the actor ends the attempt."""
+        actor = trial.temporary_state.ray_actor
+        if actor is None or trial.trial_id in self._killed:
+            return
+        self._killed[trial.trial_id] = self._watchdog.allowed()
+        ray.kill(actor)
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        self._watchdog.report(trial.trial_id)
+        goes_on = self._report(trial, result) and not self._stop.asked
+        return TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        """Tune tells a trial's last result, and any result with `done`, only here."""
+        if self._report(trial, result) and not self._stop.asked:
+            job, attempt = _identity(trial)
+            self._dispatcher.fail(job, attempt, f"its worker stopped at step {result['step']}")
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        job, attempt = _identity(trial)
+        error = _error_of(trial)
+        silence = self._killed.pop(trial.trial_id, None)
+        reason = _in_a_line(error) if silence is None else f"it reported nothing for {silence:.0f} s"
+        self._dispatcher.fail(
+            job, attempt, reason, may_retry=silence is not None or may_retry(error), outage=is_outage(error)
+        )
+
+    def _report(self, trial: Trial, result: dict[str, Any]) -> bool:
+        job, attempt = _identity(trial)
+        return self._dispatcher.report(job, attempt, result["step"], result["score"], _metrics(result))
+
+
+def may_retry(error: BaseException | None) -> bool:
+    """Whether another attempt may go otherwise: training is deterministic, what surrounds it is not.
+
+    So a lost worker, a full memory and a failing storage may; a diverging job or a defect would only repeat.
+    """
+    if isinstance(error, RayActorError | OutOfMemoryError | MemoryError) or is_outage(error):
+        return True
+    return any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)  # CUDA's is torch's own
+
+
+def is_outage(error: BaseException | None) -> bool:
+    """Whether storage or network failed; a lost worker is none, whatever its class rests on."""
+    return not isinstance(error, RayActorError) and storage_is_away(error)
+
+
+def _identity(trial: Trial) -> tuple[Job, int]:
+    assignment = trial.config["assignment"]
+    return Job.parse(assignment["job"]), assignment["attempt"]
+
+
+def _metrics(result: Mapping[str, Any]) -> dict[str, float]:
+    """The floats the trainable reported, without what Tune adds to every result, flattened."""
+    return {
+        key: float(value)
+        for key, value in result.items()
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and key.split("/")[0] not in _NOT_METRICS
+    }
+
+
+def _error_of(trial: Trial) -> BaseException | None:
+    """What the trial raised; None if that cannot be read here."""
+    path = trial.pickled_error_file
+    try:
+        error = cloudpickle.loads(Path(path).read_bytes()) if path else None
+    except Exception:  # an exception's own class decides what unpickling it raises
+        return None
+    return getattr(error, "cause", None) or error
+
+
+def _in_a_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    if isinstance(error, RayActorError):
+        # Setting a job up in a new worker failed: the cause is only told as text, at its end.
+        return lines[-1] if "creation task" in lines[0] else "its worker died"
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _trial_folder(trial: Trial) -> str:
+    """Tune's own names spell out the whole config."""
+    return str(trial.trial_id)

@@ -1,0 +1,1 @@
+"""Ray, its machines, their capacity and their GPUs."""

@@ -1,0 +1,202 @@
+"""What a plan costs before it runs: core-hours, wall time, disk, and the smallest gain it could show.
+
+The per-step figures were measured on one shared 2.x GHz core with one thread; other machines differ by a
+small factor, which is why everything here is printed with "about".
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sweep.plan.plan import GroupPlan, Plan
+from trainables.job.stages import Stage
+from trainables.shared_prefix import KIND as PREFIX
+
+# Seconds of one training step, by (method, group value, size): (whatever the batch, for each second of audio).
+# The group "" is any group. Mockingjay, HuBERT and WavLM take the figures of the body they share; WavLM a little
+# more for its bias.
+_STEP_SECONDS = {
+    ("contrastive_se", "", "tiny"): (0.01, 0.025),  # in two views
+    ("normalized_ssl", "mockingjay", "tiny"): (0.015, 0.0067),
+    ("normalized_ssl", "tera", "tiny"): (0.015, 0.0067),
+    ("normalized_ssl", "wav2vec2", "tiny"): (0.055, 0.0175),  # Muon's 0.035 by its ratio to Adam's step
+    ("normalized_ssl", "hubert", "tiny"): (0.055, 0.0175),
+    ("normalized_ssl", "wavlm", "tiny"): (0.057, 0.0177),
+    # A separation batch; multi-task training has others beside it.
+    ("separation", "convtasnet", "tiny"): (0.012, 0.019),
+    ("separation", "dprnn", "tiny"): (0.018, 0.041),
+    ("separation", "dptnet", "tiny"): (0.024, 0.030),
+}
+_PRETRAINING_STEP_SECONDS = {
+    "mockingjay": 0.05,
+    "tera": 0.05,
+    "wav2vec2": 0.065,
+    "hubert": 0.065,
+    "wavlm": 0.07,
+    "convtasnet": 0.12,
+    "dprnn": 0.20,
+    "dptnet": 0.19,
+}
+_SCORING_SHARE = 0.035  # core-seconds of all metrics per second of audio; PESQ is most of it
+_INFERENCE_SHARE = 0.01  # core-seconds of a tiny model per second of audio
+_JOB_OVERHEAD = 0.8  # seconds a job costs before and after its training, in a reused actor
+# A model with its optimizer. Where architectures differ the largest: TERA with a frozen branch up to layer 3 (the
+# waveform bodies take 230e6), and DPTNet (Conv-TasNet takes 61e6).
+_CHECKPOINT_BYTES = {
+    ("normalized_ssl", "base"): 320e6,
+    ("contrastive_se", "base"): 61e6,
+    ("separation", "paper"): 102e6,
+}
+_TINY_CHECKPOINT_BYTES = 8e6
+_CHECKPOINTS_KEPT = 2  # of a job that is under way
+_ESTIMATE_BYTES_PER_SECOND = 64_000  # float32 at 16 kHz
+
+# Typical spreads of one score: (seed, candidate x unit, residual). PESQ's are of full-size models, SI-SDR's were
+# measured in the demo, between the steady upstream and the unsteady one.
+_SPREADS = {"wb_pesq": (0.03, 0.10, 0.10), "si_sdr": (0.12, 0.05, 0.16)}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Core-seconds by purpose, and what else a person wants to know before saying yes."""
+
+    pretraining: float
+    gates: float
+    search: float
+    final: float
+    scoring: float
+    disk_bytes: float
+    resolvable: float | None  # in the metric's unit; None where it is not known for this metric
+
+    @property
+    def core_seconds(self) -> float:
+        return self.pretraining + self.gates + self.search + self.final + self.scoring
+
+
+def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
+    """None where no step of this method, size and device was ever measured. `missing`: stages not in the cache."""
+    if plan.device != "cpu":
+        return None
+    search = final = 0.0
+    for group in plan.groups:
+        step, job = _step_seconds(plan, group), job_seconds(plan, group)
+        if step is None or job is None:
+            return None
+        search += sum(_shared_steps(stage) for stage in missing) * step / len(plan.groups)
+        search += job * plan.samples * len(group.candidates)
+        final += job * len(plan.seeds) * len(group.candidates)
+    jobs = sum(len(group.candidates) * len(plan.seeds) for group in plan.groups)
+    scored = jobs * (plan.data.valid_seconds + plan.data.test_seconds)
+    return Cost(
+        pretraining=sum(_stage_seconds(stage) for stage in missing if stage.kind == "pretraining"),
+        gates=sum(_stage_seconds(stage) for stage in missing if stage.kind not in ("pretraining", PREFIX)),
+        search=search,
+        final=final,
+        scoring=scored * (_SCORING_SHARE + _INFERENCE_SHARE),
+        disk_bytes=disk_bytes(plan),
+        resolvable=resolvable_gain(plan),
+    )
+
+
+def job_seconds(plan: Plan, group: GroupPlan) -> float | None:
+    """Of one core, for one job in full; None where no step of this method and size was ever measured."""
+    step = _step_seconds(plan, group)
+    if step is None:
+        return None
+    rounds = -(-plan.steps // plan.round_steps)
+    return plan.steps * step + rounds * plan.data.valid_seconds * _INFERENCE_SHARE + _JOB_OVERHEAD
+
+
+def gpu_hours(plan: Plan, step_seconds: float) -> float:
+    """What training takes, all jobs in full, where a step takes so long with as many jobs on a GPU as planned."""
+    steps = plan.steps * sum(1 for _ in plan.all_jobs())
+    return steps * step_seconds * plan.gpus_per_trial / 3600
+
+
+def disk_bytes(plan: Plan) -> float:
+    """The most a sweep has on disk at once: every finalist's last checkpoint and estimates, and two checkpoints of
+    each job under way, which are no more than a generation of each group.
+    """
+    key = plan.method_name(), plan.method_config.get("size", "base")
+    checkpoint = _CHECKPOINT_BYTES.get(key, _TINY_CHECKPOINT_BYTES)
+    finalists = sum(len(plan.final_jobs(group.name)) for group in plan.groups)
+    under_way = min(plan.generation * len(plan.groups), sum(1 for _ in plan.all_jobs()))
+    audio = (plan.data.valid_seconds + plan.data.test_seconds) * _ESTIMATE_BYTES_PER_SECOND
+    return (finalists + _CHECKPOINTS_KEPT * under_way) * checkpoint + finalists * audio
+
+
+def resolvable_gain(plan: Plan) -> float | None:
+    """The true difference the verdict would find with 80 % power, from typical spreads of this metric."""
+    if plan.metric not in _SPREADS or len(plan.seeds) < 2:
+        return None
+    import numpy as np
+
+    from sweep.verdict.crossed_effects import CrossedEffects
+
+    seed, unit, residual = (spread**2 for spread in _SPREADS[plan.metric])
+    n_seeds = len(plan.seeds)
+    n_units = _test_units(plan)
+    effects = CrossedEffects(
+        np.array(residual + n_units * seed),
+        np.array(residual + n_seeds * unit),
+        np.array(residual),
+        n_seeds,
+        n_units,
+        replicas=max(len(group.candidates) for group in plan.groups) - 1,
+        terms=2,
+    )
+    return float(effects.resolvable(plan.alpha_per_look))
+
+
+def _test_units(plan: Plan) -> int:
+    """Speakers where the verdict will go by them, else clips."""
+    from sweep.verdict.crossed_effects import MINIMUM_SPEAKERS  # imports scipy
+
+    clips = max(2, round(scored_seconds(plan, "test") / plan.data.evaluation_clip_seconds))
+    speakers = plan.corpus_summary.get("splits", {}).get("test", {}).get("speakers", 0)
+    return min(clips, speakers) if speakers >= MINIMUM_SPEAKERS else clips
+
+
+def scored_seconds(plan: Plan, split: str) -> float:
+    """Of audio on valid or test: what the preset asks for, or all that the split has."""
+    wanted: float = {"valid": plan.data.valid_seconds, "test": plan.data.test_seconds}[split]
+    there = speech_seconds(plan.corpus_summary.get("splits", {}).get(plan.data.source_split(split), {}))
+    # Where SNRs are listed, every clip is scored at each of them: there may be more audio than speech.
+    return wanted if there is None or plan.data.evaluation_snrs else min(wanted, there)
+
+
+def speech_seconds(counts: dict[str, Any]) -> float | None:
+    """Of one split in a corpus's summary; None where that is not known."""
+    seconds = counts.get("seconds", counts.get("speech_seconds"))
+    return None if seconds is None else float(seconds)
+
+
+def _step_seconds(plan: Plan, group: GroupPlan) -> float | None:
+    size = plan.method_config.get("size", "base")
+    method = plan.method_name()
+    measured = _STEP_SECONDS.get((method, group.name, size), _STEP_SECONDS.get((method, "", size)))
+    if measured is None:
+        return None
+    fixed, per_second = measured
+    return fixed + per_second * plan.data.batch * plan.data.crop_seconds
+
+
+def _shared_steps(stage: Stage) -> int:
+    """Training that search trials go on from; what it saves them is not counted."""
+    return int(stage.config["steps"]) if stage.kind == PREFIX else 0
+
+
+def _stage_seconds(stage: Stage) -> float:
+    if stage.kind != "pretraining":
+        return 8.0
+    network = stage.config.get("upstream") or stage.config.get("model", "")
+    return _new_steps(stage) * _PRETRAINING_STEP_SECONDS.get(network, 0.03)
+
+
+def _new_steps(stage: Stage) -> int:
+    """Steps beyond those of the pre-training it goes on from; none where weights are read from a file."""
+    before = [_steps(below) for below in stage.rests_on if below.kind == stage.kind]
+    return _steps(stage) - max(before, default=0)
+
+
+def _steps(stage: Stage) -> int:
+    return int(stage.config.get("pretraining_steps", 0))

@@ -1,0 +1,315 @@
+"""What a sweep will do, before it does it: groups, candidates, jobs, seeds, stages; frozen in plan.json.
+
+A plan is plain data without torch, so `--dry-run` is quick and `--resume` can compare two plans field by
+field. It is the only source of a job's configuration and of its `Assignment`.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from search_spaces import find_space
+from search_spaces.space import Candidate, Preset, Space
+from sweep.core.addresses import hide_password
+from sweep.core.jobs import Job
+from trainables.base.randomness import derive_seed
+from trainables.config.registry import config_class, gates_of
+from trainables.job.assignment import Assignment, DataSettings
+from trainables.job.stages import Stage, in_order
+from trainables.shared_prefix import prefix_stage
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupPlan:
+    """One question: a study of its own, with every candidate the verdict will compare."""
+
+    name: str  # "tera"; "all" where the space has a single question
+    group: dict[str, str]  # {"upstream": "tera"}
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A resolved sweep. Seeds never derive from its name, so two sweeps with the same plan agree."""
+
+    name: str
+    space: str
+    space_file: str = ""  # where the space is the user's own: its file, which must stay as it was
+    space_fingerprint: str = ""
+    preset: str
+    version: str  # of speech-sweep
+    code: str  # fingerprint of the training code; a resumed sweep refuses another one
+    metric: str
+    also: tuple[str, ...] = ()  # metrics of --also: further columns, beside the space's own
+    groups: tuple[GroupPlan, ...]
+    samples: int  # search trials per candidate
+    seeds: tuple[int, ...]  # of the finalists, the same for all candidates
+    looks: tuple[int, ...] = ()  # where later seeds go only to who is in contention: numbers of seeds
+    sweep_seed: int
+    search_seed: int  # all search trials train with this one
+    generation: int  # search trials of a group that are drawn from the same view
+    exempt: int  # search trials per candidate that early stopping never touches
+    steps: int
+    round_steps: int
+    data: DataSettings
+    method_config: dict[str, Any]  # fields of the method the preset gives a value
+    fixed: dict[str, Any] = field(default_factory=dict)  # fields fixed with --set: never searched
+    weights: dict[str, str] = field(
+        default_factory=dict
+    )  # stage that reads published weights -> what they are
+    corpus_source: str  # as the user named it
+    corpus_uri: str  # the prepared corpus
+    corpus_fingerprint: str
+    corpus_summary: dict[str, Any]
+    output: str  # <...>/sweeps/<name> or s3://bucket/prefix/<name>
+    home: str  # a local folder of the driver's own: lock, spool, SQLite files; = output where that is local
+    tracking_uri: str
+    study_uri: str
+    gates: bool = True
+    meaningful: bool = True
+    threads: int = 1
+    cpus_per_trial: float = 1
+    gpus_per_trial: float = 0
+    margin: float = 0.1  # equivalence margin in the metric's unit
+    alpha: float = 0.05
+    asynchronous: bool = False  # ask and stop by whatever has ended: faster on many workers, not reproducible
+    max_hours: float | None = None  # of driving, over all starts; then the sweep stops and can be resumed
+    raises: tuple[dict[str, Any], ...] = ()  # what later starts added: {"time", "samples": [2, 4], ...}
+
+    # -- the space, looked up by name ---------------------------------------------------------------
+
+    def space_object(self) -> Space:
+        return find_space(self.space_file or self.space)
+
+    def preset_object(self) -> Preset:
+        """The preset with this plan's own budget, as the space's functions see it."""
+        preset = self.space_object().presets[self.preset]
+        return replace(
+            preset,
+            samples=self.samples,
+            seeds=len(self.seeds),
+            steps=self.steps,
+            round_steps=self.round_steps,
+            metric=self.metric,
+            data=self.data,
+            config=self.method_config,
+        )
+
+    def group_plan(self, name: str) -> GroupPlan:
+        return next(group for group in self.groups if group.name == name)
+
+    def candidate(self, group: str, label: str) -> Candidate:
+        return next(c for c in self.group_plan(group).candidates if c.label == label)
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Every metric of the rows on test."""
+        return (*self.space_object().scored, *self.also)
+
+    # -- looks ---------------------------------------------------------------------------------------
+
+    @property
+    def look_ends(self) -> tuple[int, ...]:
+        """The numbers of seeds at which somebody looks; without `looks` only the last."""
+        return self.looks or (len(self.seeds),)
+
+    @property
+    def alpha_per_look(self) -> float:
+        """Each look's share, the verdict's on test included (Bonferroni)."""
+        return self.alpha / len(self.look_ends)
+
+    def at_first_look(self) -> "Plan":
+        """The least that this plan may come to: nobody gets more seeds than the first look asks for."""
+        return replace(self, seeds=self.seeds[: self.look_ends[0]], looks=())
+
+    # -- jobs ----------------------------------------------------------------------------------------
+
+    def search_jobs(self, group: str) -> list[Job]:
+        """Search trial n of a group tries candidate n mod K, so every candidate gets the same number."""
+        candidates = self.group_plan(group).candidates
+        return [
+            Job(group, "search", candidates[n % len(candidates)].label, n)
+            for n in range(self.samples * len(candidates))
+        ]
+
+    def final_jobs(self, group: str) -> list[Job]:
+        """Every candidate with every seed it may be given; seed-major, so that pairs are complete early."""
+        return [
+            Job(group, "final", candidate.label, seed)
+            for seed in self.seeds
+            for candidate in self.group_plan(group).candidates
+        ]
+
+    def all_jobs(self) -> Iterator[Job]:
+        for group in self.groups:
+            yield from self.search_jobs(group.name)
+            yield from self.final_jobs(group.name)
+
+    def job_seed(self, job: Job) -> int:
+        return self.search_seed if job.phase == "search" else job.number
+
+    def method_name(self) -> str:
+        return self.space_object().method
+
+    def config(self, group: str, candidate: str, nuisance: dict[str, Any]) -> dict[str, Any]:
+        """The method's complete, validated configuration of a candidate with its nuisance values."""
+        return self._parsed(group, candidate, nuisance).to_dict()
+
+    def _parsed(self, group: str, candidate: str, nuisance: dict[str, Any]) -> Any:
+        merged = {
+            **self.method_config,
+            **self.group_plan(group).group,
+            **nuisance,
+            **self.fixed,
+            **self.candidate(group, candidate).config,
+        }
+        return config_class(self.method_name()).from_dict(merged)
+
+    def assignment(self, job: Job, nuisance: dict[str, Any], attempt: int) -> Assignment:
+        parsed = self._parsed(job.group, job.candidate, nuisance)
+        plain = Assignment(
+            job=job.path,
+            attempt=attempt,
+            phase=job.phase,
+            method=self.method_name(),
+            config=parsed.to_dict(),
+            seed=self.job_seed(job),
+            steps=self.steps,
+            round_steps=self.round_steps,
+            metric=self.metric,
+            corpus_uri=self.corpus_uri,
+            corpus_fingerprint=self.corpus_fingerprint,
+            data=parsed.data_settings(self.data_of(job.group)),
+            stages=tuple(stage.to_json() for stage in self._stages_of(parsed, self.job_seed(job))),
+            threads=self.threads,
+            device=self.device,
+        )
+        prefix = self._prefix(job, nuisance, plain)
+        return replace(plain, prefix=prefix.to_json()) if prefix else plain
+
+    def data_of(self, group: str) -> DataSettings:
+        """Some presets crop by group: two seconds for one family of upstreams, one for the other."""
+        crops = self.preset_object().crop_seconds
+        return replace(self.data, crop_seconds=crops.get(group, self.data.crop_seconds))
+
+    @property
+    def device(self) -> str:
+        return "cuda" if self.gpus_per_trial > 0 else "cpu"
+
+    # -- stages --------------------------------------------------------------------------------------
+
+    def stages_of(self, config: dict[str, Any], seed: int) -> tuple[Stage, ...]:
+        """What a job with this configuration and seed reads."""
+        return self._stages_of(config_class(self.method_name()).from_dict(config), seed)
+
+    def _stages_of(self, parsed: Any, seed: int) -> tuple[Stage, ...]:
+        return parsed.stages(
+            corpus_uri=self.corpus_uri,
+            corpus_fingerprint=self.corpus_fingerprint,
+            seed=seed,
+            threads=self.threads,
+            device=self.device,
+        )
+
+    def stages(self) -> list[Stage]:
+        """Every distinct stage any job rests on, dependencies first."""
+        preset = self.preset_object()
+        space = self.space_object()
+        needed: list[Stage] = []
+        for group in self.groups:
+            for candidate in group.candidates:
+                config = self.config(
+                    group.name, candidate.label, space.anchor(group.group, candidate, preset)
+                )
+                for seed in (self.search_seed, *self.seeds):
+                    needed.extend(self.stages_of(config, seed))
+        return in_order((*needed, *self._prefixes()))
+
+    def _prefix(self, job: Job, nuisance: dict[str, Any], assignment: Assignment) -> Stage | None:
+        """The training this search trial shares with those of other candidates: all have one seed."""
+        if job.phase != "search" or self.space_object().every_draw is None:
+            return None
+        labels = [candidate.label for candidate in self.group_plan(job.group).candidates]
+        return prefix_stage(assignment, [self.config(job.group, label, nuisance) for label in labels])
+
+    def _prefixes(self) -> Iterator[Stage]:
+        """Of every draw a search trial may make; none where the space does not list its draws."""
+        space, preset = self.space_object(), self.preset_object()
+        if space.every_draw is None:
+            return
+        for group in self.groups:
+            for candidate in group.candidates:
+                job = Job(group.name, "search", candidate.label, 0)
+                first = space.anchor(group.group, candidate, preset)
+                more = space.every_draw(group.group, candidate, preset) if self.samples > 1 else ()
+                for nuisance in (first, *more):
+                    prefix = self.assignment(job, self._searched(nuisance), attempt=1).prefix
+                    if prefix:
+                        yield Stage.from_json(prefix)
+
+    def _searched(self, nuisance: dict[str, Any]) -> dict[str, Any]:
+        """Without the fields that --set fixed."""
+        return {name: value for name, value in nuisance.items() if name not in self.fixed}
+
+    def gate_stages(self, group: str | None = None) -> list[Stage]:
+        """What measures whether the question means anything at this size, for one group or all.
+
+        They rest on the baseline's pre-training, which is not listed here.
+        """
+        gates = gates_of(self.method_name()) if self.gates else None
+        if gates is None:
+            return []
+        space, preset = self.space_object(), self.preset_object()
+        measured: list[Stage] = []
+        for plan in self.groups:
+            if group not in (None, plan.name):
+                continue
+            anchor = space.anchor(plan.group, self.candidate(plan.name, space.baseline), preset)
+            config = config_class(space.method).from_dict(self.config(plan.name, space.baseline, anchor))
+            measured.extend(
+                gates.gate_stages(
+                    config,
+                    corpus_uri=self.corpus_uri,
+                    corpus_fingerprint=self.corpus_fingerprint,
+                    seeds=self.at_first_look().seeds,
+                    data=self.data_of(plan.name),
+                    threads=self.threads,
+                    device=self.device,
+                )
+            )
+        return measured
+
+    # -- persistence ---------------------------------------------------------------------------------
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, without the passwords of addresses."""
+        hidden = {name: hide_password(getattr(self, name)) for name in ("study_uri", "tracking_uri")}
+        return json.loads(json.dumps({**asdict(self), **hidden}))
+
+    @staticmethod
+    def from_json(value: dict[str, Any]) -> "Plan":
+        plain = dict(value)
+        plain["groups"] = tuple(
+            GroupPlan(
+                name=item["name"],
+                group=item["group"],
+                candidates=tuple(Candidate(**candidate) for candidate in item["candidates"]),
+            )
+            for item in plain["groups"]
+        )
+        plain["seeds"] = tuple(plain["seeds"])
+        plain["looks"] = tuple(plain.get("looks", ()))
+        plain["also"] = tuple(plain.get("also", ()))
+        plain["raises"] = tuple(plain.get("raises", ()))
+        plain["data"] = DataSettings(**plain["data"])
+        return Plan(**plain)
+
+
+def default_seeds(count: int, sweep_seed: int) -> tuple[int, ...]:
+    """The finalists' seeds: the same for every candidate and group, disjoint from the search seed."""
+    return tuple(1001 + sweep_seed * 1000 + index for index in range(count))
+
+
+def default_search_seed(sweep_seed: int) -> int:
+    return derive_seed("search", sweep_seed) % 1000

@@ -1,0 +1,1 @@
+"""How far a running sweep is, on the terminal and by notification."""

@@ -1,0 +1,163 @@
+"""The sweep on the terminal: a live display where there is one, else a plain line every few seconds.
+
+Written to standard error, so that standard output holds only the answer.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from sweep.core.jobs import Job
+from sweep.core.listener import Listener
+from sweep.plan.plan import Plan
+from sweep.progress.progress_state import (
+    ProgressState,
+    job_counts_text,
+    leader_texts,
+    progress_line,
+    time_text,
+)
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from sweep.study.study import JobRecord
+
+_LINE_SECONDS = 10.0  # between plain lines, where the output is a file or a log
+
+
+class Progress(Listener):
+    """Listens to a sweep and shows it; `snapshot` says the same as plain data."""
+
+    def __init__(self, plan: Plan, stream: TextIO | None = None) -> None:
+        self._state = ProgressState(plan)
+        self._stream = stream or sys.stderr
+        self._begin = time.monotonic()
+        self._lock = threading.RLock()
+        self._closed = threading.Event()
+        self._live = _live_display(self._stream, self._renderable) if self._stream.isatty() else None
+        if self._live:
+            self._live.start()
+        else:
+            threading.Thread(target=self._print_lines, name="progress-lines", daemon=True).start()
+
+    # -- what the driver and the engine tell ---------------------------------------------------------
+
+    def phase(self, text: str) -> None:
+        """What the driver does now, in words."""
+        with self._lock:
+            self._state.phase = text
+        self._print_line()
+
+    def stage_progressed(self, name: str, done: int, total: int) -> None:
+        with self._lock:
+            news = name not in self._state.stages or done >= total
+            self._state.stages[name] = (done, total)
+        if news and done:
+            self._print_line()
+
+    def job_started(self, job: Job, attempt: int, config: dict[str, Any], timestamp_ms: int) -> None:
+        with self._lock:
+            if self._state.training_since is None:
+                self._state.training_since = time.monotonic() - self._begin
+            self._state.phase = "searching" if job.phase == "search" else "training finalists"
+            self._state.states[job] = "running"
+
+    def job_reported(self, job: Job, step: int, metrics: dict[str, float], timestamp_ms: int) -> None:
+        with self._lock:
+            self._state.steps[job] = max(step, self._state.steps.get(job, 0))
+            if "score" in metrics:
+                self._state.scores[job] = metrics["score"]
+
+    def job_ended(
+        self, job: Job, state: str, score: float | None, reason: str | None, timestamp_ms: int
+    ) -> None:
+        with self._lock:
+            self._state.states[job] = state
+            if score is not None:
+                self._state.scores[job] = score
+
+    def jobs_waived(self, jobs: Sequence[Job]) -> None:
+        with self._lock:
+            self._state.waived.update(jobs)
+
+    def reconcile(self, records: Iterable["JobRecord"]) -> None:
+        """Start from what earlier drivers have done."""
+        with self._lock:
+            for record in records:
+                self._state.states[record.job] = record.state if record.ended else "waiting"
+                self._state.steps[record.job] = record.step
+                if record.score is not None:
+                    self._state.scores[record.job] = record.score
+            self._state.steps_before = sum(self._state.steps.values())
+
+    def close(self) -> None:
+        """Leave the last state on the screen."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        if self._live:
+            self._live.stop()
+        else:
+            self._print_line()
+
+    # -- what others read ----------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """For the heartbeat: plain JSON."""
+        with self._lock:
+            self._tick()
+            return self._state.snapshot()
+
+    # -- showing it ----------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        self._state.elapsed = time.monotonic() - self._begin
+
+    def _print_lines(self) -> None:
+        while not self._closed.wait(_LINE_SECONDS):
+            self._print_line()
+
+    def _print_line(self) -> None:
+        if self._live is None:
+            with self._lock:
+                self._tick()
+                print(progress_line(self._state), file=self._stream, flush=True)
+
+    def _renderable(self) -> "RenderableType":
+        with self._lock:
+            self._tick()
+            return display(self._state)
+
+
+def display(state: ProgressState) -> "RenderableType":
+    """A few lines: a bar of jobs, the running stages, who is ahead in each group."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    counts = state.counts()
+    ended = counts["complete"] + counts["pruned"] + counts["failed"]
+    head = Table.grid(padding=(0, 2))
+    head.add_row(
+        Text(state.phase, style="bold"),
+        ProgressBar(total=max(counts["total"], 1), completed=ended, width=30),
+        Text(job_counts_text(counts)),
+        Text(time_text(state.elapsed, state.seconds_left()), style="dim"),
+    )
+    rows = Table.grid(padding=(0, 2))
+    for name, percent in state.running_stages().items():
+        rows.add_row(Text(f"  {name}"), ProgressBar(total=100, completed=percent, width=30), f"{percent} %")
+    leaders = leader_texts(state.snapshot())
+    ahead = Text(f"  ahead so far   {'   '.join(leaders)}" if leaders else "")
+    return Group(head, rows, ahead)
+
+
+def _live_display(stream: TextIO, renderable: Any) -> Any:
+    from rich.console import Console
+    from rich.live import Live
+
+    return Live(console=Console(file=stream), get_renderable=renderable, refresh_per_second=2)

@@ -1,0 +1,1 @@
+"""What a finished sweep shows: tables, figures, pages and files."""

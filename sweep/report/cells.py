@@ -1,0 +1,251 @@
+"""The words and numbers of the tables, shared by the terminal and Markdown.
+
+Numbers are rounded here and nowhere else.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sweep.verdict.result import by_score, candidate_verdict, group_name
+from trainables.metrics.catalogue import METRICS
+
+Row = list[str]
+NOT_KNOWN = "-"
+
+
+def leaderboard(result: Mapping[str, Any]) -> tuple[Row, list[Row]]:
+    """Header and one row per group."""
+    groups, metric = result["groups"], result["metric"]
+    baseline = groups[0]["baseline"] if groups else "none"
+    named_by = next(iter(groups[0]["group"]), "") if groups else ""
+    header = [
+        named_by,
+        "leader",
+        METRICS[metric].title,
+        f"gain over {baseline}",
+        "verdict",
+        "could show",
+        "interpretable",
+    ]
+    rows = [
+        [
+            group_name(group["group"]),
+            group["leader"]["label"],
+            estimate(group["score"], group["interval"], metric),
+            gain(group, leader_row(group), metric),
+            verdict(group),
+            resolvable(group, metric),
+            "yes" if group["interpretable"] else "no",
+        ]
+        for group in groups
+    ]
+    return header, rows
+
+
+def candidates(group: Mapping[str, Any], metric: str) -> tuple[Row, list[Row]]:
+    """Header and one row per candidate of a group, best first."""
+    header = [
+        "candidate",
+        METRICS[metric].title,
+        "leader's lead",
+        f"gain over {group['baseline']}",
+        "P(best)",
+        "seeds",
+        "failures",
+        "",
+    ]
+    rows = [
+        [
+            row["label"],
+            estimate(row["score"], row["interval"], metric),
+            estimate(row["behind_leader"], row["behind_leader_interval"], metric, signed=True),
+            gain(group, row, metric),
+            NOT_KNOWN if row["p_best"] is None else f"{row['p_best']:.2f}",
+            str(row["n_seeds"]),
+            str(row["failures"]),
+            standing(group, row),
+        ]
+        for row in by_score(group["candidates"])
+    ]
+    return header, rows
+
+
+def noise_types(group: Mapping[str, Any], metric: str) -> tuple[Row, list[Row]]:
+    """Header and one row per noise type: who leads there, and every candidate's mean."""
+    types = group["by_noise_type"]["types"]
+    labels = list(types[0]["scores"])
+    rows = [
+        [
+            row["noise_type"],
+            str(row["n_utterances"]),
+            row["leader"],
+            *(estimate(row["scores"][label], None, metric) for label in labels),
+        ]
+        for row in types
+    ]
+    return ["noise type", "utterances", "leader", *labels], rows
+
+
+def estimate(value: float | None, interval: Sequence[float] | None, metric: str, signed: bool = False) -> str:
+    """ "1.93 ± 0.22"; every interval of ours is symmetric."""
+    if value is None:
+        return NOT_KNOWN
+    digits = _digits(metric)
+    shown = f"{round(value, digits) + 0.0:{'+' if signed else ''}.{digits}f}"  # + 0.0: never "-0.00"
+    return shown if interval is None else f"{shown} ± {(interval[1] - interval[0]) / 2:.{digits}f}"
+
+
+def leader_row(group: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next(row for row in group["candidates"] if row["label"] == group["leader"]["label"])
+
+
+def gain(group: Mapping[str, Any], row: Mapping[str, Any], metric: str) -> str:
+    """Over the baseline, which itself has none."""
+    if row["label"] == group["baseline"]:
+        return NOT_KNOWN
+    return estimate(row["gain"], row["gain_interval"], metric, signed=True)
+
+
+def verdict(group: Mapping[str, Any]) -> str:
+    if group["verdict"] == "winner":
+        return "winner"
+    contenders = ", ".join(group["contenders"])
+    return f"tie with {contenders}" if contenders else "tie"
+
+
+def resolvable(group: Mapping[str, Any], metric: str) -> str:
+    """ "0.21 (9 seeds)": the smallest gain this design could show, and what a tie would need."""
+    if group["resolvable"] is None:
+        return NOT_KNOWN
+    shown = f"{group['resolvable']:.{_digits(metric)}f}"
+    if group["verdict"] == "winner":
+        return shown
+    needed = group["seeds_needed"]
+    return f"{shown} (needs {'more test audio' if needed is None else f'{needed} seeds'})"
+
+
+def standing(group: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """ "leader", "contender, unstable", "behind, failed seeds: 1"."""
+    words = [candidate_verdict(group, row["label"])]
+    if row["label"] in group["equivalent"]:
+        words.append("equivalent")
+    if row["unstable"]:
+        words.append("unstable")
+    if row.get("left_after"):
+        words.append(f"left after {row['left_after']} seeds")
+    if row["failed_seeds"]:
+        words.append(f"failed seeds: {row['failed_seeds']}")
+    return ", ".join(words)
+
+
+def footers(result: Mapping[str, Any]) -> list[str]:
+    """What the tables rest on, line by line."""
+    groups = result["groups"]
+    lines = warnings(result)
+    if groups:
+        lines.append(_reading(groups[0], result))
+    lines += list(dict.fromkeys(_population(group) for group in groups))
+    lines.append(_material(result))
+    lines += _test_reads(result.get("test_reads", {}))
+    lines += _failures(result.get("failed", []))
+    for group in groups:
+        lines += [f"{group_name(group['group'])}: {remark}" for remark in _remarks(group, result["metric"])]
+    if len(groups) > 1:
+        lines.append(_together(groups))
+    return lines
+
+
+def warnings(result: Mapping[str, Any]) -> list[str]:
+    """What a reader must know before anything else."""
+    lines = []
+    if not result.get("meaningful", True):
+        lines.append(f"NOT MEANINGFUL: the {result.get('preset')} preset only shows that everything runs.")
+    if not result.get("reproducible", True):
+        lines.append("NOT REPRODUCIBLE: with --async the search depends on which job ended first.")
+    return lines
+
+
+def _reading(group: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+    decided_by = METRICS[result.get("decided_by", result["metric"])].title
+    return (
+        f"{decided_by} decides. ± spans {100 * (1 - group['alpha']):g} % over seeds and "
+        f"{group['population']['unit']}s; gains over {group['baseline']} use Dunnett's. "
+        "Could show: the true difference found with 80 % power."
+    )
+
+
+def _population(group: Mapping[str, Any]) -> str:
+    population = group["population"]
+    types = population["noise_types"]
+    speakers = "on these speakers and " if population["conditional_on_speakers"] else "on "
+    return (
+        f"Population: {counted(population['speakers'], 'speaker')}, "
+        f"{counted(population['utterances'], 'utterance')}, {counted(len(group['seeds']), 'seed')}; "
+        f"conditional {speakers}these {counted(len(types), 'noise type')} ({', '.join(types)})."
+    )
+
+
+def _material(result: Mapping[str, Any]) -> str:
+    synthetic = "synthetic corpus" if result.get("corpus", {}).get("synthetic") else "real corpus"
+    trials = result["trials"]
+    return (
+        f"{result['space']}, {result.get('preset', NOT_KNOWN)} preset, {synthetic}; jobs: "
+        f"{trials['complete']} complete, {trials['pruned']} stopped early, {trials['failed']} failed."
+    )
+
+
+def _test_reads(reads: Mapping[str, int]) -> list[str]:
+    """From the ledger, which a crash may have made count one too many."""
+    often = [f"{group} {counted(number, 'time')}" for group, number in reads.items() if number != 1]
+    if often:
+        return [f"Test audio was opened more than once, by the ledger test_reads.jsonl: {', '.join(often)}."]
+    return ["Test audio was opened once, after the leaders were named (test_reads.jsonl)."] if reads else []
+
+
+def _failures(failed: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Each reason once, with the jobs it ended."""
+    by_reason: dict[str, list[str]] = {}
+    for job in failed:
+        by_reason.setdefault(str(job["reason"]), []).append(job["job"])
+    return [f"Failed ({reason}): {', '.join(jobs)}." for reason, jobs in by_reason.items()]
+
+
+def _remarks(group: Mapping[str, Any], metric: str) -> list[str]:
+    by_type, noisy = group["by_noise_type"], group["noisy"]
+    remarks = []
+    if not group["interpretable"]:
+        remarks.append(f"not interpretable at this size: {'; '.join(group['gates']['reasons'])}")
+    if noisy["score"] is not None:
+        over = estimate(noisy["gain"], noisy["interval"], metric, signed=True)
+        remarks.append(f"noisy input {estimate(noisy['score'], None, metric)}, the leader is {over} above it")
+    if by_type["of"]:
+        remarks.append(f"same leader in {by_type['same_leader']} of {by_type['of']} noise types")
+    if group["variance"]:
+        remarks.append(_spread(group["variance"], group["population"]["unit"], metric))
+    return remarks + list(group["notes"])
+
+
+def _spread(variance: Mapping[str, float], unit: str, metric: str) -> str:
+    """The variance components, which say what more of would help: seeds, or test audio."""
+    digits = _digits(metric) + 1
+    seed, own, rest = (
+        f"{variance[name]:.{digits}f}" for name in ("candidate_seed", "candidate_unit", "residual")
+    )
+    return (
+        f"standard deviations between candidates: over seeds {seed}, over {unit}s {own}, unexplained {rest}"
+    )
+
+
+def _together(groups: Sequence[Mapping[str, Any]]) -> str:
+    """Holm's correction, where several groups are claimed in one breath."""
+    stand = [group_name(group["group"]) for group in groups if group["holm"].get("verdict") == "winner"]
+    return f"Claimed together (Holm-corrected), winners stand in: {', '.join(stand) or 'no group'}."
+
+
+def counted(number: int, word: str) -> str:
+    plural = "" if number == 1 else "es" if word.endswith("x") else "s"
+    return f"{number} {word}{plural}"
+
+
+def _digits(metric: str) -> int:
+    return 2 if METRICS[metric].unit == "dB" else 3

@@ -1,0 +1,194 @@
+"""The same candidates of two sweeps side by side: `leaderboard.py --compare`.
+
+Where both were scored on the same test set with common seeds, their scores are paired cell by cell and the
+difference has the verdict's interval. Elsewhere the means are shown with their difference and no interval. Two
+sweeps are no experiment: whatever differs between their plans may be the cause. Shown, never decided by.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from sweep.plan.plan import Plan
+from sweep.report.cells import NOT_KNOWN, Row, estimate
+from sweep.report.output_formats import View
+from sweep.verdict.comparisons import Comparisons
+from sweep.verdict.paired_scores import NOISY, group_rows, paired_scores
+from trainables.base.errors import UserError
+from trainables.metrics.catalogue import METRICS
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A sweep with its test rows."""
+
+    plan: Plan
+    rows: pd.DataFrame
+
+
+def not_paired(ours: Scored, theirs: Scored, metric: str) -> str | None:
+    """Why scores cannot be paired, in words; None where they can."""
+    if ours.plan.corpus_fingerprint != theirs.plan.corpus_fingerprint:
+        return "the corpora differ"
+    # The noisy input's own scores tell two test sets apart, whatever setting made them differ.
+    if not _noisy(ours.rows, metric).equals(_noisy(theirs.rows, metric)):
+        return "the test sets differ"
+    if len(common_seeds(ours, theirs)) < 2:
+        return "fewer than two seeds are in both"
+    return None
+
+
+def common_seeds(ours: Scored, theirs: Scored) -> list[int]:
+    return sorted(set(ours.plan.seeds) & set(theirs.plan.seeds))
+
+
+def compare(ours: Scored, theirs: Scored, metric: str) -> dict[str, Any]:
+    """Plain JSON: each common candidate's scores, "difference" (ours - theirs), "interval" and "p".
+
+    Raises `UserError` where no group is in both sweeps.
+    """
+    names = [group.name for group in theirs.plan.groups]
+    shared = [group for group in ours.plan.groups if group.name in names]
+    if not shared:
+        raise UserError(
+            f"--compare {theirs.plan.name}: it has {', '.join(names)}, and {ours.plan.name} has "
+            f"{', '.join(group.name for group in ours.plan.groups)}: nothing is in both"
+        )
+    obstacle = not_paired(ours, theirs, metric)
+    pair = _unpaired if obstacle else _paired
+    return {
+        "sweeps": [ours.plan.name, theirs.plan.name],
+        "metric": metric,
+        "paired": obstacle is None,
+        "not_paired_because": obstacle,
+        "seeds": common_seeds(ours, theirs),
+        "groups": [
+            {
+                "group": group.group,
+                "name": group.name,
+                "candidates": [
+                    {"label": label, **pair(ours, theirs, metric, group.name, label)}
+                    for label in _labels(ours, theirs, group.name)
+                ],
+            }
+            for group in shared
+        ],
+    }
+
+
+def _labels(ours: Scored, theirs: Scored, group: str) -> list[str]:
+    """Of both sweeps; what only one of them has keeps a row."""
+    return list(dict.fromkeys(c.label for s in (ours, theirs) for c in s.plan.group_plan(group).candidates))
+
+
+def _paired(ours: Scored, theirs: Scored, metric: str, group: str, label: str) -> dict[str, Any]:
+    """One candidate's two finalists of every seed, cell by cell; its own variance, for no other shares it."""
+    first, second = "ours", "theirs"
+    mine, other = (_of_candidate(scored.rows, group, label) for scored in (ours, theirs))
+    if _finalists(mine).empty or _finalists(other).empty:
+        return _unpaired(ours, theirs, metric, group, label)
+    table = pd.concat(
+        [mine.replace({"candidate": {label: first}}), _finalists(other).assign(candidate=second)]
+    )
+    comparisons = Comparisons(paired_scores(table, metric, [first, second], common_seeds(ours, theirs)))
+    difference = comparisons.difference(first, second)
+    if difference is None:
+        return _unpaired(ours, theirs, metric, group, label)
+    alpha = ours.plan.alpha
+    return {
+        "scores": [comparisons.level(name, alpha)[0] for name in (first, second)],
+        "difference": difference.value,
+        "interval": difference.interval(alpha),
+        "p": difference.p(),
+    }
+
+
+def _unpaired(ours: Scored, theirs: Scored, metric: str, group: str, label: str) -> dict[str, Any]:
+    mine, other = (_mean(scored, metric, group, label) for scored in (ours, theirs))
+    difference = None if mine is None or other is None else mine - other
+    return {"scores": [mine, other], "difference": difference, "interval": None, "p": None}
+
+
+def _mean(scored: Scored, metric: str, group: str, label: str) -> float | None:
+    rows = _of_candidate(scored.rows, group, label)
+    paired = paired_scores(rows, metric, [label], scored.plan.seeds)
+    return Comparisons(paired).level(label, scored.plan.alpha)[0]
+
+
+def _of_candidate(rows: pd.DataFrame, group: str, label: str) -> pd.DataFrame:
+    mine = group_rows(rows, group)
+    return mine[mine["candidate"].isin([label, NOISY])]
+
+
+def _finalists(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["candidate"] != NOISY]
+
+
+def _noisy(rows: pd.DataFrame, metric: str) -> pd.Series:
+    mine = rows[rows["candidate"].eq(NOISY) & rows["metric"].eq(metric)]
+    return mine.drop_duplicates("utterance").set_index("utterance")["value"].sort_index()
+
+
+# -- showing it ----------------------------------------------------------------------------------------
+
+
+def comparison_view(ours: Scored, theirs: Scored, metric: str) -> View:
+    """The comparison, ready to be shown."""
+    found = compare(ours, theirs, metric)
+    first, second = found["sweeps"]
+    return View(
+        title=f"{first} against {second}",
+        plain=found,
+        records=[
+            {
+                "group": group["name"],
+                "candidate": row["label"],
+                "metric": metric,
+                first: row["scores"][0],
+                second: row["scores"][1],
+                "difference": row["difference"],
+                "low": row["interval"][0] if row["interval"] else None,
+                "high": row["interval"][1] if row["interval"] else None,
+                "p": row["p"],
+            }
+            for group in found["groups"]
+            for row in group["candidates"]
+        ],
+        tables=[
+            (f"{group['name']}, {METRICS[metric].title}", *_cells(group, found)) for group in found["groups"]
+        ],
+        lines=_lines(found, ours.plan, theirs.plan),
+    )
+
+
+def _cells(group: dict[str, Any], found: dict[str, Any]) -> tuple[Row, list[Row]]:
+    metric = found["metric"]
+    rows = [
+        [
+            row["label"],
+            *(estimate(score, None, metric) for score in row["scores"]),
+            estimate(row["difference"], row["interval"], metric, signed=True),
+            NOT_KNOWN if row["p"] is None else f"{row['p']:.3f}",
+        ]
+        for row in group["candidates"]
+    ]
+    return ["candidate", *found["sweeps"], "difference", "p"], rows
+
+
+def _lines(found: dict[str, Any], ours: Plan, theirs: Plan) -> list[str]:
+    if found["paired"]:
+        how = (
+            f"Difference: {ours.name} minus {theirs.name}, paired by utterance and {len(found['seeds'])} common seeds; "
+            f"± spans {100 * (1 - ours.alpha):g} %, for each row by itself."
+        )
+    else:
+        how = f"Difference of means, {ours.name} minus {theirs.name}; no interval: {found['not_paired_because']}."
+    return [how, f"The two plans differ in: {', '.join(_differences(ours, theirs)) or 'nothing'}."]
+
+
+def _differences(ours: Plan, theirs: Plan) -> list[str]:
+    """What the two sweeps were not told alike, without names and places."""
+    places = {"name", "output", "home", "tracking_uri", "study_uri", "corpus_uri", "corpus_source", "raises"}
+    left, right = ours.to_json(), theirs.to_json()
+    return [name for name in left if name not in places and left[name] != right[name]]

@@ -1,0 +1,60 @@
+"""The picture of an answer: every candidate's test score with its interval, one panel per group."""
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+from sweep.verdict.result import candidate_verdict, group_name
+from trainables.metrics.catalogue import METRICS
+
+COLOURS = {"winner": "tab:green", "leader": "tab:blue", "contender": "tab:orange", "behind": "tab:grey"}
+_PANEL_INCHES = (4.2, 3.6)
+
+
+def score_plot(result: Mapping[str, Any], path: str | PathLike[str]) -> None:
+    """Write a PNG. Bars are each score's own interval; the verdict compares paired differences instead."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    groups = result["groups"]
+    width, height = _PANEL_INCHES
+    figure = Figure(figsize=(width * max(len(groups), 1), height), layout="constrained")
+    FigureCanvasAgg(figure)
+    for column, group in enumerate(groups):
+        _draw(figure.add_subplot(1, len(groups), column + 1), group)
+    figure.supylabel(f"{METRICS[result['metric']].title} on test")
+    figure.supxlabel(
+        "orange: not separated from the leader; hollow: baselines; dotted: noisy input", fontsize="small"
+    )
+    mark = "" if result.get("meaningful", True) else " (not meaningful)"
+    figure.suptitle(f"{result['space']}, {result.get('preset', '')} preset{mark}", fontsize="medium")
+    figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
+
+
+def _draw(axes: Any, group: Mapping[str, Any]) -> None:
+    labels = [candidate["label"] for candidate in group["candidates"]]
+    for place, candidate in enumerate(group["candidates"]):
+        if candidate["score"] is None:
+            continue
+        low, high = candidate["interval"] or (candidate["score"], candidate["score"])
+        axes.errorbar(
+            place,
+            candidate["score"],
+            yerr=[[candidate["score"] - low], [high - candidate["score"]]],
+            fmt="o",
+            capsize=4,
+            color=COLOURS[candidate_verdict(group, candidate["label"])],
+            markerfacecolor="white" if candidate.get("baseline") else None,
+        )
+    noisy = group.get("noisy", {}).get("score")
+    if noisy is not None:
+        axes.axhline(noisy, linestyle=":", color="black")
+    axes.set_xlim(-0.5, len(labels) - 0.5)
+    axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
+    axes.set_title(f"{group_name(group['group'])}: {_headline(group)}", fontsize="medium")
+    axes.grid(axis="y", alpha=0.3)
+
+
+def _headline(group: Mapping[str, Any]) -> str:
+    verb = "wins" if group["verdict"] == "winner" else "leads, a tie"
+    return f"{group['leader']['label']} {verb}"

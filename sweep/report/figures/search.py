@@ -1,0 +1,131 @@
+"""How the search went, group by group: Optuna's history, parallel coordinates and importance, and the curves.
+
+The candidate is a parameter beside the nuisance values. Parallel coordinates and importance use complete trials
+only: those stopped early had another budget, and their scores do not compare. Both leave out a parameter that some
+candidates do not have (the strength of a normalization that is off).
+"""
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from sweep.plan.plan import Plan
+from sweep.search.proposals import trial_of
+from sweep.study.study import JobRecord
+from trainables.metrics.catalogue import METRICS
+
+_FEWEST_FOR_IMPORTANCE = 20  # complete trials; with fewer, importance is noise
+_SEED = 0  # of the evaluator's trees
+_INCHES = (7.6, 4.2)
+
+
+def search_plots(plan: Plan, records: Sequence[JobRecord], folder: Path) -> None:
+    """Write `curves-search.png`, and per group `history-`, `parallel-` and perhaps `importance-<group>.png`."""
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("agg")
+    searched = [record for record in records if record.job.phase == "search" and record.reports]
+    if searched:
+        _curves(plan, searched, folder / "curves-search.png")
+    for group in plan.groups:
+        study = study_of([record for record in searched if record.job.group == group.name])
+        for name, draw in _optunas_figures(study).items():
+            # Optuna's figures change matplotlib's style for everything drawn after them.
+            with pyplot.rc_context(), warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                _save(
+                    draw(study, METRICS[plan.metric].title), group.name, folder / f"{name}-{group.name}.png"
+                )
+
+
+def study_of(records: Sequence[JobRecord]) -> optuna.Study:
+    """Trials that were complete or stopped early, as one study in memory."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        study = optuna.create_study(direction="maximize")
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+    study.add_trials([trial_of(record) for record in records if record.state in ("complete", "pruned")])
+    return study
+
+
+def shared_parameters(trials: Sequence[FrozenTrial]) -> list[str]:
+    """Those that every trial has, and that took more than one value."""
+    common = set.intersection(*(set(trial.params) for trial in trials)) if trials else set()
+    return sorted(name for name in common if len({trial.params[name] for trial in trials}) > 1)
+
+
+def _optunas_figures(study: optuna.Study) -> dict[str, Any]:
+    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    if not shared_parameters(complete):
+        return {}
+    figures = {"history": _history, "parallel": _parallel}
+    return figures | ({"importance": _importance} if len(complete) >= _FEWEST_FOR_IMPORTANCE else {})
+
+
+def _history(study: optuna.Study, title: str) -> Any:
+    plot = optuna.visualization.matplotlib.plot_optimization_history
+    axes = plot(study, target_name=f"{title} on valid")
+    axes.set_facecolor("white")
+    axes.grid(color="lightgrey")
+    return axes
+
+
+def _parallel(study: optuna.Study, title: str) -> Any:
+    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    return optuna.visualization.matplotlib.plot_parallel_coordinate(
+        study, params=shared_parameters(complete), target_name=f"{title} on valid"
+    )
+
+
+def _importance(study: optuna.Study, title: str) -> Any:
+    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    return optuna.visualization.matplotlib.plot_param_importances(
+        study,
+        evaluator=optuna.importance.FanovaImportanceEvaluator(seed=_SEED),
+        params=shared_parameters(complete),
+        target_name=f"{title} on valid",
+    )
+
+
+def _save(axes: Any, group: str, path: Path) -> None:
+    from matplotlib import pyplot
+
+    figure = axes.figure
+    axes.set_title(f"{axes.get_title()}, {group}", fontsize="medium", pad=12)
+    figure.set_size_inches(*_INCHES)
+    figure.savefig(path, format="png", dpi=120, bbox_inches="tight", metadata={"Software": None})
+    pyplot.close(figure)
+
+
+def _curves(plan: Plan, records: Sequence[JobRecord], path: Path) -> None:
+    """A panel per group, a line per search trial in its candidate's colour; a cross where one was stopped."""
+    from matplotlib.figure import Figure
+
+    width, height = _INCHES
+    figure = Figure(figsize=(0.8 * width * len(plan.groups), height), layout="constrained")
+    for column, group in enumerate(plan.groups):
+        axes = figure.add_subplot(1, len(plan.groups), column + 1)
+        for place, candidate in enumerate(group.candidates):
+            mine = [r for r in records if (r.job.group, r.job.candidate) == (group.name, candidate.label)]
+            for record in mine:
+                first = record is mine[0]
+                _curve(axes, record, f"C{place}", candidate.label if first else None)
+        axes.set_title(group.name, fontsize="medium")
+        axes.set_xlabel("step; a cross: stopped early or failed")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small", frameon=False, loc="lower right")
+    figure.supylabel(f"{METRICS[plan.metric].title} on valid, each search trial", fontsize="medium")
+    figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
+
+
+def _curve(axes: Any, record: JobRecord, colour: str, label: str | None) -> None:
+    steps, scores = zip(*record.scores.items(), strict=True)
+    axes.plot(steps, scores, color=colour, label=label, linewidth=1.2, alpha=0.8)
+    if record.state != "complete":
+        axes.plot(steps[-1], scores[-1], "x", color=colour, markersize=7)

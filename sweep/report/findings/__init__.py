@@ -1,0 +1,1 @@
+"""What a sweep shows besides its verdict, computed from rows and reports."""

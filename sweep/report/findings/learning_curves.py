@@ -1,0 +1,133 @@
+"""How the finalists got where they are: validation score against epochs, and who was ahead of the baseline when.
+
+Curves are of the deciding metric on the valid set at the end of each round, averaged over the finalists' seeds.
+The lead over the baseline is paired by seed; its interval is Student's over seeds, conditional on the clips of the
+valid set. Curves are shown, never decided by.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from sweep.plan.plan import Plan
+from sweep.study.study import JobRecord
+from trainables.config.registry import config_class
+from trainables.metrics.catalogue import METRICS
+
+_PANEL_INCHES = (6.4, 4.0)
+
+
+def learning_curves(plan: Plan, records: Iterable[JobRecord]) -> list[dict[str, Any]]:
+    """One entry per group and candidate.
+
+    Each has steps, epochs, score (means over seeds), seeds, lead and lead_interval (over the baseline, at each
+    step), switches (epochs at which its schedule switches), and reached_baseline: the first epoch at which its mean
+    is at least the baseline's at the end, None if it never is.
+    """
+    finished = [record for record in records if record.job.phase == "final" and record.state == "complete"]
+    return [curve for group in plan.groups for curve in _of_group(plan, group.name, finished)]
+
+
+def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[dict[str, Any]]:
+    baseline = plan.space_object().baseline
+    scores = {c.label: _scores(records, group, c.label) for c in plan.group_plan(group).candidates}
+    goal = _at_the_end(scores.get(baseline, {}))
+    nuisance = {r.job.candidate: r.nuisance for r in records if r.job.group == group}
+    curves = []
+    for label, by_seed in scores.items():
+        if not by_seed:
+            continue
+        steps = sorted(set.intersection(*(set(curve) for curve in by_seed.values())))
+        means = [float(np.mean([curve[step] for curve in by_seed.values()])) for step in steps]
+        reached = [step for step, mean in zip(steps, means, strict=True) if goal is not None and mean >= goal]
+        leads = [_lead(by_seed, scores[baseline], step) for step in steps]
+        switches = _switches(plan.config(group, label, nuisance[label]), plan)
+        curves.append(
+            {
+                "group": group,
+                "candidate": label,
+                "seeds": len(by_seed),
+                "steps": steps,
+                "epochs": [epoch_at(plan, step) for step in steps],
+                "score": means,
+                "lead": [value for value, _ in leads],
+                "lead_interval": [interval for _, interval in leads],
+                "switches": [epoch_at(plan, share * plan.steps) for share in switches],
+                "reached_baseline": epoch_at(plan, reached[0]) if reached else None,
+            }
+        )
+    return curves
+
+
+def _scores(records: Sequence[JobRecord], group: str, label: str) -> dict[int, dict[int, float]]:
+    """Seed -> step -> score."""
+    mine = (record for record in records if (record.job.group, record.job.candidate) == (group, label))
+    return {record.job.number: record.scores for record in mine}
+
+
+def _at_the_end(by_seed: Mapping[int, Mapping[int, float]]) -> float | None:
+    return float(np.mean([curve[max(curve)] for curve in by_seed.values()])) if by_seed else None
+
+
+def _lead(
+    ours: Mapping[int, Mapping[int, float]], theirs: Mapping[int, Mapping[int, float]], step: int
+) -> tuple[float | None, list[float] | None]:
+    seeds = sorted(seed for seed in set(ours) & set(theirs) if step in ours[seed] and step in theirs[seed])
+    return mean_and_interval([ours[seed][step] - theirs[seed][step] for seed in seeds])
+
+
+def mean_and_interval(differences: Sequence[float]) -> tuple[float | None, list[float] | None]:
+    """Mean of the paired differences over seeds, and its 95 % interval where there are two seeds or more."""
+    from sweep.verdict.simultaneous import t_above  # and with it scipy
+
+    seeds = len(differences)
+    if seeds == 0:
+        return None, None
+    mean = float(np.mean(differences))
+    if seeds < 2:
+        return mean, None
+    half = float(t_above(0.025, seeds - 1) * np.std(differences, ddof=1) / np.sqrt(seeds))
+    return mean, [mean - half, mean + half]
+
+
+def _switches(config: dict[str, Any], plan: Plan) -> tuple[float, ...]:
+    """Shares of the budget at which the candidate's schedule switches; none for methods without schedules."""
+    parsed = config_class(plan.method_name()).from_dict(config)
+    return parsed.phase_switches() if hasattr(parsed, "phase_switches") else ()
+
+
+def epoch_at(plan: Plan, step: float) -> float:
+    """Crops drawn over those there are, by their seconds."""
+    split = plan.corpus_summary["splits"][plan.data.source_split("train")]
+    minutes = plan.data.labelled_minutes
+    seconds = split["speech_seconds"] if minutes is None else min(split["speech_seconds"], 60 * minutes)
+    return round(step * plan.data.batch * plan.data.crop_seconds / seconds, 4)
+
+
+def curve_plot(curves: Sequence[Mapping[str, Any]], metric: str, path: str | PathLike[str]) -> None:
+    """Write a PNG: a panel per group, a line per candidate; triangles mark where a schedule switches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    groups = list(dict.fromkeys(curve["group"] for curve in curves))
+    width, height = _PANEL_INCHES
+    figure = Figure(figsize=(width * max(len(groups), 1), height), layout="constrained")
+    FigureCanvasAgg(figure)
+    for column, group in enumerate(groups):
+        axes = figure.add_subplot(1, len(groups), column + 1)
+        for curve in (curve for curve in curves if curve["group"] == group):
+            _draw(axes, curve)
+        axes.set_title(group, fontsize="medium")
+        axes.set_xlabel("epoch")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small", frameon=False)
+    figure.supylabel(f"{METRICS[metric].title} on valid, mean over seeds", fontsize="medium")
+    figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
+
+
+def _draw(axes: Any, curve: Mapping[str, Any]) -> None:
+    (line,) = axes.plot(curve["epochs"], curve["score"], label=curve["candidate"], linewidth=1.4)
+    marks = np.interp(curve["switches"], curve["epochs"], curve["score"])
+    axes.plot(curve["switches"], marks, "v", color=line.get_color(), markersize=5)

@@ -1,0 +1,126 @@
+"""The words and numbers of the findings' tables, shared by the terminal and Markdown."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sweep.report.cells import NOT_KNOWN, Row, counted, estimate
+from trainables.metrics.catalogue import METRICS
+
+_POINTS = 4  # of a curve, that its table shows
+
+
+def snr_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows) of each table of test scores; the deciding metric's come first."""
+    tables = list(_snr_tables(result.get("by_snr", [])))
+    for group, metric, entries in sorted(tables, key=lambda table: table[1] != result["metric"]):
+        snrs = sorted({snr for entry in entries for snr in entry["scores"]}, key=float)
+        rows = [
+            [
+                entry["candidate"],
+                *(estimate(entry["scores"].get(snr), None, metric) for snr in snrs),
+                estimate(entry["mean"], None, metric),
+            ]
+            for entry in entries
+        ]
+        header = ["candidate", *(f"{snr} dB" for snr in snrs), "mean"]
+        yield f"{METRICS[metric].title}{' by SNR' if snrs else ''}, {group}", header, rows
+
+
+def metric_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows): each group's means by all metrics, the published ones last."""
+    entries = result.get("metrics", [])
+    for group in dict.fromkeys(entry["group"] for entry in entries):
+        mine = [entry for entry in entries if entry["group"] == group]
+        metrics = list(dict.fromkeys(metric for entry in mine for metric in entry["scores"]))
+        rows = [
+            [entry["candidate"], *(estimate(entry["scores"].get(metric), None, metric) for metric in metrics)]
+            for entry in mine
+        ]
+        yield f"All metrics, {group}", ["candidate", *(METRICS[metric].title for metric in metrics)], rows
+
+
+def curve_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows): each candidate's lead over the baseline on valid, at a few moments of training."""
+    curves = [curve for curve in result.get("curves", []) if curve["steps"]]
+    for group in dict.fromkeys(curve["group"] for curve in curves):
+        mine = [curve for curve in curves if curve["group"] == group]
+        last = len(mine[0]["steps"]) - 1
+        points = sorted({round(last * point / (_POINTS - 1)) for point in range(_POINTS)})
+        header = [
+            "candidate",
+            *(f"epoch {mine[0]['epochs'][point]:.3g}" for point in points),
+            "reaches the baseline's end",
+        ]
+        rows = [
+            [curve["candidate"], *_leads(curve, points, result["metric"]), _reached(curve)] for curve in mine
+        ]
+        yield f"Lead over the baseline on valid while training, {group}", header, rows
+
+
+def switch_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows): how often each candidate's label assignment switched, over all rounds."""
+    entries = result.get("label_switches", [])
+    for group in dict.fromkeys(entry["group"] for entry in entries):
+        rows = [
+            [
+                entry["candidate"],
+                f"{entry['mean_switch']:.1f}",
+                f"{entry['mean_symmetric']:.1f}",
+                _percent_difference(entry["difference"], entry["difference_interval"]),
+            ]
+            for entry in entries
+            if entry["group"] == group
+        ]
+        header = ["candidate", "switched (%)", "symmetric (%)", "symmetric, against the baseline"]
+        yield f"Label switches per round while training, {group}", header, rows
+
+
+def finding_lines(result: Mapping[str, Any]) -> list[str]:
+    """One line for each finding that is no table."""
+    lines = []
+    shown = [*result.get("by_snr", []), *result.get("metrics", [])]
+    if any(entry["published"] for entry in shown):
+        lines.append(
+            "Published rows are the paper's, on its own corpus and at its own size, without intervals."
+        )
+    shared = result.get("shared_training")
+    if shared:
+        lines.append(
+            f"Shared training: {counted(shared['prefixes'], 'prefix')} computed once for "
+            f"{counted(shared['trials'], 'search trial')}, {shared['steps_saved']} steps saved."
+        )
+    collapse = result.get("collapse")
+    if collapse and collapse["alarmed"]:
+        lines.append(f"COLLAPSED encoders in: {', '.join(collapse['alarmed'])}.")
+    elif collapse:
+        lines.append(f"Collapse monitor: healthy in all {counted(collapse['watched'], 'finished trial')}.")
+    return lines
+
+
+def _leads(curve: Mapping[str, Any], points: Sequence[int], metric: str) -> Iterator[str]:
+    for point in points:
+        if point < len(curve["lead"]):
+            yield estimate(curve["lead"][point], curve["lead_interval"][point], metric, signed=True)
+        else:
+            yield NOT_KNOWN
+
+
+def _percent_difference(value: float | None, interval: Sequence[float] | None) -> str:
+    if value is None:
+        return NOT_KNOWN
+    return f"{value:+.1f}" + (f" ± {(interval[1] - interval[0]) / 2:.1f}" if interval else "")
+
+
+def _reached(curve: Mapping[str, Any]) -> str:
+    return NOT_KNOWN if curve["reached_baseline"] is None else f"epoch {curve['reached_baseline']:.3g}"
+
+
+def _snr_tables(
+    breakdown: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[str, str, list[Mapping[str, Any]]]]:
+    """(group, metric, its entries with the published ones last) for each table worth printing."""
+    measured = [entry for entry in breakdown if not entry["published"]]
+    for group, metric in dict.fromkeys((entry["group"], entry["metric"]) for entry in measured):
+        ours = [entry for entry in measured if (entry["group"], entry["metric"]) == (group, metric)]
+        theirs = [entry for entry in breakdown if entry["published"] and entry["metric"] == metric]
+        yield group, metric, [*ours, *theirs]

@@ -1,0 +1,83 @@
+"""One thing to show, in every form a leaderboard is printed in: for the eye, a page, a paper, a program."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sweep.report.cells import Row
+from sweep.report.terminal import console_table, markdown_table, print_tables
+
+FORMATS = ("table", "markdown", "json", "csv", "latex")
+
+_SPECIAL_IN_LATEX = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{",
+    "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """`plain` is the JSON object, `records` the rows of the CSV file, `tables` are (title, header, rows) for
+    the eye, rounded; `lines` say what they rest on."""
+
+    title: str
+    plain: Mapping[str, Any]
+    records: Sequence[Mapping[str, Any]]
+    tables: Sequence[tuple[str, Row, Sequence[Row]]]
+    lines: Sequence[str] = ()
+
+
+def print_view(view: View, form: str) -> None:
+    """Print it on standard output in one of FORMATS."""
+    if form == "table":
+        print_tables([console_table(*table) for table in view.tables], view.lines)
+        return
+    written = {"markdown": to_markdown, "json": to_json, "csv": to_csv, "latex": to_latex}
+    print(written[form](view), end="")
+
+
+def to_json(view: View) -> str:
+    return json.dumps(view.plain) + "\n"
+
+
+def to_csv(view: View) -> str:
+    """One line per record, unrounded; what is not known is empty."""
+    buffer = io.StringIO()
+    if view.records:
+        writer = csv.DictWriter(buffer, list(view.records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(view.records)
+    return buffer.getvalue()
+
+
+def to_markdown(view: View) -> str:
+    parts = [f"# {view.title}"]
+    for title, header, rows in view.tables:
+        parts += [f"## {title}", markdown_table(header, rows)]
+    if view.lines:
+        parts.append("\n".join(f"- {line}" for line in view.lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def to_latex(view: View) -> str:
+    """Tables for a paper, with `booktabs`; numbers to the right, what they rest on as comments."""
+    comments = [f"% {line}" for line in (view.title, *view.lines)]
+    tables = [_latex_table(*table) for table in view.tables]
+    return "\n".join(["\n".join(comments), *tables]) + "\n"
+
+
+def _latex_table(title: str, header: Row, rows: Sequence[Row]) -> str:
+    columns = "l" + "r" * (len(header) - 1)
+    head, *body = (" & ".join(map(escaped, row)) + r" \\" for row in (header, *rows))
+    lines = [r"\begin{table}", r"\centering", rf"\caption{{{escaped(title)}}}"]
+    lines += [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule"]
+    return "\n".join([*lines, r"\end{tabular}", r"\end{table}"])
+
+
+def escaped(text: str) -> str:
+    """The text as LaTeX prints it."""
+    return "".join(_SPECIAL_IN_LATEX.get(character, character) for character in text)

@@ -1,0 +1,111 @@
+"""The published figures, ranked as a sweep's candidates are: behind `sweep/leaderboard.py --published`.
+
+The figures of sweep/report/published/*.csv are single numbers: n is not stated, so there is no interval and nobody
+wins; the best figure of each group leads.
+"""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+from sweep.report.output_formats import View
+from sweep.verdict.result import by_score, group_name
+from trainables.base.errors import UserError
+from trainables.metrics.catalogue import METRICS
+
+FIGURES = "feature_normalization.csv"
+NOT_STATED = "n not stated, no interval"
+PUBLISHED_METRICS = ("wb_pesq", "stoi", "csig", "cbak", "covl")
+
+
+def published_rows(upstream: str) -> list[dict[str, str]]:
+    """The rows of one upstream, each variant once; none for an upstream that the paper does not have."""
+    mine = (row for row in _rows() if upstream in row["upstream"].split("/"))
+    return list({row["variant"]: row for row in mine}.values())
+
+
+def published_result(metric: str, tables: Sequence[str] = ("1", "2")) -> dict[str, Any]:
+    """Groups with their rows by one metric, in the shape of a sweep's result as far as figures go.
+
+    `tables` are those of the paper that are read: 2 compares the layers of two upstreams, 1 everything else.
+
+    Raises:
+        UserError: the paper does not give that metric.
+    """
+    if metric not in PUBLISHED_METRICS:
+        raise UserError(f"--metric {metric}: the paper gives {', '.join(PUBLISHED_METRICS)}")
+    groups: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in (row for row in _rows() if row["table"] in tables):
+        for upstream in row["upstream"].split("/"):
+            label = _label(row["variant"])
+            candidate = {
+                "label": label,
+                "system": row["system"],
+                "score": float(row[metric]),
+                "interval": None,
+            }
+            groups.setdefault(upstream, {})[label] = candidate
+    return {
+        "sweep": "published",
+        "metric": metric,
+        "note": NOT_STATED,
+        "groups": [_group(upstream, list(found.values())) for upstream, found in groups.items()],
+    }
+
+
+def published_view(result: Mapping[str, Any]) -> View:
+    """The figures, ready to be shown."""
+    named = [(group_name(group["group"]), group["candidates"]) for group in result["groups"]]
+    return View(
+        title="published",
+        plain=result,
+        records=[
+            {
+                "group": name,
+                "candidate": row["label"],
+                "system": row["system"],
+                "metric": result["metric"],
+                "score": row["score"],
+                "note": result["note"],
+            }
+            for name, rows in named
+            for row in rows
+        ],
+        tables=[(name, *_cells(rows, result["metric"])) for name, rows in named],
+        lines=[f"{METRICS[result['metric']].title} as published: {result['note']}"],
+    )
+
+
+def _rows() -> list[dict[str, str]]:
+    text = resources.files("sweep.report.published").joinpath(FIGURES).read_text(encoding="utf-8")
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def _label(variant: str) -> str:
+    """As a sweep's candidates are called: pretrained is `none`, base is `random`, normed(layer2) is `layer2`."""
+    names = {"pretrained": "none", "base": "random"}
+    return names.get(variant, variant.removeprefix("normed(").removesuffix(")"))
+
+
+def _group(upstream: str, candidates: list[dict[str, Any]]) -> dict[str, Any]:
+    ranked = by_score(candidates)
+    leader = ranked[0]
+    return {
+        "group": {"upstream": upstream},
+        "leader": {"label": leader["label"]},
+        "winner": None,
+        "score": leader["score"],
+        "interval": None,
+        "candidates": ranked,
+    }
+
+
+def _cells(candidates: Sequence[Mapping[str, Any]], metric: str) -> tuple[list[str], list[list[str]]]:
+    header = ["candidate", "system", METRICS[metric].title, ""]
+    rows = [
+        [row["label"], row["system"], f"{row['score']:.4f}", "leader" if rank == 0 else ""]
+        for rank, row in enumerate(candidates)
+    ]
+    return header, rows

@@ -1,0 +1,1 @@
+"""Which values a search trial tries, and when it is stopped early."""

@@ -1,0 +1,225 @@
+"""What `--dry-run` prints: the plan in words, with its cost, and where each setting came from."""
+
+import json
+import os
+from typing import Any
+
+from sweep.core.addresses import redact
+from sweep.core.hardware import usable_cores
+from sweep.plan.cost import estimate, gpu_hours, scored_seconds, speech_seconds
+from sweep.plan.plan import Plan
+from sweep.settings.machine_price import MachinePrice
+from sweep.settings.planning import Planned
+from sweep.settings.resume_preview import preview
+from sweep.storage.stage_store import stage_store
+from trainables.base.cache import VARIABLE as CACHE_VARIABLE
+from trainables.base.cache import cache_folder
+from trainables.job.stages import Stage
+from trainables.metrics.catalogue import METRICS
+
+
+def describe(planned: Planned, price: MachinePrice | None = None) -> str:
+    """The whole plan; nothing is started, nothing written. `price` is that of the machines it may run on.
+
+    Raises `UserError` where a resume would be refused what it adds.
+    """
+    plan = planned.plan
+    stages = [*plan.stages(), *plan.gate_stages()]
+    missing = _missing(plan, stages)
+    lines = [
+        f"{plan.name}: {plan.space_object().question}",
+        "",
+        *_question(plan),
+        "",
+        *_work(plan, stages, missing),
+        *preview(planned),
+        "",
+        *(_gpu_cost(plan, price) if plan.device == "cuda" else _cost(plan, missing, price)),
+        "",
+        *_places(planned),
+        *(f"note       {caution}" for caution in cautions(plan)),
+    ]
+    return "\n".join(lines)
+
+
+def cautions(plan: Plan) -> list[str]:
+    """What is allowed and may not be what was meant, each in a line."""
+    found = []
+    if plan.method_config.get("size", "base") == "base" and plan.device == "cpu":
+        found.append(
+            "full-size models will train on the CPU: --gpus-per-trial gives each job a GPU, --preset demo is small"
+        )
+    if len(plan.seeds) < 3 and plan.meaningful:
+        verdict = "every verdict will be a tie" if len(plan.seeds) < 2 else "no verdict should rest on so few"
+        found.append(
+            f"{len(plan.seeds)} of the 3 seeds that are the floor: {verdict}; give --seeds 3 or more"
+        )
+    for split in ("valid", "test"):
+        seconds = scored_seconds(plan, split)
+        if plan.meaningful and seconds < 2 * plan.data.evaluation_clip_seconds:
+            found.append(
+                f"{split} has {seconds:.0f} s of speech, too little to judge on; add recordings to it"
+            )
+    return found
+
+
+def _question(plan: Plan) -> list[str]:
+    mark = "" if plan.meaningful else "   (scores mean nothing at this size)"
+    also = "".join(f"; also {METRICS[name].title}" for name in plan.also)
+    lines = [f"preset     {plan.preset}{mark}", f"metric     {METRICS[plan.metric].title} decides{also}"]
+    lines.append(f"corpus     {corpus_line(plan.corpus_summary)}")
+    lines += [f"           {note}" for note in corpus_notes(plan.corpus_summary)]
+    for group in plan.groups:
+        lines.append(f"{group.name:<10} {', '.join(candidate.label for candidate in group.candidates)}")
+    return lines
+
+
+def _work(plan: Plan, stages: list[Stage], missing: list[Stage]) -> list[str]:
+    search = sum(len(plan.search_jobs(group.name)) for group in plan.groups)
+    kinds = sorted({stage.kind for stage in stages})
+    counted = ", ".join(
+        f"{sum(stage.kind == kind for stage in stages)} {kind.replace('_', ' ')}" for kind in kinds
+    )
+    return [
+        f"stages     {len(stages)} ({counted}); {len(stages) - len(missing)} are in the cache already",
+        f"search     {search} jobs: {plan.samples} per candidate, {plan.steps} steps each",
+        f"final      {_final(plan)}",
+        f"scoring    {' and '.join(_scored(plan, split) for split in ('valid', 'test'))} audio per finalist",
+    ]
+
+
+def _scored(plan: Plan, split: str) -> str:
+    return f"{scored_seconds(plan, split):.4g} s of {split}"
+
+
+def _final(plan: Plan) -> str:
+    least, most = (
+        sum(len(each.final_jobs(group.name)) for group in plan.groups)
+        for each in (plan.at_first_look(), plan)
+    )
+    first, *later = plan.look_ends
+    more = f"; {', then '.join(map(str, later))} for those in contention on valid" if later else ""
+    return f"{_range((least, most), 0)} jobs: {first} fresh seeds per candidate, the same for all{more}"
+
+
+def _range(ends_of: tuple[float, float], digits: int) -> str:
+    """The least and the most: "3.1", or "3.1 to 4.7" where it depends on what will be found."""
+    ends = [f"{end:.{digits}f}" for end in ends_of]
+    return " to ".join(dict.fromkeys(ends))
+
+
+def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None) -> list[str]:
+    least, cost = estimate(plan.at_first_look(), missing), estimate(plan, missing)
+    if cost is None or least is None:
+        return ["cost       not known: no step of this size has been measured yet"]
+    cores = usable_cores()
+    low_seconds, high_seconds = least.core_seconds, cost.core_seconds
+    hours = (low_seconds / 3600, high_seconds / 3600)
+    parts = {
+        "pre-training": (least.pretraining, cost.pretraining),
+        "gates": (least.gates, cost.gates),
+        "search": (least.search, cost.search),
+        "final": (least.final, cost.final),
+        "scoring": (least.scoring, cost.scoring),
+    }
+    told = [f"{name} {_range((low / 60, high / 60), 1)} min" for name, (low, high) in parts.items()]
+    minutes = (low_seconds / cores / 60 + 0.5, high_seconds / cores / 60 + 0.5)
+    lines = [
+        f"cost       about {_range(hours, 2)} CPU-hours and no GPU: {', '.join(told)}",
+        f"time       about {_range(minutes, 0)} min on this machine's {cores} cores",
+        f"disk       about {cost.disk_bytes / 1e9:.1f} GB",
+    ]
+    if price is not None:
+        prices = (hours[0] * price.core_hour, hours[1] * price.core_hour)
+        lines.append(
+            f"price      about {_range(prices, 2)} at {price.core_hour:.4f} per core and hour, while all "
+            "cores are busy; the head, idle minutes and the disk come on top"
+        )
+    if cost.resolvable is not None:
+        unit = METRICS[plan.metric].unit
+        lines.append(
+            f"resolution a gain below about {cost.resolvable:.2f} {unit}".rstrip()
+            + f" would end as a tie with {len(plan.seeds)} seeds; more resolve smaller ones"
+        )
+    return lines
+
+
+def _gpu_cost(plan: Plan, price: MachinePrice | None) -> list[str]:
+    """No GPU was ever timed here, so the cost is given for each tenth of a second that a step will take."""
+    jobs = sum(1 for _ in plan.all_jobs())
+    hours = gpu_hours(plan, step_seconds=0.1)
+    lines = [
+        f"cost       about {hours:,.0f} GPU-hours for every 0.1 s that a step takes on its GPU, which is not known "
+        f"yet: {jobs} jobs of {plan.steps:,} steps, {plan.gpus_per_trial:g} GPU each; stages and scoring come on top"
+    ]
+    if price is not None:
+        lines.append(_gpu_price(hours, price.gpu_hour))
+    return lines
+
+
+def _gpu_price(hours: float, gpu_hour: float | None) -> str:
+    if gpu_hour is None:
+        return "price      not known: write it with the machine's number of GPUs, like 1.21/8/1"
+    return (
+        f"price      about {hours * gpu_hour:,.2f} for every 0.1 s, at {gpu_hour:.4f} per GPU and hour while all GPUs "
+        "are busy; the head, idle minutes and the disk come on top"
+    )
+
+
+def _places(planned: Planned) -> list[str]:
+    plan, sources = planned.plan, planned.sources
+
+    def line(label: str, value: Any, setting: str) -> str:
+        source = sources.get(setting, sources.get("plan", "default"))
+        return f"{label:<10} {redact(str(value))}   [{source}]"
+
+    return [
+        line("output", plan.output, "output"),
+        line("study", plan.study_uri, "study_uri"),
+        line("tracking", plan.tracking_uri, "tracking_uri"),
+        line("corpus", plan.corpus_source, "corpus"),
+        f"cache      {cache_folder()}   [{CACHE_VARIABLE if os.environ.get(CACHE_VARIABLE) else 'default'}]",
+        line("preset", plan.preset, "preset"),
+        line("seeds", ", ".join(map(str, plan.seeds)), "seeds"),
+        *(line(label, value, setting) for label, value, setting in _asked(plan)),
+    ]
+
+
+def _asked(plan: Plan) -> list[tuple[str, str, str]]:
+    """(label, value, setting) of what a preset leaves as it is, where it was asked for."""
+    minutes, hours = plan.data.labelled_minutes, plan.max_hours
+    fixed = ", ".join(f"{name}={json.dumps(value)}" for name, value in plan.fixed.items())
+    rows = [
+        ("set", fixed, "settings"),
+        ("labelled", "" if minutes is None else f"{minutes:g} min of training speech", "labelled_minutes"),
+        ("hours", "" if hours is None else f"at most {hours:g} of driving", "max_hours"),
+        ("async", "yes: not reproducible" if plan.asynchronous else "", "asynchronous"),
+        ("GPUs", f"{plan.gpus_per_trial:g} a job" if plan.gpus_per_trial else "", "gpus_per_trial"),
+    ]
+    return [row for row in rows if row[1]]
+
+
+def corpus_line(summary: dict[str, Any]) -> str:
+    """One line about the material: speakers, minutes and noise types per split."""
+    text = "; ".join(_split_line(*split) for split in summary.get("splits", {}).items()) or "not read yet"
+    return text + (" (synthetic)" if summary.get("synthetic") else "")
+
+
+def _split_line(split: str, counts: dict[str, Any]) -> str:
+    seconds = speech_seconds(counts) or 0.0
+    long = f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+    noises = f", {counts['noise_types']} noise types" if counts.get("noise_types") else ""
+    return f"{split} {counts.get('speakers', '?')} speakers, {long}{noises}"
+
+
+def corpus_notes(summary: dict[str, Any]) -> list[str]:
+    """What was converted or left out on the way into the corpus."""
+    return list(summary.get("notes") or ())
+
+
+def _missing(plan: Plan, stages: list[Stage]) -> list[Stage]:
+    """Stages that would have to be computed; without a corpus fingerprint none can be in the cache."""
+    if not plan.corpus_fingerprint:
+        return stages
+    store = stage_store(plan.output)
+    return [stage for stage in stages if not store.has(stage.key)]

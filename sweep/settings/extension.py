@@ -1,0 +1,139 @@
+"""What a resumed sweep may be given on top: more trials, seeds, hours and upstreams, as long as it is honest.
+
+plan.json keeps every raise with its time. Search trials come before their candidate's finalists and finalist
+seeds before the leader is named, so neither can be added once somebody may have seen what came of them.
+"""
+
+import argparse
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from search_spaces.space import Preset, Space
+from sweep.plan.plan import GroupPlan, Plan, default_seeds
+from sweep.storage.storage import Storage
+from sweep.stored import layout
+from trainables.base.errors import UserError
+
+if TYPE_CHECKING:
+    from sweep.study.study import StudyStore
+
+AUTO = "auto"
+RAISABLE = ("samples", "seeds", "max_hours", "upstreams")
+
+
+def raised(plan: Plan, arguments: argparse.Namespace) -> Plan:
+    """The plan with what the arguments add; the same object if that is nothing. Raises `UserError`."""
+    larger: dict[str, list[Any] | None] = {
+        "samples": _upwards(plan, "samples", plan.samples, arguments.samples),
+        "seeds": _more_seeds(plan, arguments.seeds),
+        "max_hours": _more_hours(plan, arguments.max_hours),
+        "upstreams": _new_groups(plan, arguments.upstreams),
+    }
+    changes = {name: change for name, change in larger.items() if change is not None}
+    if not changes:
+        return plan
+    more = plan
+    if "samples" in changes:
+        more = replace(more, samples=arguments.samples)
+    if "seeds" in changes:
+        more = replace(more, seeds=default_seeds(arguments.seeds, plan.sweep_seed))
+    if "max_hours" in changes:
+        more = replace(more, max_hours=arguments.max_hours)
+    if "upstreams" in changes:
+        more = replace(more, groups=(*plan.groups, *_added(more, changes["upstreams"][1])))
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    return replace(more, raises=(*plan.raises, {"time": when, **changes}))
+
+
+def refuse_dishonest(before: Plan, after: Plan, store: "StudyStore | None", storage: Storage) -> None:
+    """Raise `UserError` where an addition could be a reaction to what it may still change.
+
+    Without a `store`, which a dry run may be unable to reach, nothing is known of what has started.
+    """
+
+    if store is not None and after.samples > before.samples:
+        started = [group.name for group in before.groups if store.records(group.name, "final")]
+        if started:
+            raise UserError(
+                f"--samples {after.samples}: finalists of {started[0]} have started from {before.samples} search "
+                "trials per candidate; more could only be chosen by what is known of them. Start a new sweep"
+            )
+    if len(after.seeds) > len(before.seeds) and storage.exists(layout.NOMINATIONS):
+        raise UserError(
+            f"--seeds {len(after.seeds)}: the leaders were named with {len(before.seeds)} seeds and test was opened; "
+            "seeds added now would be a second look. Start a new sweep with more seeds"
+        )
+
+
+# -- what is added -----------------------------------------------------------------------------------------
+
+
+def _upwards(plan: Plan, name: str, now: int, wanted: int | None) -> list[int] | None:
+    if wanted is None or wanted == now:
+        return None
+    if wanted < now:
+        raise UserError(
+            f"--{name} {wanted}: sweep {plan.name!r} has {now}, which can be raised, never lowered"
+        )
+    return [now, wanted]
+
+
+def _more_seeds(plan: Plan, wanted: int | str | None) -> list[int] | None:
+    """Looks are worth what they promise only where their number was fixed before the first."""
+    if plan.looks and wanted not in (None, AUTO):
+        raise UserError(
+            f"--seeds {wanted}: sweep {plan.name!r} has --seeds auto, whose looks were fixed when it started; leave "
+            "it out, or start a new sweep"
+        )
+    if wanted == AUTO and not plan.looks:
+        raise UserError(
+            f"--seeds auto: sweep {plan.name!r} was planned with {len(plan.seeds)} seeds for all; give a larger "
+            "number, or start a new sweep"
+        )
+    return _upwards(plan, "seeds", len(plan.seeds), wanted) if isinstance(wanted, int) else None
+
+
+def _more_hours(plan: Plan, wanted: float | None) -> list[float | None] | None:
+    """Hours bind nothing that was planned, so a sweep without a limit may still be given one."""
+    if wanted is None or wanted == plan.max_hours:
+        return None
+    if plan.max_hours is not None and wanted < plan.max_hours:
+        raise UserError(
+            f"--max-hours {wanted:g}: sweep {plan.name!r} has {plan.max_hours:g}, which can be raised, never lowered"
+        )
+    return [plan.max_hours, wanted]
+
+
+def _new_groups(plan: Plan, listed: str | None) -> list[Any] | None:
+    """[before, added]; naming those it has already is no change."""
+    if not listed:
+        return None
+    before = [group.name for group in plan.groups]
+    added = [name for name in group_names(listed, plan.space_object()) if name not in before]
+    return [before, added] if added else None
+
+
+def _added(plan: Plan, names: list[str]) -> tuple[GroupPlan, ...]:
+    return group_plans(plan.space_object(), plan.preset_object(), names)
+
+
+def group_names(listed: str, space: Space) -> list[str]:
+    """The group values of a comma-separated flag. Raises `UserError` naming what is wrong with them."""
+    if space.group_by is None:
+        raise UserError(
+            f"--upstreams (or --models, --targets) {listed!r}: space {space.name} asks one question for all; leave it "
+            "out"
+        )
+    names = [item.strip() for item in listed.split(",")]
+    for name in names:
+        if name not in space.groups:
+            raise UserError(f"unknown {space.group_by} {name!r}: choose from {', '.join(space.groups)}")
+    if len(set(names)) < len(names):
+        raise UserError(f"--{space.group_by}s {listed!r} names one twice: name each once")
+    return names
+
+
+def group_plans(space: Space, preset: Preset, names: list[str]) -> tuple[GroupPlan, ...]:
+    groups = [(name, {str(space.group_by): name}) for name in names]
+    return tuple(GroupPlan(name=n, group=g, candidates=tuple(space.candidates(g, preset))) for n, g in groups)

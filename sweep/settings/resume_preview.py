@@ -1,0 +1,42 @@
+"""What a dry run of a resume says beyond the plan: how much is done, and whether the raise would be refused."""
+
+from typing import TYPE_CHECKING
+
+from sweep.plan.plan import Plan
+from sweep.settings.extension import refuse_dishonest
+from sweep.settings.planning import Planned
+from sweep.storage.storage import Storage
+from trainables.base.errors import UserError
+
+if TYPE_CHECKING:
+    from sweep.study.study import StudyStore
+
+
+def preview(planned: Planned) -> list[str]:
+    """Nothing for a new sweep. Raises `UserError` where the start itself would refuse what is added."""
+    if planned.stored is None:
+        return []
+    study, why_not = _study(planned.stored)
+    refuse_dishonest(planned.stored, planned.plan, study, Storage(planned.plan.output))
+    if study is None:
+        return [f"done       not known, nor whether more could be added: {why_not}"]
+    return [f"done       {_ended(planned.plan, study)} of these jobs; cost, time and disk are those of all"]
+
+
+def _study(plan: Plan) -> tuple["StudyStore | None", str]:
+    """The study, or why it cannot be asked from here."""
+    from sweep.stored.reading import open_study  # imports optuna
+
+    try:
+        return open_study(plan), ""
+    except UserError as error:
+        return None, str(error)
+
+
+def _ended(plan: Plan, study: "StudyStore") -> int:
+    return sum(
+        record.ended
+        for group in plan.groups
+        for phase in ("search", "final")
+        for record in study.records(group.name, phase)
+    )

@@ -1,0 +1,1 @@
+"""Where a sweep's files lie: folder or bucket, checkpoints, stage artifacts."""

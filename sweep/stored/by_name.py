@@ -1,0 +1,80 @@
+"""Sweeps by name: where they lie, which there are, and the frozen plan of each."""
+
+import contextlib
+import json
+from pathlib import Path
+
+from sweep.plan.plan import Plan
+from sweep.storage.storage import Storage
+from sweep.stored import layout
+from trainables.base.errors import UserError
+from trainables.base.s3_address import s3_address
+
+LONGEST_NAME = 80
+
+
+def load_plan(name: str, base: str) -> Plan:
+    """The frozen plan of a sweep; `UserError` if there is none."""
+    name = sweep_name(name)
+    if not is_there(join(base, name)):
+        known = sweep_names(base)
+        there = f"there are: {', '.join(known[-10:])}" if known else "there is none yet"
+        raise UserError(f"no sweep named {name!r} in {base} ({there}); start one with --space")
+    output = Storage(join(base, name))
+    with output.within_reach():
+        content = output.read(layout.PLAN)
+    try:
+        return Plan.from_json(json.loads(content))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{join(join(base, name), layout.PLAN)} is no plan this version can read ({type(error).__name__}): "
+            "restore it, or start a new sweep"
+        ) from error
+
+
+def is_there(output: str) -> bool:
+    """Whether a sweep was started there; an unreachable bucket is an error, and not a no."""
+    storage = Storage(output)
+    with storage.within_reach():
+        return storage.exists(layout.PLAN)
+
+
+def sweep_name(typed: str) -> str:
+    """What names a sweep, without the slash that completing a folder's name leaves. Raises `UserError` for a path."""
+    name = typed.rstrip("/")
+    if not name or len(name) > LONGEST_NAME or "/" in name or name.startswith("."):
+        shown = f"{typed[:40]}..." if len(typed) > LONGEST_NAME else typed
+        raise UserError(
+            f"{shown!r} is no sweep's name: give one as run.py printed it, such as norm_layers-20250131-235959-ab12, "
+            f"at most {LONGEST_NAME} characters and no path (--output says in which folder it lies)"
+        )
+    return name
+
+
+def sweep_names(base: str) -> list[str]:
+    """Every sweep there, by name."""
+    storage = Storage(base)
+    with storage.within_reach():
+        return [name for name in storage.folders() if _holds_plan(storage, name)]
+
+
+def _holds_plan(storage: Storage, folder: str) -> bool:
+    with contextlib.suppress(PermissionError):  # a stranger's folder beside the sweeps is none of them
+        return storage.exists(f"{folder}/{layout.PLAN}")
+    return False
+
+
+def is_remote(place: str) -> bool:
+    return place.startswith("s3://")
+
+
+def join(base: str, name: str) -> str:
+    return f"{base.rstrip('/')}/{name}"
+
+
+def resolve_base(base: str, folder: Path) -> str:
+    """An absolute folder, or the s3:// prefix as it is; other schemes are refused."""
+    address = s3_address(base, "--output")
+    if "://" in base and not address:
+        raise UserError(f"--output {base!r}: give a folder or s3://bucket/prefix")
+    return address or str((folder / Path(base).expanduser()).resolve())

@@ -1,0 +1,54 @@
+"""Counts every read of test audio, so that "test was scored once" can be checked afterwards.
+
+One JSON line per read, appended by the driver before the read happens: a crash may count a read too many,
+never one too few.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from sweep.stored import layout
+
+
+class Files(Protocol):
+    """The part of `sweep.storage.storage.Storage` that a ledger needs; writes are atomic."""
+
+    def exists(self, path: str) -> bool: ...
+    def read(self, path: str) -> bytes: ...
+    def write(self, path: str, content: bytes) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerEntry:
+    """One read of one group's test audio."""
+
+    group: str
+    purpose: str  # "score the finalists"
+    plan: str  # hash of the frozen plan
+    time: str  # UTC, ISO 8601
+
+
+class ReadLedger:
+    """The append-only ledger of one sweep; only its driver writes."""
+
+    def __init__(self, files: Files, path: str = layout.LEDGER) -> None:
+        self._files = files
+        self._path = path
+
+    def record(self, group: str, purpose: str, plan: str) -> int:
+        """Note a read that is about to happen; returns how many reads of `group` there are with it."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        entry = LedgerEntry(group=group, purpose=purpose, plan=plan, time=now)
+        self._files.write(self._path, self._content() + json.dumps(asdict(entry)).encode() + b"\n")
+        return self.count(group)
+
+    def reads(self) -> list[LedgerEntry]:
+        return [LedgerEntry(**json.loads(line)) for line in self._content().splitlines()]
+
+    def count(self, group: str) -> int:
+        return sum(read.group == group for read in self.reads())
+
+    def _content(self) -> bytes:
+        return self._files.read(self._path) if self._files.exists(self._path) else b""

@@ -1,0 +1,72 @@
+"""Result rows: one per job, utterance and metric, as Parquet files in a sweep's storage.
+
+Each job's rows lie with the job; the finalists' rows of a split together lie where readers look for them.
+"""
+
+import io
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sweep.storage.storage import Storage
+from sweep.stored import layout
+
+Rows = list[dict[str, Any]]
+
+ROW_SCHEMA = pa.schema(
+    [
+        ("group", pa.string()),
+        ("candidate", pa.string()),
+        ("phase", pa.string()),
+        ("seed", pa.int64()),
+        ("job", pa.string()),
+        ("split", pa.string()),
+        ("utterance", pa.string()),
+        ("speaker", pa.string()),
+        ("noise_type", pa.string()),
+        ("snr_db", pa.float64()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        ("status", pa.string()),
+        ("gain", pa.float64()),
+        ("polarity", pa.float64()),
+        ("lag", pa.int64()),
+    ]
+)
+
+
+def rows_file(split: str) -> str:
+    return f"rows-{split}.parquet"
+
+
+def has_rows(checkpoints: Any, job: str, split: str) -> bool:
+    try:
+        checkpoints.read_result(job, rows_file(split))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def collect_rows(checkpoints: Any, jobs: Iterable[str], split: str) -> Rows:
+    """The rows of these jobs (and of the noisy input, named "noisy"), in the order given."""
+    rows: Rows = []
+    for job in jobs:
+        rows.extend(from_parquet(checkpoints.read_result(job, rows_file(split))))
+    return rows
+
+
+def store_rows(storage: Storage, rows: Rows, split: str) -> None:
+    storage.write(layout.rows_path(split), to_parquet(rows))
+
+
+def to_parquet(rows: Rows) -> bytes:
+    """Rows as Parquet bytes; a missing value is null, never NaN."""
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=ROW_SCHEMA), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def from_parquet(content: bytes) -> Rows:
+    return pq.read_table(io.BytesIO(content)).to_pylist()

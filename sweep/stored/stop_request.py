@@ -1,0 +1,73 @@
+"""A request to stop, left in the sweep's own storage: it reaches the driver on whatever machine it runs."""
+
+import contextlib
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sweep.core.stopping import StopSignal
+from sweep.storage.storage import Storage
+from sweep.stored import layout
+
+_EVERY_SECONDS = 2.0  # between looks for a request
+
+
+def request_stop(storage: Storage, now: bool = False) -> None:
+    """Leave a request where the sweep's driver will find it, on whatever machine it runs."""
+    storage.write(layout.STOP_REQUEST, json.dumps({"now": now}).encode())
+
+
+def void_requests(storage: Storage) -> None:
+    """Those to an earlier start; before `stop_on_request`."""
+    storage.delete_prefix(layout.REQUESTS)
+
+
+@contextlib.contextmanager
+def stop_on_request(
+    stop: StopSignal,
+    storage: Storage,
+    hours_left: Callable[[], float | None],
+    say: Callable[[str], None],
+    every: float = _EVERY_SECONDS,
+) -> Iterator[None]:
+    """Look for a request and at the hours that are left, beside the sweep, and say it once it is stopping."""
+    over = threading.Event()
+    said = False
+
+    def look() -> None:
+        nonlocal said
+        left = hours_left()
+        if left is not None and left <= 0:
+            stop.ask("--max-hours are used up")
+        request = _read_request(storage)
+        if request is not None:
+            stop.ask("sweep/stop.py")
+        if stop.asked and not said:
+            said = True
+            say(f"stopping after the rounds under way ({stop.reason}); Ctrl-C stops now")
+        if request is not None and request.get("now") is True:
+            over.set()
+            main = threading.main_thread().ident
+            signal.pthread_kill(main or 0, signal.SIGINT)  # as a second Ctrl-C; wakes it wherever it waits
+
+    def watch() -> None:
+        while not over.wait(every):
+            look()
+
+    thread = threading.Thread(target=watch, name="stop-requests", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(every)
+
+
+def _read_request(storage: Storage) -> dict[str, Any] | None:
+    try:
+        request = json.loads(storage.read(layout.STOP_REQUEST))
+    except Exception:  # none there; or storage is away, and then the sweep has other worries
+        return None
+    return request if isinstance(request, dict) else None

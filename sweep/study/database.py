@@ -1,0 +1,193 @@
+"""The database a sweep's studies live in, SQLite or PostgreSQL, and what happens while it is away.
+
+Every call waits out an outage. One whose answer was lost may have been carried out all the same, so a second
+attempt looks first: no study and no trial is ever made twice.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+import sqlalchemy
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.storages import BaseStorage, RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from sweep.core.addresses import hide_password
+from sweep.core.outage import Endurance
+from trainables.base.errors import UserError
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line per study and trial is no news
+
+# Their locks or their shared memory do not hold between machines, which SQLite's WAL mode needs.
+_NETWORK_FILE_SYSTEMS = {
+    "nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs",
+    "fuse.glusterfs", "fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.goofys", "fuse.juicefs", "9p", "afs",
+    "pvfs2", "orangefs",
+}  # fmt: skip
+
+
+class DatabaseAway(ConnectionError):
+    """The study's database does not answer, or not now: it restarts, its disk is full, its file is locked."""
+
+
+class StudyDatabase:
+    """The few calls that `sweep.study.study` makes, on an SQLAlchemy URL or an Optuna storage.
+
+    After an outage `returned` is called first (see `Endurance`). Raises `UserError` where the database cannot
+    be used at all, `OutageTooLong` where it does not come back.
+    """
+
+    def __init__(self, study_uri: str | BaseStorage, returned: Callable[[], None] = lambda: None) -> None:
+        self._storage = _open(study_uri) if isinstance(study_uri, str) else study_uri
+        self._endurance = Endurance("the study's database", _is_away, returned=returned)
+
+    def find_study(self, name: str) -> int | None:
+        return self._endurance.call(lambda: self._find_study(name))
+
+    def create_study(self, name: str) -> int:
+        def create() -> int:
+            return self._storage.create_new_study([StudyDirection.MAXIMIZE], name)
+
+        def find_or_create() -> int:
+            found = self._find_study(name)
+            return create() if found is None else found
+
+        return self._endurance.call(create, again=find_or_create)
+
+    def trials(self, study_id: int) -> list[FrozenTrial]:
+        return self._endurance.call(lambda: self._storage.get_all_trials(study_id, deepcopy=False))
+
+    def create_trial(self, study_id: int, trial: FrozenTrial) -> int:
+        """The id of a new trial, which is known by its user attribute "job"."""
+
+        def create() -> int:
+            return self._storage.create_new_trial(study_id, trial)
+
+        def find_or_create() -> int:
+            made = (
+                t for t in self._storage.get_all_trials(study_id, deepcopy=False) if _job(t) == _job(trial)
+            )
+            found = next(made, None)
+            return create() if found is None else found._trial_id
+
+        return self._endurance.call(create, again=find_or_create)
+
+    def set_attribute(self, trial_id: int, key: str, value: Any) -> None:
+        self._endurance.call(lambda: self._storage.set_trial_user_attr(trial_id, key, value))
+
+    def set_score(self, trial_id: int, step: int, score: float) -> None:
+        self._endurance.call(lambda: self._storage.set_trial_intermediate_value(trial_id, step, score))
+
+    def finish(self, trial_id: int, state: TrialState, values: Sequence[float] | None) -> None:
+        def finish() -> None:
+            self._storage.set_trial_state_values(trial_id, state, values)
+
+        def unless_finished() -> None:
+            try:
+                finish()
+            except UpdateFinishedTrialError:  # by the first attempt: there is only one driver
+                return
+
+        self._endurance.call(finish, again=unless_finished)
+
+    def _find_study(self, name: str) -> int | None:
+        try:
+            return self._storage.get_study_id_from_name(name)
+        except KeyError:
+            return None
+
+
+def _job(trial: FrozenTrial) -> Any:
+    return trial.user_attrs["job"]
+
+
+def _is_away(error: BaseException) -> bool:
+    return isinstance(error, DatabaseAway)
+
+
+def _name_outages(context: sqlalchemy.engine.ExceptionContext) -> None:
+    """Raised in place of SQLAlchemy's own, which Optuna would take for a deadlock and repeat blindly."""
+    error = context.sqlalchemy_exception
+    away = isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError)
+    if away and not context.is_pre_ping:
+        raise DatabaseAway(str(context.original_exception)) from context.original_exception
+
+
+# -- opening it ----------------------------------------------------------------------------------------
+
+
+def database_url(study_uri: str) -> sqlalchemy.URL:
+    """Raises `UserError` if it is none. PostgreSQL goes through psycopg2 unless it names a driver."""
+    try:
+        url = sqlalchemy.engine.make_url(study_uri)
+    except sqlalchemy.exc.ArgumentError:
+        raise UserError(
+            f"study storage {hide_password(study_uri)!r} is no database URL: give sqlite:////absolute/study.db "
+            "or postgresql://user@host/database"
+        ) from None
+    return url.set(drivername="postgresql+psycopg2") if url.drivername == "postgresql" else url
+
+
+def sqlite_file(url: sqlalchemy.URL) -> Path | None:
+    """The file an SQLite URL names; None for other databases."""
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+
+def _open(study_uri: str) -> RDBStorage:
+    storage = _open_tuned(study_uri)
+    sqlalchemy.event.listen(storage.engine, "handle_error", _name_outages)
+    return storage
+
+
+def _open_tuned(study_uri: str) -> RDBStorage:
+    url = database_url(study_uri)
+    path = sqlite_file(url)
+    if path is None:
+        return _connect(url, {"pool_pre_ping": True})
+    _refuse_network_file_system(path)
+    storage = _connect(url, {"connect_args": {"timeout": 60}})  # seconds a writer waits for another
+    sqlalchemy.event.listen(storage.engine, "connect", _tune_sqlite)
+    storage.engine.dispose()  # so that every connection from here on is a tuned one
+    return storage
+
+
+def _connect(url: sqlalchemy.URL, engine_options: dict[str, Any]) -> RDBStorage:
+    try:
+        return RDBStorage(url.render_as_string(hide_password=False), engine_kwargs=engine_options)
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError) as error:
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise UserError(f"cannot open the study storage {url} ({cause}): check --study-uri") from error
+
+
+def _tune_sqlite(connection: Any, _: Any) -> None:
+    """Readers never block the driver, and a commit survives its process without an fsync."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _refuse_network_file_system(path: Path) -> None:
+    kind = file_system_of(path, _mounts())
+    if kind in _NETWORK_FILE_SYSTEMS:
+        raise UserError(
+            f"the study's file {path} lies on a network file system ({kind}), where SQLite loses data: "
+            "give --study-uri sqlite:////a/local/disk/study.db, or postgresql://user@host/database"
+        )
+
+
+def _mounts() -> list[tuple[str, str]]:
+    """(mount point, type) of every mount; empty where the system has no /proc."""
+    try:
+        lines = Path("/proc/self/mounts").read_text().splitlines()
+    except OSError:
+        return []
+    return [(line.split()[1].replace("\\040", " "), line.split()[2]) for line in lines]
+
+
+def file_system_of(path: Path, mounts: Iterable[tuple[str, str]]) -> str | None:
+    """The type of the deepest mount that holds `path`; of two mounts in one place, the later one is seen."""
+    resolved = path.resolve()
+    holding = [(len(Path(point).parts), kind) for point, kind in mounts if resolved.is_relative_to(point)]
+    return max(reversed(holding), key=lambda item: item[0])[1] if holding else None

@@ -1,0 +1,258 @@
+"""The truth about a sweep: which jobs exist, what each has reported and how each ended.
+
+One Optuna study per group and phase (`<sweep>/<group>/search`, `<sweep>/<group>/final`) in SQLite or
+PostgreSQL; one Optuna trial per job. Only the driver writes, so what it has read once it may keep in memory;
+every change is in the database before anybody else hears of it. States are honest: a job that was stopped
+early is PRUNED, one that failed is FAIL, and only one that used its whole budget is COMPLETE.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from optuna.distributions import BaseDistribution
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from sweep.core.jobs import Job
+from sweep.core.listener import EndState
+from sweep.study.database import StudyDatabase
+
+State = Literal["running", "complete", "pruned", "failed"]
+
+_STATES: dict[TrialState, State] = {
+    TrialState.RUNNING: "running",
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
+_TRIAL_STATES = {state: trial_state for trial_state, state in _STATES.items()}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The nuisance values of a job, and how the sampler sees them (empty for finalists)."""
+
+    nuisance: dict[str, Any]
+    params: dict[str, Any] = field(default_factory=dict)
+    distributions: dict[str, BaseDistribution] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """One round of a job, as it was first told: redelivered reports keep their timestamp."""
+
+    step: int
+    score: float
+    metrics: dict[str, float]
+    timestamp_ms: int
+
+    @property
+    def failed_clips(self) -> int:
+        """Valid clips that could not be scored, and so are missing from the score."""
+        return int(self.metrics.get("failed_clips", 0))
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """All that is known of a job. `attempt` counts how often it was handed out."""
+
+    job: Job
+    state: State
+    attempt: int
+    generation: int
+    proposal: Proposal
+    started_ms: int
+    reports: tuple[Report, ...] = ()  # by step
+    score: float | None = None
+    reason: str | None = None
+    ended_ms: int | None = None
+
+    @property
+    def nuisance(self) -> dict[str, Any]:
+        return self.proposal.nuisance
+
+    @property
+    def step(self) -> int:
+        """The last step reported, 0 before the first report."""
+        return self.reports[-1].step if self.reports else 0
+
+    @property
+    def scores(self) -> dict[int, float]:
+        return {report.step: report.score for report in self.reports}
+
+    def report_at(self, step: int) -> Report | None:
+        return next((report for report in self.reports if report.step == step), None)
+
+    @property
+    def failed_clips(self) -> int:
+        """Of its last report."""
+        return self.reports[-1].failed_clips if self.reports else 0
+
+    @property
+    def ended(self) -> bool:
+        return self.state != "running"
+
+
+class StudyStore:
+    """The studies of one sweep, by job.
+
+    `study_uri` is an SQLAlchemy URL, or an Optuna storage (simulations live in memory); `returned` is called
+    when the database answers again after an outage. Raises `UserError` where it cannot be used.
+    """
+
+    def __init__(
+        self, study_uri: str | BaseStorage, sweep_name: str, returned: Callable[[], None] = lambda: None
+    ) -> None:
+        self._database = StudyDatabase(study_uri, returned)
+        self._sweep = sweep_name
+        self._study_ids: dict[tuple[str, str], int] = {}
+        self._trial_ids: dict[Job, int] = {}
+        self._records: dict[tuple[str, str], dict[Job, JobRecord]] = {}
+        self._of_candidate: defaultdict[tuple[str, str, str], dict[Job, JobRecord]] = defaultdict(dict)
+
+    # -- reading -------------------------------------------------------------------------------------
+
+    def record(self, job: Job) -> JobRecord | None:
+        """None if the job was never handed out."""
+        return self._loaded(job.group, job.phase).get(job)
+
+    def records(self, group: str, phase: str, candidate: str | None = None) -> list[JobRecord]:
+        """In the order in which the jobs were first handed out; of one candidate, or of all."""
+        records = self._loaded(group, phase)
+        return list((records if candidate is None else self._of_candidate[group, phase, candidate]).values())
+
+    def _loaded(self, group: str, phase: str) -> dict[Job, JobRecord]:
+        key = (group, phase)
+        if key not in self._records:
+            study_id = self._find_study(group, phase)
+            trials = [] if study_id is None else self._database.trials(study_id)
+            self._trial_ids.update({Job.parse(trial.user_attrs["job"]): trial._trial_id for trial in trials})
+            self._records[key] = {}
+            for trial in trials:
+                self._keep(_record_of(trial))
+        return self._records[key]
+
+    # -- writing: the driver only ----------------------------------------------------------------------
+
+    def start(self, job: Job, proposal: Proposal, generation: int = 0) -> JobRecord:
+        """Create the job as running, at attempt 1, in one transaction."""
+        records = self._loaded(job.group, job.phase)
+        if job in records:
+            raise ValueError(f"job {job.path} was started before: restart it")
+        record = JobRecord(job, "running", 1, generation, proposal, started_ms=_now_ms())
+        trial = create_trial(
+            state=TrialState.RUNNING,
+            params=proposal.params,
+            distributions=proposal.distributions,
+            # Few, for each costs statements of its own: candidate and seed are in the job's name.
+            user_attrs={
+                "job": job.path,
+                "attempt": 1,
+                "handout": {
+                    "generation": generation,
+                    "nuisance": proposal.nuisance,
+                    "started_ms": record.started_ms,
+                },
+            },
+        )
+        study_id = self._find_or_create_study(job.group, job.phase)
+        self._trial_ids[job] = self._database.create_trial(study_id, trial)
+        return self._keep(record)
+
+    def restart(self, job: Job) -> JobRecord:
+        """Raise the attempt of a running job, which makes every earlier hand-out's reports void."""
+        record = self._running(job)
+        self._set_attribute(job, "attempt", record.attempt + 1)
+        return self._keep(replace(record, attempt=record.attempt + 1))
+
+    def report(
+        self, job: Job, attempt: int, step: int, score: float, metrics: Mapping[str, float]
+    ) -> Report | None:
+        """Record a round; None (and nothing recorded) if it is of an older attempt, known, or too late."""
+        record = self.record(job)
+        if record is None or record.ended or attempt != record.attempt or step <= record.step:
+            return None
+        report = Report(step, score, dict(metrics), _now_ms())
+        details = {"metrics": report.metrics, "timestamp_ms": report.timestamp_ms}
+        self._set_attribute(job, _report_attribute(step), details)
+        # The score goes last: a report without one does not exist.
+        self._database.set_score(self._trial_ids[job], step, score)
+        self._keep(replace(record, reports=(*record.reports, report)))
+        return report
+
+    def end(
+        self, job: Job, attempt: int, state: EndState, score: float | None = None, reason: str | None = None
+    ) -> JobRecord | None:
+        """Close the job; None (and nothing recorded) if it has ended or the attempt is an older one."""
+        record = self.record(job)
+        if record is None or record.ended or attempt != record.attempt:
+            return None
+        ended_ms = _now_ms()
+        self._set_attribute(job, "end", {"reason": reason, "timestamp_ms": ended_ms})
+        values = None if score is None else [score]
+        self._database.finish(self._trial_ids[job], _TRIAL_STATES[state], values)
+        return self._keep(replace(record, state=state, score=score, reason=reason, ended_ms=ended_ms))
+
+    def _running(self, job: Job) -> JobRecord:
+        record = self.record(job)
+        if record is None or record.ended:
+            raise ValueError(f"job {job.path} is not running")
+        return record
+
+    def _keep(self, record: JobRecord) -> JobRecord:
+        job = record.job
+        self._records[job.group, job.phase][job] = record
+        self._of_candidate[job.group, job.phase, job.candidate][job] = record
+        return record
+
+    def _set_attribute(self, job: Job, key: str, value: Any) -> None:
+        self._database.set_attribute(self._trial_ids[job], key, value)
+
+    # -- studies ---------------------------------------------------------------------------------------
+
+    def _find_study(self, group: str, phase: str) -> int | None:
+        return self._database.find_study(self._study_name(group, phase))
+
+    def _find_or_create_study(self, group: str, phase: str) -> int:
+        key = (group, phase)
+        if key not in self._study_ids:
+            found = self._find_study(group, phase)
+            name = self._study_name(group, phase)
+            self._study_ids[key] = self._database.create_study(name) if found is None else found
+        return self._study_ids[key]
+
+    def _study_name(self, group: str, phase: str) -> str:
+        return f"{self._sweep}/{group}/{phase}"
+
+
+def _report_attribute(step: int) -> str:
+    return f"report-{step}"
+
+
+def _record_of(trial: FrozenTrial) -> JobRecord:
+    facts = trial.user_attrs
+    handout = facts.get("handout", facts)  # in the first studies these facts stood by themselves
+    state = _STATES[trial.state]
+    end = facts.get("end", {}) if state != "running" else {}
+    return JobRecord(
+        job=Job.parse(facts["job"]),
+        state=state,
+        attempt=facts["attempt"],
+        generation=handout["generation"],
+        proposal=Proposal(handout["nuisance"], trial.params, trial.distributions),
+        started_ms=handout["started_ms"],
+        reports=tuple(
+            Report(step, score, **facts[_report_attribute(step)])
+            for step, score in sorted(trial.intermediate_values.items())
+        ),
+        score=trial.value,
+        reason=end.get("reason"),
+        ended_ms=end.get("timestamp_ms"),
+    )
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,1 @@
+"""The sweep in MLflow: a view that can be rebuilt."""

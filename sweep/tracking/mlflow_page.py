@@ -1,0 +1,165 @@
+"""What a person sees of a sweep in MLflow's own pages, and what to type to get there.
+
+MLflow's run table opens without metric columns, unsorted. Its "shared view" mends that: an experiment tag
+`mlflow.sharedViewState.<key>` holds the columns, the filter and the order, and a link with
+`viewStateShareKey=<key>` opens the table so. We write that tag, one per sweep, with the leaderboard view.
+"""
+
+import contextlib
+import json
+import sqlite3
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sweep.core.addresses import is_server, redact
+from sweep.verdict.result import by_score, candidate_verdict, group_name
+
+# The columns of the leaderboard view, in this order, with their widths in pixels.
+_COLUMNS = {
+    "tags.`verdict`": 110,
+    "metrics.`score`": 100,
+    "metrics.`score_low`": 100,
+    "metrics.`score_high`": 100,
+    "metrics.`gain`": 100,
+    "metrics.`n_seeds`": 90,
+}
+_PORT = 5000
+_PATIENCE_SECONDS = 2.0
+
+
+def experiment_name(space: str) -> str:
+    return f"speech-sweep/{space}"
+
+
+def open_line(tracking_uri: str, space: str = "", sweep: str = "") -> str:
+    """What to type, and the page to open: of the sweep's leaderboard where MLflow knows it by now."""
+    experiment = find_experiment(tracking_uri, experiment_name(space)) if space else None
+    page = page_url(tracking_uri, experiment, sweep) if experiment else _server(tracking_uri)
+    if is_server(tracking_uri):
+        return f"open {page}"
+    return f"python -m mlflow ui --backend-store-uri {redact(tracking_uri)} --port {_PORT}  then open {page}"
+
+
+def page_url(tracking_uri: str, experiment_id: str, sweep: str) -> str:
+    """The leaderboard of a sweep: its candidates, best first, with the columns that matter."""
+    query = f"workflowType=machine_learning&viewStateShareKey={quote(sweep)}"
+    return f"{_server(tracking_uri)}/#/experiments/{experiment_id}/runs?{query}"
+
+
+def find_experiment(tracking_uri: str, name: str) -> str | None:
+    """The experiment's id, without the seconds that importing MLflow takes; None where it is not known."""
+    try:
+        return _ask_server(tracking_uri, name) if is_server(tracking_uri) else _ask_file(tracking_uri, name)
+    except (OSError, sqlite3.Error, ValueError, KeyError):
+        return None
+
+
+def _ask_server(uri: str, name: str) -> str:
+    question = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(name)}"
+    with urllib.request.urlopen(question, timeout=_PATIENCE_SECONDS) as answer:
+        return json.load(answer)["experiment"]["experiment_id"]
+
+
+def _ask_file(uri: str, name: str) -> str | None:
+    if not uri.startswith("sqlite:///"):
+        return None
+    path = Path(uri.removeprefix("sqlite:///"))
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        row = database.execute("select experiment_id from experiments where name = ?", (name,)).fetchone()
+    return str(row[0]) if row else None
+
+
+def _server(tracking_uri: str) -> str:
+    return redact(tracking_uri).rstrip("/") if is_server(tracking_uri) else f"http://127.0.0.1:{_PORT}"
+
+
+def experiment_tags(sweep: str) -> dict[str, str]:
+    """The leaderboard view of this sweep, and the kind of experiment, which spares the reader a question."""
+    return {
+        "mlflow.experimentKind": "custom_model_development",
+        f"mlflow.sharedViewState.{sweep}": json.dumps(_leaderboard_view(sweep)),
+    }
+
+
+def _leaderboard_view(sweep: str) -> dict[str, Any]:
+    return {
+        "searchFilter": f"tags.`speech_sweep.sweep` = '{sweep}' and tags.`speech_sweep.kind` = 'candidate'",
+        "orderByKey": "metrics.`score`",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": list(_COLUMNS),
+        "columnOrder": list(_COLUMNS),
+        "columnWidths": _COLUMNS,
+    }
+
+
+def answer_texts(result: dict[str, Any]) -> dict[str, str]:
+    """Each group's answer in a few words: {"tera": "winner layer2 1.900 (1.700 to 2.100)"}."""
+    return {
+        group_name(group["group"]): " ".join(
+            [
+                group["verdict"],
+                group["leader"]["label"],
+                _number(group["score"]),
+                _interval(group["interval"]),
+            ]
+        )
+        for group in result["groups"]
+    }
+
+
+def note(result: dict[str, Any]) -> str:
+    """The answer as the sweep's description, in Markdown."""
+    lines = [f"- {name}: {text}" for name, text in answer_texts(result).items()]
+    return "\n".join([f"Decided by {result['metric']}; 95 % intervals.", "", *lines])
+
+
+def _number(value: float | None) -> str:
+    return "without a score" if value is None else f"{value:.3f}"
+
+
+def _interval(value: Sequence[float] | None) -> str:
+    return "" if value is None else f"({value[0]:.3f} to {value[1]:.3f})"
+
+
+def table(result: dict[str, Any]) -> dict[str, Any]:
+    """Every candidate in the layout that MLflow's table viewer reads (columns and rows of values)."""
+    columns = [
+        "group",
+        "candidate",
+        "verdict",
+        "score",
+        "low",
+        "high",
+        "gain",
+        "seeds",
+        "utterances",
+        "failures",
+    ]
+    rows = [
+        [
+            group_name(group["group"]),
+            candidate["label"],
+            candidate_verdict(group, candidate["label"]),
+            candidate["score"],
+            *(candidate["interval"] or (None, None)),
+            candidate.get("gain"),
+            candidate["n_seeds"],
+            candidate["n_utterances"],
+            candidate["failures"],
+        ]
+        for group in result["groups"]
+        for candidate in by_score(group["candidates"])
+    ]
+    return {"columns": columns, "data": rows}
+
+
+def table_tags(path: str) -> dict[str, str]:
+    """The run tag by which MLflow's pages know that an artifact is a table."""
+    return {"mlflow.loggedArtifacts": json.dumps([{"path": path, "type": "table"}])}

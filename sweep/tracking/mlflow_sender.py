@@ -1,0 +1,86 @@
+"""The one background thread that carries spooled records to MLflow, patiently."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from sweep.tracking.mlflow_view import MlflowView
+from sweep.tracking.spool import Spool
+
+_CHUNK = 500  # records per round
+_FIRST_PAUSE = 1.0  # seconds before the second attempt; doubles up to the longest
+_LONGEST_PAUSE = 30.0
+_GATHER = 2.0  # seconds in which records gather, so that one call carries many
+
+
+class Courier:
+    """Delivers in order, retries with back-off while MLflow is away, and never raises into the sweep."""
+
+    def __init__(self, spool: Spool, view: MlflowView, say: Callable[[str], None]) -> None:
+        self._spool = spool
+        self._view = view
+        self._say = say
+        self._hurry = threading.Event()  # the sweep is closing
+        self._stop = threading.Event()
+        self._away = ""  # why MLflow could not be reached, "" while it can
+        self._rejected_told = 0
+        self._thread = threading.Thread(target=self._run, name="mlflow-courier", daemon=True)
+        self._thread.start()
+
+    def close(self, timeout: float) -> str:
+        """Deliver what waits; give up after `timeout` seconds without progress. Returns why, or ""."""
+        self._hurry.set()
+        waiting, deadline = len(self._spool), time.monotonic() + timeout
+        while self._thread.is_alive() and time.monotonic() < deadline:
+            self._thread.join(0.05)
+            if len(self._spool) < waiting:
+                waiting, deadline = len(self._spool), time.monotonic() + timeout
+        self._stop.set()
+        self._thread.join(1.0)
+        return "" if waiting == 0 else self._away or f"no answer within {timeout:g} s"
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._stop.is_set():
+            if not len(self._spool):
+                if self._hurry.is_set():
+                    return
+                self._hurry.wait(_GATHER)
+            elif self._deliver():
+                pause = _FIRST_PAUSE
+                self._hurry.wait(_GATHER)
+            else:
+                self._rest(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _deliver(self) -> bool:
+        records = self._spool.waiting(_CHUNK)
+        try:
+            self._view.apply(records)
+        except Exception as error:  # MLflow raises whatever its database or HTTP library does
+            self._note_away(error)
+            return False
+        self._spool.delivered(len(records))
+        self._note_back()
+        return True
+
+    def _rest(self, pause: float) -> None:
+        """Sleep, but no longer than the first pause once the sweep is closing."""
+        if not self._hurry.wait(pause):
+            return
+        self._stop.wait(_FIRST_PAUSE)
+
+    def _note_away(self, error: Exception) -> None:
+        """Say once per outage that records are kept."""
+        reason = self._view.describe(error)
+        if not self._away:
+            self._say(f"MLflow takes nothing now ({reason}); the sweep goes on and its records are kept")
+        self._away = reason
+
+    def _note_back(self) -> None:
+        if self._away:
+            self._say("MLflow is back; what was kept has been delivered")
+        self._away = ""
+        for refusal in self._view.rejected[self._rejected_told :]:
+            self._say(f"MLflow refused a record: {refusal}")
+        self._rejected_told = len(self._view.rejected)

@@ -1,0 +1,255 @@
+"""MLflow as a view of the sweep: applies spooled records so that applying one twice changes nothing.
+
+A run is found by its tag `speech_sweep.job` before it is created, because MLflow creates a second run when
+a create is retried. A report is known by its step, so a step that MLflow already holds is never sent again.
+Runs in one thread; only this file of the package talks to MLflow.
+"""
+
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sweep.core.addresses import redact
+from sweep.tracking.spool import Record
+
+JOB_TAG = "speech_sweep.job"
+SWEEP_TAG = "speech_sweep.sweep"
+STATE_TAG = "speech_sweep.state"
+KIND_TAG = "speech_sweep.kind"
+
+EXPERIMENT = ""  # in place of a run: the record is about the experiment
+
+_BATCH = 900  # metrics in one call; MLflow takes 1000 of metrics, parameters and tags together
+_REQUEST_SECONDS = "10"
+# Answers that will not get better by asking again; 401 and 403 may, once the credentials are mended.
+_HOPELESS = (400, 404, 405, 409, 413, 422)
+
+
+class MlflowView:
+    """One sweep's runs inside one experiment."""
+
+    def __init__(self, uri: str, experiment: str, sweep: str, artifact_location: str | None) -> None:
+        self.rejected: list[str] = []  # what MLflow refused for good, in words
+        self.experiment_id: str | None = None
+        self._uri = uri
+        self._experiment = experiment
+        self._sweep = sweep
+        self._artifact_location = artifact_location
+        self._client: Any = None
+        self._runs: dict[str, str] = {}  # job tag -> run id
+        self._runs_listed = False
+        self._steps: dict[str, set[int]] = {}  # run id -> steps that MLflow holds
+
+    def apply(self, records: Sequence[Record]) -> None:
+        """Send the records, those of one run together and in their order. Raises when MLflow is away."""
+        self._connect()
+        by_run: dict[str, list[Record]] = defaultdict(list)
+        for record in records:
+            by_run[record["run"]].append(record)
+        for run, of_run in by_run.items():
+            self._attempt(run, of_run)
+
+    def _attempt(self, run: str, records: Sequence[Record]) -> None:
+        """One bad record must not block the rest: refused together, they are sent one by one."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._send(run, records)
+        except MlflowException as error:
+            if error.get_http_status_code() not in _HOPELESS:
+                raise
+            if len(records) == 1:
+                self.rejected.append(self.describe(error))
+                return
+            for record in records:
+                self._attempt(run, [record])
+
+    def _send(self, run: str, records: Sequence[Record]) -> None:
+        """As few calls as MLflow allows: create, log everything, set the status."""
+        if run == EXPERIMENT:
+            self._describe_experiment(records)
+            return
+        known = run in self._runs
+        run_id = self._find_or_create(records[0])
+        self._log(run_id, records)
+        for record in records:
+            if record["kind"] == "file":
+                self._client.log_artifact(run_id, record["path"], record["folder"] or None)
+        self._set_status(run_id, records, known)
+
+    def _log(self, run_id: str, records: Sequence[Record]) -> None:
+        params = merged(record.get("params", {}) for record in records)
+        tags = merged(record.get("tags", {}) for record in records)
+        first, *rest = _batches(self._new_metrics(run_id, records)) or [[]]
+        self._client.log_batch(
+            run_id,
+            metrics=first,
+            params=[_param(key, value) for key, value in params.items()],
+            tags=[_tag(key, value) for key, value in tags.items()],
+        )
+        for metrics in rest:
+            self._client.log_batch(run_id, metrics=metrics)
+        reported = {record["step"] for record in records if record["kind"] == "report"}
+        if reported:
+            self._held_steps(run_id).update(reported)
+
+    def _new_metrics(self, run_id: str, records: Sequence[Record]) -> list[list[Any]]:
+        """The reports of steps that MLflow does not hold yet; summaries always, as a verdict may change."""
+        fresh: dict[int, Record] = {}
+        for record in records:
+            if record["kind"] == "report" and record["step"] not in self._held_steps(run_id):
+                fresh.setdefault(record["step"], record)
+        summaries = [record for record in records if record["kind"] == "summary"]
+        return [_metrics(record) for record in [*fresh.values(), *summaries]]
+
+    def _set_status(self, run_id: str, records: Sequence[Record], known: bool) -> None:
+        """The last word counts; a run that was just created is RUNNING by itself."""
+        changes = [record for record in records if record["kind"] in ("start", "end")]
+        if not changes:
+            return
+        last = changes[-1]
+        if last["kind"] == "end":
+            self._client.set_terminated(run_id, last["status"], last["time"])
+        elif known:
+            self._client.update_run(run_id, status="RUNNING")
+
+    def _describe_experiment(self, records: Sequence[Record]) -> None:
+        for key, value in merged(record["tags"] for record in records).items():
+            self._client.set_experiment_tag(self.experiment_id, key, value)
+
+    # -- connection ----------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        """Migrating a new SQLite store takes seconds, which is why all this runs beside the training."""
+        if self._client is None:
+            self._client = open_client(self._uri)
+        if self.experiment_id is None:
+            self.experiment_id = self._find_or_create_experiment()
+        if not self._runs_listed:
+            self._list_runs()
+
+    def _find_or_create_experiment(self) -> str:
+        found = self._client.get_experiment_by_name(self._experiment)
+        if found is None:
+            return self._client.create_experiment(self._experiment, artifact_location=self._artifact_location)
+        if found.lifecycle_stage == "deleted":
+            raise RuntimeError(
+                f"the MLflow experiment {self._experiment!r} was deleted: restore it with "
+                f"`mlflow experiments restore -x {found.experiment_id}`"
+            )
+        return found.experiment_id
+
+    def _list_runs(self) -> None:
+        """Learn the runs of this sweep; where an interrupted create left two, keep the one with content."""
+        by_job: dict[str, list[Any]] = defaultdict(list)
+        for run in self._pages(f"tags.`{SWEEP_TAG}` = '{self._sweep}'"):
+            by_job[run.data.tags.get(JOB_TAG, "")].append(run)
+        for job, runs in by_job.items():
+            keep = max(runs, key=lambda run: (len(run.data.metrics), len(run.data.params)))
+            self._runs[job] = keep.info.run_id
+            for ghost in runs:
+                if ghost is not keep:
+                    self._client.delete_run(ghost.info.run_id)
+        self._runs_listed = True
+
+    def _pages(self, filter_string: str) -> Iterable[Any]:
+        token = None
+        while True:
+            page = self._client.search_runs([self.experiment_id], filter_string, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    # -- runs ----------------------------------------------------------------------------------------
+
+    def _find_or_create(self, record: Record) -> str:
+        job = record["run"]
+        if job not in self._runs:
+            self._runs[job] = self._create(record)
+        return self._runs[job]
+
+    def _create(self, record: Record) -> str:
+        """The identity goes into the create call itself: there is never a run without it."""
+        tags = {JOB_TAG: record["run"], SWEEP_TAG: self._sweep}
+        if record["run"] != self._sweep:
+            tags["mlflow.parentRunId"] = self._find_or_create({"run": self._sweep, "time": record["time"]})
+        # If the answer to this call is lost, the run may exist: list again before the next attempt.
+        self._runs_listed = False
+        name = record.get("name", record["run"])
+        run = self._client.create_run(self.experiment_id, record["time"], tags, run_name=name)
+        self._runs_listed = True
+        self._steps[run.info.run_id] = set()
+        return run.info.run_id
+
+    def _held_steps(self, run_id: str) -> set[int]:
+        if run_id not in self._steps:
+            history = self._client.get_metric_history(run_id, "score")
+            self._steps[run_id] = {point.step for point in history}
+        return self._steps[run_id]
+
+    # -- failures ------------------------------------------------------------------------------------
+
+    def describe(self, error: Exception) -> str:
+        """One short line for a person, without passwords."""
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        line = redact(lines[0], self._uri)
+        return line if len(line) <= 160 else line[:157] + "..."
+
+
+def import_mlflow() -> None:
+    """Import MLflow without telemetry, chatter or hidden retries.
+
+    MLflow's own retries repeat a create that may have succeeded, which makes ghost runs; ours look first.
+    Standard output belongs to the answer: MLflow would print the address of every run that ends there.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", _REQUEST_SECONDS)
+    import mlflow  # noqa: F401
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def open_client(uri: str) -> Any:
+    import_mlflow()
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _metrics(record: Record) -> list[Any]:
+    from mlflow.entities import Metric
+
+    return [Metric(key, value, record["time"], record["step"]) for key, value in record["metrics"].items()]
+
+
+def _batches(reports: Iterable[list[Any]]) -> list[list[Any]]:
+    """Whole reports joined up to MLflow's limit: a report is in one batch or in none."""
+    batches: list[list[Any]] = []
+    for report in reports:
+        if not batches or len(batches[-1]) + len(report) > _BATCH:
+            batches.append([])
+        batches[-1] += report
+    return batches
+
+
+def merged(tables: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """All entries; of one key the last."""
+    return {key: value for table in tables for key, value in table.items()}
+
+
+def _param(key: str, value: Any) -> Any:
+    from mlflow.entities import Param
+
+    return Param(key, str(value))
+
+
+def _tag(key: str, value: Any) -> Any:
+    from mlflow.entities import RunTag
+
+    return RunTag(key, str(value))

@@ -1,0 +1,39 @@
+"""Where a run's numbers come from: code, corpus and software, as tags of every MLflow run."""
+
+import platform
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from sweep.plan.code_version import commit
+from sweep.plan.plan import Plan
+
+_PACKAGES = ("torch", "transformers", "ray", "optuna", "numpy")
+_CPU_FILE = Path("/proc/cpuinfo")
+
+
+def origin_tags(plan: Plan) -> dict[str, str]:
+    """The driver's view; all workers of a sweep run the same code on the same corpus."""
+    head = commit()
+    return {
+        "speech_sweep.code": plan.code,
+        "speech_sweep.corpus": plan.corpus_fingerprint,
+        "speech_sweep.environment": environment(),
+        **({"mlflow.source.git.commit": head} if head else {}),
+    }
+
+
+@cache
+def environment() -> str:
+    """ "Python 3.11.4, torch 2.13.0, ..., Linux x86_64, AMD EPYC": what reproducing the bits needs."""
+    packages = (f"{name} {version(name)}" for name in _PACKAGES)
+    machine = f"{platform.system()} {platform.machine()}"
+    return ", ".join([f"Python {platform.python_version()}", *packages, machine, *_processor()])
+
+
+def _processor() -> list[str]:
+    """The CPU's model where the system tells it."""
+    if not _CPU_FILE.exists():
+        return []
+    lines = _CPU_FILE.read_text().splitlines()
+    return [line.partition(":")[2].strip() for line in lines if line.startswith("model name")][:1]

@@ -1,0 +1,73 @@
+"""Which job an MLflow run is: asked of the database or server itself, for importing MLflow takes seconds."""
+
+import contextlib
+import json
+import os
+import re
+import urllib.request
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import sqlalchemy
+
+from sweep.core.addresses import HIDDEN, is_server
+from sweep.stored.by_name import load_plan, sweep_names
+from sweep.study.database import database_url, sqlite_file
+from sweep.tracking.mlflow_view import JOB_TAG
+from trainables.base.errors import UserError
+
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
+_PATIENCE_SECONDS = 10.0
+
+
+def job_of_run(run_id: str, base: str) -> str | None:
+    """The run's job tag: "NAME", "NAME/candidates/tera/layer2" or "NAME/tera/final/layer2/seed-1001".
+
+    Looks where MLFLOW_TRACKING_URI says and wherever the sweeps in `base` are tracked; None where it is not.
+    """
+    if not _RUN_ID.fullmatch(run_id):
+        return None
+    found = (_tag(uri, run_id) for uri in _tracking_uris(base))
+    return next((tag for tag in found if tag), None)
+
+
+def _tracking_uris(base: str) -> Iterator[str]:
+    """Each once."""
+    given = os.environ.get("MLFLOW_TRACKING_URI")
+    if given:
+        yield given
+    places: dict[str, None] = {}
+    for name in sweep_names(base):
+        with contextlib.suppress(UserError):  # a plan that this version cannot read
+            places[load_plan(name, base).tracking_uri] = None
+    yield from (uri for uri in places if uri != given and HIDDEN not in uri)
+
+
+def _tag(uri: str, run_id: str) -> str | None:
+    try:
+        return _ask_server(uri, run_id) if is_server(uri) else _ask_database(uri, run_id)
+    except (
+        OSError,
+        sqlalchemy.exc.SQLAlchemyError,
+        ValueError,
+        KeyError,
+    ):  # a place that has gone is not the run's
+        return None
+
+
+def _ask_server(uri: str, run_id: str) -> str | None:
+    question = f"{uri.rstrip('/')}/api/2.0/mlflow/runs/get?run_id={quote(run_id)}"
+    with urllib.request.urlopen(question, timeout=_PATIENCE_SECONDS) as answer:
+        tags = json.load(answer)["run"]["data"]["tags"]
+    return next((tag["value"] for tag in tags if tag["key"] == JOB_TAG), None)
+
+
+def _ask_database(uri: str, run_id: str) -> str | None:
+    url = database_url(uri)
+    file = sqlite_file(url)
+    if file is not None and not file.exists():  # asking would make an empty one
+        return None
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    question = sqlalchemy.text("SELECT value FROM tags WHERE run_uuid = :run AND key = :key")
+    with engine.connect() as connection:
+        return connection.execute(question, {"run": run_id, "key": JOB_TAG}).scalar_one_or_none()

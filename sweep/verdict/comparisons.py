@@ -1,0 +1,162 @@
+"""The difference of any two candidates with its uncertainty, pooled where that is sound.
+
+All candidates that finished every seed lend their variance to one pooled estimate. A pair with an unstable
+candidate takes the wider of the pooled and its own interval. A candidate that lacks a seed, since it failed or
+since it had left contention, is compared on the seeds it has, with the variance of all that have these.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from sweep.verdict import crossed_effects
+from sweep.verdict.crossed_effects import CrossedEffects
+from sweep.verdict.paired_scores import Block, PairedScores
+from sweep.verdict.simultaneous import dunnett_critical, dunnett_p, probability_best
+
+Array = NDArray[np.float64]
+Interval = tuple[float, float]
+
+UNSTABLE_RATIO = 6.0  # times the median seed variance; see docs/verdict.md
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`value` = first - second; the widest of `bases` counts. Without a basis there is no interval."""
+
+    value: float
+    bases: tuple[CrossedEffects, ...]
+
+    def interval(self, alpha: float) -> Interval | None:
+        """Two-sided t interval of one difference."""
+        return self._interval([float(basis.half_width(alpha)) for basis in self.bases])
+
+    def p(self) -> float | None:
+        """Two-sided p-value of no difference."""
+        return max(
+            (2 * float(special.stdtr(basis.df, -self._t(basis))) for basis in self.bases), default=None
+        )
+
+    def dunnett_interval(self, alpha: float, n_compared: int) -> Interval | None:
+        """Interval that holds for all `n_compared` candidates against one baseline at once."""
+        return self._interval(
+            [
+                dunnett_critical(alpha, n_compared, float(basis.df)) * float(np.sqrt(basis.variance))
+                for basis in self.bases
+            ]
+        )
+
+    def dunnett_p(self, n_compared: int) -> float | None:
+        return max(
+            (dunnett_p(self._t(basis), n_compared, float(basis.df)) for basis in self.bases), default=None
+        )
+
+    def _interval(self, half_widths: Sequence[float]) -> Interval | None:
+        if not half_widths:
+            return None
+        return self.value - max(half_widths), self.value + max(half_widths)
+
+    def _t(self, basis: CrossedEffects) -> float:
+        if self.value == 0:
+            return 0.0
+        error = float(np.sqrt(basis.variance))
+        return abs(self.value) / error if error > 0 else np.inf
+
+
+def unstable(scores: Array) -> NDArray[np.bool_]:
+    """(..., candidates, seeds, units) -> (..., candidates): seed variance beyond 6 times the median."""
+    variances = crossed_effects.seed_variances(scores)
+    median = np.median(variances, axis=-1, keepdims=True)
+    return (variances > UNSTABLE_RATIO * median) & (variances > 0)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Candidates that share one balanced array and so one variance."""
+
+    block: Block
+    effects: CrossedEffects | None  # None where no interval can be had
+    unstable: tuple[str, ...]
+
+    @staticmethod
+    def of(block: Block) -> "Pool":
+        effects = crossed_effects.of_differences(block.scores)
+        if effects is None:
+            return Pool(block, None, ())
+        flags = unstable(block.scores)
+        return Pool(
+            block, effects, tuple(label for label, flag in zip(block.labels, flags, strict=True) if flag)
+        )
+
+
+class Comparisons:
+    """Levels and differences of one group's candidates."""
+
+    def __init__(self, paired: PairedScores) -> None:
+        self.paired = paired
+        self._pool = Pool.of(paired.block(paired.complete))
+        self.pooled_block = self._pool.block
+        self.pooled = self._pool.effects  # behind every pair of complete candidates
+        self.unstable = self._pool.unstable
+
+    def block(self, label: str) -> Block:
+        """The array that holds `label`: the pooled one, or its own where it has failed seeds."""
+        return self.pooled_block if label in self.pooled_block.labels else self.paired.block([label])
+
+    def scores(self, label: str) -> Array:
+        """(seeds, units) scores of one candidate."""
+        block = self.block(label)
+        return block.scores[block.labels.index(label)]
+
+    def difference(self, first: str, second: str) -> Difference | None:
+        """`first` - `second`; None where they share no scored cell."""
+        pool = self._pool_with(first, second)
+        a, b = (pool.block.scores[pool.block.labels.index(label)] for label in (first, second))
+        if a.size == 0:
+            return None
+        bases = [pool.effects]
+        if {first, second} & set(pool.unstable):
+            bases.append(crossed_effects.of_differences(np.stack([a, b])))
+        return Difference(float((a - b).mean()), tuple(basis for basis in bases if basis is not None))
+
+    def _pool_with(self, *labels: str) -> Pool:
+        if set(labels) <= set(self.pooled_block.labels):
+            return self._pool
+        return Pool.of(self.paired.block(self.paired.with_seeds_of(labels)))
+
+    def level(self, label: str, alpha: float) -> tuple[float | None, Interval | None]:
+        """Mean score of one candidate and its own interval."""
+        return level(self.scores(label), alpha)
+
+    def gain_over_noisy(self, label: str, alpha: float) -> tuple[float | None, Interval | None]:
+        """Mean improvement over the noisy input and its own interval."""
+        noisy = self.block(label).noisy
+        if noisy is None:
+            return None, None
+        return level(self.scores(label) - noisy, alpha)
+
+    @cached_property
+    def p_best(self) -> dict[str, float]:
+        """The probability of each complete candidate to be the best one; descriptive."""
+        if self.pooled is None:
+            return {}
+        error = float(np.sqrt(self.pooled.variance / 2))
+        means = self.pooled_block.scores.mean(axis=(1, 2))
+        chances = probability_best(means, error, float(self.pooled.df))
+        return dict(zip(self.pooled_block.labels, map(float, chances), strict=True))
+
+
+def level(scores: Array, alpha: float) -> tuple[float | None, Interval | None]:
+    """Mean of (seeds, units) scores and its crossed-effects interval, None where it cannot be had."""
+    if scores.size == 0:
+        return None, None
+    value = float(scores.mean())
+    effects = crossed_effects.of_level(scores)
+    if effects is None:
+        return value, None
+    half = float(effects.half_width(alpha))
+    return value, (value - half, value + half)

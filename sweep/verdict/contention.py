@@ -1,0 +1,50 @@
+"""Who still gets seeds under `--seeds auto`: a candidate leaves once another is shown to be above it on valid.
+
+The number of looks is fixed in the plan and each has an equal share of alpha (Bonferroni), here and in the
+verdict. A candidate leaves where the leader's lead over it stands against all its rivals at once (Dunnett's
+procedure, with the candidate as the control), so that the best one seldom leaves by bad luck; or where one of
+its seeds has failed, for then it cannot win. Leaving costs it later seeds and nothing else: it is judged on
+test like the others, on the seeds it has.
+"""
+
+from dataclasses import dataclass
+
+from sweep.verdict.comparisons import Comparisons, Difference
+from sweep.verdict.paired_scores import PairedScores
+from sweep.verdict.verdict import leader_of
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look at a group found. With fewer than two staying, no further seed can tell more."""
+
+    seeds: int  # that every candidate looked at has had
+    staying: tuple[str, ...]
+    left: dict[str, str]  # label -> why
+
+
+def look(paired: PairedScores, alpha: float) -> Look:
+    """One look at those still in contention, by their scores on valid; `alpha` is this look's share."""
+    left = {label: "a seed has failed" for label in paired.labels if paired.has_failed_seed(label)}
+    if paired.complete:
+        left |= _shown_behind(paired, alpha)
+    return Look(len(paired.seeds), tuple(label for label in paired.labels if label not in left), left)
+
+
+def _shown_behind(paired: PairedScores, alpha: float) -> dict[str, str]:
+    comparisons = Comparisons(paired)
+    leader = leader_of(paired)
+    if leader is None:
+        return {}
+    rivals = [label for label in paired.complete if label != leader]
+    leads = {label: comparisons.difference(leader, label) for label in rivals}
+    return {
+        label: f"{lead.value:.3f} behind {leader} on valid"
+        for label, lead in leads.items()
+        if lead is not None and _is_shown(lead, len(rivals), alpha)
+    }
+
+
+def _is_shown(lead: Difference, n_rivals: int, alpha: float) -> bool:
+    p = lead.dunnett_p(n_rivals)
+    return lead.value > 0 and p is not None and p < alpha

@@ -1,0 +1,64 @@
+"""Does the question mean anything at this size? Two gates, judged from what the gate stages measured.
+
+The transfer gap says whether pre-training helps at all: the head's score on the frozen pretrained body minus
+that on the frozen random body. The mismatch says whether noisy and clean features differ at a site, so that
+there is something to normalize away. Without either, "which layer is best" has no answer to find.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sweep.verdict import crossed_effects
+from sweep.verdict.comparisons import Difference
+from sweep.verdict.paired_scores import speaker_means, unit_of
+
+
+def interpretable(
+    transfer_gap: Mapping[str, Any], mismatch: Sequence[Mapping[str, Any]], alpha: float = 0.05
+) -> dict[str, Any]:
+    """Both gates, as they stand beside a verdict.
+
+    `transfer_gap` has "pretrained" and "random", each (seeds, utterances) in dB, None or NaN where a score
+    failed; seeds and utterances in the same order, and, where known, "speakers", one per utterance: with ten
+    or more of them they are the unit. `mismatch` has one {"site", "value", "interval"} per site.
+    Both must be above zero beyond their intervals: the gap, and the mismatch of at least one site.
+    `reasons` says why not.
+    """
+    gap = _gap(transfer_gap, alpha)
+    sites = [
+        {"site": row["site"], "value": float(row["value"]), "interval": _floats(row["interval"])}
+        for row in mismatch
+    ]
+    reasons = []
+    if gap["interval"] is None:
+        reasons.append("the transfer gap has no interval: it needs 2 seeds and 2 utterances")
+    elif gap["interval"][0] <= 0:
+        reasons.append("pre-training is not shown to help: the transfer gap is not above zero")
+    if not any(_above_zero(site["interval"]) for site in sites):
+        reasons.append("no site shows a mismatch between noisy and clean features")
+    return {"interpretable": not reasons, "transfer_gap": gap, "mismatch": sites, "reasons": reasons}
+
+
+def _gap(scores: Mapping[str, Any], alpha: float) -> dict[str, Any]:
+    both = np.array([np.asarray(scores[body], dtype=float) for body in ("pretrained", "random")])
+    scored = np.logical_and.reduce(np.isfinite(both), axis=(0, 1))
+    both = both[..., scored]
+    speakers = np.asarray(scores.get("speakers", []), dtype=str)
+    if not both.size:
+        return {"value": None, "interval": None}
+    if unit_of(speakers) == "speaker":
+        both = speaker_means(both, speakers[scored])
+    effects = crossed_effects.of_differences(both)
+    gap = Difference(float((both[0] - both[1]).mean()), () if effects is None else (effects,))
+    return {"value": gap.value, "interval": _floats(gap.interval(alpha))}
+
+
+def _floats(interval: Sequence[float] | None) -> list[float] | None:
+    return None if interval is None else [float(end) for end in interval]
+
+
+def _above_zero(interval: Sequence[float] | None) -> bool:
+    """A mismatch is a square: an interval wholly below zero is chance, not a difference."""
+    return interval is not None and interval[0] > 0

@@ -1,0 +1,188 @@
+"""From result rows to paired arrays: which scores count, on what unit, and who failed.
+
+Means and differences use only utterances that every compared candidate scored at every seed and whose noisy
+input scored too, so that silence never pays. The unit of analysis is the speaker where there are at least ten
+(utterances of one speaker are not independent), else the utterance.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sweep.verdict.crossed_effects import MINIMUM_SPEAKERS
+
+Array = NDArray[np.float64]
+
+NOISY = "noisy"  # the candidate name of the unprocessed input
+FAILURE_LIMIT = 0.01  # a job that fails on more of its utterances has failed
+
+
+@dataclass(frozen=True)
+class Block:
+    """A balanced array for some candidates, and what it rests on."""
+
+    labels: tuple[str, ...]
+    seeds: tuple[int, ...]
+    scores: Array  # (candidates, seeds, units)
+    noisy: Array | None  # (units,)
+    n_utterances: int
+
+
+@dataclass(frozen=True)
+class PairedScores:
+    """Every score of one group and metric on one split, with its gaps."""
+
+    labels: tuple[str, ...]
+    seeds: tuple[int, ...]
+    utterances: (
+        pd.DataFrame
+    )  # index utterance; columns speaker, noise_type, snr_db; only where the noisy input scored
+    scores: Array  # (candidates, seeds, utterances), NaN where there is no score
+    noisy: Array | None  # (utterances,)
+    finished: NDArray[np.bool_]  # (candidates, seeds): trained, and at most 1 % of the utterances failed
+    failures: tuple[
+        int, ...
+    ]  # per candidate, (utterance, seed) cells that failed where the noisy input scored
+    left_after: Mapping[str, int] = field(default_factory=dict)  # seeds given to who left contention
+
+    @cached_property
+    def unit(self) -> str:
+        """ "speaker" or "utterance"."""
+        return unit_of(self.utterances["speaker"])
+
+    @property
+    def complete(self) -> tuple[str, ...]:
+        """Candidates with every seed that any candidate finished: they share one balanced array."""
+        used = self.finished.any(axis=0)
+        if not used.any():
+            return ()
+        return tuple(
+            label for label, done in zip(self.labels, self.finished, strict=True) if done[used].all()
+        )
+
+    def failed_seeds(self, label: str) -> int:
+        """How many of the seeds it was given."""
+        given = self.left_after.get(label, len(self.seeds))
+        return int((~self.finished[self.labels.index(label), :given]).sum())
+
+    def has_failed_seed(self, label: str) -> bool:
+        return self.failed_seeds(label) > 0
+
+    def with_seeds_of(self, labels: Sequence[str]) -> tuple[str, ...]:
+        """All candidates that finished every seed which all of `labels` finished."""
+        shared = self.finished[[self.labels.index(label) for label in labels]].all(axis=0)
+        return tuple(
+            label for label, done in zip(self.labels, self.finished, strict=True) if done[shared].all()
+        )
+
+    def block(self, labels: Sequence[str]) -> Block:
+        """The balanced array of `labels`: seeds all of them finished, utterances all of them scored."""
+        rows = [self.labels.index(label) for label in labels]
+        seeds = np.logical_and.reduce(self.finished[rows])
+        scores = self.scores[rows][:, seeds]
+        common = np.logical_and.reduce(np.isfinite(scores), axis=(0, 1))
+        noisy = None if self.noisy is None else self.noisy[common]
+        return Block(
+            tuple(labels),
+            tuple(seed for seed, used in zip(self.seeds, seeds, strict=True) if used),
+            self._unit_means(scores[..., common], common),
+            None if noisy is None else self._unit_means(noisy, common),
+            int(common.sum()),
+        )
+
+    def _unit_means(self, scores: Array, common: NDArray[np.bool_]) -> Array:
+        """(..., utterances) -> (..., units)."""
+        if self.unit == "utterance":
+            return scores
+        return speaker_means(scores, self.utterances["speaker"].to_numpy(str)[common])
+
+
+def speaker_means(scores: Array, speakers: Sequence[str] | NDArray[np.str_]) -> Array:
+    """(..., utterances) -> (..., speakers): each speaker's mean, speakers sorted by name."""
+    names, index = np.unique(np.asarray(speakers), return_inverse=True)
+    membership = index[:, None] == np.arange(len(names))
+    return scores @ (membership / membership.sum(axis=0))
+
+
+def unit_of(speakers: Sequence[str] | NDArray[np.str_] | pd.Series) -> str:
+    """The unit of analysis for these utterances' speakers: "speaker" or "utterance"."""
+    return "speaker" if len(set(speakers)) >= MINIMUM_SPEAKERS else "utterance"
+
+
+def group_rows(rows: pd.DataFrame, group: str) -> pd.DataFrame:
+    """The group's rows with those of the noisy input, which is the same for all groups."""
+    mine = rows[rows["group"].eq(group) | rows["candidate"].eq(NOISY)].copy()
+    mine["group"] = group
+    return mine
+
+
+def paired_scores(
+    rows: pd.DataFrame,
+    metric: str,
+    labels: Sequence[str],
+    seeds: Sequence[int] | None = None,
+    failed_jobs: Collection[tuple[str, int]] = (),
+    left_after: Mapping[str, int] | None = None,
+) -> PairedScores:
+    """Arrange one group's result rows of one split.
+
+    `failed_jobs` are (candidate, seed) pairs that ended in failure whatever rows they left; `left_after` names
+    candidates that were given only the first so many seeds. Without `seeds`, all seeds in the rows. A job that
+    lacks an utterance its noisy input scored counts it as a failure.
+    """
+    rows = rows[(rows["metric"] == metric) & rows["candidate"].isin([*labels, NOISY])]
+    if rows["group"].nunique() > 1 or rows["split"].nunique() > 1:
+        raise ValueError("rows of one group and one split are needed")
+    is_noisy = (rows["candidate"] == NOISY).to_numpy()
+    if seeds is None:
+        seeds = sorted({int(seed) for seed in rows["seed"][~is_noisy]})
+    facts = ["speaker", "noise_type", "snr_db"]
+    utterances = rows.drop_duplicates("utterance").set_index("utterance")[facts].sort_index()
+    table = _table(rows, labels, seeds, utterances.index)
+    noisy = None
+    if is_noisy.any():
+        noisy = table[-1, -1]
+        kept = np.isfinite(noisy)
+        utterances, table, noisy = utterances[kept], table[..., kept], noisy[kept]
+    scores = table[:-1, :-1]
+    trained = _trained(rows, labels, seeds, failed_jobs)
+    missing = ~np.isfinite(scores)
+    finished = trained & (missing.mean(axis=-1) <= FAILURE_LIMIT) if scores.shape[-1] else trained & False
+    failures = (missing & trained[..., None]).sum(axis=(1, 2))
+    return PairedScores(
+        tuple(labels),
+        tuple(int(seed) for seed in seeds),
+        utterances,
+        scores,
+        noisy,
+        finished,
+        tuple(int(count) for count in failures),
+        {label: given for label, given in (left_after or {}).items() if given < len(seeds)},
+    )
+
+
+def _table(rows: pd.DataFrame, labels: Sequence[str], seeds: Sequence[int], utterances: pd.Index) -> Array:
+    """(candidates + noisy, seeds + noisy's, utterances): the values with status ok, else NaN."""
+    table = np.full((len(labels) + 1, len(seeds) + 1, len(utterances)), np.nan)
+    row = pd.Index([*labels, NOISY]).get_indexer(pd.Index(rows["candidate"]))
+    column = pd.Index([*seeds, -1]).get_indexer(pd.Index(rows["seed"]))
+    value = np.where(rows["status"] == "ok", rows["value"].to_numpy(float, na_value=np.nan), np.nan)
+    known = column >= 0
+    table[row[known], column[known], utterances.get_indexer(pd.Index(rows["utterance"]))[known]] = value[
+        known
+    ]
+    return table
+
+
+def _trained(
+    rows: pd.DataFrame, labels: Sequence[str], seeds: Sequence[int], failed_jobs: Collection[tuple[str, int]]
+) -> NDArray[np.bool_]:
+    """(candidates, seeds): the job left rows and is not among the failed."""
+    present = set(rows[["candidate", "seed"]].drop_duplicates().itertuples(index=False, name=None))
+    return np.array(
+        [[(label, seed) in present - set(failed_jobs) for seed in seeds] for label in labels], dtype=bool
+    ).reshape(len(labels), len(seeds))

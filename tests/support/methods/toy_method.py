@@ -1,0 +1,100 @@
+"""The smallest method with everything a session must cope with.
+
+It has dropout (the global generators), a training-only aid whose strength falls with progress, a running
+value that only training updates, and an averaged copy of its weights.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainables.config import registry
+from trainables.method import Method, When
+
+NAME = "toy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyConfig:
+    lr: float = 3e-3
+    warmup_share: float = 0.1
+    lr_floor: float = 0.05
+    clip: float = 5.0
+    strength: float = 0.5
+    break_at: int = -1  # the step whose loss is not a number
+    mute: bool = False  # estimates are silence
+
+    @staticmethod
+    def from_dict(values: dict[str, Any]) -> "ToyConfig":
+        return ToyConfig(**values)
+
+    def data_settings(self, data: Any) -> Any:
+        return data
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class ToyMethod(Method):
+    def __init__(self, config: ToyConfig, start: float):
+        super().__init__()
+        self.config = config
+        self.net = nn.Sequential(
+            nn.Conv1d(1, 8, 65, padding=32), nn.Tanh(), nn.Dropout(0.1), nn.Conv1d(8, 1, 65, padding=32)
+        )
+        self.start = start
+        self.register_buffer("strength", torch.tensor(0.0))
+        self.register_buffer("level", torch.tensor(0.0))
+        self.register_buffer("average", torch.zeros_like(self.net[0].weight))
+
+    def training_losses(self, batch: Any, when: When) -> dict[str, Tensor]:
+        self._set_strength(when)
+        self.level.mul_(0.9).add_(0.1 * batch.clean.std().detach())
+        error = torch.mean((self._enhance(batch.noisy) - batch.clean) ** 2)
+        if when.step == self.config.break_at:
+            error = error * float("nan")
+        return {"total": error, "mse": error}
+
+    def infer(self, mixture: Tensor) -> Tensor:
+        return self._enhance(mixture)[:, None] * (0.0 if self.config.mute else 1.0)
+
+    def after_step(self, when: When) -> None:
+        self.average.lerp_(self.net[0].weight.detach(), 0.1)
+
+    def before_inference(self, when: When, ablate: bool = False) -> None:
+        self._set_strength(when)
+        if ablate:
+            self.strength.zero_()
+
+    def diagnostics(self) -> dict[str, float]:
+        return {"strength": float(self.strength), "start": self.start}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [
+            {"params": list(self.net[0].parameters()), "lr": self.config.lr / 2},
+            {"params": list(self.net[3].parameters()), "lr": self.config.lr},
+        ]
+
+    def minimum_samples(self) -> int:
+        return 400
+
+    def _enhance(self, mixture: Tensor) -> Tensor:
+        if mixture.shape[-1] < self.minimum_samples():
+            raise ValueError("too short")
+        output = self.net(mixture[:, None])[:, 0]
+        return output + self.strength * self.level * torch.tanh(output)
+
+    def _set_strength(self, when: When) -> None:
+        self.strength.fill_(self.config.strength * max(0.0, 1 - when.progress / 0.75))
+
+
+def build(config: ToyConfig, artifacts: dict[str, bytes], seed: int) -> ToyMethod:
+    torch.manual_seed(seed)
+    return ToyMethod(config, start=float(len(artifacts.get("pretraining", b""))))
+
+
+def register() -> None:
+    """Make the toy known in this process."""
+    registry._METHODS[NAME] = (f"{__name__}:ToyConfig", f"{__name__}:build")

@@ -1,0 +1,174 @@
+"""`sweep/clean.py`: lists first, frees only what is told, and never what somebody still needs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sweep.commands import clean as clean_command
+from sweep.commands.clean import size_text
+from sweep.commands.freeable import Freeable, everything
+from sweep.core.jobs import Job
+from sweep.plan.plan import Plan
+from sweep.storage.checkpoints import StoredCheckpoints
+from sweep.storage.storage import Storage
+from sweep.stored.heartbeat import Heartbeat
+from sweep.study.lock import sweep_lock
+from sweep.study.study import Proposal, StudyStore
+from tests.support.sweeps.finished_sweep import finished_sweep, given_more
+from tests.support.sweeps.small_sweep import make_plan
+from trainables.base.cache_use import using_cache
+from trainables.base.errors import UserError
+
+CONTENT = {"model.pt": b"m" * 1000}
+
+
+@pytest.fixture
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished sweep that layer2 won, and a cache with two parts."""
+    monkeypatch.setenv("SPEECH_SWEEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("SPEECH_SWEEP_OUTPUT", str(tmp_path / "sweeps"))
+    plan = finished_sweep(tmp_path / "sweeps")
+    StudyStore(plan.study_uri, plan.name)
+    keep_checkpoints(
+        plan, *plan.final_jobs("tera"), *plan.final_jobs("wav2vec2"), *plan.search_jobs("tera")[:2]
+    )
+    cache = Storage(tmp_path / "cache")
+    cache.write("stages/pretraining-1", b"s" * 5000)
+    cache.write("prepared/demo-1/corpus.json", b"p" * 20_000_000)
+    return tmp_path
+
+
+def keep_checkpoints(plan: Plan, *jobs: Job) -> None:
+    for job in jobs:
+        StoredCheckpoints(Storage(plan.output)).save(job.path, 4, CONTENT)
+        StoredCheckpoints(Storage(plan.output)).write_result(job.path, "rows-test.parquet", b"rows")
+
+
+def found(base: Path) -> dict[str, Freeable]:
+    return {item.name: item for item in everything(str(base / "sweeps"))}
+
+
+def kept_jobs(plan: Plan) -> set[str]:
+    checkpoints = StoredCheckpoints(Storage(plan.output))
+    return {job.path for job in plan.all_jobs() if checkpoints.newest(job.path)}
+
+
+def test_listing_is_sorted_readable_and_deletes_nothing(
+    base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Storage(base).sizes()
+    assert clean_command.main([]) == 0
+    out = capsys.readouterr().out
+    firsts = [words[0] for words in map(str.split, out.splitlines()) if words]
+    assert [word for word in firsts if word == "evening" or word.startswith("cache/")] == [
+        "cache/prepared",
+        "evening",
+        "cache/stages",
+    ]
+    assert "20.0 MB" in out
+    assert {path: size for path, size in Storage(base).sizes().items() if "in-use" not in path} == before
+
+
+def test_freeing_a_sweep_leaves_the_winners_and_every_row(base: Path) -> None:
+    plan = make_plan(base / "sweeps" / "evening")
+    assert clean_command.main(["--free", "evening"]) == 0
+    winners = {job.path for job in plan.all_jobs() if (job.phase, job.candidate) == ("final", "layer2")}
+    assert kept_jobs(plan) == winners
+    rows = [path for path in Storage(plan.output).list("jobs") if path.endswith(".parquet")]
+    assert len(rows) == 32
+    assert found(base)["evening"].bytes == 0
+
+
+def test_freeing_a_part_of_the_cache_leaves_the_others(
+    base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert clean_command.main(["--free", "cache/stages"]) == 0
+    assert "freed 5.0 kB" in capsys.readouterr().out
+    assert [path for path in Storage(base / "cache").list() if "locks" not in path] == [
+        "prepared/demo-1/corpus.json"
+    ]
+
+
+def test_what_was_listed_is_what_goes(base: Path) -> None:
+    before = sum(Storage(base / "sweeps" / "evening").sizes("jobs").values())
+    item = found(base)["evening"]
+    assert item.free is not None
+    item.free()
+    assert before - sum(Storage(base / "sweeps" / "evening").sizes("jobs").values()) == item.bytes
+
+
+def test_a_cache_that_a_sweep_is_using_is_not_freed(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with using_cache():
+        assert clean_command.main(["--free", "cache/stages"]) == 2
+    assert "a sweep on this machine is using" in capsys.readouterr().err
+    assert Storage(base / "cache").list("stages")
+
+
+def test_a_running_sweep_is_never_touched(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = make_plan(base / "sweeps" / "evening")
+    before = kept_jobs(plan)
+    with Heartbeat(Storage(plan.output), dict):
+        assert found(base)["evening"].free is None
+        assert clean_command.main(["--free", "evening"]) == 2
+        assert clean_command.main(["--free", "all"]) == 0
+    assert "a sweep that is running" in capsys.readouterr().err
+    assert kept_jobs(plan) == before
+
+
+def test_one_whose_driver_starts_after_the_listing_neither(base: Path) -> None:
+    plan = make_plan(base / "sweeps" / "evening")
+    item, before = found(base)["evening"], kept_jobs(plan)
+    assert item.free is not None
+    with sweep_lock(plan), pytest.raises(UserError, match="already being driven"):
+        item.free()
+    assert kept_jobs(plan) == before
+
+
+def test_without_an_answer_only_ended_search_trials_may_go(base: Path) -> None:
+    plan = make_plan(base / "sweeps" / "noon", name="noon")
+    Storage(plan.output).write("plan.json", json.dumps(plan.to_json()).encode())
+    study = StudyStore(plan.study_uri, plan.name)
+    ended, running = plan.search_jobs("tera")[:2]
+    finalist = plan.final_jobs("tera")[0]
+    for job in (ended, running, finalist):
+        study.start(job, Proposal({}))
+    study.end(ended, 1, "pruned")
+    keep_checkpoints(plan, ended, running, finalist)
+    item = found(base)["noon"]
+    assert item.free is not None
+    item.free()
+    assert kept_jobs(plan) == {running.path, finalist.path}
+
+
+def test_a_finished_sweep_that_was_given_more_keeps_what_its_resume_goes_on_from(base: Path) -> None:
+    plan = make_plan(base / "sweeps" / "evening")
+    given_more(plan)
+    before = kept_jobs(plan)
+    assert clean_command.main(["--free", "evening"]) == 0
+    assert kept_jobs(plan) == before
+    assert "what a resume goes on from stays" in found(base)["evening"].meaning
+
+
+def test_a_name_that_is_not_listed_says_what_is(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert clean_command.main(["--free", "attic"]) == 2
+    assert "there is cache/prepared, evening, cache/stages" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[]", b'{"groups": [{"leader": 3}]}'])
+def test_a_damaged_answer_holds_up_its_own_sweep_alone(base: Path, content: bytes) -> None:
+    plan = finished_sweep(base / "sweeps", "broken")
+    Storage(plan.output).write("result.json", content)
+    broken, whole = found(base)["broken"], found(base)["evening"]
+    assert broken.free is None
+    assert "nothing can be freed here" in broken.meaning
+    assert f"{plan.output}/result.json is damaged: delete it" in broken.meaning
+    assert whole.free is not None
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (36_040_000, "36.0 MB"), (2 * 10**12, "2.0 TB")],
+)
+def test_sizes_as_people_say_them(count: int, text: str) -> None:
+    assert size_text(count) == text

@@ -1,0 +1,117 @@
+"""sweep/prepare.py as people run it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sweep.commands.prepare import main
+from tests.support import REPOSITORY
+from tests.support.audio.recordings import speech_and_noise, write_sound
+from trainables.audio.corpus.corpus import Corpus
+
+SCRIPT = REPOSITORY / "sweep" / "prepare.py"
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEECH_SWEEP_CACHE", str(tmp_path / "cache"))
+
+
+def test_from_any_folder_it_makes_a_corpus_and_says_what(tmp_path: Path) -> None:
+    speech_and_noise(tmp_path / "recordings")
+    command = [sys.executable, SCRIPT, "folder", "recordings", "corpus"]
+    finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    corpus = Corpus.open(tmp_path / "corpus")
+    assert finished.stdout.startswith(f"{corpus.uri}: speech+noise, fingerprint {corpus.fingerprint}\n")
+    assert "11/11" in finished.stderr
+
+
+def test_help_teaches_and_imports_nothing_heavy(tmp_path: Path) -> None:
+    script = (
+        f"import runpy, sys; sys.argv = ['prepare.py', '--help']\n"
+        f"try: runpy.run_path({str(SCRIPT)!r}, run_name='__main__')\n"
+        "finally: print([m for m in ('torch', 'ray', 'mlflow', 'pyarrow', 'scipy') if m in sys.modules])"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    for word in (
+        "speech/<speaker>/",
+        "MANIFEST.csv",
+        "s3://",
+        "demo",
+        "Run the same line again",
+        "examples:",
+    ):
+        assert word in finished.stdout
+    assert finished.stdout.endswith("[]\n")
+
+
+def test_what_was_converted_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = speech_and_noise(tmp_path / "source")
+    write_sound(source / "speech/ann/high.wav", rate=48_000)
+    assert main(["folder", str(source), str(tmp_path / "corpus")]) == 0
+    assert "note: 1 file resampled from 48000 to 16000 Hz" in capsys.readouterr().err
+
+
+def test_a_second_run_finds_its_work_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["folder", str(speech_and_noise(tmp_path / "source")), str(tmp_path / "corpus")]
+    assert main(arguments) == 0
+    first = capsys.readouterr().out
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["valentini", "source", "target"], "unknown recipe 'valentini': choose one of demo, folder"),
+        (["folder", "nowhere", "target"], "no folder at"),
+        (["folder", "source", "ftp://host/target"], "give a local folder or s3://bucket/prefix"),
+        (["folder", "source", "s3://"], "cannot use 's3://': names no bucket; write s3://bucket/prefix"),
+        (["folder", "source", "s3:/bucket/x"], "cannot use 's3:/bucket/x': names no bucket"),
+        (["folder", "source", ""], "TARGET is empty: give a folder or s3://bucket/prefix"),
+        (["folder", "", "target"], "SOURCE is empty"),
+        (
+            ["folder", "source", "source"],
+            "TARGET source is SOURCE source: a corpus needs a folder of its own",
+        ),
+        (["folder", "source", "source/"], "TARGET source/ is SOURCE"),
+        (["folder", "source", "source/corpus"], "TARGET source/corpus lies inside SOURCE"),
+        (["folder", "source", "."], "TARGET . contains SOURCE"),
+        (["folder", "source", "link"], "TARGET link is SOURCE"),
+        (["folder", "x" * 300, "target"], "File name too long"),
+        (["folder", "loop", "target"], "SOURCE loop: Too many levels of symbolic links"),
+        (["demo", "source", "target"], "give that word in place of 'source'"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(
+    arguments: list[str],
+    problem: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    speech_and_noise(tmp_path / "source")
+    monkeypatch.chdir(tmp_path)
+    Path("link").symlink_to("source")
+    Path("loop").symlink_to("loop")
+    before = sorted(tmp_path.rglob("*"))
+    assert main(arguments) == 2
+    output = capsys.readouterr()
+    assert problem in output.err
+    assert output.err.count("\n") == 1
+    assert not output.out
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_damaged_recording_is_one_line_after_the_bar(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = speech_and_noise(tmp_path / "source")
+    write_sound(source / "noise/fan/mute.wav", level=0.0)
+    assert main(["folder", str(source), str(tmp_path / "corpus")]) == 2
+    assert "mute.wav: silent" in capsys.readouterr().err.splitlines()[-1]

@@ -1,0 +1,116 @@
+"""`sweep/replay.py`: a job trained again gives the stored bits, and where it does not, it says where."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from sweep.commands import replay as replay_command
+from sweep.commands.replaying import StoredJob, replay, stored_job
+from sweep.plan.plan import Plan
+from sweep.storage.storage import Storage
+from tests.support.sweeps.trained_sweep import FINALISTS, SEARCHED
+
+
+@pytest.fixture
+def stored(trained: Plan) -> StoredJob:
+    return stored_job(trained, Storage(trained.output), FINALISTS[0])
+
+
+def no_word(line: str) -> None:
+    """Nobody listens."""
+
+
+@pytest.mark.parametrize("job", [FINALISTS[0], SEARCHED], ids=["finalist", "search trial"])
+def test_a_replayed_job_is_equal(trained: Plan, job, capsys: pytest.CaptureFixture[str]) -> None:
+    before = Storage(trained.output).list("jobs")
+    assert replay_command.main(["trained", job.path]) == 0
+    out = capsys.readouterr().out
+    assert "step 4 of 4: equal" in out
+    assert out.endswith(f"equal: {job.path}\n")
+    assert ("no checkpoint is stored" in out) == (job is SEARCHED)
+    assert Storage(trained.output).list("jobs") == before
+
+
+def test_another_report_is_found_by_step_and_name(trained: Plan, stored: StoredJob) -> None:
+    reports = {step: dict(report) for step, report in stored.reports.items()}
+    reports[2]["loss_total"] += 1e-9
+    found = replay(trained, replace(stored, reports=reports), no_word)
+    assert found is not None
+    assert found.startswith("at step 2: loss_total was ")
+
+
+def flipped(name: str, place: Callable[[dict], torch.Tensor], files: dict[str, bytes]) -> dict[str, bytes]:
+    """The files with the last bit of one tensor's first number flipped."""
+    state = torch.load(io.BytesIO(files[name]), weights_only=True)
+    place(state).view(-1)[:1].view(torch.int32).bitwise_xor_(1)
+    content = io.BytesIO()
+    torch.save(state, content)
+    return {**files, name: content.getvalue()}
+
+
+def test_one_bit_of_the_model_or_of_the_optimizer_is_found(trained: Plan, stored: StoredJob) -> None:
+    assert stored.files is not None
+    model = torch.load(io.BytesIO(stored.files["model.pt"]), weights_only=True)
+    weight = next(name for name, tensor in model.items() if tensor.dtype == torch.float32)
+    changed = flipped("model.pt", lambda state: state[weight], dict(stored.files))
+    assert replay(trained, replace(stored, files=changed), no_word) == f"at its last step: model.pt, {weight}"
+    changed = flipped("optimizer.pt", lambda state: state["state"][0]["exp_avg"], dict(stored.files))
+    found = replay(trained, replace(stored, files=changed), no_word)
+    assert found == "at its last step: optimizer.pt, state.0.exp_avg"
+
+
+def test_a_difference_ends_with_status_1(
+    trained: Plan, stored: StoredJob, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reports = {step: {**report, "score": 0.0} for step, report in stored.reports.items()}
+    monkeypatch.setattr("sweep.commands.replaying.stored_job", lambda *_: replace(stored, reports=reports))
+    assert replay_command.main(["trained", FINALISTS[0].path]) == 1
+    assert "different: tera/final/layer1/seed-1001 at step 2: score was 0.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [
+        (
+            "tera/final/layer9/seed-1001",
+            "has no job 'tera/final/layer9/seed-1001'; they are named like tera/",
+        ),
+        ("nonsense", "has no job 'nonsense'"),
+        ("tera/final/random/seed-1002", "has no report of tera/final/random/seed-1002"),
+    ],
+)
+def test_bad_input_is_one_line(
+    trained: Plan, job: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert replay_command.main(["trained", job]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.fixture
+def with_plan(trained: Plan) -> Callable[[Plan], None]:
+    """Puts another plan.json in place for the test."""
+    storage = Storage(trained.output)
+    yield lambda plan: storage.write("plan.json", json.dumps(plan.to_json()).encode())
+    storage.write("plan.json", json.dumps(trained.to_json()).encode())
+
+
+def test_other_code_is_a_warning_that_names_both(
+    trained: Plan, with_plan: Callable[[Plan], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_plan(replace(trained, code="0123456789abcdef"))
+    assert replay_command.main(["trained", SEARCHED.path]) == 0
+    assert "training code 0123456789abcdef" in capsys.readouterr().err
+
+
+def test_a_changed_corpus_is_refused(
+    trained: Plan, with_plan: Callable[[Plan], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_plan(replace(trained, corpus_fingerprint="another"))
+    assert replay_command.main(["trained", SEARCHED.path]) == 2
+    assert "has changed since sweep 'trained'" in capsys.readouterr().err

@@ -1,0 +1,338 @@
+"""The logic of a sweep against a simulation: any number of workers, any order, any crash, one result."""
+
+import random
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.storages import InMemoryStorage
+
+from sweep.core.jobs import Job
+from sweep.core.listener import Listener
+from sweep.core.stopping import StopSignal, TooManyFailures
+from sweep.engine.announcer import Announcer
+from sweep.engine.dispatcher import Dispatcher, Handout, Pause
+from sweep.engine.failures import MAX_FAILURES, MAX_OUTAGES
+from sweep.engine.group_queue import NOTHING_TO_FINALISE
+from sweep.plan.cost import job_seconds
+from sweep.plan.plan import Plan
+from sweep.study.study import StudyStore
+from tests.support.simulation.simulated import BEST_LAYER, Simulation, facts, simulated_plan
+
+PLAN = simulated_plan(groups=("tera",), samples=3, exempt=1)
+
+
+def _store(plan: Plan = PLAN) -> StudyStore:
+    return StudyStore(InMemoryStorage(), plan.name)
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> dict[str, tuple[object, ...]]:
+    store = _store()
+    Simulation(PLAN, store, workers=1).run()
+    return facts(store, PLAN)
+
+
+# -- what is promised ----------------------------------------------------------------------------------
+
+
+@settings(max_examples=12, deadline=None)
+@given(workers=st.integers(1, 12), seed=st.integers(0, 999))
+def test_workers_and_order_of_finishing_change_nothing(
+    undisturbed: dict[str, tuple[object, ...]], workers: int, seed: int
+) -> None:
+    store = _store()
+    Simulation(PLAN, store, workers=workers, order=random.Random(seed)).run()
+    assert facts(store, PLAN) == undisturbed
+
+
+@settings(max_examples=12, deadline=None)
+@given(kills=st.lists(st.integers(0, 25), max_size=4), workers=st.integers(1, 4), seed=st.integers(0, 99))
+def test_a_driver_killed_at_any_moment_loses_no_job_and_runs_none_twice(
+    undisturbed: dict[str, tuple[object, ...]], kills: list[int], workers: int, seed: int
+) -> None:
+    store = _store()
+    simulation = Simulation(PLAN, store, workers=workers, order=random.Random(seed))
+    for events in kills:
+        simulation.run(killed_after=simulation.events + events)
+    assert simulation.run()
+    assert facts(store, PLAN) == undisturbed
+    assert len(undisturbed) == len(list(PLAN.all_jobs()))
+
+
+def test_a_report_that_was_recorded_but_not_acted_upon_is_acted_upon_at_the_next_start(
+    undisturbed: dict[str, tuple[object, ...]],
+) -> None:
+    """The driver may die between recording a round and ending the job it was the last round of."""
+    ended_early = {path for path, fact in undisturbed.items() if fact[0] == "pruned"}
+    assert ended_early
+    store = _store()
+    simulation = Simulation(PLAN, store, workers=1)
+    store.end = lambda *_, **__: _raise(ConnectionError("killed"))  # type: ignore[method-assign, assignment]
+    for _ in undisturbed:
+        with pytest.raises(ConnectionError):
+            simulation.run()
+        del store.end
+        Dispatcher(PLAN, store, Announcer([]))  # takes over, and ends what had to end
+        store.end = lambda *_, **__: _raise(ConnectionError("killed"))  # type: ignore[method-assign, assignment]
+    assert facts(store, PLAN) == undisturbed
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize("upstream", ["tera", "wav2vec2"])
+def test_the_best_layer_wins(upstream: str) -> None:
+    plan = simulated_plan()
+    store = _store(plan)
+    Simulation(plan, store, workers=4).run()
+    finals = [record for record in store.records(upstream, "final") if record.score is not None]
+    best = max(finals, key=lambda record: record.score or 0.0)
+    assert best.job.candidate == f"layer{BEST_LAYER[upstream]}"
+
+
+# -- order -----------------------------------------------------------------------------------------------
+
+
+def _handouts(dispatcher: Dispatcher) -> list[Handout]:
+    return list(iter(dispatcher.next, Pause.WAIT))  # type: ignore[arg-type]
+
+
+def _finish(dispatcher: Dispatcher, handout: Handout, score: float = 1.0) -> None:
+    for step in (2, 4, 6, 8):
+        dispatcher.report(handout.job, handout.attempt, step, score, {})
+
+
+def test_a_generation_waits_for_all_of_the_one_before() -> None:
+    dispatcher = Dispatcher(PLAN, _store(), Announcer([]))
+    first = _handouts(dispatcher)
+    assert [handout.job.number for handout in first] == [0, 1, 2, 3, 4]
+    for handout in first[:-1]:
+        _finish(dispatcher, handout)
+        assert dispatcher.next() is Pause.WAIT
+    _finish(dispatcher, first[-1])
+    assert [handout.job.number for handout in _handouts(dispatcher)] == [5, 6, 7, 8, 9]
+
+
+def test_groups_of_equal_jobs_take_turns() -> None:
+    plan = simulated_plan(groups=("mockingjay", "tera"))
+    dispatcher = Dispatcher(plan, _store(plan), Announcer([]))
+    groups = [handout.job.group for handout in _handouts(dispatcher)]
+    assert groups == ["mockingjay", "tera"] * 5
+
+
+def test_the_group_with_most_work_left_comes_first() -> None:
+    """A job of wav2vec2 takes longer here: handed out in turns, its last ones would keep one worker busy alone."""
+    plan = simulated_plan()
+    tera, wav2vec2 = (job_seconds(plan, group) or 0.0 for group in plan.groups)
+    assert wav2vec2 > tera
+    dispatcher = Dispatcher(plan, _store(plan), Announcer([]))
+    groups = [handout.job.group for handout in _handouts(dispatcher)]
+    jobs = len(plan.search_jobs("tera")) + len(plan.final_jobs("tera"))
+    left = {"tera": jobs * tera, "wav2vec2": jobs * wav2vec2}
+    for group in groups[:5]:
+        assert left[group] == max(left.values())
+        left[group] -= tera if group == "tera" else wav2vec2
+    assert groups.count("tera") == groups.count("wav2vec2") == 5, "the rest waits for this generation"
+
+
+def test_every_candidate_has_finalists_with_its_best_configuration_and_the_same_seeds() -> None:
+    store = _store()
+    Simulation(PLAN, store).run()
+    finals = store.records("tera", "final")
+    assert [record.job for record in finals] == PLAN.final_jobs("tera")
+    for record in finals:
+        tried = [r for r in store.records("tera", "search") if r.job.candidate == record.job.candidate]
+        complete = [r for r in tried if r.state == "complete"]
+        best = max(complete, key=lambda r: (r.score or 0.0, -r.job.number))
+        assert record.nuisance == best.nuisance
+
+
+def test_seeds_added_later_share_the_configuration_of_the_first() -> None:
+    store = _store()
+    Simulation(PLAN, store).run()
+    more = replace(PLAN, samples=4, seeds=(*PLAN.seeds, 1003))
+    Simulation(more, store).run()
+    by_candidate = {(record.job.candidate, str(record.nuisance)) for record in store.records("tera", "final")}
+    assert len(by_candidate) == 5
+    assert len(store.records("tera", "final")) == 15
+
+
+def test_assignments_are_complete_json_with_the_attempt() -> None:
+    handout = Dispatcher(PLAN, _store(), Announcer([])).next()
+    assert isinstance(handout, Handout)
+    assert handout.assignment["job"] == handout.job.path
+    assert handout.assignment["attempt"] == handout.attempt == 1
+    assert handout.assignment["config"]["upstream"] == "tera"
+
+
+# -- misfortunes -----------------------------------------------------------------------------------------
+
+
+def test_a_job_that_may_go_better_is_handed_out_again_up_to_a_limit() -> None:
+    store = _store()
+
+    def lose_worker(handout: Handout, step: int) -> None:
+        if handout.job.path == "tera/search/none/0000":
+            raise OSError("the worker died")
+
+    simulation = Simulation(PLAN, store, misfortune=lose_worker)
+    assert simulation.run()
+    assert Counter(simulation.handed_out)["tera/search/none/0000"] == MAX_FAILURES
+    record = store.record(Job("tera", "search", "none", 0))
+    assert record is not None
+    assert (record.state, record.attempt, record.reason) == ("failed", MAX_FAILURES, "the worker died")
+
+
+def test_a_round_in_between_forgives_earlier_failures(undisturbed: dict[str, tuple[object, ...]]) -> None:
+    """A long job on machines that are taken away again and again still ends."""
+    lost: Counter[tuple[str, int]] = Counter()
+
+    def lose_two_workers_a_round(handout: Handout, step: int) -> None:
+        lost[handout.job.path, step] += 1
+        if lost[handout.job.path, step] <= MAX_FAILURES - 1:
+            raise OSError("the worker died")
+
+    store = _store()
+    Simulation(PLAN, store, misfortune=lose_two_workers_a_round).run()
+    assert facts(store, PLAN) == undisturbed
+
+
+def test_a_job_that_would_fail_again_is_not_tried_again() -> None:
+    def diverge(handout: Handout, step: int) -> None:
+        if handout.job.number == 3 and handout.job.phase == "search":
+            raise ValueError("loss is not finite at step 4")
+
+    store = _store()
+    simulation = Simulation(PLAN, store, misfortune=diverge)
+    assert simulation.run()
+    assert Counter(simulation.handed_out)["tera/search/layer2/0003"] == 1
+    assert store.record(Job("tera", "search", "layer2", 3)).state == "failed"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_a_score_that_is_not_finite_fails_the_job_and_never_enters_the_study(score: float) -> None:
+    store = _store()
+    dispatcher = Dispatcher(PLAN, store, Announcer([]))
+    handout = dispatcher.next()
+    assert isinstance(handout, Handout)
+    assert not dispatcher.report(handout.job, 1, 2, score, {})
+    record = store.record(handout.job)
+    assert record is not None
+    assert (record.state, record.reason, record.scores) == ("failed", "si_sdr is not finite after step 2", {})
+
+
+def test_a_candidate_without_a_finished_trial_fails_with_its_finalists_and_the_others_go_on() -> None:
+    def never_finish(handout: Handout, step: int) -> None:
+        if handout.job.candidate == "layer3":
+            raise ValueError("cannot be trained")
+
+    store = _store()
+    assert Simulation(PLAN, store, misfortune=never_finish).run()
+    finals = store.records("tera", "final")
+    failed = [record for record in finals if record.state == "failed"]
+    assert {record.job.candidate for record in failed} == {"layer3"}
+    assert {record.reason for record in failed} == {NOTHING_TO_FINALISE}
+    assert len(finals) - len(failed) == 8
+
+
+def test_an_older_attempt_that_is_still_alive_cannot_change_anything() -> None:
+    store = _store()
+    first = Dispatcher(PLAN, store, Announcer([])).next()
+    assert isinstance(first, Handout)
+    dispatcher = Dispatcher(PLAN, store, Announcer([]))
+    second = dispatcher.next()
+    assert isinstance(second, Handout)
+    assert (second.job, second.attempt) == (first.job, 2)
+    assert not dispatcher.report(first.job, first.attempt, 2, 9.0, {})
+    dispatcher.fail(first.job, first.attempt, "too late")
+    assert dispatcher.report(second.job, second.attempt, 2, 1.0, {})
+    assert store.record(first.job).scores == {2: 1.0}  # type: ignore[union-attr]
+
+
+def test_after_an_outage_a_job_is_handed_out_again_when_its_pause_is_over() -> None:
+    now = [0.0]
+    dispatcher = Dispatcher(PLAN, _store(), Announcer([]), clock=lambda: now[0])
+    first, *others = _handouts(dispatcher)
+    dispatcher.fail(first.job, first.attempt, "S3 is away", may_retry=True, outage=True)
+    assert dispatcher.next() is Pause.WAIT
+    now[0] = 5.0
+    again = dispatcher.next()
+    assert isinstance(again, Handout)
+    assert (again.job, again.attempt) == (first.job, 2)
+    assert len(others) == 4
+
+
+def test_an_outage_of_minutes_costs_no_job(undisturbed: dict[str, tuple[object, ...]]) -> None:
+    lost: Counter[str] = Counter()
+
+    def lose_storage(handout: Handout, step: int) -> None:
+        lost[handout.job.path] += 1
+        if lost[handout.job.path] < MAX_OUTAGES:
+            raise ConnectionError("S3 is away")
+
+    store = _store()
+    Simulation(PLAN, store, misfortune=lose_storage).run()
+    assert facts(store, PLAN) == undisturbed
+
+
+def test_a_sweep_whose_jobs_all_fail_alike_asks_to_stop() -> None:
+    stop, store = StopSignal(), _store()
+    dispatcher = Dispatcher(PLAN, store, Announcer([]), stop)
+    for handout in _handouts(dispatcher):
+        dispatcher.fail(handout.job, handout.attempt, "KeyError: 'k0'")
+    with pytest.raises(TooManyFailures, match="5 of 5 jobs failed in the same way"):
+        stop.check()
+
+
+def test_with_async_nobody_waits_for_a_generation() -> None:
+    dispatcher = Dispatcher(replace(PLAN, asynchronous=True), _store(), Announcer([]))
+    assert len(_handouts(dispatcher)) == 15
+
+
+# -- listeners -------------------------------------------------------------------------------------------
+
+
+class _Log(Listener):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def job_started(self, job: Job, attempt: int, config: dict[str, object], timestamp_ms: int) -> None:
+        self.lines.append(f"{job.path} started")
+
+    def job_reported(self, job: Job, step: int, metrics: dict[str, float], timestamp_ms: int) -> None:
+        self.lines.append(f"{job.path} at {step}")
+
+    def job_ended(
+        self, job: Job, state: str, score: float | None, reason: str | None, timestamp_ms: int
+    ) -> None:
+        self.lines.append(f"{job.path} {state}")
+
+
+class _Broken(Listener):
+    def job_reported(self, job: Job, step: int, metrics: dict[str, float], timestamp_ms: int) -> None:
+        raise ConnectionError("MLflow is away")
+
+
+def test_listeners_hear_every_fact_once() -> None:
+    log = _Log()
+    Simulation(PLAN, _store(), listeners=(log,)).run()
+    assert len(log.lines) == len(set(log.lines))
+    started = [line for line in log.lines if line.endswith("started")]
+    assert len(started) == len(list(PLAN.all_jobs()))
+    assert log.lines[0] == "tera/search/none/0000 started"
+
+
+def test_a_listener_that_fails_is_reported_once_and_stops_nothing(
+    caplog: pytest.LogCaptureFixture, undisturbed: dict[str, tuple[object, ...]]
+) -> None:
+    log, store = _Log(), _store()
+    assert Simulation(PLAN, store, listeners=(_Broken(), log)).run()
+    assert facts(store, PLAN) == undisturbed
+    assert log.lines
+    assert [record.message for record in caplog.records] == [
+        "_Broken failed at job_reported (MLflow is away); the sweep goes on"
+    ]

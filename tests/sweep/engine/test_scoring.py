@@ -1,0 +1,107 @@
+"""The driver's scoring actors: what they store is what the finalists' models really scored."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from sweep.core.stopping import StopSignal
+from sweep.engine.scoring import ScoringFailed, ScoringPool, Workplace, full_pool_size, pool_size
+from sweep.storage.artifacts import StoredArtifacts
+from sweep.storage.checkpoints import StoredCheckpoints
+from sweep.storage.storage import Storage
+from sweep.stored.rows import collect_rows
+from tests.support.methods.tiny_corpus import make_tiny_corpus
+from trainables.base.determinism import deterministic
+from trainables.inference import NOISY, infer_split, score_estimates, score_noisy
+from trainables.job.assignment import Assignment, DataSettings
+from trainables.trainable import SpeechTrainable
+
+DATA = DataSettings(batch=2, crop_seconds=0.5, valid_seconds=3.0, test_seconds=3.0)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return make_tiny_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory):
+    return Storage(tmp_path_factory.mktemp("sweep"))
+
+
+@pytest.fixture(scope="module")
+def finalist(corpus, storage) -> Assignment:
+    """A small one, trained to its end in this process."""
+    assignment = Assignment(
+        job="tera/final/random/seed-7",
+        phase="final",
+        config={"upstream": "tera", "init": "random"},
+        seed=7,
+        steps=2,
+        round_steps=2,
+        corpus_uri=corpus.uri,
+        corpus_fingerprint=corpus.fingerprint,
+        data=DATA,
+    )
+    trainable = object.__new__(SpeechTrainable)
+    with deterministic(1):
+        trainable.setup(
+            {"assignment": assignment.to_json()}, StoredCheckpoints(storage), StoredArtifacts(storage)
+        )
+        assert trainable.step()["done"]
+    return assignment
+
+
+@pytest.fixture
+def pool(ray_cluster, corpus, storage):
+    place = Workplace(corpus, StoredCheckpoints(storage), StoredArtifacts(storage), threads=1, gpus=0)
+    pool = ScoringPool(place, size=1)
+    yield pool
+    pool.close()
+
+
+def test_valid_is_scored_by_what_decides_and_test_by_everything(pool, corpus, storage, finalist):
+    pool.submit(finalist, "valid")
+    pool.submit(finalist, "test", infer=True)
+    pool.submit_noisy(finalist, "test")
+    pool.wait(StopSignal())
+
+    with deterministic(1):
+        estimates = {
+            split: infer_split(finalist, corpus, StoredCheckpoints(storage), StoredArtifacts(storage), split)
+            for split in ("valid", "test")
+        }
+        expected = score_estimates(finalist, estimates["test"], "test")
+        assert collect_rows(StoredCheckpoints(storage), [finalist.job], "test") == expected
+        only_si_sdr = score_estimates(finalist, estimates["valid"], "valid", ["si_sdr"])
+        assert collect_rows(StoredCheckpoints(storage), [finalist.job], "valid") == only_si_sdr
+        assert collect_rows(StoredCheckpoints(storage), [NOISY], "test") == score_noisy(corpus, DATA, "test")
+
+
+def test_what_is_scored_is_not_scored_again(pool, storage, finalist):
+    folder = f"jobs/{finalist.job}"
+    storage.write(f"{folder}/rows-test.parquet", b"as an earlier driver left them")
+    pool.submit(finalist, "test", infer=True)
+    pool.wait(StopSignal())
+    assert storage.read(f"{folder}/rows-test.parquet") == b"as an earlier driver left them"
+
+
+def test_a_failure_reaches_who_waits_and_the_rest_is_scored(pool, storage, finalist):
+    unknown = replace(finalist, job="tera/final/random/seed-8", seed=8)
+    pool.submit(unknown, "test", infer=True)
+    pool.submit_noisy(finalist, "valid")
+    with pytest.raises(ScoringFailed, match=r"seed-8 on test failed: .*no checkpoint at step 2"):
+        pool.wait(StopSignal())
+    assert collect_rows(StoredCheckpoints(storage), [NOISY], "valid")
+
+
+@pytest.mark.parametrize(
+    ("cores", "beside_training", "alone"), [(1, 1, 1), (2, 1, 2), (6, 3, 6), (16, 4, 16), (192, 4, 16)]
+)
+def test_there_are_as_many_actors_as_the_driver_may_use_cores_for_and_no_crowd(
+    cores: int, beside_training: int, alone: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 192)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)))
+    assert (pool_size(), full_pool_size()) == (beside_training, alone)

@@ -1,0 +1,89 @@
+"""Stages as Ray tasks: in order of what they rest on, once, with their progress, and failures by name."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.core.listener import Listener
+from sweep.engine.tune_run import StageFailed, run_stages
+from sweep.storage.artifacts import StoredArtifacts
+from sweep.storage.storage import Storage
+from trainables.base.errors import UserError
+from trainables.job.stages import Artifacts, Stage
+
+
+def double(stage: Stage, corpus: Any, artifacts: Artifacts, progress: Any) -> bytes:
+    """The artifact below, twice; refuses or breaks where its config says so."""
+    if stage.config.get("refuse"):
+        raise UserError("the corpus is empty: prepare one")
+    if stage.config.get("break"):
+        raise ZeroDivisionError("division by zero")
+    progress(1, 2)
+    below = [artifacts.read(other.key) for other in stage.rests_on]
+    return b"".join(below) * 2 or str(corpus).encode()
+
+
+def _stage(name: str, *rests_on: Stage, **config: Any) -> Stage:
+    return Stage(
+        kind="pretraining",
+        name=name,
+        runner=f"{__name__}:double",
+        version=1,
+        config={"name": name, **config},
+        seed=0,
+        corpus_uri="",
+        corpus_fingerprint="",
+        rests_on=rests_on,
+    )
+
+
+class _Progress(Listener):
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int, int]] = []
+
+    def stage_progressed(self, name: str, done: int, total: int) -> None:
+        self.told.append((name, done, total))
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Artifacts:
+    return StoredArtifacts(Storage(str(tmp_path)))
+
+
+def test_stages_are_computed_after_what_they_rest_on(ray_cluster: None, artifacts: Artifacts) -> None:
+    base = _stage("base")
+    left, right = _stage("left", base), _stage("right", base)
+    top = _stage("top", left, right)
+    run_stages([top], "ab", artifacts)
+    assert artifacts.read(base.key) == b"ab"
+    assert artifacts.read(top.key) == b"ab" * 8
+
+
+def test_what_is_stored_is_not_computed_again_but_announced(ray_cluster: None, artifacts: Artifacts) -> None:
+    base = _stage("base")
+    artifacts.write(base.key, b"stored before")
+    progress = _Progress()
+    run_stages([base], "ab", artifacts, [progress])
+    assert artifacts.read(base.key) == b"stored before"
+    assert progress.told == [("base", 1, 1)]
+
+
+def test_listeners_hear_when_each_stage_is_stored(ray_cluster: None, artifacts: Artifacts) -> None:
+    base = _stage("base")
+    progress = _Progress()
+    run_stages([_stage("top", base)], "ab", artifacts, [progress])
+    assert [name for name, done, total in progress.told if done == total] == ["base", "top"]
+
+
+def test_a_defect_in_a_stage_is_reported_with_the_stages_name(
+    ray_cluster: None, artifacts: Artifacts
+) -> None:
+    broken = _stage("tera pre-training, seed 11", **{"break": True})
+    with pytest.raises(StageFailed, match=r"tera pre-training, seed 11 failed: ZeroDivisionError: division"):
+        run_stages([_stage("base"), broken, _stage("top", broken)], "ab", artifacts)
+
+
+def test_an_error_that_the_user_can_mend_stays_one(ray_cluster: None, artifacts: Artifacts) -> None:
+    with pytest.raises(UserError, match="mismatch gate: the corpus is empty: prepare one"):
+        run_stages([_stage("mismatch gate", refuse=True)], "ab", artifacts)

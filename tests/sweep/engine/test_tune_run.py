@@ -1,0 +1,168 @@
+"""The engine on a real Ray and a real SQLite file: same facts as the simulation, whatever dies on the way."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from optuna.storages import InMemoryStorage
+from ray.exceptions import ActorDiedError
+
+from sweep.core.jobs import Job
+from sweep.core.listener import Listener
+from sweep.core.stopping import Interrupted, StopSignal, stop_on_signals
+from sweep.engine.tune_run import may_retry, run_sweep
+from sweep.engine.watchdog import Patience
+from sweep.plan.plan import Plan
+from sweep.study.study import StudyStore
+from tests.support import REPOSITORY
+from tests.support.simulation.simulated import Simulation, facts, simulated_plan
+from tests.support.simulation.simulated_trainable import (
+    SimulatedTrainable,
+    job_file,
+    journal_of,
+    rounds_trained,
+    simulated_parameters,
+)
+from trainables.base.errors import UserError
+
+DRIVER = """
+import sys
+from sweep.machines.ray_session import ray_session
+from tests.support.simulation.simulated import simulated_plan
+with ray_session(cpus=2):
+    from sweep.engine.tune_run import run_sweep
+    from sweep.study.study import StudyStore
+    from tests.support.simulation.simulated_trainable import SimulatedTrainable, simulated_parameters
+    plan = simulated_plan(sys.argv[1], groups=("tera",), samples=2, seeds=1)
+    parameters = simulated_parameters(sys.argv[2], seconds=0.2)
+    run_sweep(plan, StudyStore(plan.study_uri, plan.name), parameters, trainable_cls=SimulatedTrainable)
+"""
+
+
+def _plan(folder: Path) -> Plan:
+    return simulated_plan(f"sqlite:///{folder}/study.db", groups=("tera",), samples=2, seeds=1)
+
+
+def _store(plan: Plan) -> StudyStore:
+    return StudyStore(plan.study_uri, plan.name)
+
+
+@pytest.fixture(scope="module")
+def simulated() -> dict[str, tuple[object, ...]]:
+    plan = simulated_plan(groups=("tera",), samples=2, seeds=1)
+    store = StudyStore(InMemoryStorage(), plan.name)
+    Simulation(plan, store).run()
+    return facts(store, plan)
+
+
+def test_a_sweep_through_tune_ends_as_the_simulation_does_although_a_worker_is_killed(
+    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[object, ...]]
+) -> None:
+    killed = "tera/search/layer2/0003"
+    job_file(tmp_path, killed, "kill").touch()
+    plan = _plan(tmp_path)
+    run_sweep(plan, _store(plan), simulated_parameters(tmp_path), trainable_cls=SimulatedTrainable)
+    store = _store(plan)
+    assert facts(store, plan) == simulated
+    assert store.record(Job.parse(killed)).attempt == 2  # type: ignore[union-attr]
+    assert rounds_trained(tmp_path, killed) == [
+        2,
+        4,
+        6,
+        8,
+    ]  # the killed worker's first round was not trained again
+    metrics = store.record(Job.parse(killed)).reports[0].metrics  # type: ignore[union-attr]
+    assert set(metrics) == {"score", "score_current"}
+
+
+def test_a_job_that_raises_fails_with_its_reason_and_the_rest_goes_on(
+    ray_cluster: None, tmp_path: Path
+) -> None:
+    job_file(tmp_path, "tera/search/none/0000", "raise").touch()
+    plan = _plan(tmp_path)
+    run_sweep(plan, _store(plan), simulated_parameters(tmp_path), trainable_cls=SimulatedTrainable)
+    store = _store(plan)
+    record = store.record(Job("tera", "search", "none", 0))
+    assert record is not None
+    assert (record.state, record.attempt) == ("failed", 1)
+    assert record.reason == "ValueError: this job cannot be trained"
+    states = Counter(state for state, *_ in facts(store, plan).values())
+    assert states["running"] == 0
+    assert states["failed"] == 1
+
+
+def test_a_job_that_hangs_is_killed_and_tried_again(
+    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[object, ...]]
+) -> None:
+    hanging = "tera/search/layer2/0003"
+    job_file(tmp_path, hanging, "hang").touch()
+    plan, patience = _plan(tmp_path), Patience(rounds=20, least=15)
+    parameters = simulated_parameters(tmp_path)
+    run_sweep(plan, _store(plan), parameters, trainable_cls=SimulatedTrainable, patience=patience)
+    assert facts(_store(plan), plan) == simulated
+    assert _store(plan).record(Job.parse(hanging)).attempt >= 2  # type: ignore[union-attr]
+
+
+class _CtrlC(Listener):
+    """A user who interrupts after the third round."""
+
+    def __init__(self) -> None:
+        self.rounds = 0
+
+    def job_reported(self, job: Job, step: int, metrics: dict[str, float], timestamp_ms: int) -> None:
+        self.rounds += 1
+        if self.rounds == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_ctrl_c_leaves_jobs_running_in_the_study_and_the_next_start_finishes_them(
+    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[object, ...]]
+) -> None:
+    plan = _plan(tmp_path)
+    stop = StopSignal()
+    with stop_on_signals(stop), pytest.raises(Interrupted, match="Ctrl-C"):
+        run_sweep(plan, _store(plan), simulated_parameters(tmp_path), [_CtrlC()], SimulatedTrainable, stop)
+    assert any(state == "running" for state, *_ in facts(_store(plan), plan).values())
+    run_sweep(plan, _store(plan), simulated_parameters(tmp_path), trainable_cls=SimulatedTrainable)
+    assert facts(_store(plan), plan) == simulated
+
+
+def test_a_driver_killed_in_the_middle_loses_no_job_and_runs_none_twice(
+    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[object, ...]]
+) -> None:
+    plan = _plan(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-c", DRIVER, plan.study_uri, str(tmp_path)], cwd=REPOSITORY, start_new_session=True
+    ) as driver:
+        while driver.poll() is None and not journal_of(tmp_path, "tera/search/layer1/0002"):
+            time.sleep(0.05)
+        driver.send_signal(signal.SIGKILL)
+    assert driver.returncode == -signal.SIGKILL, "the driver ended before it could be killed"
+    time.sleep(2)  # Ray takes its workers down when it misses their driver
+    before = {path for path, (state, *_) in facts(_store(plan), plan).items() if state != "running"}
+    assert before < set(simulated)
+    run_sweep(plan, _store(plan), simulated_parameters(tmp_path), trainable_cls=SimulatedTrainable)
+    assert facts(_store(plan), plan) == simulated
+    for path in before:
+        assert rounds_trained(tmp_path, path) == sorted(simulated[path][2])  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ActorDiedError(), True),
+        (OSError("no space left"), True),
+        (ConnectionError("storage"), True),
+        (MemoryError(), True),
+        (RuntimeError("loss is nan at step 12"), False),
+        (UserError("bad value"), False),
+        (None, False),
+    ],
+)
+def test_only_what_lies_outside_training_is_tried_again(error: BaseException | None, expected: bool) -> None:
+    assert may_retry(error) is expected

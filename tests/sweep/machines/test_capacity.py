@@ -1,0 +1,151 @@
+"""A trial that fits nowhere is refused in one line, before anything else is done."""
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ray.cluster_utils import Cluster
+from ray.util import placement_group_table
+
+from sweep.machines import capacity as cluster_room
+from sweep.machines.capacity import Resources, Room, _Kind, require_room, trials_at_once
+from tests.support import REPOSITORY
+from tests.support.sweeps.small_sweep import make_plan
+from trainables.base.errors import UserError
+
+
+def test_a_trial_that_fits_may_begin(ray_cluster: None, tmp_path: Path) -> None:
+    require_room(make_plan(tmp_path, cpus_per_trial=2))
+
+
+def test_a_gpu_where_there_is_none_is_refused_with_what_there_is(ray_cluster: None, tmp_path: Path) -> None:
+    refusal = r"takes 1 CPU, 0\.5 GPU; there is: 2 CPU, 0 GPU\. Choose a smaller --gpus-per-trial"
+    with pytest.raises(UserError, match=refusal):
+        require_room(make_plan(tmp_path, gpus_per_trial=0.5))
+
+
+def test_a_trial_must_fit_on_one_machine(ray_cluster: None, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="takes 3 CPU"):
+        require_room(make_plan(tmp_path, cpus_per_trial=3))
+
+
+def test_a_cluster_without_a_machine_is_asked_for_one(
+    ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an autoscaler does it that has told nothing: a machine comes for what waits, and for nothing else."""
+
+    def machines() -> list[Resources]:
+        return [{"CPU": 4.0}] if waiting_places() == [{"CPU": 3.0}] else []
+
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    monkeypatch.setattr(cluster_room, "_machines", machines)
+    monkeypatch.setattr(cluster_room, "_FIRST_MACHINE_SECONDS", 10.0)
+    require_room(make_plan(tmp_path, cpus_per_trial=3))
+    assert waiting_places() == []
+
+
+def waiting_places() -> list[Resources]:
+    places = [place for place in placement_group_table().values() if place["state"] == "PENDING"]
+    return [bundle for place in places for bundle in place["bundles"].values()]
+
+
+@pytest.mark.parametrize(
+    ("needed", "count"),
+    [({"cpus_per_trial": 1}, 2), ({"cpus_per_trial": 2}, 1), ({"gpus_per_trial": 0.5}, 0)],
+)
+def test_what_is_scarcest_says_how_many_trials_run_at_once(
+    ray_cluster: None, tmp_path: Path, needed: dict[str, float], count: int
+) -> None:
+    assert trials_at_once(make_plan(tmp_path, **needed)) == count
+
+
+class FakeCluster:
+    """Machines and kinds as Ray would tell them; `looks` counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.alive: list[Resources] = []
+        self.kinds: list[_Kind] = []
+        self.looks = 0
+
+    def tell_alive(self) -> list[Resources]:
+        self.looks += 1
+        return self.alive
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    fake = FakeCluster()
+    monkeypatch.setattr(cluster_room, "_alive", fake.tell_alive)
+    monkeypatch.setattr(cluster_room, "_kinds", lambda: fake.kinds)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    return fake
+
+
+HEAD, WORKER = {"CPU": 0.0}, {"CPU": 4.0, "GPU": 1.0}
+
+
+def test_a_cluster_that_starts_empty_is_asked_for_all_the_machines_it_may_start(
+    cluster: FakeCluster, tmp_path: Path
+) -> None:
+    cluster.alive, cluster.kinds = [HEAD], [_Kind(WORKER, 3), _Kind({"CPU": 2.0}, 5)]
+    room = Room(make_plan(tmp_path, gpus_per_trial=0.5))
+    assert room.waiting(running=0) == 6
+    assert room.waiting(running=4) == 2
+    assert room.waiting(running=6) == 1
+
+
+def test_machines_that_were_started_are_not_counted_twice(cluster: FakeCluster, tmp_path: Path) -> None:
+    cluster.alive, cluster.kinds = [HEAD, WORKER, WORKER], [_Kind(WORKER, 3)]
+    assert Room(make_plan(tmp_path)).waiting(running=0) == 12
+
+
+def test_no_more_is_asked_for_than_the_plan_has_jobs(cluster: FakeCluster, tmp_path: Path) -> None:
+    cluster.kinds = [_Kind(WORKER, math.inf), _Kind({"CPU": 0.5}, math.inf)]
+    assert Room(make_plan(tmp_path)).waiting(running=0) == 50
+
+
+def test_machines_that_join_a_running_sweep_are_used_and_looking_for_them_is_rare(
+    cluster: FakeCluster, tmp_path: Path
+) -> None:
+    now = [0.0]
+    room = Room(make_plan(tmp_path), clock=lambda: now[0])
+    assert [room.waiting(running=0) for _ in range(1000)] == [1] * 1000
+    assert cluster.looks == 1
+    cluster.alive = [WORKER, WORKER]
+    now[0] += 10
+    assert room.waiting(running=0) == 8
+    assert cluster.looks == 2
+
+
+def test_an_autoscaler_that_does_not_tell_its_kinds_has_a_few_trials_to_start_machines_for(
+    cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    cluster.alive = [HEAD, {"CPU": 1.0}]
+    assert Room(make_plan(tmp_path)).waiting(running=1) == 4
+
+
+@pytest.fixture
+def gpu_workers() -> Iterator[str]:
+    """The address of a head without anything, and a worker that says it has a GPU."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "num_gpus": 0})
+    cluster.add_node(num_cpus=1, num_gpus=1)
+    yield cluster.address
+    cluster.shutdown()
+
+
+def test_a_head_without_a_gpu_chooses_by_its_workers(gpu_workers: str, tmp_path: Path) -> None:
+    run = REPOSITORY / "sweep" / "run.py"
+    done = subprocess.run(
+        [sys.executable, str(run), "--space", "norm_layers", "--corpus", "demo", "--dry-run"],
+        env={**os.environ, "RAY_ADDRESS": gpu_workers},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert "preset     paper" in done.stdout, done.stderr
+    assert "50,000 steps, 1 GPU each" in done.stdout

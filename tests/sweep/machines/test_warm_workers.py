@@ -1,0 +1,40 @@
+"""Workers that import the training code before anything is to be trained."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import ray
+
+from sweep.machines.warm_workers import wait_until_warm, warm_workers
+from tests.support.sweeps.small_sweep import make_plan
+
+
+def test_as_many_workers_import_the_method_as_will_work_at_once(ray_cluster: None, tmp_path: Path) -> None:
+    warming = warm_workers(make_plan(tmp_path))
+    assert len(warming) == 2
+    wait_until_warm(warming)
+    assert ray.get(warming, timeout=0) == [None, None]
+
+
+def test_no_worker_is_warmed_that_has_no_room_to_work(ray_cluster: None, tmp_path: Path) -> None:
+    assert len(warm_workers(make_plan(tmp_path, cpus_per_trial=2))) == 1
+    assert warm_workers(make_plan(tmp_path, gpus_per_trial=1)) == []
+
+
+def test_a_clusters_workers_are_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert warm_workers(make_plan(tmp_path)) == []
+
+
+def test_nothing_is_waited_for_where_nothing_was_begun() -> None:
+    wait_until_warm([])
+
+
+def test_a_method_is_imported_whole() -> None:
+    code = (
+        "import sys; from trainables.config.registry import import_method; import_method('contrastive_se'); "
+        "assert {'torch', 'trainables.session', 'trainables.contrastive_se.method'} <= set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,100 @@
+"""What stands beside a verdict: shared training counted, collapse told."""
+
+import pytest
+
+from sweep.core.jobs import Job
+from sweep.report.findings.findings import collapse, shared_training
+from sweep.report.findings.learning_curves import learning_curves
+from sweep.report.findings_cells import curve_cells, finding_lines
+from tests.support.sweeps.contrastive_sweep import make_plan, record
+from tests.support.sweeps.small_sweep import make_plan as make_norm_plan
+
+RATES = (3e-3, 1e-2)
+
+
+@pytest.fixture
+def plan(tmp_path):
+    return make_plan(tmp_path)
+
+
+def searched(plan, **metrics):
+    """Every candidate at both rates."""
+    labels = [candidate.label for candidate in plan.groups[0].candidates]
+    pairs = [(rate, label) for rate in RATES for label in labels]
+    return [
+        record(Job("all", "search", label, number), {50: 1.0, 400: 2.0}, {"lr": rate}, **metrics)
+        for number, (rate, label) in enumerate(pairs)
+    ]
+
+
+def test_prefixes_are_counted_once_however_many_trials_take_them(plan):
+    """BYOL's full, round and pretrain share one per rate, SimSiam's full and round another."""
+    shared = shared_training(plan, searched(plan))
+    assert shared == {"prefixes": 4, "trials": 10, "steps_saved": 6 * 100}
+
+
+def test_they_are_the_stages_the_plan_computes(plan):
+    prefixes = [stage for stage in plan.stages() if stage.kind == "prefix"]
+    assert len(prefixes) == 4
+    assert {stage.config["steps"] for stage in prefixes} == {100}
+    taken = {
+        plan.assignment(each.job, each.nuisance, 1).prefix["name"]
+        for each in searched(plan)
+        if plan.assignment(each.job, each.nuisance, 1).prefix
+    }
+    assert taken == {"shared training, 100 steps"}
+
+
+def test_one_trial_each_needs_the_anchors_prefixes_alone(tmp_path):
+    plan = make_plan(tmp_path, samples=1)
+    assert len([stage for stage in plan.stages() if stage.kind == "prefix"]) == 2
+
+
+def test_finalists_train_from_scratch(plan):
+    assert plan.assignment(Job("all", "final", "byol_full", 1001), {"lr": 0.01}, 1).prefix is None
+
+
+def test_spaces_that_do_not_list_their_draws_share_nothing(tmp_path):
+    plan = make_norm_plan(tmp_path)
+    assert shared_training(plan, []) is None
+    assert all(stage.kind != "prefix" for stage in plan.stages())
+
+
+def test_a_collapse_at_any_time_is_told(plan):
+    healthy = searched(plan, collapsed=0.0)
+    assert collapse(healthy) == {"watched": 14, "alarmed": []}
+    bad = record(Job("all", "search", "normal", 99), {50: 1.0}, {}, collapsed=1.0)
+    assert collapse([*healthy, bad])["alarmed"] == [bad.job.path]
+    assert collapse(searched(plan)) is None
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        ({}, []),
+        (
+            {"shared_training": {"prefixes": 2, "trials": 5, "steps_saved": 300}},
+            ["Shared training: 2 prefixes computed once for 5 search trials, 300 steps saved."],
+        ),
+        (
+            {"collapse": {"watched": 3, "alarmed": []}},
+            ["Collapse monitor: healthy in all 3 finished trials."],
+        ),
+        ({"collapse": {"watched": 3, "alarmed": ["a/b"]}}, ["COLLAPSED encoders in: a/b."]),
+    ],
+)
+def test_findings_in_words(result, expected):
+    assert finding_lines(result) == expected
+
+
+def test_the_table_of_leads_shows_a_few_moments(plan):
+    steps = {50 * n: float(n) for n in range(1, 9)}
+    records = [
+        record(Job("all", "final", label, seed), steps, {"lr": 0.01})
+        for label in ("normal", "byol_full")
+        for seed in (1001, 1002)
+    ]
+    ((_, header, rows),) = curve_cells({"curves": learning_curves(plan, records), "metric": "si_sdr"})
+    assert header[1] == "epoch 0.2"
+    assert header[-2] == "epoch 1.6"
+    assert rows[1][:2] == ["byol_full", "+0.00 ± 0.00"]

@@ -1,0 +1,121 @@
+"""Test scores SNR by SNR, beside the paper's."""
+
+import pytest
+
+from sweep.report.findings.snr_breakdown import snr_breakdown
+from sweep.report.findings_cells import snr_cells
+from sweep.report.published import published_scores
+from tests.support.sweeps.contrastive_sweep import make_plan
+from tests.support.sweeps.separation_sweep import make_plan as make_separation_plan
+from tests.support.sweeps.small_sweep import make_plan as make_norm_plan
+
+SNRS = (-7.5, -2.5, 2.5, 7.5)
+LABELS = ("noisy", "normal", "byol_full")
+
+
+def value(label, seed, snr_db, number):
+    return snr_db + {"noisy": 0.0, "normal": 2.0, "byol_full": 3.0}[label] + 0.1 * number + 0.01 * (seed % 10)
+
+
+def row(label, seed, snr_db, number, metric="si_sdr"):
+    return {
+        "group": "all",
+        "candidate": label,
+        "seed": seed,
+        "utterance": f"u{number}@{snr_db:+g}dB",
+        "snr_db": snr_db,
+        "metric": metric,
+        "value": value(label, seed, snr_db, number),
+        "status": "ok",
+    }
+
+
+@pytest.fixture
+def rows():
+    return [
+        row(label, seed, snr_db, number)
+        for label in LABELS
+        for seed in ((-1,) if label == "noisy" else (1001, 1002))
+        for snr_db in SNRS
+        for number in range(3)
+    ]
+
+
+def entry(breakdown, label):
+    (found,) = [e for e in breakdown if e["candidate"] == label and e["metric"] == "si_sdr"]
+    return found
+
+
+def test_a_cell_is_the_mean_over_seeds_and_utterances(rows, tmp_path):
+    found = entry(snr_breakdown(make_plan(tmp_path), rows), "byol_full")
+    assert found["scores"]["-7.5"] == pytest.approx(-7.5 + 3.0 + 0.1 + 0.015)
+    assert found["mean"] == pytest.approx(3.0 + 0.1 + 0.015)
+    assert (found["utterances"], found["left_out"]) == (12, 0)
+
+
+def test_an_utterance_that_fails_for_one_is_left_out_for_all(rows, tmp_path):
+    failed = next(r for r in rows if r["candidate"] == "normal" and r["utterance"] == "u2@-7.5dB")
+    failed |= {"value": None, "status": "no_utterance"}
+    breakdown = snr_breakdown(make_plan(tmp_path), rows)
+    for label in LABELS:
+        assert entry(breakdown, label)["left_out"] == 1
+    assert entry(breakdown, "noisy")["scores"]["-7.5"] == pytest.approx(-7.5 + 0.05 + 0.09)
+
+
+def test_the_papers_rows_follow_without_a_group(rows, tmp_path):
+    breakdown = snr_breakdown(make_plan(tmp_path), rows)
+    published = entry(breakdown, "BYOL round (published)")
+    assert published["published"]
+    assert published["scores"] == {"-7.5": 3.396, "-2.5": 7.772, "2.5": 11.615, "7.5": 14.728}
+    assert published["mean"] == 9.378
+
+
+def test_without_listed_snrs_there_are_means_beside_what_was_published(tmp_path):
+    rows = [
+        row("noisy", seed, level, number, metric="si_sdri")
+        | {"group": "convtasnet", "candidate": label, "value": score + 0.1 * level}
+        for label, seed, score in (("noisy", -1, 0.0), ("scratch", 1001, 1.0), ("se", 1001, 2.0))
+        for number, level in enumerate((-5.0, 0.0, 3.0))
+    ]
+    result = {"by_snr": snr_breakdown(make_separation_plan(tmp_path), rows), "metric": "si_sdri"}
+    title, header, cells = next(iter(snr_cells(result)))
+    assert (title, header) == ("SI-SDRi (dB), convtasnet", ["candidate", "mean"])
+    assert cells[:3] == [["noisy", "-0.07"], ["scratch", "0.93"], ["se", "1.93"]]
+    assert ["Libri2Mix Conv-TasNet PT-FT SE (published)", "14.10"] in cells
+
+
+def test_a_plan_without_listed_snrs_or_a_paper_has_no_breakdown(rows, tmp_path):
+    assert snr_breakdown(make_norm_plan(tmp_path), rows) == []
+
+
+def test_the_table_has_a_column_per_snr_in_order(rows, tmp_path):
+    result = {"by_snr": snr_breakdown(make_plan(tmp_path), rows), "metric": "si_sdr"}
+    ((title, header, cells), *_) = snr_cells(result)
+    assert title == "SI-SDR (dB) by SNR, all"
+    assert header == ["candidate", "-7.5 dB", "-2.5 dB", "2.5 dB", "7.5 dB", "mean"]
+    assert cells[0] == ["noisy", "-7.31", "-2.31", "2.69", "7.69", "0.19"]
+
+
+# -- what is published ------------------------------------------------------------------------------------
+
+
+def test_every_table_of_the_report_is_there():
+    scores = published_scores("contrastive_se")
+    counts = {table: sum(score.table == table for score in scores) for table in "2345"}
+    assert counts == {"2": 21, "3": 28, "4": 28, "5": 28}
+
+
+@pytest.mark.parametrize("metric", ["si_sdr", "nb_pesq", "stoi"])
+def test_table_2_is_the_mean_of_the_others(metric):
+    """SI-SNR of Table 2 is the mean of Table 5 over SNRs; so for the other two."""
+    scores = [score for score in published_scores("contrastive_se") if score.metric == metric]
+    for system in {score.system for score in scores}:
+        mine = [score for score in scores if score.system == system]
+        mean = sum(score.value for score in mine if score.snr_db is not None) / 4
+        (overall,) = [score.value for score in mine if score.snr_db is None]
+        assert mean == pytest.approx(overall, abs=0.0011)
+
+
+def test_the_published_mixtures_are_at_their_nominal_snr():
+    noisy = [s for s in published_scores("contrastive_se") if s.system == "Noisy" and s.table == "5"]
+    assert all(abs(score.value - score.snr_db) < 0.01 for score in noisy)

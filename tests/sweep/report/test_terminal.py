@@ -1,0 +1,173 @@
+"""What a reader sees: every claim beside its interval, and beside what it rests on."""
+
+import io
+
+import numpy as np
+import pytest
+from matplotlib import image
+from rich.console import Console
+
+from sweep.report import terminal as report
+from sweep.verdict.gates import interpretable
+from sweep.verdict.verdict import decide, holm
+from tests.support.sweeps.result_rows import SEEDS, candidates, result_rows, scores
+
+GATES = interpretable(
+    {"pretrained": [[2.0, 2.1], [2.1, 2.0]], "random": [[1.0, 1.1], [1.1, 1.0]]},
+    [{"site": 1, "value": 0.4, "interval": [0.3, 0.5]}],
+)
+
+
+def judged(upstream, values, gates=GATES, **options):
+    return decide(
+        group={"upstream": upstream},
+        rows=result_rows(values),
+        metric="si_sdr",
+        candidates=candidates(),
+        leader="layer2",
+        seeds=SEEDS[: values.shape[1]],
+        gates=gates,
+        **options,
+    )
+
+
+def result(*verdicts, **facts):
+    return {
+        "sweep": "norm_layers-20260101-1200-abcd",
+        "space": "norm_layers",
+        "preset": "demo",
+        "meaningful": True,
+        "metric": "si_sdr",
+        "groups": [verdict.to_json() for verdict in holm(verdicts)],
+        "trials": {"complete": 30, "pruned": 4, "failed": 1},
+        "corpus": {"synthetic": True},
+        "tracking_uri": "sqlite:///mlflow.db",
+        "output": "sweeps/norm_layers-20260101-1200-abcd",
+        **facts,
+    }
+
+
+@pytest.fixture(scope="module")
+def both():
+    """A winner in tera; a tie in wav2vec2, whose gates were not measured."""
+    tie = scores((1.0, 1.2, 2.0, 2.0, 0.4), spread=0.5)
+    return result(judged("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))), judged("wav2vec2", tie, gates=None))
+
+
+def printed(shown, width=100):
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    report.print_result(shown, console)
+    return console.file.getvalue()
+
+
+def markdown_row(page, first):
+    return next(line for line in page.splitlines() if line.startswith(f"| {first} |"))
+
+
+def test_a_winner_and_a_tie_read_as_such(both):
+    page = report.to_markdown(both)
+    assert "| layer2 | 2.00 ± " in markdown_row(page, "tera")
+    assert "| winner |" in markdown_row(page, "tera")
+    assert "| tie with layer3 |" in markdown_row(page, "wav2vec2")
+    assert " seeds) |" in markdown_row(page, "wav2vec2") or "more test audio" in markdown_row(
+        page, "wav2vec2"
+    )
+
+
+def test_numbers_are_those_of_the_verdict_rounded_once(both):
+    gain = both["groups"][0]["gain"]
+    low, high = gain["interval"]
+    assert f"+{gain['value']:.2f} ± {(high - low) / 2:.2f}" in report.to_markdown(both)
+
+
+def test_every_line_fits_one_hundred_columns(both):
+    lines = printed(both).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert any("wav2vec2" in line for line in lines)
+
+
+def test_terminal_and_markdown_say_the_same(both):
+    words = " ".join(printed(both, width=400).split())
+    for line in report.to_markdown(both).splitlines():
+        if line.startswith("- "):
+            assert " ".join(line[2:].split()) in words
+
+
+def test_what_a_verdict_rests_on_stands_beside_it(both):
+    page = report.to_markdown(both)
+    assert "SI-SDR (dB) decides" in page
+    assert "Population: 4 speakers, 60 utterances, 3 seeds" in page
+    assert "conditional on these speakers and these 3 noise types (noise0, noise1, noise2)" in page
+    assert "demo preset, synthetic corpus" in page
+    assert "1 failed" in page
+    assert "tera: same leader in 3 of 3 noise types" in page
+    assert "tera: noisy input 0.00, the leader is +2.00" in page
+
+
+def test_why_a_group_is_not_interpretable_is_said(both):
+    page = report.to_markdown(both)
+    assert "wav2vec2: not interpretable at this size: the gates were not measured" in page
+    assert "tera: not interpretable" not in page
+
+
+def test_several_groups_are_also_judged_together(both):
+    assert "Claimed together (Holm-corrected), winners stand in: tera." in report.to_markdown(both)
+    alone = result(judged("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))))
+    assert "Holm" not in report.to_markdown(alone)
+
+
+def test_a_smoke_run_says_that_it_means_nothing():
+    smoke = result(judged("tera", scores((1.0,) * 5, n_seeds=1)), preset="smoke", meaningful=False)
+    assert "NOT MEANINGFUL: the smoke preset" in printed(smoke)
+    assert "no interval can be had" in report.to_markdown(smoke)
+
+
+def test_failures_show_beside_the_candidate():
+    values = scores((1.0, 1.2, 2.0, 1.5, 0.4))
+    values[4, 1, :5] = np.nan
+    page = report.to_markdown(result(judged("tera", values, failed_jobs=[("none", seed) for seed in SEEDS])))
+    assert "| 2 | 5 | behind, failed seeds: 1 |" in markdown_row(page, "random")
+    assert markdown_row(page, "none").startswith("| none | - | - |")
+
+
+def test_a_label_is_shown_as_it_is_whatever_it_contains():
+    rows = result_rows(scores((1.0, 2.0)), labels=("none", "[bold]a|b"))
+    verdict = decide(
+        group={},
+        rows=rows,
+        metric="si_sdr",
+        candidates=[{"label": "none"}, {"label": "[bold]a|b"}],
+        leader="[bold]a|b",
+        seeds=SEEDS,
+    )
+    shown = result(verdict)
+    assert "[bold]a|b" in printed(shown)
+    assert "[bold]a\\|b" in report.to_markdown(shown)
+
+
+def test_the_plot_is_a_picture_with_a_panel_per_group(both, tmp_path):
+    report.score_plot(both, tmp_path / "both.png")
+    report.score_plot(both | {"groups": both["groups"][:1]}, tmp_path / "one.png")
+    two, one = image.imread(tmp_path / "both.png"), image.imread(tmp_path / "one.png")
+    assert two.shape[1] == pytest.approx(2 * one.shape[1], abs=2)
+    assert two.std() > 0.05
+
+
+def test_the_plot_is_the_same_file_each_time(both, tmp_path):
+    report.score_plot(both, tmp_path / "a.png")
+    report.score_plot(both, tmp_path / "b.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_the_ledger_of_test_reads_is_told(both):
+    once = report.to_markdown(both | {"test_reads": {"tera": 1, "wav2vec2": 1}})
+    assert "Test audio was opened once, after the leaders were named" in once
+    twice = report.to_markdown(both | {"test_reads": {"tera": 1, "wav2vec2": 2}})
+    assert "opened more than once, by the ledger test_reads.jsonl: wav2vec2 2 times." in twice
+
+
+def test_variance_components_say_what_more_of_would_help(both):
+    variance = both["groups"][0]["variance"]
+    page = report.to_markdown(both)
+    assert f"over seeds {variance['candidate_seed']:.3f}, over " in page
+    assert f"unexplained {variance['residual']:.3f}" in page

@@ -1,0 +1,175 @@
+"""Proposals depend on the plan and on earlier generations, and on nothing else."""
+
+from dataclasses import replace
+
+import pytest
+from optuna.storages import InMemoryStorage
+
+from search_spaces import SPACES, Preset, Space
+from sweep.core.jobs import Job
+from sweep.plan.plan import GroupPlan, Plan
+from sweep.search.proposals import GroupSearch
+from sweep.study.study import JobRecord, Proposal, Report, StudyStore
+from tests.support.simulation.known_world import world_plan
+from tests.support.simulation.simulated import Simulation, facts, simulated_plan
+from trainables.base.errors import UserError
+
+
+@pytest.fixture
+def plan() -> Plan:
+    return simulated_plan(groups=("tera",))
+
+
+def _asked(plan: Plan, count: int) -> list[JobRecord]:
+    """The first `count` search trials, each ended with a score before the next is asked."""
+    search = GroupSearch(plan, "tera")
+    records: list[JobRecord] = []
+    for job in plan.search_jobs("tera")[:count]:
+        proposal = search.propose(job, records)
+        records.append(_ended(job, plan, proposal, score=-abs(proposal.nuisance["lr_body_ratio"] - 0.5)))
+    return records
+
+
+def _ended(job: Job, plan: Plan, proposal: Proposal, score: float) -> JobRecord:
+    report = Report(plan.steps, score, {}, 0)
+    generation = job.number // plan.generation
+    return JobRecord(job, "complete", 1, generation, proposal, 0, reports=(report,), score=score)
+
+
+def test_a_trial_that_fell_silent_teaches_the_sampler_as_little_as_one_that_failed(plan: Plan) -> None:
+    """Its score leaves out the clips on which it was silent, so it would look better than it is."""
+    records = _asked(plan, 10)
+    silent = replace(records[7].reports[0], score=9.0, metrics={"failed_clips": 3})
+    as_silent = [*records[:7], replace(records[7], reports=(silent,), score=9.0), *records[8:]]
+    as_failed = [*records[:7], replace(records[7], state="failed", reports=(), score=None), *records[8:]]
+    proposals = [
+        [GroupSearch(plan, "tera").propose(job, told) for job in plan.search_jobs("tera")[10:15]]
+        for told in (as_silent, as_failed)
+    ]
+    assert proposals[0] == proposals[1]
+
+
+def test_every_candidates_first_trial_takes_the_anchor(plan: Plan) -> None:
+    space, preset = plan.space_object(), plan.preset_object()
+    for record in _asked(plan, 5):
+        candidate = plan.candidate("tera", record.job.candidate)
+        assert record.nuisance == space.anchor({"upstream": "tera"}, candidate, preset)
+
+
+@pytest.mark.parametrize(
+    ("space", "preset"),
+    [
+        pytest.param(space, preset, id=f"{space.name}-{preset.name}")
+        for space in SPACES.values()
+        for preset in space.presets.values()
+    ],
+)
+def test_every_space_can_draw_its_anchors_and_what_follows(space: Space, preset: Preset) -> None:
+    """The first two trials of each candidate, for every group: the anchor, and values that are drawn."""
+    for group in space.groups or ("all",):
+        named = {space.group_by: group} if space.group_by else {}
+        candidates = tuple(space.candidates(named, preset))
+        plan = replace(
+            simulated_plan(),
+            space=space.name,
+            preset=preset.name,
+            steps=preset.steps,
+            method_config=dict(preset.config),
+            groups=(GroupPlan(name=group, group=named, candidates=candidates),),
+        )
+        search, records = GroupSearch(plan, group), list[JobRecord]()
+        for job in plan.search_jobs(group)[: 2 * len(candidates)]:
+            proposal = search.propose(job, records)
+            records.append(_ended(job, plan, proposal, score=0.0))
+            plan.config(group, job.candidate, proposal.nuisance)  # raises where it cannot be trained
+            if job.number < len(candidates):
+                assert proposal.nuisance == space.anchor(named, plan.candidate(group, job.candidate), preset)
+
+
+def test_proposals_carry_the_candidate_and_their_distributions_for_the_sampler(plan: Plan) -> None:
+    for record in _asked(plan, 10):
+        proposal = record.proposal
+        assert proposal.params == {"candidate": record.job.candidate, **record.nuisance}
+        assert set(proposal.distributions) == set(proposal.params)
+
+
+def test_asking_again_from_the_same_records_gives_the_same_values(plan: Plan) -> None:
+    records = _asked(plan, 14)
+    job = plan.search_jobs("tera")[14]
+    assert GroupSearch(plan, "tera").propose(job, records) == GroupSearch(plan, "tera").propose(job, records)
+
+
+def test_a_trials_own_generation_teaches_it_nothing(plan: Plan) -> None:
+    records = _asked(plan, 13)
+    job = plan.search_jobs("tera")[13]
+    others = [
+        replace(record, score=100.0, state="failed") if record.generation == 2 else record
+        for record in records
+    ]
+    assert GroupSearch(plan, "tera").propose(job, others) == GroupSearch(plan, "tera").propose(job, records)
+
+
+def test_no_candidate_tries_the_same_values_twice_while_its_grid_has_others() -> None:
+    plan = simulated_plan(groups=("tera",), samples=9)  # "none" has a grid of 3 x 3
+    tried = [str(r.nuisance) for r in _asked(plan, 45) if r.job.candidate == "none"]
+    assert len(set(tried)) == 9
+
+
+def test_a_candidate_whose_grid_is_used_up_goes_round_it_again(plan: Plan) -> None:
+    plan = simulated_plan(groups=("tera",), samples=14)
+    tried = [str(r.nuisance) for r in _asked(plan, 70) if r.job.candidate == "none"]
+    assert len(tried) == 14
+    assert tried[9:] == tried[:5]
+
+
+def test_a_long_search_proposes_what_one_that_takes_over_would(plan: Plan) -> None:
+    """Both have forgotten the same trials."""
+    plan = world_plan(1, samples=80)
+    search, records = GroupSearch(plan, "weak"), []
+    for job in plan.search_jobs("weak")[:310]:
+        proposal = search.propose(job, records)
+        records.append(_ended(job, plan, proposal, score=-abs(proposal.nuisance["lr_body_ratio"] - 0.5)))
+    job = plan.search_jobs("weak")[310]
+    assert GroupSearch(plan, "weak").propose(job, records) == search.propose(job, records)
+
+
+def test_values_fixed_by_the_user_are_not_searched(plan: Plan) -> None:
+    for record in _asked(replace(plan, fixed={"lr_head": 5e-4}), 10):
+        assert "lr_head" not in record.nuisance
+
+
+def test_another_sweep_seed_searches_elsewhere(plan: Plan) -> None:
+    values = [[r.nuisance for r in _asked(replace(plan, sweep_seed=seed), 15)] for seed in (0, 1)]
+    assert values[0] != values[1]
+
+
+def test_an_anchor_that_the_space_cannot_draw_is_an_error_of_the_space(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = replace(plan.space_object(), anchor=lambda group, candidate, preset: {"lr_head": 77.0})
+    monkeypatch.setattr("sweep.plan.plan.find_space", lambda name: space)
+    with pytest.raises(UserError, match=r"space norm_layers: the anchor .*77\.0.*mend the space"):
+        GroupSearch(plan, "tera").propose(plan.search_jobs("tera")[0], [])
+
+
+def test_the_search_finds_what_the_simulation_hides() -> None:
+    """Known optimum: ratio 0.5 and head rate 2e-3. With nine trials a baseline's grid of 3 x 3 is tried whole."""
+    plan = simulated_plan(groups=("tera",), samples=9, exempt=9)
+    store = StudyStore(InMemoryStorage(), plan.name)
+    Simulation(plan, store).run()
+    for record in store.records("tera", "final"):
+        if plan.candidate("tera", record.job.candidate).baseline:
+            assert record.nuisance == {"lr_body_ratio": 0.5, "lr_head": 2e-3}
+        else:
+            assert _distance(record.nuisance) < _distance(_anchor(plan, record.job))
+    assert facts(store, plan)
+
+
+def _distance(nuisance: dict[str, float]) -> float:
+    """What the simulated score loses to its optimum."""
+    return abs(nuisance["lr_body_ratio"] - 0.5) + 100 * abs(nuisance["lr_head"] - 2e-3)
+
+
+def _anchor(plan: Plan, job: Job) -> dict[str, float]:
+    candidate = plan.candidate(job.group, job.candidate)
+    return plan.space_object().anchor({"upstream": job.group}, candidate, plan.preset_object())

@@ -1,0 +1,95 @@
+"""What a dry run says of a plan before it costs anything, and a start once more: what was left out, what is unwise."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.commands.run import build_run_parser, run_main
+from sweep.plan.plan import Plan
+from sweep.settings.dry_run import cautions, corpus_line
+from sweep.settings.planning import plan_from_arguments
+from tests.support.audio.recordings import speech_and_noise, write_manifest, write_sound
+
+ROWS = [
+    *(
+        (f"speech/{name}/{name}-0.wav", name, split)
+        for name, split in zip(("ann", "bea", "cleo"), ("train", "valid", "test"), strict=True)
+    ),
+    *(
+        (f"noise/{name}/{name}.wav", name, split)
+        for name, split in zip(("fan", "hiss", "hum"), ("train", "valid", "test"), strict=True)
+    ),
+]
+LEFT_OUT = "5 audio files that MANIFEST.csv does not list were left out"
+RESAMPLED = "1 file resampled from 48000 to 16000 Hz"
+
+
+@pytest.fixture
+def recordings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SPEECH_SWEEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    source = speech_and_noise(tmp_path / "recordings")
+    write_sound(source / "speech/ann/ann-0.wav", rate=48_000)
+    write_manifest(source, ROWS)
+    return source
+
+
+def command(corpus: Path) -> list[str]:
+    return ["--space", "norm_layers", "--preset", "smoke", "--corpus", str(corpus)]
+
+
+def test_a_dry_run_says_what_was_left_out_and_converted(
+    recordings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_main([*command(recordings), "--dry-run"]) == 0
+    report = capsys.readouterr().out
+    assert LEFT_OUT in report
+    assert RESAMPLED in report
+
+
+def test_a_start_says_it_too_and_leaves_the_result_alone(
+    recordings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sweep.driver.driver.drive", lambda planned: {"groups": []})
+    monkeypatch.setattr("sweep.progress.notification.Notifier.finished", lambda self, result: None)
+    assert run_main([*command(recordings), "--json"]) == 0
+    said = capsys.readouterr()
+    assert said.err.splitlines() == [f"note: {RESAMPLED}", f"note: {LEFT_OUT}"]
+    assert said.out == '{"groups": []}\n'
+
+
+def plan(folder: Path, *flags: str, **changes: Any) -> Plan:
+    arguments = build_run_parser().parse_args(["--space", "norm_layers", *flags])
+    return replace(plan_from_arguments(arguments, {}, folder).plan, **changes)
+
+
+def test_the_demo_needs_no_caution(tmp_path: Path) -> None:
+    assert cautions(plan(tmp_path)) == []
+
+
+@pytest.mark.parametrize(("seeds", "says"), [("1", "every verdict will be a tie"), ("2", "so few")])
+def test_fewer_seeds_than_the_floor(tmp_path: Path, seeds: str, says: str) -> None:
+    (caution,) = cautions(plan(tmp_path, "--seeds", seeds))
+    assert says in caution
+    assert cautions(plan(tmp_path, "--seeds", seeds, "--preset", "smoke")) == []
+
+
+def test_full_size_models_without_a_gpu(tmp_path: Path) -> None:
+    (caution,) = cautions(plan(tmp_path, "--preset", "paper", "--corpus", "demo"))[:1]
+    assert "full-size models will train on the CPU" in caution
+
+
+def test_a_split_that_holds_hardly_a_clip(tmp_path: Path) -> None:
+    splits = {"valid": {"speech_seconds": 300.0}, "test": {"speech_seconds": 3.0}}
+    (caution,) = cautions(plan(tmp_path, corpus_summary={"splits": splits}))
+    assert caution.startswith("test has 3 s of speech, too little to judge on")
+
+
+def test_a_corpus_in_a_line() -> None:
+    splits = {
+        "train": {"speakers": 2, "speech_seconds": 180.0, "noise_types": 4},
+        "valid": {"speakers": 1, "seconds": 12.0},
+    }
+    assert corpus_line({"splits": splits}) == "train 2 speakers, 3 min, 4 noise types; valid 1 speakers, 12 s"

@@ -1,0 +1,53 @@
+"""A corpus that cannot give what a space asks for is refused by the plan, not by a worker."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.commands.run import build_run_parser
+from sweep.plan.plan import Plan
+from sweep.settings.planning import plan_from_arguments
+from sweep.settings.requirements import require_fit
+from trainables.base.errors import UserError
+
+SPEAKERS = {"splits": {split: {"speakers": 3} for split in ("train", "valid", "test")}}
+
+
+def plan(folder: Path, space: str, **summary: Any) -> Plan:
+    arguments = build_run_parser().parse_args(["--space", space])
+    return replace(plan_from_arguments(arguments, {}, folder).plan, corpus_summary=summary)
+
+
+@pytest.mark.parametrize(
+    ("space", "kind"),
+    [
+        ("norm_layers", "speech+noise"),
+        ("norm_layers", "paired"),
+        ("contrastive_schedule", "speech+noise"),
+        ("separation_pretraining", "speech+noise"),
+        ("separation_pretraining", "mixtures"),
+    ],
+)
+def test_what_fits_passes(tmp_path: Path, space: str, kind: str) -> None:
+    require_fit(plan(tmp_path, space, kind=kind, **SPEAKERS))
+
+
+@pytest.mark.parametrize(
+    ("space", "kind", "says"),
+    [
+        ("norm_layers", "mixtures", "give a corpus of speech/ and noise/, or choose a space on separation"),
+        ("contrastive_schedule", "mixtures", "about one voice in noise"),
+        ("contrastive_schedule", "paired", "that has speech/ and noise/ apart"),
+    ],
+)
+def test_the_wrong_kind_is_refused_by_name(tmp_path: Path, space: str, kind: str, says: str) -> None:
+    with pytest.raises(UserError, match=f"--corpus demo holds .*{space}.*{says}"):
+        require_fit(plan(tmp_path, space, kind=kind, **SPEAKERS))
+
+
+def test_a_split_with_too_few_voices_for_a_mixture_is_named(tmp_path: Path) -> None:
+    splits = {**SPEAKERS["splits"], "valid": {"speakers": 1}}
+    with pytest.raises(UserError, match=r"split 'valid' has 1 speaker, and a mixture needs 2 different ones"):
+        require_fit(plan(tmp_path, "separation_pretraining", kind="speech+noise", splits=splits))

@@ -1,0 +1,85 @@
+"""What a person types as a sweep's name or place: found, or one clear line, whichever command it is."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from sweep.commands import clean as clean_command
+from sweep.commands import enhance as enhance_command
+from sweep.commands import leaderboard as leaderboard_command
+from sweep.commands import replay as replay_command
+from sweep.commands import status as status_command
+from sweep.commands import stop as stop_command
+from sweep.commands.run import run_main
+from tests.support.sweeps.finished_sweep import finished_sweep
+
+Command = Callable[[str], Sequence[str]]
+OF_A_SWEEP = {
+    "status": (status_command.main, lambda name: [name]),
+    "leaderboard": (leaderboard_command.main, lambda name: [name]),
+    "stop": (stop_command.main, lambda name: [name]),
+    "replay": (replay_command.main, lambda name: [name, "tera/final/layer2/seed-1001"]),
+    "enhance": (enhance_command.main, lambda name: [name, "in.wav", "out.wav"]),
+    "resume": (run_main, lambda name: ["--resume", name, "--dry-run"]),
+}
+COMMANDS = {**OF_A_SWEEP, "clean": (clean_command.main, lambda _: [])}
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a finished sweep and a recording, where the user is."""
+    import soundfile
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPEECH_SWEEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("SPEECH_SWEEP_OUTPUT", raising=False)
+    finished_sweep(tmp_path / "sweeps")
+    soundfile.write(tmp_path / "in.wav", [0.1] * 16000, 16000)
+    return tmp_path
+
+
+def refusal(capsys: pytest.CaptureFixture[str], command: str, name: str, *flags: str) -> str:
+    main, arguments = COMMANDS[command]
+    assert main([*arguments(name), *flags]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    return said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_bucket_without_credentials_is_one_line(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # remembers the credentials of whoever made it
+    said = refusal(capsys, command, "evening", "--output", "s3://foo/bar")
+    assert "cannot look into s3://foo/bar" in said
+    assert "Unable to locate credentials; check the bucket's name" in said
+
+
+@pytest.mark.parametrize("command", OF_A_SWEEP)
+@pytest.mark.parametrize("name", ["a" * 300, "sweeps/evening", "../sweeps", "..", "", "/"])
+def test_what_is_no_name_is_refused_with_what_one_looks_like(
+    command: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if (command, name) == ("leaderboard", ""):
+        assert "which sweep? give its name" in refusal(capsys, command, name)
+        return
+    said = refusal(capsys, command, name)
+    if (command, name) == ("resume", ""):
+        assert "--resume '' is empty" in said
+        return
+    assert "is no sweep's name: give one as run.py printed it, such as norm_layers-" in said
+    assert len(said) < 400
+
+
+def test_a_slash_from_completing_the_folders_name_is_no_matter(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status_command.main(["evening/"]) == 0
+    assert "evening  finished" in capsys.readouterr().out
+    assert "has no valid scores yet" in refusal(capsys, "enhance", "evening/", "--group", "tera")

@@ -1,0 +1,27 @@
+"""Every read of test audio is counted, across restarts."""
+
+import json
+
+from sweep.storage.storage import Storage
+from sweep.stored import layout
+from sweep.stored.ledger import ReadLedger
+
+
+def test_reads_are_counted_per_group_and_survive_a_restart(tmp_path):
+    ledger = ReadLedger(Storage(tmp_path))
+    assert ledger.count("tera") == 0
+    assert ledger.record("tera", "score the finalists", plan="abc") == 1
+    assert ledger.record("wav2vec2", "score the finalists", plan="abc") == 1
+    again = ReadLedger(Storage(tmp_path))
+    assert again.record("tera", "score the finalists", plan="abc") == 2
+    assert [read.group for read in again.reads()] == ["tera", "wav2vec2", "tera"]
+
+
+def test_earlier_lines_are_never_rewritten(tmp_path):
+    ledger = ReadLedger(Storage(tmp_path))
+    ledger.record("tera", "score the finalists", plan="abc")
+    first = (tmp_path / layout.LEDGER).read_bytes()
+    ledger.record("tera", "listen", plan="abc")
+    content = (tmp_path / layout.LEDGER).read_bytes()
+    assert content.startswith(first)
+    assert [json.loads(line)["purpose"] for line in content.splitlines()] == ["score the finalists", "listen"]

@@ -1,0 +1,186 @@
+"""LibriMix and wsj0-2mix become corpora whose sources are the generated files' samples."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from scipy.signal import resample_poly
+
+from trainables.audio.corpus.corpus import Corpus
+from trainables.audio.corpus.corpus_writer import write_corpus
+from trainables.audio.examples.speaker_mixtures import mixture_batch, mixture_set, noisy_batch
+from trainables.audio.recipes import librimix as librimix_recipe
+from trainables.audio.recipes import wsj0_2mix as wsj0_2mix_recipe
+from trainables.base.errors import UserError
+from trainables.job.assignment import DataSettings
+
+RATE = 16_000
+DATA = DataSettings(batch=3, crop_seconds=0.4, valid_seconds=2, test_seconds=2, speakers=2, sample_rate=8000)
+SUBSETS = {"train": "train-clean-100", "valid": "dev-clean", "test": "test-clean"}
+INT16 = 1 / 32768
+
+
+def tone(seed: int, seconds: float) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (0.2 * np.convolve(rng.standard_normal(int(seconds * RATE)), [0.5, 0.3, 0.2], "same")).astype(
+        np.float32
+    )
+
+
+@pytest.fixture(scope="module")
+def librimix(tmp_path_factory) -> Path:
+    """A LibriMix of two mixtures a split: real metadata columns, synthetic audio, noise that is too short."""
+    root = tmp_path_factory.mktemp("librimix")
+    (root / "metadata").mkdir()
+    for number, (split, subset) in enumerate(SUBSETS.items()):
+        rows = []
+        for take in range(2):
+            row = {"mixture_ID": f"{number}1-1-{take}_{number}2-1-{take}"}
+            for source in (1, 2):
+                path = f"{subset}/{number}{source}/1/{number}{source}-1-{take}.flac"
+                _write(
+                    root / "LibriSpeech" / path, tone(100 * number + 10 * source + take, 1.2 + 0.3 * source)
+                )
+                row |= {f"source_{source}_path": path, f"source_{source}_gain": str(0.4 + 0.2 * source)}
+            noise = f"{split}/n{take}.wav"
+            _write(root / "wham_noise" / noise, np.stack([tone(7 + take, 1.3), tone(8, 1.3)], axis=1))
+            rows.append(row | {"noise_path": noise, "noise_gain": "0.25"})
+        with (root / "metadata" / f"libri2mix_{subset}.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    return root
+
+
+@pytest.fixture(scope="module")
+def corpus(librimix, tmp_path_factory) -> Corpus:
+    target = tmp_path_factory.mktemp("prepared")
+    return write_corpus(librimix_recipe.list_source(librimix), target / "corpus", cache=target / "cache")
+
+
+def generated(librimix: Path, split: str, folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """mixture_ID -> s1, s2, mix_clean, mix_single, read back from files written as LibriMix's script does."""
+    found = {}
+    with (librimix / "metadata" / f"libri2mix_{SUBSETS[split]}.csv").open() as file:
+        for row in csv.DictReader(file):
+            voices = [
+                soundfile.read(librimix / "LibriSpeech" / row[f"source_{n}_path"], dtype="float32")[0]
+                for n in (1, 2)
+            ]
+            longest = max(map(len, voices))
+            noise = soundfile.read(librimix / "wham_noise" / row["noise_path"], dtype="float32")[0][:, 0]
+            window = np.hanning(RATE + 1)
+            i_w, d_w = window[: len(window) // 2 + 1], window[len(window) // 2 :: -1]
+            while len(noise) < longest:
+                blend = noise[len(noise) - len(d_w) :] * d_w + noise[: len(i_w)] * i_w
+                noise = np.concatenate((noise[: len(noise) - len(d_w)], blend, noise[len(i_w) :]))
+            gains = [float(row[f"{name}_gain"]) for name in ("source_1", "source_2", "noise")]
+            signals = [
+                resample_poly(signal * gain, 8000, RATE)
+                for signal, gain in zip([*voices, noise[:longest]], gains, strict=True)
+            ]
+            shortest = min(map(len, signals))
+            s1, s2, n = (signal[:shortest] for signal in signals)
+            files = {"s1": s1, "s2": s2, "mix_clean": s1 + s2, "mix_single": s1 + n}
+            found[row["mixture_ID"]] = {name: _through_file(folder, signal) for name, signal in files.items()}
+    return found
+
+
+def test_sources_are_those_of_the_generated_files(librimix, corpus, tmp_path):
+    expected = generated(librimix, "train", tmp_path)
+    table = corpus.mixtures("train")
+    assert sorted(table.ids) == sorted(expected)
+    for row, name in enumerate(table.ids):
+        np.testing.assert_array_equal(table.sources(row), [expected[name]["s1"], expected[name]["s2"]])
+
+
+def test_sums_are_the_generated_mixtures_to_int16_rounding(librimix, corpus, tmp_path):
+    expected = generated(librimix, "test", tmp_path)
+    table = corpus.mixtures("test")
+    for row, name in enumerate(table.ids):
+        voices = table.sources(row)
+        np.testing.assert_allclose(voices.sum(0), expected[name]["mix_clean"], atol=2 * INT16)
+        np.testing.assert_allclose(voices[0] + table.noise(row), expected[name]["mix_single"], atol=2 * INT16)
+
+
+def test_a_corpus_of_mixtures_says_what_it_is(corpus):
+    summary = corpus.summary()
+    assert (corpus.kind, corpus.sample_rate) == ("mixtures", 8000)
+    assert summary["splits"]["train"]["speakers"] == 2
+    assert summary["splits"]["train"]["speech_seconds"] == pytest.approx(3.0)
+    assert corpus.mixtures("valid").speakers == ["11+12"] * 2
+
+
+def test_batches_and_clips_are_drawn_from_it(corpus):
+    batch = mixture_batch(corpus, DATA, seed=1, step=0)
+    assert batch.clean.shape == (3, 2, 3200)
+    np.testing.assert_allclose(batch.noisy, batch.clean.sum(1), atol=1e-6)
+    assert noisy_batch(corpus, DATA, seed=1, step=0).clean.shape == (3, 3200)
+    clips = mixture_set(corpus, DATA, "valid")
+    assert {clip.speaker for clip in clips} == {"11+12"}
+    assert clips[0].clean.shape == (2, len(clips[0].noisy))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sample_rate": 16000}, "mixtures at 8000 Hz, sample_rate=16000 was asked for"),
+        ({"speakers": 3}, "mixtures of 2 voices, sources=3 was asked for"),
+    ],
+)
+def test_another_rate_or_number_is_refused(corpus, change, message):
+    from dataclasses import replace
+
+    with pytest.raises(UserError, match=message):
+        mixture_batch(corpus, replace(DATA, **change), seed=1, step=0)
+
+
+def test_a_missing_file_is_named(librimix, tmp_path):
+    (tmp_path / "metadata").symlink_to(librimix / "metadata")
+    with pytest.raises(UserError, match=r"mixture .*: no file .*LibriSpeech"):
+        librimix_recipe.list_source(tmp_path)
+    with pytest.raises(UserError, match="no LibriMix metadata there"):
+        librimix_recipe.list_source(tmp_path / "metadata")
+
+
+# -- wsj0-2mix --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def wsj0(tmp_path) -> Path:
+    for number, folder in enumerate(("tr", "cv", "tt")):
+        name = f"01{number}o030v_0.76421_20{number}a010m_-0.76421.wav"
+        for source in (1, 2):
+            _write(tmp_path / "wav8k/min" / folder / f"s{source}" / name, tone(number + source, 0.5), 8000)
+    return tmp_path
+
+
+def test_wsj0_2mix_keeps_its_files_samples(wsj0, tmp_path):
+    corpus = write_corpus(wsj0_2mix_recipe.list_source(wsj0), tmp_path / "corpus", cache=tmp_path / "cache")
+    table = corpus.mixtures("test")
+    assert table.speakers == ["012+202"]
+    expected = [
+        soundfile.read(wsj0 / f"wav8k/min/tt/s{source}/{table.ids[0]}.wav", dtype="float32")[0]
+        for source in (1, 2)
+    ]
+    np.testing.assert_array_equal(table.sources(0), expected)
+    with pytest.raises(UserError, match="stores no noise with its mixtures"):
+        noisy_batch(corpus, DATA, seed=1, step=0)
+
+
+def test_wsj0_2mix_without_a_partner_is_refused(wsj0):
+    next((wsj0 / "wav8k/min/cv/s2").iterdir()).unlink()
+    with pytest.raises(UserError, match="every mixture needs both sources"):
+        wsj0_2mix_recipe.list_source(wsj0)
+
+
+def _write(path: Path, samples: np.ndarray, rate: int = RATE) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, samples, rate)
+
+
+def _through_file(folder: Path, samples: np.ndarray) -> np.ndarray:
+    soundfile.write(folder / "file.wav", samples, 8000)
+    return soundfile.read(folder / "file.wav", dtype="float32")[0]

@@ -1,0 +1,37 @@
+"""A worker lives as long as it can reach one side or the other."""
+
+import threading
+
+from trainables.job.lease import Lease
+
+
+def _unreachable() -> None:
+    raise ConnectionError("nobody there")
+
+
+def test_a_worker_that_reaches_nobody_ends_itself() -> None:
+    expired = threading.Event()
+    Lease([_unreachable, _unreachable], seconds=0.05, every=0.01, expire=expired.set)
+    assert expired.wait(30)
+
+
+def test_one_side_is_enough() -> None:
+    expired, reached = threading.Event(), threading.Semaphore(0)
+    lease = Lease([_unreachable, reached.release], seconds=30, every=0.001, expire=expired.set)
+    for _ in range(50):
+        assert reached.acquire(timeout=30)
+    lease.close()
+    assert not expired.is_set()
+
+
+def test_a_side_that_never_answers_is_one_that_is_not_reached() -> None:
+    expired, forever = threading.Event(), threading.Event()
+    Lease([lambda: forever.wait(60) and None], seconds=0.05, every=0.01, expire=expired.set)
+    assert expired.wait(30)
+    forever.set()
+
+
+def test_a_closed_lease_never_expires() -> None:
+    expired = threading.Event()
+    Lease([_unreachable], seconds=0.2, every=0.01, expire=expired.set).close()
+    assert not expired.wait(0.5)

@@ -1,0 +1,77 @@
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sweep.verdict.gates import interpretable
+from trainables.job.assignment import DataSettings
+from trainables.normalized_ssl.config import NormalizedSSLConfig
+from trainables.normalized_ssl.gates.stages import gate_stages, read_gates
+
+CONFIG = NormalizedSSLConfig(upstream="tera")
+SEEDS = (11, 12, 13)
+
+
+def stages(config=CONFIG, data=DataSettings(), seeds=SEEDS):  # noqa: B008
+    return gate_stages(config, "corpus", "print", seeds, data)
+
+
+def keys(*args, **kwargs) -> list[str]:
+    return [stage.key for stage in stages(*args, **kwargs)]
+
+
+def test_one_transfer_gap_a_seed_and_one_mismatch_over_all():
+    *gaps, mismatch = stages()
+    assert [(stage.kind, stage.seed) for stage in gaps] == [("transfer_gap", seed) for seed in SEEDS]
+    assert mismatch.kind == "mismatch"
+    assert [stage.rests_on for stage in gaps] == [CONFIG.stages("corpus", "print", seed) for seed in SEEDS]
+    assert [below.seed for below in mismatch.rests_on] == list(SEEDS)
+
+
+def test_a_checkpoint_is_one_body_of_the_mismatch_whatever_the_seeds():
+    config = NormalizedSSLConfig(upstream="tera", size="base")
+    *gaps, mismatch = stages(config)
+    assert mismatch.rests_on == config.stages("corpus", "print", SEEDS[0])
+    assert all(gap.rests_on == mismatch.rests_on for gap in gaps)
+
+
+def test_keys_depend_on_what_is_measured_and_not_on_normalization():
+    assert keys(replace(CONFIG, norm_layers=(2,), k0=1.0)) != keys(replace(CONFIG, gate_steps=7))
+    assert keys(replace(CONFIG, norm_layers=(2,))) == keys(CONFIG) == keys(replace(CONFIG, init="random"))
+    assert len({*keys(), *keys(data=DataSettings(valid_seconds=9)), *keys(seeds=(21, 22, 23))}) == 12
+
+
+def test_a_plan_can_list_them_without_torch():
+    code = "import trainables.normalized_ssl.gates.stages, sys; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_readings_fit_the_judgement():
+    rows = [
+        {
+            "utterance": f"u{n}",
+            "speaker": f"s{n}",
+            "noise_type": "rain",
+            "pretrained": 2.0 + n / 9,
+            "random": 1.0,
+        }
+        for n in range(6)
+    ]
+    gaps = [json.dumps({"seed": seed, "utterances": rows}).encode() for seed in SEEDS]
+    site = {
+        "site": 0,
+        "value": 0.2,
+        "interval": [0.1, 0.3],
+        "distance": 0.45,
+        "log_ratio": 0.1,
+        "seeds": [0.2],
+    }
+    read = read_gates({"transfer_gap": gaps, "mismatch": [json.dumps({"sites": [site]}).encode()]})
+    assert read["transfer_gap"]["seeds"] == list(SEEDS)
+    assert np.shape(read["transfer_gap"]["pretrained"]) == (3, 6)
+    judged = interpretable(read["transfer_gap"], read["mismatch"])
+    assert judged["interpretable"]
+    assert judged["transfer_gap"]["value"] == pytest.approx(1 + 2.5 / 9)

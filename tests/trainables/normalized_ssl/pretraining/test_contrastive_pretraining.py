@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+import torch
+from transformers import Wav2Vec2ForPreTraining
+
+from trainables.base.randomness import seed_global_generators
+from trainables.normalized_ssl.bodies.upstreams import build_body
+from trainables.normalized_ssl.bodies.waveform_body import CONVOLUTIONS, transformers_config
+from trainables.normalized_ssl.config import NormalizedSSLConfig
+from trainables.normalized_ssl.pretraining import contrastive_pretraining
+from trainables.normalized_ssl.pretraining.contrastive_pretraining import (
+    CODE_DIM,
+    CODEBOOKS,
+    CODES,
+    DISTRACTORS,
+    DIVERSITY_WEIGHT,
+    SIMILARITY_TEMPERATURE,
+    ContrastivePretraining,
+    masks_and_distractors,
+    similarities,
+)
+
+
+@pytest.fixture
+def objective() -> ContrastivePretraining:
+    return ContrastivePretraining(build_body(NormalizedSSLConfig(upstream="wav2vec2"), seed=0))
+
+
+def test_distractors_are_other_masked_frames_of_the_same_utterance():
+    np.random.seed(0)
+    mask, distractors = masks_and_distractors(torch.zeros(4, 49, 1))
+    flat = mask.flatten().nonzero()[:, 0]
+    assert distractors.shape == (len(flat), DISTRACTORS)
+    assert mask.flatten()[distractors.long()].all()
+    assert (distractors // 49 == flat[:, None] // 49).all()
+    assert (distractors != flat[:, None]).all()
+
+
+def test_about_half_of_a_short_crop_is_masked():
+    np.random.seed(0)
+    mask, _ = masks_and_distractors(torch.zeros(64, 49, 1))
+    assert 0.4 < mask.float().mean().item() < 0.6
+
+
+def test_a_distractor_equal_to_the_true_code_does_not_count():
+    codes = torch.eye(3)[None]
+    mask = torch.tensor([[True, False, False]])
+    logits = similarities(torch.eye(3)[:1], codes, mask, torch.tensor([[1, 0]]))
+    torch.testing.assert_close(logits, torch.tensor([[1 / SIMILARITY_TEMPERATURE, 0.0, -torch.inf]]))
+
+
+def test_agrees_with_transformers_own_pretraining_loss(objective):
+    """The same weights in `Wav2Vec2ForPreTraining`, in evaluation mode, where quantizing draws nothing."""
+    theirs = transplanted(objective).eval()
+    speech = 0.1 * torch.randn(2, 16000, generator=torch.Generator().manual_seed(0))
+    objective.eval()
+    seed_global_generators(3, "masks")
+    loss, monitors = objective(speech, step=0)
+    seed_global_generators(3, "masks")
+    mask, distractors = masks_and_distractors(objective.body.latents(speech))
+    negatives = torch.zeros(*mask.shape, DISTRACTORS, dtype=torch.long)
+    negatives[mask] = distractors.long()
+    expected = theirs(speech, mask_time_indices=mask, sampled_negative_indices=negatives)
+    torch.testing.assert_close(loss, expected.loss / mask.sum())
+    assert monitors["loss"] == pytest.approx((expected.contrastive_loss / mask.sum()).item(), rel=1e-5)
+    assert 1 / (1 + DISTRACTORS) <= monitors["chance"] < 1
+    assert monitors["perplexity"] * CODEBOOKS == pytest.approx(
+        expected.codevector_perplexity.item(), rel=1e-5
+    )
+
+
+def transplanted(objective: ContrastivePretraining) -> Wav2Vec2ForPreTraining:
+    body = objective.body
+    config = transformers_config(body.architecture)
+    config.update(
+        {
+            "apply_spec_augment": True,
+            "num_codevector_groups": CODEBOOKS,
+            "num_codevectors_per_group": CODES,
+            "codevector_dim": CODE_DIM,
+            "proj_codevector_dim": CODE_DIM,
+            "contrastive_logits_temperature": SIMILARITY_TEMPERATURE,
+            "diversity_loss_weight": DIVERSITY_WEIGHT,
+            "feat_quantizer_dropout": 0.0,
+        }
+    )
+    model = Wav2Vec2ForPreTraining(config)
+    model.wav2vec2.feature_extractor.conv_layers = torch.nn.ModuleList(body.steps[:CONVOLUTIONS])
+    model.wav2vec2.feature_projection = body.steps[CONVOLUTIONS].projection
+    model.wav2vec2.encoder = body.steps[CONVOLUTIONS + 1].encoder
+    model.wav2vec2.masked_spec_embed = objective.mask_embedding
+    model.quantizer = objective.quantizer
+    model.project_hid = objective.project_context
+    model.project_q = objective.project_code
+    return model
+
+
+def test_gumbel_temperature_falls_with_the_step_alone(objective, monkeypatch):
+    monkeypatch.setattr(contrastive_pretraining, "SPAN", 2)
+    found = []
+    for step in (0, 100, 10_000):
+        objective(torch.randn(1, 6400), step)
+        found.append(objective.quantizer.temperature)
+    assert found == [2.0, pytest.approx(2 * 0.995**100), 0.5]

@@ -1,0 +1,1 @@
+"""Prepared corpora: Arrow shards, how they are written, read and copied."""

@@ -1,0 +1,192 @@
+"""From a listing to a corpus on disk or S3: shard by shard, so that an interrupted run goes on.
+
+Which rows go into which shard follows from the headers alone. Each finished shard leaves a note beside it
+with its checksum; a later run keeps the shards whose notes fit and writes the others, which gives the same
+bits as one run. `corpus.json` comes last and the notes go.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from trainables.audio.corpus.corpus import CORPUS_FILE, Corpus, describe, read_description
+from trainables.audio.corpus.listing import Item, Listing, digest, summarise
+from trainables.audio.corpus.shards import (
+    AUDIO_COLUMNS,
+    BATCH_ROWS,
+    SHARD_BYTES,
+    Row,
+    Shard,
+    file_sha256,
+    write_shard,
+)
+from trainables.base.cache import cache_folder, require_free_space
+from trainables.base.errors import UserError
+from trainables.base.places import Place
+
+Progress = Callable[[int, int], None]  # (rows done, rows in all)
+
+
+def write_corpus(
+    listing: Listing,
+    target: str | Path,
+    progress: Progress | None = None,
+    cache: str | Path | None = None,
+    shard_bytes: int = SHARD_BYTES,
+) -> Corpus:
+    """Write the listing's corpus to `target`, a local folder or s3://, and open it.
+
+    Args:
+        progress: told (done, total) in rows as they are written.
+        shard_bytes: the largest shard; a single longer recording gets a shard of its own.
+
+    Raises:
+        UserError: the target holds another corpus or cannot be written, or a recording is damaged or silent.
+    """
+    place = Place.at(target)
+    with _workshop(place, cache_folder(cache)) as folder:
+        if place.size(CORPUS_FILE) is None:
+            _write_shards(listing, place, folder, progress, shard_bytes)
+        elif read_description(place)["source"] != listing.identity:
+            raise UserError(
+                f"{place.uri} already holds a corpus of another source, or of files changed since; "
+                "choose another target or delete it"
+            )
+    return Corpus.open(target, cache)
+
+
+def plan_shards(items: tuple[Item, ...], shard_bytes: int) -> dict[str, list[Item]]:
+    """Rows by shard name: one part and split each, in the listing's order, at most `shard_bytes` of audio."""
+    groups: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        groups.setdefault((item.part, item.split), []).append(item)
+    return {
+        f"{part}-{split}-{number:05d}.arrow": rows
+        for (part, split), members in groups.items()
+        for number, rows in enumerate(_fill(members, shard_bytes))
+    }
+
+
+def _write_shards(
+    listing: Listing, place: Place, folder: Path, progress: Progress | None, shard_bytes: int
+) -> None:
+    plan = plan_shards(listing.items, shard_bytes)
+    finished = {name: _finished_shard(place, listing, name, rows) for name, rows in plan.items()}
+    sizes = [sum(map(_bytes, rows)) for name, rows in plan.items() if not finished[name]]
+    require_free_space(folder, sum(sizes) if place.folder else max(sizes, default=0))
+    meter = _Meter(listing, progress)
+    shards = []
+    for name, rows in plan.items():
+        shard = finished[name]
+        if shard:
+            meter.advance(len(rows))
+        shards.append(shard or _new_shard(place, folder, listing, name, rows, meter))
+    description = describe(summarise(listing), shards, listing.identity)
+    place.write(CORPUS_FILE, json.dumps(description, indent=1).encode())
+    for name in plan:
+        place.delete(_note_name(name))
+
+
+def _new_shard(
+    place: Place, folder: Path, listing: Listing, name: str, items: list[Item], meter: "_Meter"
+) -> Shard:
+    partial = folder / f"{name}.partial"
+    written = write_shard(partial, name, items[0].part, items[0].split, _rows(listing, items, meter))
+    place.take(partial, name)
+    note = {"source": _shard_identity(listing, items), "shard": asdict(written)}
+    place.write(_note_name(name), json.dumps(note).encode())
+    return written
+
+
+def _finished_shard(place: Place, listing: Listing, name: str, items: list[Item]) -> Shard | None:
+    """The shard as an earlier run left it, None if it did not get so far or the file is not what it wrote."""
+    try:
+        note = json.loads(place.read(_note_name(name)))
+    except (FileNotFoundError, ValueError):
+        return None
+    shard = Shard(**note["shard"])
+    if note["source"] != _shard_identity(listing, items) or place.size(name) != shard.bytes:
+        return None
+    changed = place.folder is not None and file_sha256(place.folder / name) != shard.sha256
+    return None if changed else shard
+
+
+def _rows(listing: Listing, items: list[Item], meter: "_Meter") -> Iterator[Row]:
+    """Rows in order, decoded on a few threads (libsndfile and soxr release the interpreter's lock)."""
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        for start in range(0, len(items), BATCH_ROWS):
+            batch = items[start : start + BATCH_ROWS]
+            for item, audio in zip(batch, pool.map(listing.load, batch), strict=True):
+                assert set(audio) == set(AUDIO_COLUMNS[item.part])
+                yield Row(item.id, item.owner, item.split, audio, item.sample_rate)
+                meter.advance(1)
+
+
+class _Meter:
+    """Adds up what is done and tells the caller."""
+
+    def __init__(self, listing: Listing, progress: Progress | None) -> None:
+        self._total = len(listing.items)
+        self._done = 0
+        self._progress = progress
+
+    def advance(self, rows: int) -> None:
+        self._done += rows
+        if self._progress:
+            self._progress(self._done, self._total)
+
+
+@contextmanager
+def _workshop(place: Place, cache: Path) -> Iterator[Path]:
+    """The folder where shards are written before they get their names; one process at a time per target."""
+    from filelock import FileLock
+
+    locks = cache / "locks"
+    for wanted in (locks, *([place.folder] if place.folder else [])):
+        _make_writable(wanted)
+    with FileLock(locks / f"{digest(place.uri)}.lock"):
+        if place.folder:
+            yield place.folder
+        else:
+            with tempfile.TemporaryDirectory(dir=cache, prefix="prepare-") as folder:
+                yield Path(folder)
+
+
+def _make_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {folder}: {error.strerror}; choose another target or cache"
+        ) from error
+
+
+def _fill(items: list[Item], shard_bytes: int) -> list[list[Item]]:
+    shards: list[list[Item]] = [[]]
+    filled = 0
+    for item in items:
+        if shards[-1] and filled + _bytes(item) > shard_bytes:
+            shards.append([])
+            filled = 0
+        shards[-1].append(item)
+        filled += _bytes(item)
+    return shards
+
+
+def _bytes(item: Item) -> int:
+    return 2 * item.samples * len(AUDIO_COLUMNS[item.part])
+
+
+def _shard_identity(listing: Listing, items: list[Item]) -> str:
+    return digest([listing.identity, [item.id for item in items]])
+
+
+def _note_name(name: str) -> str:
+    return f"{name}.json"

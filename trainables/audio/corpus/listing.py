@@ -1,0 +1,145 @@
+"""What a source holds, before any audio is read: the common result of every recipe."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.audio.corpus.shards import MIXTURE_PARTS, SAMPLE_RATE
+from trainables.base.errors import UserError
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row to be: its length is the header's, at `sample_rate`."""
+
+    part: str  # "speech" | "noise" | "paired" | "mixture2" | "mixture3"
+    id: str
+    owner: str  # speaker or noise type; of a mixture, its speakers joined by "+"
+    split: str
+    samples: int
+    sample_rate: int = SAMPLE_RATE
+
+    @property
+    def seconds(self) -> float:
+        return self.samples / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A source as a recipe sees it. `load(item)` gives a row's audio columns, int16 (samples,)."""
+
+    kind: str  # "speech+noise" | "paired" | "mixtures"
+    items: tuple[Item, ...]
+    load: Callable[[Item], dict[str, NDArray[np.int16]]]
+    identity: str  # changes whenever the source's files, or the recipe's way with them, change
+    notes: tuple[str, ...] = ()
+    synthetic: bool = False
+    shared_types: bool = False  # noise types may be in several splits, their recordings in one each
+    sample_rate: int = SAMPLE_RATE
+
+
+def summarise(listing: Listing) -> dict[str, Any]:
+    """Plain counts: speakers, noise types and seconds in all and per split."""
+    per_split = {split: _counts([item for item in listing.items if item.split == split]) for split in SPLITS}
+    return {
+        "kind": listing.kind,
+        "synthetic": listing.synthetic,
+        "sample_rate": listing.sample_rate,
+        **_counts(list(listing.items)),
+        "splits": per_split,
+        "notes": list(listing.notes),
+    }
+
+
+def require_answerable(listing: Listing, where: str) -> None:
+    """Raise `UserError` where a split lacks voices or noises, or shares one with another split."""
+    _require_utf8({item.id for item in listing.items}, where)
+    parts = ("paired",) if listing.kind == "paired" else ("speech", "noise")
+    for part in parts:
+        items = [item for item in listing.items if item.part == part]
+        if not (part == "noise" and listing.shared_types):
+            _require_disjoint(items, _owner_word(part), where)
+        for split in SPLITS:
+            if not any(item.split == split for item in items):
+                raise UserError(
+                    f"{where}: no {part} in split {split!r}; every split (train, valid, test) needs some: "
+                    "add files or correct MANIFEST.csv"
+                )
+
+
+def assign_splits(owners: set[str], part: str, where: str) -> dict[str, str]:
+    """Owner -> split by a stable hash: a tenth each to valid and test, at least one owner in every split.
+
+    Raises:
+        UserError: fewer than three owners: three splits cannot be disjoint then.
+    """
+    word = _owner_word(part)
+    _require_utf8(owners, where)
+    if len(owners) < len(SPLITS):
+        raise UserError(
+            f"{where}: {len(owners)} {word}{'s' * (len(owners) != 1)} ({', '.join(sorted(owners))}); at "
+            f"least 3 are needed, since no {word} may be in two of train, valid and test: add more"
+        )
+    ordered = sorted(owners, key=lambda owner: hashlib.sha256(f"{part}/{owner}".encode()).digest())
+    held_out = max(1, round(len(ordered) / 10))
+    return {owner: _split_at(index, held_out) for index, owner in enumerate(ordered)}
+
+
+def digest(facts: Any) -> str:
+    """A short hash of plain facts."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _require_utf8(names: set[str], where: str) -> None:
+    """A corpus keeps names as UTF-8; file systems keep any bytes."""
+    for name in sorted(names):
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"{where}: the name {os.fsencode(name)!r} is not UTF-8; rename it") from error
+
+
+def _split_at(index: int, held_out: int) -> str:
+    if index < held_out:
+        return "test"
+    return "valid" if index < 2 * held_out else "train"
+
+
+def _counts(items: list[Item]) -> dict[str, Any]:
+    spoken = [item for item in items if item.part != "noise"]
+    noises = [item for item in items if item.part == "noise"]
+    return {
+        "speakers": len(_speakers(spoken)),
+        "utterances": len(spoken),
+        "speech_seconds": round(sum(item.seconds for item in spoken), 3),
+        "noise_types": len({item.owner for item in noises}),
+        "noises": len(noises),
+        "noise_seconds": round(sum(item.seconds for item in noises), 3),
+    }
+
+
+def _speakers(items: list[Item]) -> set[str]:
+    mixed = {name for item in items if item.part in MIXTURE_PARTS for name in item.owner.split("+")}
+    return mixed | {item.owner for item in items if item.part not in MIXTURE_PARTS}
+
+
+def _require_disjoint(items: list[Item], word: str, where: str) -> None:
+    home: dict[str, str] = {}
+    for item in items:
+        if home.setdefault(item.owner, item.split) != item.split:
+            raise UserError(
+                f"{where}: {word} {item.owner!r} is in two splits ({home[item.owner]} and {item.split}); "
+                f"a {word} may be in one only: correct MANIFEST.csv"
+            )
+
+
+def _owner_word(part: str) -> str:
+    return "noise type" if part == "noise" else "speaker"

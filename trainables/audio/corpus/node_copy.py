@@ -1,0 +1,43 @@
+"""One copy of an S3 shard per node: shared by all its processes, checksummed, never half there."""
+
+import os
+from pathlib import Path
+
+from trainables.audio.corpus.shards import Shard, file_sha256
+from trainables.base.cache import require_free_space
+from trainables.base.errors import UserError
+from trainables.base.places import Place
+
+
+def local_copy(place: Place, shard: Shard, folder: Path) -> Path:
+    """The local path of a shard, fetched from `place` if this node has not got it yet.
+
+    A lock lets one process fetch while the others wait; the file gets its name only once its checksum
+    agrees, so a copy that exists is whole.
+
+    Raises:
+        UserError: the disk is too full, or what is on S3 is not what corpus.json says.
+    """
+    from filelock import FileLock
+
+    path = folder / shard.name
+    if path.exists():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{shard.name}.lock"):
+        if not path.exists():
+            _fetch(place, shard, path)
+    return path
+
+
+def _fetch(place: Place, shard: Shard, path: Path) -> None:
+    require_free_space(path.parent, shard.bytes)
+    partial = path.with_suffix(".partial")
+    place.fetch(shard.name, partial)
+    if file_sha256(partial) != shard.sha256:
+        partial.unlink()
+        raise UserError(
+            f"{place.uri}/{shard.name} is damaged: its checksum differs from corpus.json; "
+            "prepare the corpus again (sweep/prepare.py)"
+        )
+    os.replace(partial, path)

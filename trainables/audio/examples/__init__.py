@@ -1,0 +1,1 @@
+"""Training and evaluation examples drawn from a corpus, keyed by (seed, purpose, step)."""

@@ -1,0 +1,443 @@
+"""Noisy mixtures with clean references, drawn on the fly and keyed by (seed, purpose, step).
+
+A mixture is clean + gain * noise over one crop. The gain gives the drawn SNR between the crop's speech power
+and the power of the noise where it is active: frames of 20 ms within 30 dB of the loudest one. For steady
+noise that is the whole crop; for barks and ticks the pauses do not count, or the bursts would drown the
+speech. Noise shorter than the crop is looped. Where a mixture would pass full scale both sides are scaled
+down alike, which leaves the SNR as it is. Paired corpora bring their own mixtures: the same calls, without an
+SNR to choose.
+
+Plain numpy on memory-mapped shards: a batch of 8 x 1 s costs about a millisecond.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.audio.corpus.corpus import Corpus, Table
+from trainables.audio.corpus.shards import SAMPLE_RATE
+from trainables.base.errors import UserError
+from trainables.base.randomness import generator
+from trainables.job.assignment import DataSettings
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Samples = NDArray[np.float32]
+T = TypeVar("T")
+
+FULL_SCALE = 0.99
+ACTIVE_FRAME = 320  # samples, 20 ms
+ACTIVE_RANGE = 30.0  # dB below the loudest frame of the crop
+SPEECH_RANGE = 20.0  # dB below its utterance's level, from which a crop counts as holding speech
+CROP_TRIES = 4
+SNR_STEPS = 5  # points of the evaluation grid
+SHORTEST_CLIP = 1.0  # s, of an evaluation set, where the material allows
+
+PAIRED_NOISE_TYPE = "recorded"  # of a paired corpus, whose noises have no names
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Training examples, float32 (batch, samples); `lengths` (batch,) counts the samples before padding.
+
+    Of a mixture of speakers, `clean` holds every voice: (batch, speakers, samples).
+    """
+
+    noisy: "Tensor"
+    clean: "Tensor"
+    lengths: "Tensor"
+
+    def to(self, device: "torch.device") -> "Batch":
+        """The same examples on the device."""
+        return Batch(self.noisy.to(device), self.clean.to(device), self.lengths.to(device))
+
+
+@dataclass(frozen=True)
+class EvaluationClip:
+    """One clip to be scored: noisy and clean are float32 (samples,). `utterance` is unique in its set.
+
+    `snr_db` is the drawn SNR; of a paired corpus, the measured one. Of a mixture of speakers, `clean` holds
+    every voice, (speakers, samples).
+    """
+
+    utterance: str
+    speaker: str
+    noise_type: str
+    snr_db: float
+    noisy: Samples
+    clean: Samples
+
+
+# -- training ---------------------------------------------------------------------------------------------
+
+
+def training_batch(corpus: Corpus, data: DataSettings, seed: int, step: int, split: str = "train") -> Batch:
+    """The batch of one step: random crops, noise types drawn evenly, SNR uniform in [snr_low, snr_high] dB.
+
+    The same (seed, split, step) gives the same bits, whatever was drawn before. `data.labelled_minutes`
+    limits the speech to `labelled_rows`.
+    """
+    rng = generator(seed, f"{split} mixtures", step)
+    samples = round(data.crop_seconds * SAMPLE_RATE)
+    draw = _draw_pair if corpus.kind == "paired" else _draw_mixture
+    source = data.source_split(split)
+    return _padded_batch([draw(corpus, data, source, samples, rng) for _ in range(data.batch)], samples)
+
+
+def view_batch(
+    corpus: Corpus, data: DataSettings, seed: int, step: int, views: int, same_snr: bool = False
+) -> Batch:
+    """Clean crops in several noises each: (views x batch, samples), view after view in the same order of crops.
+
+    Noises are drawn for each view by itself, and so are SNRs unless `same_snr`.
+
+    Raises:
+        UserError: a paired corpus, whose utterances have one noise each.
+    """
+    if corpus.kind == "paired":
+        raise UserError(
+            f"{corpus.uri} holds pairs of clean and noisy recordings: views of one clean crop in several noises "
+            "need speech and noise apart; give such a corpus"
+        )
+    rng = generator(seed, "train views", step)
+    samples = round(data.crop_seconds * SAMPLE_RATE)
+    speech, noise = corpus.speech(data.source_split("train")), corpus.noise(data.source_split("train"))
+    crops = []
+    for _ in range(data.batch):
+        clean = _draw_clean(speech, data, samples, rng)
+        snr_db = draw_snr(data, rng) if same_snr else None
+        crops.append([_in_noise(clean, noise, data, rng, snr_db) for _ in range(views)])
+    return _padded_batch([crop[view] for view in range(views) for crop in crops], samples)
+
+
+def speech_batch(
+    corpus: Corpus,
+    seed: int,
+    step: int | str,
+    batch: int,
+    crop_seconds: float,
+    purpose: str = "pretraining speech",
+    split: str = "train",
+) -> "Tensor":
+    """(batch, samples) random crops of clean speech for pre-training.
+
+    A shorter utterance is looped, as a short noise is: with zeros after it, silence that no recording has would
+    be learnt and counted as speech.
+    """
+    import torch
+
+    rng = generator(seed, purpose, step)
+    speech = corpus.speech(split)
+    samples = round(crop_seconds * SAMPLE_RATE)
+    crops = np.zeros((batch, samples), dtype=np.float32)
+    for crop in crops:
+        piece = speech_crop(speech, int(rng.integers(len(speech))), samples, rng)
+        crop[:] = np.resize(piece, samples)
+    return torch.from_numpy(crops)
+
+
+@lru_cache(maxsize=16)
+def labelled_rows(table: Table, minutes: float | None) -> tuple[int, ...]:
+    """The rows that make up `minutes` of speech, the same for every job; all rows if None.
+
+    Speakers take turns in a fixed shuffled order until the sum reaches the limit, so few minutes are spread
+    over many speakers and fewer minutes are a subset of more.
+    """
+    if minutes is None:
+        return tuple(range(len(table)))
+    chosen: list[int] = []
+    seconds = 0.0
+    for row in _taking_turns(table.speakers, generator(0, "labelled")):
+        if chosen and seconds >= 60 * minutes:
+            break
+        chosen.append(row)
+        seconds += table.seconds[row]
+    return tuple(sorted(chosen))
+
+
+def _draw_mixture(
+    corpus: Corpus, data: DataSettings, split: str, samples: int, rng: np.random.Generator
+) -> tuple[Samples, Samples]:
+    clean = _draw_clean(corpus.speech(split), data, samples, rng)
+    return _in_noise(clean, corpus.noise(split), data, rng)
+
+
+def _draw_clean(speech: Table, data: DataSettings, samples: int, rng: np.random.Generator) -> Samples:
+    rows = labelled_rows(speech, data.labelled_minutes)
+    return speech_crop(speech, rows[rng.integers(len(rows))], samples, rng)
+
+
+def _in_noise(
+    clean: Samples, noise: Table, data: DataSettings, rng: np.random.Generator, snr_db: float | None = None
+) -> tuple[Samples, Samples]:
+    """The crop in a drawn noise, at a drawn SNR where none is given."""
+    of_type = _rows_by_type(noise)
+    recordings = of_type[sorted(of_type)[rng.integers(len(of_type))]]
+    disturbance = _noise_crop(noise, recordings[rng.integers(len(recordings))], len(clean), rng)
+    return mix(clean, disturbance, draw_snr(data, rng) if snr_db is None else snr_db, _power_of(data))
+
+
+def draw_snr(data: DataSettings, rng: np.random.Generator) -> float:
+    """dB, of one training mixture."""
+    if data.training_snrs:
+        return float(data.training_snrs[rng.integers(len(data.training_snrs))])
+    return float(rng.uniform(data.snr_low, data.snr_high))
+
+
+def _power_of(data: DataSettings) -> Callable[[Samples], float]:
+    """How loud a noise counts in an SNR."""
+    return {"active": active_power, "crop": _power}[data.noise_level]
+
+
+def _draw_pair(
+    corpus: Corpus, data: DataSettings, split: str, samples: int, rng: np.random.Generator
+) -> tuple[Samples, Samples]:
+    pairs = corpus.paired(split)
+    rows = labelled_rows(pairs, data.labelled_minutes)
+    row = rows[rng.integers(len(rows))]
+    start = _speech_start(pairs, row, samples, rng)
+    return pairs.noisy(row, start, start + samples), pairs.clean(row, start, start + samples)
+
+
+def _padded_batch(pairs: Sequence[tuple[Samples, Samples]], samples: int) -> Batch:
+    import torch
+
+    stacked = np.zeros((2, len(pairs), samples), dtype=np.float32)
+    for index, (noisy, clean) in enumerate(pairs):
+        stacked[0, index, : len(noisy)] = noisy
+        stacked[1, index, : len(clean)] = clean
+    lengths = torch.tensor([len(clean) for _, clean in pairs])
+    return Batch(noisy=torch.from_numpy(stacked[0]), clean=torch.from_numpy(stacked[1]), lengths=lengths)
+
+
+@lru_cache(maxsize=16)
+def _rows_by_type(noise: Table) -> dict[str, list[int]]:
+    rows: dict[str, list[int]] = {}
+    for row, name in enumerate(noise.types):
+        rows.setdefault(name, []).append(row)
+    return rows
+
+
+# -- one mixture ------------------------------------------------------------------------------------------
+
+
+def mix(
+    clean: Samples, noise: Samples, snr_db: float, noise_power: Callable[[Samples], float] | None = None
+) -> tuple[Samples, Samples]:
+    """(samples,) clean and noise of equal length -> noisy and clean at `snr_db`, neither beyond full scale.
+
+    SNR is the clean crop's power over the noise's; the latter is `active_power` unless another is given.
+    """
+    power = (noise_power or active_power)(noise)
+    gain = np.sqrt(_power(clean) / max(power, 1e-20) / 10 ** (snr_db / 10))
+    noisy = clean + np.float32(gain) * noise
+    peak = max(noisy.max(), -noisy.min(), clean.max(), -clean.min())
+    if peak <= FULL_SCALE:
+        return noisy, clean
+    scale = np.float32(FULL_SCALE / peak)
+    return noisy * scale, clean * scale
+
+
+def active_power(samples: Samples) -> float:
+    """Mean power over the 20 ms frames within 30 dB of the loudest frame."""
+    whole = len(samples) // ACTIVE_FRAME * ACTIVE_FRAME
+    frames = samples[:whole].reshape(-1, ACTIVE_FRAME)
+    energies = np.append(np.einsum("ij,ij->i", frames, frames), _energy(samples[whole:]))
+    lengths = np.append(np.full(len(frames), ACTIVE_FRAME), len(samples) - whole)
+    powers = energies / np.maximum(lengths, 1)
+    active = powers >= powers.max() * 10 ** (-ACTIVE_RANGE / 10)
+    return float(energies[active].sum() / max(lengths[active].sum(), 1))
+
+
+def speech_crop(speech: Table, row: int, samples: int, rng: np.random.Generator) -> Samples:
+    start = _speech_start(speech, row, samples, rng)
+    return speech.audio(row, start, start + samples)
+
+
+def _speech_start(speech: Table, row: int, samples: int, rng: np.random.Generator) -> int:
+    """Where a random crop that holds speech begins; after a few tries, around the loudest sample."""
+    spare = speech.samples(row) - samples
+    if spare <= 0:
+        return 0
+    threshold = _level(speech, row) * 10 ** (-SPEECH_RANGE / 10)
+    for start in rng.integers(spare + 1, size=CROP_TRIES):
+        if _power(speech.audio(row, start, start + samples)) >= threshold:
+            return int(start)
+    return _around_loudest(speech.audio(row), samples)
+
+
+def _noise_crop(noise: Table, row: int, samples: int, rng: np.random.Generator) -> Samples:
+    """A random crop in which the noise is heard; a recording that is too short is looped."""
+    length = noise.samples(row)
+    if length < samples:
+        return np.resize(np.roll(noise.audio(row), -int(rng.integers(length))), samples)
+    threshold = _level(noise, row) * 10 ** (-ACTIVE_RANGE / 10)
+    for start in rng.integers(length - samples + 1, size=CROP_TRIES):
+        crop = noise.audio(row, start, start + samples)
+        if _power(crop) >= threshold:
+            return crop
+    start = _around_loudest(noise.audio(row), samples)
+    return noise.audio(row, start, start + samples)
+
+
+def _around_loudest(samples: Samples, length: int) -> int:
+    start = int(np.abs(samples).argmax()) - length // 2
+    return min(max(start, 0), len(samples) - length)
+
+
+@lru_cache(maxsize=65536)
+def _level(table: Table, row: int) -> float:
+    """The active power of a whole recording."""
+    return active_power(table.audio(row))
+
+
+def _power(samples: Samples) -> float:
+    return _energy(samples) / max(len(samples), 1)
+
+
+def _energy(samples: Samples) -> float:
+    """Sum of squares; einsum, because BLAS may spread a dot product over threads and change its bits."""
+    return float(np.einsum("i,i->", samples, samples))
+
+
+# -- evaluation -------------------------------------------------------------------------------------------
+
+
+def evaluation_set(corpus: Corpus, data: DataSettings, split: str, seed: int = 0) -> list[EvaluationClip]:
+    """The fixed clips every job is judged on, about `valid_seconds` or `test_seconds` in all.
+
+    Speakers take turns, noise types take turns, and so do the SNRs of a grid of five across
+    [snr_low, snr_high]; each round is shuffled anew, so that the three are not tied to one another.
+    Utterances are cut to `evaluation_clip_seconds`; cuts without speech are left out, and so are cuts below
+    1 s unless there are no others.
+
+    Raises:
+        UserError: the split has no clip to judge on.
+    """
+    wanted = {"valid": data.valid_seconds, "test": data.test_seconds}[split] * SAMPLE_RATE
+    make = _paired_clips if corpus.kind == "paired" else _mixed_clips
+    split = data.source_split(split)
+    clips = fill(make(corpus, data, split, seed), wanted)
+    if not clips:
+        raise UserError(f"{corpus.uri}: split {split!r} has no speech to judge on; add recordings to it")
+    return clips
+
+
+def fill(clips: Iterable[EvaluationClip], wanted: float) -> list[EvaluationClip]:
+    """As many clips as reach the `wanted` samples, or all there are."""
+    taken: list[EvaluationClip] = []
+    total = 0
+    for clip in clips:
+        if total >= wanted:
+            break
+        taken.append(clip)
+        total += len(clip.noisy)
+    return taken
+
+
+def _mixed_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> Iterator[EvaluationClip]:
+    speech, noise = corpus.speech(split), corpus.noise(split)
+    rows = _rows_by_type(noise)
+    order = generator(seed, f"{split} evaluation order")
+    types = rounds(sorted(rows), order)
+    recordings = {name: rounds(of_type, order) for name, of_type in sorted(rows.items())}
+    cuts, snrs = _cuts_and_snrs(spoken_cuts(speech, data, split, seed), data, order)
+    for cut in cuts:
+        noise_type, snr_db = next(types), next(snrs)
+        clean = speech.audio(cut.row, cut.start, cut.stop)
+        rng = generator(seed, f"{split} evaluation noise", cut.name)
+        noisy, clean = mix(
+            clean, _noise_crop(noise, next(recordings[noise_type]), len(clean), rng), snr_db, _power_of(data)
+        )
+        yield EvaluationClip(cut.name, speech.speakers[cut.row], noise_type, snr_db, noisy, clean)
+
+
+def _cuts_and_snrs(
+    cuts: Iterator["Cut"], data: DataSettings, order: np.random.Generator
+) -> tuple[Iterable["Cut"], Iterator[float]]:
+    """What is mixed, and at which SNR each: a grid in shuffled rounds, or every cut at every one of the listed."""
+    snrs = snr_grid(data)
+    if not data.evaluation_snrs:
+        return cuts, rounds(snrs, order)
+    listed = list(cuts)
+    placed = [
+        (cut, snrs[(index + turn) % len(snrs)])
+        for turn in range(len(snrs))
+        for index, cut in enumerate(listed)
+    ]
+    named = [replace(cut, name=f"{cut.name}@{snr_db:+g}dB") for cut, snr_db in placed]
+    return named, iter([snr_db for _, snr_db in placed])
+
+
+def snr_grid(data: DataSettings) -> list[float]:
+    """dB, of the evaluation sets."""
+    return list(data.evaluation_snrs) or np.linspace(data.snr_low, data.snr_high, SNR_STEPS).tolist()
+
+
+def _paired_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> Iterator[EvaluationClip]:
+    pairs = corpus.paired(split)
+    for cut in spoken_cuts(pairs, data, split, seed):
+        clean = pairs.clean(cut.row, cut.start, cut.stop)
+        noisy = pairs.noisy(cut.row, cut.start, cut.stop)
+        snr_db = 10 * np.log10(_power(clean) / max(_power(noisy - clean), 1e-20))
+        yield EvaluationClip(
+            cut.name, pairs.speakers[cut.row], PAIRED_NOISE_TYPE, float(snr_db), noisy, clean
+        )
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Samples start..stop of a row. `name` is the utterance's id, with the start in seconds if not 0."""
+
+    row: int
+    start: int
+    stop: int
+    name: str
+
+
+def spoken_cuts(speech: Table, data: DataSettings, split: str, seed: int) -> Iterator[Cut]:
+    """Cuts that hold speech, speaker by speaker in turn."""
+    longest = round(data.evaluation_clip_seconds * SAMPLE_RATE)
+    cuts = [cut for row in range(len(speech)) for cut in _cuts(speech, row, longest)]
+    shortest = min(longest, round(SHORTEST_CLIP * SAMPLE_RATE))
+    cuts = [cut for cut in cuts if cut.stop - cut.start >= shortest] or cuts
+    speakers = [speech.speakers[cut.row] for cut in cuts]
+    for index in _taking_turns(speakers, generator(seed, f"{split} evaluation speech")):
+        cut = cuts[index]
+        level = _power(speech.audio(cut.row, cut.start, cut.stop))
+        if level >= _level(speech, cut.row) * 10 ** (-SPEECH_RANGE / 10):
+            yield cut
+
+
+def _cuts(speech: Table, row: int, longest: int) -> Iterator[Cut]:
+    length, name = speech.samples(row), speech.ids[row]
+    for start in range(0, length, longest):
+        suffix = f"@{start / SAMPLE_RATE:g}s" if start else ""
+        yield Cut(row=row, start=start, stop=min(start + longest, length), name=f"{name}{suffix}")
+
+
+def _taking_turns(owners: Sequence[str], rng: np.random.Generator) -> Iterator[int]:
+    """Every index once: round after round, each owner gives one of its own; all orders are shuffled."""
+    waiting: dict[str, list[int]] = {}
+    for index in rng.permutation(len(owners)):
+        waiting.setdefault(owners[index], []).append(int(index))
+    while waiting:
+        names = sorted(waiting)
+        for position in rng.permutation(len(names)):
+            name = names[position]
+            yield waiting[name].pop()
+            if not waiting[name]:
+                del waiting[name]
+
+
+def rounds(items: Sequence[T], rng: np.random.Generator) -> Iterator[T]:
+    """Endless rounds through `items`, each shuffled anew."""
+    while True:
+        for position in rng.permutation(len(items)):
+            yield items[position]

@@ -1,0 +1,221 @@
+"""Mixtures of several speakers with their sources, and single voices in noise, at 8 or 16 kHz.
+
+From a corpus of speech a mixture is drawn on the fly: different speakers, one random crop each, all as long
+as the shortest ("min" mode), every further voice at a drawn level relative to the first. A corpus of kind
+"mixtures" (LibriMix, wsj0-2mix) brings its own: sources as they were written, summed when read. Draws are
+keyed by (seed, purpose, step) as in mixing.py.
+
+    mixture_batch(corpus, data, seed, step)   noisy (batch, samples), clean (batch, speakers, samples)
+    noisy_batch(corpus, data, seed, step)     noisy and clean (batch, samples): one voice in noise
+    mixture_set(corpus, data, "valid")        the fixed mixtures that a separator is judged on
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.audio.corpus.corpus import Corpus, Table
+from trainables.audio.examples.mixing import (
+    FULL_SCALE,
+    Batch,
+    Cut,
+    EvaluationClip,
+    Samples,
+    active_power,
+    draw_snr,
+    fill,
+    labelled_rows,
+    rounds,
+    snr_grid,
+    speech_crop,
+    spoken_cuts,
+    training_batch,
+)
+from trainables.audio.examples.stored_mixtures import draw_stored_mixture, draw_stored_voice, stored_clips
+from trainables.base.errors import UserError
+from trainables.base.randomness import generator
+from trainables.job.assignment import DataSettings
+
+INTERFERENCE = "speech"  # what stands for the noise type
+
+Voices = NDArray[np.float32]  # (speakers, samples)
+
+
+# -- training ---------------------------------------------------------------------------------------------
+
+
+def mixture_batch(
+    corpus: Corpus, data: DataSettings, seed: int, step: int | str, purpose: str = "speaker mixtures"
+) -> Batch:
+    """Training mixtures of `data.speakers` voices; lengths count the samples before padding.
+
+    Levels relative to the first voice are uniform in [snr_low, snr_high] dB.
+
+    Raises:
+        UserError: the corpus has too few speakers, or mixtures of another number or rate.
+    """
+    rng = generator(seed, purpose, step)
+    draw = draw_stored_mixture if corpus.kind == "mixtures" else _draw_speakers
+    voices = [draw(corpus, data, rng) for _ in range(data.batch)]
+    return _padded([each.sum(axis=0) for each in voices], voices, data)
+
+
+def noisy_batch(corpus: Corpus, data: DataSettings, seed: int, step: int) -> Batch:
+    """One voice in noise each, SNR uniform in [snr_low, snr_high] dB; stored mixtures bring their noise."""
+    if corpus.kind == "mixtures":
+        rng = generator(seed, "voices in noise", step)
+        pairs = [draw_stored_voice(corpus, data, rng) for _ in range(data.batch)]
+        batch = _padded([noisy for noisy, _ in pairs], [clean[None] for _, clean in pairs], data)
+        return replace(batch, clean=batch.clean[:, 0])
+    return _at_rate(training_batch(corpus, data, seed, step), corpus.sample_rate, data.sample_rate)
+
+
+def _draw_speakers(corpus: Corpus, data: DataSettings, rng: np.random.Generator) -> Voices:
+    split = data.source_split("train")
+    speech = corpus.speech(split)
+    by_speaker = _rows_by_speaker(speech, data.labelled_minutes)
+    _require_speakers(corpus, split, len(by_speaker), data.speakers)
+    chosen = rng.choice(len(by_speaker), size=data.speakers, replace=False)
+    wanted = round(data.crop_seconds * corpus.sample_rate)
+    crops = []
+    for rows in (by_speaker[index] for index in chosen):
+        crops.append(speech_crop(speech, rows[rng.integers(len(rows))], wanted, rng))
+    levels = [draw_snr(data, rng) for _ in range(data.speakers - 1)]
+    return blend(crops, levels, corpus.sample_rate, data.sample_rate)
+
+
+@lru_cache(maxsize=16)
+def _rows_by_speaker(speech: Table, minutes: float | None) -> list[list[int]]:
+    rows: dict[str, list[int]] = {}
+    for row in labelled_rows(speech, minutes):
+        rows.setdefault(speech.speakers[row], []).append(row)
+    return [rows[speaker] for speaker in sorted(rows)]
+
+
+def _padded(mixtures: Sequence[Samples], voices: Sequence[Voices], data: DataSettings) -> Batch:
+    import torch
+
+    samples = round(data.crop_seconds * data.sample_rate)
+    noisy = np.zeros((len(mixtures), samples), dtype=np.float32)
+    clean = np.zeros((len(voices), len(voices[0]), samples), dtype=np.float32)
+    for index, (mixture, sources) in enumerate(zip(mixtures, voices, strict=True)):
+        noisy[index, : len(mixture)] = mixture
+        clean[index, :, : sources.shape[1]] = sources
+    lengths = torch.tensor([len(mixture) for mixture in mixtures])
+    return Batch(noisy=torch.from_numpy(noisy), clean=torch.from_numpy(clean), lengths=lengths)
+
+
+def _at_rate(batch: Batch, rate: int, wanted: int) -> Batch:
+    import torch
+
+    if rate == wanted:
+        return batch
+    noisy, clean = (resample(signal.numpy(), rate, wanted) for signal in (batch.noisy, batch.clean))
+    lengths = (batch.lengths * wanted).div(rate, rounding_mode="floor")
+    return Batch(noisy=torch.from_numpy(noisy), clean=torch.from_numpy(clean), lengths=lengths)
+
+
+# -- one mixture ------------------------------------------------------------------------------------------
+
+
+def blend(crops: Sequence[Samples], levels: Sequence[float], rate: int, wanted: int) -> Voices:
+    """Crops at `rate` -> voices at the `wanted` rate, cut to the shortest; their sum stays within full scale.
+
+    `levels` in dB: of every further voice relative to the first, by the power of their active stretches.
+    """
+    shortest = min(map(len, crops))
+    first, *others = (resample(crop[:shortest], rate, wanted) for crop in crops)
+    power = active_power(first)
+    voices = [first]
+    for voice, level in zip(others, levels, strict=True):
+        gain = np.sqrt(power / max(active_power(voice), 1e-20) * 10 ** (level / 10))
+        voices.append(np.float32(gain) * voice)
+    stacked = np.stack(voices)
+    peak = max(np.abs(stacked.sum(axis=0)).max(), np.abs(stacked).max())
+    return stacked if peak <= FULL_SCALE else stacked * np.float32(FULL_SCALE / peak)
+
+
+def resample(signal: Samples, rate: int, wanted: int) -> Samples:
+    """The last axis at another rate, by scipy's polyphase filter as LibriMix does it."""
+    from scipy.signal import resample_poly
+
+    if rate == wanted:
+        return signal
+    return resample_poly(signal, wanted, rate, axis=-1).astype(np.float32)
+
+
+# -- evaluation -------------------------------------------------------------------------------------------
+
+
+def mixture_set(corpus: Corpus, data: DataSettings, split: str, seed: int = 0) -> list[EvaluationClip]:
+    """The fixed mixtures every job is judged on, about `valid_seconds` or `test_seconds` in all.
+
+    Drawn from a corpus of speech, every speaker belongs to one group of `data.speakers` only: mixtures of
+    different groups share no voice, so groups can be counted as independent. Groups take turns, and so do the
+    levels of a grid of five across [snr_low, snr_high].
+
+    Raises:
+        UserError: the split has too few speakers, or mixtures of another number or rate.
+    """
+    wanted = {"valid": data.valid_seconds, "test": data.test_seconds}[split] * data.sample_rate
+    make = stored_clips if corpus.kind == "mixtures" else _grouped_clips
+    split = data.source_split(split)
+    clips = fill(make(corpus, data, split, seed), wanted)
+    if not clips:
+        raise UserError(f"{corpus.uri}: split {split!r} has no mixture to judge on; add recordings to it")
+    return clips
+
+
+def _grouped_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> Iterator[EvaluationClip]:
+    speech = corpus.speech(split)
+    order = generator(seed, f"{split} speaker groups")
+    grid = rounds(snr_grid(data), order)
+    waiting = _cuts_by_speaker(speech, data, split, seed)
+    groups = _groups(corpus, split, sorted(waiting), data.speakers, order)
+    while groups:
+        for group in groups:
+            cuts = [waiting[speaker].pop(0) for speaker in group]
+            level = next(grid)
+            voices = blend(
+                [speech.audio(cut.row, cut.start, cut.stop) for cut in cuts],
+                [level] * (data.speakers - 1),
+                corpus.sample_rate,
+                data.sample_rate,
+            )
+            yield EvaluationClip(
+                utterance="+".join(cut.name for cut in cuts),
+                speaker="+".join(group),
+                noise_type=INTERFERENCE,
+                snr_db=level,
+                noisy=voices.sum(axis=0),
+                clean=voices,
+            )
+        groups = [group for group in groups if all(waiting[speaker] for speaker in group)]
+
+
+def _cuts_by_speaker(speech: Table, data: DataSettings, split: str, seed: int) -> dict[str, list[Cut]]:
+    cuts: dict[str, list[Cut]] = {}
+    for cut in spoken_cuts(speech, data, split, seed):
+        cuts.setdefault(speech.speakers[cut.row], []).append(cut)
+    return cuts
+
+
+def _groups(
+    corpus: Corpus, split: str, speakers: Sequence[str], size: int, order: np.random.Generator
+) -> list[tuple[str, ...]]:
+    """Shuffled speakers, `size` at a time; those that fill no group are left out."""
+    _require_speakers(corpus, split, len(speakers), size)
+    shuffled = [speakers[index] for index in order.permutation(len(speakers))]
+    whole = len(shuffled) // size * size
+    return [tuple(shuffled[start : start + size]) for start in range(0, whole, size)]
+
+
+def _require_speakers(corpus: Corpus, split: str, found: int, wanted: int) -> None:
+    if found < wanted:
+        raise UserError(
+            f"{corpus.uri}: split {split!r} has {found} speaker{'s' * (found != 1)}; a mixture needs "
+            f"{wanted} different ones: add speakers"
+        )

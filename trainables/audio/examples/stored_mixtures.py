@@ -1,0 +1,91 @@
+"""Mixtures that a corpus has stored source by source: LibriMix and wsj0-2mix.
+
+The sum of the stored sources is the clean mixture, the first source and the noise are one voice in noise
+("mix_single"): what would be files of their own in the original sets is added up when read.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.audio.examples.mixing import EvaluationClip, Samples
+from trainables.base.errors import UserError
+from trainables.base.randomness import generator
+from trainables.job.assignment import DataSettings
+
+if TYPE_CHECKING:
+    from trainables.audio.corpus.corpus import Corpus, MixtureTable
+
+INTERFERENCE = "speech"
+
+Voices = NDArray[np.float32]  # (speakers, samples)
+
+
+def draw_stored_mixture(corpus: "Corpus", data: DataSettings, rng: np.random.Generator) -> Voices:
+    """A random crop of a random mixture; those shorter than the crop are left out while there are others."""
+    table = _table(corpus, data, data.source_split("train"))
+    row = _long_enough(table, data, rng)
+    start, stop = _crop(table, row, data, rng)
+    return table.sources(row, start, stop)
+
+
+def draw_stored_voice(
+    corpus: "Corpus", data: DataSettings, rng: np.random.Generator
+) -> tuple[Samples, Samples]:
+    """The first source of a random mixture with the mixture's noise: (noisy, clean)."""
+    table = _table(corpus, data, data.source_split("train"))
+    if not table.has_noise:
+        raise UserError(
+            f"{corpus.uri} stores no noise with its mixtures: voices in noise, which pre-training needs, "
+            "cannot be drawn from it; prepare it with noise, or use strategy='scratch'"
+        )
+    row = _long_enough(table, data, rng)
+    start, stop = _crop(table, row, data, rng)
+    clean = table.sources(row, start, stop)[0]
+    return clean + table.noise(row, start, stop), clean
+
+
+def stored_clips(corpus: "Corpus", data: DataSettings, split: str, seed: int) -> Iterator[EvaluationClip]:
+    """Mixtures in a fixed shuffled order, cut to `evaluation_clip_seconds`; the level is the measured one."""
+    table = _table(corpus, data, split)
+    longest = round(data.evaluation_clip_seconds * corpus.sample_rate)
+    for row in generator(seed, f"{split} stored mixtures").permutation(len(table)):
+        voices = table.sources(int(row), 0, longest)
+        powers = np.square(voices, dtype=np.float64).mean(axis=1)
+        level = 10 * np.log10(max(powers[1], 1e-20) / max(powers[0], 1e-20))
+        yield EvaluationClip(
+            utterance=table.ids[row],
+            speaker=table.speakers[row],
+            noise_type=INTERFERENCE,
+            snr_db=float(level),
+            noisy=voices.sum(axis=0),
+            clean=voices,
+        )
+
+
+def _table(corpus: "Corpus", data: DataSettings, split: str) -> "MixtureTable":
+    table = corpus.mixtures(split)
+    if corpus.sample_rate != data.sample_rate:
+        raise UserError(
+            f"{corpus.uri} holds mixtures at {corpus.sample_rate} Hz, sample_rate={data.sample_rate} was "
+            f"asked for: set sample_rate={corpus.sample_rate}, or prepare the corpus at the other rate"
+        )
+    if table.voices < data.speakers:
+        raise UserError(
+            f"{corpus.uri} holds mixtures of {table.voices} voices, sources={data.speakers} was asked for: "
+            f"set sources={table.voices}"
+        )
+    return table
+
+
+def _long_enough(table: "MixtureTable", data: DataSettings, rng: np.random.Generator) -> int:
+    rows = [row for row, seconds in enumerate(table.seconds) if seconds >= data.crop_seconds]
+    return rows[rng.integers(len(rows))] if rows else int(rng.integers(len(table)))
+
+
+def _crop(table: "MixtureTable", row: int, data: DataSettings, rng: np.random.Generator) -> tuple[int, int]:
+    wanted = round(data.crop_seconds * data.sample_rate)
+    start = int(rng.integers(max(0, table.samples(row) - wanted) + 1))
+    return start, start + wanted

@@ -1,0 +1,177 @@
+"""The `librimix` recipe: Libri2Mix or Libri3Mix from LibriSpeech, WHAM noise and the metadata of LibriMix.
+
+    SOURCE/LibriSpeech/train-clean-100/...      the FLAC files
+    SOURCE/wham_noise/{tr,cv,tt}/...            with LibriMix's augmented training noise
+    SOURCE/metadata/libri2mix_*.csv             from the LibriMix repository (Cosentino et al., 2020)
+
+Sources and noise are scaled, resampled and cut ("min" mode) as LibriMix's own script does it, and stored as the
+int16 samples its files hold; mixtures are summed when read, which saves the mixture files.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.audio.corpus.audio_files import read_header
+from trainables.audio.corpus.listing import SPLITS, Item, Listing, digest
+from trainables.base.errors import UserError
+
+VERSION = 1  # raise it when the same files would give another corpus
+RATE = 16_000  # Hz, of LibriSpeech and of the noise
+
+# Split -> the subsets that may serve as it, the first that is there.
+_SUBSETS = {"train": ("train-clean-100", "train-clean-360"), "valid": ("dev-clean",), "test": ("test-clean",)}
+_LAYOUT = "LibriSpeech/, wham_noise/ and metadata/ with libri2mix_*.csv or libri3mix_*.csv"
+_FADE = RATE + 1  # samples of the window with which LibriMix repeats noise that is too short
+
+
+@dataclass(frozen=True)
+class _Mixture:
+    """One row of the metadata: files with their gains, noise last."""
+
+    id: str
+    split: str
+    paths: tuple[Path, ...]
+    gains: tuple[float, ...]
+
+    @property
+    def speakers(self) -> str:
+        return "+".join(path.stem.split("-")[0] for path in self.paths[:-1])
+
+
+def identity(source: Path) -> str:
+    """A hash of the metadata files' paths, sizes and times of change."""
+    stats = [(path, path.stat()) for path in sorted((source / "metadata").glob("libri*mix_*.csv"))]
+    facts = [[path.name, stat.st_size, stat.st_mtime_ns] for path, stat in stats]
+    return digest(["librimix", VERSION, facts])
+
+
+def list_source(source: Path, sample_rate: int = 8000) -> Listing:
+    """Every mixture of the metadata, from headers only.
+
+    Raises:
+        UserError: no metadata there, a split without it, or a file that it names is missing or damaged.
+    """
+    files = _metadata(source)
+    mixtures = [mixture for split, path in files.items() for mixture in _rows(source, split, path)]
+    voices = len(mixtures[0].paths) - 1
+    by_id = {mixture.id: mixture for mixture in mixtures}
+    items = tuple(_item(mixture, voices, sample_rate) for mixture in mixtures)
+
+    def load(item: Item) -> dict[str, NDArray[np.int16]]:
+        signals = render(by_id[item.id].paths, by_id[item.id].gains, sample_rate)
+        return dict(zip([*(f"s{n}" for n in range(1, voices + 1)), "noise"], signals, strict=True))
+
+    return Listing(
+        kind="mixtures",
+        items=items,
+        load=load,
+        identity=digest([identity(source), sample_rate]),
+        notes=(f"train is {files['train'].stem}",),
+        sample_rate=sample_rate,
+    )
+
+
+def render(paths: Sequence[Path], gains: Sequence[float], sample_rate: int) -> list[NDArray[np.int16]]:
+    """Sources and noise (last) of one mixture as LibriMix writes them, int16 (samples,) each."""
+    import soundfile
+    from scipy.signal import resample_poly
+
+    voices = [soundfile.read(str(path), dtype="float32")[0] for path in paths[:-1]]
+    longest = max(map(len, voices))
+    noise, _ = soundfile.read(str(paths[-1]), dtype="float32", stop=longest)
+    noise = noise[:, 0] if noise.ndim > 1 else noise
+    signals = [*voices, _extended(noise, longest)]
+    scaled = [signal * gain for signal, gain in zip(signals, gains, strict=True)]
+    resampled = [resample_poly(signal, sample_rate, RATE) for signal in scaled]
+    shortest = min(map(len, resampled))
+    return [_to_int16(signal[:shortest]) for signal in resampled]
+
+
+def _extended(noise: NDArray[np.float32], length: int) -> NDArray[np.floating]:
+    """Noise repeated with a cross-fade of a second's window, as in LibriMix's `extend_noise`."""
+    window = np.hanning(_FADE)
+    rising, falling = window[: _FADE // 2 + 1], window[_FADE // 2 :: -1]
+    longer: NDArray[np.floating] = noise
+    while len(longer) < length:
+        kept, faded = longer[: len(longer) - len(falling)], longer[len(longer) - len(falling) :]
+        overlap = faded * falling + noise[: len(rising)] * rising
+        longer = np.concatenate([kept, overlap, noise[len(rising) :]])
+    return longer[:length]
+
+
+def _to_int16(signal: NDArray[np.floating]) -> NDArray[np.int16]:
+    """Through a file in memory: libsndfile has its own way of rounding floats to 16 bits."""
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(file, signal, RATE, format="WAV", subtype="PCM_16")
+    file.seek(0)
+    return soundfile.read(file, dtype="int16")[0]
+
+
+def _metadata(source: Path) -> dict[str, Path]:
+    """Split -> its CSV file, all of one number of speakers."""
+    folder = source / "metadata"
+    for voices in (2, 3):
+        found = {}
+        for split in SPLITS:
+            candidates = [folder / f"libri{voices}mix_{subset}.csv" for subset in _SUBSETS[split]]
+            there = [path for path in candidates if path.is_file()]
+            if there:
+                found[split] = there[0]
+        if found:
+            _require_splits(folder, voices, found)
+            return found
+    raise UserError(f"{source}: no LibriMix metadata there; it should hold {_LAYOUT}")
+
+
+def _require_splits(folder: Path, voices: int, found: dict[str, Path]) -> None:
+    for split in SPLITS:
+        if split not in found:
+            name = f"libri{voices}mix_{_SUBSETS[split][0]}.csv"
+            raise UserError(f"{folder}: no {name} for split {split!r}; copy it from the LibriMix repository")
+
+
+def _rows(source: Path, split: str, path: Path) -> list[_Mixture]:
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        voices = sum(
+            name.startswith("source_") and name.endswith("_path") for name in reader.fieldnames or ()
+        )
+        if not voices or "noise_path" not in (reader.fieldnames or ()):
+            raise UserError(f"{path}: no LibriMix metadata: columns source_1_path ... noise_path are needed")
+        return [_mixture(source, split, row, voices) for row in reader]
+
+
+def _mixture(source: Path, split: str, row: dict[str, str], voices: int) -> _Mixture:
+    numbers = range(1, voices + 1)
+    speech = [source / "LibriSpeech" / row[f"source_{number}_path"] for number in numbers]
+    return _Mixture(
+        id=row["mixture_ID"],
+        split=split,
+        paths=(*speech, source / "wham_noise" / row["noise_path"]),
+        gains=(*(float(row[f"source_{number}_gain"]) for number in numbers), float(row["noise_gain"])),
+    )
+
+
+def _item(mixture: _Mixture, voices: int, sample_rate: int) -> Item:
+    for path in mixture.paths:
+        if not path.is_file():
+            raise UserError(
+                f"mixture {mixture.id}: no file {path}; complete LibriSpeech and wham_noise there"
+            )
+    shortest = min(read_header(path).frames for path in mixture.paths[:-1])
+    return Item(
+        part=f"mixture{voices}",
+        id=mixture.id,
+        owner=mixture.speakers,
+        split=mixture.split,
+        samples=-(-shortest * sample_rate // RATE),
+        sample_rate=sample_rate,
+    )

@@ -1,0 +1,136 @@
+"""The `librispeech` recipe: LibriSpeech (Panayotov et al., 2015) as published, and noises of your own.
+
+    LibriSpeech/train-clean-100/<speaker>/<chapter>/<speaker>-<chapter>-<number>.flac and .trans.txt
+    LibriSpeech/dev-clean/...      LibriSpeech/test-clean/...
+    noise/<type>/*.wav|flac
+
+train-* is for training, dev-* for valid, test-* for test; any of the seven subsets may be there, at least one
+of each kind. Every utterance that a chapter's transcript lists must be there. LibriSpeech has no noise, so
+noises stand beside it; a stable hash gives each type its split.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.audio.corpus.audio_files import conversion_notes, find_audio, read_audio, read_header
+from trainables.audio.corpus.listing import Item, Listing, assign_splits, digest, require_answerable
+from trainables.base.errors import UserError
+
+VERSION = 1  # raise it when the same files would give another corpus
+ROOT = "LibriSpeech"
+SUBSETS = {
+    "train-clean-100": "train",
+    "train-clean-360": "train",
+    "train-other-500": "train",
+    "dev-clean": "valid",
+    "dev-other": "valid",
+    "test-clean": "test",
+    "test-other": "test",
+}
+LAYOUT = f"{ROOT}/train-clean-100/, {ROOT}/dev-clean/, {ROOT}/test-clean/ and noise/<type>/"
+
+
+@dataclass(frozen=True)
+class _Row:
+    part: str
+    id: str
+    owner: str
+    split: str
+    path: Path
+
+
+def matches(source: Path) -> bool:
+    return any((source / ROOT / subset).is_dir() for subset in SUBSETS)
+
+
+def identity(source: Path) -> str:
+    """A hash of paths, sizes and times of change, found without opening a file."""
+    files = [
+        *(path for folder in _subsets(source) for path in find_audio(folder)),
+        *find_audio(source / "noise"),
+    ]
+    stats = [(path.relative_to(source).as_posix(), path.stat()) for path in files]
+    return digest(["librispeech", VERSION, [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]])
+
+
+def list_source(source: Path) -> Listing:
+    """Every utterance and noise, from headers and transcripts only.
+
+    Raises:
+        UserError: no such layout, an utterance of a transcript is missing, a file lies where none belongs, a
+            split has no subset, or there are no noises.
+    """
+    if not matches(source):
+        raise UserError(f"{source} holds no LibriSpeech: it should hold {LAYOUT}")
+    rows = [*(row for folder in _subsets(source) for row in _utterances(folder)), *_noises(source)]
+    headers = {row.path: read_header(row.path) for row in rows}
+    paths = {(row.part, row.id): row.path for row in rows}
+
+    def load(item: Item) -> dict[str, NDArray[np.int16]]:
+        return {"audio": read_audio(paths[item.part, item.id])}
+
+    listing = Listing(
+        kind="speech+noise",
+        items=tuple(
+            Item(
+                part=row.part, id=row.id, owner=row.owner, split=row.split, samples=headers[row.path].samples
+            )
+            for row in rows
+        ),
+        load=load,
+        identity=identity(source),
+        notes=tuple(conversion_notes(headers.values())),
+    )
+    require_answerable(listing, str(source))
+    return listing
+
+
+def _subsets(source: Path) -> list[Path]:
+    return [source / ROOT / name for name in SUBSETS if (source / ROOT / name).is_dir()]
+
+
+def _utterances(subset: Path) -> list[_Row]:
+    found = {path.stem: path for path in find_audio(subset)}
+    for name in sorted(_transcribed(subset) - found.keys()):
+        raise UserError(f"{subset}: {name}.flac is in a transcript but not there: unpack {subset.name} again")
+    rows = []
+    for name, path in sorted(found.items()):
+        speaker, chapter = path.parent.parent.name, path.parent.name
+        if not name.startswith(f"{speaker}-{chapter}-"):
+            raise UserError(
+                f"{path}: does not belong there; the layout is <speaker>/<chapter>/<speaker>-<chapter>-*"
+            )
+        rows.append(_Row("speech", f"{subset.name}/{name}", speaker, SUBSETS[subset.name], path))
+    if not rows:
+        raise UserError(f"{subset}: holds no .flac file: unpack it again, or remove the folder")
+    return rows
+
+
+def _transcribed(subset: Path) -> set[str]:
+    """Ids of every utterance that the subset's transcripts list."""
+    transcripts = sorted(subset.glob("*/*/*.trans.txt"))
+    if not transcripts:
+        raise UserError(
+            f"{subset}: holds no transcript (*.trans.txt), so it cannot be checked: unpack it again"
+        )
+    lines = (line for path in transcripts for line in path.read_text(encoding="utf-8").splitlines())
+    return {line.split(maxsplit=1)[0] for line in lines if line.strip()}
+
+
+def _noises(source: Path) -> list[_Row]:
+    folder = source / "noise"
+    files = find_audio(folder)
+    if not files:
+        raise UserError(
+            f"{folder}: no noises there; LibriSpeech has none: add noise/<type>/*.wav of your own"
+        )
+    owners = {path: path.relative_to(folder).parts[0] for path in files}
+    loose = [path for path in files if path.parent == folder]
+    if loose:
+        raise UserError(f"{loose[0]}: lies outside a folder of its noise type; move it to noise/<type>/")
+    split_of = assign_splits(set(owners.values()), "noise", str(folder))
+    names = {path: path.relative_to(folder).with_suffix("").as_posix() for path in files}
+    return [_Row("noise", names[path], owners[path], split_of[owners[path]], path) for path in files]

@@ -1,0 +1,174 @@
+"""The `voicebank-demand` recipes: the public pairs of Valentini et al. (2016), 48 kHz originals or a 16 kHz copy.
+
+    clean_trainset_28spk_wav/p226_001.wav    noisy_trainset_28spk_wav/p226_001.wav    11,572 pairs
+    clean_trainset_56spk_wav/                noisy_trainset_56spk_wav/                23,075 pairs
+    clean_testset_wav/                       noisy_testset_wav/                          824 pairs
+
+Folder names may end in _16k or _16kHz. The 28- and the 56-speaker training sets are two recipes and are
+never mixed. There is no official validation set: p226 and p287 of the 28 speakers are held out, as is usual;
+of the 56, which hold neither, the two that a stable hash names. The 824 test pairs are never touched.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.audio.corpus.audio_files import Header, conversion_notes, find_audio, read_audio, read_header
+from trainables.audio.corpus.listing import Item, Listing, digest, require_answerable
+from trainables.base.errors import UserError
+
+VERSION = 1  # raise it when the same files would give another corpus
+HELD_OUT = ("p226", "p287")
+_ENDINGS = ("", "_16k", "_16kHz")
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """One of the two public training sets, and how many pairs it and the test set hold."""
+
+    speakers: int
+    pairs: int
+    test_pairs: int = 824
+
+
+SPEAKERS_28 = TrainingSet(speakers=28, pairs=11_572)
+SPEAKERS_56 = TrainingSet(speakers=56, pairs=23_075)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    id: str  # "trainset/p226_001"
+    clean: Path
+    noisy: Path
+
+    @property
+    def speaker(self) -> str:
+        return self.clean.stem.split("_")[0]
+
+
+def matches(source: Path, training: TrainingSet) -> bool:
+    """Does the source hold that training set's clean folder?"""
+    return _find(source, "clean", _train_name(training)) is not None
+
+
+def identity(source: Path, training: TrainingSet) -> str:
+    """A hash of paths, sizes and times of change, found without opening a file."""
+    folders = [_find(source, kind, name) for name in _names(training) for kind in ("clean", "noisy")]
+    files = [path for folder in folders if folder for path in find_audio(folder)]
+    stats = [(path.relative_to(source).as_posix(), path.stat()) for path in files]
+    facts = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
+    return digest(["voicebank-demand", training.speakers, VERSION, facts])
+
+
+def list_source(source: Path, training: TrainingSet = SPEAKERS_28) -> Listing:
+    """Every pair, from headers only.
+
+    Raises:
+        UserError: a folder is missing, a pair is incomplete or of two lengths, or the counts are not the
+            published ones.
+    """
+    if not source.is_dir():
+        raise UserError(f"no folder at {source}: check the path; it should hold {_layout(training)}")
+    train_name, test_name = _names(training)
+    train = _pairs(source, train_name, training.pairs, training)
+    test = _pairs(source, test_name, training.test_pairs, training)
+    splits = {**_train_splits(train), **dict.fromkeys((pair.id for pair in test), "test")}
+    headers = {pair.id: _header_of(pair) for pair in (*train, *test)}
+    pairs = {pair.id: pair for pair in (*train, *test)}
+
+    def load(item: Item) -> dict[str, NDArray[np.int16]]:
+        pair = pairs[item.id]
+        return {"clean": read_audio(pair.clean), "noisy": read_audio(pair.noisy)}
+
+    listing = Listing(
+        kind="paired",
+        items=tuple(
+            Item(
+                part="paired",
+                id=pair.id,
+                owner=pair.speaker,
+                split=splits[pair.id],
+                samples=headers[pair.id].samples,
+            )
+            for pair in pairs.values()
+        ),
+        load=load,
+        identity=identity(source, training),
+        notes=tuple(conversion_notes(headers.values())),
+    )
+    require_answerable(listing, str(source))
+    return listing
+
+
+def recipe_functions(
+    training: TrainingSet,
+) -> tuple[Callable[[Path], Listing], Callable[[Path], str], Callable[[Path], bool]]:
+    """`list_source`, `identity` and `matches` of one training set."""
+    return (
+        lambda source: list_source(source, training),
+        lambda source: identity(source, training),
+        lambda source: matches(source, training),
+    )
+
+
+def _pairs(source: Path, name: str, expected: int, training: TrainingSet) -> list[_Pair]:
+    clean, noisy = (_folder(source, kind, name, training) for kind in ("clean", "noisy"))
+    clean_files, noisy_files = ({path.stem: path for path in find_audio(folder)} for folder in (clean, noisy))
+    for lacking, present, folder in ((noisy_files, clean_files, noisy), (clean_files, noisy_files, clean)):
+        for stem in sorted(present.keys() - lacking.keys()):
+            raise UserError(f"{folder}: lacks {stem}.wav, whose partner is there: unpack the archive again")
+    if len(clean_files) != expected:
+        raise UserError(
+            f"{clean}: holds {len(clean_files)} files, but the published set has {expected}: incomplete, or another "
+            "set; unpack the archive again"
+        )
+    short = name.split("_")[0]
+    return [_Pair(f"{short}/{stem}", clean_files[stem], noisy_files[stem]) for stem in sorted(clean_files)]
+
+
+def _train_splits(pairs: list[_Pair]) -> dict[str, str]:
+    speakers = {pair.speaker for pair in pairs}
+    held_out = set(HELD_OUT) if set(HELD_OUT) <= speakers else set(sorted(speakers, key=_hash)[:2])
+    return {pair.id: "valid" if pair.speaker in held_out else "train" for pair in pairs}
+
+
+def _hash(speaker: str) -> bytes:
+    return hashlib.sha256(f"voicebank/{speaker}".encode()).digest()
+
+
+def _header_of(pair: _Pair) -> Header:
+    clean, noisy = read_header(pair.clean), read_header(pair.noisy)
+    if (clean.frames, clean.sample_rate) != (noisy.frames, noisy.sample_rate):
+        raise UserError(
+            f"{pair.clean}: {clean.frames} samples at {clean.sample_rate} Hz, but {pair.noisy} has {noisy.frames} at "
+            f"{noisy.sample_rate} Hz; both must agree: unpack both archives again"
+        )
+    return clean
+
+
+def _names(training: TrainingSet) -> tuple[str, str]:
+    return _train_name(training), "testset_wav"
+
+
+def _train_name(training: TrainingSet) -> str:
+    return f"trainset_{training.speakers}spk_wav"
+
+
+def _find(source: Path, kind: str, name: str) -> Path | None:
+    candidates = (source / f"{kind}_{name}{ending}" for ending in _ENDINGS)
+    return next((folder for folder in candidates if folder.is_dir()), None)
+
+
+def _folder(source: Path, kind: str, name: str, training: TrainingSet) -> Path:
+    folder = _find(source, kind, name)
+    if folder is None:
+        raise UserError(f"{source}: holds no {kind}_{name}; it should hold {_layout(training)}")
+    return folder
+
+
+def _layout(training: TrainingSet) -> str:
+    return ", ".join(f"{kind}_{name}" for name in _names(training) for kind in ("clean", "noisy"))

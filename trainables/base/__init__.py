@@ -1,0 +1,1 @@
+"""What all of training rests on: errors, randomness, determinism, caches, addresses."""

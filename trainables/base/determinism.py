@@ -1,0 +1,48 @@
+"""Reproducible bits: a fixed number of threads, in torch and in numpy's BLAS, and deterministic algorithms.
+
+The number of threads changes the order of sums, hence bits; one thread is also the only count that does not
+crawl beside another busy process. `make_deterministic` sets up a whole process, `deterministic` a stretch of
+code within one.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from trainables.base.blas_threads import limit_blas_threads
+
+# Read when CUDA and oneDNN start. Evaluation clips differ in length, and every length needs convolutions of its
+# own: with oneDNN's default of 1024 they are compiled anew at each validation, which then costs four times as much.
+_ENVIRONMENT = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16384"}
+
+
+def make_deterministic(threads: int, device: str = "cpu") -> None:
+    """Fix the threads of this process and choose deterministic algorithms.
+
+    On CUDA an operation without a deterministic version warns instead of failing: there the promise is
+    equality within seed noise, not to the bit.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    torch.set_num_threads(threads)
+    # As `use_deterministic_algorithms`, which would also import torch's compiler, a second in every worker.
+    torch.set_deterministic_debug_mode("error" if device == "cpu" else "warn")
+    # Deterministic mode also fills every new tensor, 6 % of a step, for code that reads before it writes.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    limit_blas_threads(threads)
+
+
+@contextmanager
+def deterministic(threads: int, device: str = "cpu") -> Iterator[None]:
+    """Compute so on `device`, then restore what was set before."""
+    before = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    with threadpool_limits(threads, user_api="blas"):
+        make_deterministic(threads, device)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before[0])
+            torch.set_deterministic_debug_mode(before[1])

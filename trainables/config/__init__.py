@@ -1,0 +1,1 @@
+"""Methods by name, and the rules of their configuration fields."""

@@ -1,0 +1,1 @@
+"""The SSL upstreams, their decoders, and the walk from site to site."""

@@ -1,0 +1,89 @@
+"""From features to an enhanced waveform: a complex mask (spectral bodies), a U-Net (waveform bodies).
+
+Both start at the identity (mask 1, waveform passed through), so that the first steps already improve on the
+mixture instead of finding polarity and level first.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from trainables.audio.features import BINS, istft, stft
+from trainables.losses.complex_mask import compress, decompress
+from trainables.normalized_ssl.bodies.waveform_body import CONVOLUTIONS, KERNELS, STRIDES
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An estimate (batch, samples); for mask decoders also what the mask loss compares."""
+
+    wave: Tensor
+    mask: Tensor | None = None  # compressed, (batch, 2 x 201, frames): real parts, then imaginary
+    spectrum: Tensor | None = None  # of the mixture, complex (batch, 201, frames)
+
+
+class MaskDecoder(nn.Module):
+    """One convolution that predicts the compressed complex ideal ratio mask, real and imaginary."""
+
+    def __init__(self, hidden: int, kernel: int):
+        super().__init__()
+        self.head = nn.Conv1d(hidden, 2 * BINS, kernel, padding=kernel // 2)
+        nn.init.zeros_(self.head.weight)
+        self.head.bias = nn.Parameter(compress(torch.tensor([1.0] * BINS + [0.0] * BINS)))
+
+    def forward(self, sites: list[Tensor], noisy: Tensor) -> Decoded:
+        """Reads the last site, (batch, hidden, frames); `noisy` is (batch, samples)."""
+        mask = self.head(sites[-1]).float()
+        spectrum = stft(noisy)
+        factor = torch.complex(*decompress(mask).chunk(2, dim=1))
+        return Decoded(istft(factor * spectrum, noisy.shape[-1]), mask, spectrum)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetArchitecture:
+    """Widths by convolution, first to last: stage j goes back from convolution j to j - 1."""
+
+    skips: tuple[int, ...]
+    outputs: tuple[int, ...]
+    group_norm: bool = False  # of every stage before its GELU
+
+
+class UNetDecoder(nn.Module):
+    """Seven transposed convolutions that mirror the body's, each reading that convolution's output.
+
+    The last convolution also reads the mixture (as Wave-U-Net does): the body is blind to level.
+    """
+
+    def __init__(self, channels: tuple[int, ...], architecture: UNetArchitecture):
+        super().__init__()
+        inputs = (*architecture.outputs[1:], channels[-1])
+        self.skips = nn.ModuleList(
+            nn.Conv1d(channels[j + 1], architecture.skips[j], 1) for j in range(CONVOLUTIONS)
+        )
+        self.stages = nn.ModuleList(
+            nn.ConvTranspose1d(
+                inputs[j] + architecture.skips[j], architecture.outputs[j], KERNELS[j], STRIDES[j]
+            )
+            for j in range(CONVOLUTIONS)
+        )
+        self.norms = nn.ModuleList(
+            nn.GroupNorm(1, width) if architecture.group_norm else nn.Identity()
+            for width in architecture.outputs
+        )
+        self.output = nn.Conv1d(architecture.outputs[0] + 1, 1, 1)
+        self.output.weight = nn.Parameter(
+            torch.tensor([0.0] * architecture.outputs[0] + [1.0])[None, :, None]
+        )
+        self.output.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, sites: list[Tensor], noisy: Tensor) -> Decoded:
+        """Reads sites 1-7 and the last, (batch, channels, frames); `noisy` is (batch, samples)."""
+        x = sites[-1]
+        for j in reversed(range(CONVOLUTIONS)):
+            frames = sites[j].shape[-1]  # of what convolution j + 1 read: the waveform for j = 0
+            x = torch.cat([x, self.skips[j](sites[j + 1])], dim=1)
+            x = F.gelu(self.norms[j](self.stages[j](x, output_size=[frames])))
+        x = torch.cat([x, noisy[:, None]], dim=1)
+        return Decoded(self.output(x)[:, 0].float())

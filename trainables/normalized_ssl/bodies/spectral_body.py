@@ -1,0 +1,163 @@
+"""The body of Mockingjay and TERA: log-mel features, an embedding, three post-LN transformer layers.
+
+The architecture of s3prl's `logMelBase` checkpoints (Liu et al., "TERA", IEEE/ACM TASLP 2021): 21,327,360
+parameters at base size. Sites: 0 = embedding after its LayerNorm and before dropout, 1-3 = the layers.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from trainables.audio import features as audio
+from trainables.normalized_ssl.bodies.body import Body
+
+# Names in a body's state of what cmvn="corpus" needs beside weights.
+SPEECH_STATISTICS = ("entry.feature_mean", "entry.feature_std")
+LONGEST = 1500  # frames (15 s): longer sequences go through in even pieces, as in s3prl
+_LAYER_NORM_EPS = 1e-12
+_INIT_STD = 0.02
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpectralArchitecture:
+    hidden: int
+    heads: int
+    feed_forward: int
+    layers: int = 3
+    dropout: float = 0.1
+
+
+class SpectralBody(Body):
+    """Waveform -> 80-band log-mels -> (batch, hidden, 1 + samples // 160) at every site."""
+
+    entry: "SpectralEntry"
+
+    def __init__(self, architecture: SpectralArchitecture, cmvn: str = "utterance"):
+        entry = SpectralEntry(architecture, cmvn)
+        steps: list[nn.Module] = [TransformerStep(architecture) for _ in range(architecture.layers)]
+        steps[0] = nn.Sequential(nn.Dropout(architecture.dropout), steps[0])
+        super().__init__(entry, steps, (architecture.hidden,) * (architecture.layers + 1))
+        self.architecture = architecture
+        self.apply(_init_weights)
+
+    def features(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(batch, samples) -> normalised log-mels (batch, frames, 80)."""
+        return self.entry.features(wave, lengths)
+
+    def encode(self, log_mels: Tensor) -> Tensor:
+        """Normalised log-mels (batch, frames, 80), masked or not -> last layer (batch, frames, hidden)."""
+        x = self.entry.embed(log_mels)
+        for site in range(self.sites - 1):
+            x = self.advance(x, site)
+        return x.transpose(1, 2)
+
+    def site_frames(self, samples: audio.Count, site: int) -> audio.Count:
+        return audio.frame_count(samples)
+
+
+class SpectralEntry(nn.Module):
+    """Log-mel features with mean and variance normalization, and their embedding.
+
+    `cmvn="corpus"` takes `feature_mean` and `feature_std` (80,), measured on clean training speech before
+    pre-training, instead of every utterance's own: a noisy utterance then stays visibly noisy.
+    """
+
+    feature_mean: Tensor
+    feature_std: Tensor
+
+    def __init__(self, architecture: SpectralArchitecture, cmvn: str):
+        super().__init__()
+        self.cmvn = cmvn
+        self.projection = nn.Linear(audio.MEL_BANDS, architecture.hidden)
+        self.layer_norm = nn.LayerNorm(architecture.hidden, eps=_LAYER_NORM_EPS)
+        self.register_buffer("feature_mean", torch.zeros(audio.MEL_BANDS))
+        self.register_buffer("feature_std", torch.ones(audio.MEL_BANDS))
+
+    def forward(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return self.embed(self.features(wave, lengths))
+
+    def features(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
+        with torch.no_grad():
+            log_mels = audio.log_mel(wave, lengths)
+            if self.cmvn == "corpus":
+                return audio.corpus_cmvn(log_mels, self.feature_mean, self.feature_std)
+            frames = None if lengths is None else audio.frame_count(lengths)
+            return audio.utterance_cmvn(log_mels, frames)
+
+    def embed(self, log_mels: Tensor) -> Tensor:
+        """(batch, frames, 80) -> site 0, (batch, hidden, frames)."""
+        frames = log_mels.shape[1]
+        table = sinusoidal_positions(piece_length(frames), self.projection.out_features).to(log_mels)
+        positions = table.repeat(-(-frames // len(table)), 1)[:frames]
+        return self.layer_norm(self.projection(log_mels) + positions).transpose(1, 2)
+
+
+class TransformerStep(nn.Module):
+    """A post-LN transformer layer on (batch, channels, frames), as in BERT (Devlin et al., 2019).
+
+    Dropout falls on the attention weights and on both residual branches; LayerNorm follows each sum.
+    """
+
+    def __init__(self, architecture: SpectralArchitecture):
+        super().__init__()
+        hidden = architecture.hidden
+        self.heads = architecture.heads
+        self.dropout = architecture.dropout
+        self.query = nn.Linear(hidden, hidden)
+        self.key = nn.Linear(hidden, hidden)
+        self.value = nn.Linear(hidden, hidden)
+        self.attention_output = nn.Linear(hidden, hidden)
+        self.attention_norm = nn.LayerNorm(hidden, eps=_LAYER_NORM_EPS)
+        self.expand = nn.Linear(hidden, architecture.feed_forward)
+        self.contract = nn.Linear(architecture.feed_forward, hidden)
+        self.output_norm = nn.LayerNorm(hidden, eps=_LAYER_NORM_EPS)
+
+    def forward(self, features: Tensor) -> Tensor:
+        pieces = features.split(piece_length(features.shape[2]), dim=2)
+        return (
+            torch.cat([self._piece(piece) for piece in pieces], dim=2)
+            if len(pieces) > 1
+            else self._piece(features)
+        )
+
+    def _piece(self, features: Tensor) -> Tensor:
+        x = features.transpose(1, 2)
+        x = self.attention_norm(x + self._drop(self.attention_output(self._attend(x))))
+        x = self.output_norm(x + self._drop(self.contract(F.gelu(self.expand(x)))))
+        return x.transpose(1, 2)
+
+    def _attend(self, x: Tensor) -> Tensor:
+        query, key, value = (self._split(layer(x)) for layer in (self.query, self.key, self.value))
+        dropout = self.dropout if self.training else 0.0
+        attended = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        return attended.transpose(1, 2).flatten(2)
+
+    def _split(self, x: Tensor) -> Tensor:
+        """(batch, frames, hidden) -> (batch, heads, frames, hidden / heads)."""
+        return x.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+    def _drop(self, x: Tensor) -> Tensor:
+        return F.dropout(x, self.dropout, self.training)
+
+
+def piece_length(frames: int) -> int:
+    """Frames of each even piece of a sequence, at most `LONGEST`; training crops are one piece."""
+    pieces = max(1, -(-frames // LONGEST))
+    return -(-frames // pieces)
+
+
+def sinusoidal_positions(frames: int, hidden: int) -> Tensor:
+    """(frames, hidden): sine in even columns, cosine in odd ones, base 10000 (Vaswani et al., 2017)."""
+    frequencies = torch.exp(torch.arange(0, hidden, 2) * (-math.log(10000.0) / hidden))
+    angles = torch.arange(frames)[:, None] * frequencies
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+def _init_weights(module: nn.Module) -> None:
+    """Normal(0, 0.02) weights and zero biases; LayerNorm keeps ones and zeros."""
+    if isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=_INIT_STD)
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,98 @@
+"""Two measurements of whether "which layer should be normalized?" means anything at the size at hand.
+
+*Transfer gap*, one stage a seed: the head trained on the frozen pretrained body and on the frozen random one,
+scored per utterance. *Mismatch*, one stage over all bodies: how far noisy features lie from clean ones at each
+site. This file lists the stages and reads their results without torch; gates.py computes them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from trainables.job.assignment import DataSettings
+from trainables.job.stages import Stage
+
+if TYPE_CHECKING:
+    from trainables.normalized_ssl.config import NormalizedSSLConfig
+
+# Bump when a change of code changes what the gates measure.
+GATE_VERSION = 1
+TRANSFER_GAP, MISMATCH = "transfer_gap", "mismatch"
+
+
+def gate_stages(
+    config: "NormalizedSSLConfig",
+    corpus_uri: str,
+    corpus_fingerprint: str,
+    seeds: Sequence[int],
+    data: DataSettings,
+    threads: int = 1,
+    device: str = "cpu",
+) -> tuple[Stage, ...]:
+    """A transfer gap for each seed, resting on that seed's pre-training, and one mismatch resting on all.
+
+    A checkpoint is the same stage for every seed; the mismatch rests on it once, as the one body it is.
+    Of `config`, the upstream, the pre-training and the head's training count; normalization is off.
+    """
+    place: dict[str, Any] = {
+        "corpus_uri": corpus_uri,
+        "corpus_fingerprint": corpus_fingerprint,
+        "threads": threads,
+        "device": device,
+    }
+    frozen = replace(config, init="pretrained", norm_layers=(), freeze_body=True)
+    below = {seed: frozen.stages(seed=seed, **place) for seed in seeds}
+    distinct = {stage.key: stage for stages in below.values() for stage in stages}
+    settings = {"method": frozen.to_dict(), "data": asdict(data)}
+    gaps = [
+        Stage(
+            kind=TRANSFER_GAP,
+            name=f"{config.upstream} transfer gap, seed {seed}",
+            runner="trainables.normalized_ssl.gates.gates:transfer_gap",
+            version=GATE_VERSION,
+            config=settings,
+            seed=seed,
+            rests_on=below[seed],
+            **place,
+        )
+        for seed in seeds
+    ]
+    mismatch = Stage(
+        kind=MISMATCH,
+        name=f"{config.upstream} mismatch",
+        runner="trainables.normalized_ssl.gates.gates:mismatch",
+        version=GATE_VERSION,
+        config={"pretraining": frozen.pretraining_config(), "data": asdict(data)},
+        seed=seeds[0],
+        rests_on=tuple(distinct.values()),
+        **place,
+    )
+    return (*gaps, mismatch)
+
+
+def read_gates(artifacts: Mapping[str, Sequence[bytes]]) -> dict[str, Any]:
+    """What the gates of one upstream measured, as plain data.
+
+    Args:
+        artifacts: the contents of the stages, by kind: a transfer gap for each seed, and one mismatch.
+
+    Returns:
+        "transfer_gap": {"seeds", "utterances", "speakers", "noise_types", and "pretrained" and "random", each
+        (seeds, utterances) SI-SDR in dB, None where a score failed}; "mismatch": one {"site", "value",
+        "interval", "distance", "log_ratio", "seeds"} per site, as in `trainables.normalized_ssl.gates.mismatch`.
+    """
+    gaps = [json.loads(content) for content in artifacts[TRANSFER_GAP]]
+    (mismatch,) = (json.loads(content) for content in artifacts[MISMATCH])
+    first = gaps[0]["utterances"]
+    return {
+        "transfer_gap": {
+            "seeds": [gap["seed"] for gap in gaps],
+            "utterances": [row["utterance"] for row in first],
+            "speakers": [row["speaker"] for row in first],
+            "noise_types": [row["noise_type"] for row in first],
+            "pretrained": [[row["pretrained"] for row in gap["utterances"]] for gap in gaps],
+            "random": [[row["random"] for row in gap["utterances"]] for gap in gaps],
+        },
+        "mismatch": mismatch["sites"],
+    }

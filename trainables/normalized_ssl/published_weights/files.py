@@ -1,0 +1,99 @@
+"""Brings a checkpoint's files to this machine: from the hub's own cache, from S3 once per node, or in place."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from trainables.base.cache import cache_folder
+from trainables.base.errors import UserError
+from trainables.base.places import Place
+from trainables.normalized_ssl.published_weights.source import FILE_ENDINGS, hub_source, is_local
+
+CONFIG_FILE = "config.json"
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+def local_files(source: str) -> Path:
+    """The folder of a `transformers` model, or the single file that the source names.
+
+    Raises:
+        UserError: it is not there and cannot be fetched; says how to get it and where to put it.
+    """
+    if is_local(source):
+        return Path(source).expanduser()
+    return _from_s3(source) if source.startswith("s3://") else _from_hub(source)
+
+
+def weights_of(folder: Path) -> Path:
+    """The weights of a `transformers` model. Raises `UserError` where there are none."""
+    for name in WEIGHT_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    raise UserError(f"{folder}: holds none of {', '.join(WEIGHT_FILES)}; give the folder of a whole model")
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _from_hub(source: str) -> Path:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+
+    wanted = hub_source(source)
+
+    def fetch(name: str) -> Path:
+        try:
+            return Path(hf_hub_download(wanted.repository, name, revision=wanted.revision))
+        except LocalEntryNotFoundError as error:
+            raise _unreachable(source, name) from error
+        except EntryNotFoundError:
+            raise
+        except (HfHubHTTPError, OSError) as error:
+            raise _unreachable(source, name) from error
+
+    if wanted.file:
+        return fetch(wanted.file)
+    folder = fetch(CONFIG_FILE).parent
+    for name in WEIGHT_FILES:
+        try:
+            return fetch(name).parent
+        except EntryNotFoundError:
+            continue
+    raise UserError(f"{source}: its repository holds none of {', '.join(WEIGHT_FILES)} beside {folder.name}")
+
+
+def _unreachable(source: str, name: str) -> UserError:
+    wanted = hub_source(source)
+    revision = f" --revision {wanted.revision}" if wanted.revision else ""
+    return UserError(
+        f"checkpoint {source}: {name} is not in this machine's hub cache and the hub cannot be reached; where there "
+        f"is a network: hf download {wanted.repository}{revision}, then copy that cache (HF_HOME), or give the "
+        "downloaded folder or file as --set checkpoint=/path"
+    )
+
+
+def _from_s3(source: str) -> Path:
+    """A node's own copy, under the cache folder; fetched once, under a lock, whole or not at all."""
+    from filelock import FileLock
+
+    single = source.endswith(FILE_ENDINGS)
+    place = Place.at(source.rsplit("/", 1)[0] if single else source)
+    names = [source.rsplit("/", 1)[1]] if single else _names_at(place)
+    folder = cache_folder() / "checkpoints" / hashlib.sha256(source.encode()).hexdigest()[:32]
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        for name in names:
+            if place.size(name) is None:
+                raise UserError(f"{place.uri}: there is no {name}; give the folder of a model, or one file")
+            if not (folder / name).exists():
+                partial = folder / f"{name}.partial"
+                place.fetch(name, partial)
+                os.replace(partial, folder / name)
+    return folder / names[0] if single else folder
+
+
+def _names_at(place: Place) -> list[str]:
+    weights = [name for name in WEIGHT_FILES if place.size(name) is not None]
+    return [CONFIG_FILE, *(weights[:1] or WEIGHT_FILES[:1])]

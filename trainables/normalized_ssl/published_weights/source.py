@@ -1,0 +1,82 @@
+"""Where a public checkpoint is: a hub id, a path, or s3://; torch-free, so that a plan can check it.
+
+facebook/wav2vec2-base                 of the hub, at its newest revision
+facebook/wav2vec2-base@0b5b8e86        of the hub, at that revision
+s3prl/tera:folder/states-1000000.ckpt  one file of a hub repository
+/models/wav2vec2-base, ~/tera.ckpt     on this machine: a folder, or a file
+s3://bucket/models/wav2vec2-base       a folder there, or a file ending in .ckpt, .pt or .bin
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainables.base.errors import UserError
+from trainables.base.weights_file import content_digest
+
+FILE_ENDINGS = (".ckpt", ".pt", ".bin", ".safetensors")
+_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w.-]+))?(:(?P<file>[\w./-]+))?")
+_TERA_FILE = "tera_logMelBase_T_F_M_AdamW_b32_1m_960hr_drop1/states-1000000.ckpt"
+
+# The checkpoints of the paper, at the revisions their repositories have had since they were published.
+PUBLISHED = {
+    "tera": f"s3prl/tera:{_TERA_FILE}",
+    "wav2vec2": "facebook/wav2vec2-base@0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8",
+    "hubert": "facebook/hubert-base-ls960@dba3bb02fda4248b6e082697eee756de8fe8aa8a",
+    "wavlm": "microsoft/wavlm-base@efa81aae7ff777e464159e0f877d54eac5b84f81",
+}
+_MOCKINGJAY_NAME = "mockingjay_logMelBase_T_AdamW_b32_1m_960hr_drop1"
+
+
+@dataclass(frozen=True)
+class HubSource:
+    repository: str
+    revision: str | None  # None = the newest
+    file: str | None  # None = a model of `transformers`
+
+
+def resolve(upstream: str, given: str | None) -> str:
+    """The checkpoint's source: the one given, with {upstream} filled in, else the published one.
+
+    Raises:
+        UserError: nothing given where nothing is published on the hub, or a source of no known form.
+    """
+    if given is None and upstream not in PUBLISHED:
+        raise UserError(
+            f"{upstream} at base size: its checkpoint is on no hub; s3prl's {_MOCKINGJAY_NAME}/states-1000000.ckpt "
+            "is a Dropbox share (s3prl's upstream/mockingjay/hubconf.py has the link): fetch it and give "
+            "--set checkpoint=/path/states-1000000.ckpt"
+        )
+    source = PUBLISHED[upstream] if given is None else given.replace("{upstream}", upstream)
+    if not is_local(source) and not source.startswith("s3://") and not _HUB.fullmatch(source):
+        raise UserError(
+            f"checkpoint {source!r}: give a hub id (owner/name, owner/name@revision, owner/name:file), an absolute "
+            "path (/..., ~/...) or s3://bucket/..."
+        )
+    return source
+
+
+def is_local(source: str) -> bool:
+    return source.startswith(("/", "~"))
+
+
+def hub_source(source: str) -> HubSource:
+    match = _HUB.fullmatch(source)
+    assert match is not None, source
+    return HubSource(match["repository"], match["revision"], match["file"])
+
+
+def identity(source: str) -> str:
+    """The content of a local file or folder; a hub id or s3:// uri stands for itself.
+
+    Raises:
+        UserError: a path where there is nothing.
+    """
+    if not is_local(source):
+        return source
+    path = Path(source).expanduser()
+    if not path.exists():
+        raise UserError(
+            f"no checkpoint at {path}: check the path, or leave checkpoint out to fetch the published one"
+        )
+    return content_digest(path)
