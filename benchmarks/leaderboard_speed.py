@@ -25,12 +25,12 @@ from optuna.storages import InMemoryStorage
 from optuna.storages._rdb import models
 
 from sweep.plan.plan import Plan
-from sweep.storage.storage import Storage
 from sweep.study.study import Proposal, StudyStore
 from tests.support.sweeps.finished_sweep import result_of
 from tests.support.sweeps.result_rows import result_rows, scores
 from tests.support.sweeps.small_sweep import make_plan
 from trainables.base.randomness import derive_seed
+from trainables.base.storage.storage import Storage
 from trainables.metrics.catalogue import EVERYDAY
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -53,13 +53,14 @@ def test_a_methods_folder_never_imports_another_methods() -> None:
                 )
 
 
-def test_ray_lives_in_one_file_of_trainables() -> None:
-    users = [p.name for p in _files("trainables") if any(m.split(".")[0] == "ray" for m in _imports(p))]
-    assert users == ["trainable.py"]
+@pytest.mark.parametrize(("library", "file"), [("ray", "trainable.py"), ("boto3", "bucket.py")])
+def test_ray_and_boto3_live_in_one_file_of_trainables_each(library: str, file: str) -> None:
+    users = [p.name for p in _files("trainables") if any(m.split(".")[0] == library for m in _imports(p))]
+    assert users == [file]
 
 
-@pytest.mark.parametrize("library", ["optuna", "mlflow", "boto3"])
-def test_trainables_know_nothing_of_search_tracking_or_s3_clients(library: str) -> None:
+@pytest.mark.parametrize("library", ["optuna", "mlflow"])
+def test_trainables_know_nothing_of_search_or_tracking(library: str) -> None:
     for path in _files("trainables"):
         assert library not in {module.split(".")[0] for module in _imports(path)}, path
 
@@ -83,7 +84,7 @@ def test_no_file_of_sweep_bears_the_name_of_another_module() -> None:
     ],
 )
 def test_what_help_and_dry_run_import_is_light(module: str) -> None:
-    heavy = ["torch", "ray", "mlflow", "optuna", "transformers", "pandas", "matplotlib"]
+    heavy = ["torch", "ray", "mlflow", "optuna", "boto3", "transformers", "pandas", "matplotlib"]
     code = f"import {module}, sys; print(*[name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
-from sweep.storage.storage import Storage
 from sweep.stored.by_name import sweep_names
 from sweep.stored.heartbeat import read_pulse
 from sweep.stored.reading import (
@@ -28,6 +27,7 @@ from sweep.verdict.result import group_name
 from trainables.base.cache import cache_folder
 from trainables.base.cache_use import freeing_cache
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 _RUNNING = ("running", "not responding")
 _MEANINGS = {

@@ -8,9 +8,9 @@ from sweep.commands.run import guarded
 from sweep.commands.status import add_sweep_arguments, open_sweep
 from sweep.plan.plan import Plan
 from sweep.report.breakdown_fields import FIELDS
-from sweep.storage.storage import Storage
 from sweep.stored.reading import read_result, read_rows, stored_sweep
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 from trainables.metrics.catalogue import METRICS, known_metrics
 
 FORMATS = ("table", "markdown", "json", "csv", "latex")

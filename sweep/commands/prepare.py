@@ -63,14 +63,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _prepare(recipe: str, source: str, target: str) -> None:
     from trainables.audio.corpus.corpus_writer import write_corpus
-    from trainables.base.places import Place
+    from trainables.base.storage.storage import InputStorage
 
     if not target.strip():
         raise UserError("TARGET is empty: give a folder or s3://bucket/prefix to write the corpus to")
     if recipe != DEMO:
         _require_reachable(source)
         _require_apart(source, target)
-    destination = Place.at(target).uri
+    destination = InputStorage(target).uri
     listing = find_recipe(recipe).list_source(Path(source).expanduser().absolute())
     for note in listing.notes:
         print(f"note: {note}", file=sys.stderr)

@@ -10,10 +10,10 @@ from sweep.core.next_command import command_line
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.stage_store import stage_store
-from sweep.storage.storage import Storage
 from sweep.stored.missing_stages import corpus_of, require_stages
 from sweep.stored.reading import open_study
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 from trainables.job.assignment import Assignment
 from trainables.job.checkpoints import PROGRESS, stored_reports
 

@@ -264,7 +264,7 @@ def _drive(planned: "Planned", notify: str | None, as_json: bool) -> int:
 
 def _stopped(plan: "Plan", why: str) -> str:
     """What to type next; before plan.json was written there is nothing to resume."""
-    from sweep.storage.storage import Storage
+    from trainables.base.storage.storage import Storage
 
     reason = f" ({why})" if why else ""
     if Storage(plan.output).exists(layout.PLAN):

@@ -9,10 +9,10 @@ from sweep.commands.run import guarded
 from sweep.core.next_command import command_line
 from sweep.plan.plan import Plan
 from sweep.progress.progress_state import duration, job_counts_text, leader_texts
-from sweep.storage.storage import Storage
 from sweep.stored.heartbeat import Pulse, read_pulse
 from sweep.stored.reading import default_base, is_answered, stored_sweep
 from sweep.tracking.mlflow_page import open_line
+from trainables.base.storage.storage import Storage
 
 _LIFE_TEXT = {
     "running": "running",

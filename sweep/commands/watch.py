@@ -9,10 +9,10 @@ from sweep.plan.plan import Plan
 from sweep.progress.progress_state import job_counts_text, time_text
 from sweep.report.output_formats import View, print_view
 from sweep.report.standings import standings_view
-from sweep.storage.storage import Storage
 from sweep.stored.heartbeat import Pulse, read_pulse
 from sweep.study.outcomes import outcomes
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 EVERY_SECONDS = 5.0  # as the heartbeat beats
 _GOES_ON = ("running", "not responding")

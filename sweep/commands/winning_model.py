@@ -15,7 +15,6 @@ from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.stage_store import stage_store
-from sweep.storage.storage import Storage
 from sweep.stored.by_name import is_there, join, sweep_name
 from sweep.stored.missing_stages import require_stages
 from sweep.stored.reading import base_of, read_result, read_rows, stored_sweep
@@ -24,6 +23,7 @@ from sweep.verdict.paired_scores import group_rows
 from sweep.verdict.result import group_name
 from trainables.base.cache_use import using_cache
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 if TYPE_CHECKING:
     from trainables.enhancer import Enhancer

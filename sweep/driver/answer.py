@@ -16,12 +16,12 @@ import pandas as pd
 from sweep.core.addresses import hide_password
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
-from sweep.storage.storage import Storage
 from sweep.stored import layout
 from sweep.stored.rows import Rows
 from sweep.study.study import JobRecord
 from sweep.verdict.paired_scores import group_rows
 from sweep.verdict.verdict import GroupVerdict, decide, holm, nominate
+from trainables.base.storage.storage import Storage
 from trainables.inference import NOISY
 
 _NOT_DECISIVE = {"max_hours", "raises", "study_uri", "tracking_uri"}

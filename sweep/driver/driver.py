@@ -46,7 +46,6 @@ from sweep.settings.planning import Planned
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.patient import PatientStorage
 from sweep.storage.stage_store import stage_store
-from sweep.storage.storage import Storage
 from sweep.stored import layout
 from sweep.stored.by_name import is_remote
 from sweep.stored.heartbeat import Heartbeat
@@ -65,6 +64,7 @@ from trainables.audio.corpus.corpus_copy import shared_copy
 from trainables.audio.recipes.preparation import open_or_prepare
 from trainables.base.cache_use import using_cache
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 from trainables.config.registry import gates_of
 from trainables.inference import NOISY
 

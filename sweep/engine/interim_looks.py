@@ -10,11 +10,11 @@ from dataclasses import asdict
 import pandas as pd
 
 from sweep.plan.plan import Plan
-from sweep.storage.storage import Storage
 from sweep.stored import layout
 from sweep.stored.rows import ROW_SCHEMA, Rows
 from sweep.verdict.contention import Look, look
 from sweep.verdict.paired_scores import NOISY, paired_scores
+from trainables.base.storage.storage import Storage
 
 
 class Looks:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from sweep.core.jobs import Job
 from sweep.core.listener import Listener
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import Storage
+from trainables.base.storage.storage import Storage
 
 
 class SpentCheckpoints(Listener):

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from sweep import __version__
 from sweep.machines.capacity import may_grow
 from sweep.plan.code_version import training_code_fingerprint
-from sweep.storage.storage import Storage
 from trainables.audio.corpus.corpus import Corpus
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 
 class Probe(NamedTuple):

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from search_spaces.space import Preset, Space
 from sweep.plan.plan import GroupPlan, Plan, default_seeds
-from sweep.storage.storage import Storage
 from sweep.stored import layout
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 if TYPE_CHECKING:
     from sweep.study.study import StudyStore

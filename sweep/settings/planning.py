@@ -23,7 +23,7 @@ from sweep.settings.extension import AUTO, RAISABLE, group_names, group_plans, r
 from sweep.settings.requirements import require_fit
 from sweep.stored.by_name import LONGEST_NAME, is_remote, is_there, join, load_plan, resolve_base
 from trainables.base.errors import UserError
-from trainables.base.s3_address import s3_address
+from trainables.base.storage.storage import s3_address
 from trainables.config.registry import config_class
 from trainables.metrics.catalogue import IMPROVEMENTS, METRICS, known_metrics, require_installed
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
 from sweep.settings.planning import Planned
-from sweep.storage.storage import Storage
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 if TYPE_CHECKING:
     from sweep.study.study import StudyStore

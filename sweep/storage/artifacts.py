@@ -6,8 +6,8 @@ checksum with the other's content.
 
 import hashlib
 
-from sweep.storage.storage import Storage
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 _HEADER_BYTES = len("sha256:") + 64 + 1
 

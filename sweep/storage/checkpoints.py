@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 
-from sweep.storage.storage import Storage
+from trainables.base.storage.storage import Storage
 from trainables.job.checkpoints import CheckpointConflict
 
 _MANIFEST = "manifest.json"

@@ -4,8 +4,8 @@ Workers on other machines read stages, so a sweep whose output is in S3 keeps th
 """
 
 from sweep.storage.artifacts import StoredArtifacts
-from sweep.storage.storage import Storage
 from trainables.base.cache import cache_folder
+from trainables.base.storage.storage import Storage
 
 
 def stage_store(output: str, kind: type[Storage] = Storage) -> StoredArtifacts:

@@ -5,10 +5,9 @@ import json
 from pathlib import Path
 
 from sweep.plan.plan import Plan
-from sweep.storage.storage import Storage
 from sweep.stored import layout
 from trainables.base.errors import UserError
-from trainables.base.s3_address import s3_address
+from trainables.base.storage.storage import Storage, s3_address
 
 LONGEST_NAME = 80
 

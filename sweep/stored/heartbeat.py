@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal
 
-from sweep.storage.storage import Storage
 from sweep.stored import layout
+from trainables.base.storage.storage import Storage
 
 EVERY_SECONDS = 5.0
 SILENCE_SECONDS = 60.0  # of a driver on another machine, or of one that hangs, before it counts as lost

@@ -7,8 +7,8 @@ import json
 import time
 from collections.abc import Callable
 
-from sweep.storage.storage import Storage
 from sweep.stored import layout
+from trainables.base.storage.storage import Storage
 
 SPENT = "spent"  # seconds, in the heartbeat
 

@@ -13,7 +13,7 @@ from sweep.stored import layout
 
 
 class Files(Protocol):
-    """The part of `sweep.storage.storage.Storage` that a ledger needs; writes are atomic."""
+    """The part of `Storage` that a ledger needs; writes are atomic."""
 
     def exists(self, path: str) -> bool: ...
     def read(self, path: str) -> bytes: ...

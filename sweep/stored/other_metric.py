@@ -5,11 +5,11 @@ from typing import Any
 import pandas as pd
 
 from sweep.plan.plan import Plan
-from sweep.storage.storage import Storage
 from sweep.stored.reading import read_rows
 from sweep.verdict.paired_scores import group_rows
 from sweep.verdict.result import group_name
 from sweep.verdict.verdict import GroupVerdict, decide, holm
+from trainables.base.storage.storage import Storage
 
 
 def in_metric(result: dict[str, Any], plan: Plan, storage: Storage, metric: str) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from sweep.core.addresses import known_secrets, restore_secrets
 from sweep.core.next_command import command_line
 from sweep.plan.plan import Plan
-from sweep.storage.storage import Storage
 from sweep.stored import layout
 from sweep.stored.by_name import join, load_plan, resolve_base, sweep_name
 from sweep.verdict.result import group_name
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 if TYPE_CHECKING:
     import pandas as pd

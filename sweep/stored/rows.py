@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sweep.storage.storage import Storage
 from sweep.stored import layout
+from trainables.base.storage.storage import Storage
 
 Rows = list[dict[str, Any]]
 

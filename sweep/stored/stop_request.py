@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from sweep.core.stopping import StopSignal
-from sweep.storage.storage import Storage
 from sweep.stored import layout
+from trainables.base.storage.storage import Storage
 
 _EVERY_SECONDS = 2.0  # between looks for a request
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 
 from sweep.driver.driver import SPOOL
-from sweep.storage.storage import Storage
 from tests.chaos.servers import BUCKET, REPOSITORY, Server, Servers
+from trainables.base.storage.storage import Storage
 
 TARGETS = ("driver", "worker", "mlflow", "s3", "database")
 _LONGEST_OUTAGE = 3.0  # seconds

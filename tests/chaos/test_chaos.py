@@ -18,7 +18,6 @@ from optuna.trial import TrialState
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.settings.planning import LOOKS
-from sweep.storage.storage import Storage
 from sweep.stored.by_name import load_plan
 from sweep.study.database import database_url
 from sweep.study.study import StudyStore
@@ -30,6 +29,7 @@ from tests.support.methods.tiny_corpus import make_tiny_corpus
 from tests.support.simulation.simulated import facts
 from tests.support.simulation.simulated_trainable import journal_of, rounds_trained
 from trainables.audio.corpus.corpus import Corpus
+from trainables.base.storage.storage import Storage
 
 OUTPUT = f"s3://{BUCKET}"
 _CANDIDATES, _ROUNDS = 5, 2  # of the smoke preset, per group and per job

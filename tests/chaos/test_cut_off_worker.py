@@ -15,11 +15,11 @@ from sweep.engine.tune_run import ray_session, run_sweep
 from sweep.engine.watchdog import Patience
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import Storage
 from sweep.study.study import StudyStore
 from tests.chaos.servers import BUCKET, S3Server, create_bucket
 from tests.support.simulation.simulated import Simulation, facts, simulated_plan
 from tests.support.simulation.simulated_trainable import SimulatedTrainable, rounds_trained
+from trainables.base.storage.storage import Storage
 
 pytestmark = pytest.mark.chaos
 

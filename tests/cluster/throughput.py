@@ -17,10 +17,10 @@ import ray
 from sweep.engine.tune_run import ray_session, run_sweep
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import Storage
 from sweep.study.study import StudyStore
 from tests.support.simulation.simulated import simulated_plan
 from tests.support.simulation.simulated_trainable import SimulatedTrainable
+from trainables.base.storage.storage import Storage
 
 _ROUND_SECONDS = 3.0
 _TRIALS_PER_CORE = 2  # of each candidate, so that every size of cluster works about as long

@@ -14,10 +14,10 @@ import pytest
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.stage_store import stage_store
-from sweep.storage.storage import Storage
 from tests.support import REPOSITORY
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from tests.support.servers.refusing_s3 import RefusingApplication, refusing_s3
+from trainables.base.storage.storage import Storage
 
 RUN = REPOSITORY / "sweep" / "run.py"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

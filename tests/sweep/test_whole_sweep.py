@@ -19,11 +19,11 @@ import pytest
 
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
-from sweep.storage.storage import Storage
 from sweep.stored.reading import read_rows
 from sweep.study.study import StudyStore
 from tests.support import REPOSITORY
 from tests.support.methods.tiny_corpus import make_tiny_corpus
+from trainables.base.storage.storage import Storage
 from trainables.inference import read_estimates
 from trainables.listening import LISTENING_FILE, read_clips
 

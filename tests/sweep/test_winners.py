@@ -11,7 +11,6 @@ from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.stage_store import stage_store
-from sweep.storage.storage import Storage
 from sweep.stored.reading import read_rows, stored_sweep
 from sweep.tracking.mlflow_view import MlflowView
 from sweep.winners import find_winner, load_winner
@@ -20,6 +19,7 @@ from tests.support.sweeps.trained_sweep import FINALISTS, GROUP, LEADER, nuisanc
 from trainables.audio.corpus.corpus import Corpus
 from trainables.base.cache import cache_folder
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 from trainables.inference import infer_split
 from trainables.job.assignment import Assignment
 from trainables.job.stages import Stage

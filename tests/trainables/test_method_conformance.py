@@ -3,10 +3,10 @@
 import pytest
 
 from sweep.storage.artifacts import StoredArtifacts
-from sweep.storage.storage import Storage
 from tests.support.methods import toy_method
 from tests.support.methods.conformance import MethodConformance
 from tests.support.methods.tiny_corpus import make_tiny_corpus
+from trainables.base.storage.storage import Storage
 from trainables.config.registry import build_method, config_class
 from trainables.job.stages import in_order, run_stage
 

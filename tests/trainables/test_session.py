@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from sweep.storage.artifacts import StoredArtifacts
-from sweep.storage.storage import Storage
 from tests.support.methods import toy_method
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.audio.examples.mixing import evaluation_set, training_batch
 from trainables.base.randomness import seed_global_generators
+from trainables.base.storage.storage import Storage
 from trainables.config.registry import config_class
 from trainables.job.assignment import Assignment, DataSettings
 from trainables.job.stages import Stage, run_stage

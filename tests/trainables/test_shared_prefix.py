@@ -6,9 +6,9 @@ import pytest
 
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import Storage
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.base.determinism import deterministic
+from trainables.base.storage.storage import Storage
 from trainables.job.assignment import Assignment, DataSettings
 from trainables.job.stages import run_stage
 from trainables.session import TrainingSession

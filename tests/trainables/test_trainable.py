@@ -11,10 +11,10 @@ from ray import tune
 
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import Storage
 from tests.support.methods import toy_method
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 from trainables.inference import infer_split, score_estimates, score_noisy, stored_estimates
 from trainables.job.assignment import Assignment, DataSettings
 from trainables.job.checkpoints import stored_reports

@@ -1,6 +1,6 @@
 """What a job needs of storage: immutable checkpoints, and files kept beside them.
 
-sweep/storage/storage.py implements it for folders and s3://. A checkpoint is a few named files; its last part, the
+sweep/storage/checkpoints.py implements it for folders and s3://. A checkpoint is a few named files; its last part, the
 manifest, is written when all others are, so a checkpoint either verifies or does not exist.
 """
 

@@ -19,7 +19,7 @@ _VERSIONED = ("torch", "transformers", "numpy", "scipy")
 
 
 class Artifacts(Protocol):
-    """Where artifacts are kept; sweep/storage/storage.py implements it for folders and s3://."""
+    """Where artifacts are kept; sweep/storage/artifacts.py implements it for folders and s3://."""
 
     def has(self, key: str) -> bool: ...
     def read(self, key: str) -> bytes: ...

@@ -9,8 +9,8 @@ from typing import Any
 
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import Storage
 from tests.support.simulation.simulated import simulated_score
+from trainables.base.storage.storage import Storage
 from trainables.job.assignment import Assignment
 from trainables.job.checkpoints import PROGRESS
 from trainables.trainable import SpeechTrainable

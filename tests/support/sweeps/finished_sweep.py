@@ -10,10 +10,10 @@ import pandas as pd
 
 from sweep.plan.plan import Plan
 from sweep.progress.progress_state import ProgressState
-from sweep.storage.storage import Storage
 from sweep.stored.heartbeat import Heartbeat
 from sweep.verdict.verdict import decide, holm
 from tests.support.sweeps.small_sweep import make_plan
+from trainables.base.storage.storage import Storage
 
 UTTERANCES = 12
 LEVELS = {"noisy": -1.0, "none": 1.0, "random": 0.4, "layer1": 1.2, "layer2": 1.9, "layer3": 1.5}  # dB

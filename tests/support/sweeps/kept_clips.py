@@ -5,8 +5,8 @@ import numpy as np
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import Storage
 from trainables.audio.examples.mixing import EvaluationClip
+from trainables.base.storage.storage import Storage
 from trainables.inference import NOISY, write_estimates
 from trainables.listening import LISTENING_FILE, write_clips
 

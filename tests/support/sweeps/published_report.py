@@ -7,9 +7,9 @@ from typing import Any
 from sweep.report.findings.findings import findings
 from sweep.report.publication import Publication
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import Storage
 from tests.support.sweeps.finished_sweep import finished_sweep, rows_on_test
 from tests.support.sweeps.kept_clips import keep_clips
+from trainables.base.storage.storage import Storage
 
 
 def published_report(base: Path) -> tuple[Path, dict[str, Any]]:

@@ -9,12 +9,12 @@ from sweep.core.jobs import Job
 from sweep.plan.plan import GroupPlan, Plan
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.stage_store import stage_store
-from sweep.storage.storage import Storage
 from sweep.stored.missing_stages import require_stages
 from sweep.stored.rows import store_rows
 from sweep.study.study import Proposal, StudyStore
 from tests.support.sweeps.small_sweep import make_plan
 from trainables.audio.corpus.corpus import Corpus
+from trainables.base.storage.storage import Storage
 from trainables.inference import score_estimates, stored_estimates
 from trainables.trainable import SpeechTrainable
 

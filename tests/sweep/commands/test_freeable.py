@@ -11,7 +11,6 @@ from sweep.commands.freeable import Freeable, everything
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import Storage
 from sweep.stored.heartbeat import Heartbeat
 from sweep.study.lock import sweep_lock
 from sweep.study.study import Proposal, StudyStore
@@ -19,6 +18,7 @@ from tests.support.sweeps.finished_sweep import finished_sweep, given_more
 from tests.support.sweeps.small_sweep import make_plan
 from trainables.base.cache_use import using_cache
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 CONTENT = {"model.pt": b"m" * 1000}
 

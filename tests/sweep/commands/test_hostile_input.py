@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from sweep.commands.run import run_main
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import Storage
 from sweep.stored.by_name import load_plan
 from sweep.stored.heartbeat import read_pulse
 from sweep.stored.hours import Hours
 from tests.support.simulation.simulated import simulated_plan
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 FLAGS = [
     "--space", "--preset", "--upstreams", "--corpus", "--samples", "--seeds", "--steps", "--labelled-minutes",

@@ -9,9 +9,9 @@ import pytest
 
 from sweep.commands import leaderboard as leaderboard_command
 from sweep.plan.plan import Plan
-from sweep.storage.storage import Storage
 from tests.support.sweeps.finished_sweep import finished_sweep
 from tests.support.sweeps.small_sweep import make_plan
+from trainables.base.storage.storage import Storage
 
 
 @pytest.fixture

@@ -12,13 +12,13 @@ from sweep.commands import stop as stop_command
 from sweep.commands.run import build_run_parser, run_main
 from sweep.core.next_command import command_line, typed_in
 from sweep.settings.planning import Planned, plan_from_arguments
-from sweep.storage.storage import Storage
 from sweep.stored import layout
 from sweep.stored.heartbeat import Heartbeat
 from sweep.stored.reading import base_of
 from sweep.study.lock import sweep_lock
 from tests.support.sweeps.finished_sweep import finished_sweep
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ import torch
 from sweep.commands import replay as replay_command
 from sweep.commands.replaying import StoredJob, replay, stored_job
 from sweep.plan.plan import Plan
-from sweep.storage.storage import Storage
 from tests.support.sweeps.trained_sweep import FINALISTS, SEARCHED
+from trainables.base.storage.storage import Storage
 
 
 @pytest.fixture

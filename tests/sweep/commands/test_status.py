@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from sweep.commands import status as status_command
-from sweep.storage.storage import Storage
 from tests.support import REPOSITORY
 from tests.support.sweeps.finished_sweep import finished_sweep, given_more
 from tests.support.sweeps.small_sweep import make_plan
+from trainables.base.storage.storage import Storage
 
 
 @pytest.fixture(autouse=True)

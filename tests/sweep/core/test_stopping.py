@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sweep.core.stopping import Interrupted, StopSignal, stop_on_signals
-from sweep.storage.storage import Storage
 from sweep.stored.hours import Hours
 from sweep.stored.stop_request import request_stop, stop_on_request, void_requests
+from trainables.base.storage.storage import Storage
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -12,11 +12,11 @@ from sweep.driver.driver import _require_space, drive
 from sweep.plan.cost import disk_bytes
 from sweep.plan.plan import Plan
 from sweep.settings.planning import Planned
-from sweep.storage.storage import Storage
 from sweep.study.lock import sweep_lock
 from tests.support.sweeps import small_sweep
 from tests.support.sweeps.finished_sweep import finished_sweep, given_more
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 
 def goes_on(stored: Plan, plan: Plan) -> bool:

@@ -15,12 +15,12 @@ from sweep.engine.announcer import Announcer
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
 from sweep.engine.interim_looks import Looks, left_after, stored_looks
 from sweep.settings.planning import LOOKS
-from sweep.storage.storage import Storage
 from sweep.stored import layout
 from sweep.study.study import StudyStore
 from sweep.verdict.paired_scores import NOISY
 from tests.support.simulation.simulated import BEST_LAYER, Simulation, facts, simulated_plan
 from trainables.base.randomness import generator
+from trainables.base.storage.storage import Storage
 
 PLAN = simulated_plan(groups=("tera",), samples=2, seeds=LOOKS[-1], looks=LOOKS)
 BEST = f"layer{BEST_LAYER['tera']}"

@@ -9,10 +9,10 @@ from sweep.core.stopping import StopSignal
 from sweep.engine.scoring import ScoringFailed, ScoringPool, Workplace, full_pool_size, pool_size
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import Storage
 from sweep.stored.rows import collect_rows
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.base.determinism import deterministic
+from trainables.base.storage.storage import Storage
 from trainables.inference import NOISY, infer_split, score_estimates, score_noisy
 from trainables.job.assignment import Assignment, DataSettings
 from trainables.trainable import SpeechTrainable

@@ -7,7 +7,7 @@ import pytest
 from sweep.core.jobs import Job
 from sweep.engine.spent_checkpoints import SpentCheckpoints
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import Storage
+from trainables.base.storage.storage import Storage
 
 TRIAL, FINALIST = Job("tera", "search", "layer1", 2), Job("tera", "final", "layer1", 1001)
 

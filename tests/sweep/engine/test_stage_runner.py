@@ -8,8 +8,8 @@ import pytest
 from sweep.core.listener import Listener
 from sweep.engine.tune_run import StageFailed, run_stages
 from sweep.storage.artifacts import StoredArtifacts
-from sweep.storage.storage import Storage
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 from trainables.job.stages import Artifacts, Stage
 
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from sweep.machines.gpu_share import fitting_share, probes, train_briefly
 from sweep.storage.artifacts import StoredArtifacts
-from sweep.storage.storage import Storage
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from tests.support.sweeps import contrastive_sweep, separation_sweep, small_sweep
 from trainables.audio.corpus.corpus import Corpus
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 GB = 1e9
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from sweep.machines.shared_storage import Probe, _code, check_here, require_shared
-from sweep.storage.storage import Storage
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.audio.corpus.corpus import Corpus
+from trainables.base.storage.storage import Storage
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from scipy import stats
 
 from sweep.commands import leaderboard as leaderboard_command
 from sweep.report.comparison import Scored, compare
-from sweep.storage.storage import Storage
 from tests.support.sweeps.finished_sweep import finished_sweep, rows_on_test
 from tests.support.sweeps.small_sweep import make_plan
+from trainables.base.storage.storage import Storage
 
 LIFT = 0.25  # dB, of layer1 in the second sweep
 

@@ -12,13 +12,13 @@ from sweep.commands.watch import watch
 from sweep.plan.plan import Plan
 from sweep.progress.progress_state import ProgressState
 from sweep.report.standings import standings
-from sweep.storage.storage import Storage
 from sweep.stored.heartbeat import Heartbeat
 from sweep.study.outcomes import outcomes
 from sweep.study.study import Proposal, StudyStore
 from tests.support.simulation.simulated import Simulation, simulated_plan
 from tests.support.sweeps.finished_sweep import finished_sweep
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from optuna.storages import InMemoryStorage
 
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
-from sweep.storage.storage import Storage
 from sweep.study.study import Proposal, StudyStore
 from tests.support.simulation.simulated import Simulation, facts, simulated_plan
 from tests.sweep.settings.test_planning import freeze, plan, resume
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 
 def test_samples_seeds_hours_and_upstreams_are_raised_and_the_plan_keeps_the_history(tmp_path: Path) -> None:

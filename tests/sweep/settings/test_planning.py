@@ -8,9 +8,9 @@ import pytest
 from sweep.commands.run import build_run_parser
 from sweep.plan.plan import Plan
 from sweep.settings.planning import Planned, plan_from_arguments
-from sweep.storage.storage import Storage
 from sweep.stored.by_name import sweep_names
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 
 def plan(folder: Path, *flags: str, environ: dict[str, str] | None = None) -> Planned:

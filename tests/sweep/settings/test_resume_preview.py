@@ -7,10 +7,10 @@ import pytest
 
 from sweep.plan.plan import Plan
 from sweep.settings.dry_run import describe
-from sweep.storage.storage import Storage
 from sweep.study.study import Proposal, StudyStore
 from tests.sweep.settings.test_planning import freeze, plan, resume
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 
 @pytest.fixture

@@ -4,16 +4,18 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import boto3
 import pytest
 
 from sweep.core.jobs import Job
-from sweep.storage import storage as storage_module
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import ENCRYPTION_VARIABLE, Storage, encryption_arguments
 from tests.support.servers.refusing_s3 import RefusingApplication, refusing_s3
 from trainables.base.errors import UserError
+from trainables.base.storage import bucket
+from trainables.base.storage.bucket import ENCRYPTION_VARIABLE, encryption_arguments
+from trainables.base.storage.storage import Storage
 
 WORKERS, ROUNDS, PART = 4, 3, 5 * 2**20
 JOBS = [
@@ -30,7 +32,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> Iterator[RefusingApplication]:
             monkeypatch.setenv(name, "test")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         monkeypatch.setenv(ENCRYPTION_VARIABLE, "AES256")
-        monkeypatch.setattr(storage_module, "_MULTIPART_BYTES", PART)
+        monkeypatch.setattr(bucket, "_MULTIPART_BYTES", PART)
         boto3.client("s3").create_bucket(Bucket="sweeps")
         yield application
 
@@ -73,11 +75,13 @@ def test_every_artifact_is_there_and_whole(refusing: RefusingApplication) -> Non
     assert set(refusing.refused) >= {"GET", "PUT"}
 
 
-def test_what_is_written_is_encrypted_at_rest(refusing: RefusingApplication) -> None:
+def test_what_is_written_is_encrypted_at_rest(refusing: RefusingApplication, tmp_path: Path) -> None:
     storage = Storage("s3://sweeps/night")
     storage.write("small", b"content")
     storage.write("large", content("large", 2 * PART))
-    for name in ("small", "large"):
+    (tmp_path / "shard").write_bytes(content("shard", 2 * PART))
+    storage.upload(tmp_path / "shard", "shard")
+    for name in ("small", "large", "shard"):
         head = boto3.client("s3").head_object(Bucket="sweeps", Key=f"night/{name}")
         assert head["ServerSideEncryption"] == "AES256"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from sweep.storage.storage import Storage
 from sweep.stored import layout
 from sweep.stored.heartbeat import Heartbeat, judge, read_pulse
+from trainables.base.storage.storage import Storage
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import json
 
-from sweep.storage.storage import Storage
 from sweep.stored import layout
 from sweep.stored.ledger import ReadLedger
+from trainables.base.storage.storage import Storage
 
 
 def test_reads_are_counted_per_group_and_survive_a_restart(tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sweep.storage.artifacts import StoredArtifacts
-from sweep.storage.storage import Storage
+from trainables.base.storage.storage import Storage
 from trainables.job import stages
 from trainables.job.stages import Stage, in_order, run_stage
 

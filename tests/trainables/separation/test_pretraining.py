@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from sweep.storage.artifacts import StoredArtifacts
-from sweep.storage.storage import Storage
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 from trainables.job.stages import in_order, run_stage
 from trainables.separation import pretraining
 from trainables.separation.config import SeparationConfig

@@ -22,7 +22,7 @@ from trainables.audio.corpus.node_copy import local_copy
 from trainables.audio.corpus.shards import MIXTURE_PARTS, Shard, ShardReader
 from trainables.base.cache import cache_folder
 from trainables.base.errors import UserError
-from trainables.base.places import Place
+from trainables.base.storage.storage import InputStorage
 
 CORPUS_FILE = "corpus.json"
 FORMAT = 1
@@ -40,7 +40,7 @@ class Corpus:
         sample_rate: 16000 Hz; 8000 Hz for some corpora of mixtures.
     """
 
-    def __init__(self, place: Place, description: dict[str, Any], cache: Path) -> None:
+    def __init__(self, place: InputStorage, description: dict[str, Any], cache: Path) -> None:
         self.uri = place.uri
         self.fingerprint: str = description["fingerprint"]
         self.kind: str = description["kind"]
@@ -64,7 +64,7 @@ class Corpus:
         Raises:
             UserError: no corpus there, unknown format, a shard missing or cut short, or another fingerprint.
         """
-        place = Place.at(uri)
+        place = InputStorage(uri)
         description = read_description(place)
         if fingerprint is not None and description["fingerprint"] != fingerprint:
             raise UserError(
@@ -219,7 +219,7 @@ _PARTS = {"speech+noise": ("speech", "noise"), "paired": ("paired",), "mixtures"
 _TABLES: dict[str, type[Table]] = {"paired": PairedTable} | dict.fromkeys(MIXTURE_PARTS, MixtureTable)
 
 
-def read_description(place: Place) -> dict[str, Any]:
+def read_description(place: InputStorage) -> dict[str, Any]:
     """corpus.json, checked for format; `UserError` if there is none."""
     try:
         description = json.loads(place.read(CORPUS_FILE))
@@ -228,12 +228,8 @@ def read_description(place: Place) -> dict[str, Any]:
             f"no corpus at {place.uri}: {CORPUS_FILE} is missing; check the path, or prepare a corpus with "
             "python sweep/prepare.py folder SOURCE TARGET"
         ) from error
-    except UserError:  # a bucket out of reach; it is a ValueError too
+    except UserError:  # out of reach or unreadable; it is a ValueError too
         raise
-    except OSError as error:
-        raise UserError(
-            f"{place.uri}/{CORPUS_FILE} cannot be read ({error.strerror}); check its permissions"
-        ) from error
     except ValueError as error:
         raise UserError(f"{place.uri}/{CORPUS_FILE} is not JSON: prepare the corpus again") from error
     if not isinstance(description, dict):

@@ -27,7 +27,7 @@ from trainables.audio.corpus.shards import (
 )
 from trainables.base.cache import cache_folder, require_free_space
 from trainables.base.errors import UserError
-from trainables.base.places import Place
+from trainables.base.storage.storage import InputStorage
 
 Progress = Callable[[int, int], None]  # (rows done, rows in all)
 
@@ -48,7 +48,7 @@ def write_corpus(
     Raises:
         UserError: the target holds another corpus or cannot be written, or a recording is damaged or silent.
     """
-    place = Place.at(target)
+    place = InputStorage(target)
     with _workshop(place, cache_folder(cache)) as folder:
         if place.size(CORPUS_FILE) is None:
             _write_shards(listing, place, folder, progress, shard_bytes)
@@ -73,7 +73,7 @@ def plan_shards(items: tuple[Item, ...], shard_bytes: int) -> dict[str, list[Ite
 
 
 def _write_shards(
-    listing: Listing, place: Place, folder: Path, progress: Progress | None, shard_bytes: int
+    listing: Listing, place: InputStorage, folder: Path, progress: Progress | None, shard_bytes: int
 ) -> None:
     plan = plan_shards(listing.items, shard_bytes)
     finished = {name: _finished_shard(place, listing, name, rows) for name, rows in plan.items()}
@@ -93,17 +93,17 @@ def _write_shards(
 
 
 def _new_shard(
-    place: Place, folder: Path, listing: Listing, name: str, items: list[Item], meter: "_Meter"
+    place: InputStorage, folder: Path, listing: Listing, name: str, items: list[Item], meter: "_Meter"
 ) -> Shard:
     partial = folder / f"{name}.partial"
     written = write_shard(partial, name, items[0].part, items[0].split, _rows(listing, items, meter))
-    place.take(partial, name)
+    place.move_in(partial, name)
     note = {"source": _shard_identity(listing, items), "shard": asdict(written)}
     place.write(_note_name(name), json.dumps(note).encode())
     return written
 
 
-def _finished_shard(place: Place, listing: Listing, name: str, items: list[Item]) -> Shard | None:
+def _finished_shard(place: InputStorage, listing: Listing, name: str, items: list[Item]) -> Shard | None:
     """The shard as an earlier run left it, None if it did not get so far or the file is not what it wrote."""
     try:
         note = json.loads(place.read(_note_name(name)))
@@ -142,7 +142,7 @@ class _Meter:
 
 
 @contextmanager
-def _workshop(place: Place, cache: Path) -> Iterator[Path]:
+def _workshop(place: InputStorage, cache: Path) -> Iterator[Path]:
     """The folder where shards are written before they get their names; one process at a time per target."""
     from filelock import FileLock
 

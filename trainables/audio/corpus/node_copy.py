@@ -6,10 +6,10 @@ from pathlib import Path
 from trainables.audio.corpus.shards import Shard, file_sha256
 from trainables.base.cache import require_free_space
 from trainables.base.errors import UserError
-from trainables.base.places import Place
+from trainables.base.storage.storage import InputStorage
 
 
-def local_copy(place: Place, shard: Shard, folder: Path) -> Path:
+def local_copy(place: InputStorage, shard: Shard, folder: Path) -> Path:
     """The local path of a shard, fetched from `place` if this node has not got it yet.
 
     A lock lets one process fetch while the others wait; the file gets its name only once its checksum
@@ -30,10 +30,10 @@ def local_copy(place: Place, shard: Shard, folder: Path) -> Path:
     return path
 
 
-def _fetch(place: Place, shard: Shard, path: Path) -> None:
+def _fetch(place: InputStorage, shard: Shard, path: Path) -> None:
     require_free_space(path.parent, shard.bytes)
     partial = path.with_suffix(".partial")
-    place.fetch(shard.name, partial)
+    place.download(shard.name, partial)
     if file_sha256(partial) != shard.sha256:
         partial.unlink()
         raise UserError(

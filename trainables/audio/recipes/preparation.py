@@ -16,7 +16,7 @@ from trainables.audio.recipes.demo import demo_corpus
 from trainables.audio.recipes.recipes import BUILT_IN, DEMO, RECIPES
 from trainables.base.cache import cache_folder
 from trainables.base.errors import UserError
-from trainables.base.places import Place
+from trainables.base.storage.storage import InputStorage
 
 # Layouts a raw folder is tried for. A published one may lie beside noise/, so it comes before `folder`.
 _BY_LAYOUT = ("voicebank-demand", "voicebank-demand-56", "librispeech", "folder")
@@ -38,7 +38,7 @@ def open_or_prepare(
     target = _cached_target(recipe, place, cache)
     if (target / CORPUS_FILE).is_file():
         return Corpus.open(target, cache)
-    return write_corpus(RECIPES[recipe].list_source(Path(place.path)), target, progress, cache)
+    return write_corpus(RECIPES[recipe].list_source(Path(place.uri)), target, progress, cache)
 
 
 def inspect_source(source: str | Path, cache: str | Path | None = None) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def inspect_source(source: str | Path, cache: str | Path | None = None) -> dict[
         target = _cached_target(recipe, place, cache)
         if not (target / CORPUS_FILE).is_file():
             return {**_expected(recipe, place), "fingerprint": None, "uri": str(target), "prepared": False}
-        place = Place.at(target)
+        place = InputStorage(target)
     description = read_description(place)
     return {
         **description["summary"],
@@ -64,11 +64,11 @@ def inspect_source(source: str | Path, cache: str | Path | None = None) -> dict[
     }
 
 
-def _recognise(source: str | Path) -> tuple[str | None, Place]:
+def _recognise(source: str | Path) -> tuple[str | None, InputStorage]:
     """The recipe a source needs, None if it is prepared already, and its place."""
     if str(source) == DEMO:
-        return DEMO, Place.at(BUILT_IN)
-    place = Place.at(source)
+        return DEMO, InputStorage(BUILT_IN)
+    place = InputStorage(source)
     if place.folder is None or place.size(CORPUS_FILE) is not None:
         return None, place
     if not place.folder.is_dir():
@@ -84,13 +84,13 @@ def _recognise(source: str | Path) -> tuple[str | None, Place]:
     )
 
 
-def _cached_target(recipe: str, place: Place, cache: str | Path | None) -> Path:
-    identity = RECIPES[recipe].identity(Path(place.path))
+def _cached_target(recipe: str, place: InputStorage, cache: str | Path | None) -> Path:
+    identity = RECIPES[recipe].identity(Path(place.uri))
     return cache_folder(cache) / "prepared" / f"{recipe}-{identity}"
 
 
-def _expected(recipe: str, place: Place) -> dict[str, Any]:
+def _expected(recipe: str, place: InputStorage) -> dict[str, Any]:
     """Before preparation: counted from headers; the demo, which has none, knows its own numbers."""
     if recipe == DEMO:
         return demo_corpus.expected_summary()
-    return summarise(RECIPES[recipe].list_source(Path(place.path)))
+    return summarise(RECIPES[recipe].list_source(Path(place.uri)))

@@ -1,12 +1,11 @@
 """Brings a checkpoint's files to this machine: from the hub's own cache, from S3 once per node, or in place."""
 
 import hashlib
-import os
 from pathlib import Path
 
 from trainables.base.cache import cache_folder
 from trainables.base.errors import UserError
-from trainables.base.places import Place
+from trainables.base.storage.storage import InputStorage
 from trainables.normalized_ssl.published_weights.source import FILE_ENDINGS, hub_source, is_local
 
 CONFIG_FILE = "config.json"
@@ -79,7 +78,7 @@ def _from_s3(source: str) -> Path:
     from filelock import FileLock
 
     single = source.endswith(FILE_ENDINGS)
-    place = Place.at(source.rsplit("/", 1)[0] if single else source)
+    place = InputStorage(source.rsplit("/", 1)[0] if single else source)
     names = [source.rsplit("/", 1)[1]] if single else _names_at(place)
     folder = cache_folder() / "checkpoints" / hashlib.sha256(source.encode()).hexdigest()[:32]
     folder.mkdir(parents=True, exist_ok=True)
@@ -88,12 +87,10 @@ def _from_s3(source: str) -> Path:
             if place.size(name) is None:
                 raise UserError(f"{place.uri}: there is no {name}; give the folder of a model, or one file")
             if not (folder / name).exists():
-                partial = folder / f"{name}.partial"
-                place.fetch(name, partial)
-                os.replace(partial, folder / name)
+                place.download(name, folder / name)
     return folder / names[0] if single else folder
 
 
-def _names_at(place: Place) -> list[str]:
+def _names_at(place: InputStorage) -> list[str]:
     weights = [name for name in WEIGHT_FILES if place.size(name) is not None]
     return [CONFIG_FILE, *(weights[:1] or WEIGHT_FILES[:1])]

@@ -8,10 +8,10 @@ import pytest
 from sweep.core.jobs import Job
 from sweep.report.listening.clips import heard_clips, shown_candidates
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.storage import Storage
 from tests.support.sweeps.finished_sweep import finished_sweep, rows_on_test
 from tests.support.sweeps.kept_clips import keep_clips
 from trainables.audio.examples.mixing import EvaluationClip
+from trainables.base.storage.storage import Storage
 from trainables.inference import NOISY, write_estimates
 from trainables.listening import LISTENING_FILE, write_clips
 

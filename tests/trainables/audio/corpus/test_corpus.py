@@ -129,7 +129,7 @@ def test_a_description_that_may_not_be_read(
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(UserError, match=r"corpus\.json cannot be read \(Permission denied\)"):
+    with pytest.raises(UserError, match=r"corpus\.json: Permission denied"):
         Corpus.open(copy_of(mixed_corpus, tmp_path))
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from trainables.audio.corpus.corpus import CORPUS_FILE, Corpus
 from trainables.audio.corpus.corpus_copy import shared_copy
-from trainables.base.places import Place
+from trainables.base.storage.storage import InputStorage
 
 
 def test_the_copy_is_the_same_corpus(mixed_corpus: Corpus, s3_bucket: str) -> None:
@@ -23,17 +23,17 @@ def test_a_corpus_on_s3_stays_where_it_is(mixed_corpus: Corpus, s3_bucket: str) 
 def test_a_copy_that_was_broken_off_is_none(
     mixed_corpus: Corpus, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken_off(place: Place, name: str, content: bytes) -> None:
+    def broken_off(place: InputStorage, name: str, content: bytes) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Place, "write", broken_off)
+    monkeypatch.setattr(InputStorage, "write", broken_off)
     with pytest.raises(KeyboardInterrupt):
         shared_copy(mixed_corpus, f"{s3_bucket}/corpora")
-    assert Place.at(f"{s3_bucket}/corpora/{mixed_corpus.fingerprint}").size(CORPUS_FILE) is None
+    assert InputStorage(f"{s3_bucket}/corpora/{mixed_corpus.fingerprint}").size(CORPUS_FILE) is None
     monkeypatch.undo()
 
 
 def test_it_is_copied_once(mixed_corpus: Corpus, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     shared_copy(mixed_corpus, f"{s3_bucket}/corpora")
-    monkeypatch.delattr(Place, "put")
+    monkeypatch.setattr(InputStorage, "upload", None)
     shared_copy(mixed_corpus, f"{s3_bucket}/corpora")

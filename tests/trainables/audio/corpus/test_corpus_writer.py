@@ -21,7 +21,7 @@ SMALL = 30_000  # bytes a shard: one or two of the miniature utterances
 KILLED_IN_THE_MIDDLE = """
 import os, signal, sys
 from pathlib import Path
-from trainables.audio import folder_recipe
+from trainables.audio.recipes import folder as folder_recipe
 from trainables.audio.corpus.corpus_writer import write_corpus
 
 def progress(done, total):

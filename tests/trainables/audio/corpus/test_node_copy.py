@@ -15,7 +15,7 @@ from trainables.audio.corpus.listing import Item
 from trainables.audio.recipes import folder as folder_recipe
 from trainables.base.cache import cache_folder
 from trainables.base.errors import UserError
-from trainables.base.places import Place
+from trainables.base.storage.storage import InputStorage
 
 
 @pytest.fixture
@@ -54,14 +54,14 @@ def test_processes_of_a_node_share_one_copy(remote_corpus: Corpus) -> None:
 def test_a_copy_outlives_its_source(remote_corpus: Corpus) -> None:
     """Once copied, the bytes on S3 are not read again."""
     remote_corpus.speech("train")
-    place = Place.at(remote_corpus.uri)
+    place = InputStorage(remote_corpus.uri)
     place.write("speech-train-00000.arrow", b"other bytes")
     again = pickle.loads(pickle.dumps(remote_corpus))
     assert np.array_equal(again.speech("train").audio(0), remote_corpus.speech("train").audio(0))
 
 
 def test_a_damaged_shard_is_refused_and_leaves_nothing(remote_corpus: Corpus) -> None:
-    Place.at(remote_corpus.uri).write("noise-test-00000.arrow", b"damaged")
+    InputStorage(remote_corpus.uri).write("noise-test-00000.arrow", b"damaged")
     with pytest.raises(UserError, match=r"noise-test-00000\.arrow is damaged"):
         Corpus.open(remote_corpus.uri).noise("test")
     assert copies(remote_corpus) == set()
@@ -69,7 +69,7 @@ def test_a_damaged_shard_is_refused_and_leaves_nothing(remote_corpus: Corpus) ->
 
 def test_an_interrupted_upload_is_continued(s3_bucket: str, tmp_path: Path) -> None:
     listing = folder_recipe.list_source(speech_and_noise(tmp_path / "source"))
-    place = Place.at(f"{s3_bucket}/mine")
+    place = InputStorage(f"{s3_bucket}/mine")
 
     def stop(done: int, total: int) -> None:
         if done == 9:

@@ -11,6 +11,7 @@ from tests.support.audio.recordings import speech_and_noise, write_sound
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.recipes.preparation import inspect_source, open_or_prepare
 from trainables.base.errors import UserError
+from trainables.base.storage.folder import Folder
 
 
 def test_a_prepared_corpus_is_opened_where_it_is(mixed_corpus: Corpus, tmp_path: Path) -> None:
@@ -95,11 +96,11 @@ def test_an_address_of_another_kind() -> None:
 def test_a_folder_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root may enter every folder, so the refusal is made."""
 
-    def refuse(path: Path) -> bool:
-        raise PermissionError(13, "Permission denied", str(path))
+    def refuse(folder: Folder, path: str) -> int:
+        raise PermissionError(13, "Permission denied", str(tmp_path / path))
 
-    monkeypatch.setattr(Path, "is_file", refuse)
-    with pytest.raises(UserError, match=f"cannot look into {tmp_path}: Permission denied"):
+    monkeypatch.setattr(Folder, "size", refuse)
+    with pytest.raises(UserError, match=f"cannot look into {tmp_path}/corpus.json: Permission denied"):
         inspect_source(tmp_path)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from trainables.base.errors import UserError
-from trainables.base.s3_address import s3_address
+from trainables.base.storage.storage import s3_address
 
 
 @pytest.mark.parametrize(
