@@ -17,10 +17,10 @@ from trainables.audio.features import rms
 from trainables.base.determinism import deterministic
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Artifacts, Stage
+from trainables.normalization.moments import Moments
 from trainables.normalized_ssl.bodies.body import Body, valid_frames
 from trainables.normalized_ssl.bodies.upstreams import build_body, load_artifact
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.feature_normalization import Moments
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus

@@ -279,7 +279,7 @@ class NormalizedSSLConfig:
         return self.upstream in SPECTRAL_UPSTREAMS
 
     @property
-    def strength(self) -> float:
+    def initial_strength(self) -> float:
         """k0, resolved."""
         return PAPER_STRENGTH[self.upstream] if self.k0 is None else self.k0
 

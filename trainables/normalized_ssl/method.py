@@ -17,14 +17,15 @@ from trainables.losses.padding import sample_mask
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import Method, When
+from trainables.normalization.moments import Moments
 from trainables.normalized_ssl.bodies.body import Body
 from trainables.normalized_ssl.bodies.decoders import Decoded, MaskDecoder, UNetDecoder
 from trainables.normalized_ssl.bodies.upstreams import build_body, build_decoder, load_artifact
 from trainables.normalized_ssl.clean_statistics import unpack_moments
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.feature_normalization import FeatureNormalization, Moments
+from trainables.normalized_ssl.feature_normalization import FeatureNormalization
 from trainables.normalized_ssl.layer_similarity import CleanReference
-from trainables.normalized_ssl.strength_schedule import horizons, strength
+from trainables.normalized_ssl.strength_schedule import horizons, strength_at
 from trainables.training.muon import Muon
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class NormalizedSSL(Method):
         Where a disturbance is planted, its repair is part of the network and is never ablated.
         """
         off = ablate and self.config.planted_layer is None
-        self.normalization.set_strength(0.0 if off else strength(self.config, when.progress))
+        self.normalization.set_strength(0.0 if off else strength_at(self.config, when.progress))
 
     def diagnostics(self) -> dict[str, float]:
         return self.normalization.diagnostics()
@@ -139,7 +140,7 @@ class NormalizedSSL(Method):
         return self
 
     def _set_schedules(self, when: When) -> None:
-        self.normalization.set_strength(strength(self.config, when.progress))
+        self.normalization.set_strength(strength_at(self.config, when.progress))
         # From the first step on: a start other than "corrected" is weighed by them.
         self.normalization.set_horizons(*horizons(self.config, when.steps))
 

@@ -13,18 +13,18 @@ _PAPER_HORIZONS = (100.0, 1000.0)  # steps; beta_m = 0.99, beta_r = 0.999
 _PAPER_SCALE = 20_000  # steps of budget from which the paper's horizons fit
 
 
-def strength(config: NormalizedSSLConfig, progress: float) -> float:
+def strength_at(config: NormalizedSSLConfig, progress: float) -> float:
     """k at `progress` (step / whole budget): k0 while held, then down to 0 at `k_end` and beyond.
 
     "constant" stays at k0 to the end: an ablation, for it breaks deployment.
     """
     if config.k_shape == "constant":
-        return config.strength
+        return config.initial_strength
     u = progress / config.k_end
     if u >= 1.0:
         return 0.0
     u = max(0.0, u - config.k_hold) / (1.0 - config.k_hold)
-    return config.strength * _shape(config)(u)
+    return config.initial_strength * _shape(config)(u)
 
 
 def _shape(config: NormalizedSSLConfig) -> Callable[[float], float]:

@@ -146,10 +146,10 @@ class Separation(Method):
 
     def _use_strength(self, k: float) -> None:
         if self.normalization is not None:
-            self.normalization.strength.fill_(k)
+            self.normalization.set_strength(k)
 
     def _strength(self) -> float:
-        return 0.0 if self.normalization is None else float(self.normalization.strength)
+        return 0.0 if self.normalization is None else float(self.normalization.strengths.max())
 
 
 @lru_cache(maxsize=2)

@@ -82,9 +82,9 @@ def test_a_layer_is_normalized_at_its_input_or_at_its_output(values, sites):
 
 
 def test_the_initial_strength_is_the_papers_unless_given():
-    assert config(norm_layers=[1]).strength == 0.8
-    assert config(upstream="wav2vec2", norm_layers=[1]).strength == 0.5
-    assert config(norm_layers=[1], k0=0.25).strength == 0.25
+    assert config(norm_layers=[1]).initial_strength == 0.8
+    assert config(upstream="wav2vec2", norm_layers=[1]).initial_strength == 0.5
+    assert config(norm_layers=[1], k0=0.25).initial_strength == 0.25
 
 
 def key(seed: int = 1, **values) -> str:

@@ -10,9 +10,9 @@ from trainables.losses.complex_mask import compress, ideal_mask
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import When
+from trainables.normalization.running_statistics import RunningStatistics
 from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.feature_normalization import RunningStatistics
 from trainables.normalized_ssl.method import NormalizedSSL, build
 
 UPSTREAMS = ["tera", "wav2vec2", "wavlm"]  # an architecture each
@@ -144,7 +144,7 @@ def test_what_is_deployed_has_no_part_for_normalization(upstream):
     assert normed.deployed_parameters() == plain.deployed_parameters()
     trained = sum(p.numel() for group in normed.parameter_groups() for p in group["params"])
     assert trained == plain.deployed_parameters()
-    assert not plain.normalization.state_dict().keys() - {"strength"}
+    assert not plain.normalization.state_dict().keys() - {"strengths"}
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
@@ -160,17 +160,17 @@ def test_strength_changes_training_and_then_vanishes(upstream):
     trained = normed.body.state_dict()
     assert any(not torch.equal(value, trained[name]) for name, value in off.body.state_dict().items())
     normed.before_inference(moment(BUDGET))
-    assert not normed.normalization.strength.any()
+    assert not normed.normalization.strengths.any()
 
 
 def test_validation_uses_the_present_strength_unless_ablated():
     method = train(make("tera", norm_layers=[2], k0=0.8, k_end=1.0), 3)
     noisy = make_batch().noisy
     method.before_inference(moment(20))
-    assert method.normalization.strength.tolist() == pytest.approx([0.0, 0.4, 0.0, 0.0])
+    assert method.normalization.strengths.tolist() == pytest.approx([0.0, 0.4, 0.0, 0.0])
     current = method.infer(noisy)
     method.before_inference(moment(20), ablate=True)
-    assert not method.normalization.strength.any()
+    assert not method.normalization.strengths.any()
     assert not torch.equal(method.infer(noisy), current)
 
 

@@ -7,9 +7,10 @@ import torch
 
 from trainables.base.errors import UserError
 from trainables.method import When
+from trainables.normalization.running_statistics import RunningStatistics
 from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.feature_normalization import RunningStatistics, batch_statistics
+from trainables.normalized_ssl.feature_normalization import batch_moments
 from trainables.normalized_ssl.method import NormalizedSSL, build
 
 START = When(step=0, epoch=0, steps=400)
@@ -46,9 +47,9 @@ def test_normalizing_that_layer_takes_it_away(upstream):
     method.training_losses(batch(), START)
     given = batch()
     walk = method.normalization.walk(method.body, given.noisy, given.clean)
-    found = batch_statistics(method.body, walk.normalized[1], None, 1)
-    wanted = batch_statistics(method.body, method.normalization.clean_body(given.clean)[1], None, 1)
-    ratio = (wanted[1] / batch_statistics(method.body, walk.raw[1], None, 1)[1]).clamp(0.1, 10)
+    found = batch_moments(method.body, walk.normalized[1], None, 1)
+    wanted = batch_moments(method.body, method.normalization.clean_body(given.clean)[1], None, 1)
+    ratio = (wanted[1] / batch_moments(method.body, walk.raw[1], None, 1)[1]).clamp(0.1, 10)
     usual = (ratio > 0.1) & (ratio < 10)
     torch.testing.assert_close(found[0], wanted[0], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(found[1][usual], wanted[1][usual], atol=1e-3, rtol=1e-2)
@@ -57,7 +58,7 @@ def test_normalizing_that_layer_takes_it_away(upstream):
 def test_its_repair_is_part_of_the_network_and_never_ablated():
     method = make("tera", norm_layers=[2], planted_layer=2, k0=1.0, k_shape="constant")
     method.before_inference(When(step=9, epoch=0, steps=9), ablate=True)
-    assert method.normalization.strength.tolist() == [0.0, 1.0, 0.0, 0.0]
+    assert method.normalization.strengths.tolist() == [0.0, 1.0, 0.0, 0.0]
 
 
 def test_every_candidate_and_seed_has_the_same_one():

@@ -6,13 +6,13 @@ from itertools import pairwise
 import pytest
 
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.strength_schedule import horizons, strength
+from trainables.normalized_ssl.strength_schedule import horizons, strength_at
 
 SHAPES = ["linear", "cosine", "exp", "step", "poly"]
 
 
 def k(progress: float, **values) -> float:
-    return strength(NormalizedSSLConfig.from_dict({"norm_layers": [1], "k0": 0.8, **values}), progress)
+    return strength_at(NormalizedSSLConfig.from_dict({"norm_layers": [1], "k0": 0.8, **values}), progress)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

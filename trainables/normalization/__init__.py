@@ -1,0 +1,1 @@
+"""The core of feature normalization: moments, running statistics and the affine map."""
