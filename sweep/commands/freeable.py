@@ -24,8 +24,7 @@ from sweep.stored.reading import (
 )
 from sweep.study.lock import sweep_lock
 from sweep.verdict.result import group_name
-from trainables.base.cache import cache_folder
-from trainables.base.cache_use import freeing_cache
+from trainables.base.cache import cache_folder, freeing_cache
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 

@@ -8,7 +8,7 @@ from sweep.commands.run import guarded
 from sweep.commands.status import add_sweep_arguments, open_sweep
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
-from trainables.base.cache_use import using_cache
+from trainables.base.cache import using_cache
 from trainables.base.errors import UserError
 
 _DESCRIPTION = """\

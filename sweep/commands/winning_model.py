@@ -21,7 +21,7 @@ from sweep.stored.reading import base_of, read_result, read_rows, stored_sweep
 from sweep.tracking.run_lookup import job_of_run
 from sweep.verdict.paired_scores import group_rows
 from sweep.verdict.result import group_name
-from trainables.base.cache_use import using_cache
+from trainables.base.cache import using_cache
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 

@@ -60,9 +60,9 @@ from sweep.tracking.mlflow_page import open_line
 from sweep.tracking.tracker import Tracker, deliver_left_over
 from sweep.verdict.gates import interpretable
 from trainables.audio.corpus.corpus import Corpus
-from trainables.audio.corpus.corpus_copy import shared_copy
+from trainables.audio.corpus.corpus_writer import shared_copy
 from trainables.audio.recipes.preparation import open_or_prepare
-from trainables.base.cache_use import using_cache
+from trainables.base.cache import using_cache
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 from trainables.config.registry import gates_of

@@ -186,7 +186,7 @@ class _Scorer:
     """The actor: one process, one thread, low priority. It never imports torch, which takes seconds."""
 
     def __init__(self, workplace: Workplace) -> None:
-        from trainables.base.blas_threads import limit_blas_threads
+        from trainables.base.determinism import limit_blas_threads
 
         os.nice(10)
         limit_blas_threads(workplace.threads)

@@ -9,9 +9,9 @@ import pytest
 
 from sweep.frames import leaderboard, trials, utterance_scores
 from sweep.study.study import StudyStore
+from tests.support import REPOSITORY
 from tests.support.simulation.simulated import Simulation
 from tests.support.sweeps.finished_sweep import finished_sweep
-from tests.support import REPOSITORY
 from trainables.base.errors import UserError
 
 

@@ -10,6 +10,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from trainables.base.padding import valid_mask
+
 SAMPLE_RATE = 16_000  # Hz
 N_FFT = 400  # 25 ms
 HOP = 160  # 10 ms
@@ -81,10 +83,7 @@ def corpus_cmvn(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:
 
 def frame_mask(features: Tensor, frames: Tensor | None) -> Tensor:
     """(batch, frames, 1), 1 where a frame is valid and 0 where it is padding."""
-    if frames is None:
-        return features.new_ones(features.shape[0], features.shape[1], 1)
-    positions = torch.arange(features.shape[1], device=features.device)
-    return (positions < frames[:, None])[..., None].to(features.dtype)
+    return valid_mask(features[..., 0], frames)[..., None]
 
 
 def rms(wave: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -1,7 +1,14 @@
-"""Where everything that can be made again is kept: `$SPEECH_SWEEP_CACHE`, else `~/.cache/speech-sweep`."""
+"""The cache of everything that can be made again: `$SPEECH_SWEEP_CACHE`, else `~/.cache/speech-sweep`.
 
+The sweeps of a machine share it, and freeing parts of it needs it alone: an flock that every process working with
+the cache shares, and that dies with its holder.
+"""
+
+import contextlib
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from trainables.base.errors import UserError
@@ -24,6 +31,36 @@ def require_free_space(folder: Path, needed: int) -> None:
             f"not enough space in {folder}: {_mib(needed)} are needed and {_mib(free)} are free "
             f"({_mib(_SPARE_BYTES)} must stay so): free some, or choose another target or SPEECH_SWEEP_CACHE"
         )
+
+
+@contextlib.contextmanager
+def using_cache() -> Iterator[None]:
+    """Nothing of the cache is freed in this block; waits while something is being freed."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a cache that cannot be locked is never freed either
+            stack.enter_context(_locked(fcntl.LOCK_SH))
+        yield
+
+
+@contextlib.contextmanager
+def freeing_cache() -> Iterator[None]:
+    """The cache is unused in this block. Raises `UserError` if it is in use now."""
+    try:
+        with _locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
+            yield
+    except BlockingIOError:
+        raise UserError(
+            f"a sweep on this machine is using {cache_folder()}: wait for it, or stop it first (sweep/stop.py)"
+        ) from None
+
+
+@contextlib.contextmanager
+def _locked(how: int) -> Iterator[None]:
+    folder = cache_folder() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "in-use.lock", "a") as file:
+        fcntl.flock(file, how)
+        yield
 
 
 def _mib(count: int) -> str:

@@ -14,7 +14,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from trainables.losses.padding import sample_mask
+from trainables.base.padding import valid_mask
 
 _EPS = 1e-8  # keeps the ratio finite for silent references and perfect estimates
 
@@ -47,7 +47,7 @@ def pairwise_si_sdr(estimates: Tensor, references: Tensor, lengths: Tensor | Non
         (batch, sources, outputs) in dB, float32.
     """
     with torch.autocast(estimates.device.type, enabled=False):
-        valid = sample_mask(references[:, 0].double(), lengths)[:, None]
+        valid = valid_mask(references[:, 0].double(), lengths)[:, None]
         estimates, references = _centred(estimates, valid), _centred(references, valid)
         products = references @ estimates.transpose(1, 2)
         reference_energy = references.square().sum(-1)[:, :, None]

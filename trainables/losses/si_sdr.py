@@ -6,7 +6,7 @@ Le Roux et al., "SDR: half-baked or well done?", 2019.
 import torch
 from torch import Tensor
 
-from trainables.losses.padding import sample_mask
+from trainables.base.padding import valid_mask
 
 _EPS = 1e-8  # keeps the ratio finite for silent references and perfect estimates
 
@@ -26,7 +26,7 @@ def si_sdr(
     Returns:
         (batch,) in dB.
     """
-    mask = sample_mask(reference, lengths)
+    mask = valid_mask(reference, lengths)
     place = _zero_mean if zero_mean else torch.mul
     estimate, reference = place(estimate, mask), place(reference, mask)
     energy = reference.square().sum(-1, keepdim=True)

@@ -8,7 +8,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from trainables.losses.padding import sample_mask
+from trainables.base.padding import valid_mask
 
 RESOLUTIONS = ((1024, 400, 80), (2048, 800, 160), (512, 160, 32))  # (FFT size, window, hop) in samples
 _MAGNITUDE_FLOOR = 1e-7**0.5  # so that silence has a finite logarithm, and no gradient
@@ -25,7 +25,7 @@ def multi_resolution_stft_loss(estimate: Tensor, reference: Tensor, lengths: Ten
     Returns:
         A scalar. Blind to polarity, so it needs a waveform loss beside it.
     """
-    mask = sample_mask(reference, lengths)
+    mask = valid_mask(reference, lengths)
     estimate, reference = estimate * mask, reference * mask
     losses = [_one_resolution(estimate, reference, lengths, *resolution) for resolution in RESOLUTIONS]
     return torch.stack(losses).mean()

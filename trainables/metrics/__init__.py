@@ -1,4 +1,12 @@
-"""How estimates are judged: one metric a file, brought together by `scorer.Scorer`.
+"""How estimates are scored: one metric a file, brought together by `scorer.Scorer`.
 
 `catalogue` names the metrics and imports nothing heavy, so that plans and leaderboards may read it.
 """
+
+
+class Unscorable(Exception):
+    """Raised by a metric that has no number for an utterance; the row carries `status` instead of a value."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status

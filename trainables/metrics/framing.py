@@ -7,7 +7,7 @@ over N + 1 points, the last whole frame left out, machine epsilon added to the s
 
 import numpy as np
 
-from trainables.metrics.unscorable import Unscorable
+from trainables.metrics import Unscorable
 
 FRAME_SECONDS = 0.030
 OVERLAPPING_FRAMES = 4  # hop = frame / 4, 75 % overlap

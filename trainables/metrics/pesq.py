@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from trainables.metrics.unscorable import Unscorable
+from trainables.metrics import Unscorable
 
 SAMPLE_RATE = 16000  # Hz; the only rate at which wide-band PESQ is defined, and ours for both
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from trainables.base.errors import UserError
-from trainables.metrics import composite, pesq
+from trainables.metrics import Unscorable, composite, pesq
 from trainables.metrics.alignment import align
 from trainables.metrics.catalogue import IMPROVEMENTS, METRICS, known_metrics
 from trainables.metrics.dnsmos import dnsmos
@@ -22,7 +22,6 @@ from trainables.metrics.sdr import sdr
 from trainables.metrics.segmental_snr import fitted_segmental_snr, segmental_snr
 from trainables.metrics.si_sdr import si_sdr
 from trainables.metrics.stoi import stoi
-from trainables.metrics.unscorable import Unscorable
 from trainables.metrics.weighted_spectral_slope import weighted_spectral_slope
 
 __all__ = ["METRICS", "Scorer", "mean_of_ok", "score_utterance"]

@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 
-from trainables.metrics.unscorable import Unscorable
+from trainables.metrics import Unscorable
 
 
 def stoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:

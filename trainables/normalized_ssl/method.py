@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from trainables.audio.features import frame_count, rms, stft
+from trainables.base.padding import valid_mask
 from trainables.losses.complex_mask import compress, ideal_mask
-from trainables.losses.padding import sample_mask
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import Method, When
@@ -174,7 +174,7 @@ def _unit_gain(wave: Tensor, lengths: Tensor | None = None) -> Tensor:
 
 def _waveform_loss(estimate: Tensor, reference: Tensor, lengths: Tensor | None) -> Tensor:
     """Mean squared error over each item's valid samples, averaged over items."""
-    valid = sample_mask(reference, lengths)
+    valid = valid_mask(reference, lengths)
     errors = ((estimate - reference) * valid).square().sum(dim=-1) / valid.sum(dim=-1)
     return errors.mean()
 
@@ -187,5 +187,5 @@ def _mask_loss(decoded: Decoded, clean: Tensor, lengths: Tensor | None) -> Tenso
         ideal = ideal_mask(decoded.spectrum, stft(clean))
         target = compress(torch.cat([ideal.real, ideal.imag], dim=1))
     errors = (decoded.mask - target).square().mean(dim=1)
-    valid = sample_mask(errors, None if lengths is None else frame_count(lengths))
+    valid = valid_mask(errors, None if lengths is None else frame_count(lengths))
     return ((errors * valid).sum(dim=-1) / valid.sum(dim=-1)).mean()

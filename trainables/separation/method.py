@@ -22,9 +22,9 @@ from trainables.networks.masking_separator import MaskingSeparator
 from trainables.separation.config import SeparationConfig
 from trainables.separation.feature_normalization import FeatureNormalization
 from trainables.separation.label_switches import LabelSwitches
-from trainables.separation.noam import noam_rate
 from trainables.separation.pretraining_tasks import build_task
 from trainables.separation.separators import build_separator, load_pretrained, unpack
+from trainables.training.learning_rate import noam_rate
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus

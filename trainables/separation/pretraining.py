@@ -20,7 +20,7 @@ from trainables.base.errors import UserError
 from trainables.base.randomness import seed_global_generators
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Artifacts, Stage
-from trainables.networks.asteroid_checkpoint import read_asteroid
+from trainables.networks.asteroid_weights import read_asteroid
 from trainables.separation.config import SeparationConfig
 from trainables.separation.pretraining_tasks import build_task
 from trainables.separation.separators import build_separator, pack_network, unpack

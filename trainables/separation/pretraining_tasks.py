@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.losses.padding import sample_mask
+from trainables.base.padding import valid_mask
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.networks.masking_separator import MaskingSeparator
 from trainables.separation.config import SeparationConfig
@@ -61,7 +61,7 @@ class MaskedReconstruction(nn.Module):
         self.l1 = config.mama_loss == "l1"
 
     def forward(self, network: MaskingSeparator, batch: "Batch") -> Tensor:
-        masked = span_mask(batch.noisy, self.ratio, self.span) * sample_mask(batch.noisy, batch.lengths)
+        masked = span_mask(batch.noisy, self.ratio, self.span) * valid_mask(batch.noisy, batch.lengths)
         estimate = network(self._corrupted(batch.noisy, masked))[:, -1]
         if self.l1:
             return ((estimate - batch.clean).abs() * masked).sum() / masked.sum().clamp_min(1)

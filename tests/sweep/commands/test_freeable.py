@@ -16,7 +16,7 @@ from sweep.study.lock import sweep_lock
 from sweep.study.study import Proposal, StudyStore
 from tests.support.sweeps.finished_sweep import finished_sweep, given_more
 from tests.support.sweeps.small_sweep import make_plan
-from trainables.base.cache_use import using_cache
+from trainables.base.cache import using_cache
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 

@@ -6,8 +6,8 @@ import numpy as np
 import pesq as library
 import pytest
 
+from trainables.metrics import Unscorable
 from trainables.metrics.pesq import nb_pesq, raw_from_lqo, wb_pesq
-from trainables.metrics.unscorable import Unscorable
 
 RATE = 16000
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tests.support.audio.signals import RATE, noisy, speech_like
+from trainables.metrics import Unscorable
 from trainables.metrics.segmental_snr import fitted_segmental_snr, segmental_snr
-from trainables.metrics.unscorable import Unscorable
 
 
 @pytest.mark.parametrize("snr_db", [-9.0, 0.0, 12.0, 34.0])

@@ -70,8 +70,8 @@ def test_it_teaches(corpus, artifacts):
 
 def asteroid_file(path, config: SeparationConfig) -> dict[str, torch.Tensor]:
     """Write a one-output Conv-TasNet of this size; returns its weights under our names."""
-    from tests.trainables.networks.test_asteroid_checkpoint import _CONV_LEAVES, KEYS
-    from trainables.networks.asteroid_checkpoint import our_key
+    from tests.trainables.networks.test_asteroid_weights import _CONV_LEAVES, KEYS
+    from trainables.networks.asteroid_weights import our_key
 
     network = build_separator(config, 1, seed=9)
     blocks = len(network.masker.blocks)

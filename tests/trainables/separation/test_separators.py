@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from trainables.networks.asteroid_checkpoint import our_key
+from trainables.networks.asteroid_weights import our_key
 from trainables.separation.config import SeparationConfig
 from trainables.separation.separators import build_separator, fresh_keys, load_pretrained
 

@@ -60,6 +60,23 @@ def write_corpus(
     return Corpus.open(target, cache)
 
 
+def shared_copy(corpus: Corpus, base: str) -> Corpus:
+    """The corpus at `base`/<fingerprint>, copied there first if it is not there yet.
+
+    `base` is an s3:// prefix; a corpus that lies on S3 already is returned as it is. corpus.json comes last, so
+    that a copy which was broken off is none, and the next one goes over it.
+    """
+    home = InputStorage(corpus.uri)
+    if home.folder is None:
+        return corpus
+    target = InputStorage(f"{base}/{corpus.fingerprint}")
+    if target.size(CORPUS_FILE) is None:
+        for shard in read_description(home)["shards"]:
+            target.upload(home.folder / shard["name"], shard["name"])
+        target.write(CORPUS_FILE, home.read(CORPUS_FILE))
+    return Corpus.open(target.uri, fingerprint=corpus.fingerprint)
+
+
 def plan_shards(items: tuple[Item, ...], shard_bytes: int) -> dict[str, list[Item]]:
     """Rows by shard name: one part and split each, in the listing's order, at most `shard_bytes` of audio."""
     groups: dict[tuple[str, str], list[Item]] = {}

@@ -7,10 +7,10 @@ normalization is one loop for all families.
 
 import copy
 
-import torch
 from torch import Tensor, nn
 
 from trainables.audio.features import Count
+from trainables.base.padding import valid_mask
 
 
 class Body(nn.Module):
@@ -62,9 +62,5 @@ class Body(nn.Module):
 
 def valid_frames(body: Body, lengths: Tensor | None, site: int, features: Tensor) -> Tensor:
     """(batch, 1, frames) mask at a site, 1 where the frame lies wholly within the valid samples."""
-    batch, _, frames = features.shape
-    if lengths is None:
-        return features.new_ones(batch, 1, frames)
-    counts = body.site_frames(lengths, site).to(features.device).clamp(min=1)
-    positions = torch.arange(frames, device=features.device)
-    return (positions < counts[:, None])[:, None].to(features.dtype)
+    counts = None if lengths is None else body.site_frames(lengths, site).clamp(min=1)
+    return valid_mask(features[:, 0], counts)[:, None]

@@ -78,12 +78,12 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
     config = NormalizedSSLConfig.from_dict({**settings, "init": "random"})
     path = local_files(stage.config["checkpoint"])
     body = build_body(config, stage.seed)
-    used = load_checkpoint(body, config.upstream, path)
+    used = load_weights(body, config.upstream, path)
     progress(1, 1)
     return pack_body(body, info={"checkpoint": stage.config["checkpoint"], "sha256": sha256(used)})
 
 
-def load_checkpoint(body: SpectralBody | WaveformBody, upstream: str, path: Path) -> Path:
+def load_weights(body: SpectralBody | WaveformBody, upstream: str, path: Path) -> Path:
     """Fill the body from a folder or file of the upstream's family; returns the file with the weights.
 
     Raises:

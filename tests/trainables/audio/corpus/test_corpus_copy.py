@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trainables.audio.corpus.corpus import CORPUS_FILE, Corpus
-from trainables.audio.corpus.corpus_copy import shared_copy
+from trainables.audio.corpus.corpus_writer import shared_copy
 from trainables.base.storage.storage import InputStorage
 
 

@@ -29,7 +29,7 @@ from trainables.normalized_ssl.bodies.upstreams import build_body, unpack
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import build
 from trainables.normalized_ssl.published_weights import source as checkpoint_source
-from trainables.normalized_ssl.published_weights.reading import load_checkpoint
+from trainables.normalized_ssl.published_weights.reading import load_weights
 
 MODELS = {
     "wav2vec2": (Wav2Vec2Config, Wav2Vec2Model),
@@ -94,7 +94,7 @@ def write_s3prl(path: Path, model: torch.nn.Module, optimizer: Any = None, **set
 def test_a_truncated_waveform_body_equals_the_full_model(published):
     upstream, model, folder = published
     body = empty_body(upstream)
-    load_checkpoint(body, upstream, folder)
+    load_weights(body, upstream, folder)
     with torch.no_grad():
         expected = model(WAVE, output_hidden_states=True)
         convolved = model.feature_extractor(WAVE)
@@ -106,7 +106,7 @@ def test_a_truncated_waveform_body_equals_the_full_model(published):
 def test_a_truncated_spectral_body_equals_s3prls_model(s3prl_file):
     model, path = s3prl_file
     body = empty_body("tera")
-    load_checkpoint(body, "tera", path)
+    load_weights(body, "tera", path)
     with torch.no_grad(), in_double(body), in_double(model):
         found = body(WAVE.double())
         expected = s3prl_model.hidden_states(model, body.features(WAVE.double()))
@@ -117,7 +117,7 @@ def test_a_truncated_spectral_body_equals_s3prls_model(s3prl_file):
 def test_long_utterances_go_through_in_s3prls_even_pieces(s3prl_file):
     model, path = s3prl_file
     body = empty_body("tera")
-    load_checkpoint(body, "tera", path)
+    load_weights(body, "tera", path)
     features = torch.randn(1, 1601, 80, generator=torch.Generator().manual_seed(2)).double()
     with torch.no_grad(), in_double(body), in_double(model):
         found = body.encode(features)
@@ -138,7 +138,7 @@ def test_old_names_and_a_head_around_the_model_are_understood(tmp_path):
     torch.save(state, tmp_path / "pytorch_model.bin")
     model.config.save_pretrained(tmp_path)
     body = empty_body("wav2vec2")
-    load_checkpoint(body, "wav2vec2", tmp_path)
+    load_weights(body, "wav2vec2", tmp_path)
     with torch.no_grad():
         expected = model.wav2vec2(WAVE).last_hidden_state
         torch.testing.assert_close(body(WAVE)[9].transpose(1, 2), expected, atol=1e-5, rtol=0)
@@ -155,7 +155,7 @@ def test_tensorflow_names_of_layer_norms_are_understood(tmp_path, s3prl_file):
     path = tmp_path / "old.ckpt"
     torch.save({"Transformer": state, "Upstream_Config": {"transformer": s3prl_model.BASE}}, path)
     body = empty_body("tera")
-    load_checkpoint(body, "tera", path)
+    load_weights(body, "tera", path)
     torch.testing.assert_close(body.entry.layer_norm.bias, model.input_representations.LayerNorm.bias)
 
 
@@ -193,7 +193,7 @@ def test_foreign_objects_in_a_checkpoint_stay_inert(tmp_path, monkeypatch, zippe
     torch.save(content, "states.ckpt", _use_new_zipfile_serialization=zipped)
     monkeypatch.delitem(sys.modules, "optimizers")
     body = empty_body("tera")
-    load_checkpoint(body, "tera", tmp_path / "states.ckpt")
+    load_weights(body, "tera", tmp_path / "states.ckpt")
     weight = model.encoder.layer[0].intermediate.dense.weight
     assert torch.equal(dict(body.steps[0][1].named_parameters())["expand.weight"], weight)
     assert not (tmp_path / "intruded").exists()
@@ -203,7 +203,7 @@ def test_a_plain_pickle_that_acts_is_refused_without_acting(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     (tmp_path / "evil.ckpt").write_bytes(pickle.dumps(Intruder()))
     with pytest.raises(UserError, match=r"evil\.ckpt"):
-        load_checkpoint(empty_body("tera"), "tera", tmp_path / "evil.ckpt")
+        load_weights(empty_body("tera"), "tera", tmp_path / "evil.ckpt")
     assert not (tmp_path / "intruded").exists()
 
 
@@ -212,7 +212,7 @@ def test_a_plain_pickle_that_acts_is_refused_without_acting(tmp_path, monkeypatc
 
 def refusal(upstream: str, path: Path) -> str:
     with pytest.raises(UserError) as found:
-        load_checkpoint(empty_body(upstream), upstream, path)
+        load_weights(empty_body(upstream), upstream, path)
     message = str(found.value)
     assert "\n" not in message
     return message

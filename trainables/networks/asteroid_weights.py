@@ -76,7 +76,7 @@ _BUILDERS: dict[str, Callable[..., MaskingSeparator]] = {
 
 
 @dataclass(frozen=True)
-class AsteroidCheckpoint:
+class AsteroidWeights:
     """`model` is asteroid's class name; `arguments` and `weights` are in our names."""
 
     model: str
@@ -90,7 +90,7 @@ class AsteroidCheckpoint:
         return network
 
 
-def read_asteroid(content: bytes, where: str = "checkpoint") -> AsteroidCheckpoint:
+def read_asteroid(content: bytes, where: str = "checkpoint") -> AsteroidWeights:
     """Raises `UserError` where the file is of another kind, or its model differs from ours in structure."""
     try:
         stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
@@ -103,7 +103,7 @@ def read_asteroid(content: bytes, where: str = "checkpoint") -> AsteroidCheckpoi
         raise UserError(f"{where}: model {name!r}; allowed are {', '.join(_BUILDERS)}")
     _check_structure(arguments, where)
     known = {ours: arguments[theirs] for theirs, ours in _ARGUMENTS[name].items() if theirs in arguments}
-    return AsteroidCheckpoint(name, known, our_state(state))
+    return AsteroidWeights(name, known, our_state(state))
 
 
 def our_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

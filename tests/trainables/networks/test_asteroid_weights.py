@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from trainables.base.errors import UserError
-from trainables.networks.asteroid_checkpoint import our_key, read_asteroid
+from trainables.networks.asteroid_weights import our_key, read_asteroid
 from trainables.networks.conv_tasnet import conv_tasnet
 from trainables.networks.dual_path import dprnn_tasnet
 from trainables.networks.dual_path_transformer import dptnet
