@@ -51,9 +51,6 @@ class ConvMasker(Masker):
             features, skips = features + residual, skips + skip
         return skips
 
-    def forward(self, encoded: Tensor) -> Tensor:
-        return self.head(self.context(encoded))
-
 
 class ConvBlock(nn.Module):
     """1x1 up, depthwise with dilation, 1x1 down twice: residual and skip, (batch, channels, frames) each."""

@@ -27,10 +27,30 @@ def dprnn_tasnet(
     return MaskingSeparator(masker, filters, kernel, kernel // 2)
 
 
-class DPRNNMasker(Masker):
-    """Bottleneck, blocks over chunks, gated head, and a projection back to the encoder's filters."""
+class DualPathMasker(Masker):
+    """Blocks over chunks of `entry` features, and the gated head.
+
+    Attributes:
+        chunk: frames of a chunk; half of it overlaps with the next.
+    """
 
     head: "DualPathHead"
+    norm: nn.GroupNorm
+    chunk: int
+
+    def entry(self, encoded: Tensor) -> Tensor:
+        """(batch, filters, frames) -> (batch, block_channels, frames)."""
+        return self.norm(encoded)
+
+    def context(self, encoded: Tensor) -> Tensor:
+        chunks = chunking.cut(self.entry(encoded), self.chunk)
+        for block in self.blocks:
+            chunks = block(chunks)
+        return self.head.merge(chunks, encoded.shape[-1])
+
+
+class DPRNNMasker(DualPathMasker):
+    """Bottleneck, blocks over chunks, gated head, and a projection back to the encoder's filters."""
 
     def __init__(self, sources: int, filters: int, bottleneck: int, hidden: int, blocks: int, chunk: int):
         super().__init__()
@@ -42,14 +62,8 @@ class DPRNNMasker(Masker):
         self.blocks = nn.ModuleList(DPRNNBlock(bottleneck, hidden) for _ in range(blocks))
         self.head = DualPathHead(sources, bottleneck, filters)
 
-    def context(self, encoded: Tensor) -> Tensor:
-        chunks = chunking.cut(self.bottleneck(self.norm(encoded)), self.chunk)
-        for block in self.blocks:
-            chunks = block(chunks)
-        return self.head.merge(chunks, encoded.shape[-1])
-
-    def forward(self, encoded: Tensor) -> Tensor:
-        return self.head(self.context(encoded))
+    def entry(self, encoded: Tensor) -> Tensor:
+        return self.bottleneck(self.norm(encoded))
 
 
 class DPRNNBlock(nn.Module):

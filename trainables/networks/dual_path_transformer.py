@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.networks import chunking
-from trainables.networks.dual_path import DualPathHead
-from trainables.networks.masking_separator import Masker, MaskingSeparator, global_norm
+from trainables.networks.dual_path import DualPathHead, DualPathMasker
+from trainables.networks.masking_separator import MaskingSeparator, global_norm
 
 
 def dptnet(
@@ -26,10 +26,8 @@ def dptnet(
     return MaskingSeparator(masker, filters, kernel, kernel // 2, rectify=True)
 
 
-class DPTNetMasker(Masker):
+class DPTNetMasker(DualPathMasker):
     """Blocks of two transformer layers on the encoder's own channels, and the gated head."""
-
-    head: DualPathHead
 
     def __init__(self, sources: int, filters: int, hidden: int, blocks: int, chunk: int, heads: int):
         super().__init__()
@@ -39,15 +37,6 @@ class DPTNetMasker(Masker):
         self.norm = global_norm(filters)
         self.blocks = nn.ModuleList(DPTNetBlock(filters, hidden, heads) for _ in range(blocks))
         self.head = DualPathHead(sources, filters, filters, project=False, overlap_gain=0.5)
-
-    def context(self, encoded: Tensor) -> Tensor:
-        chunks = chunking.cut(self.norm(encoded), self.chunk)
-        for block in self.blocks:
-            chunks = block(chunks)
-        return self.head.merge(chunks, encoded.shape[-1])
-
-    def forward(self, encoded: Tensor) -> Tensor:
-        return self.head(self.context(encoded))
 
 
 class DPTNetBlock(nn.Module):

@@ -37,9 +37,9 @@ class Masker(nn.Module):
     def context(self, encoded: Tensor) -> Tensor:
         """(batch, filters, frames) -> (batch, context_channels, frames): what the masks are computed from."""
 
-    @abstractmethod
     def forward(self, encoded: Tensor) -> Tensor:
         """(batch, filters, frames) -> (batch, sources, filters, frames) masks."""
+        return self.head(self.context(encoded))
 
 
 class MaskingSeparator(nn.Module):

@@ -74,6 +74,9 @@ class EvaluationClip:
     clean: Samples
 
 
+ClipSource = Callable[[Corpus, DataSettings, str, int], Iterator[EvaluationClip]]  # of a split, by seed
+
+
 # -- training ---------------------------------------------------------------------------------------------
 
 
@@ -320,25 +323,30 @@ def evaluation_set(corpus: Corpus, data: DataSettings, split: str, seed: int = 0
     Raises:
         UserError: the split has no clip to judge on.
     """
-    wanted = {"valid": data.valid_seconds, "test": data.test_seconds}[split] * SAMPLE_RATE
     make = _paired_clips if corpus.kind == "paired" else _mixed_clips
+    return enough_clips(make, corpus, data, split, seed)
+
+
+def enough_clips(
+    make: ClipSource, corpus: Corpus, data: DataSettings, split: str, seed: int
+) -> list[EvaluationClip]:
+    """As many of `make`'s clips as reach the seconds wanted of "valid" or "test", or all there are.
+
+    Raises:
+        UserError: there are none.
+    """
+    wanted = {"valid": data.valid_seconds, "test": data.test_seconds}[split] * data.sample_rate
     split = data.source_split(split)
-    clips = fill(make(corpus, data, split, seed), wanted)
-    if not clips:
-        raise UserError(f"{corpus.uri}: split {split!r} has no speech to judge on; add recordings to it")
-    return clips
-
-
-def fill(clips: Iterable[EvaluationClip], wanted: float) -> list[EvaluationClip]:
-    """As many clips as reach the `wanted` samples, or all there are."""
-    taken: list[EvaluationClip] = []
+    clips: list[EvaluationClip] = []
     total = 0
-    for clip in clips:
+    for clip in make(corpus, data, split, seed):
         if total >= wanted:
             break
-        taken.append(clip)
+        clips.append(clip)
         total += len(clip.noisy)
-    return taken
+    if not clips:
+        raise UserError(f"{corpus.uri}: split {split!r} has nothing to evaluate on; add recordings to it")
+    return clips
 
 
 def _mixed_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> Iterator[EvaluationClip]:

@@ -26,7 +26,7 @@ from trainables.audio.examples.mixing import (
     Samples,
     active_power,
     draw_snr,
-    fill,
+    enough_clips,
     labelled_rows,
     rounds,
     snr_grid,
@@ -160,13 +160,8 @@ def mixture_set(corpus: Corpus, data: DataSettings, split: str, seed: int = 0) -
     Raises:
         UserError: the split has too few speakers, or mixtures of another number or rate.
     """
-    wanted = {"valid": data.valid_seconds, "test": data.test_seconds}[split] * data.sample_rate
     make = stored_clips if corpus.kind == "mixtures" else _grouped_clips
-    split = data.source_split(split)
-    clips = fill(make(corpus, data, split, seed), wanted)
-    if not clips:
-        raise UserError(f"{corpus.uri}: split {split!r} has no mixture to judge on; add recordings to it")
-    return clips
+    return enough_clips(make, corpus, data, split, seed)
 
 
 def _grouped_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> Iterator[EvaluationClip]:

@@ -10,7 +10,7 @@ speaker and no noise type is in two splits.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,22 +19,12 @@ from numpy.typing import NDArray
 from trainables.audio.corpus.audio_files import Header, conversion_notes, find_audio, read_audio, read_header
 from trainables.audio.corpus.listing import Item, Listing, assign_splits, digest, require_answerable
 from trainables.audio.recipes.folder_manifest import MANIFEST, ManifestRow, read_manifest
+from trainables.audio.recipes.recordings import Recording, file_facts, items_of, speech_and_noise
 from trainables.base.errors import UserError
 
 VERSION = 1  # raise it when the same files would give another corpus
 FOLDERS = ("speech", "noise", "clean", "noisy")
 LAYOUT = "speech/<speaker>/ and noise/<type>/, or clean/ and noisy/, with .wav or .flac files"
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One row to be, before its header is read. `path` is the clean file of a pair."""
-
-    part: str
-    id: str
-    owner: str
-    path: Path
-    split: str = ""
 
 
 def matches(source: Path) -> bool:
@@ -49,8 +39,7 @@ def identity(source: Path) -> str:
         *_audio_of(source, FOLDERS),
         *([manifest] if manifest.is_file() else []),
     ]
-    stats = [(path.relative_to(source).as_posix(), path.stat()) for path in files]
-    return digest(["folder", VERSION, [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]])
+    return digest(["folder", VERSION, file_facts(source, files)])
 
 
 def list_source(source: Path) -> Listing:
@@ -67,7 +56,10 @@ def list_source(source: Path) -> Listing:
     paired = (source / "clean").is_dir() or (source / "noisy").is_dir()
     if paired:
         _refuse_a_second_layout(source)
-    listing = _list_pairs(source) if paired else _list_speech_and_noise(source)
+        listing = _list_pairs(source)
+    else:
+        entries, notes = _entries(source, ("speech", "noise"))
+        listing = speech_and_noise(entries, identity(source), notes)
     require_answerable(listing, str(source))
     return listing
 
@@ -80,23 +72,6 @@ def _refuse_a_second_layout(source: Path) -> None:
                 f"{source}: holds recordings in {name}/ beside clean/ and noisy/; a corpus has one layout, "
                 f"{LAYOUT}: move one of them elsewhere"
             )
-
-
-def _list_speech_and_noise(source: Path) -> Listing:
-    entries, notes = _entries(source, ("speech", "noise"))
-    headers = [read_header(entry.path) for entry in entries]
-    paths = {(entry.part, entry.id): entry.path for entry in entries}
-
-    def load(item: Item) -> dict[str, NDArray[np.int16]]:
-        return {"audio": read_audio(paths[item.part, item.id])}
-
-    return Listing(
-        kind="speech+noise",
-        items=_items(entries, headers),
-        load=load,
-        identity=identity(source),
-        notes=(*conversion_notes(headers), *notes),
-    )
 
 
 def _list_pairs(source: Path) -> Listing:
@@ -113,7 +88,7 @@ def _list_pairs(source: Path) -> Listing:
 
     return Listing(
         kind="paired",
-        items=_items(entries, clean_headers),
+        items=items_of(entries, clean_headers),
         load=load,
         identity=identity(source),
         notes=(*conversion_notes(clean_headers + noisy_headers), *notes),
@@ -123,7 +98,7 @@ def _list_pairs(source: Path) -> Listing:
 # -- which files, whose, in which split -------------------------------------------------------------------
 
 
-def _entries(source: Path, folders: Sequence[str]) -> tuple[list[_Entry], list[str]]:
+def _entries(source: Path, folders: Sequence[str]) -> tuple[list[Recording], list[str]]:
     """The rows to be with their splits, sorted by part and id, and notes on what was left out."""
     manifest = read_manifest(source)
     _require_known_folders(source, manifest)
@@ -142,12 +117,12 @@ def _audio_of(source: Path, folders: Sequence[str]) -> list[Path]:
     return [path for folder in folders for path in find_audio(source / folder)]
 
 
-def _entry(source: Path, path: Path, row: ManifestRow | None) -> _Entry:
+def _entry(source: Path, path: Path, row: ManifestRow | None) -> Recording:
     folder, *below = path.relative_to(source).with_suffix("").parts
     part = "paired" if folder == "clean" else folder
     named = row.owner if row else ""
     owner = named or (_prefix(below[-1]) if part == "paired" and len(below) == 1 else _owner(path, below))
-    return _Entry(part=part, id="/".join(below), owner=owner, path=path, split=row.split if row else "")
+    return Recording(part=part, id="/".join(below), owner=owner, path=path, split=row.split if row else "")
 
 
 def _owner(path: Path, below: Sequence[str]) -> str:
@@ -163,7 +138,7 @@ def _prefix(name: str) -> str:
     return name.split("_")[0]
 
 
-def _with_splits(source: Path, part: str, entries: list[_Entry], decided: bool) -> list[_Entry]:
+def _with_splits(source: Path, part: str, entries: list[Recording], decided: bool) -> list[Recording]:
     chosen = sorted((entry for entry in entries if entry.part == part), key=lambda entry: entry.id)
     if not chosen:
         folder = source / ("clean" if part == "paired" else part)
@@ -185,7 +160,7 @@ def _require_known_folders(source: Path, manifest: dict[Path, ManifestRow] | Non
         )
 
 
-def _require_distinct(entries: list[_Entry]) -> None:
+def _require_distinct(entries: list[Recording]) -> None:
     counts = Counter((entry.part, entry.id) for entry in entries)
     for entry in entries:
         if counts[entry.part, entry.id] > 1:
@@ -194,17 +169,10 @@ def _require_distinct(entries: list[_Entry]) -> None:
             )
 
 
-def _items(entries: list[_Entry], headers: list[Header]) -> tuple[Item, ...]:
-    return tuple(
-        Item(part=entry.part, id=entry.id, owner=entry.owner, split=entry.split, samples=header.samples)
-        for entry, header in zip(entries, headers, strict=True)
-    )
-
-
 # -- pairs ------------------------------------------------------------------------------------------------
 
 
-def _noisy_files(source: Path, entries: list[_Entry]) -> dict[str, Path]:
+def _noisy_files(source: Path, entries: list[Recording]) -> dict[str, Path]:
     folder = source / "noisy"
     noisy = {path.relative_to(folder).with_suffix("").as_posix(): path for path in find_audio(folder)}
     clean = {entry.id for entry in entries}
@@ -220,7 +188,7 @@ def _noisy_files(source: Path, entries: list[_Entry]) -> dict[str, Path]:
     return noisy
 
 
-def _require_same_length(entry: _Entry, clean: Header, noisy: Header) -> None:
+def _require_same_length(entry: Recording, clean: Header, noisy: Header) -> None:
     if (clean.frames, clean.sample_rate) != (noisy.frames, noisy.sample_rate):
         raise UserError(
             f"{entry.path}: {clean.frames} samples at {clean.sample_rate} Hz, but its noisy partner has "

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from trainables.audio.corpus.audio_files import read_header
 from trainables.audio.corpus.listing import SPLITS, Item, Listing, digest
+from trainables.audio.recipes.recordings import file_facts
 from trainables.base.errors import UserError
 
 VERSION = 1  # raise it when the same files would give another corpus
@@ -46,9 +47,8 @@ class _Mixture:
 
 def identity(source: Path) -> str:
     """A hash of the metadata files' paths, sizes and times of change."""
-    stats = [(path, path.stat()) for path in sorted((source / "metadata").glob("libri*mix_*.csv"))]
-    facts = [[path.name, stat.st_size, stat.st_mtime_ns] for path, stat in stats]
-    return digest(["librimix", VERSION, facts])
+    folder = source / "metadata"
+    return digest(["librimix", VERSION, file_facts(folder, sorted(folder.glob("libri*mix_*.csv")))])
 
 
 def list_source(source: Path, sample_rate: int = 8000) -> Listing:

@@ -9,14 +9,11 @@ of each kind. Every utterance that a chapter's transcript lists must be there. L
 noises stand beside it; a stable hash gives each type its split.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from trainables.audio.corpus.audio_files import conversion_notes, find_audio, read_audio, read_header
-from trainables.audio.corpus.listing import Item, Listing, assign_splits, digest, require_answerable
+from trainables.audio.corpus.audio_files import find_audio
+from trainables.audio.corpus.listing import Listing, assign_splits, digest, require_answerable
+from trainables.audio.recipes.recordings import Recording, file_facts, speech_and_noise
 from trainables.base.errors import UserError
 
 VERSION = 1  # raise it when the same files would give another corpus
@@ -33,15 +30,6 @@ SUBSETS = {
 LAYOUT = f"{ROOT}/train-clean-100/, {ROOT}/dev-clean/, {ROOT}/test-clean/ and noise/<type>/"
 
 
-@dataclass(frozen=True)
-class _Row:
-    part: str
-    id: str
-    owner: str
-    split: str
-    path: Path
-
-
 def matches(source: Path) -> bool:
     return any((source / ROOT / subset).is_dir() for subset in SUBSETS)
 
@@ -52,8 +40,7 @@ def identity(source: Path) -> str:
         *(path for folder in _subsets(source) for path in find_audio(folder)),
         *find_audio(source / "noise"),
     ]
-    stats = [(path.relative_to(source).as_posix(), path.stat()) for path in files]
-    return digest(["librispeech", VERSION, [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]])
+    return digest(["librispeech", VERSION, file_facts(source, files)])
 
 
 def list_source(source: Path) -> Listing:
@@ -65,25 +52,8 @@ def list_source(source: Path) -> Listing:
     """
     if not matches(source):
         raise UserError(f"{source} holds no LibriSpeech: it should hold {LAYOUT}")
-    rows = [*(row for folder in _subsets(source) for row in _utterances(folder)), *_noises(source)]
-    headers = {row.path: read_header(row.path) for row in rows}
-    paths = {(row.part, row.id): row.path for row in rows}
-
-    def load(item: Item) -> dict[str, NDArray[np.int16]]:
-        return {"audio": read_audio(paths[item.part, item.id])}
-
-    listing = Listing(
-        kind="speech+noise",
-        items=tuple(
-            Item(
-                part=row.part, id=row.id, owner=row.owner, split=row.split, samples=headers[row.path].samples
-            )
-            for row in rows
-        ),
-        load=load,
-        identity=identity(source),
-        notes=tuple(conversion_notes(headers.values())),
-    )
+    utterances = [each for folder in _subsets(source) for each in _utterances(folder)]
+    listing = speech_and_noise([*utterances, *_noises(source)], identity(source))
     require_answerable(listing, str(source))
     return listing
 
@@ -92,7 +62,7 @@ def _subsets(source: Path) -> list[Path]:
     return [source / ROOT / name for name in SUBSETS if (source / ROOT / name).is_dir()]
 
 
-def _utterances(subset: Path) -> list[_Row]:
+def _utterances(subset: Path) -> list[Recording]:
     found = {path.stem: path for path in find_audio(subset)}
     for name in sorted(_transcribed(subset) - found.keys()):
         raise UserError(f"{subset}: {name}.flac is in a transcript but not there: unpack {subset.name} again")
@@ -103,7 +73,7 @@ def _utterances(subset: Path) -> list[_Row]:
             raise UserError(
                 f"{path}: does not belong there; the layout is <speaker>/<chapter>/<speaker>-<chapter>-*"
             )
-        rows.append(_Row("speech", f"{subset.name}/{name}", speaker, SUBSETS[subset.name], path))
+        rows.append(Recording("speech", f"{subset.name}/{name}", speaker, path, SUBSETS[subset.name]))
     if not rows:
         raise UserError(f"{subset}: holds no .flac file: unpack it again, or remove the folder")
     return rows
@@ -120,7 +90,7 @@ def _transcribed(subset: Path) -> set[str]:
     return {line.split(maxsplit=1)[0] for line in lines if line.strip()}
 
 
-def _noises(source: Path) -> list[_Row]:
+def _noises(source: Path) -> list[Recording]:
     folder = source / "noise"
     files = find_audio(folder)
     if not files:
@@ -133,4 +103,4 @@ def _noises(source: Path) -> list[_Row]:
         raise UserError(f"{loose[0]}: lies outside a folder of its noise type; move it to noise/<type>/")
     split_of = assign_splits(set(owners.values()), "noise", str(folder))
     names = {path: path.relative_to(folder).with_suffix("").as_posix() for path in files}
-    return [_Row("noise", names[path], owners[path], split_of[owners[path]], path) for path in files]
+    return [Recording("noise", names[path], owners[path], path, split_of[owners[path]]) for path in files]

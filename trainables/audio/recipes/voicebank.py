@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from trainables.audio.corpus.audio_files import Header, conversion_notes, find_audio, read_audio, read_header
 from trainables.audio.corpus.listing import Item, Listing, digest, require_answerable
+from trainables.audio.recipes.recordings import file_facts
 from trainables.base.errors import UserError
 
 VERSION = 1  # raise it when the same files would give another corpus
@@ -59,9 +60,7 @@ def identity(source: Path, training: TrainingSet) -> str:
     """A hash of paths, sizes and times of change, found without opening a file."""
     folders = [_find(source, kind, name) for name in _names(training) for kind in ("clean", "noisy")]
     files = [path for folder in folders if folder for path in find_audio(folder)]
-    stats = [(path.relative_to(source).as_posix(), path.stat()) for path in files]
-    facts = [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
-    return digest(["voicebank-demand", training.speakers, VERSION, facts])
+    return digest(["voicebank-demand", training.speakers, VERSION, file_facts(source, files)])
 
 
 def list_source(source: Path, training: TrainingSet = SPEAKERS_28) -> Listing:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from trainables.audio.corpus.audio_files import find_audio, read_header
 from trainables.audio.corpus.listing import SPLITS, Item, Listing, digest
+from trainables.audio.recipes.recordings import file_facts
 from trainables.base.errors import UserError
 
 VERSION = 1  # raise it when the same files would give another corpus
@@ -28,8 +29,7 @@ def identity(source: Path) -> str:
     """A hash of the first sources' paths, sizes and times of change."""
     root = _root(source)
     files = [path for folder in _FOLDERS.values() for path in find_audio(root / folder / "s1")]
-    stats = [[str(path.relative_to(root)), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
-    return digest(["wsj0-2mix", VERSION, stats])
+    return digest(["wsj0-2mix", VERSION, file_facts(root, files)])
 
 
 def list_source(source: Path) -> Listing:
