@@ -6,27 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from sweep.storage.artifacts import StoredArtifacts
 from tests.support.methods import toy_method
-from tests.support.methods.tiny_corpus import make_tiny_corpus
+from tests.support.methods.assignments import DATA, small_assignment
 from trainables.audio.examples.mixing import evaluation_set, training_batch
 from trainables.base.randomness import seed_global_generators
-from trainables.base.storage.storage import Storage
 from trainables.config.registry import config_class
-from trainables.job.assignment import Assignment, DataSettings
 from trainables.job.stages import Stage, run_stage
 from trainables.method import When
 from trainables.metrics.si_sdr import si_sdr
 from trainables.session import Diverged, TrainingSession
 from trainables.training.learning_rate import lr_factor
 
-DATA = DataSettings(batch=2, crop_seconds=0.5, valid_seconds=3.0, test_seconds=3.0)
 TENSORS = ("model.pt", "optimizer.pt")
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_tiny_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(autouse=True)
@@ -36,23 +27,8 @@ def toy():
 
 
 @pytest.fixture
-def artifacts(tmp_path):
-    return StoredArtifacts(Storage(tmp_path / "sweep"))
-
-
-@pytest.fixture
 def assignment(corpus):
-    return Assignment(
-        job="all/search/none/0001",
-        method=toy_method.NAME,
-        config={"strength": 0.5},
-        seed=7,
-        steps=10,
-        round_steps=4,
-        corpus_uri=corpus.uri,
-        corpus_fingerprint=corpus.fingerprint,
-        data=DATA,
-    )
+    return small_assignment(corpus, method=toy_method.NAME, config={"strength": 0.5}, steps=10, round_steps=4)
 
 
 def run_to_the_end(session):

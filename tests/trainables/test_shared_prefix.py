@@ -6,10 +6,10 @@ import pytest
 
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
-from tests.support.methods.tiny_corpus import make_tiny_corpus
+from tests.support.methods.assignments import small_assignment
 from trainables.base.determinism import deterministic
 from trainables.base.storage.storage import Storage
-from trainables.job.assignment import Assignment, DataSettings
+from trainables.job.assignment import DataSettings
 from trainables.job.stages import run_stage
 from trainables.session import TrainingSession
 from trainables.shared_prefix import prefix_stage, read_prefix
@@ -25,28 +25,13 @@ ALL = (ROUND, FULL, PRETRAIN, ANNEAL, NORMAL)
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_tiny_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
 def artifacts(tmp_path_factory):
     return StoredArtifacts(Storage(tmp_path_factory.mktemp("stages")))
 
 
 @pytest.fixture(scope="module")
 def assignment(corpus):
-    return Assignment(
-        job="all/search/byol_round/0001",
-        method="contrastive_se",
-        config=ROUND,
-        seed=7,
-        steps=8,
-        round_steps=2,
-        corpus_uri=corpus.uri,
-        corpus_fingerprint=corpus.fingerprint,
-        data=DATA,
-    )
+    return small_assignment(corpus, method="contrastive_se", config=ROUND, data=DATA)
 
 
 def prefix_of(assignment, config, siblings=ALL):

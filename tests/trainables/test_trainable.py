@@ -12,15 +12,13 @@ from ray import tune
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
 from tests.support.methods import toy_method
-from tests.support.methods.tiny_corpus import make_tiny_corpus
+from tests.support.methods.assignments import small_assignment
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 from trainables.inference import infer_split, score_estimates, score_noisy, stored_estimates
-from trainables.job.assignment import Assignment, DataSettings
 from trainables.job.checkpoints import stored_reports
 from trainables.trainable import SpeechTrainable
 
-DATA = DataSettings(batch=2, crop_seconds=0.5, valid_seconds=3.0, test_seconds=3.0)
 STEPS, ROUND = 8, 2
 
 
@@ -40,11 +38,6 @@ class ToyTrainable(SpeechTrainable):
         return result
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_tiny_corpus(tmp_path_factory.mktemp("corpus"))
-
-
 @pytest.fixture
 def storage(tmp_path):
     return Storage(tmp_path / "sweep")
@@ -53,16 +46,8 @@ def storage(tmp_path):
 @pytest.fixture
 def assignment(corpus):
     toy_method.register()
-    return Assignment(
-        job="all/search/none/0001",
-        method=toy_method.NAME,
-        config={"strength": 0.5},
-        seed=7,
-        steps=STEPS,
-        round_steps=ROUND,
-        corpus_uri=corpus.uri,
-        corpus_fingerprint=corpus.fingerprint,
-        data=DATA,
+    return small_assignment(
+        corpus, method=toy_method.NAME, config={"strength": 0.5}, steps=STEPS, round_steps=ROUND
     )
 
 
@@ -205,7 +190,7 @@ def test_rows_carry_all_that_a_verdict_needs(assignment, storage, corpus):
 
 
 def test_the_noisy_input_is_a_candidate_too(assignment, corpus):
-    rows = score_noisy(corpus, DATA, "valid", metrics=["si_sdr"])
+    rows = score_noisy(corpus, assignment.data, "valid", metrics=["si_sdr"])
     assert {(row["candidate"], row["seed"], row["status"]) for row in rows} == {("noisy", -1, "ok")}
 
 

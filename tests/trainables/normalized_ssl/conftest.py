@@ -1,27 +1,8 @@
-"""What the tests of this method share: a corpus of a few seconds and artifacts in memory."""
+"""Artifacts of this method's stages are shared by the tests of a module, in memory."""
 
 import pytest
 
-from tests.support.methods.tiny_corpus import make_tiny_corpus
-from trainables.audio.corpus.corpus import Corpus
-
-
-class MemoryArtifacts(dict):
-    """The `Artifacts` protocol over a dictionary."""
-
-    def has(self, key: str) -> bool:
-        return key in self
-
-    def read(self, key: str) -> bytes:
-        return self[key]
-
-    def write(self, key: str, content: bytes) -> None:
-        self[key] = content
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    return make_tiny_corpus(tmp_path_factory.mktemp("corpus"))
+from tests.support.methods.memory_artifacts import MemoryArtifacts
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.trainables.normalized_ssl.conftest import MemoryArtifacts
+from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.examples.mixing import training_batch
 from trainables.base.errors import UserError

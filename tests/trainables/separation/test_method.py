@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.audio.examples.mixing import Batch
 from trainables.job.assignment import DataSettings
 from trainables.method import When
@@ -15,11 +14,6 @@ from trainables.separation.separators import build_separator, pack_network
 
 START = When(step=0, epoch=0, steps=10)
 DATA = DataSettings(batch=2, crop_seconds=0.3, speakers=2, sample_rate=8000)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_tiny_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 def make(seed: int = 1, **values) -> Separation:

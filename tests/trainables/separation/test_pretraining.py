@@ -6,10 +6,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from sweep.storage.artifacts import StoredArtifacts
-from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.base.errors import UserError
-from trainables.base.storage.storage import Storage
 from trainables.job.stages import in_order, run_stage
 from trainables.separation import pretraining
 from trainables.separation.config import SeparationConfig
@@ -19,16 +16,6 @@ from trainables.separation.separators import build_separator, unpack
 SMALL = {
     "strategy": "ptft", "hidden": 8, "pretraining_batch": 2, "pretraining_crop_seconds": 0.25,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
-    return make_tiny_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture
-def artifacts(tmp_path):
-    return StoredArtifacts(Storage(tmp_path / "stages"))
 
 
 def run(config: SeparationConfig, corpus, artifacts) -> bytes:

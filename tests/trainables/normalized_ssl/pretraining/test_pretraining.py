@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.trainables.normalized_ssl.conftest import MemoryArtifacts
+from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.examples.mixing import speech_batch
 from trainables.audio.features import log_mel

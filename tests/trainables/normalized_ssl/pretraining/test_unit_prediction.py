@@ -6,7 +6,7 @@ import torch
 from scipy.fft import dct
 from torch import nn
 
-from tests.trainables.normalized_ssl.conftest import MemoryArtifacts
+from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.features import log_mel
 from trainables.base.randomness import seed_global_generators
 from trainables.job.stages import in_order, run_stage

@@ -21,7 +21,7 @@ from transformers import (
 from search_spaces.norm_layers import NORM_LAYERS
 from search_spaces.ssl_presets import PAPER, paper_layer
 from tests.support.methods import s3prl_model
-from tests.trainables.normalized_ssl.conftest import MemoryArtifacts
+from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.corpus.corpus import Corpus
 from trainables.job.assignment import Assignment
 from trainables.job.stages import run_stage

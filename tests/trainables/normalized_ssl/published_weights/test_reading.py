@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from tests.support.methods import s3prl_model
-from tests.trainables.normalized_ssl.conftest import MemoryArtifacts
+from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.base.errors import UserError
 from trainables.job.stages import run_stage
 from trainables.method import When
