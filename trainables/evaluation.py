@@ -1,4 +1,4 @@
-"""The fixed clips a job is judged on, kept in memory from one job to the next, and the estimates' scores."""
+"""The fixed clips a job is evaluated on, kept in memory from one job to the next, and the scores of its estimates."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -19,7 +19,11 @@ _clips: dict[tuple[Any, ...], list["EvaluationClip"]] = {}
 
 
 def evaluation_clips(corpus: "Corpus", data: DataSettings, split: str) -> list["EvaluationClip"]:
-    """The split's evaluation set, the same for all jobs; read-only by agreement."""
+    """The split's evaluation set, the same for all jobs; callers must not change it.
+
+    Raises:
+        UserError: the split has nothing to evaluate on.
+    """
     from trainables.audio.examples.mixing import evaluation_set
     from trainables.audio.examples.speaker_mixtures import mixture_set
 

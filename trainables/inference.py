@@ -39,7 +39,8 @@ def infer_split(
 ) -> Estimates:
     """The finished job's estimates of a split, from its last checkpoint.
 
-    Raises RuntimeError where the job has no checkpoint at its whole budget.
+    Raises:
+        RuntimeError: the job has no checkpoint at its last step.
     """
     from trainables.base.determinism import make_deterministic
     from trainables.session import TrainingSession
@@ -62,14 +63,14 @@ def estimates_file(split: str) -> str:
 def stored_estimates(
     assignment: Assignment, corpus: "Corpus", checkpoints: Checkpoints, split: str
 ) -> Estimates:
-    """The estimates a job has stored, beside the clips they belong to. Raises FileNotFoundError."""
+    """The estimates a job has stored, each with its clip. Raises FileNotFoundError."""
     clips = evaluation_clips(corpus, assignment.data, split)
     audio = read_estimates(checkpoints.read_result(assignment.job, estimates_file(split)))
     return [(clip, audio[clip.utterance].reshape(clip.clean.shape)) for clip in clips]
 
 
 def write_estimates(estimates: Estimates) -> bytes:
-    """The estimates as an Arrow IPC stream; several sources one after the other."""
+    """The estimates as an Arrow IPC stream, (sources, samples) flattened."""
     columns = [[clip.utterance for clip, _ in estimates], [audio.ravel() for _, audio in estimates]]
     table = pa.table(columns, schema=_SCHEMA)
     file = io.BytesIO()

@@ -1,7 +1,7 @@
-"""A few clips of an evaluation set and their estimates, kept so that people can listen to what was scored.
+"""A few clips of an evaluation set and their estimates, kept for listening to what was scored.
 
-The estimates of test are inferred once, scored and let go; those of the chosen clips stay beside the rows. The
-choice depends on the clips alone, so all jobs of a sweep keep the same ones.
+The estimates of the test split are inferred once, scored and deleted; those of the chosen clips stay next to the
+rows. The choice depends on the clips alone, so all jobs of a sweep keep the same ones.
 """
 
 import io
@@ -18,10 +18,12 @@ from trainables.inference import write_estimates
 if TYPE_CHECKING:
     from trainables.inference import Estimates
 
-LISTENING_FILE = "listening.arrow"  # beside a job's rows: its estimates; beside the noisy input's: the clips
+LISTENING_FILE = (
+    "listening.arrow"  # next to a job's rows its estimates, next to those of the noisy input the clips
+)
 CLIPS = 6
-_GOOD_SECONDS = 4.0  # long enough to judge, short enough to compare
-_SNR_STEP = 2.5  # dB; closer ones count as the same (of recorded noise no two are equal)
+_GOOD_SECONDS = 4.0  # long enough for an impression, short enough to compare
+_SNR_STEP = 2.5  # dB; closer ones count as the same (recorded noises all differ)
 
 _SCHEMA = pa.schema(
     [
@@ -62,7 +64,7 @@ def write_clips(clips: Iterable[EvaluationClip]) -> bytes:
 
 
 def read_clips(content: bytes) -> list[EvaluationClip]:
-    """As they were written."""
+    """The clips that `write_clips` wrote."""
     table = pa.ipc.open_stream(content).read_all()
     return [_clip(row) for row in table.to_batches()[0].to_pylist()] if len(table) else []
 
@@ -76,7 +78,7 @@ def write_chosen(estimates: "Estimates", sample_rate: int) -> bytes:
 def _familiarity(
     clip: EvaluationClip, used: Counter[tuple[str, str | int]], sample_rate: int
 ) -> tuple[float, ...]:
-    """Smallest for a clip whose like was chosen least."""
+    """How often clips of its kinds were chosen, then its distance from a good length; the smallest goes next."""
     seconds = clip.noisy.shape[-1] / sample_rate
     return (*(used[kind] for kind in _kinds(clip)), abs(seconds - _GOOD_SECONDS))
 

@@ -70,16 +70,16 @@ class Method(nn.Module):
     def observe(self, corpus: "Corpus", data: "DataSettings") -> dict[str, float]:
         """Plain floats measured on training examples after every round, and once before the first.
 
-        What it must remember until the next round is a buffer. It draws nothing from global generators.
+        State that must last until the next round belongs in a buffer. Must not draw from global generators.
         """
         return {}
 
     def learning_rate_factor(self, when: When) -> float | None:
-        """The share of the peak rate at `when`; None: the configuration's warm-up and decay."""
+        """The share of the peak rate at `when`; None means the configuration's warm-up and decay."""
         return None
 
     def diagnostics(self) -> dict[str, float]:
-        """Plain floats worth a curve: strengths, |log r|, phase marks, collapse monitors."""
+        """Plain floats to plot over training: strengths, |log r|, phase marks, collapse monitors."""
         return {}
 
     def validation_curves(self, pairs: Sequence[tuple[Tensor, Tensor]], when: When) -> dict[str, float]:
@@ -94,8 +94,8 @@ class Method(nn.Module):
         raise NotImplementedError
 
     def optimizer(self) -> torch.optim.Optimizer:
-        """What takes the steps, over `parameter_groups`; the session sets its learning rates."""
-        # Fused: one pass over all parameters; a small model has many, and a loop over them costs a tenth of its step.
+        """The optimizer over `parameter_groups`; the session sets its learning rates."""
+        # Fused: one pass over all parameters; looping over the many of a small model costs a tenth of its step.
         return torch.optim.Adam(self.parameter_groups(), betas=_BETAS, fused=True)
 
     def minimum_samples(self) -> int:

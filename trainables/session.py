@@ -1,7 +1,7 @@
 """The training loop of any method, free of Ray: an assignment goes in, rounds of plain floats come out.
 
-A session may stop after any round and go on in another process from `state()`; it then computes the bits an
-unbroken one would have computed, because every draw is keyed by (seed, purpose, step).
+A session may stop after any round and resume in another process from `state()`; it then computes the same bits as
+an uninterrupted one, because every draw is keyed by (seed, purpose, step).
 """
 
 import io
@@ -36,7 +36,7 @@ _MODEL, _OPTIMIZER = "model.pt", "optimizer.pt"
 
 
 class Diverged(RuntimeError):
-    """Training left the finite numbers, or nothing it produces can be scored; the message says when."""
+    """A loss or gradient is not finite, or no estimate can be scored; the message says at which step."""
 
 
 class TrainingSession:
@@ -73,8 +73,10 @@ class TrainingSession:
         """Train `round_steps` steps (fewer where the budget ends), then score the valid set.
 
         Returns the report: step, score (aid ablated), score_current, failed_clips, gain, polarity and segmental
-        SNR of the estimates, the round's mean losses as loss_*, the method's own curves and the seconds spent.
-        Raises `Diverged`.
+        SNR (dB) of the estimates, the round's mean losses as loss_*, the method's own curves and the seconds spent.
+
+        Raises:
+            Diverged: a loss or gradient is not finite, or no valid clip can be scored.
         """
         start = time.perf_counter()
         if self.step == 0:
@@ -98,7 +100,7 @@ class TrainingSession:
         return list(zip(clips, self._infer(clips), strict=True))
 
     def state(self) -> dict[str, bytes]:
-        """Everything a session needs to go on, as files."""
+        """Everything a session needs to resume, as files by name."""
         progress = {"step": self.step, "reports": self.reports}
         return {
             _MODEL: _to_bytes(self.method.state_dict()),
@@ -107,7 +109,7 @@ class TrainingSession:
         }
 
     def load_state(self, files: dict[str, bytes]) -> None:
-        """Go on from where `state()` was taken."""
+        """Resume from `files`, which `state()` returned."""
         progress = json.loads(files[PROGRESS])
         self.step, self.reports = progress["step"], progress["reports"]
         load_weights(self.method, files)
@@ -117,12 +119,12 @@ class TrainingSession:
         return When(step=step, epoch=self._epoch(step), steps=self.assignment.steps)
 
     def _epoch(self, step: int) -> int:
-        """How often as much audio has been drawn as there is to train on."""
+        """Seconds of audio drawn so far over the seconds there are, rounded down."""
         data = self.assignment.data
         return int(step * data.batch * data.crop_seconds / self._training_seconds)
 
     def _train(self, last: int) -> dict[str, float]:
-        """Train up to step `last`; the means of the losses and of the gradient's norm before clipping."""
+        """Train up to step `last`; returns mean losses and the mean gradient norm before clipping."""
         self.method.train()
         sums: dict[str, float] = {}
         counts: dict[str, int] = {}
@@ -169,7 +171,7 @@ class TrainingSession:
             group["lr"] = peak * factor
 
     def _validate(self) -> dict[str, float]:
-        """The deciding metric on the valid set, the training-only aid switched off, and as it is now."""
+        """The deciding metric on the valid set, with the training-only aid off and as it is now."""
         when = self._when(self.step)
         self.method.before_inference(when, ablate=True)
         ablated = _buffers(self.method)
@@ -184,7 +186,7 @@ class TrainingSession:
         return {**scores, **level_monitors(rows), **curves}
 
     def _valid_pairs(self) -> list[tuple[Tensor, Tensor]]:
-        """Noisy and clean of every valid clip, (samples,), long enough for the method."""
+        """Noisy and clean, (samples,) each, of every valid clip that is long enough for the method."""
         clips = evaluation_clips(self._corpus, self.assignment.data, "valid")
         device, shortest = self.method.device, self.method.minimum_samples()
         return [
@@ -201,7 +203,7 @@ class TrainingSession:
         )
 
     def _mean(self, rows: list[dict[str, Any]]) -> tuple[float, int]:
-        """(mean of the deciding metric over the valid clips it can score, how many it cannot)."""
+        """Mean of the deciding metric over the valid clips that could be scored, and how many could not."""
         mean, _, failed = mean_of_ok(rows, self.assignment.metric)
         if mean is None:
             reasons = ", ".join(sorted({row["status"] for row in rows}))
@@ -216,7 +218,7 @@ class TrainingSession:
 
 
 def infer_one(method: Method, noisy: np.ndarray) -> np.ndarray:
-    """float32 (samples,) -> (samples,), or (sources, samples) where the method has several."""
+    """float32 (samples,) -> (samples,), or (sources, samples) if the method has several; shorter input is padded."""
     short = max(0, method.minimum_samples() - len(noisy))
     padded = functional.pad(torch.tensor(noisy), (0, short)).to(method.device)
     estimate = method.infer(padded[None])[0, :, : len(noisy)].float().cpu().numpy()
@@ -224,7 +226,7 @@ def infer_one(method: Method, noisy: np.ndarray) -> np.ndarray:
 
 
 def build_for(assignment: Assignment, artifacts: Artifacts) -> Method:
-    """The assignment's method as it is before its first step; `load_weights` gives it a checkpoint's."""
+    """The assignment's method before its first step; `load_weights` gives it those of a checkpoint."""
     config = config_class(assignment.method).from_dict(assignment.config)
     stages = [Stage.from_json(stage) for stage in assignment.stages]
     contents = {stage.kind: artifacts.read(stage.key) for stage in stages}
@@ -233,7 +235,7 @@ def build_for(assignment: Assignment, artifacts: Artifacts) -> Method:
 
 
 def load_weights(method: Method, files: dict[str, bytes]) -> None:
-    """Those of a checkpoint: its `files` as `TrainingSession.state` gave them."""
+    """Load a checkpoint's weights; `files` as `TrainingSession.state` returned them."""
     method.load_state_dict(_from_bytes(files[_MODEL], method.device))
 
 

@@ -3,10 +3,10 @@
 Two jobs whose configurations differ only in what happens after a switch are the same training up to it. That
 prefix is a stage: its key is the configuration as far as it matters up to there, with data, budget and seed; its
 artifact is the session's whole state, optimizer and running statistics included. A job that starts from it
-computes the bits it would have computed by itself.
+computes the same bits as training alone.
 
-A method takes part by giving its configuration `until_first_switch() -> (configuration, share of the budget)`:
-what it is the same training as, and how far (infinity where nothing ever switches).
+A method takes part if its configuration has `until_first_switch() -> (configuration, share of the budget)`: the
+configuration that trains the same way up to that share (infinity if nothing ever switches).
 """
 
 import io
@@ -30,7 +30,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in the archive, so that equal st
 
 
 def prefix_stage(assignment: Assignment, siblings: Sequence[dict[str, Any]]) -> Stage | None:
-    """What this job shares with others; None where that is less than a round.
+    """The training that this job shares with others; None if that is less than a round.
 
     `siblings` are the configurations of the jobs that may share, this one's included; the prefix ends with the last
     whole round before the first of them switches.
@@ -77,7 +77,7 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Callable
 
 
 def read_prefix(assignment: Assignment, artifacts: Artifacts) -> dict[str, bytes] | None:
-    """The state the job starts from, as `TrainingSession.load_state` takes it; None where it starts afresh."""
+    """The state the job starts from, as `TrainingSession.load_state` takes it; None if it starts from scratch."""
     if assignment.prefix is None:
         return None
     content = artifacts.read(Stage.from_json(assignment.prefix).key)
@@ -94,7 +94,7 @@ def _until_first_switch(method: str, config: dict[str, Any]) -> tuple[dict[str, 
 
 
 def _whole_rounds(share: float, assignment: Assignment) -> int:
-    """Steps of the rounds that end at or before `share` of the budget; 0 where nobody ever switches."""
+    """Steps of the rounds that end at or before `share` of the budget; 0 if none ever switches."""
     if math.isinf(share):
         return 0
     rounds = math.floor(share * assignment.steps / assignment.round_steps + _ROUNDING)
@@ -102,7 +102,7 @@ def _whole_rounds(share: float, assignment: Assignment) -> int:
 
 
 def _without_identity(assignment: Assignment, config: dict[str, Any]) -> dict[str, Any]:
-    """What determines the bits, beside what the stage says itself."""
+    """What determines the bits and is not in a field of the stage."""
     plain = replace(assignment, job=KIND, attempt=1, phase="search", config=config, prefix=None).to_json()
     kept = ("job", "phase", "method", "config", "steps", "round_steps", "metric", "data")
     return {name: plain[name] for name in kept}

@@ -2,12 +2,12 @@
 
 The engine wraps it as `tune.with_parameters(SpeechTrainable, checkpoints=..., artifacts=...)`; a trial's
 config is `{"assignment": Assignment.to_json()}`. Tune's own checkpointing stays off: a job's state lies in
-`checkpoints`, and taking a job up always looks there first. So a dead worker, a lost node, a killed driver
-and a reused actor all come back in the same way.
+`checkpoints`, and starting a job always looks there first. So a dead worker, a lost node, a killed driver
+and a reused actor all resume in the same way.
 
 Nothing heavy happens before the first step, not even importing torch: while an actor starts, Tune moves its
-trial to any other actor that has become free and kills the one that was starting, so that with short jobs an
-actor that takes long to start would never come to run.
+trial to any other actor that has become free and kills the one that was starting, so with short jobs an actor
+that is slow to start would never run.
 """
 
 import socket
@@ -32,19 +32,19 @@ _CHECKPOINTS_KEPT = 2  # the newest, and one more in case it is damaged
 
 
 class SpeechTrainable(tune.Trainable):
-    """Trains one job, a round a step.
+    """Trains one job, one round per `step`.
 
     Results are plain: job, attempt, step, done and the round's report (see `TrainingSession.run_round`). A
-    round's report is stored with its checkpoint before Tune hears of it, and the first `step` after a resume
-    repeats the last one stored: the driver gets every report at least once and drops what it knows by
-    (job, step). A job found finished only repeats its last report; one that goes on from training it shares with
-    others first tells what that reported.
+    round's report is stored with its checkpoint before Tune receives it, and the first `step` after a resume
+    repeats the last one stored: the driver gets every report at least once and drops duplicates by (job, step).
+    A job that is already finished only repeats its last report; one that continues training it shares with other
+    jobs first repeats the reports of that training.
     """
 
     _assignment: Assignment
     _taken_up: bool
-    _session: "TrainingSession | None"  # None before the first step, and where the job was found finished
-    _undelivered: list[dict[str, Any]]  # stored reports that Tune may not have heard of, oldest first
+    _session: "TrainingSession | None"  # None before the first step, and if the job is already finished
+    _undelivered: list[dict[str, Any]]  # stored reports that Tune may not have received, oldest first
 
     def setup(
         self,
@@ -52,7 +52,7 @@ class SpeechTrainable(tune.Trainable):
         checkpoints: Checkpoints | None = None,
         artifacts: Artifacts | None = None,
     ) -> None:
-        """Note the job of this config; the first step takes it up."""
+        """Note the job of this config; the first step starts it."""
         if checkpoints is None or artifacts is None:
             raise TypeError("wrap SpeechTrainable with tune.with_parameters(checkpoints=..., artifacts=...)")
         self._checkpoints = checkpoints
@@ -61,7 +61,7 @@ class SpeechTrainable(tune.Trainable):
         self.reset_config(config)
 
     def step(self) -> dict[str, Any]:
-        """Train one round, or tell what was reported before: by shared training, or where a resumed job ended."""
+        """Train one round, or repeat a stored report: of shared training, or the last one of a resumed job."""
         if not self._taken_up:
             self._take_up()
         if not self._undelivered:
@@ -85,7 +85,7 @@ class SpeechTrainable(tune.Trainable):
             self._lease.close()
 
     def _take_up(self) -> None:
-        """Begin the job, or go on from its newest checkpoint that verifies."""
+        """Start the job, or resume from its newest checkpoint that verifies."""
         assignment = self._assignment
         step, files = self._checkpoints.newest(assignment.job) or (0, None)
         self._taken_up = True
@@ -114,12 +114,14 @@ class SpeechTrainable(tune.Trainable):
         report = self._session.run_round()
         job = self._assignment.job
         if self._session.finished and self._assignment.phase == "final":
-            # Before the last checkpoint: a job that is found finished has its estimates stored.
+            # Before the last checkpoint, so that a finished job always has its estimates stored.
             estimates = self._session.estimates("valid")
             self._checkpoints.write_result(job, estimates_file("valid"), write_estimates(estimates))
         try:
             self._checkpoints.save(job, report["step"], self._session.state())
-        except CheckpointConflict:  # an older attempt of this job is alive and was faster: its word stands
+        except (
+            CheckpointConflict
+        ):  # an older attempt of this job is alive and was faster: keep its checkpoint
             self._take_up()
             return
         self._checkpoints.prune(job, _CHECKPOINTS_KEPT)
@@ -127,7 +129,7 @@ class SpeechTrainable(tune.Trainable):
 
 
 def _lease(checkpoints: Checkpoints) -> Lease | None:
-    """Renewed by storage and by the machine the driver runs on; none where this is no worker of Ray's."""
+    """Renewed by storage and by the driver's machine; None outside a Ray worker."""
     context = ray.get_runtime_context() if ray.is_initialized() else None
     if context is None or context.get_actor_id() is None:
         return None
@@ -141,5 +143,5 @@ def _lease(checkpoints: Checkpoints) -> Lease | None:
 
 @lru_cache(maxsize=1)
 def _open_corpus(uri: str, fingerprint: str) -> Corpus:
-    """Opened once per process: a reused actor keeps what was read of it."""
+    """Opened once per process: a reused actor keeps what it has read."""
     return Corpus.open(uri, fingerprint=fingerprint)

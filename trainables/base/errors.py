@@ -1,4 +1,4 @@
-"""The one exception that means "the user can mend this".
+"""The exception for errors that the user can fix.
 
 Commands print its message as a single line and exit with status 2, without a traceback. A message names
 what is wrong, where, what is allowed and what to do.

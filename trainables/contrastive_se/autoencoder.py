@@ -108,6 +108,7 @@ class Autoencoder(nn.Module):
         return [module for module in shared.modules() if isinstance(module, nn.Conv1d)][-1].weight
 
     def forward(self, wave: Tensor) -> Tensor:
+        """(batch, samples) -> the estimate, (batch, samples)."""
         return self.decode(*self.encode(wave))
 
 

@@ -11,7 +11,7 @@ HEALTHY_SPREAD = 0.3  # of `spread`; below it frames of different speech agree t
 
 @torch.no_grad()
 def collapse_monitors(encoded: Tensor, predicted: Tensor, target: Tensor) -> dict[str, float]:
-    """Plain floats on one batch.
+    """Monitors of one batch as plain floats.
 
     Args:
         encoded: z, (views, batch, channels, frames).
@@ -19,12 +19,12 @@ def collapse_monitors(encoded: Tensor, predicted: Tensor, target: Tensor) -> dic
 
     Returns:
         z_std: per-channel deviation of unit-length z over batch and time, mean over channels; about
-            1 / sqrt(channels) in health, 0 in collapse.
+            1 / sqrt(channels) when healthy, 0 in collapse.
         spread: z_std as a share of its healthy value.
         effective_rank: exp of the entropy of the spectrum of z's covariance, 1 to channels.
         cosine_utterances: mean cosine between frames at the same place of different utterances (two or more).
         agreement_z, agreement_target: mean cosine of z1 with z2, and of p1 with t2.
-        collapsed: 1 where `spread` is below HEALTHY_SPREAD.
+        collapsed: 1 if `spread` is below HEALTHY_SPREAD, else 0.
     """
     channels = encoded.shape[2]
     frames = encoded[0].transpose(1, 2).float()  # (batch, frames, channels)

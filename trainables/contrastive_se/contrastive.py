@@ -1,6 +1,6 @@
 """The negative-free contrastive loss between noisy views of the same clean speech.
 
-Frame i of one view belongs to frame i of another, for they share the clean crop: no alignment and no negatives
+Frame i of one view corresponds to frame i of another, since they share the clean crop: no alignment and no negatives
 are needed. BYOL (Grill et al., 2020) compares with a momentum copy of the encoder, SimSiam (Chen & He, 2021)
 with the encoder itself; either target passes no gradient on.
 """

@@ -1,13 +1,13 @@
-"""An adaptive contrastive weight: the two terms pull at the last layer they share with a fixed ratio of forces.
+"""An adaptive contrastive weight: the gradient norms of both terms at the last layer they share keep a fixed ratio.
 
 The adaptive weight of VQGAN (Esser, Rombach & Ommer, "Taming transformers", 2021, eq. 7), which is GradNorm
-(Chen et al., 2018) with alpha = 0, solved anew at each step. Enhancement keeps its own scale and only the
+(Chen et al., 2018) with alpha = 0, solved at each step. Enhancement keeps its own scale and only the
 contrastive term is rescaled, so that the balance is not a change of learning rate.
 
-The norms are of this step and of weights, both on purpose. SI-SDR has the steeper a gradient the worse the
-estimate: with running means (EnCodec's balancer) one bad batch gives the contrastive term the upper hand for as
-long as the mean remembers it, which makes the next batch worse. And the contrastive gradient is alike in all
-frames where the other is not: equal norms at the activations are a threefold contrastive gradient at the weights.
+The norms are of this step and of weights, both on purpose. SI-SDR's gradient is the steeper the worse the
+estimate: with running means (EnCodec's balancer) one bad batch lets the contrastive term dominate for as
+long as the mean lasts, which makes the next batch worse. And the contrastive gradient is alike in all
+frames, which the other is not: equal norms at the activations give a threefold contrastive gradient at the weights.
 """
 
 import torch

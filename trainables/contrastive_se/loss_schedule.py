@@ -1,4 +1,4 @@
-"""When the contrastive term is on, and by how much: pure functions of progress, torch-free.
+"""When the contrastive term is on, and with what weight: pure functions of progress, torch-free.
 
 A phase with the term weighs the loss by `mix_scale`, a phase without it by `se_only_scale`; what remains of the
 term in the latter is `cl_floor` of its weight (the report concludes that some of it must stay).
@@ -21,7 +21,7 @@ def contrastive_level(config: ContrastiveSEConfig, progress: float) -> float:
 
 
 def loss_scale(config: ContrastiveSEConfig, progress: float) -> float:
-    """What the whole loss is multiplied by."""
+    """The factor on the whole loss."""
     if not config.contrastive:
         return 1.0
     return config.mix_scale if mixing(config, progress) else config.se_only_scale
@@ -37,7 +37,7 @@ def mixing(config: ContrastiveSEConfig, progress: float) -> bool:
 
 
 def target_decay(config: ContrastiveSEConfig, progress: float) -> float:
-    """tau: what the momentum encoder keeps of itself; with `tau_ramp` it rises to 1 along half a cosine.
+    """tau: the share of itself that the momentum encoder keeps; with `tau_ramp` it rises to 1 along half a cosine.
 
     Grill et al., "Bootstrap your own latent", 2020: 1 - (1 - tau)(cos(pi k / K) + 1) / 2.
     """

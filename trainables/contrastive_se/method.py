@@ -1,7 +1,7 @@
 """Contrastive speech enhancement with BYOL or SimSiam: the method as the session sees it.
 
-Each clean crop is mixed with several noises; an autoencoder enhances every view, and a contrastive term asks
-the prediction of one view to match the encoding of another (see contrastive.py). `target="none"` is the report's
+Each clean crop is mixed with several noises; an autoencoder enhances every view, and a contrastive term pulls
+the prediction of one view towards the encoding of another (see contrastive.py). `target="none"` is the report's
 "Normal": the same views, enhancement alone. What is deployed is the autoencoder, nothing else.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from trainables.audio.examples.mixing import Batch
     from trainables.job.assignment import DataSettings
 
-_SMALLEST_ENERGY = 1e-12  # of an estimate, below which there is nothing to bring to a level
+_SMALLEST_ENERGY = 1e-12  # of an estimate; below it there is nothing to scale
 _SMALLEST_POWER = 1e-10  # of a mixture, -100 dB: below it is silence
 
 
@@ -48,7 +48,7 @@ class _Views(NamedTuple):
 
 
 class ContrastiveSE(Method):
-    """The autoencoder and, where there is one, BYOL's target."""
+    """The autoencoder and, with target="byol", its momentum encoder."""
 
     def __init__(self, config: ContrastiveSEConfig, network: Autoencoder):
         super().__init__()
@@ -68,7 +68,7 @@ class ContrastiveSE(Method):
         estimate = self.network.decode(encoded, predicted)[:, : batch.clean.shape[1]]
         enhancement = si_sdr_loss(estimate.float(), batch.clean, zero_mean=False)
         level = contrastive_level(self.config, when.progress)
-        with torch.set_grad_enabled(level > 0.0):  # where it is off, also for good, it is still watched
+        with torch.set_grad_enabled(level > 0.0):  # computed for the monitors even when it is off
             views = self._views(noisy, encoded, predicted)
             contrastive = contrastive_loss(views.predicted, views.target, self.config.similarity == "pooled")
         weight = level * self._weight(enhancement, contrastive)
@@ -92,12 +92,12 @@ class ContrastiveSE(Method):
         return (gain * estimate)[:, None]
 
     def after_step(self, when: When) -> None:
-        """The momentum encoder follows in every phase, so that it is fresh when the term comes back."""
+        """The momentum encoder is updated in every phase, so that it is current when the term returns."""
         if self.momentum:
             self.momentum.update(self.network.encoder, target_decay(self.config, when.progress))
 
     def diagnostics(self) -> dict[str, float]:
-        """Phase marks, collapse monitors of the last batch and, for BYOL, how far the target trails."""
+        """Phase marks, collapse monitors of the last batch and, for BYOL, the target's distance from the encoder."""
         if self._seen is None:
             return {}
         trailing = {"target_distance": self.momentum.distance(self.network.encoder)} if self.momentum else {}
@@ -128,7 +128,7 @@ class ContrastiveSE(Method):
         return encoded.detach() if self.config.stop_gradient else encoded
 
     def _weight(self, enhancement: Tensor, contrastive: Tensor) -> Tensor | float:
-        """w before the schedule."""
+        """The contrastive weight before the schedule."""
         if self.config.weighting == "fixed":
             return self.config.cl_weight
         if not contrastive.requires_grad:
@@ -141,7 +141,7 @@ def _network_input(wave: Tensor) -> Tensor:
     """(batch, samples) at unit power, zero-padded at the end to a multiple of 64 samples.
 
     The pooled branch ends in a batch norm, the patch branch is linear: at the level of recordings, some -25 dB,
-    the samples themselves would be drowned in the encoder and be learnt last.
+    the samples themselves would hardly count in the encoder and be learnt last.
     """
     power = wave.square().mean(dim=-1, keepdim=True)
     return functional.pad(wave * power.clamp_min(_SMALLEST_POWER).rsqrt(), (0, -wave.shape[1] % HOP))

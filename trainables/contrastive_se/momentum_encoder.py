@@ -1,4 +1,4 @@
-"""BYOL's target: a copy of the encoder that follows it slowly and never sees a gradient."""
+"""BYOL's target (Grill et al., 2020): a copy of the encoder, updated by an exponential average, without gradient."""
 
 import copy
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class MomentumEncoder(nn.Module):
-    """A copy of `online` at this moment; `update` moves it."""
+    """Starts as a copy of `online`; `update` moves it towards it."""
 
     def __init__(self, online: nn.Module):
         super().__init__()

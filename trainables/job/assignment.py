@@ -1,4 +1,4 @@
-"""What one worker is told: a job's complete, plain-JSON description.
+"""What one worker receives: the complete, plain-JSON description of a job.
 
 The driver resolves spaces, presets and defaults; a worker never sees them. Everything that can change a
 job's result is in here, so the same assignment gives the same bits.
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class DataSettings:
-    """How training examples are drawn and on what a job is judged."""
+    """How training examples are drawn and what a job is evaluated on."""
 
     batch: int = 8
     crop_seconds: float = 1.0
@@ -33,7 +33,7 @@ class DataSettings:
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
     def source_split(self, role: str) -> str:
-        """The corpus split that plays the part of "train", "valid" or "test"."""
+        """The corpus split used as "train", "valid" or "test"."""
         return _SWAPPED[role] if self.swap_roles else role
 
 
@@ -62,11 +62,13 @@ class Assignment:
     device: str = "cpu"  # "cpu" | "cuda"
 
     def to_json(self) -> dict[str, Any]:
+        """Plain JSON values that `from_json` reads."""
         # Not dataclasses.asdict: it copies every value on its way, and a sweep hands out thousands of these.
         return json.loads(json.dumps({**vars(self), "data": vars(self.data)}))
 
     @staticmethod
     def from_json(value: dict[str, Any]) -> "Assignment":
+        """The assignment of `to_json`; fields that this version does not know are ignored."""
         known = {f.name for f in fields(Assignment)}
         plain = {key: item for key, item in value.items() if key in known}
         plain["data"] = DataSettings(**plain.get("data", {}))

@@ -1,4 +1,4 @@
-"""What a job needs of storage: immutable checkpoints, and files kept beside them.
+"""What a job needs of storage: immutable checkpoints, and result files next to them.
 
 sweep/storage/checkpoints.py implements it for folders and s3://. A checkpoint is a few named files; its last part, the
 manifest, is written when all others are, so a checkpoint either verifies or does not exist.
@@ -20,12 +20,12 @@ class Checkpoints(Protocol):
     def save(self, job: str, step: int, files: dict[str, bytes]) -> None:
         """Store one checkpoint. Saving the same content twice is fine.
 
-        Raises `CheckpointConflict` where a whole checkpoint of this step holds other content.
+        Raises `CheckpointConflict` if a complete checkpoint of this step holds other content.
         """
         ...
 
     def newest(self, job: str) -> tuple[int, dict[str, bytes]] | None:
-        """The largest step that verifies, with its files; None where there is none."""
+        """The largest step that verifies, with its files; None if there is none."""
         ...
 
     def prune(self, job: str, keep: int) -> None:
@@ -33,7 +33,7 @@ class Checkpoints(Protocol):
         ...
 
     def write_result(self, job: str, name: str, content: bytes) -> None:
-        """Keep a file beside the job's checkpoints; `prune` never touches it."""
+        """Keep a file next to the job's checkpoints; `prune` never deletes it."""
         ...
 
     def reach(self) -> None:

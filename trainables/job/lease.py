@@ -1,7 +1,7 @@
 """Ends a worker that is cut off from the sweep: by then its job may have been given to another.
 
-A lost connection to storage alone ends no work (the next checkpoint will tell), nor does one to the driver;
-only a process that has reached neither for a minute can be of no more use.
+A lost connection to storage alone ends no work (the next checkpoint will show), nor does one to the driver alone;
+only a process that has reached neither for a minute stops.
 """
 
 import contextlib
@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 
 LEASE_SECONDS = 60.0
 _EVERY_SECONDS = 10.0  # between attempts at each contact
-_EXIT_STATUS = 75  # "temporary failure", for whoever reads logs
+_EXIT_STATUS = 75  # EX_TEMPFAIL in sysexits.h, for the logs
 
 
 class Lease:
     """Tries its `contacts` in the background; `expire` is called when none has succeeded for `seconds`.
 
-    A contact returns if it has reached the other side and raises if not, however long that takes it.
+    A contact returns if it has reached the other side and raises if not; it may take any time.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Lease:
         threading.Thread(target=self._guard, name="lease-guard", daemon=True).start()
 
     def close(self) -> None:
+        """Stop watching; `expire` is no longer called."""
         self._over.set()
         self._renewed.set()
 

@@ -2,7 +2,7 @@
 
 Kolbæk et al., "Multitalker speech separation with utterance-level permutation invariant training of deep
 recurrent neural networks", TASLP 2017. Every estimate is compared with every reference once, from inner
-products alone; the best assignment is then a matter of the small matrix: in closed form for two sources, by
+products alone; the best assignment is then found in the small matrix: in closed form for two sources, by
 the Hungarian algorithm beyond.
 """
 
@@ -21,7 +21,7 @@ _EPS = 1e-8  # keeps the ratio finite for silent references and perfect estimate
 
 @dataclass(frozen=True)
 class Assignment:
-    """Who belongs to whom, one row per item.
+    """Which output is assigned to which reference, one row per item.
 
     Attributes:
         score: (batch,) mean over sources of the chosen pairs' SI-SDR in dB.

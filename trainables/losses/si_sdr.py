@@ -26,7 +26,11 @@ def si_sdr(
     Returns:
         (batch,) in dB.
     """
-    mask = valid_mask(reference, lengths)
+    return masked_si_sdr(estimate, reference, valid_mask(reference, lengths), zero_mean)
+
+
+def masked_si_sdr(estimate: Tensor, reference: Tensor, mask: Tensor, zero_mean: bool = True) -> Tensor:
+    """(batch,) SI-SDR in dB of the samples where `mask` (batch, samples) is 1, as if they were one signal."""
     place = _zero_mean if zero_mean else torch.mul
     estimate, reference = place(estimate, mask), place(reference, mask)
     energy = reference.square().sum(-1, keepdim=True)
@@ -43,6 +47,6 @@ def si_sdr_loss(
 
 
 def _zero_mean(signal: Tensor, mask: Tensor) -> Tensor:
-    """Subtract the mean over valid samples; padding becomes zero."""
+    """Subtract the mean over the masked samples; the rest becomes zero."""
     mean = (signal * mask).sum(-1, keepdim=True) / mask.sum(-1, keepdim=True).clamp_min(1)
     return (signal - mean) * mask

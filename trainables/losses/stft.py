@@ -23,7 +23,7 @@ def multi_resolution_stft_loss(estimate: Tensor, reference: Tensor, lengths: Ten
         lengths: (batch,) valid samples of each item; frames centred beyond are excluded. None = all.
 
     Returns:
-        A scalar. Blind to polarity, so it needs a waveform loss beside it.
+        A scalar. Blind to polarity, so it needs a waveform loss as well.
     """
     mask = valid_mask(reference, lengths)
     estimate, reference = estimate * mask, reference * mask

@@ -1,7 +1,7 @@
 """Gain, polarity and lag of an estimate: faults that most metrics cannot see.
 
 PESQ, STOI and SI-SDR are blind to level and mostly to sign, segmental SNR and CBAK are not; a published
-table that mixes a fine PESQ with a segmental SNR of -4 dB is explained by one of these three.
+table with a good PESQ and a segmental SNR of -4 dB is explained by one of these three.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ LARGEST_LAG_SECONDS = 0.020
 
 @dataclass(frozen=True)
 class Alignment:
-    """How an estimate sits on its reference."""
+    """Level, sign and delay of an estimate against its reference."""
 
     gain: float  # <estimate, reference> / <reference, reference>, unaligned; 1 is right
     polarity: int  # sign of the correlation at `lag`: -1 flipped, 0 uncorrelated

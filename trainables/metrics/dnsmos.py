@@ -1,8 +1,8 @@
-"""DNSMOS P.835 (Reddy et al., ICASSP 2022): the overall quality that listeners would give, without a reference.
+"""DNSMOS P.835 (Reddy et al., ICASSP 2022): the overall quality that listeners would rate, without a reference.
 
 The model is the one that Microsoft packages in `speechmos`, run by onnxruntime; both come with the extra
 `pip install ".[dnsmos]"`. Windows, averaging and the polynomial onto the listeners' scale are those of its published
-script; speechmos' own module would load librosa for another score that is not asked for.
+script; speechmos' own module would load librosa for another score that is not needed.
 """
 
 from functools import cache
@@ -19,20 +19,20 @@ _TO_LISTENERS = (-0.06766283, 1.11546468, 0.04602535)  # polynomial, highest pow
 
 
 def dnsmos(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """DNSMOS OVRL (1 to 5) of `estimate`, (samples,) at 16 kHz; the reference is not heard.
+    """DNSMOS OVRL (1 to 5) of `estimate`, (samples,) at 16 kHz; the reference is ignored.
 
-    What lies outside [-1, 1] is clipped, as in any file a listener would be given.
+    Samples outside [-1, 1] are clipped, as in any audio file.
     """
     audio = np.clip(estimate, -1.0, 1.0).astype(np.float32)
-    heard = [np.polyval(_TO_LISTENERS, _raw(window)) for window in _windows(audio)]
-    return float(np.mean(heard))
+    scores = [np.polyval(_TO_LISTENERS, _raw(window)) for window in _windows(audio)]
+    return float(np.mean(scores))
 
 
 def _windows(audio: np.ndarray) -> list[np.ndarray]:
-    """Every second one; too short a clip is doubled until it has one.
+    """Windows that start every second; a clip too short for one is doubled until it has one.
 
-    The script reckons where they end in floating point and leaves out those that come out a sample short. Everyone's
-    figures are made so, and ours with them.
+    The published script computes where they end in floating point and skips those that come out a sample short. All
+    published figures have this quirk, so it is kept.
     """
     length = int(_SECONDS * SAMPLE_RATE)
     while len(audio) < length:
@@ -48,7 +48,7 @@ def _raw(window: np.ndarray) -> float:
 
 @cache
 def _session() -> Any:
-    """One per process; one thread, as everything that scores."""
+    """One per process, with one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -1,6 +1,6 @@
-"""Three monitors of faults that the deciding metric may not hear: a wrong gain, a flipped sign, a small shift.
+"""Monitors of faults that the deciding metric may miss: a wrong gain, a flipped sign, a small shift.
 
-PESQ, STOI and SI-SDR are blind to level and mostly to sign; segmental SNR is not. A fine score beside a
+PESQ, STOI and SI-SDR are blind to level and mostly to sign; segmental SNR is not. A good score with a
 segmental SNR of -4 dB is explained by one of these three.
 """
 
@@ -14,11 +14,11 @@ SEGMENTAL = "segsnr"
 
 
 def level_monitors(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """From the Scorer's rows, `SEGMENTAL` among their metrics; nothing where no clip could be scored.
+    """From the Scorer's rows, `SEGMENTAL` among their metrics; nothing if no clip could be scored.
 
     Returns:
         "estimate_gain": mean of <estimate, reference> / <reference, reference>, 1 is right; "flipped_share": share
-        of the clips whose sign is turned; "segsnr": mean segmental SNR in dB.
+        of the clips whose sign is flipped; "segsnr": mean segmental SNR in dB.
     """
     scored = [row for row in rows if row["metric"] == SEGMENTAL and row["status"] == "ok"]
     if not scored:

@@ -20,7 +20,7 @@ from trainables.metrics.si_sdr import si_sdr
 Row = dict[str, Any]
 Outcome = tuple[float | None, str]  # a metric's value, None unless the status is "ok"
 
-_KEPT_INPUTS = 4096  # mixtures whose own scores are remembered in a process
+_KEPT_INPUTS = 4096  # mixtures whose own scores a process caches
 _input_scores: dict[tuple[str, str, int], dict[str, Outcome]] = {}
 
 
@@ -58,19 +58,21 @@ class MixtureScorer:
     ) -> list[Row]:
         """One row per mixture and metric, in the order given.
 
-        Rows are as `Scorer.score` has them; gain, polarity and lag are None. A source that cannot be scored
-        gives the row its status: half a separation is no separation.
-        Raises ValueError, naming the mixture, where references and estimates do not fit each other.
+        Rows are as in `Scorer.score`; gain, polarity and lag are None. A source that cannot be scored gives the
+        row its status: half a separation is no separation.
+
+        Raises:
+            ValueError: references and estimates differ in shape; the message names the mixture.
         """
         items = [Mixture(*each) for each in zip(ids, mixtures, references, estimates, strict=True)]
         for item in items:
             _check_shapes(item)
-        judge = partial(score_mixture, metrics=self.metrics, sample_rate=self.sample_rate)
-        return [row for rows in self.map_fn(judge, items) for row in rows]
+        score = partial(score_mixture, metrics=self.metrics, sample_rate=self.sample_rate)
+        return [row for rows in self.map_fn(score, items) for row in rows]
 
 
 def score_mixture(item: Mixture, metrics: Sequence[str], sample_rate: int) -> list[Row]:
-    """The rows of one mixture; top level, so that a process pool can be sent it."""
+    """The rows of one mixture; a top-level function, so that it pickles for a process pool."""
     basic = sorted({IMPROVEMENTS.get(metric, metric) for metric in metrics})
     improved = sorted({IMPROVEMENTS[metric] for metric in metrics if metric in IMPROVEMENTS})
     order = best_order(item.references, item.estimates)

@@ -23,7 +23,7 @@ def segmental_snr(reference: np.ndarray, estimate: np.ndarray, sample_rate: int)
 def fitted_segmental_snr(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
     """Segmental SNR in dB after the estimate is multiplied by the gain that minimises its squared error.
 
-    Far above the raw figure, it betrays an estimate whose only fault is its level or its sign.
+    Far above the raw figure, it shows that the estimate's only fault is its level or its sign.
     """
     wave = estimate.astype(np.float64)
     gain = (wave @ reference) / (wave @ wave)

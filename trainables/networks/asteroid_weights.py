@@ -1,4 +1,4 @@
-"""Checkpoints in asteroid's format, for our networks.
+"""Published weights in asteroid's format, for our networks.
 
 Such a file is a dictionary with `model_name`, `model_args` and `state_dict`; the hub's ConvTasNet,
 DPRNNTasNet and DPTNet models are files of this kind. Only tensors and plain values are unpickled.
@@ -91,7 +91,11 @@ class AsteroidWeights:
 
 
 def read_asteroid(content: bytes, where: str = "checkpoint") -> AsteroidWeights:
-    """Raises `UserError` where the file is of another kind, or its model differs from ours in structure."""
+    """The weights in a file's `content`.
+
+    Raises:
+        UserError: the file is of another kind, or its model differs from ours in structure.
+    """
     try:
         stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         name, arguments, state = (stored[key] for key in ("model_name", "model_args", "state_dict"))
@@ -112,7 +116,7 @@ def our_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def our_key(key: str) -> str:
-    """Raises `UserError` for a key that none of the three networks has."""
+    """Our name of an asteroid key. Raises `UserError` for a key that none of the three networks has."""
     for pattern, replacement in _RULES:
         if re.fullmatch(pattern, key):
             parts = re.sub(pattern, replacement, key).split(".")

@@ -82,5 +82,6 @@ class ConvHead(nn.Module):
         self.output = nn.Conv1d(channels, sources * filters, 1)
 
     def forward(self, context: Tensor) -> Tensor:
+        """(batch, channels, frames) -> masks (batch, sources, filters, frames)."""
         scores = self.output(self.prelu(context))
         return functional.relu(scores.unflatten(1, (self.sources, -1)))

@@ -75,6 +75,7 @@ class DPRNNBlock(nn.Module):
         self.across = RecurrentPath(channels, hidden)
 
     def forward(self, chunks: Tensor) -> Tensor:
+        """(batch, channels, chunk, chunks) -> the same."""
         batch = len(chunks)
         inside = chunking.from_within(self.within(chunking.within_chunks(chunks)), batch)
         chunks = chunks + self.within.norm(inside)
@@ -119,6 +120,7 @@ class DualPathHead(nn.Module):
         return self.overlap_gain * chunking.overlap_add(self.output(self.prelu(chunks)), frames)
 
     def forward(self, merged: Tensor) -> Tensor:
+        """(batch, sources x channels, frames) -> masks (batch, sources, filters, frames)."""
         each = merged.unflatten(1, (self.sources, -1)).flatten(0, 1)
         gated = torch.tanh(self.value(each)) * torch.sigmoid(self.gate(each))
         return functional.relu(self.mask(gated)).unflatten(0, (-1, self.sources))

@@ -48,6 +48,7 @@ class DPTNetBlock(nn.Module):
         self.across = TransformerLayer(channels, hidden, heads)
 
     def forward(self, chunks: Tensor) -> Tensor:
+        """(batch, channels, chunk, chunks) -> the same."""
         batch = len(chunks)
         chunks = chunking.from_within(self.within(chunking.within_chunks(chunks)), batch)
         return chunking.from_across(self.across(chunking.across_chunks(chunks)), batch)

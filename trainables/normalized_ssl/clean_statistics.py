@@ -1,8 +1,8 @@
 """Statistics of clean training speech at every site of a pre-trained body: the stage behind clean_stats="corpus".
 
 They depend on data and body alone, so they can be measured once instead of running a clean branch at every
-training step; running averages of the batches' own would end near them. Crops are those of training, brought
-to unit RMS: only site 0 of a waveform body, the waveform itself, tells that from a mixture's gain.
+training step; running averages over batches would end near them. Crops are those of training, scaled to unit
+RMS: only site 0 of a waveform body, the waveform itself, can tell that from a mixture's gain.
 """
 
 import io
@@ -71,6 +71,7 @@ class PooledMoments:
         self.squares += (values.square() * valid).sum(dim=(0, 2))
 
     def moments(self) -> Moments:
+        """Of all that was added, (channels,) each, float32."""
         mean = self.total / self.count
         variance = (self.squares / self.count - mean.square()).clamp(min=0.0)
         return mean.float(), variance.sqrt().float()

@@ -1,14 +1,14 @@
-"""Feature normalization (Yang & Kang, Algorithm 1), for any body that is walked from site to site.
+"""Feature normalization (Yang & Kang, Algorithm 1), for any body with sites.
 
-At a normalized site every channel of the noisy features is pulled towards the mean and deviation that a
-frozen copy of the pre-trained body gives for the paired clean speech:
+At a normalized site every channel of the noisy features is moved towards the mean and deviation that a
+frozen copy of the pre-trained body gives for the paired clean speech (normalization/moments.py):
 
     x <- (1 + k (r - 1)) x + k (m_clean - r m_noisy),    r = sigma_clean / sigma_noisy
 
 with running statistics over batch and time, updated from the batch before use. k = 1 replaces the statistics,
 k = 0 is the identity, and then neither statistics nor the clean branch are computed. Gradient flows through x
-alone. The clean branch itself is never normalized, and goes no further than the last site with k > 0. Where
-the clean statistics were measured on the corpus beforehand (clean_statistics.py) there is no clean branch.
+alone. The clean branch itself is never normalized, and ends at the last site with k > 0. If the clean
+statistics were measured on the corpus beforehand (clean_statistics.py), there is no clean branch.
 """
 
 from collections.abc import Mapping
@@ -61,8 +61,8 @@ class FeatureNormalization(NormalizedSites):
 
         Args:
             noisy: (batch, samples).
-            clean: (batch, samples), paired, at the same gain; None = take the running statistics as they are.
-            lengths: (batch,) valid samples; what lies beyond is left out of the statistics.
+            clean: (batch, samples), paired, at the same gain; None = use the running statistics as they are.
+            lengths: (batch,) valid samples; padding is left out of the statistics.
         """
         active = self._active_sites()
         targets = self._targets(clean, lengths, active) if clean is not None else {}
@@ -145,6 +145,7 @@ class FixedTarget(nn.Module):
 
     @property
     def moments(self) -> Moments:
+        """Both."""
         return self.mean, self.deviation
 
 

@@ -1,4 +1,4 @@
-"""How near the fine-tuned upstream's noisy features stay to the pre-trained one's clean features, per layer.
+"""How close the fine-tuned upstream's noisy features stay to the pre-trained one's clean features, per layer.
 
 The curve of the paper's Fig. 3: on fixed validation pairs, the cosine between both features at each frame,
 averaged over frames and then over pairs. Expected there: normalizing a low layer keeps it high; the highest
@@ -18,7 +18,7 @@ Pair = tuple[Tensor, Tensor]  # noisy and clean, (samples,) each, at the same ga
 
 
 class CleanReference:
-    """The body as it was pre-trained; no module, so it is neither trained nor part of a checkpoint."""
+    """The pre-trained body, frozen; not an nn.Module, so it is neither trained nor part of a checkpoint."""
 
     def __init__(self, body: Body) -> None:
         self._body = body.frozen_prefix(body.sites - 1)
@@ -27,7 +27,7 @@ class CleanReference:
     def similarity(
         self, body: Body, normalization: FeatureNormalization, pairs: Iterable[Pair]
     ) -> dict[str, float]:
-        """Name of each site ("site3") -> mean cosine, at the strength that the normalization is set to."""
+        """Name of each site ("site3") -> mean cosine, at the normalization's present strength."""
         rows = [self._of_pair(body, normalization, noisy, clean) for noisy, clean in pairs]
         means = torch.stack(rows).mean(dim=0)
         return {f"site{site}": float(value) for site, value in enumerate(means)}

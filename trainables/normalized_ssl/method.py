@@ -1,7 +1,7 @@
 """Normalized SSL fine-tuning for speech enhancement (Yang & Kang): the method as the session sees it.
 
 A body pre-trained on clean speech and a decoder are trained together; on the way through the body, features
-at the chosen sites are pulled towards clean statistics with a strength that falls to 0 (see
+at the chosen sites are moved towards clean statistics with a strength that falls to 0 (see
 feature_normalization.py). What is deployed is the body and the decoder, nothing else.
 """
 
@@ -47,8 +47,8 @@ def build(config: NormalizedSSLConfig, artifacts: dict[str, bytes], seed: int) -
 class NormalizedSSL(Method):
     """Body, decoder and feature normalization.
 
-    Every mixture is brought to unit RMS first, its clean reference by the same gain, and the estimate is
-    brought back: waveform bodies are blind to level, and losses need a known one.
+    Every mixture is scaled to unit RMS first, its clean reference by the same gain, and the estimate is
+    scaled back: waveform bodies are blind to level, and losses need a known one.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class NormalizedSSL(Method):
 
 
 def _unit_gain(wave: Tensor, lengths: Tensor | None = None) -> Tensor:
-    """(batch, 1): what brings every waveform to an RMS of 1."""
+    """(batch, 1): the gain that scales every waveform to an RMS of 1."""
     return 1.0 / rms(wave, lengths).clamp(min=_SMALLEST_RMS)
 
 

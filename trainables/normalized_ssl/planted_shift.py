@@ -1,11 +1,11 @@
 """A planted answer: a fixed affine per channel that disturbs the noisy branch at one site.
 
-Normalizing that very site takes it away again; an instrument that cannot find it cannot be believed about a
-real mismatch. Used by the space `norm_controls` and never by a real question.
+Normalizing that site removes it; a procedure that cannot find it cannot be trusted with a real mismatch. Used by
+the space `norm_controls` only.
 
-The shift is large, and was chosen after a look (wav2vec2, one seed, valid split, a demo's steps): with one of two
-deviations the planted layer 2 did not lead (2.88 dB, layer 3 2.91, none 2.76); with twenty it did (3.04, none 2.56).
-So the control shows that a large disturbance is found, not how small a one would be.
+The shift is large, and was chosen after a first try (wav2vec2, one seed, valid split, the demo's steps): with a shift
+of two deviations the planted layer 2 did not lead (2.88 dB, layer 3 2.91, none 2.76); with twenty it did (3.04, none
+2.56). So the control shows that a large disturbance is found, not how small a one would be.
 """
 
 import torch
@@ -20,7 +20,7 @@ _PROBE_SAMPLES = 16_000
 
 
 class PlantedShift(nn.Module):
-    """The same scales and shifts for every seed, in units of what the body gives at the site."""
+    """The same scales and shifts for every seed, in units of the site's typical deviation."""
 
     scale: Tensor
     shift: Tensor
@@ -41,7 +41,7 @@ class PlantedShift(nn.Module):
 
 @torch.no_grad()
 def _typical_deviation(body: Body, site: int) -> Tensor:
-    """Of the site's features, for white noise at unit RMS."""
+    """Mean deviation of the site's channels for white noise at unit RMS."""
     samples = generator(0, "planted shift probe").standard_normal(_PROBE_SAMPLES)
     was_training = body.training
     features = body.eval()(torch.from_numpy(samples).float()[None])[site]

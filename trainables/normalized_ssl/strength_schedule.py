@@ -1,4 +1,4 @@
-"""How strongly features are pulled towards clean statistics, and how long those statistics remember.
+"""The strength k of normalization over training, and the averaging horizons of its statistics.
 
 Pure functions of progress, so that a resumed run continues them exactly. The strength falls to 0 before the
 end of training: the deployed network needs no clean input.
@@ -16,7 +16,7 @@ _PAPER_SCALE = 20_000  # steps of budget from which the paper's horizons fit
 def strength_at(config: NormalizedSSLConfig, progress: float) -> float:
     """k at `progress` (step / whole budget): k0 while held, then down to 0 at `k_end` and beyond.
 
-    "constant" stays at k0 to the end: an ablation, for it breaks deployment.
+    "constant" stays at k0 to the end: an ablation, since deployment has no clean statistics.
     """
     if config.k_shape == "constant":
         return config.initial_strength

@@ -1,13 +1,13 @@
 """Feature normalization (Yang and Kang, Algorithm 1) carried over to separation.
 
 Pre-training has seen one voice at a time, fine-tuning sees several at once. At the input of a chosen block
-every channel of the mixture's features is pulled towards the mean and deviation that a frozen copy of the
+every channel of the mixture's features is moved towards the mean and deviation that a frozen copy of the
 pre-trained network gives for the single voices:
 
     x <- (1 + k (r - 1)) x + k (m_voices - r m_mixture),    r = sigma_voices / sigma_mixture
 
 with running statistics over batch and time, updated before use. k falls linearly to 0 during training, so
-the network that separates has no extra part. Gradient flows through x alone.
+the network that is deployed has no extra part. Gradient flows through x alone.
 """
 
 from functools import partial
@@ -26,7 +26,7 @@ _MOMENTUM = (0.99, 0.99)  # of the means, of the ratio
 class FeatureNormalization(NormalizedSites):
     """Hooks before the chosen blocks (counted from 1) of `network`, and a frozen copy for single voices.
 
-    `network` keeps the hooks; nothing happens while the strength is 0.
+    `network` keeps the hooks, which do nothing while the strength is 0.
     """
 
     def __init__(self, network: MaskingSeparator, pretrained: MaskingSeparator, blocks: tuple[int, ...]):

@@ -1,9 +1,9 @@
-"""How often PIT changes its mind about which output owns which voice.
+"""How often PIT changes its assignment of outputs to voices.
 
 After every round the network separates the same training mixtures, and each mixture's best assignment is
 compared with the round before: switch = share of mixtures whose assignment changed. The first value compares
-with the network as training found it (round 1 against round 0). Where all outputs trade places at once
-nothing became unstable, so the symmetric switch takes the best of all global relabellings: min over them of
+with the network as training found it (round 1 against round 0). If all outputs swap at once
+nothing has become unstable, so the symmetric switch takes the best of all global relabellings: min over them of
 the share that disagrees; for two voices min(switch, 1 - switch).
 
 Huang et al., section 3.3 and Fig. 2.
@@ -21,11 +21,11 @@ from trainables.networks.masking_separator import MaskingSeparator
 if TYPE_CHECKING:
     from trainables.audio.examples.mixing import Batch
 
-AMBIGUOUS = 0.5  # dB: a margin below this is anyone's guess
+AMBIGUOUS = 0.5  # dB: below this margin the assignment is arbitrary
 
 
 class LabelSwitches(nn.Module):
-    """Remembers each mixture's assignment from one measurement to the next, in buffers."""
+    """Keeps each mixture's assignment from one measurement to the next, in buffers."""
 
     orders: Tensor
     measured: Tensor
@@ -38,7 +38,7 @@ class LabelSwitches(nn.Module):
 
     @torch.no_grad()
     def measure(self, network: MaskingSeparator, batches: "list[Batch]") -> dict[str, float]:
-        """Shares in percent and margins in dB; {} at the first measurement, with nothing to compare with.
+        """Shares in percent and margins in dB; {} at the first measurement.
 
         `batches` hold the same mixtures in the same order at every call.
         """
@@ -68,6 +68,6 @@ def switch_percent(before: Tensor, after: Tensor) -> float:
 
 
 def symmetric_switch_percent(before: Tensor, after: Tensor) -> float:
-    """The same after the relabelling of all outputs that explains most."""
+    """The same after the global relabelling of outputs that leaves the fewest changes."""
     relabellings = torch.tensor(list(permutations(range(before.shape[1]))), device=before.device)
     return min(switch_percent(relabelling[before], after) for relabelling in relabellings)

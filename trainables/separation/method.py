@@ -1,4 +1,4 @@
-"""Speech separation: PIT from scratch, after pre-training, or beside an enhancement task.
+"""Speech separation: PIT from scratch, after pre-training, or along with an enhancement task.
 
 Huang et al., "Stabilizing label assignment for speech separation by self-supervised pre-training",
 Interspeech 2021. With multi-task training the network has one output more, which learns the enhancement task;
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from trainables.audio.examples.mixing import Batch
     from trainables.job.assignment import DataSettings
 
-_OBSERVED_BATCH = 10  # mixtures that are watched go through the network so many at a time
+_OBSERVED_BATCH = 10  # observed mixtures per batch
 _MINIMUM_FRAMES = 2  # a norm over a single frame would see no variance
 
 
@@ -50,7 +50,7 @@ def build(config: SeparationConfig, artifacts: dict[str, bytes], seed: int) -> "
 
 
 class Separation(Method):
-    """A separator, what it learns beside separating, and what is watched while it learns."""
+    """A separator, its second task in multi-task training, and the monitor of label switches."""
 
     def __init__(
         self, config: SeparationConfig, network: MaskingSeparator, pretrained: MaskingSeparator | None = None
@@ -83,7 +83,7 @@ class Separation(Method):
         return [*batches[:place], separation, *batches[place:]]
 
     def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
-        """Of mixtures (`clean` holds every voice) the PIT loss in dB, of single voices the task's loss."""
+        """For mixtures (`clean` holds every voice) the PIT loss in dB, for single voices the task's loss."""
         self._set_strength(when)
         if batch.clean.dim() == 2:
             assert self.task is not None
@@ -117,7 +117,7 @@ class Separation(Method):
         kernel, stride = self.network.kernel, self.network.kernel // 2
         return kernel + (_MINIMUM_FRAMES - 1) * stride
 
-    # -- what is watched --------------------------------------------------------------------------------
+    # -- what is observed -------------------------------------------------------------------------------
 
     def observe(self, corpus: "Corpus", data: "DataSettings") -> dict[str, float]:
         """Label switches since the last call, on fixed training mixtures, without normalization."""

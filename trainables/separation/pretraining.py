@@ -2,7 +2,7 @@
 
 A run is cut into stretches, each a stage that continues the one before from its artifact (weights, the task's
 own parameters, optimizer), so every stretch's end can be fine-tuned from and no step is trained twice. The
-learning rate does not depend on the budget, and draws are keyed by the step: the cuts leave no trace.
+learning rate does not depend on the budget, and draws are keyed by the step: the cuts do not change a bit.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
 
 CLIP = 5.0  # norm of the gradient
-CURVE_POINTS = 20  # the loss curve keeps the means of at most that many parts of a stretch
+CURVE_POINTS = 20  # the loss curve keeps the means of at most this many parts of a stretch
 
 Progress = Callable[[int, int], None]
 
@@ -41,7 +41,7 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
     with deterministic(stage.threads, stage.device):
         run = _Pretraining(config, corpus, stage.seed, stage.device)
         if before:
-            run.go_on_from(before)
+            run.resume_from(before)
         losses = run.train(config.pretraining_steps, progress)
         curve = [float(part.mean()) for part in np.array_split(losses, CURVE_POINTS) if len(part)]
         return run.pack(curve)
@@ -84,7 +84,7 @@ class _Pretraining:
         self._optimizer = torch.optim.Adam(self._parameters, lr=config.pretraining_lr, fused=True)
         self._data = _data_settings(config)
 
-    def go_on_from(self, artifact: dict[str, Any]) -> None:
+    def resume_from(self, artifact: dict[str, Any]) -> None:
         self.network.load_state_dict(artifact["network"])
         self.task.load_state_dict(artifact["task"])
         self._optimizer.load_state_dict(artifact["optimizer"])

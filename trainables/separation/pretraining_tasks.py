@@ -4,7 +4,7 @@ Each task is a module called as `task(network, batch) -> loss`; `batch` holds on
 voice. The network's last output is the one that learns, so the same tasks serve multi-task training.
 
 Huang et al., "Stabilizing label assignment for speech separation by self-supervised pre-training",
-Interspeech 2021. The paper gives MAMA and CC a sentence each; their designs here follow TERA and wav2vec 2.0.
+Interspeech 2021. The paper describes MAMA and CC in a sentence each; these designs follow TERA and wav2vec 2.0.
 """
 
 import math
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.base.padding import valid_mask
-from trainables.losses.si_sdr import si_sdr_loss
+from trainables.losses.si_sdr import masked_si_sdr, si_sdr_loss
 from trainables.networks.masking_separator import MaskingSeparator
 from trainables.separation.config import SeparationConfig
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _ZEROED, _REPLACED = 0.8, 0.1  # shares of items whose masked spans are silenced, or taken from elsewhere
 _NOISE_LEVEL = 0.2  # of the item's RMS
-_EPS = 1e-8
 
 _STEP_SECONDS = 0.02  # of contrastive coding
 _STEPS_MASKED = 10  # a masked span
@@ -32,7 +31,7 @@ _PROJECTION = 256
 
 
 def build_task(config: SeparationConfig, network: MaskingSeparator) -> nn.Module:
-    """The task of `config.pretrain_task`, with what it needs beside the network."""
+    """The task of `config.pretrain_task`, with the parameters it needs besides the network's."""
     if config.pretrain_task == "se":
         return Enhancement()
     if config.pretrain_task == "mama":
@@ -82,7 +81,7 @@ class MaskedReconstruction(nn.Module):
 class ContrastiveCoding(nn.Module):
     """CC: which of a crop's masked steps is this one? InfoNCE between masker context and encoder features.
 
-    Encoder features in masked spans of 10 steps of 20 ms give way to a learned vector. The context there must
+    Encoder features in masked spans of 10 steps of 20 ms are replaced by a learned vector. The context there must
     be closer (cosine) to the step's own unmasked features than to those of other masked steps of the crop. The
     network's decoder learns nothing.
     """
@@ -111,7 +110,7 @@ class ContrastiveCoding(nn.Module):
         return torch.stack(losses).mean()
 
     def _masked_steps(self, items: int, steps: int) -> Tensor:
-        """(items, steps), at least two steps of each item: one would have nothing to be told from."""
+        """(items, steps), True where masked; at least two steps of each item, since one alone has no negatives."""
         starts = torch.rand(items, steps) < self.start_p
         starts[:, int(torch.randint(max(1, steps - 1), (1,)))] = True
         spread = functional.max_pool1d(
@@ -133,7 +132,7 @@ class ContrastiveCoding(nn.Module):
         similarity = functional.cosine_similarity(predicted[:, None], targets[None], dim=-1)
         count = len(targets)
         others = max(0, count - 1 - self.negatives)
-        if others:  # leave out some of the wrong ones, drawn for each step by itself
+        if others:  # leave out some of the negatives, drawn for each step separately
             ranks = torch.rand(count, count, device=targets.device).fill_diagonal_(2.0)
             left_out = ranks.argsort(dim=1)[:, :others]
             similarity = similarity.scatter(1, left_out, -math.inf)
@@ -152,17 +151,3 @@ def span_mask(signal: Tensor, ratio: float, span: int) -> Tensor:
     positions = torch.arange(samples, device=signal.device)
     offsets = positions[None, None] - starts[..., None]
     return ((offsets >= 0) & (offsets < span)).any(dim=1).to(signal.dtype)
-
-
-def masked_si_sdr(estimate: Tensor, reference: Tensor, masked: Tensor) -> Tensor:
-    """(batch,) SI-SDR in dB of the masked samples alone, as if they were one signal."""
-    estimate, reference = _centred(estimate, masked), _centred(reference, masked)
-    energy = reference.square().sum(-1, keepdim=True)
-    target = (estimate * reference).sum(-1, keepdim=True) / (energy + _EPS) * reference
-    distortion = (estimate - target).square().sum(-1)
-    return 10 * torch.log10((target.square().sum(-1) + _EPS) / (distortion + _EPS))
-
-
-def _centred(signal: Tensor, masked: Tensor) -> Tensor:
-    mean = (signal * masked).sum(-1, keepdim=True) / masked.sum(-1, keepdim=True).clamp_min(1)
-    return (signal - mean) * masked

@@ -1,7 +1,7 @@
 """Building a trial's network, and giving it pre-trained weights.
 
-A pre-trained network has one output, a separator one per source; all else is the same, so fine-tuning loads
-everything but the layers that are to start afresh.
+A pre-trained network has one output, a separator one per source; the rest is the same, so fine-tuning loads
+everything but the layers that are reinitialised.
 """
 
 import io
@@ -24,11 +24,11 @@ _BUILDERS: dict[str, Callable[..., MaskingSeparator]] = {
     "dptnet": dptnet,
 }
 _OUTPUT = "masker.head.output."
-_CLONE_NOISE = 0.01  # of the cloned weights' own deviation; equal outputs would never part
+_CLONE_NOISE = 0.01  # of the cloned weights' own deviation; equal outputs would stay equal
 
 
 def build_separator(config: SeparationConfig, outputs: int, seed: int) -> MaskingSeparator:
-    """The network with weights drawn from `seed`; the caller's generators are left as they were."""
+    """The network with weights drawn from `seed`; the global generators are left unchanged."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "separator"))
         return _BUILDERS[config.model](outputs, **config.architecture)
@@ -43,7 +43,7 @@ def pack_network(network: MaskingSeparator, **extra: Any) -> bytes:
 
 
 def unpack(content: bytes) -> dict[str, Any]:
-    """What `pack_network` packed."""
+    """The values that `pack_network` packed; never executes a pickle."""
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
 

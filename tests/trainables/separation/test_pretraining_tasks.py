@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from trainables.audio.examples.mixing import Batch
-from trainables.losses.si_sdr import si_sdr
+from trainables.losses.si_sdr import masked_si_sdr, si_sdr
 from trainables.separation.config import SeparationConfig
-from trainables.separation.pretraining_tasks import build_task, masked_si_sdr, span_mask
+from trainables.separation.pretraining_tasks import build_task, span_mask
 from trainables.separation.separators import build_separator
 
 

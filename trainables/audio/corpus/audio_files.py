@@ -1,4 +1,4 @@
-"""Reading WAV and FLAC files into 16 kHz mono int16, or saying in one line why that cannot be done."""
+"""Reading WAV and FLAC files into 16 kHz mono int16, or an error of one line that says why not."""
 
 import os
 import re
@@ -37,10 +37,10 @@ class Header:
 
 
 def find_audio(folder: Path) -> list[Path]:
-    """Every WAV and FLAC file below `folder`, sorted; hidden files are skipped. None where there is no folder.
+    """Every WAV and FLAC file below `folder`, sorted; hidden files are skipped. Empty if there is no folder.
 
     Raises:
-        UserError: a folder or a file cannot be looked at: silently it would be missing from the corpus.
+        UserError: a folder or file cannot be read; skipping it would leave it out of the corpus silently.
     """
     found = [
         Path(parent, name)
@@ -51,12 +51,12 @@ def find_audio(folder: Path) -> list[Path]:
     for path in found:
         if not os.path.exists(path):
             problem = "a link to a file that is not there" if os.path.islink(path) else "cannot be reached"
-            raise UserError(f"{path}: {problem}; mend or remove it")
+            raise UserError(f"{path}: {problem}; repair or remove it")
     return sorted(found)
 
 
 def _refuse_unreadable(error: OSError) -> None:
-    """What `os.walk` meets at a folder; one that is not there holds nothing."""
+    """`os.walk`'s handler of folders it cannot list; one that does not exist counts as empty."""
     if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
         raise UserError(
             f"{error.filename}: its recordings cannot be listed ({error.strerror}); make it readable or remove it"
@@ -64,7 +64,7 @@ def _refuse_unreadable(error: OSError) -> None:
 
 
 def read_header(path: Path) -> Header:
-    """The header alone; `UserError` if it is unreadable, empty, cut short or of a rate nobody handles."""
+    """The header alone; `UserError` if it is unreadable, empty, cut short or outside 8 to 192 kHz."""
     import soundfile
 
     try:
@@ -90,7 +90,7 @@ def read_header(path: Path) -> Header:
 
 
 def _require_openable(path: Path) -> None:
-    """libsndfile calls whatever keeps it from a file a system error."""
+    """libsndfile reports every failure to open a file as a system error; this names the reason."""
     try:
         path.open("rb").close()
     except OSError as error:
@@ -102,7 +102,7 @@ def _require_openable(path: Path) -> None:
 def read_audio(path: Path) -> NDArray[np.int16]:
     """The file as int16 (samples,) at 16 kHz: channels averaged, other rates resampled (soxr VHQ).
 
-    16-bit mono files at 16 kHz come through unchanged to the bit.
+    16-bit mono files at 16 kHz are returned bit for bit.
 
     Raises:
         UserError: as `read_header`, and if the audio ends early or is silent.
@@ -124,7 +124,7 @@ def read_audio(path: Path) -> NDArray[np.int16]:
 
 
 def to_16_khz(samples: NDArray[np.floating], rate: int) -> NDArray[np.int16]:
-    """Float samples in [-1, 1] at any rate -> int16 at 16 kHz; what passes full scale is clipped."""
+    """Float samples in [-1, 1] at any rate -> int16 at 16 kHz; samples beyond full scale are clipped."""
     if rate != SAMPLE_RATE:
         import soxr
 
@@ -133,7 +133,7 @@ def to_16_khz(samples: NDArray[np.floating], rate: int) -> NDArray[np.int16]:
 
 
 def conversion_notes(headers: Iterable[Header]) -> list[str]:
-    """What `read_audio` changes, for the user to know: one line a kind of change."""
+    """What `read_audio` will change, as notes for the user: one line per kind of change."""
     listed = list(headers)
     rates = Counter(header.sample_rate for header in listed if header.sample_rate != SAMPLE_RATE)
     notes = [
@@ -154,7 +154,7 @@ def _truncated(path: Path, detail: str) -> UserError:
 
 
 def _reason(error: Exception) -> str:
-    """libsndfile's own words without the path, which the message names already."""
+    """libsndfile's message without the path, which ours names already."""
     text = getattr(error, "error_string", None) or str(error)
     return " ".join(text.split()).removeprefix("Error : ").rstrip(".")
 

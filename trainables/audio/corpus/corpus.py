@@ -1,7 +1,7 @@
 """A prepared corpus: `corpus.json` and Arrow shards in a local folder or under an `s3://` prefix.
 
-`corpus.json` is written last, so a folder that has it is whole. Shards on S3 are copied once per node into
-the cache, when a table of theirs is first asked for; so the test split stays unread until it is wanted.
+`corpus.json` is written last, so a folder that has it is complete. Shards on S3 are copied once per node into
+the cache when a table of theirs is first used, so the test split is not read before it is needed.
 
     corpus = Corpus.open("s3://bucket/voices")
     speech = corpus.speech("train")
@@ -34,8 +34,8 @@ class Corpus:
     It pickles as (uri, fingerprint): another process opens it again and refuses if it has changed.
 
     Attributes:
-        uri: where it is; an absolute folder or s3://bucket/prefix.
-        fingerprint: a hash of the content, whatever the place.
+        uri: an absolute folder or s3://bucket/prefix.
+        fingerprint: a hash of the content, the same wherever it lies.
         kind: "speech+noise", "paired" or "mixtures".
         sample_rate: 16000 Hz; 8000 Hz for some corpora of mixtures.
     """
@@ -59,7 +59,7 @@ class Corpus:
         Args:
             uri: a local folder or s3://bucket/prefix with a corpus.json.
             cache: the cache folder for copies from S3; default as in `trainables.base.cache`.
-            fingerprint: what the corpus must still be.
+            fingerprint: the one that the corpus must have; None = any.
 
         Raises:
             UserError: no corpus there, unknown format, a shard missing or cut short, or another fingerprint.
@@ -81,6 +81,7 @@ class Corpus:
 
     @property
     def synthetic(self) -> bool:
+        """Whether the recordings are generated, as the demo's are."""
         return bool(self._description["summary"]["synthetic"])
 
     def speech(self, split: str) -> "Table":
@@ -128,7 +129,7 @@ class Corpus:
         return self._readers[shard.name]
 
     def _require_whole(self) -> None:
-        """A local shard that is missing or cut short is found at once; copies from S3 are checksummed."""
+        """Local shards must have their size; copies from S3 are checksummed when they are made."""
         if self._place.folder is None:
             return
         for shard in self._shards:
@@ -188,9 +189,11 @@ class PairedTable(Table):
     """Rows that carry a clean and a noisy recording; `audio` is the clean one."""
 
     def clean(self, row: int, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """As `audio`."""
         return self.audio(row, start, stop)
 
     def noisy(self, row: int, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
+        """As `audio`, of the noisy recording."""
         return _to_float(self._view("noisy", row)[start:stop])
 
 
@@ -199,10 +202,12 @@ class MixtureTable(Table):
 
     @property
     def voices(self) -> int:
+        """Voices per mixture, 2 or 3."""
         return MIXTURE_PARTS.index(self._part) + 2
 
     @property
     def has_noise(self) -> bool:
+        """Whether noise was stored with the mixtures."""
         return len(self) > 0 and len(self._view("noise", 0)) > 0
 
     def sources(self, row: int, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
@@ -249,7 +254,7 @@ def read_description(place: InputStorage) -> dict[str, Any]:
 
 
 def _damaged_entries(description: dict[str, Any]) -> list[str]:
-    """What `describe` wrote and is no longer there, or of another kind."""
+    """Entries that `describe` wrote and that are now missing or of another type."""
     kinds = {
         "kind": str,
         "fingerprint": str,
@@ -275,7 +280,7 @@ def _damaged_entries(description: dict[str, Any]) -> list[str]:
 
 
 def describe(summary: dict[str, Any], shards: list[Shard], source: str) -> dict[str, Any]:
-    """The content of corpus.json. `source` identifies what it was prepared from, to recognise a rerun."""
+    """The content of corpus.json. `source` identifies the material it was prepared from, to recognise a rerun."""
     return {
         "format": FORMAT,
         "kind": summary["kind"],

@@ -1,8 +1,8 @@
-"""From a listing to a corpus on disk or S3: shard by shard, so that an interrupted run goes on.
+"""From a listing to a corpus on disk or S3: shard by shard, so that an interrupted run can be resumed.
 
-Which rows go into which shard follows from the headers alone. Each finished shard leaves a note beside it
-with its checksum; a later run keeps the shards whose notes fit and writes the others, which gives the same
-bits as one run. `corpus.json` comes last and the notes go.
+Which rows go into which shard follows from the headers alone. Each finished shard gets a note
+with its checksum; a later run keeps the shards whose notes match and writes the others, which gives the same
+bits as one run. `corpus.json` is written last, then the notes are deleted.
 """
 
 import json
@@ -42,7 +42,7 @@ def write_corpus(
     """Write the listing's corpus to `target`, a local folder or s3://, and open it.
 
     Args:
-        progress: told (done, total) in rows as they are written.
+        progress: called with (done, total) in rows as they are written.
         shard_bytes: the largest shard; a single longer recording gets a shard of its own.
 
     Raises:
@@ -63,8 +63,8 @@ def write_corpus(
 def shared_copy(corpus: Corpus, base: str) -> Corpus:
     """The corpus at `base`/<fingerprint>, copied there first if it is not there yet.
 
-    `base` is an s3:// prefix; a corpus that lies on S3 already is returned as it is. corpus.json comes last, so
-    that a copy which was broken off is none, and the next one goes over it.
+    `base` is an s3:// prefix; a corpus that lies on S3 already is returned as it is. corpus.json comes last, so an
+    interrupted copy is not taken for a corpus, and the next one replaces it.
     """
     home = InputStorage(corpus.uri)
     if home.folder is None:
@@ -145,7 +145,7 @@ def _rows(listing: Listing, items: list[Item], meter: "_Meter") -> Iterator[Row]
 
 
 class _Meter:
-    """Adds up what is done and tells the caller."""
+    """Counts finished rows and reports them."""
 
     def __init__(self, listing: Listing, progress: Progress | None) -> None:
         self._total = len(listing.items)

@@ -1,4 +1,4 @@
-"""What a source holds, before any audio is read: the common result of every recipe."""
+"""What a source holds, before any audio is read: the result of every recipe."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ SPLITS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class Item:
-    """One row to be: its length is the header's, at `sample_rate`."""
+    """One future row of a corpus; its length comes from the file's header, at `sample_rate` (Hz)."""
 
     part: str  # "speech" | "noise" | "paired" | "mixture2" | "mixture3"
     id: str
@@ -34,20 +34,20 @@ class Item:
 
 @dataclass(frozen=True)
 class Listing:
-    """A source as a recipe sees it. `load(item)` gives a row's audio columns, int16 (samples,)."""
+    """A source as its recipe lists it. `load(item)` returns a row's audio columns, int16 (samples,)."""
 
     kind: str  # "speech+noise" | "paired" | "mixtures"
     items: tuple[Item, ...]
     load: Callable[[Item], dict[str, NDArray[np.int16]]]
-    identity: str  # changes whenever the source's files, or the recipe's way with them, change
+    identity: str  # changes whenever the source's files or the recipe change
     notes: tuple[str, ...] = ()
     synthetic: bool = False
-    shared_types: bool = False  # noise types may be in several splits, their recordings in one each
+    shared_types: bool = False  # noise types may be in several splits, each recording in one
     sample_rate: int = SAMPLE_RATE
 
 
 def summarise(listing: Listing) -> dict[str, Any]:
-    """Plain counts: speakers, noise types and seconds in all and per split."""
+    """Plain counts: speakers, noise types and seconds, in total and per split."""
     per_split = {split: _counts([item for item in listing.items if item.split == split]) for split in SPLITS}
     return {
         "kind": listing.kind,
@@ -60,7 +60,11 @@ def summarise(listing: Listing) -> dict[str, Any]:
 
 
 def require_answerable(listing: Listing, where: str) -> None:
-    """Raise `UserError` where a split lacks voices or noises, or shares one with another split."""
+    """Every split needs voices and noises of its own.
+
+    Raises:
+        UserError: a split lacks voices or noises, shares one with another split, or an id is not UTF-8.
+    """
     _require_utf8({item.id for item in listing.items}, where)
     parts = ("paired",) if listing.kind == "paired" else ("speech", "noise")
     for part in parts:
@@ -79,7 +83,7 @@ def assign_splits(owners: set[str], part: str, where: str) -> dict[str, str]:
     """Owner -> split by a stable hash: a tenth each to valid and test, at least one owner in every split.
 
     Raises:
-        UserError: fewer than three owners: three splits cannot be disjoint then.
+        UserError: fewer than three owners, so that three splits cannot be disjoint.
     """
     word = _owner_word(part)
     _require_utf8(owners, where)

@@ -1,4 +1,4 @@
-"""One copy of an S3 shard per node: shared by all its processes, checksummed, never half there."""
+"""One copy of an S3 shard per node: shared by all its processes, checksummed, atomic."""
 
 import os
 from pathlib import Path
@@ -10,13 +10,13 @@ from trainables.base.storage.storage import InputStorage
 
 
 def local_copy(place: InputStorage, shard: Shard, folder: Path) -> Path:
-    """The local path of a shard, fetched from `place` if this node has not got it yet.
+    """The local path of a shard, fetched from `place` if this node has no copy yet.
 
-    A lock lets one process fetch while the others wait; the file gets its name only once its checksum
-    agrees, so a copy that exists is whole.
+    A lock lets one process fetch while the others wait; the file gets its name only after its checksum was
+    verified, so a copy that exists is complete.
 
     Raises:
-        UserError: the disk is too full, or what is on S3 is not what corpus.json says.
+        UserError: the disk is too full, or the shard on S3 does not match corpus.json.
     """
     from filelock import FileLock
 

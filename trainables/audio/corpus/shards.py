@@ -1,8 +1,8 @@
-"""Shards: uncompressed Arrow IPC files of utterances, written once and memory-mapped ever after.
+"""Shards: uncompressed Arrow IPC files of utterances, written once, then memory-mapped.
 
 Audio is `large_list<int16>` (a `list` overflows at 37 h of audio) in record batches of at most 256
 utterances; a shard is at most 1 GiB. Rows are read as numpy views of the mapped file, so opening reads
-headers only and handing one utterance to another process never drags its batch along.
+headers only and pickling one utterance never pickles its batch.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ SAMPLE_RATE = 16_000  # Hz, of every corpus but those of stored mixtures, which 
 SHARD_BYTES = 2**30
 BATCH_ROWS = 256
 
-# Columns by part: a corpus has the parts speech and noise, or the part paired, or one of mixtures.
+# Audio columns by part: a corpus has the parts speech and noise, or paired, or one of the mixtures.
 AUDIO_COLUMNS: dict[str, tuple[str, ...]] = {
     "speech": ("audio",),
     "noise": ("audio",),
@@ -54,7 +54,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Shard:
-    """What corpus.json says about one shard; size and checksum tell whether a copy is whole."""
+    """The entry of one shard in corpus.json; size and checksum show whether a copy is complete."""
 
     name: str
     part: str
@@ -66,7 +66,7 @@ class Shard:
 
 
 def write_shard(path: Path, name: str, part: str, split: str, rows: Iterable[Row]) -> Shard:
-    """Write `rows` to `path`; the same rows give the same bits. `name` is what the shard will be called."""
+    """Write `rows` to `path`; the same rows give the same bits. `name` is the shard's final name."""
     import pyarrow as pa
 
     schema = _schema(part)
@@ -89,6 +89,7 @@ def write_shard(path: Path, name: str, part: str, split: str, rows: Iterable[Row
 
 
 def file_sha256(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

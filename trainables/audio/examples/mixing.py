@@ -7,7 +7,7 @@ speech. Noise shorter than the crop is looped. Where a mixture would pass full s
 down alike, which leaves the SNR as it is. Paired corpora bring their own mixtures: the same calls, without an
 SNR to choose.
 
-Plain numpy on memory-mapped shards: a batch of 8 x 1 s costs about a millisecond.
+Plain numpy on memory-mapped shards: a batch of 8 x 1 s takes about a millisecond.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -98,7 +98,7 @@ def view_batch(
 ) -> Batch:
     """Clean crops in several noises each: (views x batch, samples), view after view in the same order of crops.
 
-    Noises are drawn for each view by itself, and so are SNRs unless `same_snr`.
+    Noises are drawn separately for each view, and so are SNRs unless `same_snr`.
 
     Raises:
         UserError: a paired corpus, whose utterances have one noise each.
@@ -128,10 +128,9 @@ def speech_batch(
     purpose: str = "pretraining speech",
     split: str = "train",
 ) -> "Tensor":
-    """(batch, samples) random crops of clean speech for pre-training.
+    """(batch, samples) random crops of clean speech for pre-training, at 16 kHz.
 
-    A shorter utterance is looped, as a short noise is: with zeros after it, silence that no recording has would
-    be learnt and counted as speech.
+    A shorter utterance is looped, as a short noise is: zeros after it would be learnt and counted as speech.
     """
     import torch
 
@@ -179,7 +178,7 @@ def _draw_clean(speech: Table, data: DataSettings, samples: int, rng: np.random.
 def _in_noise(
     clean: Samples, noise: Table, data: DataSettings, rng: np.random.Generator, snr_db: float | None = None
 ) -> tuple[Samples, Samples]:
-    """The crop in a drawn noise, at a drawn SNR where none is given."""
+    """The crop in a drawn noise, at a drawn SNR unless one is given."""
     of_type = _rows_by_type(noise)
     recordings = of_type[sorted(of_type)[rng.integers(len(of_type))]]
     disturbance = _noise_crop(noise, recordings[rng.integers(len(recordings))], len(clean), rng)
@@ -187,14 +186,14 @@ def _in_noise(
 
 
 def draw_snr(data: DataSettings, rng: np.random.Generator) -> float:
-    """dB, of one training mixture."""
+    """The SNR (dB) of one training mixture."""
     if data.training_snrs:
         return float(data.training_snrs[rng.integers(len(data.training_snrs))])
     return float(rng.uniform(data.snr_low, data.snr_high))
 
 
 def _power_of(data: DataSettings) -> Callable[[Samples], float]:
-    """How loud a noise counts in an SNR."""
+    """The power of a noise as it counts in an SNR."""
     return {"active": active_power, "crop": _power}[data.noise_level]
 
 
@@ -259,12 +258,13 @@ def active_power(samples: Samples) -> float:
 
 
 def speech_crop(speech: Table, row: int, samples: int, rng: np.random.Generator) -> Samples:
+    """A random crop of a row that holds speech, at most (samples,)."""
     start = _speech_start(speech, row, samples, rng)
     return speech.audio(row, start, start + samples)
 
 
 def _speech_start(speech: Table, row: int, samples: int, rng: np.random.Generator) -> int:
-    """Where a random crop that holds speech begins; after a few tries, around the loudest sample."""
+    """Start of a random crop that holds speech; after a few tries, of one around the loudest sample."""
     spare = speech.samples(row) - samples
     if spare <= 0:
         return 0
@@ -276,7 +276,7 @@ def _speech_start(speech: Table, row: int, samples: int, rng: np.random.Generato
 
 
 def _noise_crop(noise: Table, row: int, samples: int, rng: np.random.Generator) -> Samples:
-    """A random crop in which the noise is heard; a recording that is too short is looped."""
+    """A random crop in which the noise is audible; a recording that is too short is looped."""
     length = noise.samples(row)
     if length < samples:
         return np.resize(np.roll(noise.audio(row), -int(rng.integers(length))), samples)
@@ -313,15 +313,15 @@ def _energy(samples: Samples) -> float:
 
 
 def evaluation_set(corpus: Corpus, data: DataSettings, split: str, seed: int = 0) -> list[EvaluationClip]:
-    """The fixed clips every job is judged on, about `valid_seconds` or `test_seconds` in all.
+    """The fixed clips every job is evaluated on, about `valid_seconds` or `test_seconds` in all.
 
     Speakers take turns, noise types take turns, and so do the SNRs of a grid of five across
-    [snr_low, snr_high]; each round is shuffled anew, so that the three are not tied to one another.
+    [snr_low, snr_high]; each round is reshuffled, so the three are independent.
     Utterances are cut to `evaluation_clip_seconds`; cuts without speech are left out, and so are cuts below
     1 s unless there are no others.
 
     Raises:
-        UserError: the split has no clip to judge on.
+        UserError: the split has nothing to evaluate on.
     """
     make = _paired_clips if corpus.kind == "paired" else _mixed_clips
     return enough_clips(make, corpus, data, split, seed)
@@ -330,7 +330,7 @@ def evaluation_set(corpus: Corpus, data: DataSettings, split: str, seed: int = 0
 def enough_clips(
     make: ClipSource, corpus: Corpus, data: DataSettings, split: str, seed: int
 ) -> list[EvaluationClip]:
-    """As many of `make`'s clips as reach the seconds wanted of "valid" or "test", or all there are.
+    """Clips of `make` until `valid_seconds` or `test_seconds` are reached, or all there are.
 
     Raises:
         UserError: there are none.
@@ -369,7 +369,7 @@ def _mixed_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> I
 def _cuts_and_snrs(
     cuts: Iterator["Cut"], data: DataSettings, order: np.random.Generator
 ) -> tuple[Iterable["Cut"], Iterator[float]]:
-    """What is mixed, and at which SNR each: a grid in shuffled rounds, or every cut at every one of the listed."""
+    """Cuts and the SNR of each: a grid in shuffled rounds, or every cut at every listed SNR."""
     snrs = snr_grid(data)
     if not data.evaluation_snrs:
         return cuts, rounds(snrs, order)
@@ -384,7 +384,7 @@ def _cuts_and_snrs(
 
 
 def snr_grid(data: DataSettings) -> list[float]:
-    """dB, of the evaluation sets."""
+    """The SNRs (dB) of the evaluation sets."""
     return list(data.evaluation_snrs) or np.linspace(data.snr_low, data.snr_high, SNR_STEPS).tolist()
 
 
@@ -431,7 +431,7 @@ def _cuts(speech: Table, row: int, longest: int) -> Iterator[Cut]:
 
 
 def _taking_turns(owners: Sequence[str], rng: np.random.Generator) -> Iterator[int]:
-    """Every index once: round after round, each owner gives one of its own; all orders are shuffled."""
+    """Every index once, in rounds with one index per owner; all orders are shuffled."""
     waiting: dict[str, list[int]] = {}
     for index in rng.permutation(len(owners)):
         waiting.setdefault(owners[index], []).append(int(index))
@@ -445,7 +445,7 @@ def _taking_turns(owners: Sequence[str], rng: np.random.Generator) -> Iterator[i
 
 
 def rounds(items: Sequence[T], rng: np.random.Generator) -> Iterator[T]:
-    """Endless rounds through `items`, each shuffled anew."""
+    """Endless rounds through `items`, each reshuffled."""
     while True:
         for position in rng.permutation(len(items)):
             yield items[position]

@@ -7,7 +7,7 @@ keyed by (seed, purpose, step) as in mixing.py.
 
     mixture_batch(corpus, data, seed, step)   noisy (batch, samples), clean (batch, speakers, samples)
     noisy_batch(corpus, data, seed, step)     noisy and clean (batch, samples): one voice in noise
-    mixture_set(corpus, data, "valid")        the fixed mixtures that a separator is judged on
+    mixture_set(corpus, data, "valid")        the fixed mixtures that a separator is evaluated on
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ from trainables.base.errors import UserError
 from trainables.base.randomness import generator
 from trainables.job.assignment import DataSettings
 
-INTERFERENCE = "speech"  # what stands for the noise type
+INTERFERENCE = "speech"  # in place of a noise type
 
 Voices = NDArray[np.float32]  # (speakers, samples)
 
@@ -151,7 +151,7 @@ def resample(signal: Samples, rate: int, wanted: int) -> Samples:
 
 
 def mixture_set(corpus: Corpus, data: DataSettings, split: str, seed: int = 0) -> list[EvaluationClip]:
-    """The fixed mixtures every job is judged on, about `valid_seconds` or `test_seconds` in all.
+    """The fixed mixtures every job is evaluated on, about `valid_seconds` or `test_seconds` in all.
 
     Drawn from a corpus of speech, every speaker belongs to one group of `data.speakers` only: mixtures of
     different groups share no voice, so groups can be counted as independent. Groups take turns, and so do the

@@ -24,7 +24,7 @@ Voices = NDArray[np.float32]  # (speakers, samples)
 
 
 def draw_stored_mixture(corpus: "Corpus", data: DataSettings, rng: np.random.Generator) -> Voices:
-    """A random crop of a random mixture; those shorter than the crop are left out while there are others."""
+    """A random crop of a random mixture; those shorter than the crop are drawn only if all are."""
     table = _table(corpus, data, data.source_split("train"))
     row = _long_enough(table, data, rng)
     start, stop = _crop(table, row, data, rng)
@@ -34,7 +34,11 @@ def draw_stored_mixture(corpus: "Corpus", data: DataSettings, rng: np.random.Gen
 def draw_stored_voice(
     corpus: "Corpus", data: DataSettings, rng: np.random.Generator
 ) -> tuple[Samples, Samples]:
-    """The first source of a random mixture with the mixture's noise: (noisy, clean)."""
+    """The first source of a random mixture with the mixture's noise: (noisy, clean), (samples,) each.
+
+    Raises:
+        UserError: the corpus stores no noise, or mixtures of another number or rate.
+    """
     table = _table(corpus, data, data.source_split("train"))
     if not table.has_noise:
         raise UserError(

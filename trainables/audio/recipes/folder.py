@@ -3,7 +3,7 @@
     speech/<speaker>/*.wav|flac   and   noise/<type>/*.wav|flac
     clean/*.wav|flac              and   noisy/*.wav|flac, same names ("p226_001.wav" is of speaker p226)
 
-A MANIFEST.csv beside the folders, with columns path, split and if wanted speaker_or_noise_type, decides
+A MANIFEST.csv next to the folders, with columns path, split and if wanted speaker_or_noise_type, decides
 the splits (train, valid, test) and which files count; without one a stable hash decides. Either way no
 speaker and no noise type is in two splits.
 """
@@ -65,11 +65,11 @@ def list_source(source: Path) -> Listing:
 
 
 def _refuse_a_second_layout(source: Path) -> None:
-    """Beside pairs, voices and noises would be left out."""
+    """With pairs, folders of voices and noises would be ignored."""
     for name in ("speech", "noise"):
         if find_audio(source / name):
             raise UserError(
-                f"{source}: holds recordings in {name}/ beside clean/ and noisy/; a corpus has one layout, "
+                f"{source}: holds recordings in {name}/ as well as clean/ and noisy/; a corpus has one layout, "
                 f"{LAYOUT}: move one of them elsewhere"
             )
 

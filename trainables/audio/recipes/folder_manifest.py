@@ -17,6 +17,8 @@ MANIFEST = "MANIFEST.csv"
 
 @dataclass(frozen=True)
 class ManifestRow:
+    """What a manifest says about one file; `owner` is empty if it does not."""
+
     split: str
     owner: str  # "" where the folder's name decides
 

@@ -6,7 +6,7 @@
 
 train-* is for training, dev-* for valid, test-* for test; any of the seven subsets may be there, at least one
 of each kind. Every utterance that a chapter's transcript lists must be there. LibriSpeech has no noise, so
-noises stand beside it; a stable hash gives each type its split.
+you add noises; a stable hash gives each type its split.
 """
 
 from pathlib import Path
@@ -31,6 +31,7 @@ LAYOUT = f"{ROOT}/train-clean-100/, {ROOT}/dev-clean/, {ROOT}/test-clean/ and no
 
 
 def matches(source: Path) -> bool:
+    """Does the source hold one of LibriSpeech's subsets?"""
     return any((source / ROOT / subset).is_dir() for subset in SUBSETS)
 
 

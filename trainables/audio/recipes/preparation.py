@@ -18,7 +18,7 @@ from trainables.base.cache import cache_folder
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import InputStorage
 
-# Layouts a raw folder is tried for. A published one may lie beside noise/, so it comes before `folder`.
+# Layouts that a raw folder is tried for. A published one may have a noise/ folder too, so it precedes `folder`.
 _BY_LAYOUT = ("voicebank-demand", "voicebank-demand-56", "librispeech", "folder")
 
 
@@ -27,7 +27,7 @@ def open_or_prepare(
 ) -> Corpus:
     """The corpus that `--corpus SOURCE` means, prepared into the cache first if it is raw.
 
-    A raw folder is recognised by its paths, sizes and times of change, so a changed one is prepared anew.
+    A raw folder is identified by its paths, sizes and times of change, so a changed one is prepared again.
 
     Raises:
         UserError: nothing usable there; one line says what, where and what to do.
@@ -47,7 +47,7 @@ def inspect_source(source: str | Path, cache: str | Path | None = None) -> dict[
     `fingerprint` is None until the corpus is prepared.
 
     Raises:
-        UserError: what can be known to be wrong without decoding any audio.
+        UserError: anything that is wrong and shows without decoding audio.
     """
     recipe, place = _recognise(source)
     if recipe:

@@ -1,8 +1,8 @@
 """TIMIT's speech: which file is whose, and the split of the report's contrastive protocol.
 
-The tree is <set>/<dialect>/<speaker>/<sentence>.WAV in capitals or small letters, as the disc has been copied over
-the years; the files have NIST SPHERE headers, which libsndfile reads. 4120 utterances for training and 500 for
-testing make up the 4620 of TRAIN, so the 462 speakers of TRAIN are split: 412 and 50, ten utterances each.
+The tree is <set>/<dialect>/<speaker>/<sentence>.WAV in upper or lower case; the files have NIST SPHERE headers, which
+libsndfile reads. 4120 utterances for training and 500 for testing make up the 4620 of TRAIN, so the 462 speakers of
+TRAIN are split: 412 and 50, ten utterances each.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ LAYOUT = "TRAIN/DR1/FCJF0/SA1.WAV and so on"
 
 @dataclass(frozen=True)
 class Utterance:
-    """One file of TRAIN. `id` is "dr1/fcjf0/sa1", whatever the case on disc."""
+    """One file of TRAIN. `id` is "dr1/fcjf0/sa1", in lower case whatever the disc has."""
 
     id: str
     speaker: str
@@ -65,7 +65,7 @@ def _train_folder(source: Path) -> Path:
 
 
 def _utterance(path: Path, folder: Path) -> Utterance | None:
-    """None for a file that lies elsewhere than TIMIT's do, as copies converted beside the originals."""
+    """None for a file outside TIMIT's layout, such as a converted copy next to the originals."""
     parts = path.relative_to(folder).with_suffix("").parts
     if len(parts) != 3:
         return None

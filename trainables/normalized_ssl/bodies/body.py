@@ -1,7 +1,7 @@
-"""What every upstream's body offers: a walk from site to site.
+"""The interface of every upstream's body: a walk from site to site.
 
-A site is a position between layers where features can be normalized. Site 0 is what enters layer 1, site l
-is what leaves layer l. Whoever walks may change the features at a site before going on, so that feature
+A site is a position between layers where features can be normalized. Site 0 is the input of layer 1, site l
+the output of layer l. The caller of a walk may change the features at a site before the next step, so feature
 normalization is one loop for all families.
 """
 
@@ -27,6 +27,7 @@ class Body(nn.Module):
 
     @property
     def sites(self) -> int:
+        """How many there are: one more than layers."""
         return len(self.steps) + 1
 
     def start(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -49,7 +50,7 @@ class Body(nn.Module):
         return features
 
     def frozen_prefix(self, last_site: int) -> "Body":
-        """A copy that walks no further than `last_site`: evaluation mode, no gradient, never updated."""
+        """A copy up to `last_site`: evaluation mode, no gradient, never updated."""
         prefix = copy.copy(self)
         prefix._modules = {
             "entry": copy.deepcopy(self.entry),

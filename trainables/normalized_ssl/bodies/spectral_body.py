@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from trainables.audio import features as audio
 from trainables.normalized_ssl.bodies.body import Body
 
-# Names in a body's state of what cmvn="corpus" needs beside weights.
+# Names in a body's state of the buffers that cmvn="corpus" needs.
 SPEECH_STATISTICS = ("entry.feature_mean", "entry.feature_std")
 LONGEST = 1500  # frames (15 s): longer sequences go through in even pieces, as in s3prl
 _LAYER_NORM_EPS = 1e-12
@@ -23,6 +23,8 @@ _INIT_STD = 0.02
 
 @dataclass(frozen=True, kw_only=True)
 class SpectralArchitecture:
+    """Widths of the transformer; `feed_forward` is its inner layer, `dropout` a probability."""
+
     hidden: int
     heads: int
     feed_forward: int
@@ -62,7 +64,7 @@ class SpectralEntry(nn.Module):
     """Log-mel features with mean and variance normalization, and their embedding.
 
     `cmvn="corpus"` takes `feature_mean` and `feature_std` (80,), measured on clean training speech before
-    pre-training, instead of every utterance's own: a noisy utterance then stays visibly noisy.
+    pre-training, instead of every utterance's own: a noisy utterance then stays noisy in its features.
     """
 
     feature_mean: Tensor
@@ -77,9 +79,11 @@ class SpectralEntry(nn.Module):
         self.register_buffer("feature_std", torch.ones(audio.MEL_BANDS))
 
     def forward(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(batch, samples) at 16 kHz -> site 0, (batch, hidden, frames)."""
         return self.embed(self.features(wave, lengths))
 
     def features(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(batch, samples) -> normalised log-mels (batch, frames, 80); no gradient."""
         with torch.no_grad():
             log_mels = audio.log_mel(wave, lengths)
             if self.cmvn == "corpus":
@@ -98,7 +102,7 @@ class SpectralEntry(nn.Module):
 class TransformerStep(nn.Module):
     """A post-LN transformer layer on (batch, channels, frames), as in BERT (Devlin et al., 2019).
 
-    Dropout falls on the attention weights and on both residual branches; LayerNorm follows each sum.
+    Dropout applies to the attention weights and to both residual branches; LayerNorm follows each sum.
     """
 
     def __init__(self, architecture: SpectralArchitecture):

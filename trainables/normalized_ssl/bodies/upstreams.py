@@ -1,4 +1,4 @@
-"""The upstreams by name and size: which body each one is, how it is made and how it is kept as an artifact.
+"""The upstreams by name and size: the body of each, how it is built and how it is stored as an artifact.
 
 "tiny" keeps the real number of sites (three transformer layers; seven convolutions with their real kernels
 and strides, projection, transformer layer) and has few channels where the frame rate is high, so that a
@@ -79,14 +79,14 @@ def _unet(config: NormalizedSSLConfig) -> UNetArchitecture:
 
 
 def pack_body(body: Body, **extra: Any) -> bytes:
-    """A pre-trained body as an artifact: its state, and tensors or plain values worth keeping beside it."""
+    """A pre-trained body as an artifact: its state, and further tensors or plain values."""
     buffer = io.BytesIO()
     torch.save({"body": body.state_dict(), **extra}, buffer)
     return buffer.getvalue()
 
 
 def unpack(artifact: bytes) -> dict[str, Any]:
-    """What `pack_body` kept; never executes a pickle."""
+    """The values that `pack_body` stored; never executes a pickle."""
     return torch.load(io.BytesIO(artifact), map_location="cpu", weights_only=True)
 
 

@@ -2,9 +2,9 @@
 
 Made of the modules of `transformers` (Baevski et al., 2020; Hsu et al., 2021; Chen et al., 2022). wav2vec 2.0
 and HuBERT are one architecture; WavLM's attention adds a gated relative bias. The decoder reads nothing above
-that layer, so the rest is never built: 16,404,352 parameters at base size, 16,408,724 with the relative bias.
+that layer, so the rest is not built: 16,404,352 parameters at base size, 16,408,724 with the relative bias.
 Sites: 0 = waveform, 1-7 = convolutions, 8 = projection (before the positional convolution), 9 = transformer
-layer. Everything that masks or skips at random is off.
+layer. Random masking and layer dropping are off.
 """
 
 from dataclasses import dataclass
@@ -26,6 +26,8 @@ PROJECTION_SITE = CONVOLUTIONS + 1
 
 @dataclass(frozen=True, kw_only=True)
 class WaveformArchitecture:
+    """Widths of the convolutions and of the transformer; `dropout` is a probability."""
+
     channels: tuple[int, ...]  # of the seven convolutions
     hidden: int
     heads: int
@@ -120,7 +122,7 @@ def transformers_config(architecture: WaveformArchitecture) -> Wav2Vec2Config | 
     """wav2vec2-base's or wavlm-base's settings at this width, with one transformer layer.
 
     Hub revisions differ in their dropout values, so all are set here. The projection's is off: its output
-    is a site, and a site's statistics should hold no noise of our own making.
+    is a site, and dropout would add noise to its statistics.
     """
     kind = WavLMConfig if architecture.relative_bias else Wav2Vec2Config
     return kind(

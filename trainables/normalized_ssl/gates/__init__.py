@@ -1,1 +1,1 @@
-"""Does the question mean anything at this size? Transfer gap and mismatch, measured as stages."""
+"""Is the question meaningful at this size? Transfer gap and mismatch, measured as stages."""

@@ -1,4 +1,4 @@
-"""Compute the gates that gate_stages.py lists; each result is a JSON object, plain floats only."""
+"""Compute the gates that stages.py lists; each result is a JSON object of plain floats."""
 
 import json
 from collections.abc import Callable
@@ -79,7 +79,7 @@ def _score_head(stage: Stage, init: str, corpus: "Corpus", artifacts: Artifacts)
 
 
 def mismatch(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
-    """How far noisy features lie from clean ones at each site of the pretrained bodies, on valid clips."""
+    """Distance of noisy from clean features at each site of the pretrained bodies, on valid clips (mismatch.py)."""
     config = NormalizedSSLConfig.from_dict(stage.config["pretraining"])
     clips = evaluation_clips(corpus, _data(stage), "valid")
     by_body: list[list[SiteShift]] = []
@@ -96,7 +96,7 @@ def mismatch(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Pro
 
 
 def _shifts(body: Body, clips: list["EvaluationClip"]) -> list[SiteShift]:
-    """One per site. Mixtures are brought to unit RMS and clean speech by the same gain, as in training."""
+    """One per site. Mixtures are scaled to unit RMS and clean speech by the same gain, as in training."""
     noisy = [_features(body, clip.noisy, clip.noisy) for clip in clips]
     clean = [_features(body, clip.clean, clip.noisy) for clip in clips]
     return [

@@ -1,4 +1,4 @@
-"""How far a site's noisy features lie from the clean ones: a bias-corrected squared mean shift.
+"""Distance of a site's noisy features from its clean ones: a bias-corrected squared mean shift.
 
 With d[u, c] the shift of channel c's mean in utterance u, in clean standard deviations, the mean of d.d' over
 pairs of *different* utterances is unbiased for |E d|^2: noise of single utterances cancels, so a site without
@@ -40,7 +40,7 @@ def squared_shift(shifts: Floats) -> float:
 
 
 def measure(bodies: list[SiteShift], alpha: float = 0.05) -> dict[str, object]:
-    """One site's mismatch over different bodies measured on the same utterances: one a seed, or a checkpoint's.
+    """One site's mismatch over bodies measured on the same utterances: one per seed, or the one of published weights.
 
     Returns:
         "value": the squared shift, averaged over bodies; "interval": its 1 - `alpha` jackknife interval over

@@ -1,7 +1,7 @@
-"""Two measurements of whether "which layer should be normalized?" means anything at the size at hand.
+"""Two measurements of whether "which layer should be normalized?" is meaningful at the size used.
 
-*Transfer gap*, one stage a seed: the head trained on the frozen pretrained body and on the frozen random one,
-scored per utterance. *Mismatch*, one stage over all bodies: how far noisy features lie from clean ones at each
+*Transfer gap*, one stage per seed: the head trained on the frozen pretrained body and on the frozen random one,
+scored per utterance. *Mismatch*, one stage over all bodies: the distance of noisy from clean features at each
 site. This file lists the stages and reads their results without torch; gates.py computes them.
 """
 
@@ -32,7 +32,7 @@ def gate_stages(
 ) -> tuple[Stage, ...]:
     """A transfer gap for each seed, resting on that seed's pre-training, and one mismatch resting on all.
 
-    A checkpoint is the same stage for every seed; the mismatch rests on it once, as the one body it is.
+    Published weights are the same stage for every seed; the mismatch rests on it once.
     Of `config`, the upstream, the pre-training and the head's training count; normalization is off.
     """
     place: dict[str, Any] = {
@@ -72,7 +72,7 @@ def gate_stages(
 
 
 def read_gates(artifacts: Mapping[str, Sequence[bytes]]) -> dict[str, Any]:
-    """What the gates of one upstream measured, as plain data.
+    """The gates' results for one upstream, as plain data.
 
     Args:
         artifacts: the contents of the stages, by kind: a transfer gap for each seed, and one mismatch.

@@ -1,8 +1,8 @@
-"""wav2vec 2.0's pre-training objective: tell the true quantized latent from distractors.
+"""wav2vec 2.0's pre-training objective: identify the true quantized latent among distractors.
 
 Baevski et al., "wav2vec 2.0", NeurIPS 2020. Spans of the projected latents are replaced by a learned
 embedding; at each masked frame the context must pick the frame's own quantized latent among distractors from
-other masked frames of the same utterance. Numbers are those of the paper where a short crop allows them.
+other masked frames of the same utterance. Constants are the paper's where a short crop allows them.
 Randomness comes from the global generators of torch and numpy, which the caller seeds at every step.
 """
 
@@ -27,7 +27,7 @@ GUMBEL_START, GUMBEL_END, GUMBEL_DECAY = 2.0, 0.5, 0.995  # per step, whatever t
 
 
 class ContrastivePretraining(nn.Module):
-    """The body with a quantizer, two projections and a mask embedding, all thrown away afterwards."""
+    """The body with a quantizer, two projections and a mask embedding, all discarded afterwards."""
 
     def __init__(self, body: WaveformBody) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class ContrastivePretraining(nn.Module):
         self.mask_embedding = nn.Parameter(torch.rand(hidden))
 
     def forward(self, waveforms: Tensor, step: int) -> tuple[Tensor, dict[str, float]]:
-        """(batch, samples) clean speech -> the loss and its monitors."""
+        """(batch, samples) clean speech -> the loss (nats) and its monitors."""
         latents = self.body.latents(waveforms)
         mask, distractors = masks_and_distractors(latents)
         context = self.project_context(self.body.contextualize(latents, mask, self.mask_embedding))[mask]

@@ -16,11 +16,11 @@ SPAN = 7  # frames
 BAND_RATIO = 0.2  # widest masked band, as a share of the mel channels
 NOISE_RATIO = 0.15  # share of utterances with magnitude noise
 NOISE_STD = 0.2
-ZERO, SWAP = 0.8, 0.1  # what happens to an utterance's spans; the rest are kept
+ZERO, SWAP = 0.8, 0.1  # shares of utterances whose spans are zeroed or swapped; the rest keep theirs
 
 
 class MaskedReconstruction(nn.Module):
-    """The body with a prediction head of two linear layers, which is thrown away afterwards.
+    """The body with a prediction head of two linear layers, which is discarded afterwards.
 
     `time_only` is Mockingjay's damage, else TERA's.
     """

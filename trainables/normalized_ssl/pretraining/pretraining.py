@@ -2,7 +2,7 @@
 
 Each family learns by its own objective (masked_reconstruction.py, contrastive_pretraining.py,
 unit_prediction.py) on the train split. The learning rate does not depend on the budget, so a longer run begins
-exactly as a shorter one.
+exactly like a shorter one.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ Progress = Callable[[int, int], None]
 
 
 def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
-    """The artifact: the body's state, and `info`, plain floats on how the objective went."""
+    """The artifact: the body's state, and `info`, the curves of the objective as plain floats."""
     config = NormalizedSSLConfig.from_dict(stage.config)
     with deterministic(stage.threads, stage.device):
         body = build_body(config, stage.seed).to(stage.device)
@@ -55,7 +55,7 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
 def build_objective(
     body: SpectralBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts
 ) -> nn.Module:
-    """The family's own objective, all of it on the stage's device; its heads are thrown away with it."""
+    """The family's own objective, all of it on the stage's device; its heads are discarded with it."""
     return _objective(body, upstream, stage, artifacts).to(stage.device)
 
 
@@ -93,7 +93,7 @@ def _train(
 
 
 def _measure_speech(body: SpectralBody, corpus: "Corpus", seed: int) -> None:
-    """Mean and deviation of clean speech per mel band, which cmvn="corpus" subtracts and divides by."""
+    """Mean and deviation of clean speech per mel band, by which cmvn="corpus" standardises."""
     crops = speech_batch(corpus, seed, "statistics", STATISTICS_CROPS, CROP_SECONDS)
     log_mels = log_mel(crops).flatten(0, 1)
     body.entry.feature_mean.copy_(log_mels.mean(0))

@@ -1,4 +1,4 @@
-"""k-means units of clean speech: what HuBERT and WavLM learn to predict, a stage of its own.
+"""k-means units of clean speech, the targets of HuBERT and WavLM; a stage of its own.
 
 Hsu et al., "HuBERT", 2021: the first iteration's targets are clusters of 39-dimensional MFCCs (13 coefficients
 with first and second differences). They are computed on the mel grid of trainables/audio/features.py and
@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 
 class SpeechUnits(nn.Module):
-    """Centroids (units, 39) of standardised MFCCs; `forward` names each frame's nearest."""
+    """Centroids (units, 39) of standardised MFCCs; `forward` returns each frame's nearest."""
 
     mean: Tensor
     std: Tensor
@@ -52,12 +52,14 @@ class SpeechUnits(nn.Module):
         return torch.cdist(features, self.centroids.expand(len(features), -1, -1)).argmin(-1)
 
     def pack(self) -> bytes:
+        """The artifact that `unpack` reads."""
         buffer = io.BytesIO()
         torch.save(self.state_dict(), buffer)
         return buffer.getvalue()
 
     @staticmethod
     def unpack(artifact: bytes) -> "SpeechUnits":
+        """The units of an artifact; never executes a pickle."""
         return SpeechUnits(**torch.load(io.BytesIO(artifact), map_location="cpu", weights_only=True))
 
 

@@ -1,4 +1,4 @@
-"""The objective of HuBERT and WavLM: name the k-means units of masked frames.
+"""The objective of HuBERT and WavLM: predict the k-means units of masked frames.
 
 Hsu et al., "HuBERT", 2021: at each masked frame the projected context is compared with an embedding of every
 unit, by cosine over a temperature; cross-entropy on masked frames alone. Chen et al., "WavLM", 2022: the same
@@ -18,14 +18,14 @@ from trainables.normalized_ssl.pretraining.speech_units import SpeechUnits
 CODE_DIM = 64
 SIMILARITY_TEMPERATURE = 0.1
 MIX_RATIO = 0.2  # share of utterances that are disturbed
-NOISE_RATIO = 0.5  # of these, the share disturbed by noise; the rest hear another speaker
+NOISE_RATIO = 0.5  # of these, the share disturbed by noise, the rest by another speaker
 LONGEST_OVERLAP = 0.5  # of the utterance: the disturbed one stays the main speaker
 SPEECH_RATIO = (-5.0, 5.0)  # dB, speech over the other speaker
 NOISE_LEVEL = (-5.0, 20.0)  # dB, speech over noise
 
 
 class UnitPrediction(nn.Module):
-    """The body with a projection, unit embeddings and a mask embedding, all thrown away afterwards.
+    """The body with a projection, unit embeddings and a mask embedding, all discarded afterwards.
 
     `mixing` disturbs some of the input, as WavLM does.
     """
@@ -41,7 +41,7 @@ class UnitPrediction(nn.Module):
         self.mask_embedding = nn.Parameter(torch.rand(hidden))
 
     def forward(self, waveforms: Tensor, step: int) -> tuple[Tensor, dict[str, float]]:
-        """(batch, samples) clean speech -> the loss and its monitors."""
+        """(batch, samples) clean speech -> the loss (nats) and its monitors."""
         latents = self.body.latents(mix_utterances(waveforms) if self.mixing else waveforms)
         shape = (latents.shape[0], latents.shape[1])
         masked = _compute_mask_indices(shape, MASK_RATIO, min(SPAN, shape[1]), min_masks=2)
@@ -54,7 +54,8 @@ class UnitPrediction(nn.Module):
         monitors = {
             "loss": loss.item(),
             "accuracy": (logits.argmax(1) == targets).float().mean().item(),
-            "chance": torch.bincount(targets).max().item() / len(targets),  # of naming the commonest unit
+            "chance": torch.bincount(targets).max().item()
+            / len(targets),  # of always predicting the commonest unit
         }
         return loss, monitors
 
@@ -77,7 +78,7 @@ def mix_utterances(waveforms: Tensor) -> Tensor:
 
 
 def _disturbance(waveforms: Tensor, index: int) -> tuple[Tensor, float]:
-    """What disturbs utterance `index`, (samples,), and the utterance's level over it in dB."""
+    """A disturbance of utterance `index`, (samples,), and the utterance's level over it in dB."""
     batch, samples = waveforms.shape
     noisy = bool(torch.rand(()) < NOISE_RATIO)
     lowest, highest = NOISE_LEVEL if noisy else SPEECH_RATIO

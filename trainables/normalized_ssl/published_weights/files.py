@@ -1,4 +1,4 @@
-"""Brings a checkpoint's files to this machine: from the hub's own cache, from S3 once per node, or in place."""
+"""Published weights on this machine: from the hub's own cache, from S3 once per node, or in place."""
 
 import hashlib
 from pathlib import Path
@@ -16,7 +16,7 @@ def local_files(source: str) -> Path:
     """The folder of a `transformers` model, or the single file that the source names.
 
     Raises:
-        UserError: it is not there and cannot be fetched; says how to get it and where to put it.
+        UserError: it is absent and cannot be fetched; the message says how to get it and where to put it.
     """
     if is_local(source):
         return Path(source).expanduser()
@@ -24,16 +24,11 @@ def local_files(source: str) -> Path:
 
 
 def weights_of(folder: Path) -> Path:
-    """The weights of a `transformers` model. Raises `UserError` where there are none."""
+    """The weights of a `transformers` model. Raises `UserError` if there are none."""
     for name in WEIGHT_FILES:
         if (folder / name).is_file():
             return folder / name
     raise UserError(f"{folder}: holds none of {', '.join(WEIGHT_FILES)}; give the folder of a whole model")
-
-
-def sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _from_hub(source: str) -> Path:
@@ -60,7 +55,7 @@ def _from_hub(source: str) -> Path:
             return fetch(name).parent
         except EntryNotFoundError:
             continue
-    raise UserError(f"{source}: its repository holds none of {', '.join(WEIGHT_FILES)} beside {folder.name}")
+    raise UserError(f"{source}: its repository holds none of {', '.join(WEIGHT_FILES)} at {folder.name}")
 
 
 def _unreachable(source: str, name: str) -> UserError:
@@ -74,7 +69,7 @@ def _unreachable(source: str, name: str) -> UserError:
 
 
 def _from_s3(source: str) -> Path:
-    """A node's own copy, under the cache folder; fetched once, under a lock, whole or not at all."""
+    """A node's own copy in the cache folder; fetched once, under a lock, atomically."""
     from filelock import FileLock
 
     single = source.endswith(FILE_ENDINGS)

@@ -1,6 +1,6 @@
 """Reading checkpoints that others pickled, without running anything of theirs.
 
-Old s3prl checkpoints hold, beside tensors, pickled optimizers and schedulers. Tensors and plain containers
+Old s3prl checkpoints hold pickled optimizers and schedulers as well as tensors. Tensors and plain containers
 are rebuilt; every other class or function in the file becomes an inert object, whatever it is called.
 """
 
@@ -58,7 +58,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def load_foreign(path: Path) -> Any:
-    """What the checkpoint holds, tensors on the CPU.
+    """The content of a torch checkpoint, tensors on the CPU.
 
     Raises:
         UserError: the file cannot be read as a checkpoint of torch.

@@ -1,6 +1,6 @@
-"""The stage that init="pretrained" rests on at base size: a public checkpoint, cut to what is needed.
+"""The stage that init="pretrained" rests on at base size: published weights, cut to the layers that are used.
 
-Weights are copied name by name into the truncated body. Nothing is ever left at its random initial value:
+Weights are copied name by name into the truncated body. Nothing is left at its random initial value:
 a tensor that is missing or of another shape is an error that names the file and the difference.
 """
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from trainables.audio.corpus.shards import file_sha256
 from trainables.base.errors import UserError
 from trainables.job.stages import Artifacts, Stage
 from trainables.normalized_ssl.bodies.body import Body
@@ -19,7 +20,7 @@ from trainables.normalized_ssl.bodies.spectral_body import SPEECH_STATISTICS, Sp
 from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.bodies.waveform_body import CONVOLUTIONS, WaveformBody, transformers_config
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.published_weights.files import CONFIG_FILE, local_files, sha256, weights_of
+from trainables.normalized_ssl.published_weights.files import CONFIG_FILE, local_files, weights_of
 from trainables.normalized_ssl.published_weights.foreign_pickles import load_foreign
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _MODEL_TYPES = {
     "hubert": ("hubert",),
     "wavlm": ("wavlm",),
 }
-# What must agree between the checkpoint's configuration and the body.
+# Settings on which the published configuration and the body must agree.
 _WAVEFORM_FACTS = (
     "hidden_size",
     "num_attention_heads",
@@ -80,11 +81,11 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
     body = build_body(config, stage.seed)
     used = load_weights(body, config.upstream, path)
     progress(1, 1)
-    return pack_body(body, info={"checkpoint": stage.config["checkpoint"], "sha256": sha256(used)})
+    return pack_body(body, info={"checkpoint": stage.config["checkpoint"], "sha256": file_sha256(used)})
 
 
 def load_weights(body: SpectralBody | WaveformBody, upstream: str, path: Path) -> Path:
-    """Fill the body from a folder or file of the upstream's family; returns the file with the weights.
+    """Fill the body with published weights, from a folder or file of the upstream's family; returns the file used.
 
     Raises:
         UserError: missing, damaged, of another architecture, or without a tensor that is needed.
@@ -102,7 +103,7 @@ def load_weights(body: SpectralBody | WaveformBody, upstream: str, path: Path) -
 
 
 def fill(body: Body, state: Mapping[str, Tensor], where: Path, name_in_file: Callable[[str], str]) -> None:
-    """Copy every parameter and buffer of the body from `state`, or say what does not fit."""
+    """Copy every parameter and buffer of the body from `state`. Raises `UserError` naming the first misfit."""
     found, missing, misshapen = {}, [], []
     for name, ours in body.state_dict().items():
         if name in SPEECH_STATISTICS:

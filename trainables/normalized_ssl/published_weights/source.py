@@ -1,4 +1,4 @@
-"""Where a public checkpoint is: a hub id, a path, or s3://; torch-free, so that a plan can check it.
+"""Where published weights lie: a hub id, a path, or s3://; torch-free, so that a plan can check it.
 
 facebook/wav2vec2-base                 of the hub, at its newest revision
 facebook/wav2vec2-base@0b5b8e86        of the hub, at that revision
@@ -18,7 +18,7 @@ FILE_ENDINGS = (".ckpt", ".pt", ".bin", ".safetensors")
 _HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w.-]+))?(:(?P<file>[\w./-]+))?")
 _TERA_FILE = "tera_logMelBase_T_F_M_AdamW_b32_1m_960hr_drop1/states-1000000.ckpt"
 
-# The checkpoints of the paper, at the revisions their repositories have had since they were published.
+# The weights of the paper, at the revisions their repositories have had since publication.
 PUBLISHED = {
     "tera": f"s3prl/tera:{_TERA_FILE}",
     "wav2vec2": "facebook/wav2vec2-base@0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8",
@@ -30,16 +30,18 @@ _MOCKINGJAY_NAME = "mockingjay_logMelBase_T_AdamW_b32_1m_960hr_drop1"
 
 @dataclass(frozen=True)
 class HubSource:
+    """A repository of huggingface.co; one file of it, or a model of `transformers`."""
+
     repository: str
     revision: str | None  # None = the newest
     file: str | None  # None = a model of `transformers`
 
 
 def resolve(upstream: str, given: str | None) -> str:
-    """The checkpoint's source: the one given, with {upstream} filled in, else the published one.
+    """The source of an upstream's weights: the one given, with {upstream} filled in, else the published one.
 
     Raises:
-        UserError: nothing given where nothing is published on the hub, or a source of no known form.
+        UserError: none is given and none is on the hub, or the source has no known form.
     """
     if given is None and upstream not in PUBLISHED:
         raise UserError(
@@ -57,20 +59,22 @@ def resolve(upstream: str, given: str | None) -> str:
 
 
 def is_local(source: str) -> bool:
+    """Whether the source is a path on this machine."""
     return source.startswith(("/", "~"))
 
 
 def hub_source(source: str) -> HubSource:
+    """The parts of a hub id that `resolve` has accepted."""
     match = _HUB.fullmatch(source)
     assert match is not None, source
     return HubSource(match["repository"], match["revision"], match["file"])
 
 
 def identity(source: str) -> str:
-    """The content of a local file or folder; a hub id or s3:// uri stands for itself.
+    """A digest of a local file or folder; a hub id or s3:// uri as it is.
 
     Raises:
-        UserError: a path where there is nothing.
+        UserError: a path that does not exist.
     """
     if not is_local(source):
         return source

@@ -254,7 +254,7 @@ def test_a_pair_without_its_partner(tmp_path: Path, gone: str, left: str) -> Non
 @pytest.mark.parametrize("name", ["speech", "noise"])
 def test_both_layouts_in_one_folder(tmp_path: Path, name: str) -> None:
     write_sound(pairs(tmp_path) / name / "ann/a.wav")
-    assert f"holds recordings in {name}/ beside clean/ and noisy/" in refusal(tmp_path)
+    assert f"holds recordings in {name}/ as well as clean/ and noisy/" in refusal(tmp_path)
 
 
 def test_an_empty_folder_beside_pairs_is_nothing(tmp_path: Path) -> None:
