@@ -1,13 +1,15 @@
-"""Reading checkpoints that others pickled, without running anything of theirs.
+"""Reading weights that others pickled, without running any of their code.
 
 Old s3prl checkpoints hold pickled optimizers and schedulers as well as tensors. Tensors and plain containers
 are rebuilt; every other class or function in the file becomes an inert object, whatever it is called.
 """
 
 import collections
+import contextlib
 import pickle
 import zipfile
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,12 +66,19 @@ def load_foreign(path: Path) -> Any:
         UserError: the file cannot be read as a checkpoint of torch.
     """
     _refuse_script(path)
-    try:
+    with reading(path):
         return torch.load(path, map_location="cpu", pickle_module=_pickle_module(), weights_only=False)
-    except Exception as error:  # a damaged file fails in many ways, all of which mean the same
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Around a library's loader: a damaged file fails in many ways, all of which become one `UserError`."""
+    try:
+        yield
+    except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise UserError(
-            f"{path}: not a checkpoint that can be read ({reason}): truncated or of another kind; fetch it again"
+            f"{path}: weights cannot be read ({reason}): truncated or of another kind; fetch the file again"
         ) from error
 
 

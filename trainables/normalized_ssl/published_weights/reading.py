@@ -21,7 +21,7 @@ from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.bodies.waveform_body import CONVOLUTIONS, WaveformBody, transformers_config
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.published_weights.files import CONFIG_FILE, local_files, weights_of
-from trainables.normalized_ssl.published_weights.foreign_pickles import load_foreign
+from trainables.normalized_ssl.published_weights.foreign_pickles import load_foreign, reading
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -174,17 +174,12 @@ def _waveform_state(path: Path) -> dict[str, Tensor]:
 
 
 def _weights(path: Path) -> dict[str, Tensor]:
-    try:
+    with reading(path):
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file fails in many ways, all of which mean the same
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise UserError(
-            f"{path}: cannot be read ({reason}): truncated or no weights; fetch it again"
-        ) from error
 
 
 def _waveform_name(name: str) -> str:
