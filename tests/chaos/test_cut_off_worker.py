@@ -11,8 +11,9 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from sweep.core.jobs import Job
-from sweep.engine.tune_run import ray_session, run_sweep
+from sweep.engine.tune_run import run_sweep
 from sweep.engine.watchdog import Patience
+from sweep.machines.ray_session import ray_session
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.storage import Storage

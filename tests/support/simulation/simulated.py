@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from search_spaces import find_space
-from sweep.core.listener import Listener
-from sweep.engine.announcer import Announcer
+from sweep.core.listener import Announcer, Listener
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
-from sweep.engine.finalist_queue import Judge
+from sweep.engine.finalist_queue import Contention
 from sweep.plan.plan import GroupPlan, Plan
 from sweep.study.study import StudyStore
 from trainables.base.randomness import generator
@@ -56,7 +55,7 @@ def simulated_plan(
         seeds=tuple(range(1001, 1001 + seeds)),
         sweep_seed=0,
         search_seed=7,
-        generation=len(planned[0].candidates),
+        generation_size=len(planned[0].candidates),
         exempt=exempt,
         steps=8,
         round_steps=2,
@@ -112,13 +111,13 @@ class Simulation:
     stored_steps: dict[str, int] = field(default_factory=dict)  # checkpoints outlive driver and worker
     events: int = 0
     seconds: float = 0.0  # of simulated time
-    judge: Judge | None = None
+    contention: Contention | None = None
 
     def run(self, killed_after: int | None = None) -> bool:
         """True when every job has ended; False if the driver was killed on the way."""
         announcer = Announcer(self.listeners)
         dispatcher = Dispatcher(
-            self.plan, self.store, announcer, clock=lambda: self.seconds, judge=self.judge
+            self.plan, self.store, announcer, clock=lambda: self.seconds, contention=self.contention
         )
         busy: list[Worker] = []
         while killed_after is None or self.events < killed_after:
@@ -157,7 +156,5 @@ def facts(store: StudyStore, plan: Plan) -> dict[str, tuple[Any, ...]]:
     """What the study says of every job, without attempts and times."""
     return {
         record.job.path: (record.state, record.nuisance, record.scores, record.score, record.reason)
-        for group in plan.groups
-        for phase in ("search", "final")
-        for record in store.records(group.name, phase)
+        for record in store.all_records(plan)
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 from search_spaces import find_space
 from sweep.core.jobs import Job
-from sweep.core.listener import Listener
+from sweep.core.listener import EndState, JobEnded, JobReported, JobStarted, Listener
 from sweep.plan.plan import GroupPlan, Plan
 from trainables.job.assignment import DataSettings
 
@@ -38,7 +38,7 @@ def make_plan(output: Path, tracking_uri: str = "", name: str = "evening", **cha
         "seeds": (1001, 1002, 1003),
         "sweep_seed": 0,
         "search_seed": 7,
-        "generation": 5,
+        "generation_size": 5,
         "exempt": 1,
         "steps": STEPS,
         "round_steps": ROUND_STEPS,
@@ -77,7 +77,7 @@ def configuration(job: Job) -> dict[str, Any]:
 
 
 def tell_start(listener: Listener, job: Job, attempt: int = 1) -> None:
-    listener.job_started(job, attempt, configuration(job), START_MS + job.number)
+    listener.hear(JobStarted(job, attempt, configuration(job), START_MS + job.number))
 
 
 def tell_reports(listener: Listener, job: Job, until: int = STEPS) -> None:
@@ -90,12 +90,12 @@ def tell_reports(listener: Listener, job: Job, until: int = STEPS) -> None:
             "site1/k": 0.5,
             "site2/k": 0.25,
         }
-        listener.job_reported(job, step, metrics, START_MS + job.number + step)
+        listener.hear(JobReported(job, step, metrics, START_MS + job.number + step))
 
 
-def tell_end(listener: Listener, job: Job, state: str = "complete", reason: str | None = None) -> None:
+def tell_end(listener: Listener, job: Job, state: EndState = "complete", reason: str | None = None) -> None:
     score = score_of(job) if state == "complete" else None
-    listener.job_ended(job, state, score, reason, START_MS + job.number + STEPS + 1)
+    listener.hear(JobEnded(job, state, score, reason, START_MS + job.number + STEPS + 1))
 
 
 def tell_job(listener: Listener, job: Job) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sweep.driver.driver import _require_space, drive
+from sweep.driver.before_first_job import require_space
+from sweep.driver.driver import drive
 from sweep.plan.cost import disk_bytes
 from sweep.plan.plan import Plan
 from sweep.settings.planning import Planned
@@ -64,12 +65,12 @@ class Disk(Storage):
 def test_a_sweep_that_does_not_fit_is_refused_before_it_starts(tmp_path: Path) -> None:
     plan, disk = small_sweep.make_plan(tmp_path, corpus_summary={}), Disk(tmp_path)
     disk.free = int(disk_bytes(plan)) + 1
-    _require_space(plan, disk)
+    require_space(plan, disk)
     disk.free = int(disk_bytes(plan)) - 1
     with pytest.raises(
         UserError, match=r"GB are needed and .* GB are free; free some, or choose another --output"
     ):
-        _require_space(plan, disk)
+        require_space(plan, disk)
 
 
 def test_a_resume_needs_only_what_is_not_there_yet(tmp_path: Path) -> None:
@@ -79,4 +80,4 @@ def test_a_resume_needs_only_what_is_not_there_yet(tmp_path: Path) -> None:
     stored.parent.mkdir(parents=True)
     with stored.open("wb") as file:
         file.truncate(int(disk_bytes(plan) / 2) + 1)  # holes take no space
-    _require_space(plan, disk)
+    require_space(plan, disk)

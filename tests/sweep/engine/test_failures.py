@@ -31,19 +31,19 @@ def test_one_kind_does_not_count_against_the_other(before: bool) -> None:
 
 
 @pytest.mark.parametrize("outage", [False, True])
-def test_a_round_in_between_forgives_both_kinds(outage: bool) -> None:
+def test_a_completed_round_resets_both_counts(outage: bool) -> None:
     failures = Failures()
     for _ in range(MAX_FAILURES - 1):
         failures.pause(JOB, outage=outage)
-    failures.forgive(JOB)
+    failures.reset(JOB)
     assert failures.pause(JOB, outage=outage) == (5 if outage else 0)
 
 
 def test_most_jobs_failing_in_one_way_is_a_reason_to_stop() -> None:
     failures = Failures()
-    told = [failures.ended(f"ValueError: loss is nan at step {step}") for step in range(5)]
-    assert told[:4] == [None] * 4
-    assert told[4] == "5 of 5 jobs failed in the same way (ValueError: loss is nan at step 4)"
+    reasons = [failures.ended(f"ValueError: loss is nan at step {step}") for step in range(5)]
+    assert reasons[:4] == [None] * 4
+    assert reasons[4] == "5 of 5 jobs failed in the same way (ValueError: loss is nan at step 4)"
 
 
 @pytest.mark.parametrize("reasons", [["a", "b", "c", "d", "e", "f"], ["a"] * 5 + [None] * 5 + ["a"]])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sweep.core.jobs import Job
+from sweep.core.listener import StageProgressed
 from sweep.plan.plan import Plan
 from sweep.progress.progress import Progress, display
 from sweep.progress.progress_state import ProgressState, duration, progress_line
@@ -128,9 +129,8 @@ def test_a_resumed_sweep_counts_what_earlier_drivers_did(progress: Progress) -> 
 
 
 def test_a_log_gets_a_plain_line_at_every_change_of_stage(progress: Progress, stream: io.StringIO) -> None:
-    progress.stage_progressed("tera pre-training", 1, 10)
-    progress.stage_progressed("tera pre-training", 5, 10)
-    progress.stage_progressed("tera pre-training", 10, 10)
+    for done in (1, 5, 10):
+        progress.hear(StageProgressed("tera pre-training", done, 10))
     progress.phase("scoring")
     lines = stream.getvalue().splitlines()
     assert [line.split(" | ")[0] for line in lines] == ["tera pre-training 10 %", "starting", "scoring"]
