@@ -1,10 +1,10 @@
-"""What a trial and a report cost, and how the driver's memory grows, with nothing to train.
+"""The cost of a trial and a report, and the growth of the driver's memory, with nothing to train.
 
 python -m benchmarks.engine_speed memory --groups 5 --trials 2000     no Ray, study in memory
 python -m benchmarks.engine_speed ray --trials 10000 --rounds 2       through Ray Tune, study in PostgreSQL
 
-`--trials` counts the search trials of each group; finalists come on top. `--rounds` are those of a whole job.
-On the way it says what each stretch of 1,000 trials cost, so that one run shows whether anything grows.
+`--trials` counts the search trials of each group; finalists come on top. `--rounds` is the budget of a job. The cost
+of every 1,000 trials is printed on the way, so that one run shows whether it grows.
 """
 
 import argparse
@@ -50,7 +50,7 @@ class Stretches:
 
 
 class TimedStore(StudyStore):
-    """Adds up what reports cost."""
+    """Adds up the time spent in reports."""
 
     def __init__(self, *where: Any) -> None:
         super().__init__(*where)

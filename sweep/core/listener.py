@@ -26,34 +26,36 @@ class StageProgressed:
 
 
 @dataclass(frozen=True)
-class JobStarted:
+class JobEvent:
+    """`timestamp_ms` was fixed when the fact was first recorded, and is the same at every redelivery."""
+
+    job: Job
+    timestamp_ms: int
+
+
+@dataclass(frozen=True)
+class JobStarted(JobEvent):
     """A job was handed out (attempt 1) or handed out again (attempt > 1)."""
 
-    job: Job
     attempt: int
     config: dict[str, Any]
-    timestamp_ms: int
 
 
 @dataclass(frozen=True)
-class JobReported:
-    """A round ended. `timestamp_ms` was fixed when the report was first made."""
+class JobReported(JobEvent):
+    """A round ended at `step`."""
 
-    job: Job
     step: int
     metrics: dict[str, float]
-    timestamp_ms: int
 
 
 @dataclass(frozen=True)
-class JobEnded:
+class JobEnded(JobEvent):
     """`state` is "complete", "pruned" (stopped early) or "failed" (with the reason)."""
 
-    job: Job
     state: EndState
-    score: float | None
-    reason: str | None
-    timestamp_ms: int
+    score: float | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class JobsWaived:
     jobs: tuple[Job, ...]
 
 
-Event = StageProgressed | JobStarted | JobReported | JobEnded | JobsWaived
+Event = StageProgressed | JobEvent | JobsWaived
 
 
 class Listener(Protocol):

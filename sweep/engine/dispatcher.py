@@ -106,13 +106,13 @@ class Dispatcher:
         job, attempt = record.job, record.attempt
         assignment = self._plan.assignment(job, record.nuisance, attempt)
         self._running.add(job)
-        self._announcer.announce(JobStarted(job, attempt, assignment.config, record.started_ms))
+        self._announcer.announce(JobStarted(job, record.started_ms, attempt, assignment.config))
         return Handout(job, attempt, assignment.to_json())
 
     def _fail_without_configuration(self, job: Job) -> None:
         """Record a finalist as failed whose candidate has no complete search trial."""
         record = self._store.start(job, Proposal({}))
-        self._announcer.announce(JobStarted(job, record.attempt, {}, record.started_ms))
+        self._announcer.announce(JobStarted(job, record.started_ms, record.attempt, {}))
         self._end(job, record.attempt, "failed", reason=NOTHING_TO_FINALISE)
 
     # -- taking over from an earlier driver ----------------------------------------------------------------
@@ -135,7 +135,7 @@ class Dispatcher:
         if report is None:
             return self._is_current(job, attempt)
         self._failures.reset(job)
-        self._announcer.announce(JobReported(job, step, report.metrics, report.timestamp_ms))
+        self._announcer.announce(JobReported(job, report.timestamp_ms, step, report.metrics))
         return not self._settle(job, attempt, self._worse_than_its_peers(job, step))
 
     def fail(
@@ -183,7 +183,7 @@ class Dispatcher:
         record = self._store.end(job, attempt, state, score, reason)
         self._running.discard(job)
         if record is not None and record.ended_ms is not None:
-            self._announcer.announce(JobEnded(job, state, score, reason, record.ended_ms))
+            self._announcer.announce(JobEnded(job, record.ended_ms, state, score, reason))
             self._count(reason if state == "failed" else None)
 
     def _count(self, failure: str | None) -> None:

@@ -125,13 +125,13 @@ def _reserved_bytes(tried: Sequence[Assignment], corpus: Any, artifacts: Artifac
     return torch.cuda.max_memory_reserved()
 
 
-def train_briefly(assignment: Assignment, corpus: Any, artifacts: Artifacts) -> None:
-    """Everything a job does on its device: training, and inference on valid."""
+def train_briefly(assignment: Assignment, corpus: Any, artifacts: Artifacts) -> dict[str, Any]:
+    """The report of a job's first round: training, and inference on valid."""
     from trainables.base.determinism import make_deterministic
     from trainables.session import TrainingSession
 
     make_deterministic(assignment.threads, assignment.device)
-    TrainingSession(assignment, corpus, artifacts).run_round()
+    return TrainingSession(assignment, corpus, artifacts).run_round()
 
 
 def _device_bytes() -> int:

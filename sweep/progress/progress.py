@@ -28,7 +28,7 @@ _LINE_SECONDS = 10.0  # between plain lines, where the output is a file or a log
 
 
 class Progress:
-    """Listens to a sweep and shows it; `snapshot` says the same as plain data."""
+    """A listener that shows the sweep; `snapshot` gives the same facts as plain data."""
 
     def __init__(self, plan: Plan, stream: TextIO | None = None) -> None:
         self._state = ProgressState(plan)
@@ -65,11 +65,11 @@ class Progress:
                         state.training_since = time.monotonic() - self._begin
                     state.phase = "searching" if job.phase == "search" else "training finalists"
                     state.states[job] = "running"
-                case JobReported(job, step, metrics):
+                case JobReported(job, _, step, metrics):
                     state.steps[job] = max(step, state.steps.get(job, 0))
                     if "score" in metrics:
                         state.scores[job] = metrics["score"]
-                case JobEnded(job, ended, score):
+                case JobEnded(job, _, ended, score):
                     state.states[job] = ended
                     if score is not None:
                         state.scores[job] = score
@@ -87,7 +87,7 @@ class Progress:
             self._state.steps_before = sum(self._state.steps.values())
 
     def close(self) -> None:
-        """Leave the last state on the screen."""
+        """Stop updating; the last state stays on the screen."""
         if self._closed.is_set():
             return
         self._closed.set()

@@ -82,7 +82,7 @@ class Tracker:
         match event:
             case JobStarted():
                 self._start_job(event)
-            case JobReported(job, step, metrics, timestamp_ms):
+            case JobReported(job, timestamp_ms, step, metrics):
                 self._append_metrics("report", self._tag(job), curves(metrics), step, timestamp_ms)
             case JobEnded():
                 self._running.discard(event.job)
@@ -138,13 +138,13 @@ class Tracker:
         for record in records:
             job = record.job
             config = self._plan.config(job.group, job.candidate, record.nuisance)
-            self.hear(JobStarted(job, record.attempt, config, record.started_ms))
+            self.hear(JobStarted(job, record.started_ms, record.attempt, config))
             for report in record.reports:
                 metrics = {**report.metrics, "score": report.score}
-                self.hear(JobReported(job, report.step, metrics, report.timestamp_ms))
+                self.hear(JobReported(job, report.timestamp_ms, report.step, metrics))
             if record.state != "running":
                 ended_ms = record.ended_ms or record.started_ms
-                self.hear(JobEnded(job, record.state, record.score, record.reason, ended_ms))
+                self.hear(JobEnded(job, ended_ms, record.state, record.score, record.reason))
 
     def close(self, timeout: float = _CLOSE_SECONDS) -> None:
         """Deliver what is buffered, leave no run RUNNING, and say plainly what could not be delivered."""

@@ -57,7 +57,7 @@ class Sweep:
         return self._driver.poll() is None
 
     def deliver(self) -> None:
-        """Once MLflow is up: what it had not taken when the sweep ended."""
+        """Deliver to MLflow, once it is up, the records left when the sweep ended."""
         self._servers.mlflow.wait()
         if (self.folder / "sweeps" / self.name / SPOOL).exists():
             self.start()

@@ -1,7 +1,7 @@
-"""A sweep whose answer is known, without any training: the engine's tests run thousands of jobs in seconds.
+"""A sweep with a known answer and no training: the engine's tests run thousands of jobs in seconds.
 
-The score of a configuration is a plain function with a best layer per upstream, an optimum of every nuisance
-value, and noise keyed by the configuration and the seed, so a job gives the same curve wherever it runs.
+The score of a configuration is a plain function with a best layer per upstream, an optimum of every nuisance value,
+and noise keyed by the configuration and the seed, so a job gives the same curve wherever it runs.
 """
 
 import json
@@ -14,7 +14,8 @@ from search_spaces import find_space
 from sweep.core.listener import Announcer, Listener
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
 from sweep.engine.finalist_queue import Contention
-from sweep.plan.plan import GroupPlan, Plan
+from sweep.plan.plan import Plan
+from sweep.settings.extension import group_plans
 from sweep.study.study import StudyStore
 from trainables.base.randomness import generator
 
@@ -35,14 +36,7 @@ def simulated_plan(
     """The norm_layers space with a budget of 4 rounds and nothing to train."""
     space = find_space("norm_layers")
     preset = space.presets["smoke"]
-    planned = tuple(
-        GroupPlan(
-            name=upstream,
-            group={"upstream": upstream},
-            candidates=tuple(space.candidates({"upstream": upstream}, preset)),
-        )
-        for upstream in groups
-    )
+    planned = group_plans(space, preset, list(groups))
     plan = Plan(
         name=name,
         space="norm_layers",
@@ -87,7 +81,7 @@ def simulated_score(assignment: dict[str, Any], step: int) -> float:
 
 @dataclass
 class Worker:
-    """One job under way: what a Ray actor would be."""
+    """One job under way, in place of a Ray actor."""
 
     handout: Handout
     step: int = 0
@@ -153,7 +147,7 @@ class Simulation:
 
 
 def facts(store: StudyStore, plan: Plan) -> dict[str, tuple[Any, ...]]:
-    """What the study says of every job, without attempts and times."""
+    """The study's record of every job, without attempts and times."""
     return {
         record.job.path: (record.state, record.nuisance, record.scores, record.score, record.reason)
         for record in store.all_records(plan)

@@ -14,10 +14,9 @@ from sweep.core.listener import (
     Announcer,
     Event,
     JobEnded,
+    JobEvent,
     JobReported,
     JobStarted,
-    JobsWaived,
-    StageProgressed,
 )
 from sweep.core.stopping import StopSignal, TooManyFailures
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
@@ -321,23 +320,18 @@ def test_listeners_hear_every_fact_once_and_each_start_before_all_else_of_its_jo
     log, store = _Log(), _store()
     Simulation(PLAN, store, listeners=(log,)).run()
     records = store.all_records(PLAN)
-    expected: list[Event] = []
+    expected: list[JobEvent] = []
     for record in records:
         config = PLAN.config(record.job.group, record.job.candidate, record.nuisance)
-        expected.append(JobStarted(record.job, 1, config, record.started_ms))
+        expected.append(JobStarted(record.job, record.started_ms, 1, config))
         for report in record.reports:
-            expected.append(JobReported(record.job, report.step, report.metrics, report.timestamp_ms))
+            expected.append(JobReported(record.job, report.timestamp_ms, report.step, report.metrics))
         assert record.state != "running"
         assert record.ended_ms is not None
-        expected.append(JobEnded(record.job, record.state, record.score, record.reason, record.ended_ms))
-    by_job = sorted((event for event in log.events if not isinstance(event, JobsWaived)), key=_job)
-    assert by_job == sorted(expected, key=_job)
+        expected.append(JobEnded(record.job, record.ended_ms, record.state, record.score, record.reason))
+    heard = [event for event in log.events if isinstance(event, JobEvent)]
+    assert sorted(heard, key=lambda event: event.job) == sorted(expected, key=lambda event: event.job)
     assert [event.job for event in log.events if isinstance(event, JobStarted)] == [r.job for r in records]
-
-
-def _job(event: Event) -> Job:
-    assert not isinstance(event, StageProgressed | JobsWaived)
-    return event.job
 
 
 def test_a_listener_that_fails_is_reported_once_and_stops_nothing(

@@ -83,7 +83,7 @@ def test_a_group_without_a_complete_finalist_gets_no_more_seeds(tmp_path: Any) -
 
 
 class _Only:
-    """A judge who keeps these."""
+    """Keeps these candidates in contention."""
 
     def __init__(self, *labels: str) -> None:
         self.labels = labels

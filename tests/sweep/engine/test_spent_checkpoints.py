@@ -24,7 +24,7 @@ def _with_checkpoints(folder: Path, *jobs: Job) -> Storage:
 
 def _end(spent: SpentCheckpoints, *jobs: Job) -> None:
     for job in jobs:
-        spent.hear(JobEnded(job, "complete", 1.0, None, 0))
+        spent.hear(JobEnded(job, 0, "complete", 1.0))
     spent._thread.submit(lambda: None).result()  # after all that was asked of it before
     spent.close()
 

@@ -1,4 +1,4 @@
-"""What a person is told of a running sweep."""
+"""What the progress display of a running sweep shows."""
 
 import io
 import json
@@ -105,7 +105,7 @@ def test_durations_are_as_precise_as_a_reader_can_use(seconds: float, text: str)
     assert duration(seconds) == text
 
 
-def test_what_is_told_becomes_counts_and_leaders(progress: Progress, plan: Plan) -> None:
+def test_events_become_counts_and_leaders(progress: Progress, plan: Plan) -> None:
     tell_job(progress, search("layer2", 3))
     tell_start(progress, search("none", 0))
     tell_start(progress, search("random", 1))
@@ -124,7 +124,7 @@ def test_a_resumed_sweep_counts_what_earlier_drivers_did(progress: Progress) -> 
     progress.reconcile([ended, broken])
     snapshot = progress.snapshot()
     assert snapshot["jobs"]["complete"] == 1
-    assert snapshot["jobs"]["running"] == 0  # nobody trains it until it is handed out again
+    assert snapshot["jobs"]["running"] == 0  # not before it is handed out again
     assert snapshot["left"] is None  # the speed of this driver is not known yet
 
 

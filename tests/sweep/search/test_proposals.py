@@ -46,8 +46,8 @@ def test_a_trial_with_failed_clips_is_ignored_like_one_that_failed(plan: Plan) -
     as_silent = [*records[:7], replace(records[7], reports=(silent,), score=9.0), *records[8:]]
     as_failed = [*records[:7], replace(records[7], state="failed", reports=(), score=None), *records[8:]]
     proposals = [
-        [GroupSearch(plan, "tera").propose(job, told) for job in plan.search_jobs("tera")[10:15]]
-        for told in (as_silent, as_failed)
+        [GroupSearch(plan, "tera").propose(job, known) for job in plan.search_jobs("tera")[10:15]]
+        for known in (as_silent, as_failed)
     ]
     assert proposals[0] == proposals[1]
 

@@ -313,7 +313,7 @@ def test_a_record_that_mlflow_refuses_does_not_block_the_others(
 ) -> None:
     first, second = jobs_of(plan)[:2]
     tracker = start()
-    tracker.hear(JobReported(first, 50, {"score": 1.0, "site 1?/k": 0.1}, START_MS))
+    tracker.hear(JobReported(first, START_MS, 50, {"score": 1.0, "site 1?/k": 0.1}))
     tracker._append_tags(f"{plan.name}/{first.path}", {"not a name?": "x"})
     tell_job(tracker, second)
     tracker.close()
