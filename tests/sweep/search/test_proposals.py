@@ -13,7 +13,7 @@ from sweep.plan.plan import GroupPlan, Plan
 from sweep.search.proposals import GroupSearch, trial_of
 from sweep.study.study import JobRecord, Proposal, Report, StudyStore
 from tests.support.simulation.known_world import WORLD, world_plan
-from tests.support.simulation.simulated import Simulation, facts, simulated_plan
+from tests.support.simulation.simulated import Simulation, simulated_plan
 from trainables.base.errors import UserError
 from trainables.base.randomness import derive_seed
 
@@ -192,7 +192,6 @@ def test_the_search_finds_what_the_simulation_hides() -> None:
             assert record.nuisance == {"lr_body_ratio": 0.5, "lr_head": 2e-3}
         else:
             assert _distance(record.nuisance) < _distance(_anchor(plan, record.job))
-    assert facts(store, plan)
 
 
 def _distance(nuisance: dict[str, float]) -> float:
