@@ -17,9 +17,7 @@ from trainables.base.errors import UserError
 from trainables.job.assignment import Assignment
 from trainables.job.stages import Artifacts
 
-_STEPS = (
-    2  # the optimizer state is allocated in the first step, and coexists with activations from the second
-)
+_STEPS = 2  # the first allocates the optimizer state; from the second on it coexists with activations
 _PROCESS_BYTES = 0.75e9  # CUDA context and kernels of each process, which torch does not count
 _HEADROOM = 1.25  # for what two steps do not show: other crops, fragmentation
 _MOST_ON_ONE = 4  # jobs on one GPU also share its compute; beyond a few, each only takes longer
