@@ -1,10 +1,10 @@
-"""What a trial and a report cost, and how the driver's memory grows, with nothing to train.
+"""The cost of a trial and a report, and the growth of the driver's memory, with nothing to train.
 
 python -m benchmarks.engine_speed memory --groups 5 --trials 2000     no Ray, study in memory
 python -m benchmarks.engine_speed ray --trials 10000 --rounds 2       through Ray Tune, study in PostgreSQL
 
-`--trials` counts the search trials of each group; finalists come on top. `--rounds` are those of a whole job.
-On the way it says what each stretch of 1,000 trials cost, so that one run shows whether anything grows.
+`--trials` counts the search trials of each group; finalists come on top. `--rounds` is the budget of a job. The cost
+of every 1,000 trials is printed on the way, so that one run shows whether it grows.
 """
 
 import argparse
@@ -17,8 +17,7 @@ from typing import Any
 import psutil
 from optuna.storages import InMemoryStorage
 
-from sweep.core.jobs import Job
-from sweep.core.listener import Listener
+from sweep.core.listener import Event, JobEnded
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord, StudyStore
 from tests.support.simulation.known_world import ROUND_STEPS, ROUNDS, world_plan, world_score
@@ -27,16 +26,16 @@ from tests.support.simulation.simulated import Simulation
 _STRETCH = 1000  # trials
 
 
-class Stretches(Listener):
+class Stretches:
     """Prints a line after every `_STRETCH` trials."""
 
     def __init__(self) -> None:
         self._ended = 0
         self._begin, self._begin_cpu = time.perf_counter(), time.process_time()
 
-    def job_ended(
-        self, job: Job, state: str, score: float | None, reason: str | None, timestamp_ms: int
-    ) -> None:
+    def hear(self, event: Event) -> None:
+        if not isinstance(event, JobEnded):
+            return
         self._ended += 1
         if self._ended % _STRETCH:
             return
@@ -51,7 +50,7 @@ class Stretches(Listener):
 
 
 class TimedStore(StudyStore):
-    """Adds up what reports cost."""
+    """Adds up the time spent in reports."""
 
     def __init__(self, *where: Any) -> None:
         super().__init__(*where)
@@ -73,7 +72,8 @@ def in_memory(plan: Plan) -> TimedStore:
 
 
 def through_ray(plan: Plan) -> TimedStore:
-    from sweep.engine.tune_run import ray_session, run_sweep
+    from sweep.engine.tune_run import run_sweep
+    from sweep.machines.ray_session import ray_session
     from tests.chaos.servers import PostgresServer
     from tests.support.simulation.simulated_trainable import SimulatedTrainable, simulated_parameters
 
@@ -106,8 +106,7 @@ def main() -> None:
     before, begin, begin_cpu = _resident(), time.perf_counter(), time.process_time()
     store = in_memory(plan) if arguments.where == "memory" else through_ray(plan)
     seconds, cpu = time.perf_counter() - begin, time.process_time() - begin_cpu
-    records = [r for g in plan.groups for phase in ("search", "final") for r in store.records(g.name, phase)]
-    _print(records, store, seconds, cpu, before)
+    _print(store.all_records(plan), store, seconds, cpu, before)
 
 
 def _print(

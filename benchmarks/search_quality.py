@@ -1,4 +1,4 @@
-"""How often the best layer of every upstream is found: ours against stock OptunaSearch + ASHA, equal budget.
+"""How often the best layer of every upstream is found, compared with stock OptunaSearch + ASHA at equal budget.
 
 python -m benchmarks.search_quality --repeats 40
 
@@ -44,7 +44,7 @@ def _best_finalist(store: StudyStore, group: str) -> str:
 
 @dataclass
 class _Trial:
-    """As much of Tune's trial as its scheduler asks for."""
+    """The part of Tune's trial that its scheduler uses."""
 
     trial_id: str
     assignment: dict[str, Any]
@@ -96,7 +96,7 @@ def _suggested(plan: Plan, searcher: OptunaSearch, trial_id: str, seed: int) -> 
 
 
 def compare(repeats: int, groups: int, samples: int, seeds: int) -> dict[str, list[dict[str, str]]]:
-    """The answers of both, one per repeat: group -> candidate. Repeats run on all cores."""
+    """The answers of both methods, one per repeat: group -> candidate. Repeats run on all cores."""
     with ProcessPoolExecutor() as pool:
         pairs = list(pool.map(partial(_repeat, groups, samples, seeds), range(repeats)))
     return {"ours": [answer for answer, _ in pairs], "stock": [answer for _, answer in pairs]}

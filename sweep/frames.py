@@ -33,8 +33,7 @@ def trials(name: str, output: str | None = None) -> pd.DataFrame:
     """
     plan, _ = stored_sweep(name, output)
     study = open_study(plan)
-    phases = [(group.name, phase) for group in plan.groups for phase in ("search", "final")]
-    return pd.DataFrame([_trial(record) for where in phases for record in study.records(*where)])
+    return pd.DataFrame([_trial(record) for record in study.all_records(plan)])
 
 
 def utterance_scores(name: str, split: str = "test", output: str | None = None) -> pd.DataFrame:

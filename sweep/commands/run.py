@@ -247,7 +247,7 @@ def _drive(planned: "Planned", notify: str | None, as_json: bool) -> int:
     from sweep.core.stopping import TooManyFailures
     from sweep.driver.driver import drive
     from sweep.engine.scoring import ScoringFailed
-    from sweep.engine.tune_run import StageFailed
+    from sweep.engine.stage_runner import StageFailed
     from sweep.progress.notification import notifying
 
     try:

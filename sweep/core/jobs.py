@@ -1,12 +1,13 @@
 """The identity of a job: (sweep, group, phase, candidate, number or seed).
 
-It is the study's key, the folder's path and the MLflow tag, so that the three can always be matched.
+It is the study's key, the folder's path and the MLflow tag, so the three always match.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 Phase = Literal["search", "final"]
+PHASES: tuple[Phase, ...] = ("search", "final")  # in the order in which a group goes through them
 
 
 @dataclass(frozen=True, order=True)
@@ -26,5 +27,6 @@ class Job:
 
     @staticmethod
     def parse(path: str) -> "Job":
+        """The job of a path. Raises ValueError where it has other than four parts."""
         group, phase, candidate, last = path.split("/")
         return Job(group, phase, candidate, int(last.removeprefix("seed-")))

@@ -1,36 +1,93 @@
-"""What happens in a sweep, as told to those who only watch: progress on the terminal and MLflow.
+"""The events of a sweep, and the listeners that receive them: progress display, MLflow, scoring, clean-up.
 
-Listeners are called on the driver, after the study has recorded the fact; whatever they do, they never
-change what the sweep does, and a listener that fails is reported once and never stops it.
+Events are announced on the driver, after the study has recorded the fact. Listeners never change what the sweep
+does: one that raises is reported once, and the sweep goes on.
 """
 
+import logging
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from sweep.core.jobs import Job
 
 EndState = Literal["complete", "pruned", "failed"]
 
+logger = logging.getLogger(__name__)
 
-class Listener:
-    """Every method may be left as it is."""
 
-    def stage_progressed(self, name: str, done: int, total: int) -> None:
-        """A pre-training or gate stage advanced; done == total when it is stored (or was cached)."""
+@dataclass(frozen=True)
+class StageProgressed:
+    """A pre-training or gate stage advanced; done == total when it is stored (or was cached)."""
 
-    def job_started(self, job: Job, attempt: int, config: dict[str, Any], timestamp_ms: int) -> None:
-        """A job was handed out (attempt 1) or handed out again (attempt > 1)."""
+    name: str
+    done: int
+    total: int
 
-    def job_reported(self, job: Job, step: int, metrics: dict[str, float], timestamp_ms: int) -> None:
-        """A round ended. `timestamp_ms` was fixed when the report was first made."""
 
-    def job_ended(
-        self, job: Job, state: str, score: float | None, reason: str | None, timestamp_ms: int
-    ) -> None:
-        """`state` is "complete", "pruned" (stopped early) or "failed" (with the reason)."""
+@dataclass(frozen=True)
+class JobEvent:
+    """`timestamp_ms` was fixed when the fact was first recorded, and is the same at every redelivery."""
 
-    def jobs_waived(self, jobs: Sequence[Job]) -> None:
-        """These will never be handed out: their candidates have left contention. Told again at every start."""
+    job: Job
+    timestamp_ms: int
 
-    def close(self) -> None:
-        """The sweep is over or being stopped: deliver what is buffered."""
+
+@dataclass(frozen=True)
+class JobStarted(JobEvent):
+    """A job was handed out (attempt 1) or handed out again (attempt > 1)."""
+
+    attempt: int
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class JobReported(JobEvent):
+    """A round ended at `step`."""
+
+    step: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class JobEnded(JobEvent):
+    """`state` is "complete", "pruned" (stopped early) or "failed" (with the reason)."""
+
+    state: EndState
+    score: float | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class JobsWaived:
+    """These jobs will never run: their candidates have left contention. Announced again at every start."""
+
+    jobs: tuple[Job, ...]
+
+
+Event = StageProgressed | JobEvent | JobsWaived
+
+
+class Listener(Protocol):
+    """Anything that wants to know what happens in a sweep."""
+
+    def hear(self, event: Event) -> None:
+        """Called for every event; a listener ignores those it does not need."""
+
+
+class Announcer:
+    """Passes every event to all listeners. The first exception of each is logged, and none reaches the sweep."""
+
+    def __init__(self, listeners: Sequence[Listener] = ()) -> None:
+        self._listeners = list(listeners)
+        self._reported: set[int] = set()
+
+    def announce(self, event: Event) -> None:
+        for index, listener in enumerate(self._listeners):
+            try:
+                listener.hear(event)
+            except Exception as error:
+                if index not in self._reported:
+                    self._reported.add(index)
+                    names = type(listener).__name__, type(event).__name__
+                    logger.warning("%s failed at %s (%s); the sweep goes on", *names, error)

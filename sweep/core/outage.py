@@ -1,7 +1,7 @@
-"""Waits out an outage of what the driver cannot do without: the study's database, and storage.
+"""Retries through outages of the services the driver depends on: the study's database and storage.
 
-The driver stands still, says so once, and goes on when the other side is back; workers meanwhile finish the
-rounds they have begun. What stays away for too long ends the sweep as Ctrl-C does, to be resumed.
+The driver blocks, reports the outage once and continues when the service is back; workers meanwhile finish their
+current rounds. An outage that lasts too long ends the sweep like Ctrl-C, to be resumed.
 """
 
 import sys
@@ -21,13 +21,13 @@ _REFUSALS = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryEr
 
 
 class OutageTooLong(Interrupted):
-    """Something the sweep rests on did not come back; the message says what, for how long and why."""
+    """A service did not recover; the message says which one, after how long and why."""
 
 
 def storage_is_away(error: BaseException | None) -> bool:
-    """Whether a disk, a network or an S3 endpoint failed, which may come back.
+    """Whether a disk, a network or an S3 endpoint failed and may recover.
 
-    An absent file or a forbidden folder is an answer. The S3 client need not be installed here.
+    A missing file or a forbidden folder is no outage. The S3 client need not be installed here.
     """
     if isinstance(error, OSError):
         return not isinstance(error, _REFUSALS)
@@ -40,10 +40,9 @@ def say_on_standard_error(line: str) -> None:
 
 @dataclass
 class Endurance:
-    """How long `what` may be away, and who hears of it.
+    """Retries calls to the service `what` for up to `limit` seconds; `say` shows a person a line.
 
-    `returned` is called when it answers again, before anything else is asked of it; while that fails with an
-    outage too, the waiting goes on.
+    `returned` is called before each retry; if it fails with an outage too, the waiting continues.
     """
 
     what: str
@@ -53,9 +52,9 @@ class Endurance:
     say: Callable[[str], None] = say_on_standard_error
 
     def call(self, first: Callable[[], T], again: Callable[[], T] | None = None) -> T:
-        """The result of `first`, or after an outage of `again`, for calls that must not be made twice.
+        """The result of `first`, or after an outage that of `again`, if given, which must be safe to repeat.
 
-        Raises `OutageTooLong`, and whatever is no outage.
+        Raises `OutageTooLong`, and every error that is no outage.
         """
         try:
             return first()

@@ -1,7 +1,7 @@
-"""How a running sweep is asked to stop: Ctrl-C, SIGTERM, `sweep/stop.py` or the hours it was given.
+"""Stopping a running sweep: Ctrl-C, SIGTERM, `sweep/stop.py` or --max-hours.
 
-The first word asks for a clean stop: rounds under way end, are stored and recorded, then the driver leaves.
-A second Ctrl-C stops now. Either way the sweep goes on with --resume.
+The first request stops cleanly: rounds under way finish, are stored and recorded, then the driver exits. A second
+Ctrl-C stops at once. Either way the sweep can be continued with --resume.
 """
 
 import contextlib
@@ -11,15 +11,15 @@ from types import FrameType
 
 
 class Interrupted(KeyboardInterrupt):
-    """The sweep was asked to stop; jobs under way stay running in the study, and the next start goes on."""
+    """The sweep was asked to stop; jobs under way stay RUNNING in the study, and the next start continues them."""
 
 
 class TooManyFailures(RuntimeError):
-    """Most jobs fail in one and the same way: going on would only make more of them."""
+    """Most jobs fail for the same reason, so further ones would too."""
 
 
 class StopSignal:
-    """Whether the sweep is to stop, and why; the first reason stays."""
+    """Whether and why the sweep is to stop; only the first reason counts."""
 
     def __init__(self) -> None:
         self._reason = ""
@@ -34,31 +34,31 @@ class StopSignal:
         return self._reason
 
     def ask(self, reason: str, error: type[BaseException] = Interrupted) -> None:
-        """Stop after the rounds under way; `error` is what the sweep then ends with."""
+        """Stop after the rounds under way; `check` then raises `error`."""
         if not self._reason:
             self._reason, self._error = reason, error
 
     def check(self) -> None:
-        """Raises `Interrupted`, or what was asked for, if the sweep is to stop."""
+        """Raise `Interrupted`, or the error given to `ask`, if the sweep is to stop."""
         if self._reason:
             raise self._error(self._reason)
 
 
 @contextlib.contextmanager
 def stop_on_signals(stop: StopSignal) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask for a clean stop; the next one raises KeyboardInterrupt. For the main thread.
+    """Ctrl-C and SIGTERM request a clean stop; a second one raises KeyboardInterrupt. For the main thread.
 
-    The handler prints nothing: it may have interrupted a print.
+    The handler prints nothing, since it may have interrupted a print.
     """
 
-    def heard(number: int, _: FrameType | None) -> None:
+    def handle(number: int, _: FrameType | None) -> None:
         name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
         if stop.asked:
             raise KeyboardInterrupt(name)
         stop.ask(name)
 
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, heard) for number in numbers}
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:
@@ -68,12 +68,12 @@ def stop_on_signals(stop: StopSignal) -> Iterator[None]:
 
 @contextlib.contextmanager
 def interrupted_by_sigterm() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt, as Ctrl-C does: for the seconds before `stop_on_signals`."""
+    """SIGTERM raises KeyboardInterrupt like Ctrl-C, in the seconds before `stop_on_signals`."""
 
-    def heard(number: int, _: FrameType | None) -> None:
+    def interrupt(number: int, _: FrameType | None) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    before = signal.signal(signal.SIGTERM, heard)
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     finally:

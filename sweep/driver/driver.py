@@ -1,103 +1,100 @@
-"""One sweep from plan to answer, on the driver: prepare, compute stages, run jobs, score, decide, show.
+"""One sweep from plan to answer, on the driver: compute stages, run jobs, score, decide, publish.
 
-A second start of the same plan finds what is done and does the rest: stages by their key, jobs in the study,
-checkpoints and rows in storage, nominations and the ledger of test reads as files. Nothing here trains.
+`Drive.run` is the whole protocol, top to bottom. A second start of the same plan finds what is done and continues:
+stages by their key, jobs in the study, checkpoints and rows in storage, nominations and the ledger of test reads as
+files. Nothing is trained in this process.
 """
 
 import contextlib
 import json
-import os
-import sys
-import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sweep.core.jobs import Job
 from sweep.core.listener import Listener
-from sweep.core.next_command import command_line, typed_in
+from sweep.core.next_command import command_line
 from sweep.core.stopping import StopSignal, stop_on_signals
 from sweep.driver import answer
-from sweep.engine.interim_looks import Looks, left_after, stored_looks
-from sweep.engine.scoring import (
-    FinalistScoring,
-    ScoringFailed,
-    ScoringPool,
-    Workplace,
-    full_pool_size,
-    pool_size,
-)
+from sweep.driver.before_first_job import ready_to_drive
+from sweep.engine.finalist_scoring import FinalistScoring
+from sweep.engine.interim_looks import InterimLooks, left_after, stored_looks
+from sweep.engine.scoring import ScoringContext, ScoringPool, full_pool_size, pool_size
 from sweep.engine.spent_checkpoints import SpentCheckpoints
-from sweep.engine.tune_run import ray_session, run_stages, run_sweep
-from sweep.machines.capacity import require_room
-from sweep.machines.gpu_share import measured_share
-from sweep.machines.shared_storage import require_shared
-from sweep.machines.warm_workers import warm_workers
+from sweep.engine.stage_runner import run_stages
+from sweep.engine.tune_run import run_sweep
 from sweep.plan.plan import Plan
 from sweep.progress.progress import Progress
 from sweep.report import terminal as report
 from sweep.report.findings.findings import findings
 from sweep.report.publication import Publication
-from sweep.settings.extension import refuse_dishonest
 from sweep.settings.planning import Planned
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.patient import PatientStorage
 from sweep.storage.stage_store import stage_store
 from sweep.stored import layout
-from sweep.stored.by_name import is_remote
 from sweep.stored.heartbeat import Heartbeat
 from sweep.stored.hours import SPENT, Hours
 from sweep.stored.ledger import ReadLedger
 from sweep.stored.reading import is_answered, read_result
-from sweep.stored.rows import Rows, collect_rows, has_rows, store_rows
+from sweep.stored.rows import Rows, has_rows, store_rows
 from sweep.stored.stop_request import stop_on_request, void_requests
 from sweep.study.lock import sweep_lock
-from sweep.study.study import JobRecord, StudyStore
+from sweep.study.study import StudyStore
 from sweep.tracking.mlflow_page import open_line
 from sweep.tracking.tracker import Tracker, deliver_left_over
 from sweep.verdict.gates import interpretable
 from trainables.audio.corpus.corpus import Corpus
-from trainables.audio.corpus.corpus_writer import shared_copy
-from trainables.audio.recipes.preparation import open_or_prepare
-from trainables.base.cache import using_cache
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 from trainables.config.registry import gates_of
-from trainables.inference import NOISY
 
 SPOOL = "spool"
 
 
 def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]:
-    """Run or continue the sweep to its answer, print it, and return what `--json` says.
+    """Run or continue the sweep to its answer, print it, and return the `--json` object.
 
-    `kind` may put something else in place of training and scoring.
-    Raises `UserError` before any job starts where the corpus, the output or the plan cannot be used.
+    `kind` may replace training and scoring. Raises `UserError` before any job starts where the corpus, the output or
+    the plan cannot be used.
     """
     plan = planned.plan
     storage = Storage(plan.output)
     if _asks_nothing_new(planned, storage):
         return _shown_again(plan, storage)
-    storage.probe()
-    Path(plan.home).mkdir(parents=True, exist_ok=True)
-    with sweep_lock(plan) as take_lock_again, _own_empty_folder(), contextlib.ExitStack() as stack:
-        stack.enter_context(using_cache())
-        if planned.stored is not None and _is_raised(planned):
-            refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
-        corpus, warming = _prepare_while_ray_starts(plan, stack, warm=kind is None)
-        require_room(plan)
-        require_shared(storage, corpus)
-        plan = _with_gpu_share(planned, _with_corpus(planned, corpus), corpus)
-        _require_space(plan, storage)
-        _freeze(planned, plan, storage)
-        return (kind or Drive)(plan, corpus, take_lock_again, warming).run()
+    with ready_to_drive(planned, storage, warm=kind is None) as ready:
+        return (kind or Drive)(*ready).run()
+
+
+def _asks_nothing_new(planned: Planned, storage: Storage) -> bool:
+    """Whether the stored answer covers everything asked for; flags that ask for more are never ignored."""
+    plan, stored = planned.plan, planned.stored
+    if stored is None or (stored.samples, stored.seeds) != (plan.samples, plan.seeds):
+        return False
+    return is_answered(plan, storage)
+
+
+def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
+    """The stored answer of a finished sweep, after delivering what MLflow still lacks."""
+    result = read_result(plan, storage)
+    spool = Path(plan.home) / SPOOL
+    if spool.exists():
+        with contextlib.suppress(UserError), sweep_lock(plan):  # refused where its driver is delivering now
+            deliver_left_over(plan, spool)
+    _show(plan, result)
+    return result
+
+
+def _show(plan: Plan, result: dict[str, Any]) -> None:
+    report.print_result(result)
+    print(f"\nresults    {plan.output}")
+    print(f"MLflow     {open_line(plan.tracking_uri, plan.space, plan.name)}")
+    print(f"again      {command_line('leaderboard.py', plan.output)}")
 
 
 class Drive:
-    """The parts of one running sweep; `run` takes them through it in order."""
+    """One running sweep; `run` takes it through its phases in order."""
 
     trainable: type | None = None  # None = SpeechTrainable
 
@@ -106,7 +103,7 @@ class Drive:
         plan: Plan,
         corpus: Corpus,
         take_lock_again: Callable[[], None],
-        warming: Sequence[Any] = (),  # what `warm_workers` gave
+        warming: Sequence[Any] = (),  # tasks of `warm_workers`
     ) -> None:
         self.plan = plan
         self.corpus = corpus
@@ -116,7 +113,9 @@ class Drive:
         self.checkpoints = StoredCheckpoints(self.storage)
         self.store = StudyStore(plan.study_uri, plan.name, returned=take_lock_again)
         self.stop = StopSignal()
-        self.signs = Storage(plan.output)  # of life and of stopping: nothing waits for them
+        self.signs = Storage(
+            plan.output
+        )  # heartbeat and stop requests, which never wait for an outage to end
         self.hours = Hours(self.storage, plan.max_hours)
 
     def run(self) -> dict[str, Any]:
@@ -124,7 +123,7 @@ class Drive:
             progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / SPOOL)
             spent = SpentCheckpoints(Storage(self.plan.output))
             listeners: list[Listener] = [progress, tracker, spent]
-            # Closed in reverse: MLflow is told last, when everything else has settled.
+            # Closed in reverse: MLflow last, when everything else has settled.
             stack.callback(tracker.close)
             stack.callback(progress.close)
             stack.callback(spent.close)
@@ -134,18 +133,20 @@ class Drive:
             )
             void_requests(self.storage)
             stack.enter_context(stop_on_request(self.stop, self.signs, self.hours.left, progress.phase))
-            self._reconcile(progress, tracker)
+            if records := self.store.all_records(self.plan):  # of earlier drivers
+                progress.reconcile(records)
+                tracker.reconcile(records)
             progress.phase("pre-training and gates")
-            self._stages(listeners)
-            pool = self._pool()
+            self._compute_stages(listeners)
+            pool = self._scoring_pool()
             stack.callback(pool.close)
-            self._jobs(pool, listeners)
+            scoring = FinalistScoring(self.plan, self.store, self.checkpoints, pool, self.stop)
+            self._run_jobs(scoring, listeners)
             pool.grow(full_pool_size())
             progress.phase("scoring the finalists on valid")
-            leaders = self._nominate(pool)
+            leaders = self._nominate(scoring)
             progress.phase("scoring the finalists on test, once")
-            result = self._confirm(pool, leaders)
-            rows = self._rows(self._complete(), "test")
+            result, rows = self._confirm(scoring, leaders)
             files = self._publish(result, rows)
             tracker.log_results(result, files, answer.mean_scores(rows))
             # Last: a sweep with a result is finished, and MLflow's records are safe in the spool by now.
@@ -154,43 +155,27 @@ class Drive:
         _show(self.plan, result)
         return result
 
-    # -- the work --------------------------------------------------------------------------------------
+    # -- the phases ------------------------------------------------------------------------------------
 
-    def _stages(self, listeners: list[Listener]) -> None:
+    def _compute_stages(self, listeners: list[Listener]) -> None:
         stages = [*self.plan.stages(), *self.plan.gate_stages()]
         gpus = self.plan.gpus_per_trial
         run_stages(stages, self.corpus, self.stages, listeners, gpus, self.stop, self.warming)
 
-    def _pool(self) -> ScoringPool:
+    def _scoring_pool(self) -> ScoringPool:
         plan = self.plan
-        place = Workplace(
-            self.corpus,
-            self.checkpoints,
-            self.stages,
-            plan.threads,
-            plan.gpus_per_trial,
-            plan.scored,
+        context = ScoringContext(
+            self.corpus, self.checkpoints, self.stages, plan.threads, plan.gpus_per_trial, plan.scored
         )
-        return ScoringPool(place, pool_size())
+        return ScoringPool(context, pool_size())
 
-    def _jobs(self, pool: ScoringPool, listeners: list[Listener]) -> None:
-        self._submit(pool, self._complete(), "valid", infer=False)
-        watching = [*listeners, FinalistScoring(self.plan, pool, self._nuisance)]
-        judge = Looks(self.plan, self.storage, lambda group: self._valid_rows(pool, group))
+    def _run_jobs(self, scoring: FinalistScoring, listeners: list[Listener]) -> None:
+        """Search and final, until every job has ended; finalists are scored on valid as they complete."""
+        scoring.submit(self._complete(), "valid")
+        looks = InterimLooks(self.plan, self.storage, scoring.valid_rows)
         parameters = self._trainable_parameters()
-        run_sweep(self.plan, self.store, parameters, watching, self.trainable, self.stop, judge=judge)
-
-    def _valid_rows(self, pool: ScoringPool, group: str) -> Rows | None:
-        """Of the group's finalists that have ended; None while they are being scored. Never waits."""
-        jobs = list(answer.Finalists.of(self.store.records(group, "final")).complete)
-        if not jobs:
-            return []
-        try:
-            scored = pool.has_scored([NOISY, *(job.path for job in jobs)], "valid")
-        except ScoringFailed as error:
-            self.stop.ask(str(error), ScoringFailed)
-            return None
-        return self._rows(jobs, "valid") if scored else None
+        hearing = [*listeners, scoring]
+        run_sweep(self.plan, self.store, parameters, hearing, self.trainable, self.stop, contention=looks)
 
     def _trainable_parameters(self) -> dict[str, Any]:
         """Plain storage, not patient: see `PatientStorage`."""
@@ -199,31 +184,36 @@ class Drive:
             "artifacts": stage_store(self.plan.output),
         }
 
-    def _nominate(self, pool: ScoringPool) -> dict[str, str]:
-        finalists = self._finalists()
-        jobs = self._complete()
-        self._score(pool, jobs, "valid", infer=False)
-        rows = self._rows(jobs, "valid")
+    def _nominate(self, scoring: FinalistScoring) -> dict[str, str]:
+        """Freeze each group's leader on valid."""
+        rows = scoring.score(self._complete(), "valid")
         store_rows(self.storage, rows, "valid")
-        return answer.freeze_nominations(self.plan, self.storage, rows, finalists)
+        return answer.freeze_nominations(self.plan, self.storage, rows, self._finalists())
 
-    def _confirm(self, pool: ScoringPool, leaders: dict[str, str]) -> dict[str, Any]:
-        """Open the test split, for the first and only time, and decide."""
-        finalists = self._finalists()
-        jobs = self._complete()
-        self._note_test_read(jobs)
-        self._score(pool, jobs, "test", infer=True)
-        rows = self._rows(jobs, "test")
+    def _confirm(self, scoring: FinalistScoring, leaders: dict[str, str]) -> tuple[dict[str, Any], Rows]:
+        """Open the test split, for the first and only time, and decide; returns the result and the test rows."""
+        finalists, jobs = self._finalists(), self._complete()
+        self._record_test_read(jobs)
+        rows = scoring.score(jobs, "test", infer=True)
         store_rows(self.storage, rows, "test")
         decided = answer.verdicts(self.plan, rows, leaders, finalists, self._gates(), self._chosen())
-        records = self._records()
+        records = self.store.all_records(self.plan)
+        states = [record.state for record in records]
+        counts = {state: states.count(state) for state in ("complete", "pruned", "failed")}
         failed = [record for record in records if record.state == "failed"]
-        told = answer.result_object(self.plan, decided, self._counts(), failed)
+        result = answer.result_object(self.plan, decided, counts, failed)
         reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
-        return {**told, "test_reads": reads, **findings(self.plan, rows, records)}
+        return {**result, "test_reads": reads, **findings(self.plan, rows, records)}, rows
+
+    def _record_test_read(self, jobs: list[Job]) -> None:
+        """Before any test audio is opened; a resumed sweep that finds everything scored reads nothing."""
+        ledger = ReadLedger(self.storage)
+        unscored = {job.group for job in jobs if not has_rows(self.checkpoints, job.path, "test")}
+        for group in sorted(unscored):
+            ledger.record(group, "score the finalists", answer.plan_hash(self.plan))
 
     def _gates(self) -> dict[str, Any]:
-        """Each group's gates, judged."""
+        """Each group's gate readings, interpreted; empty where the method has no gates."""
         reader = gates_of(self.plan.method_name())
         judged: dict[str, Any] = {}
         if reader is None:
@@ -237,34 +227,26 @@ class Drive:
                 judged[group.name] = interpretable(facts["transfer_gap"], facts["mismatch"], self.plan.alpha)
         return judged
 
-    def _score(self, pool: ScoringPool, jobs: list[Job], split: str, infer: bool) -> None:
-        self._submit(pool, jobs, split, infer)
-        pool.wait(self.stop)
+    def _publish(self, result: dict[str, Any], rows: Rows) -> dict[str, Path]:
+        """Write the report next to the rows; returns the local copies, which MLflow takes."""
+        folder = Path(self.plan.home) / "report"
+        folder.mkdir(exist_ok=True)
+        (folder / layout.RESULT).write_text(json.dumps(result, indent=1))
+        records = self.store.all_records(self.plan)
+        Publication(self.plan, result, rows, records, self.checkpoints).write(folder)
+        files = {path.name: path for path in sorted(folder.iterdir())}
+        for name, path in files.items():
+            self.storage.write(f"report/{name}", path.read_bytes())
+        return files
 
-    def _submit(self, pool: ScoringPool, jobs: list[Job], split: str, infer: bool) -> None:
-        for job in jobs:
-            pool.submit(self._assignment(job), split, infer=infer)
-        if jobs:
-            pool.submit_noisy(self._assignment(jobs[0]), split)
+    def _tidy(self) -> None:
+        """Delete the checkpoints of search jobs and all but the last of each finalist: no later start needs them."""
+        for group in self.plan.groups:
+            self.storage.delete_prefix(f"jobs/{group.name}/search")
+            for record in self.store.records(group.name, "final"):
+                self.checkpoints.prune(record.job.path, keep=1)
 
-    def _rows(self, jobs: list[Job], split: str) -> Rows:
-        return collect_rows(self.checkpoints, [NOISY, *(job.path for job in jobs)], split)
-
-    def _note_test_read(self, jobs: list[Job]) -> None:
-        """Before any test audio is opened; a resumed sweep that finds it all scored reads nothing."""
-        ledger = ReadLedger(self.storage)
-        unscored = {job.group for job in jobs if not has_rows(self.checkpoints, job.path, "test")}
-        for group in sorted(unscored):
-            ledger.record(group, "score the finalists", answer.plan_hash(self.plan))
-
-    def _reconcile(self, progress: Progress, tracker: Tracker) -> None:
-        """Tell a fresh display and MLflow what earlier drivers of this sweep have done."""
-        records = self._records()
-        if records:
-            progress.reconcile(records)
-            tracker.reconcile(records)
-
-    # -- what the study knows ----------------------------------------------------------------------------
+    # -- the finalists, from the study -------------------------------------------------------------------
 
     def _finalists(self) -> dict[str, answer.Finalists]:
         looks = stored_looks(self.storage)
@@ -278,157 +260,10 @@ class Drive:
     def _complete(self) -> list[Job]:
         return [job for group in self._finalists().values() for job in group.complete]
 
-    def _nuisance(self, job: Job) -> dict[str, Any]:
-        record = self.store.record(job)
-        return record.nuisance if record else {}
-
-    def _assignment(self, job: Job) -> Any:
-        return self.plan.assignment(job, self._nuisance(job), attempt=1)
-
     def _chosen(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """The nuisance values each candidate's search chose."""
+        """The nuisance values that the search chose for each (group, candidate)."""
         return {
             (record.job.group, record.job.candidate): record.nuisance
             for group in self.plan.groups
             for record in self.store.records(group.name, "final")
         }
-
-    def _counts(self) -> dict[str, int]:
-        states = [record.state for record in self._records()]
-        return {state: states.count(state) for state in ("complete", "pruned", "failed")}
-
-    def _records(self) -> list[JobRecord]:
-        phases = ("search", "final")
-        return [
-            r for group in self.plan.groups for phase in phases for r in self.store.records(group.name, phase)
-        ]
-
-    # -- showing it ----------------------------------------------------------------------------------------
-
-    def _publish(self, result: dict[str, Any], rows: Rows) -> dict[str, Path]:
-        """Write the report beside the rows; returns the local copies, which MLflow takes."""
-        folder = Path(self.plan.home) / "report"
-        folder.mkdir(exist_ok=True)
-        (folder / layout.RESULT).write_text(json.dumps(result, indent=1))
-        Publication(self.plan, result, rows, self._records(), self.checkpoints).write(folder)
-        files = {path.name: path for path in sorted(folder.iterdir())}
-        for name, path in files.items():
-            self.storage.write(f"report/{name}", path.read_bytes())
-        return files
-
-    def _tidy(self) -> None:
-        """What no later start needs: the checkpoints of search jobs, and all but the last of each finalist."""
-        for group in self.plan.groups:
-            self.storage.delete_prefix(f"jobs/{group.name}/search")
-            for record in self.store.records(group.name, "final"):
-                self.checkpoints.prune(record.job.path, keep=1)
-
-
-def _show(plan: Plan, result: dict[str, Any]) -> None:
-    report.print_result(result)
-    print(f"\nresults    {plan.output}")
-    print(f"MLflow     {open_line(plan.tracking_uri, plan.space, plan.name)}")
-    print(f"again      {command_line('leaderboard.py', plan.output)}")
-
-
-def _asks_nothing_new(planned: Planned, storage: Storage) -> bool:
-    """Whether there is an answer to all that is asked; flags that ask for more are never silently passed over."""
-    plan, stored = planned.plan, planned.stored
-    if stored is None or (stored.samples, stored.seeds) != (plan.samples, plan.seeds):
-        return False
-    return is_answered(plan, storage)
-
-
-def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
-    """A finished sweep has nothing left to do: its stored answer is the answer."""
-    result = read_result(plan, storage)
-    spool = Path(plan.home) / SPOOL
-    if spool.exists():
-        with contextlib.suppress(UserError), sweep_lock(plan):  # refused where its driver is delivering now
-            deliver_left_over(plan, spool)
-    _show(plan, result)
-    return result
-
-
-# -- before the first job ------------------------------------------------------------------------------
-
-
-def _prepare_while_ray_starts(
-    plan: Plan, stack: contextlib.ExitStack, warm: bool
-) -> tuple[Corpus, Sequence[Any]]:
-    """Either takes seconds and one core; with `warm`, workers begin to import what stages need, and are returned."""
-    with ThreadPoolExecutor(1) as beside:
-        corpus = beside.submit(_corpus_for_all, plan)
-        stack.enter_context(ray_session())
-        warming = warm_workers(plan) if warm else ()
-        return corpus.result(), warming
-
-
-def _corpus_for_all(plan: Plan) -> Corpus:
-    """Prepared if need be; and where the results go to S3, so does a corpus that only this machine has."""
-    corpus = open_or_prepare(plan.corpus_source, progress=_say_preparation)
-    if not is_remote(plan.output):
-        return corpus
-    return shared_copy(corpus, f"{plan.output.rsplit('/', 1)[0]}/corpora")
-
-
-def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:
-    """The plan with the corpus it will run on; on resume it must be the same one."""
-    plan = planned.plan
-    if planned.resume and corpus.fingerprint != plan.corpus_fingerprint:
-        raise UserError(
-            f"the corpus {plan.corpus_source} has changed since sweep {plan.name!r} started (fingerprint "
-            f"{corpus.fingerprint}, it was {plan.corpus_fingerprint}): restore it, or start a new sweep"
-        )
-    return replace(
-        plan, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint, corpus_summary=corpus.summary()
-    )
-
-
-def _with_gpu_share(planned: Planned, plan: Plan, corpus: Corpus) -> Plan:
-    """The plan with as many jobs on each GPU as its memory holds."""
-    if not planned.shares_gpus_as_it_likes:
-        return plan
-    return replace(plan, gpus_per_trial=measured_share(plan, corpus, stage_store(plan.output)))
-
-
-def _freeze(planned: Planned, plan: Plan, storage: Storage) -> None:
-    """plan.json is written at the first start, and again only with what a later one honestly raises."""
-    if _is_raised(planned) or not storage.exists(layout.PLAN):
-        storage.write(layout.PLAN, json.dumps(plan.to_json(), indent=1).encode())
-
-
-def _is_raised(planned: Planned) -> bool:
-    return planned.stored is not None and planned.stored.raises != planned.plan.raises
-
-
-def _require_space(plan: Plan, storage: Storage) -> None:
-    """Raise `UserError` where what is still to be written does not fit."""
-    from sweep.plan.cost import disk_bytes
-
-    free = storage.free_bytes()
-    if free is None:
-        return
-    needed = disk_bytes(plan) - sum(storage.sizes("jobs").values())
-    if free < needed:
-        raise UserError(
-            f"{plan.output}: about {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; free some, or "
-            "choose another --output"
-        )
-
-
-def _say_preparation(done: int, total: int) -> None:
-    if total and (done == total or done % max(1, total // 10) == 0):
-        print(f"corpus     {done} of {total}", file=sys.stderr, flush=True)
-
-
-@contextlib.contextmanager
-def _own_empty_folder() -> Iterator[None]:
-    """Ray exports the working folder to every worker; a home folder may hold anything, so give it nothing."""
-    before = Path.cwd()
-    with tempfile.TemporaryDirectory(prefix="speech-sweep-") as folder, typed_in(before):
-        os.chdir(folder)
-        try:
-            yield
-        finally:
-            os.chdir(before)

@@ -1,72 +1,74 @@
-"""A group's finalists in the order in which they are handed out: seed by seed, and under looks, look by look."""
+"""The order of a group's finalists: seed by seed, and with interim looks one look at a time."""
 
 from collections import deque
 from collections.abc import Collection
 from typing import Protocol
 
 from sweep.core.jobs import Job
-from sweep.engine.announcer import Announcer
+from sweep.core.listener import Announcer, JobsWaived
 from sweep.plan.plan import Plan
 from sweep.study.study import StudyStore
 
 
-class Judge(Protocol):
-    """Says who is still in contention; `sweep.engine.interim_looks.Looks` is the one."""
+class Contention(Protocol):
+    """Decides which candidates stay in contention; implemented by `sweep.engine.interim_looks.InterimLooks`."""
 
     def staying(self, group: str, seeds: int) -> Collection[str] | None:
-        """Who gets seeds beyond the first `seeds`, which have all ended; None while that is not known."""
+        """The candidates that get seeds beyond the first `seeds`, which have all ended; None while undecided."""
 
 
 class FinalistQueue:
-    """The finalists that were never handed out.
+    """The finalists not handed out yet.
 
-    A look's seeds enter the queue when all finalists of the seeds before have ended and the judge has spoken;
-    of candidates that have left contention they are announced as waived.
+    The seeds of the next look enter the queue once all finalists of earlier seeds have ended and `contention` has
+    decided who stays. Jobs of candidates that have left contention are announced as waived.
     """
 
     def __init__(
-        self, plan: Plan, group: str, store: StudyStore, announce: Announcer, judge: Judge | None
+        self, plan: Plan, group: str, store: StudyStore, announcer: Announcer, contention: Contention | None
     ) -> None:
         self._plan = plan
         self._group = group
         self._store = store
-        self._announce = announce
-        self._judge = judge
-        self._left: deque[Job] = deque()
-        self._opened = 0  # seeds that have entered the queue
+        self._announcer = announcer
+        self._contention = contention
+        self._queue: deque[Job] = deque()
+        self._opened = 0  # number of seeds that have entered the queue
 
     @property
     def exhausted(self) -> bool:
-        return not self._left and self._opened == len(self._plan.seeds)
+        return not self._queue and self._opened == len(self._plan.seeds)
 
     @property
     def jobs_left(self) -> int:
-        """Those in the queue, and every candidate's of the seeds that have not entered it."""
+        """Jobs in the queue, plus every candidate's jobs for seeds that have not entered it."""
         unopened = len(self._plan.seeds) - self._opened
-        return len(self._left) + unopened * len(self._plan.group_plan(self._group).candidates)
+        return len(self._queue) + unopened * len(self._plan.group_plan(self._group).candidates)
 
     def next_job(self, running: Collection[Job]) -> Job | None:
-        """None if there is none, or not before those `running` have ended or valid is scored."""
-        while not self._left and not self.exhausted:
+        """None if there is none, or none until the `running` finalists have ended and are scored on valid."""
+        while not self._queue and not self.exhausted:
             staying = self._staying(running)
             if staying is None:
                 return None
             self._open_next_look(staying)
-        return self._left.popleft() if self._left else None
+        return self._queue.popleft() if self._queue else None
 
     def _staying(self, running: Collection[Job]) -> Collection[str] | None:
         if not self._opened:
             return [candidate.label for candidate in self._plan.group_plan(self._group).candidates]
         before = self._plan.seeds[: self._opened]
-        if self._judge is None or any(job.number in before for job in running):
+        if self._contention is None or any(job.number in before for job in running):
             return None
-        return self._judge.staying(self._group, self._opened)
+        return self._contention.staying(self._group, self._opened)
 
     def _open_next_look(self, staying: Collection[str]) -> None:
         ends = self._plan.look_ends if staying else (len(self._plan.seeds),)
         end = next(end for end in ends if end > self._opened)
         seeds = self._plan.seeds[self._opened : end]
         jobs = [job for job in self._plan.final_jobs(self._group) if job.number in seeds]
-        self._left.extend(job for job in jobs if job.candidate in staying and self._store.record(job) is None)
-        self._announce.jobs_waived([job for job in jobs if job.candidate not in staying])
+        self._queue.extend(
+            job for job in jobs if job.candidate in staying and self._store.record(job) is None
+        )
+        self._announcer.announce(JobsWaived(tuple(job for job in jobs if job.candidate not in staying)))
         self._opened = end

@@ -1,6 +1,6 @@
-"""The jobs of one group that were never handed out, in order, and the configuration of each.
+"""The jobs of one group not handed out yet, in order, and the configuration of each.
 
-Search trials come first, as their generations allow; the finalists when the search has ended.
+Search trials come first, as their generations allow; finalists follow when the search has ended.
 """
 
 from collections import deque
@@ -9,8 +9,8 @@ from typing import Any
 
 from search_spaces.space import BEST_CONFIGURATION
 from sweep.core.jobs import Job
-from sweep.engine.announcer import Announcer
-from sweep.engine.finalist_queue import FinalistQueue, Judge
+from sweep.core.listener import Announcer
+from sweep.engine.finalist_queue import Contention, FinalistQueue
 from sweep.plan.plan import GroupPlan, Plan
 from sweep.search.proposals import GroupSearch, generation_of
 from sweep.study.study import JobRecord, Proposal, StudyStore
@@ -19,34 +19,39 @@ NOTHING_TO_FINALISE = "no search trial of this candidate finished"
 
 
 class GroupQueue:
-    """Hands out a group's jobs; those of the final as `judge` allows (see `FinalistQueue`)."""
+    """Hands out a group's jobs; with interim looks `contention` decides on the finalists (see `FinalistQueue`)."""
 
     def __init__(
-        self, plan: Plan, group: GroupPlan, store: StudyStore, announce: Announcer, judge: Judge | None
+        self,
+        plan: Plan,
+        group: GroupPlan,
+        store: StudyStore,
+        announcer: Announcer,
+        contention: Contention | None,
     ) -> None:
         self._plan = plan
         self.name = group.name
         self._store = store
         self._search = GroupSearch(plan, group.name)
         self._trials = deque(job for job in plan.search_jobs(group.name) if store.record(job) is None)
-        self._finalists = FinalistQueue(plan, group.name, store, announce, judge)
+        self._finalists = FinalistQueue(plan, group.name, store, announcer, contention)
 
     @property
     def exhausted(self) -> bool:
-        """Whether it will never have another job."""
+        """Whether no more jobs will follow."""
         return not self._trials and self._finalists.exhausted
 
     @property
     def jobs_left(self) -> int:
-        """Those that were never handed out; of later looks' finalists, all."""
+        """Jobs not handed out yet, counting every candidate's finalists of later looks."""
         return len(self._trials) + self._finalists.jobs_left
 
     def next_job(self, running: Collection[Job]) -> Job | None:
-        """The next job whose turn has come, taken off the queue; None while what it rests on is running."""
+        """The next job, taken off the queue; None while the jobs it depends on are running."""
         mine = [job for job in running if job.group == self.name]
         searching = [job.number for job in mine if job.phase == "search"]
         if self._trials:
-            first_of_generation = generation_of(self._trials[0], self._plan) * self._plan.generation
+            first_of_generation = generation_of(self._trials[0], self._plan) * self._plan.generation_size
             must_wait = any(number < first_of_generation for number in searching)
             return None if must_wait and not self._plan.asynchronous else self._trials.popleft()
         return None if searching else self._finalists.next_job([job for job in mine if job.phase == "final"])
@@ -55,14 +60,14 @@ class GroupQueue:
         return generation_of(job, self._plan) if job.phase == "search" else 0
 
     def proposal(self, job: Job) -> Proposal | None:
-        """Its nuisance values; None for a finalist whose candidate has no complete search trial."""
+        """The job's nuisance values; None for a finalist whose candidate has no complete search trial."""
         records = self._store.records(self.name, "search")
         if job.phase == "search":
             return self._search.propose(job, records)
         return self._settled(job.candidate) or self._chosen(records, job.candidate)
 
     def _chosen(self, records: Sequence[JobRecord], candidate: str) -> Proposal | None:
-        """The candidate's best configuration; or, where configurations are the answer, the one of its rank."""
+        """The candidate's best configuration; where configurations are the answer, the one of its rank."""
         space = self._plan.space_object()
         ranks = [c.label for c in self._plan.group_plan(self.name).candidates if not c.baseline]
         if space.answer == BEST_CONFIGURATION and candidate in ranks:
@@ -77,7 +82,7 @@ class GroupQueue:
 
 
 def ranked_configuration(records: Sequence[JobRecord], rank: int) -> Proposal | None:
-    """Of the distinct configurations of all complete trials, that of the rank (0 = best); None past the last."""
+    """The rank-th best (0 = best) distinct configuration of all complete trials; None past the last."""
     complete = [record for record in records if record.state == "complete"]
     ordered = sorted(complete, key=_merit, reverse=True)
     distinct: list[dict[str, Any]] = []
@@ -88,7 +93,7 @@ def ranked_configuration(records: Sequence[JobRecord], rank: int) -> Proposal | 
 
 
 def best_configuration(records: Sequence[JobRecord], candidate: str) -> Proposal | None:
-    """Of the candidate's best complete search trial; of equal ones, the first."""
+    """The configuration of the candidate's best complete search trial; ties go to the earliest."""
     complete = [r for r in records if r.job.candidate == candidate and r.state == "complete"]
     if not complete:
         return None
@@ -96,5 +101,5 @@ def best_configuration(records: Sequence[JobRecord], candidate: str) -> Proposal
 
 
 def _merit(record: JobRecord) -> tuple[int, float, int]:
-    """Fewest failures first: a mean that leaves out the clips on which a model fell silent must not pay."""
+    """Fewest failed clips first: a mean that excludes the clips on which a model is silent must not pay off."""
     return -record.failed_clips, record.score or 0.0, -record.job.number

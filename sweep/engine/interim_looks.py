@@ -1,6 +1,6 @@
-"""Takes the looks of `--seeds auto`, and writes each down before anything follows from it.
+"""The interim looks of `--seeds auto`: each is stored before any decision follows from it.
 
-A look that is in looks.json is never taken again: a resumed sweep gives seeds to the same candidates.
+A look found in looks.json is never repeated, so a resumed sweep gives further seeds to the same candidates.
 """
 
 import json
@@ -17,11 +17,11 @@ from sweep.verdict.paired_scores import NOISY, paired_scores
 from trainables.base.storage.storage import Storage
 
 
-class Looks:
-    """The looks of one sweep, by group.
+class InterimLooks:
+    """The interim looks of one sweep, by group.
 
-    `valid_rows` gives the rows on valid of a group's finalists that have ended, with those of the noisy input;
-    None while they are being scored.
+    `valid_rows(group)` returns the validation rows of the group's ended finalists and of the noisy input; None
+    while they are being scored.
     """
 
     def __init__(self, plan: Plan, storage: Storage, valid_rows: Callable[[str], Rows | None]) -> None:
@@ -31,7 +31,7 @@ class Looks:
         self._taken = stored_looks(storage)
 
     def staying(self, group: str, seeds: int) -> tuple[str, ...] | None:
-        """Who gets seeds beyond the first `seeds`, which have all ended; None until these are scored."""
+        """The candidates that get seeds beyond the first `seeds`, which have all ended; None until these are scored."""
         taken = self._taken.setdefault(group, [])
         found = next((look for look in taken if look.seeds == seeds), None)
         if found is None:
@@ -57,12 +57,12 @@ class Looks:
 
 
 def left_after(looks: Sequence[Look]) -> dict[str, int]:
-    """The number of seeds with which each candidate left contention; without those that never did."""
+    """How many seeds each candidate had when it left contention, for the candidates that did."""
     return {label: look.seeds for look in looks for label in look.left}
 
 
 def stored_looks(storage: Storage) -> dict[str, list[Look]]:
-    """The looks that were taken, by group, oldest first."""
+    """The looks taken so far by group, oldest first."""
     if not storage.exists(layout.LOOKS):
         return {}
     taken = json.loads(storage.read(layout.LOOKS))

@@ -1,9 +1,9 @@
-"""Scores beside the training: the driver's own actors, outside every trial's resources.
+"""Scores finalists while other jobs train: actors of the driver, outside every trial's resources.
 
-A Ray task called from inside a Tune trial would wait for ever on the trial's own placement group, so a
-finalist only writes its valid estimates; these actors take no CPU slot, run niced, and turn estimates into
-rows while other jobs train. Test estimates are inferred in tasks that take what a trial takes, and go straight
-to an actor. Rows are files in storage: what was scored before a crash is not scored again.
+A Ray task started inside a Tune trial would wait forever on the trial's own placement group, so a finalist only
+writes its validation estimates. These actors take no CPU slot, run at low priority and turn estimates into rows.
+Test estimates are inferred in tasks with a trial's resources and passed directly to an actor. Rows are files in
+storage: jobs scored before a crash are not scored again.
 """
 
 import contextlib
@@ -18,27 +18,24 @@ import ray
 from ray.exceptions import RayTaskError
 
 from sweep.core.hardware import usable_cores
-from sweep.core.jobs import Job
-from sweep.core.listener import Listener
 from sweep.core.stopping import StopSignal
-from sweep.plan.plan import Plan
 from sweep.stored.rows import has_rows, rows_file, to_parquet
 from trainables.inference import NOISY
 from trainables.job.assignment import Assignment
 
-_DEATHS = 3  # of an actor over one and the same task, which is then to blame
-_POLL_SECONDS = 1.0  # between looks for a request to stop
-_MOST_BESIDE_TRAINING = 4
-# Each has a finalist's estimates of a whole split in the object store: more would only fill it.
-_MOST_ALONE = 16
+_MAX_TASK_RETRIES = 3  # after deaths of the actor
+_POLL_SECONDS = 1.0  # between checks for a stop request
+_MOST_DURING_TRAINING = 4
+# Each holds a finalist's estimates of a whole split in the object store: more would only fill it.
+_MOST_AFTER_TRAINING = 16
 
 
 class ScoringFailed(RuntimeError):
-    """A finalist could not be scored; the message names it and the cause."""
+    """A finalist could not be scored; the message names the finalist and the cause."""
 
 
-class _Order(NamedTuple):
-    """What is to be scored; `job` is NOISY for the unprocessed input."""
+class _Request(NamedTuple):
+    """One job and split to score; `job` is NOISY for the unprocessed input."""
 
     job: str
     assignment: dict[str, Any]
@@ -47,49 +44,49 @@ class _Order(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Workplace:
-    """What a scoring process needs to know; pickles small."""
+class ScoringContext:
+    """Everything a scoring process needs; pickles small."""
 
     corpus: Any
     checkpoints: Any
     artifacts: Any
     threads: int
-    gpus: float  # that inferring takes, as training does
-    metrics: tuple[str, ...] | None = None  # of the test split; None = the everyday ones
+    gpus: float  # per inference task, as for training
+    metrics: tuple[str, ...] | None = None  # on the test split; None = the default ones
 
 
 class ScoringPool:
-    """Scoring actors that share one queue; `submit` returns at once, `wait` until all is scored.
+    """Scoring actors that share one queue; `submit` returns at once, `wait` when everything is scored.
 
-    Each actor is driven by a thread of its own, so that one added later takes its part of what is waiting.
+    Each actor is driven by its own thread, so that actors added later share the remaining work.
     """
 
-    def __init__(self, workplace: Workplace, size: int) -> None:
-        self._workplace = workplace
-        self._queue: queue.Queue[_Order | None] = queue.Queue()
+    def __init__(self, context: ScoringContext, size: int) -> None:
+        self._context = context
+        self._queue: queue.Queue[_Request | None] = queue.Queue()
         self._submitted: set[tuple[str, str]] = set()
         self._scored: set[tuple[str, str]] = set()
-        self._failures: list[tuple[_Order, BaseException]] = []
+        self._failures: list[tuple[_Request, BaseException]] = []
         self._threads: list[threading.Thread] = []
         self.grow(size)
 
     def grow(self, size: int) -> None:
-        """Have at least `size` actors: once the training is over, its cores are free for scoring."""
+        """Add actors up to `size`: after training its cores are free for scoring."""
         while len(self._threads) < size:
             thread = threading.Thread(target=self._serve, name=f"scoring-{len(self._threads)}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
     def submit(self, assignment: Assignment, split: str, infer: bool = False) -> None:
-        """Score a finalist's estimates; with `infer` they are first made from its final checkpoint."""
-        self._enqueue(_Order(assignment.job, assignment.to_json(), split, infer))
+        """Score a finalist's estimates; with `infer` they are first computed from its final checkpoint."""
+        self._enqueue(_Request(assignment.job, assignment.to_json(), split, infer))
 
     def submit_noisy(self, assignment: Assignment, split: str) -> None:
         """Score the unprocessed input of the split."""
-        self._enqueue(_Order(NOISY, assignment.to_json(), split, infer=False))
+        self._enqueue(_Request(NOISY, assignment.to_json(), split, infer=False))
 
     def wait(self, stop: StopSignal) -> None:
-        """Until everything submitted is scored. Raises `ScoringFailed`, `Interrupted` if asked to stop."""
+        """Return when everything submitted is scored. Raises `ScoringFailed`, or `Interrupted` if `stop` was set."""
         with self._queue.all_tasks_done:
             while self._queue.unfinished_tasks:
                 stop.check()
@@ -97,19 +94,19 @@ class ScoringPool:
         self._raise_failure()
 
     def has_scored(self, jobs: Iterable[str], split: str) -> bool:
-        """Whether all of these, once submitted, are scored. Raises `ScoringFailed`."""
+        """Whether all of these jobs are scored. Raises `ScoringFailed`."""
         self._raise_failure()
         return all((job, split) in self._scored for job in jobs)
 
     def _raise_failure(self) -> None:
         if self._failures:
-            order, error = self._failures[0]
+            request, error = self._failures[0]
             cause = _cause(error)
-            what = f"scoring {order.job} on {order.split}"
+            what = f"scoring {request.job} on {request.split}"
             raise ScoringFailed(f"{what} failed: {type(cause).__name__}: {cause}") from error
 
     def close(self) -> None:
-        """Let go of the actors once they are done with what they have in hand."""
+        """Drop queued requests; the actors end after their current one."""
         with contextlib.suppress(queue.Empty):
             while True:
                 self._queue.get_nowait()
@@ -117,120 +114,101 @@ class ScoringPool:
         for _ in self._threads:
             self._queue.put(None)
 
-    def _enqueue(self, order: _Order) -> None:
-        if (order.job, order.split) not in self._submitted:
-            self._submitted.add((order.job, order.split))
-            self._queue.put(order)
+    def _enqueue(self, request: _Request) -> None:
+        if (request.job, request.split) not in self._submitted:
+            self._submitted.add((request.job, request.split))
+            self._queue.put(request)
 
     def _serve(self) -> None:
-        """One actor's life: it starts with its first order, and Ray starts it again if it dies."""
+        """Run one actor: it starts with the first request, and Ray restarts it if it dies."""
         actor: Any = None
-        while (order := self._queue.get()) is not None:
+        while (request := self._queue.get()) is not None:
             try:
                 if actor is None:
-                    remote = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=_DEATHS)(_Scorer)
-                    actor = remote.remote(self._workplace)
-                self._fill(order, actor)
-                self._scored.add((order.job, order.split))
-            except BaseException as error:  # also an outage that lasts too long
-                self._failures.append((order, error))
+                    remote = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=_MAX_TASK_RETRIES)(
+                        _Scorer
+                    )
+                    actor = remote.remote(self._context)
+                self._score(request, actor)
+                self._scored.add((request.job, request.split))
+            except BaseException as error:  # `OutageTooLong` is no Exception
+                self._failures.append((request, error))
             finally:
                 self._queue.task_done()
 
-    def _fill(self, order: _Order, actor: Any) -> None:
-        place = self._workplace
-        if has_rows(place.checkpoints, order.job, order.split):
+    def _score(self, request: _Request, actor: Any) -> None:
+        context = self._context
+        if has_rows(context.checkpoints, request.job, request.split):
             return
         estimates = None
-        if order.infer:
-            inferring = _infer.options(num_cpus=place.threads, num_gpus=place.gpus)
-            estimates = inferring.remote(place, order.assignment, order.split)
-        ray.get(actor.score.remote(order.job, order.assignment, order.split, estimates))
+        if request.infer:
+            task = _infer.options(num_cpus=context.threads, num_gpus=context.gpus)
+            estimates = task.remote(context, request.assignment, request.split)
+        ray.get(actor.score.remote(request.job, request.assignment, request.split, estimates))
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What was raised in a worker, below Ray's wrappers, which hold whole tracebacks."""
+    """The exception of the worker itself, without Ray's wrappers, whose text is a whole traceback."""
     while isinstance(error, RayTaskError) and isinstance(error.cause, BaseException):
         error = error.cause
     return error
 
 
 @ray.remote(max_retries=2)
-def _infer(place: Workplace, assignment: dict[str, Any], split: str) -> Any:
-    """A finished job's estimates of a split, in a worker that has what the job was trained with."""
+def _infer(context: ScoringContext, assignment: dict[str, Any], split: str) -> Any:
+    """A finished job's estimates of a split, in a worker with the resources the job was trained with."""
     from trainables.inference import infer_split
 
     return infer_split(
-        Assignment.from_json(assignment), place.corpus, place.checkpoints, place.artifacts, split
+        Assignment.from_json(assignment), context.corpus, context.checkpoints, context.artifacts, split
     )
-
-
-class FinalistScoring(Listener):
-    """Sends every finalist that completes to the pool, while the sweep goes on."""
-
-    def __init__(self, plan: Plan, pool: ScoringPool, nuisance_of: Any) -> None:
-        self._plan = plan
-        self._pool = pool
-        self._nuisance_of = nuisance_of  # Job -> its nuisance values, from the study
-
-    def job_ended(
-        self, job: Job, state: str, score: float | None, reason: str | None, timestamp_ms: int
-    ) -> None:
-        if job.phase == "final" and state == "complete":
-            assignment = self._plan.assignment(job, self._nuisance_of(job), attempt=1)
-            self._pool.submit(assignment, "valid")
-            self._pool.submit_noisy(assignment, "valid")
 
 
 class _Scorer:
     """The actor: one process, one thread, low priority. It never imports torch, which takes seconds."""
 
-    def __init__(self, workplace: Workplace) -> None:
+    def __init__(self, context: ScoringContext) -> None:
         from trainables.base.determinism import limit_blas_threads
 
         os.nice(10)
-        limit_blas_threads(workplace.threads)
-        self._workplace = workplace
+        limit_blas_threads(context.threads)
+        self._context = context
 
     def score(self, job: str, assignment_json: dict[str, Any], split: str, estimates: Any) -> None:
-        """Store the rows of `estimates`; where there are none, of those the finalist stored, or of the noisy input."""
+        """Store the rows of `estimates`; if None, of the finalist's stored estimates or of the noisy input."""
         from trainables import inference
 
-        place, assignment = self._workplace, Assignment.from_json(assignment_json)
-        metrics = _metrics(place, assignment, split)
+        context, assignment = self._context, Assignment.from_json(assignment_json)
+        # On valid only the deciding metric is ever read.
+        metrics = (assignment.metric,) if split == "valid" else context.metrics
         if job == NOISY:
-            rows = inference.score_noisy(place.corpus, assignment.data, split, metrics)
+            rows = inference.score_noisy(context.corpus, assignment.data, split, metrics)
         else:
             if estimates is None:
-                estimates = inference.stored_estimates(assignment, place.corpus, place.checkpoints, split)
+                estimates = inference.stored_estimates(assignment, context.corpus, context.checkpoints, split)
             rows = inference.score_estimates(assignment, estimates, split, metrics)
         if split == "test":
-            self._keep_some(job, assignment, estimates)
-        place.checkpoints.write_result(job, rows_file(split), to_parquet(rows))  # last: then all is done
+            self._store_clips(job, assignment, estimates)
+        context.checkpoints.write_result(job, rows_file(split), to_parquet(rows))  # last: marks it as done
 
-    def _keep_some(self, job: str, assignment: Assignment, estimates: Any) -> None:
-        """What a person may listen to later; of the noisy input, the clips themselves."""
+    def _store_clips(self, job: str, assignment: Assignment, estimates: Any) -> None:
+        """Store a few estimates for listening; of the noisy input, the clips themselves."""
         from trainables import evaluation, listening
 
         rate = assignment.data.sample_rate
         if job == NOISY:
-            clips = evaluation.evaluation_clips(self._workplace.corpus, assignment.data, "test")
+            clips = evaluation.evaluation_clips(self._context.corpus, assignment.data, "test")
             content = listening.write_clips(listening.choose(clips, rate))
         else:
             content = listening.write_chosen(estimates, rate)
-        self._workplace.checkpoints.write_result(job, listening.LISTENING_FILE, content)
-
-
-def _metrics(place: Workplace, assignment: Assignment, split: str) -> tuple[str, ...] | None:
-    """The space's on test; on valid the one that decides, for nothing else is read of it."""
-    return (assignment.metric,) if split == "valid" else place.metrics
+        self._context.checkpoints.write_result(job, listening.LISTENING_FILE, content)
 
 
 def pool_size() -> int:
-    """While jobs train: half the cores the driver may use, four at most, at least one."""
-    return max(1, min(usable_cores() // 2, _MOST_BESIDE_TRAINING))
+    """Actors while jobs train: half the usable cores, between one and four."""
+    return max(1, min(usable_cores() // 2, _MOST_DURING_TRAINING))
 
 
 def full_pool_size() -> int:
-    """Once the training is over: all the cores the driver may use, sixteen at most."""
-    return min(usable_cores(), _MOST_ALONE)
+    """Actors after training: all usable cores, sixteen at most."""
+    return min(usable_cores(), _MOST_AFTER_TRAINING)

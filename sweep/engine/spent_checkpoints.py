@@ -1,35 +1,36 @@
-"""Frees, beside the work, the checkpoints that no later start of a sweep needs.
+"""Deletes checkpoints that no later start of the sweep needs, while the sweep runs.
 
-A checkpoint serves a job that goes on after a kill. Once the study knows how a job ended, a search trial's serve
-nobody, and of a finalist's only the last is read again: kept until the end of a sweep of hundreds of full-size
-jobs, they would fill a disk.
+Checkpoints let a job continue after a crash. Once the study knows how a job ended, a search trial needs none of
+its checkpoints and a finalist only the last: kept until the end of a sweep of hundreds of full-size jobs, the
+rest would fill the disk.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 
 from sweep.core.jobs import Job
-from sweep.core.listener import Listener
+from sweep.core.listener import Event, JobEnded
 from sweep.storage.checkpoints import StoredCheckpoints
 from trainables.base.storage.storage import Storage
 
 
-class SpentCheckpoints(Listener):
-    """Deletes in a thread of its own. What fails there, or is left when it closes, is deleted at the sweep's end."""
+class SpentCheckpoints:
+    """Deletes in a background thread; whatever fails or is still queued at `close` is deleted when the sweep ends."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="spent checkpoints")
 
-    def job_ended(
-        self, job: Job, state: str, score: float | None, reason: str | None, timestamp_ms: int
-    ) -> None:
-        self._thread.submit(self._free, job)
+    def hear(self, event: Event) -> None:
+        """Queue an ended job's checkpoints for deletion."""
+        if isinstance(event, JobEnded):
+            self._thread.submit(self._free, event.job)
 
     def close(self) -> None:
+        """Finish the deletion under way and drop the rest."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _free(self, job: Job) -> None:
-        """What it raises stays in a future that nobody asks."""
+        """Exceptions stay in the discarded future."""
         if job.phase == "search":
             self._storage.delete_prefix(f"jobs/{job.path}")
         else:

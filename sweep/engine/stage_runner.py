@@ -1,7 +1,7 @@
-"""Computes the stages of a plan as Ray tasks, each as soon as those it rests on are stored.
+"""Computes the stages of a plan as Ray tasks, each as soon as its dependencies are stored.
 
-Called from the driver before any job, never from inside a Tune trial: a task started there would wait for
-ever for the resources its own trial holds.
+Called by the driver before any job, never inside a Tune trial: a task started there would wait forever for the
+resources that its own trial holds.
 """
 
 import time
@@ -12,19 +12,18 @@ from typing import Any
 import ray
 from ray.exceptions import RayTaskError
 
-from sweep.core.listener import Listener
+from sweep.core.listener import Announcer, Listener, StageProgressed
 from sweep.core.stopping import StopSignal
-from sweep.engine.announcer import Announcer
 from sweep.machines.warm_workers import wait_until_warm
 from trainables.base.errors import UserError
 from trainables.job.stages import Artifacts, Stage, in_order, run_stage
 
 _POLL_SECONDS = 0.5
-_WORKER_DEATHS = 3  # a task whose worker dies is begun again this often
+_WORKER_DEATHS = 3  # retries of a task whose worker dies
 
 
 class StageFailed(RuntimeError):
-    """A stage could not be computed; the message names it and its cause."""
+    """A stage could not be computed; the message names the stage and the cause."""
 
 
 def run_stages(
@@ -36,12 +35,12 @@ def run_stages(
     stop: StopSignal | None = None,
     warming: Sequence[ray.ObjectRef] = (),
 ) -> None:
-    """Compute and store every stage that is not there yet, as many at once as the cluster has room for.
+    """Compute and store all missing stages, as many at once as fit into the cluster.
 
-    Each takes the CPUs of its `threads`, and `gpus` if its device is "cuda". Listeners hear of every stage,
-    the stored ones included. Raises `StageFailed`, or `UserError` where the cause is one; others are stopped.
-    `Interrupted` when `stop` was asked for: what is half done is begun again at the next start. `warming` are the
-    workers to wait for, should there be anything to compute.
+    A stage takes one CPU per thread, and `gpus` if its device is "cuda". `warming` are tasks to wait for if there is
+    anything to compute (see `warm_workers`). Listeners hear of every stage, cached ones included. Raises
+    `StageFailed`, or `UserError` where that is the cause, and cancels the other stages; `Interrupted` after `stop` was
+    set, and unfinished stages restart from scratch at the next start.
     """
     run = _StageRun(
         in_order(tuple(stages)), corpus, artifacts, Announcer(listeners), gpus, stop or StopSignal(), warming
@@ -57,7 +56,7 @@ class _StageRun:
     stages: list[Stage]
     corpus: Any
     artifacts: Artifacts
-    announce: Announcer
+    announcer: Announcer
     gpus: float
     stop: StopSignal
     warming: Sequence[ray.ObjectRef] = ()
@@ -116,18 +115,18 @@ class _StageRun:
 
     def _mark_stored(self, stage: Stage) -> None:
         self.stored.add(stage.key)
-        self.announce.stage_progressed(stage.name, 1, 1)
+        self.announcer.announce(StageProgressed(stage.name, 1, 1))
 
     def _announce_progress(self, board: Any) -> None:
         names = {stage.key: stage.name for stage in self.tasks.values()}
         for key, (done, total) in ray.get(board.read.remote()).items():
-            # The last step is announced when the artifact is stored.
+            # done == total is announced only when the artifact is stored.
             if key in names and done < total:
-                self.announce.stage_progressed(names[key], done, total)
+                self.announcer.announce(StageProgressed(names[key], done, total))
 
 
 class _ProgressBoard:
-    """An actor where tasks write how far they are and the driver reads it."""
+    """An actor: tasks write their progress, the driver reads it."""
 
     def __init__(self) -> None:
         self._progress: dict[str, tuple[int, int]] = {}
@@ -145,14 +144,14 @@ def _compute(stage_json: dict[str, Any], corpus: Any, artifacts: Artifacts, boar
     run_stage(stage, corpus, artifacts, _throttled(lambda *at: board.write.remote(stage.key, *at)))
 
 
-def _throttled(tell: Callable[[int, int], object]) -> Callable[[int, int], None]:
-    """Tell at most as often as the driver looks."""
-    told = -_POLL_SECONDS
+def _throttled(write: Callable[[int, int], object]) -> Callable[[int, int], None]:
+    """Write at most as often as the driver reads."""
+    written = -_POLL_SECONDS
 
     def progress(done: int, total: int) -> None:
-        nonlocal told
-        if time.monotonic() - told >= _POLL_SECONDS:
-            told = time.monotonic()
-            tell(done, total)
+        nonlocal written
+        if time.monotonic() - written >= _POLL_SECONDS:
+            written = time.monotonic()
+            write(done, total)
 
     return progress

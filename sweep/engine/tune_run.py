@@ -1,7 +1,7 @@
-"""The one Ray Tune run of a sweep: Tune runs what the dispatcher hands out and tells it what happens.
+"""The one Ray Tune run of a sweep: Tune runs the jobs that the dispatcher hands out and passes their reports back.
 
-Tune holds no state that matters. Its checkpoints, restarts and experiment snapshots are off: a job finds its
-own state in storage, and after any crash a new run continues from the study alone.
+Tune holds no state that matters. Its checkpoints, restarts and experiment snapshots are off: a job finds its own
+state in storage, and after a crash a new Tune run continues from the study alone.
 """
 
 import tempfile
@@ -18,20 +18,15 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from sweep.core.jobs import Job
-from sweep.core.listener import Listener
+from sweep.core.listener import Announcer, Listener
 from sweep.core.outage import storage_is_away
 from sweep.core.stopping import Interrupted, StopSignal
-from sweep.engine.announcer import Announcer
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
-from sweep.engine.finalist_queue import Judge
-from sweep.engine.stage_runner import StageFailed, run_stages
+from sweep.engine.finalist_queue import Contention
 from sweep.engine.watchdog import Patience, Watchdog
-from sweep.machines.capacity import Room
-from sweep.machines.ray_session import ray_session
+from sweep.machines.capacity import TrialCapacity
 from sweep.plan.plan import Plan
 from sweep.study.study import StudyStore
-
-__all__ = ["Interrupted", "StageFailed", "ray_session", "run_stages", "run_sweep"]
 
 _NOT_METRICS = {*AUTO_RESULT_KEYS, "step", "attempt"}
 
@@ -44,17 +39,17 @@ def run_sweep(
     trainable_cls: type[tune.Trainable] | None = None,
     stop: StopSignal | None = None,
     patience: Patience | None = None,
-    judge: Judge | None = None,
+    contention: Contention | None = None,
 ) -> None:
-    """Run or continue every job of the plan until all have ended.
+    """Run or continue every job of the plan until all have ended. Needs `ray_session`.
 
-    `trainable_parameters` go to the trainable's `setup` (checkpoints, artifacts). Needs `ray_session`.
-    A job that is silent beyond all `patience` is killed and tried again. Raises `Interrupted` when `stop` was
-    asked for and the rounds under way have ended, `TooManyFailures` where most jobs fail in one way. `judge` says
-    who gets later seeds, where the plan has looks.
+    `trainable_parameters` go to the trainable's `setup` (checkpoints, artifacts). A job that reports nothing for
+    longer than `patience` allows is killed and retried. `contention` decides which candidates get later seeds, where
+    the plan has interim looks. Raises `Interrupted` after `stop` was set and the rounds under way have ended,
+    `TooManyFailures` if most jobs fail for the same reason.
     """
     stop = stop or StopSignal()
-    dispatcher = Dispatcher(plan, store, Announcer(listeners), stop, judge=judge)
+    dispatcher = Dispatcher(plan, store, Announcer(listeners), stop, contention=contention)
     trainable = tune.with_parameters(trainable_cls or _speech_trainable(), **trainable_parameters)
     resources = {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}
     with tempfile.TemporaryDirectory(prefix="speech-sweep-tune-") as folder:
@@ -62,7 +57,9 @@ def run_sweep(
             tune.with_resources(trainable, resources),
             tune_config=tune.TuneConfig(
                 search_alg=JobSearcher(dispatcher, stop),
-                scheduler=EarlyStopping(dispatcher, stop, Watchdog(patience or Patience()), Room(plan)),
+                scheduler=DispatchScheduler(
+                    dispatcher, stop, Watchdog(patience or Patience()), TrialCapacity(plan)
+                ),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
@@ -88,7 +85,7 @@ def _speech_trainable() -> type[tune.Trainable]:
 
 
 class JobSearcher(Searcher):
-    """Where Tune asks for its next trial. It has no state of its own to save."""
+    """Gives Tune its next trial. It has no state of its own to save."""
 
     def __init__(self, dispatcher: Dispatcher, stop: StopSignal) -> None:
         super().__init__()
@@ -96,7 +93,7 @@ class JobSearcher(Searcher):
         self._stop = stop
 
     def suggest(self, trial_id: str) -> Any:
-        """The next job's config; None while running jobs decide what comes next; FINISHED after the last."""
+        """The next job's config; None while it depends on running jobs; FINISHED after the last one."""
         if self._stop.asked:
             return Searcher.FINISHED
         answer = self._dispatcher.next()
@@ -107,46 +104,48 @@ class JobSearcher(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """The scheduler has told the dispatcher."""
+        """Nothing to do: the scheduler has passed the result to the dispatcher."""
 
     def save(self, checkpoint_path: str) -> None:
         Path(checkpoint_path).touch()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune writes what it was given into its own files, which nobody reads; the study must not go there."""
+        """Keep the study out of Tune's own files, which are never read."""
         return {}
 
     def restore(self, checkpoint_path: str) -> None:
         raise NotImplementedError("a sweep continues from its study, never from Tune's files")
 
 
-class EarlyStopping(FIFOScheduler):
-    """Tells the dispatcher what Tune hears of its trials, stops those it wants stopped, kills those that hang."""
+class DispatchScheduler(FIFOScheduler):
+    """Passes Tune's results to the dispatcher, stops the trials it rejects, kills those that hang, limits the queue."""
 
-    def __init__(self, dispatcher: Dispatcher, stop: StopSignal, watchdog: Watchdog, room: Room) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, stop: StopSignal, watchdog: Watchdog, capacity: TrialCapacity
+    ) -> None:
         super().__init__()
         self._dispatcher = dispatcher
         self._stop = stop
         self._watchdog = watchdog
-        self._room = room
+        self._capacity = capacity
         self._killed: dict[str, float] = {}  # trial id -> seconds of silence
 
     def __getstate__(self) -> dict[str, Any]:
-        """As the searcher's."""
+        """As in the searcher."""
         return {}
 
     def choose_trial_to_run(self, tune_controller: Any, **options: Any) -> Trial | None:
-        """Asked at every turn of Tune's loop: the place to look for trials that hang."""
+        """Called in every iteration of Tune's loop, and so the place to look for trials that hang."""
         running = {t.trial_id: t for t in tune_controller.get_live_trials() if t.status == Trial.RUNNING}
         for name in self._watchdog.silent(running):
             self._kill(running[name])
-        # Left alone, Tune starts the workers of a search one after the other, and each takes seconds; an autoscaler
-        # starts its machines, which take minutes, for the trials that wait.
-        tune_controller.update_max_pending_trials(self._room.waiting(len(running)))
+        # By default Tune starts the workers of a search one after the other, seconds each; and an autoscaler starts
+        # machines, which takes minutes, only for trials that are pending.
+        tune_controller.update_max_pending_trials(self._capacity.pending_limit(len(running)))
         return super().choose_trial_to_run(tune_controller, **options)
 
     def _kill(self, trial: Trial) -> None:
-        """Once: that Tune then misses the actor ends the attempt."""
+        """Kill the actor once; Tune then finds it missing and reports an error, which ends the attempt."""
         actor = trial.temporary_state.ray_actor
         if actor is None or trial.trial_id in self._killed:
             return
@@ -155,11 +154,11 @@ class EarlyStopping(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         self._watchdog.report(trial.trial_id)
-        goes_on = self._report(trial, result) and not self._stop.asked
-        return TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP
+        proceed = self._report(trial, result) and not self._stop.asked
+        return TrialScheduler.CONTINUE if proceed else TrialScheduler.STOP
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """Tune tells a trial's last result, and any result with `done`, only here."""
+        """Tune reports a trial's last result, and any result with `done`, only here."""
         if self._report(trial, result) and not self._stop.asked:
             job, attempt = _identity(trial)
             self._dispatcher.fail(job, attempt, f"its worker stopped at step {result['step']}")
@@ -179,9 +178,9 @@ class EarlyStopping(FIFOScheduler):
 
 
 def may_retry(error: BaseException | None) -> bool:
-    """Whether another attempt may go otherwise: training is deterministic, what surrounds it is not.
+    """Whether a retry may succeed: training is deterministic, its environment is not.
 
-    So a lost worker, a full memory and a failing storage may; a diverging job or a defect would only repeat.
+    A lost worker, exhausted memory or failing storage is worth a retry; a diverging job or a bug would only repeat.
     """
     if isinstance(error, RayActorError | OutOfMemoryError | MemoryError) or is_outage(error):
         return True
@@ -189,7 +188,7 @@ def may_retry(error: BaseException | None) -> bool:
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """Whether storage or network failed; a lost worker is none, whatever its class rests on."""
+    """Whether storage or network failed. A lost worker does not count, whatever its base class."""
     return not isinstance(error, RayActorError) and storage_is_away(error)
 
 
@@ -199,7 +198,7 @@ def _identity(trial: Trial) -> tuple[Job, int]:
 
 
 def _metrics(result: Mapping[str, Any]) -> dict[str, float]:
-    """The floats the trainable reported, without what Tune adds to every result, flattened."""
+    """The numbers the trainable reported, without the keys that Tune adds to every result."""
     return {
         key: float(value)
         for key, value in result.items()
@@ -210,11 +209,11 @@ def _metrics(result: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _error_of(trial: Trial) -> BaseException | None:
-    """What the trial raised; None if that cannot be read here."""
+    """The exception the trial raised; None if it cannot be read here."""
     path = trial.pickled_error_file
     try:
         error = cloudpickle.loads(Path(path).read_bytes()) if path else None
-    except Exception:  # an exception's own class decides what unpickling it raises
+    except Exception:  # unpickling runs the exception's own class, which may raise anything
         return None
     return getattr(error, "cause", None) or error
 
@@ -222,11 +221,11 @@ def _error_of(trial: Trial) -> BaseException | None:
 def _in_a_line(error: BaseException | None) -> str:
     lines = str(error).strip().splitlines()
     if isinstance(error, RayActorError):
-        # Setting a job up in a new worker failed: the cause is only told as text, at its end.
+        # Setup in a new worker failed; Ray gives the cause only as the last line of the text.
         return lines[-1] if "creation task" in lines[0] else "its worker died"
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _trial_folder(trial: Trial) -> str:
-    """Tune's own names spell out the whole config."""
+    """A short name: Tune's own would contain the whole config."""
     return str(trial.trial_id)

@@ -1,6 +1,6 @@
-"""Whether a trial can ever run: asked before anything else does, for Ray itself would wait for ever.
+"""Whether and how many trials fit into the cluster; Ray itself would wait forever for a trial that fits nowhere.
 
-What counts is one machine: one that is there, or one of a kind that the cluster's autoscaler may start.
+A trial must fit on one machine: one that is alive, or of a kind that the cluster's autoscaler may start.
 """
 
 import contextlib
@@ -17,79 +17,81 @@ from trainables.base.errors import UserError
 
 Resources = Mapping[str, float]
 
-# `ray up` is back when the head is up; its machines install their packages first, and come one by one.
+# `ray up` returns when the head is up; workers install their packages first and join one by one.
 _FIRST_MACHINE_SECONDS = 900.0
 _BETTER_MACHINE_SECONDS = 60.0
-_LOOK_SECONDS = 2.0
-_ROOM_SECONDS = 10.0  # between looks at how many trials a running sweep has room for
-# Trials that wait in a cluster at least: many autoscalers do not tell what they may start, and start machines only
-# for what waits. Few, for they count as running.
-_ASKED_FOR = 4
+_POLL_SECONDS = 2.0
+_REFRESH_SECONDS = 10.0  # between queries of the capacity during a sweep
+# Pending trials at least, in a cluster: many autoscalers do not declare what they may start, and start machines only
+# for pending trials. Few, since Tune counts them as running.
+_MIN_PENDING = 4
 
 
-def require_room(plan: Plan) -> None:
+def require_capacity(plan: Plan) -> None:
     """Return once a trial of the plan fits somewhere. Raises `UserError` if none ever will. Needs `ray_session`."""
     needed = _needed(plan)
     if _any_fits(needed, machines := _machines()):
         return
     if not _patience(machines):
-        raise UserError(_no_room(needed, machines))
+        raise UserError(_fits_nowhere(needed, machines))
     print(f"cluster    waiting for a machine with {_words(needed)}", file=sys.stderr, flush=True)
-    with _asked_for(needed):
-        _wait_for_room(needed)
+    with _pending_request(needed):
+        _wait_for_machine(needed)
 
 
-def _wait_for_room(needed: Resources) -> None:
+def _wait_for_machine(needed: Resources) -> None:
     start = time.monotonic()
     while not _any_fits(needed, machines := _machines()):
         if time.monotonic() - start >= _patience(machines):
-            raise UserError(_no_room(needed, machines))
-        time.sleep(_LOOK_SECONDS)
+            raise UserError(_fits_nowhere(needed, machines))
+        time.sleep(_POLL_SECONDS)
 
 
 @contextlib.contextmanager
-def _asked_for(needed: Resources) -> Iterator[None]:
-    """Meanwhile a place of that size waits, which goes with this process: autoscalers start machines for what waits."""
+def _pending_request(needed: Resources) -> Iterator[None]:
+    """A pending placement group of that size, which makes autoscalers start machines; it ends with this process."""
     import ray
 
-    place = ray.util.placement_group([{name: amount for name, amount in needed.items() if amount}])
+    group = ray.util.placement_group([{name: amount for name, amount in needed.items() if amount}])
     try:
         yield
     finally:
-        ray.util.remove_placement_group(place)
+        ray.util.remove_placement_group(group)
 
 
 def trials_at_once(plan: Plan) -> int:
-    """How many trials of the plan fit on the machines that are there now. Needs `ray_session`."""
+    """How many trials of the plan fit on the machines that are alive. Needs `ray_session`."""
     return sum(_trials_on(machine, _needed(plan)) for machine in _alive())
 
 
-class Room:
-    """How many trials of a plan may be asked for at once, as machines come and go. Needs `ray_session`.
+class TrialCapacity:
+    """How many trials of a plan may be pending, as machines come and go. Needs `ray_session`.
 
-    It is cheap to ask at every turn of a loop: the cluster is looked at again only every few seconds.
+    Cheap to call in a loop: the cluster is queried only every few seconds.
     """
 
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self._plan = plan
         self._jobs = sum(1 for _ in plan.all_jobs())
         self._clock = clock
-        self._looked = -math.inf
+        self._queried = -math.inf
         self._trials = 0
 
-    def waiting(self, running: int) -> int:
-        """How many more may wait for their place; those that wait are what an autoscaler starts machines for."""
+    def pending_limit(self, running: int) -> int:
+        """How many trials may be pending besides the `running` ones; autoscalers start machines for pending trials."""
         now = self._clock()
-        if now - self._looked >= _ROOM_SECONDS:
-            self._looked, self._trials = now, int(min(_trials_in_time(self._plan), self._jobs))
-        least = _ASKED_FOR if os.environ.get("RAY_ADDRESS") else 1
+        if now - self._queried >= _REFRESH_SECONDS:
+            self._queried, self._trials = now, int(min(_max_trials(self._plan), self._jobs))
+        least = _MIN_PENDING if os.environ.get("RAY_ADDRESS") else 1
         return max(least, self._trials - running)
 
 
-def _trials_in_time(plan: Plan) -> float:
-    """Those that fit on the machines that are there, or on all that may be started: these count the former in."""
+def _max_trials(plan: Plan) -> float:
+    """Trials that fit on the machines alive, or on all that may be started if more (these include those alive)."""
     needed = _needed(plan)
-    startable = sum(kind.most * trials for kind in _kinds() if (trials := _trials_on(kind.resources, needed)))
+    startable = sum(
+        kind.max_count * trials for kind in _kinds() if (trials := _trials_on(kind.resources, needed))
+    )
     return max(trials_at_once(plan), startable)
 
 
@@ -98,14 +100,14 @@ def _trials_on(machine: Resources, needed: Resources) -> int:
 
 
 def gpu_machines() -> list[Resources]:
-    """Those with a GPU, there or to come. Needs `ray_session`."""
+    """Machines with a GPU, alive or startable. Needs `ray_session`."""
     return [machine for machine in _machines() if machine.get("GPU", 0) > 0]
 
 
 def cluster_has_gpus(environ: Mapping[str, str]) -> bool:
-    """Whether a worker of the cluster that RAY_ADDRESS names has a GPU, or one that it may start. Takes seconds.
+    """Whether the cluster at RAY_ADDRESS has a worker with a GPU, or may start one. Takes seconds.
 
-    Raises `UserError` where that cluster cannot be joined.
+    Raises `UserError` where the cluster cannot be joined.
     """
     if not environ.get("RAY_ADDRESS"):
         return False
@@ -114,12 +116,12 @@ def cluster_has_gpus(environ: Mapping[str, str]) -> bool:
 
 
 def _needed(plan: Plan) -> Resources:
-    """What a trial takes."""
+    """The resources of a trial."""
     return {"CPU": plan.cpus_per_trial, "GPU": plan.gpus_per_trial}
 
 
 def _patience(machines: list[Resources]) -> float:
-    """Seconds until what is there counts as all there will be; a private Ray is complete from its start."""
+    """Seconds to wait for further machines; a private Ray never gets any."""
     if not os.environ.get("RAY_ADDRESS"):
         return 0.0
     return _BETTER_MACHINE_SECONDS if machines else _FIRST_MACHINE_SECONDS
@@ -131,8 +133,8 @@ def _any_fits(needed: Resources, machines: list[Resources]) -> bool:
     )
 
 
-def _no_room(needed: Resources, machines: list[Resources]) -> str:
-    """The one line that says what was wanted, what there is, and what to do."""
+def _fits_nowhere(needed: Resources, machines: list[Resources]) -> str:
+    """One line with the resources needed, those available, and the remedy."""
     there = "; ".join(sorted({_words(machine) for machine in machines})) or "no machine that may train"
     return (
         f"no machine of this cluster can run a trial, which takes {_words(needed)}; there is: {there}. "
@@ -146,7 +148,7 @@ def may_grow() -> bool:
 
 
 def _machines() -> list[Resources]:
-    """The resources of each machine that is alive, and of each kind that may be started; a mere head is none."""
+    """The resources of each machine alive and of each startable kind; a head without CPUs does not count."""
     machines = [*_alive(), *(kind.resources for kind in _kinds())]
     return [machine for machine in machines if machine.get("CPU", 0) > 0]
 
@@ -158,14 +160,14 @@ def _alive() -> list[Resources]:
 
 
 class _Kind(NamedTuple):
-    """A kind of machine, and how many of it there may be."""
+    """A kind of machine that the autoscaler may start."""
 
     resources: Resources
-    most: float
+    max_count: float
 
 
 def _kinds() -> list[_Kind]:
-    """The kinds of machine that the autoscaler says it may start; none where there is no autoscaler."""
+    """The kinds of machine that the autoscaler declares; none without an autoscaler."""
     from ray._private.state import state
 
     declared: Any = state.get_cluster_config()

@@ -1,7 +1,7 @@
-"""How much of a GPU one job gets where nobody said: measured by training a little on a GPU of the cluster.
+"""Default GPU fraction per job, measured by a short training run on a GPU of the cluster.
 
-A whole device for each job would leave most of its memory empty. Asked once, when a sweep at scale begins, and
-frozen in its plan. The device is a worker's: a head has none.
+A whole device per job would leave most of its memory unused. The fraction is measured once, when a sweep on GPUs
+starts, and frozen in its plan. The run takes place on a worker: a head has no GPU.
 """
 
 import math
@@ -17,16 +17,16 @@ from trainables.base.errors import UserError
 from trainables.job.assignment import Assignment
 from trainables.job.stages import Artifacts
 
-_STEPS = 2  # the optimizer's own memory is taken in the first, beside the activations only from the second on
-_PROCESS_BYTES = 0.75e9  # CUDA's context and kernels in each process, which torch does not count
-_HEADROOM = 1.25  # for what two steps do not show: other crops, fragments
-_MOST_ON_ONE = 4  # jobs side by side share its arithmetic too; past a few, each only takes longer
+_STEPS = 2  # the first allocates the optimizer state; from the second on it coexists with activations
+_PROCESS_BYTES = 0.75e9  # CUDA context and kernels of each process, which torch does not count
+_HEADROOM = 1.25  # for what two steps do not show: other crops, fragmentation
+_MOST_ON_ONE = 4  # jobs on one GPU also share its compute; beyond a few, each only takes longer
 
 
 def measured_share(plan: Plan, corpus: Any, artifacts: Artifacts) -> float:
-    """The part of a GPU that each job of this plan gets; the plan's own where no job can be tried out alone.
+    """The fraction of a GPU for each job of this plan; the plan's own value where every job depends on a stage.
 
-    Waits for a free GPU. Needs `ray_session` and room for a trial. Raises `UserError` where a job does not fit on
+    Waits for a free GPU. Needs `ray_session` and `require_capacity`. Raises `UserError` where a job does not fit on
     the smallest GPU, or training fails on it.
     """
     tried = probes(plan)
@@ -45,9 +45,9 @@ def measured_share(plan: Plan, corpus: Any, artifacts: Artifacts) -> float:
 
 
 def fitting_share(job_bytes: float, gpu_bytes: float, most: int = _MOST_ON_ONE) -> float:
-    """One part of as many as fit side by side into a GPU's memory, `most` at most.
+    """1/n where n jobs fit into a GPU's memory, n at most `most`; rounded down, so that n shares never exceed 1.
 
-    Rounded down, so that as many parts are never more than the whole. Raises `UserError` where not one fits.
+    Raises `UserError` where not even one job fits.
     """
     needed = job_bytes * _HEADROOM + _PROCESS_BYTES
     fitting = int(gpu_bytes // needed)
@@ -60,9 +60,9 @@ def fitting_share(job_bytes: float, gpu_bytes: float, most: int = _MOST_ON_ONE) 
 
 
 def probes(plan: Plan) -> list[Assignment]:
-    """A short job for every candidate that rests on no stage, since none is computed yet.
+    """A short job for every candidate that depends on no stage, since none has been computed yet.
 
-    What a candidate starts from does not change what it takes. A few clips of valid show what inference takes.
+    Initial weights do not change a job's memory. A few validation clips show what inference needs.
     """
     tried = []
     for group in plan.groups:
@@ -76,13 +76,13 @@ def probes(plan: Plan) -> list[Assignment]:
 
 
 def _shortened(assignment: Assignment) -> Assignment:
-    """A cheap metric, since estimates of an untrained network need not be speech to all of them."""
+    """With SI-SDR, which is cheap; other metrics may reject the estimates of an untrained network."""
     data = replace(assignment.data, valid_seconds=assignment.data.evaluation_clip_seconds)
     return replace(assignment, steps=_STEPS, round_steps=_STEPS, data=data, metric="si_sdr")
 
 
 def _jobs_by_cores(plan: Plan) -> int:
-    """How many jobs the cores beside a GPU can feed, on the machine with the fewest."""
+    """How many jobs per GPU the CPU cores can feed, on the machine with the fewest cores per GPU."""
     return min(int(machine["CPU"] / machine["GPU"] / plan.cpus_per_trial) for machine in gpu_machines())
 
 
@@ -99,22 +99,22 @@ def _on_a_gpu(work: Any, *arguments: Any) -> Any:
 
 
 def _on_each_gpu_machine(work: Any) -> list[Any]:
-    """What it returns on every machine that is there; those that may still be started are not known."""
+    """The results of `work` on every GPU machine alive; machines not started yet are unknown."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    there = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU", 0) > 0]
+    nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU", 0) > 0]
     task = ray.remote(num_cpus=0, num_gpus=0.01)(work)
     return ray.get(
         [
             task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote()
-            for node in there
+            for node in nodes
         ]
     )
 
 
 def _reserved_bytes(tried: Sequence[Assignment], corpus: Any, artifacts: Artifacts) -> int:
-    """The most that torch took from the device for any of these jobs."""
+    """Peak device memory that torch reserved, in bytes, over all these jobs."""
     import torch
 
     for assignment in tried:
@@ -123,13 +123,13 @@ def _reserved_bytes(tried: Sequence[Assignment], corpus: Any, artifacts: Artifac
     return torch.cuda.max_memory_reserved()
 
 
-def train_briefly(assignment: Assignment, corpus: Any, artifacts: Artifacts) -> None:
-    """All that a job does to its device: training, and inference on valid."""
+def train_briefly(assignment: Assignment, corpus: Any, artifacts: Artifacts) -> dict[str, Any]:
+    """The report of a job's first round: training, and inference on valid."""
     from trainables.base.determinism import make_deterministic
     from trainables.session import TrainingSession
 
     make_deterministic(assignment.threads, assignment.device)
-    TrainingSession(assignment, corpus, artifacts).run_round()
+    return TrainingSession(assignment, corpus, artifacts).run_round()
 
 
 def _device_bytes() -> int:

@@ -1,4 +1,4 @@
-"""Ray for one sweep: a private one on this machine, or the cluster that RAY_ADDRESS names."""
+"""Ray for one sweep: a private instance on this machine, or the cluster at RAY_ADDRESS."""
 
 import contextlib
 import logging
@@ -16,9 +16,9 @@ from trainables.base.errors import UserError
 _TUNE_SETTINGS = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # results belong to the study and to storage
-    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # the study is what a sweep resumes from
-    "TUNE_FORCE_TRIAL_CLEANUP_S": "10",  # a job that is interrupted in mid-round loses nothing but the round
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the driver hears Ctrl-C itself (sweep/core/stopping.py)
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # a sweep resumes from its study
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "10",  # a job interrupted within a round loses only that round
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the driver handles Ctrl-C itself (sweep/core/stopping.py)
     "TUNE_WARN_THRESHOLD_S": "10",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
@@ -27,12 +27,12 @@ _ANSWER_SECONDS = 10.0  # for a cluster's head to accept a connection
 
 @contextlib.contextmanager
 def ray_session(cpus: int | None = None) -> Iterator[None]:
-    """Connect to Ray, and leave it at the end.
+    """Connect to Ray, and disconnect at the end.
 
-    Without RAY_ADDRESS a private Ray starts: bound to loopback, with `cpus` (default: those this process may
-    use), its files in a short-lived folder of its own. Another Ray on this machine is never joined by chance.
+    Without RAY_ADDRESS a private Ray starts: bound to loopback, with `cpus` (default: all usable cores) and a
+    temporary folder of its own. Another Ray on this machine is never joined by accident.
 
-    Raises `UserError` where the cluster that was named cannot be joined.
+    Raises `UserError` where the cluster at RAY_ADDRESS cannot be joined.
     """
     os.environ.update(_TUNE_SETTINGS)
     import ray
@@ -49,7 +49,7 @@ def ray_session(cpus: int | None = None) -> Iterator[None]:
 
 
 def _join(address: str) -> None:
-    """Ray itself would try a dead address for three minutes, and then end this process."""
+    """Probe the address first: Ray would retry a dead one for three minutes and then exit this process."""
     import ray
 
     host, _, port = address.rpartition(":")
@@ -57,9 +57,13 @@ def _join(address: str) -> None:
         if port.isdecimal():
             socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS).close()
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, ValueError, RuntimeError) as error:  # away; malformed; another version, a wrong token
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # unreachable; malformed; another version, a wrong token
         cause = str(error).strip().splitlines()[0]
-        if "AuthenticationError" in str(error.__cause__):  # Ray tells of it only inside another error's text
+        if "AuthenticationError" in str(error.__cause__):  # Ray gives it only inside another error's text
             raise UserError(
                 f"the Ray cluster at {address} asks for its token: set RAY_AUTH_MODE=token, with the token in "
                 "~/.ray/auth_token or RAY_AUTH_TOKEN"
@@ -74,14 +78,14 @@ def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
     import ray
     from ray._private import ray_constants
 
-    # Ray replaces 127.0.0.1 by an address others can reach, unless told that clusters are not wanted.
-    # It reads the variable when first imported, which may have been long ago.
+    # Ray replaces 127.0.0.1 by an externally reachable address unless clusters are disabled. It reads the variable at
+    # its first import, which may have happened already.
     os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
     ray_constants.ENABLE_RAY_CLUSTER = False
-    # Workers import what this process does, also from a checkout that was never installed.
+    # Workers must import the same code, also from a checkout that is not installed.
     ours = str(Path(__file__).resolve().parents[2])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")]))
-    # Unix sockets lie in there, and their paths may have about 100 characters.
+    # Short, since paths of Unix sockets are limited to about 100 characters.
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     ray.init(
@@ -92,6 +96,6 @@ def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
         logging_level=logging.ERROR,
         _node_ip_address="127.0.0.1",
         _temp_dir=folder,
-        # Workers that computed stages stay, beside those that train and score: importing torch takes each seconds.
+        # Keep the workers that computed stages, in addition to those that train and score: importing torch is slow.
         _system_config={"num_workers_soft_limit": 2 * cpus + min(cpus, 4) + 1},
     )

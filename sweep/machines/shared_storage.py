@@ -1,7 +1,7 @@
-"""Whether every machine of a cluster sees the sweep's storage and corpus, and runs the same code.
+"""Checks that every machine of a cluster sees the sweep's storage and corpus, and runs the same code.
 
-Asked once, before the first job, of the machines that are there: a folder of the head's own or a missing key
-would otherwise fail job after job. A machine that joins later was set up as they were.
+Done once, before the first job, on the machines alive: a folder that only the head sees or missing credentials would
+otherwise fail job after job. Machines that join later are assumed to be set up in the same way.
 """
 
 import uuid
@@ -16,7 +16,7 @@ from trainables.base.storage.storage import Storage
 
 
 class Probe(NamedTuple):
-    """What a machine is asked to check; plain, so that nothing can fail on the way to it."""
+    """What each machine checks; plain data, so that it always unpickles there."""
 
     storage: Storage
     folder: str  # in the storage; the driver left a file there
@@ -43,7 +43,7 @@ def require_shared(storage: Storage, corpus: Corpus) -> None:
 
 
 def check_here(probe: Probe, machine: str) -> str:
-    """What keeps this machine from the sweep, "" if nothing does. It leaves a file for the driver to find."""
+    """Why this machine cannot take part, "" if it can; it leaves a file for the driver to find."""
     if _code() != probe.code:
         return (
             f"its speech-sweep is {_code()} and the driver's {probe.code}: install the same on all machines"
@@ -58,7 +58,7 @@ def check_here(probe: Probe, machine: str) -> str:
         )
     except UserError as error:
         return str(error)
-    except Exception as error:  # boto3 and the file system each have their own kinds
+    except Exception as error:  # boto3 and file systems raise their own classes
         return f"it cannot use {probe.storage.uri} ({type(error).__name__}: {' '.join(str(error).split())})"
     return ""
 
@@ -77,11 +77,11 @@ def _ask_all(addresses: dict[str, str], storage: Storage, corpus: Corpus) -> Non
             for node in addresses
         }
         for node, answer in asked.items():
-            trouble = ray.get(answer)
-            if not trouble and not storage.exists(f"{probe.folder}/{node}"):
-                trouble = f"what it writes to {storage.uri} is not seen by the driver: give --output s3://bucket/prefix"
-            if trouble:
-                raise UserError(f"machine {addresses[node]} cannot take part: {trouble}")
+            problem = ray.get(answer)
+            if not problem and not storage.exists(f"{probe.folder}/{node}"):
+                problem = f"what it writes to {storage.uri} is not seen by the driver: give --output s3://bucket/prefix"
+            if problem:
+                raise UserError(f"machine {addresses[node]} cannot take part: {problem}")
     finally:
         storage.delete_prefix(probe.folder)
 

@@ -1,8 +1,8 @@
-"""Has a private Ray's workers import the training code while the driver still gets ready.
+"""Lets the workers of a private Ray import the training code while the driver is still preparing.
 
-Importing torch and transformers takes each worker seconds, and until the first job all cores but one are idle. Ray
-keeps workers that ran a task for other tasks: those that are warm compute the stages and infer test estimates. (An
-actor always gets a process of its own.)
+Importing torch and transformers takes seconds per worker, and until the first job all cores but one are idle. Ray
+reuses a task's worker for later tasks: warm workers compute the stages and infer test estimates. (An actor always
+gets a process of its own.)
 """
 
 import os
@@ -16,9 +16,9 @@ from trainables.config.registry import import_method
 
 
 def warm_workers(plan: Plan) -> list[ray.ObjectRef]:
-    """As many workers as will work at once, and no more than there are finalists to infer; never waits.
+    """Start one import task per worker that will run at once, at most one per finalist; returns without waiting.
 
-    A cluster's workers are left alone.
+    Does nothing in a cluster.
     """
     if os.environ.get("RAY_ADDRESS"):
         return []
@@ -27,12 +27,12 @@ def warm_workers(plan: Plan) -> list[ray.ObjectRef]:
 
 
 def wait_until_warm(warming: Sequence[ray.ObjectRef]) -> None:
-    """For whoever wants those workers now: a task that came earlier would get a cold one."""
+    """Wait for these imports; a task submitted earlier would get a cold worker."""
     if warming:
         ray.wait(list(warming), num_returns=len(warming))
 
 
 @ray.remote(num_cpus=0, max_retries=0)
 def _import_method(method: str) -> None:
-    """Takes no CPU from the first jobs of a sweep whose stages are all there."""
+    """Reserves no CPU, so that it delays no job of a sweep whose stages are all cached."""
     import_method(method)

@@ -119,7 +119,7 @@ def disk_bytes(plan: Plan) -> float:
     key = plan.method_name(), plan.method_config.get("size", "base")
     checkpoint = _CHECKPOINT_BYTES.get(key, _TINY_CHECKPOINT_BYTES)
     finalists = sum(len(plan.final_jobs(group.name)) for group in plan.groups)
-    under_way = min(plan.generation * len(plan.groups), sum(1 for _ in plan.all_jobs()))
+    under_way = min(plan.generation_size * len(plan.groups), sum(1 for _ in plan.all_jobs()))
     audio = (plan.data.valid_seconds + plan.data.test_seconds) * _ESTIMATE_BYTES_PER_SECOND
     return (finalists + _CHECKPOINTS_KEPT * under_way) * checkpoint + finalists * audio
 

@@ -12,7 +12,7 @@ from typing import Any
 from search_spaces import find_space
 from search_spaces.space import Candidate, Preset, Space
 from sweep.core.addresses import hide_password
-from sweep.core.jobs import Job
+from sweep.core.jobs import PHASES, Job, Phase
 from trainables.base.randomness import derive_seed
 from trainables.config.registry import config_class, gates_of
 from trainables.job.assignment import Assignment, DataSettings
@@ -48,7 +48,7 @@ class Plan:
     looks: tuple[int, ...] = ()  # where later seeds go only to who is in contention: numbers of seeds
     sweep_seed: int
     search_seed: int  # all search trials train with this one
-    generation: int  # search trials of a group that are drawn from the same view
+    generation_size: int  # search trials of a group that are drawn from the same view
     exempt: int  # search trials per candidate that early stopping never touches
     steps: int
     round_steps: int
@@ -140,6 +140,11 @@ class Plan:
             for seed in self.seeds
             for candidate in self.group_plan(group).candidates
         ]
+
+    @property
+    def phases(self) -> list[tuple[str, Phase]]:
+        """Every (group, phase), each of which has a study of its own."""
+        return [(group.name, phase) for group in self.groups for phase in PHASES]
 
     def all_jobs(self) -> Iterator[Job]:
         for group in self.groups:
@@ -298,6 +303,8 @@ class Plan:
             )
             for item in plain["groups"]
         )
+        if "generation" in plain:  # its name in earlier plans
+            plain["generation_size"] = plain.pop("generation")
         plain["seeds"] = tuple(plain["seeds"])
         plain["looks"] = tuple(plain.get("looks", ()))
         plain["also"] = tuple(plain.get("also", ()))

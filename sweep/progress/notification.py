@@ -1,9 +1,9 @@
-"""Tells a web address how a sweep ended: `run.py --notify URL`.
+"""Posts to a web address how a sweep ended: `run.py --notify URL`.
 
-One small JSON object is posted when the sweep has its answer, fails, or stops early. Its "text" is what Slack,
-Mattermost and their like show. Nothing of it can hurt a sweep: it is sent by a thread of its own, waited for a few
-seconds at most, and what goes wrong is one line on standard error. The address may hold a token, so it is in
-no plan and no log; what is posted holds no password.
+One small JSON object is posted when the sweep has its answer, fails, or stops early. Slack, Mattermost and similar
+services show its "text". Notifications cannot harm a sweep: they are sent by a background thread with a timeout of a
+few seconds, and a failure is one line on standard error. The address may contain a token, so it appears in no plan
+and no log; the message contains no passwords.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from sweep.verdict.result import group_name
 from trainables.base.errors import UserError
 
 VARIABLE = "SPEECH_SWEEP_NOTIFY"
-_SECONDS = 10.0  # for the other side to answer
+_SECONDS = 10.0  # timeout
 _LONGEST_REASON = 500
 
 
 def check_address(url: str) -> None:
-    """Raise `UserError` unless it is a web address; its path is shown to nobody."""
+    """Raise `UserError` unless it is a web address; the message never contains its path."""
     try:
         parts = urlsplit(url)
     except ValueError:  # brackets that are no IPv6 address
@@ -36,7 +36,7 @@ def check_address(url: str) -> None:
 
 
 class Notifier:
-    """Posts about one sweep; without a `url` to nobody."""
+    """Posts about one sweep, unless `url` is None."""
 
     def __init__(self, url: str | None, plan: Plan, seconds: float = _SECONDS) -> None:
         self._url = url
@@ -53,21 +53,21 @@ class Notifier:
             }
             for group in result["groups"]
         }
-        told = ", ".join(f"{name}: {of['leader']} ({of['verdict']})" for name, of in leaders.items())
-        self._tell("finished", told, {"metric": result["metric"], "groups": leaders})
+        summary = ", ".join(f"{name}: {of['leader']} ({of['verdict']})" for name, of in leaders.items())
+        self._send("finished", summary, {"metric": result["metric"], "groups": leaders})
 
     def failed(self, reason: str) -> None:
-        self._tell("failed", reason, {"reason": self._harmless(reason)})
+        self._send("failed", reason, {"reason": self._redacted(reason)})
 
     def stopped(self, reason: str) -> None:
-        self._tell("stopped", reason, {"reason": self._harmless(reason)})
+        self._send("stopped", reason, {"reason": self._redacted(reason)})
 
-    def _tell(self, event: str, what: str, more: dict[str, Any]) -> None:
+    def _send(self, event: str, summary: str, more: dict[str, Any]) -> None:
         if self._url is None:
             return
         plan = self._plan
         message = {
-            "text": self._harmless(f"sweep {plan.name} {event}: {what}"),
+            "text": self._redacted(f"sweep {plan.name} {event}: {summary}"),
             "event": event,
             "sweep": plan.name,
             "space": plan.space,
@@ -78,7 +78,7 @@ class Notifier:
         thread.start()
         thread.join(self._seconds)
         if thread.is_alive():
-            self._say("no answer in time")
+            self._warn("no answer in time")
 
     def _post(self, url: str, message: dict[str, Any]) -> None:
         content = json.dumps(message).encode()
@@ -86,16 +86,16 @@ class Notifier:
         try:
             with urllib.request.urlopen(request, timeout=self._seconds) as answer:
                 answer.read()
-        except Exception as error:  # urllib's, the socket's and the other side's own
-            self._say(f"{type(error).__name__}: {error}")
+        except Exception as error:  # of urllib, the socket or the server
+            self._warn(f"{type(error).__name__}: {error}")
 
-    def _say(self, why: str) -> None:
+    def _warn(self, why: str) -> None:
         host = urlsplit(self._url or "").hostname
         hidden = why.replace(self._url or "", "***")
-        say_on_standard_error(f"{host} was not told of {self._plan.name} ({hidden})")
+        say_on_standard_error(f"notification about {self._plan.name} to {host} failed ({hidden})")
 
-    def _harmless(self, text: str) -> str:
-        """Without passwords, and short."""
+    def _redacted(self, text: str) -> str:
+        """Short and without passwords."""
         for uri in (self._plan.study_uri, self._plan.tracking_uri):
             text = redact(text, uri)
         return hide_password(text)[:_LONGEST_REASON]
@@ -103,9 +103,9 @@ class Notifier:
 
 @contextlib.contextmanager
 def notifying(url: str | None, plan: Plan) -> Iterator[Notifier]:
-    """Tell how what happens inside ends, unless it is bad input, which its user sees at once.
+    """Post how the block ends, except for `UserError`, which the user sees at once.
 
-    A sweep that comes to its answer says so itself, by `finished`.
+    A sweep that reaches its answer calls `finished` itself.
     """
     notifier = Notifier(url, plan)
     try:

@@ -6,11 +6,10 @@ Written to standard error, so that standard output holds only the answer.
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TextIO
 
-from sweep.core.jobs import Job
-from sweep.core.listener import Listener
+from sweep.core.listener import Event, JobEnded, JobReported, JobStarted, JobsWaived, StageProgressed
 from sweep.plan.plan import Plan
 from sweep.progress.progress_state import (
     ProgressState,
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 _LINE_SECONDS = 10.0  # between plain lines, where the output is a file or a log
 
 
-class Progress(Listener):
-    """Listens to a sweep and shows it; `snapshot` says the same as plain data."""
+class Progress:
+    """A listener that shows the sweep; `snapshot` gives the same facts as plain data."""
 
     def __init__(self, plan: Plan, stream: TextIO | None = None) -> None:
         self._state = ProgressState(plan)
@@ -43,48 +42,42 @@ class Progress(Listener):
         else:
             threading.Thread(target=self._print_lines, name="progress-lines", daemon=True).start()
 
-    # -- what the driver and the engine tell ---------------------------------------------------------
+    # -- events of the driver and the engine ---------------------------------------------------------
 
     def phase(self, text: str) -> None:
-        """What the driver does now, in words."""
+        """Show what the driver does now."""
         with self._lock:
             self._state.phase = text
         self._print_line()
 
-    def stage_progressed(self, name: str, done: int, total: int) -> None:
+    def hear(self, event: Event) -> None:
+        """Count the event, and show at once when a stage begins or ends."""
         with self._lock:
-            news = name not in self._state.stages or done >= total
-            self._state.stages[name] = (done, total)
-        if news and done:
-            self._print_line()
-
-    def job_started(self, job: Job, attempt: int, config: dict[str, Any], timestamp_ms: int) -> None:
-        with self._lock:
-            if self._state.training_since is None:
-                self._state.training_since = time.monotonic() - self._begin
-            self._state.phase = "searching" if job.phase == "search" else "training finalists"
-            self._state.states[job] = "running"
-
-    def job_reported(self, job: Job, step: int, metrics: dict[str, float], timestamp_ms: int) -> None:
-        with self._lock:
-            self._state.steps[job] = max(step, self._state.steps.get(job, 0))
-            if "score" in metrics:
-                self._state.scores[job] = metrics["score"]
-
-    def job_ended(
-        self, job: Job, state: str, score: float | None, reason: str | None, timestamp_ms: int
-    ) -> None:
-        with self._lock:
-            self._state.states[job] = state
-            if score is not None:
-                self._state.scores[job] = score
-
-    def jobs_waived(self, jobs: Sequence[Job]) -> None:
-        with self._lock:
-            self._state.waived.update(jobs)
+            state = self._state
+            match event:
+                case StageProgressed(name, done, total):
+                    changed = done and (name not in state.stages or done >= total)
+                    state.stages[name] = (done, total)
+                    if changed:
+                        self._print_line()
+                case JobStarted(job):
+                    if state.training_since is None:
+                        state.training_since = time.monotonic() - self._begin
+                    state.phase = "searching" if job.phase == "search" else "training finalists"
+                    state.states[job] = "running"
+                case JobReported(job, _, step, metrics):
+                    state.steps[job] = max(step, state.steps.get(job, 0))
+                    if "score" in metrics:
+                        state.scores[job] = metrics["score"]
+                case JobEnded(job, _, ended, score):
+                    state.states[job] = ended
+                    if score is not None:
+                        state.scores[job] = score
+                case JobsWaived(jobs):
+                    state.waived.update(jobs)
 
     def reconcile(self, records: Iterable["JobRecord"]) -> None:
-        """Start from what earlier drivers have done."""
+        """Start from what earlier drivers did."""
         with self._lock:
             for record in records:
                 self._state.states[record.job] = record.state if record.ended else "waiting"
@@ -94,7 +87,7 @@ class Progress(Listener):
             self._state.steps_before = sum(self._state.steps.values())
 
     def close(self) -> None:
-        """Leave the last state on the screen."""
+        """Stop updating; the last state stays on the screen."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -103,7 +96,7 @@ class Progress(Listener):
         else:
             self._print_line()
 
-    # -- what others read ----------------------------------------------------------------------------
+    # -- for other readers -----------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
         """For the heartbeat: plain JSON."""

@@ -1,6 +1,6 @@
-"""How far a sweep is: pure bookkeeping over what the listeners are told, and one line that says it.
+"""The progress of a sweep as plain data, and as one line of text.
 
-Kept apart from any terminal, so that the same facts serve the live display, the heartbeat and the tests.
+Independent of any terminal, so that the live display, the heartbeat and the tests share it.
 """
 
 from collections import defaultdict
@@ -17,7 +17,7 @@ _MOST_STAGES = 2  # running stages named on one line
 
 @dataclass
 class ProgressState:
-    """Facts so far. `elapsed` and `training_since` are seconds since this driver started."""
+    """`elapsed` and `training_since` are seconds since this driver started."""
 
     plan: Plan
     phase: str = "starting"
@@ -37,7 +37,7 @@ class ProgressState:
         return len(self._jobs())
 
     def _jobs(self, group: str | None = None) -> list[Job]:
-        """All that the plan may come to, as far as is known."""
+        """The jobs of the plan without those waived so far."""
         jobs = (job for job in self.plan.all_jobs() if group in (None, job.group))
         return [job for job in jobs if job not in self.waived]
 
@@ -50,13 +50,13 @@ class ProgressState:
         }
 
     def running_stages(self) -> dict[str, int]:
-        """Stages under way, with their percentage."""
+        """The stages under way, in percent."""
         return {n: 100 * done // max(total, 1) for n, (done, total) in self.stages.items() if done < total}
 
     # -- leaders -------------------------------------------------------------------------------------
 
     def leader(self, group: str) -> dict[str, Any] | None:
-        """The best candidate so far: by the mean of its finished finalists, else by its best search trial."""
+        """The best candidate so far: by the mean of its complete finalists, else by its best search trial."""
         for phase, summary in (("final", fmean), ("search", max)):
             by_candidate = self._scores_of(group, phase)
             if by_candidate:
@@ -75,7 +75,7 @@ class ProgressState:
     # -- time ----------------------------------------------------------------------------------------
 
     def seconds_left(self) -> float | None:
-        """From the rate of training steps since the first job started; None before there is one."""
+        """Estimated from the rate of training steps since the first job started; None before the first report."""
         if self.training_since is None:
             return None
         done = sum(self.steps.values()) - self.steps_before
@@ -111,7 +111,7 @@ class ProgressState:
 
 
 def progress_line(state: ProgressState) -> str:
-    """Everything on one line, for logs and for a display that scrolls."""
+    """Everything on one line, for logs and terminals without a live display."""
     parts = [_doing(state), job_counts_text(state.counts())]
     leaders = leader_texts(state.snapshot())
     parts += [f"ahead so far: {', '.join(leaders)}"] if leaders else []
@@ -129,8 +129,8 @@ def _doing(state: ProgressState) -> str:
 def job_counts_text(counts: dict[str, int]) -> str:
     ended = counts["complete"] + counts["pruned"] + counts["failed"]
     words = {"running": "running", "pruned": "stopped early", "failed": "failed"}
-    told = [f"{counts[state]} {word}" for state, word in words.items() if counts[state]]
-    return ", ".join([f"{ended} of {counts['total']} jobs done", *told])
+    others = [f"{counts[state]} {word}" for state, word in words.items() if counts[state]]
+    return ", ".join([f"{ended} of {counts['total']} jobs done", *others])
 
 
 def leader_texts(snapshot: dict[str, Any]) -> list[str]:
@@ -151,7 +151,7 @@ def time_text(elapsed: float, left: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """42 s, 3 min 05 s, 42 min, 2 h 05 min: no more precision than a reader can use."""
+    """42 s, 3 min 05 s, 42 min, 2 h 05 min: only as precise as is useful."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

@@ -1,14 +1,14 @@
-"""When a search trial may be stopped before it has used its budget: Optuna's median rule, made deterministic.
+"""Early stopping of search trials: Optuna's median rule, made deterministic.
 
-The rule: stop if the best score so far is below the median of the others' scores at this step. Optuna's own
-MedianPruner is the reference in the tests; it would copy every trial into a study at every report.
+A trial is pruned if its best score so far is below the median of its peers' scores at this step. The tests compare
+with Optuna's MedianPruner, which would need a copy of every trial in a study at every report.
 
-A trial is compared only with trials of the same candidate, from earlier generations, at the same step: all of
-these have ended before it began, so the decision cannot depend on who finished first. Nothing is stopped
-before half its budget, and the first few trials of every candidate never are.
+Peers are trials of the same candidate from earlier generations: all of them ended before the trial began, so the
+decision does not depend on who finished first. No trial is pruned before half its budget, and the first few trials
+of every candidate never are.
 
-A score is a mean over the clips that could be scored, so whoever falls silent on the hard ones would look better:
-where failures differ, only scores with the fewest of them count.
+A score is a mean over the clips that could be scored, so a model that is silent on the hard clips would look better:
+where the numbers of failed clips differ, only scores with the fewest failures count.
 """
 
 import math
@@ -21,9 +21,9 @@ from sweep.study.study import JobRecord
 
 
 def should_stop(records: Sequence[JobRecord], job: Job, step: int, plan: Plan) -> bool:
-    """Whether `job`, whose own record holds its scores up to `step`, is worse than the median of its peers.
+    """Whether `job` at `step` is worse than the median of its peers.
 
-    `records` are of the job's group and phase; those that may not be compared are left out here.
+    `records` are of the job's group and phase, its own included; records that are no peers are ignored.
     """
     if job.phase != "search" or not plan.steps / 2 <= step < plan.steps:
         return False
@@ -42,14 +42,14 @@ def should_stop(records: Sequence[JobRecord], job: Job, step: int, plan: Plan) -
 
 
 def _median(scores: Sequence[float]) -> float:
-    """In NumPy's form; on a short list NumPy itself would take longer than all the rest of a report."""
+    """Rounded as by NumPy, which on a short list would take longer than the rest of a report."""
     ordered = sorted(scores)
     low, high = ordered[(len(ordered) - 1) // 2], ordered[len(ordered) // 2]
     return high - (high - low) * 0.5
 
 
 def _split(records: Sequence[JobRecord], job: Job, plan: Plan) -> tuple[JobRecord, list[JobRecord]]:
-    """The job's own record, and those with a whole budget that it is compared with."""
+    """The job's own record, and its peers that used their whole budget."""
     same = [record for record in records if record.job.candidate == job.candidate]
     own = next(record for record in same if record.job == job)
     complete = [record for record in same if record.state == "complete"]

@@ -186,7 +186,7 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
         looks=looks,
         sweep_seed=sweep_seed,
         search_seed=default_search_seed(sweep_seed),
-        generation=0,
+        generation_size=0,
         exempt=3,
         steps=preset.steps,
         round_steps=preset.round_steps,
@@ -209,7 +209,7 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
         max_hours=settings.get("max_hours", None),
     )
     # A generation tries each candidate once.
-    plan = replace(plan, generation=max(len(group.candidates) for group in plan.groups))
+    plan = replace(plan, generation_size=max(len(group.candidates) for group in plan.groups))
     _check_configurations(plan)
     return replace(plan, weights=_weights(plan))
 

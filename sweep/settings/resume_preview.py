@@ -34,9 +34,4 @@ def _study(plan: Plan) -> tuple["StudyStore | None", str]:
 
 
 def _ended(plan: Plan, study: "StudyStore") -> int:
-    return sum(
-        record.ended
-        for group in plan.groups
-        for phase in ("search", "final")
-        for record in study.records(group.name, phase)
-    )
+    return sum(record.ended for record in study.all_records(plan))

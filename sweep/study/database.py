@@ -1,7 +1,7 @@
-"""The database a sweep's studies live in, SQLite or PostgreSQL, and what happens while it is away.
+"""The database of a sweep's studies, SQLite or PostgreSQL, with retries through outages.
 
-Every call waits out an outage. One whose answer was lost may have been carried out all the same, so a second
-attempt looks first: no study and no trial is ever made twice.
+Every call waits until an outage is over. If a write may have succeeded, the retry checks first, so no study and no
+trial is created twice.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -19,9 +19,9 @@ from sweep.core.addresses import hide_password
 from sweep.core.outage import Endurance
 from trainables.base.errors import UserError
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line per study and trial is no news
+optuna.logging.set_verbosity(optuna.logging.WARNING)  # not a line per study and trial
 
-# Their locks or their shared memory do not hold between machines, which SQLite's WAL mode needs.
+# SQLite's WAL mode needs locks and shared memory, which these do not provide between machines.
 _NETWORK_FILE_SYSTEMS = {
     "nfs", "nfs4", "cifs", "smb3", "smbfs", "lustre", "gpfs", "beegfs", "ceph", "glusterfs",
     "fuse.glusterfs", "fuse.sshfs", "fuse.s3fs", "fuse.gcsfuse", "fuse.goofys", "fuse.juicefs", "9p", "afs",
@@ -30,14 +30,14 @@ _NETWORK_FILE_SYSTEMS = {
 
 
 class DatabaseAway(ConnectionError):
-    """The study's database does not answer, or not now: it restarts, its disk is full, its file is locked."""
+    """The study's database is unavailable for now: it restarts, its disk is full, its file is locked."""
 
 
 class StudyDatabase:
-    """The few calls that `sweep.study.study` makes, on an SQLAlchemy URL or an Optuna storage.
+    """The few calls that `sweep.study.study` needs, on an SQLAlchemy URL or an Optuna storage.
 
-    After an outage `returned` is called first (see `Endurance`). Raises `UserError` where the database cannot
-    be used at all, `OutageTooLong` where it does not come back.
+    After an outage `returned` is called first (see `Endurance`). Raises `UserError` where the database cannot be used
+    at all, `OutageTooLong` where it does not recover.
     """
 
     def __init__(self, study_uri: str | BaseStorage, returned: Callable[[], None] = lambda: None) -> None:
@@ -61,16 +61,16 @@ class StudyDatabase:
         return self._endurance.call(lambda: self._storage.get_all_trials(study_id, deepcopy=False))
 
     def create_trial(self, study_id: int, trial: FrozenTrial) -> int:
-        """The id of a new trial, which is known by its user attribute "job"."""
+        """The id of a new trial, which its user attribute "job" identifies."""
 
         def create() -> int:
             return self._storage.create_new_trial(study_id, trial)
 
         def find_or_create() -> int:
-            made = (
+            existing = (
                 t for t in self._storage.get_all_trials(study_id, deepcopy=False) if _job(t) == _job(trial)
             )
-            found = next(made, None)
+            found = next(existing, None)
             return create() if found is None else found._trial_id
 
         return self._endurance.call(create, again=find_or_create)
@@ -109,7 +109,7 @@ def _is_away(error: BaseException) -> bool:
 
 
 def _name_outages(context: sqlalchemy.engine.ExceptionContext) -> None:
-    """Raised in place of SQLAlchemy's own, which Optuna would take for a deadlock and repeat blindly."""
+    """Replace SQLAlchemy's exception, which Optuna would take for a deadlock and retry blindly."""
     error = context.sqlalchemy_exception
     away = isinstance(error, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError)
     if away and not context.is_pre_ping:
@@ -120,7 +120,7 @@ def _name_outages(context: sqlalchemy.engine.ExceptionContext) -> None:
 
 
 def database_url(study_uri: str) -> sqlalchemy.URL:
-    """Raises `UserError` if it is none. PostgreSQL goes through psycopg2 unless it names a driver."""
+    """The parsed URL; PostgreSQL uses psycopg2 unless it names a driver. Raises `UserError` if it is malformed."""
     try:
         url = sqlalchemy.engine.make_url(study_uri)
     except sqlalchemy.exc.ArgumentError:
@@ -150,7 +150,7 @@ def _open_tuned(study_uri: str) -> RDBStorage:
     _refuse_network_file_system(path)
     storage = _connect(url, {"connect_args": {"timeout": 60}})  # seconds a writer waits for another
     sqlalchemy.event.listen(storage.engine, "connect", _tune_sqlite)
-    storage.engine.dispose()  # so that every connection from here on is a tuned one
+    storage.engine.dispose()  # existing connections are not tuned
     return storage
 
 
@@ -187,7 +187,7 @@ def _mounts() -> list[tuple[str, str]]:
 
 
 def file_system_of(path: Path, mounts: Iterable[tuple[str, str]]) -> str | None:
-    """The type of the deepest mount that holds `path`; of two mounts in one place, the later one is seen."""
+    """The type of the deepest mount that contains `path`; a later mount hides an earlier one at the same point."""
     resolved = path.resolve()
     holding = [(len(Path(point).parts), kind) for point, kind in mounts if resolved.is_relative_to(point)]
     return max(reversed(holding), key=lambda item: item[0])[1] if holding else None

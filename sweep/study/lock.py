@@ -1,7 +1,7 @@
-"""One driver per sweep, by a lock that its holder's death releases.
+"""One driver per sweep: a lock that is released when its holder dies.
 
-Beside an SQLite study it is an `flock` on a file (which stays; the lock does not); in PostgreSQL it is an
-advisory lock of the holder's connection. Both name their holder to whoever comes second.
+For an SQLite study it is an `flock` on a file next to it (the file stays, the lock does not); in PostgreSQL an
+advisory lock of the holder's connection. A second driver learns who holds it.
 """
 
 import contextlib
@@ -31,10 +31,10 @@ _HOLDER = sqlalchemy.text(
 
 @contextlib.contextmanager
 def sweep_lock(plan: Plan) -> Iterator[Callable[[], None]]:
-    """Hold the sweep. Raises `UserError`, naming the process, if another driver does.
+    """Hold the sweep's lock. Raises `UserError`, naming the process, if another driver holds it.
 
-    Yields what must be called when the database was away: its locks do not outlive its connections. That
-    raises `Interrupted` if another driver was quicker.
+    Yields a function to call after the database was away, since advisory locks end with their connection: it takes
+    the lock again, or raises `Interrupted` if another driver has it.
     """
     with contextlib.ExitStack() as stack:
         holder = _take_or_explain(plan, stack)
@@ -54,16 +54,16 @@ def _take_or_explain(plan: Plan, stack: contextlib.ExitStack) -> str | None:
 
 
 def _take(plan: Plan, stack: contextlib.ExitStack) -> str | None:
-    """Take the lock until `stack` closes; the present holder if there is one."""
+    """Take the lock until `stack` closes; returns the current holder if there is one."""
     path = sqlite_file(database_url(plan.study_uri))
     if path is None:
         return _take_in_postgresql(plan, stack)
-    return _take_beside(path.with_name(f"{path.name}.{plan.name}.lock"), stack)
+    return _take_file(path.with_name(f"{path.name}.{plan.name}.lock"), stack)
 
 
 def _take_again(plan: Plan, stack: contextlib.ExitStack) -> None:
     if sqlite_file(database_url(plan.study_uri)) is not None:
-        return  # a lock on a file stays
+        return  # a file lock outlives an outage
     stack.close()
     holder = _take_in_postgresql(plan, stack)
     if holder == _this_process():
@@ -72,7 +72,7 @@ def _take_again(plan: Plan, stack: contextlib.ExitStack) -> None:
         raise Interrupted(f"{holder} has taken this sweep while the study's database was away")
 
 
-def _take_beside(path: Path, stack: contextlib.ExitStack) -> str | None:
+def _take_file(path: Path, stack: contextlib.ExitStack) -> str | None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = stack.enter_context(path.open("a+"))
@@ -92,7 +92,7 @@ def _holder_in(file: IO[str]) -> str:
     file.seek(0)
     try:
         return str(json.loads(file.read())["holder"])
-    except ValueError:  # it has taken the lock and not yet written its name
+    except ValueError:  # it holds the lock but has not written its name yet
         return "another process"
 
 

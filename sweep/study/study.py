@@ -1,9 +1,9 @@
 """The truth about a sweep: which jobs exist, what each has reported and how each ended.
 
-One Optuna study per group and phase (`<sweep>/<group>/search`, `<sweep>/<group>/final`) in SQLite or
-PostgreSQL; one Optuna trial per job. Only the driver writes, so what it has read once it may keep in memory;
-every change is in the database before anybody else hears of it. States are honest: a job that was stopped
-early is PRUNED, one that failed is FAIL, and only one that used its whole budget is COMPLETE.
+One Optuna study per group and phase (`<sweep>/<group>/search`, `<sweep>/<group>/final`) in SQLite or PostgreSQL; one
+Optuna trial per job. Only the driver writes, so it caches what it has read; every change is in the database before
+it is announced. States are honest: a job stopped early is PRUNED, a failed one FAIL, and only a job that used its
+whole budget is COMPLETE.
 """
 
 import time
@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweep.core.jobs import Job
 from sweep.core.listener import EndState
+from sweep.plan.plan import Plan
 from sweep.study.database import StudyDatabase
 
 State = Literal["running", "complete", "pruned", "failed"]
@@ -33,7 +34,7 @@ _TRIAL_STATES = {state: trial_state for trial_state, state in _STATES.items()}
 
 @dataclass(frozen=True)
 class Proposal:
-    """The nuisance values of a job, and how the sampler sees them (empty for finalists)."""
+    """The nuisance values of a job, and the sampler's view of them (empty for finalists)."""
 
     nuisance: dict[str, Any]
     params: dict[str, Any] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Report:
-    """One round of a job, as it was first told: redelivered reports keep their timestamp."""
+    """One round of a job; a redelivered report keeps its first timestamp."""
 
     step: int
     score: float
@@ -51,13 +52,13 @@ class Report:
 
     @property
     def failed_clips(self) -> int:
-        """Valid clips that could not be scored, and so are missing from the score."""
+        """Validation clips that could not be scored and are not in the score."""
         return int(self.metrics.get("failed_clips", 0))
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """All that is known of a job. `attempt` counts how often it was handed out."""
+    """Everything known about a job. `attempt` counts how often it was handed out."""
 
     job: Job
     state: State
@@ -88,7 +89,7 @@ class JobRecord:
 
     @property
     def failed_clips(self) -> int:
-        """Of its last report."""
+        """Of the last report."""
         return self.reports[-1].failed_clips if self.reports else 0
 
     @property
@@ -99,8 +100,8 @@ class JobRecord:
 class StudyStore:
     """The studies of one sweep, by job.
 
-    `study_uri` is an SQLAlchemy URL, or an Optuna storage (simulations live in memory); `returned` is called
-    when the database answers again after an outage. Raises `UserError` where it cannot be used.
+    `study_uri` is an SQLAlchemy URL or an Optuna storage (simulations run in memory); `returned` is called when the
+    database is back after an outage. Raises `UserError` where the database cannot be used.
     """
 
     def __init__(
@@ -120,9 +121,13 @@ class StudyStore:
         return self._loaded(job.group, job.phase).get(job)
 
     def records(self, group: str, phase: str, candidate: str | None = None) -> list[JobRecord]:
-        """In the order in which the jobs were first handed out; of one candidate, or of all."""
+        """Of one candidate or of all, in the order in which the jobs were first handed out."""
         records = self._loaded(group, phase)
         return list((records if candidate is None else self._of_candidate[group, phase, candidate]).values())
+
+    def all_records(self, plan: Plan) -> list[JobRecord]:
+        """Of every group and phase of the plan."""
+        return [record for group, phase in plan.phases for record in self.records(group, phase)]
 
     def _loaded(self, group: str, phase: str) -> dict[Job, JobRecord]:
         key = (group, phase)
@@ -147,7 +152,7 @@ class StudyStore:
             state=TrialState.RUNNING,
             params=proposal.params,
             distributions=proposal.distributions,
-            # Few, for each costs statements of its own: candidate and seed are in the job's name.
+            # Few attributes, since each costs SQL statements of its own; candidate and seed are in the job's name.
             user_attrs={
                 "job": job.path,
                 "attempt": 1,
@@ -163,7 +168,7 @@ class StudyStore:
         return self._keep(record)
 
     def restart(self, job: Job) -> JobRecord:
-        """Raise the attempt of a running job, which makes every earlier hand-out's reports void."""
+        """Increment the attempt of a running job; reports of earlier attempts are dropped from now on."""
         record = self._running(job)
         self._set_attribute(job, "attempt", record.attempt + 1)
         return self._keep(replace(record, attempt=record.attempt + 1))
@@ -171,14 +176,14 @@ class StudyStore:
     def report(
         self, job: Job, attempt: int, step: int, score: float, metrics: Mapping[str, float]
     ) -> Report | None:
-        """Record a round; None (and nothing recorded) if it is of an older attempt, known, or too late."""
+        """Record a round; None (and nothing recorded) if it is a duplicate, of an older attempt, or too late."""
         record = self.record(job)
         if record is None or record.ended or attempt != record.attempt or step <= record.step:
             return None
         report = Report(step, score, dict(metrics), _now_ms())
         details = {"metrics": report.metrics, "timestamp_ms": report.timestamp_ms}
         self._set_attribute(job, _report_attribute(step), details)
-        # The score goes last: a report without one does not exist.
+        # The score goes last: a report exists once its score does.
         self._database.set_score(self._trial_ids[job], step, score)
         self._keep(replace(record, reports=(*record.reports, report)))
         return report
@@ -186,7 +191,7 @@ class StudyStore:
     def end(
         self, job: Job, attempt: int, state: EndState, score: float | None = None, reason: str | None = None
     ) -> JobRecord | None:
-        """Close the job; None (and nothing recorded) if it has ended or the attempt is an older one."""
+        """End the job; None (and nothing recorded) if it has ended or the attempt is an older one."""
         record = self.record(job)
         if record is None or record.ended or attempt != record.attempt:
             return None
@@ -234,7 +239,7 @@ def _report_attribute(step: int) -> str:
 
 def _record_of(trial: FrozenTrial) -> JobRecord:
     facts = trial.user_attrs
-    handout = facts.get("handout", facts)  # in the first studies these facts stood by themselves
+    handout = facts.get("handout", facts)  # in the first studies these were separate attributes
     state = _STATES[trial.state]
     end = facts.get("end", {}) if state != "running" else {}
     return JobRecord(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweep.core.addresses import check_tracking_uri, is_server, redact
 from sweep.core.jobs import Job
-from sweep.core.listener import Listener
+from sweep.core.listener import Event, JobEnded, JobReported, JobStarted
 from sweep.core.next_command import command_line
 from sweep.core.outage import say_on_standard_error
 from sweep.plan.plan import Plan
@@ -56,7 +56,7 @@ _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "in
 _CLOSE_SECONDS = 30.0  # without progress, until what is left waits for another start
 
 
-class Tracker(Listener):
+class Tracker:
     """Mirrors a sweep into MLflow.
 
     `spool` is a local folder that outlives the driver; `say` shows a person a line (default: standard error).
@@ -75,36 +75,39 @@ class Tracker(Listener):
         self._start_sweep()
         self._courier = Courier(self._spool, _view(plan), self._say)
 
-    # -- what the engine tells -----------------------------------------------------------------------
+    # -- events of the engine ------------------------------------------------------------------------
 
-    def job_started(self, job: Job, attempt: int, config: dict[str, Any], timestamp_ms: int) -> None:
+    def hear(self, event: Event) -> None:
+        """Spool what MLflow shows of the event."""
+        match event:
+            case JobStarted():
+                self._start_job(event)
+            case JobReported(job, timestamp_ms, step, metrics):
+                self._append_metrics("report", self._tag(job), curves(metrics), step, timestamp_ms)
+            case JobEnded():
+                self._running.discard(event.job)
+                self._end(self._tag(event.job), event.state, event.timestamp_ms, event.reason)
+
+    def _start_job(self, event: JobStarted) -> None:
+        job = event.job
         self._running.add(job)
         self._spool.append(
             {
                 "kind": "start",
                 "run": self._tag(job),
                 "name": job.path,
-                "time": timestamp_ms,
-                "params": self._parameters(job, config),
+                "time": event.timestamp_ms,
+                "params": self._parameters(job, event.config),
                 "tags": {
                     **self._origin,
                     **self._group_tags(job.group),
                     KIND_TAG: job.phase,
                     STATE_TAG: "running",
                     "speech_sweep.candidate": job.candidate,
-                    "speech_sweep.attempt": attempt,
+                    "speech_sweep.attempt": event.attempt,
                 },
             }
         )
-
-    def job_reported(self, job: Job, step: int, metrics: dict[str, float], timestamp_ms: int) -> None:
-        self._append_metrics("report", self._tag(job), curves(metrics), step, timestamp_ms)
-
-    def job_ended(
-        self, job: Job, state: str, score: float | None, reason: str | None, timestamp_ms: int
-    ) -> None:
-        self._running.discard(job)
-        self._end(self._tag(job), state, timestamp_ms, reason)
 
     # -- the answer ----------------------------------------------------------------------------------
 
@@ -135,13 +138,13 @@ class Tracker(Listener):
         for record in records:
             job = record.job
             config = self._plan.config(job.group, job.candidate, record.nuisance)
-            self.job_started(job, record.attempt, config, record.started_ms)
+            self.hear(JobStarted(job, record.started_ms, record.attempt, config))
             for report in record.reports:
                 metrics = {**report.metrics, "score": report.score}
-                self.job_reported(job, report.step, metrics, report.timestamp_ms)
+                self.hear(JobReported(job, report.timestamp_ms, report.step, metrics))
             if record.state != "running":
                 ended_ms = record.ended_ms or record.started_ms
-                self.job_ended(job, record.state, record.score, record.reason, ended_ms)
+                self.hear(JobEnded(job, ended_ms, record.state, record.score, record.reason))
 
     def close(self, timeout: float = _CLOSE_SECONDS) -> None:
         """Deliver what is buffered, leave no run RUNNING, and say plainly what could not be delivered."""

@@ -1,4 +1,4 @@
-"""Drives a sweep to its end while killing, at random moments, whatever it rests on."""
+"""Drives a sweep to its end while killing, at random moments, everything it depends on."""
 
 import os
 import random
@@ -34,7 +34,7 @@ class Sweep:
         self._starts = 0
 
     def start(self) -> None:
-        """The first time, and after a death so early that there is no plan, with the question; else --resume."""
+        """With the question while there is no plan yet, else with --resume."""
         arguments = ["--resume", self.name] if self._is_planned() else self._question
         command = [sys.executable, "-m", "tests.chaos.simulated_drive", str(self.folder), str(self._seconds)]
         with (self.folder / "driver.log").open("ab") as log:
@@ -57,7 +57,7 @@ class Sweep:
         return self._driver.poll() is None
 
     def deliver(self) -> None:
-        """Once MLflow is up: what it had not taken when the sweep ended."""
+        """Deliver to MLflow, once it is up, the records left when the sweep ended."""
         self._servers.mlflow.wait()
         if (self.folder / "sweeps" / self.name / SPOOL).exists():
             self.start()

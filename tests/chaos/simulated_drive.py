@@ -14,10 +14,10 @@ from typing import Any
 
 from sweep.commands.run import run_main
 from sweep.core.jobs import Job
+from sweep.core.stopping import StopSignal
 from sweep.driver import driver
-from sweep.engine.interim_looks import Looks
-from sweep.engine.scoring import FinalistScoring
-from sweep.engine.tune_run import StopSignal
+from sweep.engine.finalist_scoring import FinalistScoring
+from sweep.engine.interim_looks import InterimLooks
 from sweep.stored.rows import ROW_SCHEMA, has_rows, rows_file, to_parquet
 from tests.support.simulation.simulated import Simulation
 from trainables.base.randomness import generator
@@ -54,7 +54,7 @@ class SimulatedScoring:
         """There are no processes to add."""
 
     def close(self) -> None:
-        """Nor to let go."""
+        """There is nothing to stop."""
 
     def _write(self, scored: str, rows: list[dict[str, Any]], split: str) -> None:
         if not has_rows(self._checkpoints, scored, split):
@@ -97,13 +97,13 @@ class SimulatedDrive(driver.Drive):
         super().__init__(*parts)
         self.trainable = SimulatedTrainable
 
-    def _stages(self, listeners: Sequence[Any]) -> None:
-        """Nothing is pre-trained."""
+    def _compute_stages(self, listeners: Sequence[Any]) -> None:
+        """There is nothing to pre-train."""
 
     def _gates(self) -> dict[str, Any]:
         return {}
 
-    def _pool(self) -> Any:
+    def _scoring_pool(self) -> Any:
         return SimulatedScoring(self.checkpoints, cache(self._last_stored_score))
 
     def _trainable_parameters(self) -> dict[str, Any]:
@@ -120,10 +120,10 @@ class UnbrokenDrive(SimulatedDrive):
 
     def answer(self) -> dict[str, Any]:
         pool: Any = SimulatedScoring(self.checkpoints, self._reported_score)
-        scoring = FinalistScoring(self.plan, pool, self._nuisance)
-        judge = Looks(self.plan, self.storage, lambda group: self._valid_rows(pool, group))
-        Simulation(self.plan, self.store, listeners=(scoring,), judge=judge).run()
-        return self._confirm(pool, self._nominate(pool))
+        scoring = FinalistScoring(self.plan, self.store, self.checkpoints, pool, self.stop)
+        looks = InterimLooks(self.plan, self.storage, scoring.valid_rows)
+        Simulation(self.plan, self.store, listeners=(scoring,), contention=looks).run()
+        return self._confirm(scoring, self._nominate(scoring))[0]
 
     def _reported_score(self, job: Job) -> float:
         record = self.store.record(job)

@@ -80,11 +80,10 @@ def _check_study(plan: Plan, expected: list[str]) -> None:
     """Each job is one trial, and none is left running."""
     url = database_url(plan.study_uri).render_as_string(hide_password=False)
     jobs: Counter[str] = Counter()
-    for group in plan.groups:
-        for phase in ("search", "final"):
-            study = optuna.load_study(study_name=f"{plan.name}/{group.name}/{phase}", storage=url)
-            assert all(trial.state != TrialState.RUNNING for trial in study.trials)
-            jobs.update(trial.user_attrs["job"] for trial in study.trials)
+    for group, phase in plan.phases:
+        study = optuna.load_study(study_name=f"{plan.name}/{group}/{phase}", storage=url)
+        assert all(trial.state != TrialState.RUNNING for trial in study.trials)
+        jobs.update(trial.user_attrs["job"] for trial in study.trials)
     assert jobs == Counter(expected)
 
 

@@ -11,8 +11,9 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from sweep.core.jobs import Job
-from sweep.engine.tune_run import ray_session, run_sweep
+from sweep.engine.tune_run import run_sweep
 from sweep.engine.watchdog import Patience
+from sweep.machines.ray_session import ray_session
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.study.study import StudyStore
@@ -27,7 +28,7 @@ CUT_OFF = "tera/search/layer2/0003"
 
 
 class CutOffTrainable(SimulatedTrainable):
-    """One job's first worker loses its network in the second round, and would hang in it for ever."""
+    """One job's first worker loses its network in the second round, and would hang in it forever."""
 
     def _run_round(self) -> None:
         job = self._assignment
@@ -63,7 +64,7 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]
 def test_a_worker_without_network_ends_itself_and_its_job_is_done_by_another(
     bucket: Storage, tmp_path: Path
 ) -> None:
-    """The watchdog is told to wait for hours, so only the lease can end the worker."""
+    """The watchdog waits for hours, so only the lease can end the worker."""
     plan = simulated_plan(f"sqlite:///{tmp_path}/study.db", groups=("tera",), samples=2, seeds=1)
     undisturbed = StudyStore(InMemoryStorage(), plan.name)
     Simulation(plan, undisturbed).run()

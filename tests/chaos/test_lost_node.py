@@ -8,9 +8,9 @@ import pytest
 from optuna.storages import InMemoryStorage
 from ray.cluster_utils import Cluster
 
-from sweep.core.jobs import Job
-from sweep.core.listener import Listener
-from sweep.engine.tune_run import ray_session, run_sweep
+from sweep.core.listener import Event, JobReported
+from sweep.engine.tune_run import run_sweep
+from sweep.machines.ray_session import ray_session
 from sweep.study.study import StudyStore
 from tests.support import REPOSITORY
 from tests.support.simulation.simulated import Simulation, facts, simulated_plan
@@ -33,7 +33,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     cluster.shutdown()
 
 
-class _Loss(Listener):
+class _Loss:
     """Takes the node away at the sixth report."""
 
     def __init__(self, cluster: Cluster, node: Any) -> None:
@@ -41,9 +41,9 @@ class _Loss(Listener):
         self._node = node
         self._reports = 0
 
-    def job_reported(self, job: Job, step: int, metrics: dict[str, float], timestamp_ms: int) -> None:
-        self._reports += 1
-        if self._reports == 6:
+    def hear(self, event: Event) -> None:
+        self._reports += isinstance(event, JobReported)
+        if self._reports == 6 and isinstance(event, JobReported):
             self._cluster.remove_node(self._node, allow_graceful=False)
 
 

@@ -14,7 +14,8 @@ import time
 
 import ray
 
-from sweep.engine.tune_run import ray_session, run_sweep
+from sweep.engine.tune_run import run_sweep
+from sweep.machines.ray_session import ray_session
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.study.study import StudyStore
@@ -50,12 +51,7 @@ def measure(nodes: int) -> dict[str, float]:
     with ray_session():
         _wait_for_cores(nodes * (os.cpu_count() or 1))
         run_sweep(plan, store, parameters, trainable_cls=SimulatedTrainable)
-    ends = sorted(
-        record.ended_ms or 0
-        for group in plan.groups
-        for phase in ("search", "final")
-        for record in store.records(group.name, phase)
-    )
+    ends = sorted(record.ended_ms or 0 for record in store.all_records(plan))
     first, last = len(ends) // 4, 3 * len(ends) // 4
     return {"trials": len(ends), "per_second": 1000 * (last - first) / (ends[last] - ends[first])}
 

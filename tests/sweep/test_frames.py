@@ -54,7 +54,7 @@ def test_trials_are_the_study(tmp_path: Path) -> None:
     store = StudyStore(plan.study_uri, plan.name)
     Simulation(plan, store).run(killed_after=30)
     frame = trials("evening", output=str(tmp_path))
-    records = [r for group in plan.groups for p in ("search", "final") for r in store.records(group.name, p)]
+    records = store.all_records(plan)
     assert list(frame["job"]) == [record.job.path for record in records]
     assert list(frame["state"]) == [record.state for record in records]
     assert list(frame["lr_head"]) == [record.nuisance["lr_head"] for record in records]
@@ -66,5 +66,7 @@ def test_trials_are_the_study(tmp_path: Path) -> None:
 
 def test_no_torch_no_ray_no_mlflow() -> None:
     code = "import sweep.frames, sys; print(*({'torch', 'ray', 'mlflow'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == []

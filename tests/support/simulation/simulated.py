@@ -1,7 +1,7 @@
-"""A sweep whose answer is known, without any training: the engine's tests run thousands of jobs in seconds.
+"""A sweep with a known answer and no training: the engine's tests run thousands of jobs in seconds.
 
-The score of a configuration is a plain function with a best layer per upstream, an optimum of every nuisance
-value, and noise keyed by the configuration and the seed, so a job gives the same curve wherever it runs.
+The score of a configuration is a plain function with a best layer per upstream, an optimum of every nuisance value,
+and noise keyed by the configuration and the seed, so a job gives the same curve wherever it runs.
 """
 
 import json
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from search_spaces import find_space
-from sweep.core.listener import Listener
-from sweep.engine.announcer import Announcer
+from sweep.core.listener import Announcer, Listener
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
-from sweep.engine.finalist_queue import Judge
-from sweep.plan.plan import GroupPlan, Plan
+from sweep.engine.finalist_queue import Contention
+from sweep.plan.plan import Plan
+from sweep.settings.extension import group_plans
 from sweep.study.study import StudyStore
 from trainables.base.randomness import generator
 
@@ -36,14 +36,7 @@ def simulated_plan(
     """The norm_layers space with a budget of 4 rounds and nothing to train."""
     space = find_space("norm_layers")
     preset = space.presets["smoke"]
-    planned = tuple(
-        GroupPlan(
-            name=upstream,
-            group={"upstream": upstream},
-            candidates=tuple(space.candidates({"upstream": upstream}, preset)),
-        )
-        for upstream in groups
-    )
+    planned = group_plans(space, preset, list(groups))
     plan = Plan(
         name=name,
         space="norm_layers",
@@ -56,7 +49,7 @@ def simulated_plan(
         seeds=tuple(range(1001, 1001 + seeds)),
         sweep_seed=0,
         search_seed=7,
-        generation=len(planned[0].candidates),
+        generation_size=len(planned[0].candidates),
         exempt=exempt,
         steps=8,
         round_steps=2,
@@ -88,7 +81,7 @@ def simulated_score(assignment: dict[str, Any], step: int) -> float:
 
 @dataclass
 class Worker:
-    """One job under way: what a Ray actor would be."""
+    """One job under way, in place of a Ray actor."""
 
     handout: Handout
     step: int = 0
@@ -112,13 +105,13 @@ class Simulation:
     stored_steps: dict[str, int] = field(default_factory=dict)  # checkpoints outlive driver and worker
     events: int = 0
     seconds: float = 0.0  # of simulated time
-    judge: Judge | None = None
+    contention: Contention | None = None
 
     def run(self, killed_after: int | None = None) -> bool:
         """True when every job has ended; False if the driver was killed on the way."""
         announcer = Announcer(self.listeners)
         dispatcher = Dispatcher(
-            self.plan, self.store, announcer, clock=lambda: self.seconds, judge=self.judge
+            self.plan, self.store, announcer, clock=lambda: self.seconds, contention=self.contention
         )
         busy: list[Worker] = []
         while killed_after is None or self.events < killed_after:
@@ -154,10 +147,8 @@ class Simulation:
 
 
 def facts(store: StudyStore, plan: Plan) -> dict[str, tuple[Any, ...]]:
-    """What the study says of every job, without attempts and times."""
+    """The study's record of every job, without attempts and times."""
     return {
         record.job.path: (record.state, record.nuisance, record.scores, record.score, record.reason)
-        for group in plan.groups
-        for phase in ("search", "final")
-        for record in store.records(group.name, phase)
+        for record in store.all_records(plan)
     }

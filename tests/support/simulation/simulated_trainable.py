@@ -20,7 +20,7 @@ class SimulatedTrainable(SpeechTrainable):
     """Keeps a journal of each job in `folder`, and misbehaves where a file there says so.
 
     `<job with dots>.journal` has a line "from 2" where the job is taken up, "trained 4" after a round and
-    "stored 4" after its checkpoint. Beside it, `<job>.kill` makes the worker kill itself once, `<job>.hang`
+    "stored 4" after its checkpoint. Next to it, `<job>.kill` makes the worker kill itself once, `<job>.hang`
     hang once and `<job>.raise` raise every time, all in the second round. `workers/<pid>` names the process.
     """
 

@@ -28,7 +28,7 @@ def make_plan(output: Path, preset: str = "demo", **changes: Any) -> Plan:
         "seeds": (1001, 1002, 1003),
         "sweep_seed": 0,
         "search_seed": 7,
-        "generation": 7,
+        "generation_size": 7,
         "exempt": 3,
         "steps": chosen.steps,
         "round_steps": chosen.round_steps,

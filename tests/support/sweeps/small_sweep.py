@@ -1,12 +1,13 @@
-"""A small sweep's plan, its events and its result, for the tests of those who watch a sweep."""
+"""A small sweep's plan, its events and its result, for tests of listeners."""
 
 from pathlib import Path
 from typing import Any
 
 from search_spaces import find_space
 from sweep.core.jobs import Job
-from sweep.core.listener import Listener
+from sweep.core.listener import EndState, JobEnded, JobReported, JobStarted, Listener
 from sweep.plan.plan import GroupPlan, Plan
+from sweep.settings.extension import group_plans
 from trainables.job.assignment import DataSettings
 
 START_MS = 1_800_000_000_000
@@ -18,14 +19,6 @@ def make_plan(output: Path, tracking_uri: str = "", name: str = "evening", **cha
     """Two upstreams, their candidates of the norm_layers space, two search trials and three seeds each."""
     space = find_space("norm_layers")
     preset = space.presets["demo"]
-    groups = tuple(
-        GroupPlan(
-            name=upstream,
-            group={"upstream": upstream},
-            candidates=tuple(space.candidates({"upstream": upstream}, preset)),
-        )
-        for upstream in ("tera", "wav2vec2")
-    )
     settings: dict[str, Any] = {
         "name": name,
         "space": "norm_layers",
@@ -33,12 +26,12 @@ def make_plan(output: Path, tracking_uri: str = "", name: str = "evening", **cha
         "version": "0.1.0",
         "code": "none",
         "metric": "si_sdr",
-        "groups": groups,
+        "groups": group_plans(space, preset, ["tera", "wav2vec2"]),
         "samples": 2,
         "seeds": (1001, 1002, 1003),
         "sweep_seed": 0,
         "search_seed": 7,
-        "generation": 5,
+        "generation_size": 5,
         "exempt": 1,
         "steps": STEPS,
         "round_steps": ROUND_STEPS,
@@ -77,7 +70,7 @@ def configuration(job: Job) -> dict[str, Any]:
 
 
 def tell_start(listener: Listener, job: Job, attempt: int = 1) -> None:
-    listener.job_started(job, attempt, configuration(job), START_MS + job.number)
+    listener.hear(JobStarted(job, START_MS + job.number, attempt, configuration(job)))
 
 
 def tell_reports(listener: Listener, job: Job, until: int = STEPS) -> None:
@@ -90,12 +83,12 @@ def tell_reports(listener: Listener, job: Job, until: int = STEPS) -> None:
             "site1/k": 0.5,
             "site2/k": 0.25,
         }
-        listener.job_reported(job, step, metrics, START_MS + job.number + step)
+        listener.hear(JobReported(job, START_MS + job.number + step, step, metrics))
 
 
-def tell_end(listener: Listener, job: Job, state: str = "complete", reason: str | None = None) -> None:
+def tell_end(listener: Listener, job: Job, state: EndState = "complete", reason: str | None = None) -> None:
     score = score_of(job) if state == "complete" else None
-    listener.job_ended(job, state, score, reason, START_MS + job.number + STEPS + 1)
+    listener.hear(JobEnded(job, START_MS + job.number + STEPS + 1, state, score, reason))
 
 
 def tell_job(listener: Listener, job: Job) -> None:

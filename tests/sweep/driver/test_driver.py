@@ -1,4 +1,4 @@
-"""What the driver makes sure of before the first job, and what a second start does with a sweep that has an answer.
+"""Disk space before the first job, and a second start of a sweep that has an answer.
 
 Whole sweeps are in test_whole_sweep.py.
 """
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sweep.driver.driver import _require_space, drive
+from sweep.driver.before_first_job import require_space
+from sweep.driver.driver import drive
 from sweep.plan.cost import disk_bytes
 from sweep.plan.plan import Plan
 from sweep.settings.planning import Planned
@@ -19,8 +20,8 @@ from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 
 
-def goes_on(stored: Plan, plan: Plan) -> bool:
-    """Whether a resume that makes `plan` of the stored one goes beyond showing the answer: it then wants the lock."""
+def continues(stored: Plan, plan: Plan) -> bool:
+    """Whether a resume of `stored` as `plan` goes beyond showing the answer: it then takes the lock."""
     with sweep_lock(plan):
         try:
             drive(Planned(plan, resume=True, stored=stored))
@@ -35,18 +36,18 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def test_a_whole_answer_is_shown_again(plan: Plan) -> None:
-    assert not goes_on(plan, plan)
+    assert not continues(plan, plan)
 
 
 def test_groups_that_the_answer_does_not_cover_are_run_although_an_earlier_start_has_planned_them(
     plan: Plan,
 ) -> None:
     given_more(plan)
-    assert goes_on(plan, plan)
+    assert continues(plan, plan)
 
 
 def test_more_seeds_are_not_passed_over(plan: Plan) -> None:
-    assert goes_on(plan, replace(plan, seeds=(*plan.seeds, 1004)))
+    assert continues(plan, replace(plan, seeds=(*plan.seeds, 1004)))
 
 
 # -- space on the disk ---------------------------------------------------------------------------------
@@ -64,12 +65,10 @@ class Disk(Storage):
 def test_a_sweep_that_does_not_fit_is_refused_before_it_starts(tmp_path: Path) -> None:
     plan, disk = small_sweep.make_plan(tmp_path, corpus_summary={}), Disk(tmp_path)
     disk.free = int(disk_bytes(plan)) + 1
-    _require_space(plan, disk)
+    require_space(plan, disk)
     disk.free = int(disk_bytes(plan)) - 1
-    with pytest.raises(
-        UserError, match=r"GB are needed and .* GB are free; free some, or choose another --output"
-    ):
-        _require_space(plan, disk)
+    with pytest.raises(UserError, match=r"GB are needed .*--output"):
+        require_space(plan, disk)
 
 
 def test_a_resume_needs_only_what_is_not_there_yet(tmp_path: Path) -> None:
@@ -79,4 +78,4 @@ def test_a_resume_needs_only_what_is_not_there_yet(tmp_path: Path) -> None:
     stored.parent.mkdir(parents=True)
     with stored.open("wb") as file:
         file.truncate(int(disk_bytes(plan) / 2) + 1)  # holes take no space
-    _require_space(plan, disk)
+    require_space(plan, disk)

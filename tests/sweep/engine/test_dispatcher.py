@@ -10,9 +10,15 @@ from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 
 from sweep.core.jobs import Job
-from sweep.core.listener import Listener
+from sweep.core.listener import (
+    Announcer,
+    Event,
+    JobEnded,
+    JobEvent,
+    JobReported,
+    JobStarted,
+)
 from sweep.core.stopping import StopSignal, TooManyFailures
-from sweep.engine.announcer import Announcer
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
 from sweep.engine.failures import MAX_FAILURES, MAX_OUTAGES
 from sweep.engine.group_queue import NOTHING_TO_FINALISE
@@ -75,7 +81,7 @@ def test_a_report_that_was_recorded_but_not_acted_upon_is_acted_upon_at_the_next
         with pytest.raises(ConnectionError):
             simulation.run()
         del store.end
-        Dispatcher(PLAN, store, Announcer([]))  # takes over, and ends what had to end
+        Dispatcher(PLAN, store, Announcer())  # takes over, and ends what had to end
         store.end = lambda *_, **__: _raise(ConnectionError("killed"))  # type: ignore[method-assign, assignment]
     assert facts(store, PLAN) == undisturbed
 
@@ -107,7 +113,7 @@ def _finish(dispatcher: Dispatcher, handout: Handout, score: float = 1.0) -> Non
 
 
 def test_a_generation_waits_for_all_of_the_one_before() -> None:
-    dispatcher = Dispatcher(PLAN, _store(), Announcer([]))
+    dispatcher = Dispatcher(PLAN, _store(), Announcer())
     first = _handouts(dispatcher)
     assert [handout.job.number for handout in first] == [0, 1, 2, 3, 4]
     for handout in first[:-1]:
@@ -119,7 +125,7 @@ def test_a_generation_waits_for_all_of_the_one_before() -> None:
 
 def test_groups_of_equal_jobs_take_turns() -> None:
     plan = simulated_plan(groups=("mockingjay", "tera"))
-    dispatcher = Dispatcher(plan, _store(plan), Announcer([]))
+    dispatcher = Dispatcher(plan, _store(plan), Announcer())
     groups = [handout.job.group for handout in _handouts(dispatcher)]
     assert groups == ["mockingjay", "tera"] * 5
 
@@ -129,7 +135,7 @@ def test_the_group_with_most_work_left_comes_first() -> None:
     plan = simulated_plan()
     tera, wav2vec2 = (job_seconds(plan, group) or 0.0 for group in plan.groups)
     assert wav2vec2 > tera
-    dispatcher = Dispatcher(plan, _store(plan), Announcer([]))
+    dispatcher = Dispatcher(plan, _store(plan), Announcer())
     groups = [handout.job.group for handout in _handouts(dispatcher)]
     jobs = len(plan.search_jobs("tera")) + len(plan.final_jobs("tera"))
     left = {"tera": jobs * tera, "wav2vec2": jobs * wav2vec2}
@@ -162,7 +168,7 @@ def test_seeds_added_later_share_the_configuration_of_the_first() -> None:
 
 
 def test_assignments_are_complete_json_with_the_attempt() -> None:
-    handout = Dispatcher(PLAN, _store(), Announcer([])).next()
+    handout = Dispatcher(PLAN, _store(), Announcer()).next()
     assert isinstance(handout, Handout)
     assert handout.assignment["job"] == handout.job.path
     assert handout.assignment["attempt"] == handout.attempt == 1
@@ -187,7 +193,7 @@ def test_a_job_that_may_go_better_is_handed_out_again_up_to_a_limit() -> None:
     assert (record.state, record.attempt, record.reason) == ("failed", MAX_FAILURES, "the worker died")
 
 
-def test_a_round_in_between_forgives_earlier_failures(undisturbed: dict[str, tuple[object, ...]]) -> None:
+def test_a_completed_round_resets_the_failure_count(undisturbed: dict[str, tuple[object, ...]]) -> None:
     """A long job on machines that are taken away again and again still ends."""
     lost: Counter[tuple[str, int]] = Counter()
 
@@ -216,7 +222,7 @@ def test_a_job_that_would_fail_again_is_not_tried_again() -> None:
 @pytest.mark.parametrize("score", [float("nan"), float("inf")])
 def test_a_score_that_is_not_finite_fails_the_job_and_never_enters_the_study(score: float) -> None:
     store = _store()
-    dispatcher = Dispatcher(PLAN, store, Announcer([]))
+    dispatcher = Dispatcher(PLAN, store, Announcer())
     handout = dispatcher.next()
     assert isinstance(handout, Handout)
     assert not dispatcher.report(handout.job, 1, 2, score, {})
@@ -241,9 +247,9 @@ def test_a_candidate_without_a_finished_trial_fails_with_its_finalists_and_the_o
 
 def test_an_older_attempt_that_is_still_alive_cannot_change_anything() -> None:
     store = _store()
-    first = Dispatcher(PLAN, store, Announcer([])).next()
+    first = Dispatcher(PLAN, store, Announcer()).next()
     assert isinstance(first, Handout)
-    dispatcher = Dispatcher(PLAN, store, Announcer([]))
+    dispatcher = Dispatcher(PLAN, store, Announcer())
     second = dispatcher.next()
     assert isinstance(second, Handout)
     assert (second.job, second.attempt) == (first.job, 2)
@@ -255,7 +261,7 @@ def test_an_older_attempt_that_is_still_alive_cannot_change_anything() -> None:
 
 def test_after_an_outage_a_job_is_handed_out_again_when_its_pause_is_over() -> None:
     now = [0.0]
-    dispatcher = Dispatcher(PLAN, _store(), Announcer([]), clock=lambda: now[0])
+    dispatcher = Dispatcher(PLAN, _store(), Announcer(), clock=lambda: now[0])
     first, *others = _handouts(dispatcher)
     dispatcher.fail(first.job, first.attempt, "S3 is away", may_retry=True, outage=True)
     assert dispatcher.next() is Pause.WAIT
@@ -281,7 +287,7 @@ def test_an_outage_of_minutes_costs_no_job(undisturbed: dict[str, tuple[object, 
 
 def test_a_sweep_whose_jobs_all_fail_alike_asks_to_stop() -> None:
     stop, store = StopSignal(), _store()
-    dispatcher = Dispatcher(PLAN, store, Announcer([]), stop)
+    dispatcher = Dispatcher(PLAN, store, Announcer(), stop)
     for handout in _handouts(dispatcher):
         dispatcher.fail(handout.job, handout.attempt, "KeyError: 'k0'")
     with pytest.raises(TooManyFailures, match="5 of 5 jobs failed in the same way"):
@@ -289,41 +295,43 @@ def test_a_sweep_whose_jobs_all_fail_alike_asks_to_stop() -> None:
 
 
 def test_with_async_nobody_waits_for_a_generation() -> None:
-    dispatcher = Dispatcher(replace(PLAN, asynchronous=True), _store(), Announcer([]))
+    dispatcher = Dispatcher(replace(PLAN, asynchronous=True), _store(), Announcer())
     assert len(_handouts(dispatcher)) == 15
 
 
 # -- listeners -------------------------------------------------------------------------------------------
 
 
-class _Log(Listener):
+class _Log:
     def __init__(self) -> None:
-        self.lines: list[str] = []
+        self.events: list[Event] = []
 
-    def job_started(self, job: Job, attempt: int, config: dict[str, object], timestamp_ms: int) -> None:
-        self.lines.append(f"{job.path} started")
-
-    def job_reported(self, job: Job, step: int, metrics: dict[str, float], timestamp_ms: int) -> None:
-        self.lines.append(f"{job.path} at {step}")
-
-    def job_ended(
-        self, job: Job, state: str, score: float | None, reason: str | None, timestamp_ms: int
-    ) -> None:
-        self.lines.append(f"{job.path} {state}")
+    def hear(self, event: Event) -> None:
+        self.events.append(event)
 
 
-class _Broken(Listener):
-    def job_reported(self, job: Job, step: int, metrics: dict[str, float], timestamp_ms: int) -> None:
-        raise ConnectionError("MLflow is away")
+class _Broken:
+    def hear(self, event: Event) -> None:
+        if isinstance(event, JobReported):
+            raise ConnectionError("MLflow is away")
 
 
-def test_listeners_hear_every_fact_once() -> None:
-    log = _Log()
-    Simulation(PLAN, _store(), listeners=(log,)).run()
-    assert len(log.lines) == len(set(log.lines))
-    started = [line for line in log.lines if line.endswith("started")]
-    assert len(started) == len(list(PLAN.all_jobs()))
-    assert log.lines[0] == "tera/search/none/0000 started"
+def test_listeners_hear_every_fact_once_and_each_start_before_all_else_of_its_job() -> None:
+    log, store = _Log(), _store()
+    Simulation(PLAN, store, listeners=(log,)).run()
+    records = store.all_records(PLAN)
+    expected: list[JobEvent] = []
+    for record in records:
+        config = PLAN.config(record.job.group, record.job.candidate, record.nuisance)
+        expected.append(JobStarted(record.job, record.started_ms, 1, config))
+        for report in record.reports:
+            expected.append(JobReported(record.job, report.timestamp_ms, report.step, report.metrics))
+        assert record.state != "running"
+        assert record.ended_ms is not None
+        expected.append(JobEnded(record.job, record.ended_ms, record.state, record.score, record.reason))
+    heard = [event for event in log.events if isinstance(event, JobEvent)]
+    assert sorted(heard, key=lambda event: event.job) == sorted(expected, key=lambda event: event.job)
+    assert [event.job for event in log.events if isinstance(event, JobStarted)] == [r.job for r in records]
 
 
 def test_a_listener_that_fails_is_reported_once_and_stops_nothing(
@@ -332,7 +340,7 @@ def test_a_listener_that_fails_is_reported_once_and_stops_nothing(
     log, store = _Log(), _store()
     assert Simulation(PLAN, store, listeners=(_Broken(), log)).run()
     assert facts(store, PLAN) == undisturbed
-    assert log.lines
-    assert [record.message for record in caplog.records] == [
-        "_Broken failed at job_reported (MLflow is away); the sweep goes on"
-    ]
+    assert sum(isinstance(event, JobReported) for event in log.events) > 1
+    (record,) = caplog.records
+    assert record.args[:2] == ("_Broken", "JobReported")  # type: ignore[index]
+    assert "MLflow is away" in record.message

@@ -1,4 +1,4 @@
-"""Retries that can help, pauses that grow, and a sweep that knows when to give up."""
+"""When a job is retried, how long the pauses are, when a sweep stops, and which jobs count as hanging."""
 
 import pytest
 
@@ -31,26 +31,31 @@ def test_one_kind_does_not_count_against_the_other(before: bool) -> None:
 
 
 @pytest.mark.parametrize("outage", [False, True])
-def test_a_round_in_between_forgives_both_kinds(outage: bool) -> None:
+def test_a_completed_round_resets_both_counts(outage: bool) -> None:
     failures = Failures()
     for _ in range(MAX_FAILURES - 1):
         failures.pause(JOB, outage=outage)
-    failures.forgive(JOB)
+    failures.reset(JOB)
     assert failures.pause(JOB, outage=outage) == (5 if outage else 0)
 
 
-def test_most_jobs_failing_in_one_way_is_a_reason_to_stop() -> None:
+@pytest.mark.parametrize(
+    ("reasons", "stops"),
+    [
+        ([f"ValueError: loss is nan at step {step}" for step in range(5)], [False] * 4 + [True]),
+        (["a", "b", "c", "d", "e", "f"], [False] * 6),
+        ([None] * 5 + ["a"] * 6, [False] * 10 + [True]),
+    ],
+    ids=["one reason but for its numbers", "many reasons", "most only at the last"],
+)
+def test_a_sweep_stops_when_five_and_most_of_its_ended_jobs_failed_alike(
+    reasons: list[str | None], stops: list[bool]
+) -> None:
     failures = Failures()
-    told = [failures.ended(f"ValueError: loss is nan at step {step}") for step in range(5)]
-    assert told[:4] == [None] * 4
-    assert told[4] == "5 of 5 jobs failed in the same way (ValueError: loss is nan at step 4)"
-
-
-@pytest.mark.parametrize("reasons", [["a", "b", "c", "d", "e", "f"], ["a"] * 5 + [None] * 5 + ["a"]])
-def test_failures_of_many_kinds_or_of_few_jobs_are_none(reasons: list[str | None]) -> None:
-    failures = Failures()
-    for reason in sorted(reasons, key=lambda r: r is not None):
-        assert failures.ended(reason) is None or reasons.count("a") > len(reasons) / 2
+    answers = [failures.ended(reason) for reason in reasons]
+    assert [answer is not None for answer in answers] == stops
+    if stops[-1]:
+        assert str(reasons[-1]) in str(answers[-1])
 
 
 def test_a_job_hangs_when_it_is_silent_for_many_rounds() -> None:

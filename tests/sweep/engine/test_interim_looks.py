@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 
 from sweep.core.jobs import Job
-from sweep.core.listener import Listener
-from sweep.engine.announcer import Announcer
+from sweep.core.listener import Announcer, Event, JobsWaived
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
-from sweep.engine.interim_looks import Looks, left_after, stored_looks
+from sweep.engine.interim_looks import InterimLooks, left_after, stored_looks
 from sweep.settings.planning import LOOKS
 from sweep.stored import layout
 from sweep.study.study import StudyStore
@@ -41,14 +40,14 @@ def _row(job: Job, utterance: int, score: float) -> dict[str, Any]:
     return {**identity, **clip, "metric": "si_sdr", "value": score + luck, "status": "ok"}
 
 
-def _looks(storage: Storage, store: StudyStore) -> Looks:
-    return Looks(PLAN, storage, lambda group: rows_of(store, group))
+def _looks(storage: Storage, store: StudyStore) -> InterimLooks:
+    return InterimLooks(PLAN, storage, lambda group: rows_of(store, group))
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, ...]]:
     store = StudyStore(InMemoryStorage(), PLAN.name)
-    Simulation(PLAN, store, judge=_looks(Storage(tmp_path_factory.mktemp("looks")), store)).run()
+    Simulation(PLAN, store, contention=_looks(Storage(tmp_path_factory.mktemp("looks")), store)).run()
     return facts(store, PLAN)
 
 
@@ -57,26 +56,26 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any
 
 def test_a_look_is_written_down_and_never_taken_again(tmp_path: Any, undisturbed: Any) -> None:
     store = StudyStore(InMemoryStorage(), PLAN.name)
-    Simulation(PLAN, store, judge=_looks(Storage(tmp_path), store)).run()
+    Simulation(PLAN, store, contention=_looks(Storage(tmp_path), store)).run()
     taken = stored_looks(Storage(tmp_path))["tera"]
     assert [look.seeds for look in taken] == list(LOOKS[:-1])
 
     def must_not_be_read(group: str) -> Any:
         raise AssertionError("valid was looked at again")
 
-    again = Looks(PLAN, Storage(tmp_path), must_not_be_read)
+    again = InterimLooks(PLAN, Storage(tmp_path), must_not_be_read)
     expected = [look.staying if len(look.staying) > 1 else () for look in taken]
     assert [again.staying("tera", look.seeds) for look in taken] == expected
 
 
 def test_nothing_is_known_or_written_while_valid_is_being_scored(tmp_path: Any) -> None:
-    waiting = Looks(PLAN, Storage(tmp_path), lambda group: None)
+    waiting = InterimLooks(PLAN, Storage(tmp_path), lambda group: None)
     assert waiting.staying("tera", 3) is None
     assert not Storage(tmp_path).exists(layout.LOOKS)
 
 
 def test_a_group_without_a_complete_finalist_gets_no_more_seeds(tmp_path: Any) -> None:
-    assert Looks(PLAN, Storage(tmp_path), lambda group: []).staying("tera", 3) == ()
+    assert InterimLooks(PLAN, Storage(tmp_path), lambda group: []).staying("tera", 3) == ()
     assert len(left_after(stored_looks(Storage(tmp_path))["tera"])) == 5
 
 
@@ -84,7 +83,7 @@ def test_a_group_without_a_complete_finalist_gets_no_more_seeds(tmp_path: Any) -
 
 
 class _Only:
-    """A judge who keeps these."""
+    """Keeps these candidates in contention."""
 
     def __init__(self, *labels: str) -> None:
         self.labels = labels
@@ -95,40 +94,41 @@ class _Only:
         return self.labels
 
 
-class _Waived(Listener):
+class _Waived:
     def __init__(self) -> None:
         self.jobs: list[Job] = []
 
-    def jobs_waived(self, jobs: Sequence[Job]) -> None:
-        self.jobs += jobs
+    def hear(self, event: Event) -> None:
+        if isinstance(event, JobsWaived):
+            self.jobs += event.jobs
 
 
 def test_the_first_seeds_go_to_all_and_later_ones_to_who_stays() -> None:
-    store, judge, waived = StudyStore(InMemoryStorage(), PLAN.name), _Only(BEST, "none"), _Waived()
-    Simulation(PLAN, store, workers=3, judge=judge, listeners=(waived,)).run()
+    store, contention, waived = StudyStore(InMemoryStorage(), PLAN.name), _Only(BEST, "none"), _Waived()
+    Simulation(PLAN, store, workers=3, contention=contention, listeners=(waived,)).run()
     given = {label: [] for label in ("none", "layer1", "layer2", "layer3", "random")}
     for record in store.records("tera", "final"):
         given[record.job.candidate].append(record.job.number)
     stay, left = list(PLAN.seeds), list(PLAN.seeds[:3])
     assert given == {"none": stay, "layer1": left, "layer2": stay, "layer3": left, "random": left}
-    assert judge.asked == [3, 5]
+    assert contention.asked == [3, 5]
     ended = {record.job for record in store.records("tera", "final")}
     assert set(waived.jobs) == set(PLAN.final_jobs("tera")) - ended
 
 
 def test_there_is_no_further_look_where_nobody_stays() -> None:
-    store, judge, waived = StudyStore(InMemoryStorage(), PLAN.name), _Only(), _Waived()
-    Simulation(PLAN, store, judge=judge, listeners=(waived,)).run()
-    assert judge.asked == [3]
+    store, contention, waived = StudyStore(InMemoryStorage(), PLAN.name), _Only(), _Waived()
+    Simulation(PLAN, store, contention=contention, listeners=(waived,)).run()
+    assert contention.asked == [3]
     assert len(store.records("tera", "final")) == 3 * 5
     assert len(waived.jobs) == 5 * 5
 
 
-def test_a_look_waits_for_every_finalist_before_it_and_then_for_the_judge() -> None:
+def test_a_look_waits_for_every_finalist_before_it_and_then_for_the_decision() -> None:
     store = StudyStore(InMemoryStorage(), PLAN.name)
     patient = _Only()
     patient.staying = lambda group, seeds: None  # type: ignore[method-assign]
-    dispatcher = Dispatcher(PLAN, store, Announcer([]), judge=patient)
+    dispatcher = Dispatcher(PLAN, store, Announcer(), contention=patient)
     while isinstance(handout := dispatcher.next(), Handout):
         for step in (2, 4, 6, 8):
             dispatcher.report(handout.job, handout.attempt, step, 1.0, {})
@@ -154,8 +154,8 @@ def test_a_driver_killed_at_any_moment_gives_the_same_seeds_to_the_same_candidat
     store, storage = StudyStore(InMemoryStorage(), PLAN.name), Storage(tmp_path_factory.mktemp("killed"))
     simulation = Simulation(PLAN, store, workers=workers, order=random.Random(seed))
     for events in kills:
-        simulation.judge = _looks(storage, store)
+        simulation.contention = _looks(storage, store)
         simulation.run(killed_after=simulation.events + events)
-    simulation.judge = _looks(storage, store)
+    simulation.contention = _looks(storage, store)
     assert simulation.run()
     assert facts(store, PLAN) == undisturbed

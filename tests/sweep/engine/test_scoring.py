@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sweep.core.stopping import StopSignal
-from sweep.engine.scoring import ScoringFailed, ScoringPool, Workplace, full_pool_size, pool_size
+from sweep.engine.scoring import ScoringContext, ScoringFailed, ScoringPool, full_pool_size, pool_size
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.stored.rows import collect_rows
@@ -55,8 +55,8 @@ def finalist(corpus, storage) -> Assignment:
 
 @pytest.fixture
 def pool(ray_cluster, corpus, storage):
-    place = Workplace(corpus, StoredCheckpoints(storage), StoredArtifacts(storage), threads=1, gpus=0)
-    pool = ScoringPool(place, size=1)
+    context = ScoringContext(corpus, StoredCheckpoints(storage), StoredArtifacts(storage), threads=1, gpus=0)
+    pool = ScoringPool(context, size=1)
     yield pool
     pool.close()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sweep.core.jobs import Job
+from sweep.core.listener import JobEnded
 from sweep.engine.spent_checkpoints import SpentCheckpoints
 from sweep.storage.checkpoints import StoredCheckpoints
 from trainables.base.storage.storage import Storage
@@ -23,7 +24,7 @@ def _with_checkpoints(folder: Path, *jobs: Job) -> Storage:
 
 def _end(spent: SpentCheckpoints, *jobs: Job) -> None:
     for job in jobs:
-        spent.job_ended(job, "complete", 1.0, None, 0)
+        spent.hear(JobEnded(job, 0, "complete", 1.0))
     spent._thread.submit(lambda: None).result()  # after all that was asked of it before
     spent.close()
 

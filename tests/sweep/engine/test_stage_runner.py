@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sweep.core.listener import Listener
-from sweep.engine.tune_run import StageFailed, run_stages
+from sweep.core.listener import Event, StageProgressed
+from sweep.engine.stage_runner import StageFailed, run_stages
 from sweep.storage.artifacts import StoredArtifacts
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
@@ -38,12 +38,12 @@ def _stage(name: str, *rests_on: Stage, **config: Any) -> Stage:
     )
 
 
-class _Progress(Listener):
+class _Log:
     def __init__(self) -> None:
-        self.told: list[tuple[str, int, int]] = []
+        self.events: list[Event] = []
 
-    def stage_progressed(self, name: str, done: int, total: int) -> None:
-        self.told.append((name, done, total))
+    def hear(self, event: Event) -> None:
+        self.events.append(event)
 
 
 @pytest.fixture
@@ -63,17 +63,18 @@ def test_stages_are_computed_after_what_they_rest_on(ray_cluster: None, artifact
 def test_what_is_stored_is_not_computed_again_but_announced(ray_cluster: None, artifacts: Artifacts) -> None:
     base = _stage("base")
     artifacts.write(base.key, b"stored before")
-    progress = _Progress()
-    run_stages([base], "ab", artifacts, [progress])
+    log = _Log()
+    run_stages([base], "ab", artifacts, [log])
     assert artifacts.read(base.key) == b"stored before"
-    assert progress.told == [("base", 1, 1)]
+    assert log.events == [StageProgressed("base", 1, 1)]
 
 
 def test_listeners_hear_when_each_stage_is_stored(ray_cluster: None, artifacts: Artifacts) -> None:
     base = _stage("base")
-    progress = _Progress()
-    run_stages([_stage("top", base)], "ab", artifacts, [progress])
-    assert [name for name, done, total in progress.told if done == total] == ["base", "top"]
+    log = _Log()
+    run_stages([_stage("top", base)], "ab", artifacts, [log])
+    stored = [event.name for event in log.events if event.done == event.total]  # type: ignore[union-attr]
+    assert stored == ["base", "top"]
 
 
 def test_a_defect_in_a_stage_is_reported_with_the_stages_name(

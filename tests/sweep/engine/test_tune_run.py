@@ -13,7 +13,7 @@ from optuna.storages import InMemoryStorage
 from ray.exceptions import ActorDiedError
 
 from sweep.core.jobs import Job
-from sweep.core.listener import Listener
+from sweep.core.listener import Event, JobReported
 from sweep.core.stopping import Interrupted, StopSignal, stop_on_signals
 from sweep.engine.tune_run import may_retry, run_sweep
 from sweep.engine.watchdog import Patience
@@ -108,15 +108,15 @@ def test_a_job_that_hangs_is_killed_and_tried_again(
     assert _store(plan).record(Job.parse(hanging)).attempt >= 2  # type: ignore[union-attr]
 
 
-class _CtrlC(Listener):
+class _CtrlC:
     """A user who interrupts after the third round."""
 
     def __init__(self) -> None:
         self.rounds = 0
 
-    def job_reported(self, job: Job, step: int, metrics: dict[str, float], timestamp_ms: int) -> None:
-        self.rounds += 1
-        if self.rounds == 3:
+    def hear(self, event: Event) -> None:
+        self.rounds += isinstance(event, JobReported)
+        if self.rounds == 3 and isinstance(event, JobReported):
             os.kill(os.getpid(), signal.SIGINT)
 
 

@@ -1,4 +1,4 @@
-"""A trial that fits nowhere is refused in one line, before anything else is done."""
+"""A trial that fits nowhere is refused before anything else is done; others get as many machines as they can use."""
 
 import math
 import os
@@ -11,46 +11,43 @@ import pytest
 from ray.cluster_utils import Cluster
 from ray.util import placement_group_table
 
-from sweep.machines import capacity as cluster_room
-from sweep.machines.capacity import Resources, Room, _Kind, require_room, trials_at_once
+from sweep.machines import capacity
+from sweep.machines.capacity import Resources, TrialCapacity, _Kind, require_capacity, trials_at_once
 from tests.support import REPOSITORY
 from tests.support.sweeps.small_sweep import make_plan
 from trainables.base.errors import UserError
 
 
-def test_a_trial_that_fits_may_begin(ray_cluster: None, tmp_path: Path) -> None:
-    require_room(make_plan(tmp_path, cpus_per_trial=2))
-
-
 def test_a_gpu_where_there_is_none_is_refused_with_what_there_is(ray_cluster: None, tmp_path: Path) -> None:
     refusal = r"takes 1 CPU, 0\.5 GPU; there is: 2 CPU, 0 GPU\. Choose a smaller --gpus-per-trial"
     with pytest.raises(UserError, match=refusal):
-        require_room(make_plan(tmp_path, gpus_per_trial=0.5))
+        require_capacity(make_plan(tmp_path, gpus_per_trial=0.5))
 
 
 def test_a_trial_must_fit_on_one_machine(ray_cluster: None, tmp_path: Path) -> None:
+    require_capacity(make_plan(tmp_path, cpus_per_trial=2))
     with pytest.raises(UserError, match="takes 3 CPU"):
-        require_room(make_plan(tmp_path, cpus_per_trial=3))
+        require_capacity(make_plan(tmp_path, cpus_per_trial=3))
 
 
 def test_a_cluster_without_a_machine_is_asked_for_one(
     ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As an autoscaler does it that has told nothing: a machine comes for what waits, and for nothing else."""
+    """As by an autoscaler that declares nothing: a machine comes for what is pending, and for nothing else."""
 
     def machines() -> list[Resources]:
-        return [{"CPU": 4.0}] if waiting_places() == [{"CPU": 3.0}] else []
+        return [{"CPU": 4.0}] if pending_bundles() == [{"CPU": 3.0}] else []
 
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    monkeypatch.setattr(cluster_room, "_machines", machines)
-    monkeypatch.setattr(cluster_room, "_FIRST_MACHINE_SECONDS", 10.0)
-    require_room(make_plan(tmp_path, cpus_per_trial=3))
-    assert waiting_places() == []
+    monkeypatch.setattr(capacity, "_machines", machines)
+    monkeypatch.setattr(capacity, "_FIRST_MACHINE_SECONDS", 10.0)
+    require_capacity(make_plan(tmp_path, cpus_per_trial=3))
+    assert pending_bundles() == []
 
 
-def waiting_places() -> list[Resources]:
-    places = [place for place in placement_group_table().values() if place["state"] == "PENDING"]
-    return [bundle for place in places for bundle in place["bundles"].values()]
+def pending_bundles() -> list[Resources]:
+    groups = [group for group in placement_group_table().values() if group["state"] == "PENDING"]
+    return [bundle for group in groups for bundle in group["bundles"].values()]
 
 
 @pytest.mark.parametrize(
@@ -64,23 +61,23 @@ def test_what_is_scarcest_says_how_many_trials_run_at_once(
 
 
 class FakeCluster:
-    """Machines and kinds as Ray would tell them; `looks` counts how often it was asked."""
+    """Machines and kinds as Ray would report them; `queries` counts the calls."""
 
     def __init__(self) -> None:
         self.alive: list[Resources] = []
         self.kinds: list[_Kind] = []
-        self.looks = 0
+        self.queries = 0
 
-    def tell_alive(self) -> list[Resources]:
-        self.looks += 1
+    def alive_machines(self) -> list[Resources]:
+        self.queries += 1
         return self.alive
 
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     fake = FakeCluster()
-    monkeypatch.setattr(cluster_room, "_alive", fake.tell_alive)
-    monkeypatch.setattr(cluster_room, "_kinds", lambda: fake.kinds)
+    monkeypatch.setattr(capacity, "_alive", fake.alive_machines)
+    monkeypatch.setattr(capacity, "_kinds", lambda: fake.kinds)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     return fake
 
@@ -92,41 +89,41 @@ def test_a_cluster_that_starts_empty_is_asked_for_all_the_machines_it_may_start(
     cluster: FakeCluster, tmp_path: Path
 ) -> None:
     cluster.alive, cluster.kinds = [HEAD], [_Kind(WORKER, 3), _Kind({"CPU": 2.0}, 5)]
-    room = Room(make_plan(tmp_path, gpus_per_trial=0.5))
-    assert room.waiting(running=0) == 6
-    assert room.waiting(running=4) == 2
-    assert room.waiting(running=6) == 1
+    limit = TrialCapacity(make_plan(tmp_path, gpus_per_trial=0.5))
+    assert limit.pending_limit(running=0) == 6
+    assert limit.pending_limit(running=4) == 2
+    assert limit.pending_limit(running=6) == 1
 
 
 def test_machines_that_were_started_are_not_counted_twice(cluster: FakeCluster, tmp_path: Path) -> None:
     cluster.alive, cluster.kinds = [HEAD, WORKER, WORKER], [_Kind(WORKER, 3)]
-    assert Room(make_plan(tmp_path)).waiting(running=0) == 12
+    assert TrialCapacity(make_plan(tmp_path)).pending_limit(running=0) == 12
 
 
 def test_no_more_is_asked_for_than_the_plan_has_jobs(cluster: FakeCluster, tmp_path: Path) -> None:
     cluster.kinds = [_Kind(WORKER, math.inf), _Kind({"CPU": 0.5}, math.inf)]
-    assert Room(make_plan(tmp_path)).waiting(running=0) == 50
+    assert TrialCapacity(make_plan(tmp_path)).pending_limit(running=0) == 50
 
 
-def test_machines_that_join_a_running_sweep_are_used_and_looking_for_them_is_rare(
+def test_machines_that_join_a_running_sweep_are_used_and_queries_are_rare(
     cluster: FakeCluster, tmp_path: Path
 ) -> None:
     now = [0.0]
-    room = Room(make_plan(tmp_path), clock=lambda: now[0])
-    assert [room.waiting(running=0) for _ in range(1000)] == [1] * 1000
-    assert cluster.looks == 1
+    limit = TrialCapacity(make_plan(tmp_path), clock=lambda: now[0])
+    assert [limit.pending_limit(running=0) for _ in range(1000)] == [1] * 1000
+    assert cluster.queries == 1
     cluster.alive = [WORKER, WORKER]
     now[0] += 10
-    assert room.waiting(running=0) == 8
-    assert cluster.looks == 2
+    assert limit.pending_limit(running=0) == 8
+    assert cluster.queries == 2
 
 
-def test_an_autoscaler_that_does_not_tell_its_kinds_has_a_few_trials_to_start_machines_for(
+def test_an_autoscaler_that_declares_no_kinds_sees_a_few_pending_trials(
     cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     cluster.alive = [HEAD, {"CPU": 1.0}]
-    assert Room(make_plan(tmp_path)).waiting(running=1) == 4
+    assert TrialCapacity(make_plan(tmp_path)).pending_limit(running=1) == 4
 
 
 @pytest.fixture

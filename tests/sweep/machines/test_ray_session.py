@@ -1,4 +1,4 @@
-"""Which Ray a sweep uses: a private one, or the cluster it was told of; never another by chance."""
+"""Which Ray a sweep uses: a private one or the cluster at RAY_ADDRESS, never another by accident."""
 
 import socket
 
@@ -8,8 +8,8 @@ from sweep.machines.ray_session import ray_session
 from trainables.base.errors import UserError
 
 
-def test_a_cluster_that_is_away_is_one_line_and_not_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as closed:  # a port that nobody listens on, and nobody else can take
+def test_an_unreachable_cluster_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:  # a port in use that does not listen
         closed.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{closed.getsockname()[1]}"
         monkeypatch.setenv("RAY_ADDRESS", address)

@@ -1,4 +1,4 @@
-"""What a machine of a cluster answers when it is asked whether it can do the sweep's jobs."""
+"""Whether a machine of a cluster can run the sweep's jobs, and why not."""
 
 import shutil
 from pathlib import Path
@@ -24,20 +24,21 @@ def test_a_machine_that_sees_everything_leaves_its_mark(probe: Probe) -> None:
     assert probe.storage.exists("probe/machine")
 
 
-def test_a_folder_of_the_drivers_own_is_told_with_the_remedy(probe: Probe, tmp_path: Path) -> None:
+def test_a_folder_that_only_the_driver_sees_is_reported_with_the_remedy(probe: Probe, tmp_path: Path) -> None:
     elsewhere = probe._replace(storage=Storage(tmp_path / "another disk"))
     assert "does not see what the driver writes" in check_here(elsewhere, "machine")
     assert "--output s3://" in check_here(elsewhere, "machine")
 
 
-def test_a_corpus_that_is_not_there_is_told(probe: Probe) -> None:
+def test_a_missing_corpus_is_reported(probe: Probe) -> None:
     shutil.rmtree(probe.corpus_uri)
     assert f"no corpus at {probe.corpus_uri}" in check_here(probe, "machine")
 
 
-def test_other_code_is_told(probe: Probe) -> None:
+def test_other_code_is_reported(probe: Probe) -> None:
     assert "install the same on all machines" in check_here(probe._replace(code="0.0.1"), "machine")
 
 
-def test_a_machine_alone_shares_with_nobody(ray_cluster: None, probe: Probe) -> None:
-    require_shared(Storage("s3://a-bucket-that-nobody-made"), Corpus.open(probe.corpus_uri))
+def test_a_single_machine_is_not_probed(ray_cluster: None, probe: Probe) -> None:
+    require_shared(probe.storage, Corpus.open(probe.corpus_uri))
+    assert probe.storage.list("") == ["probe/driver"]

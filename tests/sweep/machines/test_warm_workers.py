@@ -28,10 +28,6 @@ def test_a_clusters_workers_are_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_
     assert warm_workers(make_plan(tmp_path)) == []
 
 
-def test_nothing_is_waited_for_where_nothing_was_begun() -> None:
-    wait_until_warm([])
-
-
 def test_a_method_is_imported_whole() -> None:
     code = (
         "import sys; from trainables.config.registry import import_method; import_method('contrastive_se'); "

@@ -1,4 +1,4 @@
-"""What a person is told of a running sweep."""
+"""What the progress display of a running sweep shows."""
 
 import io
 import json
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sweep.core.jobs import Job
+from sweep.core.listener import StageProgressed
 from sweep.plan.plan import Plan
 from sweep.progress.progress import Progress, display
 from sweep.progress.progress_state import ProgressState, duration, progress_line
@@ -104,7 +105,7 @@ def test_durations_are_as_precise_as_a_reader_can_use(seconds: float, text: str)
     assert duration(seconds) == text
 
 
-def test_what_is_told_becomes_counts_and_leaders(progress: Progress, plan: Plan) -> None:
+def test_events_become_counts_and_leaders(progress: Progress, plan: Plan) -> None:
     tell_job(progress, search("layer2", 3))
     tell_start(progress, search("none", 0))
     tell_start(progress, search("random", 1))
@@ -123,14 +124,13 @@ def test_a_resumed_sweep_counts_what_earlier_drivers_did(progress: Progress) -> 
     progress.reconcile([ended, broken])
     snapshot = progress.snapshot()
     assert snapshot["jobs"]["complete"] == 1
-    assert snapshot["jobs"]["running"] == 0  # nobody trains it until it is handed out again
+    assert snapshot["jobs"]["running"] == 0  # not before it is handed out again
     assert snapshot["left"] is None  # the speed of this driver is not known yet
 
 
 def test_a_log_gets_a_plain_line_at_every_change_of_stage(progress: Progress, stream: io.StringIO) -> None:
-    progress.stage_progressed("tera pre-training", 1, 10)
-    progress.stage_progressed("tera pre-training", 5, 10)
-    progress.stage_progressed("tera pre-training", 10, 10)
+    for done in (1, 5, 10):
+        progress.hear(StageProgressed("tera pre-training", done, 10))
     progress.phase("scoring")
     lines = stream.getvalue().splitlines()
     assert [line.split(" | ")[0] for line in lines] == ["tera pre-training 10 %", "starting", "scoring"]

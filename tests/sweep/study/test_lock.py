@@ -1,4 +1,4 @@
-"""One driver per sweep, and a dead one is none."""
+"""One driver per sweep; the lock of a dead one is free."""
 
 import contextlib
 import os
@@ -34,7 +34,7 @@ def plan(study_uri: str) -> Plan:
     return simulated_plan(study_uri)
 
 
-def test_a_second_driver_is_told_who_holds_the_sweep(plan: Plan) -> None:
+def test_a_second_driver_learns_who_holds_the_sweep(plan: Plan) -> None:
     with sweep_lock(plan), pytest.raises(UserError, match=f"already being driven by process {os.getpid()} "):
         sweep_lock(plan).__enter__()
     with sweep_lock(plan):
@@ -42,8 +42,13 @@ def test_a_second_driver_is_told_who_holds_the_sweep(plan: Plan) -> None:
 
 
 def test_other_sweeps_in_the_same_database_are_free(plan: Plan, study_uri: str) -> None:
-    with sweep_lock(plan), sweep_lock(simulated_plan(study_uri, name="another")):
-        pass
+    another = simulated_plan(study_uri, name="another")
+    with (
+        sweep_lock(plan),
+        sweep_lock(another),
+        pytest.raises(UserError, match="'another' is already being driven"),
+    ):
+        sweep_lock(another).__enter__()
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import pytest
 
 from sweep.core.addresses import check_tracking_uri, redact
 from sweep.core.jobs import Job
+from sweep.core.listener import JobReported
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord, Proposal, Report
 from sweep.tracking.mlflow_view import JOB_TAG, KIND_TAG, STATE_TAG, MlflowView, open_client
@@ -312,7 +313,7 @@ def test_a_record_that_mlflow_refuses_does_not_block_the_others(
 ) -> None:
     first, second = jobs_of(plan)[:2]
     tracker = start()
-    tracker.job_reported(first, 50, {"score": 1.0, "site 1?/k": 0.1}, START_MS)
+    tracker.hear(JobReported(first, START_MS, 50, {"score": 1.0, "site 1?/k": 0.1}))
     tracker._append_tags(f"{plan.name}/{first.path}", {"not a name?": "x"})
     tell_job(tracker, second)
     tracker.close()
