@@ -42,15 +42,14 @@ from sweep.report import terminal as report
 from sweep.report.findings.findings import findings
 from sweep.report.publication import Publication
 from sweep.settings.extension import refuse_dishonest
-from sweep.settings.planning import Planned
+from sweep.settings.settings import Planned
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.patient import PatientStorage
 from sweep.storage.stage_store import stage_store
 from sweep.storage.storage import Storage
 from sweep.stored import layout
 from sweep.stored.by_name import is_remote
-from sweep.stored.heartbeat import Heartbeat
-from sweep.stored.hours import SPENT, Hours
+from sweep.stored.heartbeat import SPENT, Heartbeat, Hours
 from sweep.stored.ledger import ReadLedger
 from sweep.stored.reading import is_answered, read_result
 from sweep.stored.rows import Rows, collect_rows, has_rows, store_rows
@@ -307,19 +306,19 @@ class Drive:
 
     def _publish(self, result: dict[str, Any], rows: Rows) -> dict[str, Path]:
         """Write the report beside the rows; returns the local copies, which MLflow takes."""
-        folder = Path(self.plan.home) / "report"
+        folder = Path(self.plan.home) / layout.REPORT
         folder.mkdir(exist_ok=True)
         (folder / layout.RESULT).write_text(json.dumps(result, indent=1))
         Publication(self.plan, result, rows, self._records(), self.checkpoints).write(folder)
         files = {path.name: path for path in sorted(folder.iterdir())}
         for name, path in files.items():
-            self.storage.write(f"report/{name}", path.read_bytes())
+            self.storage.write(f"{layout.REPORT}/{name}", path.read_bytes())
         return files
 
     def _tidy(self) -> None:
         """What no later start needs: the checkpoints of search jobs, and all but the last of each finalist."""
         for group in self.plan.groups:
-            self.storage.delete_prefix(f"jobs/{group.name}/search")
+            self.storage.delete_prefix(f"{layout.JOBS}/{group.name}/search")
             for record in self.store.records(group.name, "final"):
                 self.checkpoints.prune(record.job.path, keep=1)
 
@@ -328,7 +327,7 @@ def _show(plan: Plan, result: dict[str, Any]) -> None:
     report.print_result(result)
     print(f"\nresults    {plan.output}")
     print(f"MLflow     {open_line(plan.tracking_uri, plan.space, plan.name)}")
-    print(f"again      {command_line('leaderboard.py', plan.output)}")
+    print(f"again      {command_line('leaderboard', plan.output)}")
 
 
 def _asks_nothing_new(planned: Planned, storage: Storage) -> bool:
@@ -399,7 +398,7 @@ def _freeze(planned: Planned, plan: Plan, storage: Storage) -> None:
 
 
 def _is_raised(planned: Planned) -> bool:
-    return planned.stored is not None and planned.stored.raises != planned.plan.raises
+    return planned.stored is not None and planned.stored.extensions != planned.plan.extensions
 
 
 def _require_space(plan: Plan, storage: Storage) -> None:
@@ -409,7 +408,7 @@ def _require_space(plan: Plan, storage: Storage) -> None:
     free = storage.free_bytes()
     if free is None:
         return
-    needed = disk_bytes(plan) - sum(storage.sizes("jobs").values())
+    needed = disk_bytes(plan) - sum(storage.sizes(layout.JOBS).values())
     if free < needed:
         raise UserError(
             f"{plan.output}: about {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; free some, or "

@@ -11,6 +11,7 @@ from sweep.core.jobs import Job
 from sweep.core.listener import Listener
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.storage import Storage
+from sweep.stored import layout
 
 
 class SpentCheckpoints(Listener):
@@ -31,6 +32,6 @@ class SpentCheckpoints(Listener):
     def _free(self, job: Job) -> None:
         """What it raises stays in a future that nobody asks."""
         if job.phase == "search":
-            self._storage.delete_prefix(f"jobs/{job.path}")
+            self._storage.delete_prefix(f"{layout.JOBS}/{job.path}")
         else:
             StoredCheckpoints(self._storage).prune(job.path, keep=1)

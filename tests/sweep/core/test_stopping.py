@@ -9,7 +9,7 @@ import pytest
 
 from sweep.core.stopping import Interrupted, StopSignal, stop_on_signals
 from sweep.storage.storage import Storage
-from sweep.stored.hours import Hours
+from sweep.stored.heartbeat import Hours
 from sweep.stored.stop_request import request_stop, stop_on_request, void_requests
 
 

@@ -11,7 +11,7 @@ import pytest
 from sweep.driver.driver import _require_space, drive
 from sweep.plan.cost import disk_bytes
 from sweep.plan.plan import Plan
-from sweep.settings.planning import Planned
+from sweep.settings.settings import Planned
 from sweep.storage.storage import Storage
 from sweep.study.lock import sweep_lock
 from tests.support.sweeps import small_sweep

@@ -14,7 +14,7 @@ from sweep.core.listener import Listener
 from sweep.engine.announcer import Announcer
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
 from sweep.engine.interim_looks import Looks, left_after, stored_looks
-from sweep.settings.planning import LOOKS
+from sweep.settings.new_plan import LOOKS
 from sweep.storage.storage import Storage
 from sweep.stored import layout
 from sweep.study.study import StudyStore

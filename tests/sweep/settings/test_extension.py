@@ -11,7 +11,7 @@ from sweep.settings.extension import refuse_dishonest
 from sweep.storage.storage import Storage
 from sweep.study.study import Proposal, StudyStore
 from tests.support.simulation.simulated import Simulation, facts, simulated_plan
-from tests.sweep.settings.test_planning import freeze, plan, resume
+from tests.support.sweeps.typed_plan import freeze, plan, resume
 from trainables.base.errors import UserError
 
 
@@ -24,7 +24,7 @@ def test_samples_seeds_hours_and_upstreams_are_raised_and_the_plan_keeps_the_his
     assert (more.plan.samples, len(more.plan.seeds), more.plan.max_hours) == (4, 5, 2.5)
     assert more.plan.seeds[:3] == started.plan.seeds
     assert [group.name for group in more.plan.groups] == ["tera", "wav2vec2"]
-    (change,) = more.plan.raises
+    (change,) = more.plan.extensions
     assert change["samples"] == [2, 4]
     assert change["upstreams"] == [["tera"], ["wav2vec2"]]
     assert Plan.from_json(more.plan.to_json()) == more.plan
@@ -47,7 +47,7 @@ def test_nothing_is_lowered(tmp_path: Path, flag: str) -> None:
 def test_looks_are_fixed_when_a_sweep_starts(tmp_path: Path) -> None:
     freeze(plan(tmp_path, "--name", "looks", "--seeds", "auto"))
     freeze(plan(tmp_path, "--name", "fixed", "--seeds", "3"))
-    assert resume(tmp_path, "looks", "--seeds", "auto").plan.raises == ()
+    assert resume(tmp_path, "looks", "--seeds", "auto").plan.extensions == ()
     with pytest.raises(UserError, match=r"--seeds 9: .*--seeds auto, whose looks were fixed"):
         resume(tmp_path, "looks", "--seeds", "9")
     with pytest.raises(UserError, match=r"--seeds auto: .*planned with 3 seeds for all"):

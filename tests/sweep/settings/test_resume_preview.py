@@ -9,7 +9,7 @@ from sweep.plan.plan import Plan
 from sweep.settings.dry_run import describe
 from sweep.storage.storage import Storage
 from sweep.study.study import Proposal, StudyStore
-from tests.sweep.settings.test_planning import freeze, plan, resume
+from tests.support.sweeps.typed_plan import freeze, plan, resume
 from trainables.base.errors import UserError
 
 

@@ -9,9 +9,9 @@ from sweep.commands import clean as clean_command
 from sweep.commands import enhance as enhance_command
 from sweep.commands import leaderboard as leaderboard_command
 from sweep.commands import replay as replay_command
+from sweep.commands import run as run_command
 from sweep.commands import status as status_command
 from sweep.commands import stop as stop_command
-from sweep.commands.run import run_main
 from tests.support.sweeps.finished_sweep import finished_sweep
 
 Command = Callable[[str], Sequence[str]]
@@ -21,7 +21,7 @@ OF_A_SWEEP = {
     "stop": (stop_command.main, lambda name: [name]),
     "replay": (replay_command.main, lambda name: [name, "tera/final/layer2/seed-1001"]),
     "enhance": (enhance_command.main, lambda name: [name, "in.wav", "out.wav"]),
-    "resume": (run_main, lambda name: ["--resume", name, "--dry-run"]),
+    "resume": (run_command.main, lambda name: ["--resume", name, "--dry-run"]),
 }
 COMMANDS = {**OF_A_SWEEP, "clean": (clean_command.main, lambda _: [])}
 
@@ -75,7 +75,7 @@ def test_what_is_no_name_is_refused_with_what_one_looks_like(
     if (command, name) == ("resume", ""):
         assert "--resume '' is empty" in said
         return
-    assert "is no sweep's name: give one as run.py printed it, such as norm_layers-" in said
+    assert "is not a sweep's name" in said
     assert len(said) < 400
 
 
