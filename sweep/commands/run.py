@@ -134,7 +134,7 @@ def _add_places(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--resume",
         metavar="NAME",
-        help="go on with this sweep; --samples, --seeds, --max-hours may be raised, --upstreams added",
+        help="continue this sweep; --samples, --seeds, --max-hours may be raised, --upstreams added",
     )
     group.add_argument(
         "--output",
@@ -253,7 +253,7 @@ def _drive(planned: "Planned", notify: str | None, as_json: bool) -> int:
 
 
 def _stopped(plan: "Plan", why: str) -> str:
-    """How to go on; before plan.json was written there is nothing to resume."""
+    """How to continue; before plan.json was written there is nothing to resume."""
     from sweep.storage.storage import Storage
     from sweep.stored import layout
 

@@ -30,8 +30,11 @@ def _where(base: str) -> str:
     folder = _left[-1] if _left else Path.cwd()
     if base == str(folder / "sweeps") and not os.environ.get("SPEECH_SWEEP_OUTPUT"):
         return ""
-    below = Path(base).is_relative_to(folder)
-    return f" --output {shlex.quote(str(Path(base).relative_to(folder)) if below else base)}"
+    if Path(base).is_relative_to(folder):
+        relative = str(Path(base).relative_to(folder))
+        # else it would be read as a flag, a home folder or a bucket
+        base = base if relative.startswith(("-", "~", "s3:")) else relative
+    return f" --output {shlex.quote(base)}"
 
 
 @contextlib.contextmanager

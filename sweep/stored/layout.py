@@ -12,7 +12,7 @@ LEDGER = "test_reads.jsonl"  # every read of test audio
 HEARTBEAT = "heartbeat.json"  # the driver's sign of life
 REQUESTS = "requests"  # to the running driver
 STOP_REQUEST = f"{REQUESTS}/stop.json"
-REPORT = "report"  # tables, figures and pages for people
+REPORT = "report"  # tables, figures and pages to read
 RESULTS = "results"  # rows of all finalists together
 
 

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sweep.commands import leaderboard as leaderboard_command
@@ -48,6 +48,9 @@ def test_output_is_named_where_it_is_needed(place: Path, base: str, where: str) 
     assert typed("run") == "python sweep/run.py"
 
 
+@example(folders=["-x"])
+@example(folders=["~"])
+@example(folders=["s3:", "bucket"])
 @given(
     folders=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1), min_size=1)
 )

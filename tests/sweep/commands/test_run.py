@@ -77,7 +77,7 @@ def test_the_fields_of_a_space_are_those_of_its_method(tmp_path: Path) -> None:
 
 
 def _ctrl_c(_: object) -> None:
-    """What Python's own handler does; a test's process may have been told to ignore the signal."""
+    """What Python's own handler does; a test's process may ignore the signal."""
     raise KeyboardInterrupt
 
 
@@ -86,7 +86,7 @@ def _sigterm(_: object) -> None:
 
 
 @pytest.mark.parametrize("stop", [_ctrl_c, _sigterm])
-def test_a_start_that_is_stopped_before_its_plan_is_kept_sends_nobody_to_resume(
+def test_a_start_that_is_stopped_before_its_plan_is_written_is_not_to_be_resumed(
     tmp_path: Path,
     stop: Callable[[object], None],
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""What a dry run says of a plan before it costs anything, and a start once more: what was left out, what is unwise."""
+"""Notes and cautions of a dry run, repeated when the sweep starts: what was left out, what is unwise."""
 
 from dataclasses import replace
 from pathlib import Path

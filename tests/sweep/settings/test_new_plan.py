@@ -283,7 +283,7 @@ def test_a_share_of_a_gpu_makes_every_job_train_on_one(tmp_path: Path) -> None:
 
 
 def test_only_a_default_share_is_measured(tmp_path: Path) -> None:
-    """At scale, on a cluster, where nobody said; and never again on resume."""
+    """At scale, on a cluster, if no share was given; and never again on resume."""
     at_scale = ("--preset", "small", "--corpus", "demo", "--name", "first")
     on_a_cluster = {"RAY_ADDRESS": "10.0.0.1:6379"}
     planned = plan(tmp_path, *at_scale, environ=on_a_cluster)

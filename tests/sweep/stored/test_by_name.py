@@ -1,4 +1,4 @@
-"""What a person types as a sweep's name or place: found, or one clear line, whichever command it is."""
+"""A sweep's name and place as typed: found, or one clear line, in every command."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_a_bucket_without_credentials_is_one_line(
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # remembers the credentials of whoever made it
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # keeps the credentials it was made with
     said = refusal(capsys, command, "evening", "--output", "s3://foo/bar")
     assert "cannot look into s3://foo/bar" in said
     assert "Unable to locate credentials; check the bucket's name" in said
