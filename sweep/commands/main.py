@@ -59,20 +59,16 @@ def run_command(name: str, argv: Sequence[str]) -> int:
 
 
 def _overview() -> str:
-    lines = [f"  {name:<12} {summary}" for name, summary in COMMANDS.items()]
-    return "\n".join(
-        [
-            f"usage: {CONSOLE_SCRIPT} COMMAND [ARGUMENT ...]",
-            "",
-            "Distributed hyperparameter sweeps for speech enhancement and separation that end in an answer.",
-            "",
-            "commands",
-            *lines,
-            "",
-            f"{CONSOLE_SCRIPT} COMMAND --help explains a command, with examples. To begin:",
-            f"  {CONSOLE_SCRIPT} run --space norm_layers",
-        ]
-    )
+    commands = "\n".join(f"  {name:<12} {summary}" for name, summary in COMMANDS.items())
+    return f"""usage: {CONSOLE_SCRIPT} COMMAND [ARGUMENT ...]
+
+Distributed hyperparameter sweeps for speech enhancement and separation that end in an answer.
+
+commands
+{commands}
+
+{CONSOLE_SCRIPT} COMMAND --help explains a command, with examples. To begin:
+  {CONSOLE_SCRIPT} run --space norm_layers"""
 
 
 if __name__ == "__main__":

@@ -50,144 +50,74 @@ answer (Ctrl-C, SIGTERM, a stop request, --max-hours, or a database or storage t
 def build_parser() -> argparse.ArgumentParser:
     """Option names avoid every name that `ray submit` takes for itself."""
     parser = command_parser("run", _DESCRIPTION, _EXAMPLES)
-    _add_question(parser.add_argument_group("what to ask"))
-    _add_budget(parser.add_argument_group("how much to spend (defaults come from the preset)"))
-    _add_places(parser.add_argument_group("where"))
-    _add_views(parser.add_argument_group("look first, read later"))
+    _add_question(parser.add_argument_group("what to ask").add_argument)
+    _add_budget(parser.add_argument_group("how much to spend (defaults come from the preset)").add_argument)
+    _add_places(parser.add_argument_group("where").add_argument)
+    _add_views(parser.add_argument_group("look first, read later").add_argument)
     return parser
 
 
-def _add_question(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--space",
-        metavar="NAME",
-        help="the question: a name that --list-spaces shows, or a Python file of your own",
-    )
-    group.add_argument(
-        "--preset",
-        metavar="NAME",
-        help="how much work: smoke (a minute, scores mean nothing), demo (the default without a GPU), small or paper "
-        "(published weights: a GPU and a corpus); --list-spaces shows which a space has",
-    )
-    group.add_argument(
-        "--upstreams",
-        "--models",
-        "--targets",
-        metavar="A,B",
-        help="the upstreams (or separation models, or contrastive targets) to ask about, comma-separated",
-    )
-    group.add_argument(
-        "--corpus",
-        metavar="PATH",
-        help="a folder of speech/ and noise/ (or clean/ and noisy/), a "
-        "prepared corpus (folder or s3://), or 'demo' (synthetic, the default)",
-    )
+def _add_question(add: Callable[..., object]) -> None:
+    text = "the question: a name that --list-spaces shows, or a Python file of your own"
+    add("--space", metavar="NAME", help=text)
+    text = """how much work: smoke (a minute, scores mean nothing), demo (the default without a GPU), small or paper
+    (published weights: a GPU and a corpus); --list-spaces shows which a space has"""
+    add("--preset", metavar="NAME", help=text)
+    text = "the upstreams (or separation models, or contrastive targets) to ask about, comma-separated"
+    add("--upstreams", "--models", "--targets", metavar="A,B", help=text)
+    text = """a folder of speech/ and noise/ (or clean/ and noisy/), a prepared corpus (folder or s3://), or 'demo'
+    (synthetic, the default)"""
+    add("--corpus", metavar="PATH", help=text)
 
 
-def _add_budget(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--samples", type=_count_up_to(_MOST_SAMPLES), metavar="N", help="search trials per candidate"
+def _add_budget(add: Callable[..., object]) -> None:
+    add("--samples", metavar="N", type=_count_up_to(_MOST_SAMPLES), help="search trials per candidate")
+    text = """finalist seeds per candidate, at least 3 for a verdict; or 'auto': 3 for all, up to 8 for candidates still
+    in contention"""
+    add("--seeds", metavar="N", type=_seeds, help=text)
+    text = "stop cleanly after H hours of driving, over all starts"
+    add("--max-hours", metavar="H", type=_hours, help=text)
+    add("--steps", metavar="N", type=_count_up_to(_MOST_STEPS), help="training steps per job")
+    add("--labelled-minutes", metavar="M", help="minutes of labelled speech to train on, or 'all'")
+    text = "never wait for a generation of search trials: keeps many workers busy, but is not reproducible"
+    add("--async", action="store_true", dest="asynchronous", help=text)
+    add("--seed", metavar="N", type=_seed, help="seed of the sweep itself, 0 (the default) or above")
+    text = (
+        "fix a field of the method's configuration for every candidate; may be repeated (see --help-config)"
     )
-    group.add_argument(
-        "--seeds",
-        type=_seeds,
-        metavar="N",
-        help="finalist seeds per candidate, at least 3 for a verdict; or 'auto': 3 for all, up to 8 for candidates "
-        "still in contention",
-    )
-    group.add_argument(
-        "--max-hours", type=_hours, metavar="H", help="stop cleanly after H hours of driving, over all starts"
-    )
-    group.add_argument("--steps", type=_count_up_to(_MOST_STEPS), metavar="N", help="training steps per job")
-    group.add_argument(
-        "--labelled-minutes", metavar="M", help="minutes of labelled speech to train on, or 'all'"
-    )
-    group.add_argument(
-        "--async",
-        action="store_true",
-        dest="asynchronous",
-        help="never wait for a generation of search trials: keeps many workers busy, but is not reproducible",
-    )
-    group.add_argument(
-        "--seed", type=_seed, metavar="N", help="seed of the sweep itself, 0 (the default) or above"
-    )
-    group.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="FIELD=VALUE",
-        dest="settings",
-        help="fix a field of the method's configuration for every candidate; may be repeated (see --help-config)",
-    )
-    group.add_argument(
-        "--also",
-        metavar="METRIC,..",
-        help="score the finalists by these metrics too, which are shown but decide nothing: dnsmos (no reference "
-        'needed; pip install ".[dnsmos]"), nb_pesq, sdr',
-    )
+    add("--set", metavar="FIELD=VALUE", action="append", default=[], dest="settings", help=text)
+    text = """score the finalists by these metrics too, which are shown but decide nothing: dnsmos (no reference needed;
+    pip install ".[dnsmos]"), nb_pesq, sdr"""
+    add("--also", metavar="METRIC,..", help=text)
 
 
-def _add_places(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--name", metavar="NAME", help="the sweep's name (default: space, date, time, four hex digits)"
-    )
-    group.add_argument(
-        "--resume",
-        metavar="NAME",
-        help="continue this sweep; --samples, --seeds, --max-hours may be raised, --upstreams added",
-    )
-    group.add_argument(
-        "--output",
-        metavar="BASE",
-        help="results go to BASE/NAME: a folder or s3://bucket/prefix (default ./sweeps)",
-    )
-    group.add_argument(
-        "--tracking-uri",
-        metavar="URI",
-        help="MLflow: sqlite:///..., postgresql://... or http(s)://... "
-        "(default: mlflow.db next to the results)",
-    )
-    group.add_argument(
-        "--study-uri",
-        metavar="URI",
-        help="Optuna's study: sqlite:///... or postgresql://... (default: study.db next to the results)",
-    )
-    group.add_argument(
-        "--gpus-per-trial",
-        type=_gpu_share,
-        metavar="SHARE",
-        help="GPU fraction per job, such as 0.25 for four jobs on one (default: with full-size models measured by a "
-        "short training run, else 0)",
-    )
-    group.add_argument(
-        "--notify",
-        metavar="URL",
-        help="post a small JSON object to this web address when the sweep finishes, fails or stops early",
-    )
+def _add_places(add: Callable[..., object]) -> None:
+    add("--name", metavar="NAME", help="the sweep's name (default: space, date, time, four hex digits)")
+    text = "continue this sweep; --samples, --seeds, --max-hours may be raised, --upstreams added"
+    add("--resume", metavar="NAME", help=text)
+    text = "results go to BASE/NAME: a folder or s3://bucket/prefix (default ./sweeps)"
+    add("--output", metavar="BASE", help=text)
+    text = """MLflow: sqlite:///..., postgresql://... or http(s)://... (default: mlflow.db next to the results)"""
+    add("--tracking-uri", metavar="URI", help=text)
+    text = "Optuna's study: sqlite:///... or postgresql://... (default: study.db next to the results)"
+    add("--study-uri", metavar="URI", help=text)
+    text = """GPU fraction per job, such as 0.25 for four jobs on one (default: with full-size models measured by a
+    short training run, else 0)"""
+    add("--gpus-per-trial", metavar="SHARE", type=_gpu_share, help=text)
+    text = "post a small JSON object to this web address when the sweep finishes, fails or stops early"
+    add("--notify", metavar="URL", help=text)
 
 
-def _add_views(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--dry-run", action="store_true", help="print the plan with its cost and start nothing"
-    )
-    group.add_argument(
-        "--price",
-        type=_machine_price,
-        metavar="PRICE/CORES[/GPUS]",
-        help="with --dry-run: a machine's price per hour and its number of cores and GPUs, such as 0.34/8",
-    )
-    group.add_argument("--list-spaces", action="store_true", help="print the spaces and their presets")
-    group.add_argument(
-        "--help-config",
-        metavar="METHOD",
-        help="print the fields --set knows, and their values: normalized_ssl, contrastive_se, separation, or a space's "
-        "name",
-    )
-    group.add_argument(
-        "--json",
-        action="store_true",
-        help="print the result (with --dry-run: the plan) as one JSON object on the last line",
-    )
+def _add_views(add: Callable[..., object]) -> None:
+    add("--dry-run", action="store_true", help="print the plan with its cost and start nothing")
+    text = "with --dry-run: a machine's price per hour and its number of cores and GPUs, such as 0.34/8"
+    add("--price", metavar="PRICE/CORES[/GPUS]", type=_machine_price, help=text)
+    add("--list-spaces", action="store_true", help="print the questions, their presets and cost")
+    text = """print the fields --set knows, and their values: normalized_ssl, contrastive_se, separation, or a space's
+    name"""
+    add("--help-config", metavar="METHOD", help=text)
+    text = "print the result (with --dry-run: the plan) as one JSON object on the last line"
+    add("--json", action="store_true", help=text)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from trainables.base.errors import UserError
 
 HIDDEN = "***"
-_FIELDS = {"study_uri": "SPEECH_SWEEP_STUDY_URI", "tracking_uri": "MLFLOW_TRACKING_URI"}
+VARIABLES = {"study_uri": "SPEECH_SWEEP_STUDY_URI", "tracking_uri": "MLFLOW_TRACKING_URI"}
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _SERVERS = ("http", "https")
 _STUDY_SCHEMES = ("sqlite", "postgresql", "postgresql+psycopg2")
@@ -35,7 +35,7 @@ def hide_password(text: str, secret_uri: str = "") -> str:
 def known_secrets(arguments: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, str]:
     """The addresses that this start's flags and environment give, by field."""
     given = {
-        name: getattr(arguments, name, None) or environ.get(variable) for name, variable in _FIELDS.items()
+        name: getattr(arguments, name, None) or environ.get(variable) for name, variable in VARIABLES.items()
     }
     return {name: uri for name, uri in given.items() if uri}
 
@@ -53,7 +53,7 @@ def restore_secrets(sweep: str, stored: Mapping[str, str], known: Mapping[str, s
         if hide_password(given) != uri:
             flag = "--" + name.replace("_", "-")
             raise UserError(
-                f"sweep {sweep!r} uses {uri}, whose password is not stored: give {flag} or {_FIELDS[name]} "
+                f"sweep {sweep!r} uses {uri}, whose password is not stored: give {flag} or {VARIABLES[name]} "
                 "with it again"
             )
         whole[name] = given

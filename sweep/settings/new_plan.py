@@ -53,9 +53,12 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
     home = join(str(settings.folder / "sweeps"), name) if is_remote(output) else output
     preset = _with_steps(preset, settings.get("steps", preset.steps))
     groups = _groups(space, preset, settings)
+    own_file = settings.space() if is_space_file(settings.space()) else ""
     plan = Plan(
         name=name,
         space=space.name,
+        space_file=own_file,
+        space_fingerprint=fingerprint(Path(own_file)) if own_file else "",
         preset=preset.name,
         version=__version__,
         code=training_code_fingerprint(),
@@ -72,15 +75,14 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         fixed=fixed_fields(settings.get("settings")),
         output=output,
         home=home,
-        tracking_uri=settings.tracking_uri(f"sqlite:///{home}/{layout.TRACKING}"),
-        study_uri=settings.study_uri(f"sqlite:///{home}/{layout.STUDY}"),
+        tracking_uri=settings.address("tracking_uri", f"sqlite:///{home}/{layout.TRACKING}"),
+        study_uri=settings.address("study_uri", f"sqlite:///{home}/{layout.STUDY}"),
         gates=preset.gates,
         meaningful=preset.meaningful,
         gpus_per_trial=settings.gpus_per_trial(preset),
         margin=METRICS[preset.metric].margin,
         asynchronous=settings.get("asynchronous"),
         max_hours=settings.get("max_hours"),
-        **_space_file(settings.space()),
         **_seeds(settings, preset),
         **_corpus(settings.corpus(preset)),
     )
@@ -113,14 +115,6 @@ def _groups(space: Space, preset: Preset, settings: Settings) -> tuple[GroupPlan
 
 
 # -- fields of the plan that belong together -------------------------------------------------------------
-
-
-def _space_file(space: str) -> dict[str, Any]:
-    own = is_space_file(space)
-    return {
-        "space_file": space if own else "",
-        "space_fingerprint": fingerprint(Path(space)) if own else "",
-    }
 
 
 def _seeds(settings: Settings, preset: Preset) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from search_spaces.space import Preset, Space
 from search_spaces.space_file import is_space_file
-from sweep.core.addresses import check_study_uri, check_tracking_uri
+from sweep.core.addresses import VARIABLES, check_study_uri, check_tracking_uri
 from sweep.core.hardware import cuda_devices
 from sweep.core.next_command import typed
 from sweep.machines.capacity import cluster_has_gpus
@@ -106,14 +106,11 @@ class Settings:
             )
         return path
 
-    def tracking_uri(self, default: str) -> str:
-        uri = self.get("tracking_uri", default, "MLFLOW_TRACKING_URI")
-        check_tracking_uri(uri, self.sources["tracking_uri"])
-        return absolute_uri(uri, self.folder)
-
-    def study_uri(self, default: str) -> str:
-        uri = self.get("study_uri", default, "SPEECH_SWEEP_STUDY_URI")
-        check_study_uri(uri, self.sources["study_uri"])
+    def address(self, name: str, default: str) -> str:
+        """`name` is "study_uri" or "tracking_uri"."""
+        uri = self.get(name, default, VARIABLES[name])
+        check = check_study_uri if name == "study_uri" else check_tracking_uri
+        check(uri, self.sources[name])
         return absolute_uri(uri, self.folder)
 
     def labelled_minutes(self, preset: Preset) -> float | None:

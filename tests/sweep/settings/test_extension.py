@@ -9,6 +9,7 @@ from optuna.storages import InMemoryStorage
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
 from sweep.storage.storage import Storage
+from sweep.stored import layout
 from sweep.study.study import Proposal, StudyStore
 from tests.support.simulation.simulated import Simulation, facts, simulated_plan
 from tests.support.sweeps.typed_plan import freeze, plan, resume
@@ -28,6 +29,13 @@ def test_samples_seeds_hours_and_upstreams_are_raised_and_the_plan_keeps_the_his
     assert change["samples"] == [2, 4]
     assert change["upstreams"] == [["tera"], ["wav2vec2"]]
     assert Plan.from_json(more.plan.to_json()) == more.plan
+
+
+def test_the_extensions_of_an_older_plan_are_kept() -> None:
+    plain = simulated_plan().to_json()
+    del plain["extensions"]
+    change = {"time": "2026-01-01T00:00:00+00:00", "samples": [2, 4]}
+    assert Plan.from_json({**plain, "raises": [change]}).extensions == (change,)
 
 
 def test_naming_what_the_plan_has_already_changes_nothing(tmp_path: Path) -> None:
@@ -77,6 +85,6 @@ def test_seeds_are_refused_once_the_leaders_are_named(tmp_path: Path) -> None:
     before, after = simulated_plan(seeds=2), simulated_plan(seeds=3)
     store, storage = StudyStore(InMemoryStorage(), before.name), Storage(tmp_path)
     refuse_dishonest(before, after, store, storage)
-    storage.write("nominations.json", json.dumps({"leaders": {}}).encode())
+    storage.write(layout.NOMINATIONS, json.dumps({"leaders": {}}).encode())
     with pytest.raises(UserError, match="second look"):
         refuse_dishonest(before, after, store, storage)

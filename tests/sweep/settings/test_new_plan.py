@@ -338,6 +338,7 @@ def test_only_sweeps_are_listed_and_nothing_below_them(tmp_path: Path) -> None:
 def test_a_strangers_folder_beside_the_sweeps_is_none_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The refusal is made here, since tests may run as root, who may enter every folder."""
     freeze(plan(tmp_path, "--name", "first"))
     (tmp_path / "sweeps" / "private").mkdir()
     is_file = Path.is_file
