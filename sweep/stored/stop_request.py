@@ -46,7 +46,7 @@ def stop_on_request(
             stop.ask("--max-hours are used up")
         request = _read_request(storage)
         if request is not None:
-            stop.ask("sweep/stop.py")
+            stop.ask("a stop request")
         if stop.asked and not said:
             said = True
             say(f"stopping after the rounds under way ({stop.reason}); Ctrl-C stops now")
