@@ -19,7 +19,8 @@ TARGET becomes a folder (or s3:// prefix) with corpus.json and Arrow shards: 16 
 and test with no speaker or noise type in common. Other sample rates are resampled, several channels are averaged,
 and each is reported. If it is interrupted, run the same command again: finished shards are kept.
 """
-_EXAMPLES = """\layouts of the folder recipe
+_EXAMPLES = """\
+layouts of the folder recipe
   speech/<speaker>/*.wav|flac and noise/<type>/*.wav|flac     mixed on the fly while training
   clean/*.wav|flac and noisy/*.wav|flac, same names           p226_001.wav is of speaker p226
   MANIFEST.csv next to them, columns path, split and speaker_or_noise_type, decides the splits if it exists
@@ -34,11 +35,12 @@ then
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = command_parser("prepare", _DESCRIPTION, _EXAMPLES)
-    recipes = "; ".join(f"{name}: {recipe.summary}" for name, recipe in RECIPES.items())
-    sources = "; ".join(f"{name}: {recipe.source}" for name, recipe in RECIPES.items())
-    parser.add_argument("recipe", metavar="RECIPE", help=recipes)
-    parser.add_argument("source", metavar="SOURCE", help=sources)
+    recipes = [
+        f"  {name:<26} {recipe.summary}\n{'SOURCE':>35}: {recipe.source}" for name, recipe in RECIPES.items()
+    ]
+    parser = command_parser("prepare", _DESCRIPTION, "\n".join(["recipes", *recipes, "", _EXAMPLES]))
+    parser.add_argument("recipe", metavar="RECIPE", help="the kind of material, from the list below")
+    parser.add_argument("source", metavar="SOURCE", help="the folder that holds it, as its recipe says below")
     parser.add_argument("target", metavar="TARGET", help="a local folder or s3://bucket/prefix to write to")
     return parser
 

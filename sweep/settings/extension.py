@@ -23,7 +23,7 @@ EXTENSIBLE = ("samples", "seeds", "max_hours", "upstreams")
 
 
 def extended(plan: Plan, arguments: argparse.Namespace) -> Plan:
-    """The plan with what the arguments add; the same object if that is nothing. Raises `UserError` for less."""
+    """The plan with what the arguments add; the same object if that is nothing. Raises `UserError`."""
     larger: dict[str, list[Any] | None] = {
         "samples": _upwards(plan, "samples", plan.samples, arguments.samples),
         "seeds": _more_seeds(plan, arguments.seeds),
@@ -121,7 +121,8 @@ def group_names(listed: str, space: Space) -> list[str]:
     """The group values of a comma-separated flag. Raises `UserError` naming what is wrong with them."""
     if space.group_by is None:
         raise UserError(
-            f"--upstreams (or --models, --targets) {listed!r}: space {space.name} has no groups; leave it out"
+            f"--upstreams (or --models, --targets) {listed!r}: space {space.name} asks one question for all; leave it "
+            "out"
         )
     names = [item.strip() for item in listed.split(",")]
     for name in names:
