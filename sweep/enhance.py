@@ -9,11 +9,9 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    # This script's own folder is no place to import from; the repository is, also where it was never installed.
-    sys.path[:] = [
-        entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).resolve().parent
-    ]
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from sweep.commands.enhance import main
+    sys.path.insert(
+        0, str(Path(__file__).resolve().parents[1])
+    )  # the repository, also if it is not installed
+    from sweep.commands.main import run_script
 
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_script(__file__))

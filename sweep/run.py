@@ -13,19 +13,13 @@ from pathlib import Path
 VERSION = "0.1.0"  # of the package this script belongs to; a copy may meet another one
 _FOLDER = Path(__file__).resolve().parent
 
-
-def _mend_module_path() -> None:
-    """Take this script's own folder off the module path; put the repository on it if this is one."""
+if __name__ == "__main__":
+    # A lone copy lies among a user's own files: none of them may be imported in place of a module.
     sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != _FOLDER]
     if _FOLDER.name == "sweep" and (_FOLDER.parent / "trainables" / "trainable.py").exists():
         sys.path.insert(0, str(_FOLDER.parent))
-
-
-if __name__ == "__main__":
-    _mend_module_path()
     try:
         from sweep import __version__
-        from sweep.commands.run import run_main
     except ImportError as error:
         sys.exit(
             f"error: speech-sweep is not installed for {sys.executable} ({error}): "
@@ -36,4 +30,6 @@ if __name__ == "__main__":
             f"error: this run.py is version {VERSION}, the installed speech-sweep is {__version__}: "
             "install the matching package or copy its sweep/run.py"
         )
-    sys.exit(run_main(sys.argv[1:]))
+    from sweep.commands.main import run_command
+
+    sys.exit(run_command("run", sys.argv[1:]))

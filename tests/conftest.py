@@ -1,12 +1,21 @@
-"""What the whole test run shares: one Ray, one PostgreSQL server."""
+"""Shared by the whole test run: one Ray, one PostgreSQL server, and how property tests draw their examples."""
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sweep.machines.ray_session import ray_session
+
+_PROPERTIES = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+settings.register_profile("default", derandomize=True, **_PROPERTIES)
+settings.register_profile(
+    "random", max_examples=1000, **_PROPERTIES
+)  # `make test-slow`: other examples each time
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture(scope="session")

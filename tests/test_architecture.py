@@ -77,7 +77,7 @@ def test_no_file_of_sweep_bears_the_name_of_another_module() -> None:
     "module",
     [
         "sweep.commands.run",
-        "sweep.settings.planning",
+        "sweep.settings.new_plan",
         "sweep.settings.dry_run",
         "search_spaces",
         "trainables.config.registry",

@@ -1,11 +1,10 @@
-"""The work behind `sweep/clean.py`: what takes space, and freeing it when told to."""
+"""`clean`: lists what takes space, and frees what is named."""
 
 import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sweep.commands.run import guarded
-from sweep.commands.status import add_output_argument
+from sweep.commands.common import add_output_argument, command_parser, guarded
 from trainables.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -13,12 +12,12 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 List what the cache (SPEECH_SWEEP_CACHE) and the sweeps' checkpoints take, the largest first. Nothing is deleted
-unless --free says what. A running sweep is never touched, and a winner's checkpoints never go.
+unless --free names it. A running sweep is never touched, and a winner's checkpoints are never deleted.
 """
 _EXAMPLES = """\
 examples
-  python sweep/clean.py                       what there is
-  python sweep/clean.py --free cache/stages         a part of the cache; it is computed again when it is needed
+  python sweep/clean.py                       list only
+  python sweep/clean.py --free cache/stages   a part of the cache; it is computed again when it is needed
   python sweep/clean.py --free NAME           the checkpoints that sweep no longer needs
   python sweep/clean.py --free all            everything in the list's first column
 """
@@ -26,13 +25,7 @@ _ALL = "all"
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="clean.py",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_parser("clean", _DESCRIPTION, _EXAMPLES)
     parser.add_argument(
         "--free", metavar="WHAT", help="a name from the list, or 'all': shown first, then deleted"
     )
@@ -41,17 +34,17 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    return guarded(_run, argv)
+    return guarded(lambda: _run(build_parser().parse_args(argv)))
 
 
-def _run(argv: Sequence[str]) -> int:
-    arguments = build_parser().parse_args(argv)
+def _run(arguments: argparse.Namespace) -> int:
     from sweep.commands.freeable import everything
+    from sweep.stored.reading import base_of
     from trainables.base.cache import cache_folder
 
     found = everything(arguments.output)
     if arguments.free is None:
-        _show(found, f"cache {cache_folder()}, sweeps in {arguments.output}; --free WHAT deletes")
+        _show(found, f"cache {cache_folder()}, sweeps in {base_of(arguments.output)}; --free WHAT deletes")
         return 0
     chosen = _chosen(found, arguments.free)
     _show(chosen, "freeing these")
@@ -79,12 +72,12 @@ def _show(items: Sequence["Freeable"], line: str) -> None:
 
     rows = [[item.name, size_text(item.bytes), size_text(item.kept), item.meaning] for item in items]
     total = size_text(sum(item.bytes for item in items))
-    table = console_table("", ["what", "can go", "stays", ""], [*rows, ["together", total, "", ""]])
+    table = console_table("", ["name", "can be freed", "stays", ""], [*rows, ["total", total, "", ""]])
     print_tables([table], [line])
 
 
 def size_text(count: int) -> str:
-    """A number of bytes as people say it: 812 B, 4.1 kB, 36.0 MB, 1.2 GB."""
+    """A number of bytes, rounded: 812 B, 4.1 kB, 36.0 MB, 1.2 GB."""
     size = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:

@@ -1,4 +1,4 @@
-"""The work behind `sweep/enhance.py`: a recording in, what a sweep's winner makes of it out."""
+"""`enhance`: runs a sweep's winner on a recording and writes the result."""
 
 import argparse
 import os
@@ -6,18 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sweep.commands.run import guarded
-from sweep.commands.status import add_output_argument
+from sweep.commands.common import add_output_argument, command_parser, guarded
 from trainables.base.errors import UserError
 
 _DESCRIPTION = """\
-Let a sweep's winner enhance or separate a recording.
+Enhance or separate a recording with a sweep's winner.
 
-A sweep's name means the leader of its group, by the seed that was best on valid; an MLflow run id means that
-sweep, candidate or finalist. Any sample rate from 8 to 192 kHz and any number of channels: the recording is brought
-to the model's rate and back, its level stays. Enhancement treats every channel by itself and writes as many;
-separation averages the channels and writes one file per voice: out-1.wav, out-2.wav. Files are 32-bit float WAV,
-so that nothing is clipped.
+A sweep's name stands for the leader of its group, with the seed that was best on valid; an MLflow run id stands for
+that sweep, candidate or finalist. Any sample rate from 8 to 192 kHz and any number of channels: the recording is
+resampled to the model's rate and back, its level is kept. Enhancement processes each channel separately and writes
+as many; separation averages the channels and writes one file per voice: out-1.wav, out-2.wav. Files are 32-bit float
+WAV, so that nothing is clipped.
 """
 _EXAMPLES = """\
 examples
@@ -26,20 +25,14 @@ examples
   python sweep/enhance.py 3f0c...e1 in.flac out.wav              an MLflow run id
 
 from Python
-  from sweep.commands.winning_model import load_winner
+  from sweep.winners import load_winner
   enhance = load_winner("NAME", group="tera")
   enhanced = enhance(noisy, sample_rate)
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="enhance.py",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_parser("enhance", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("run_or_name", metavar="RUN_OR_NAME", help="a sweep's name, or an MLflow run id")
     parser.add_argument("source", metavar="IN.wav", help="the recording: WAV or FLAC")
     parser.add_argument("target", metavar="OUT.wav", help="where to write; an existing file is replaced")
@@ -49,11 +42,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    return guarded(_run, argv)
+    return guarded(lambda: _run(build_parser().parse_args(argv)))
 
 
-def _run(argv: Sequence[str]) -> int:
-    arguments = build_parser().parse_args(argv)
+def _run(arguments: argparse.Namespace) -> int:
     source, target = Path(arguments.source).expanduser(), Path(arguments.target).expanduser()
     _check_files(source, target)
     audio, rate = _read(source)
@@ -66,9 +58,9 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _check_files(source: Path, target: Path) -> None:
-    """What can be wrong, before seconds are spent on loading a model."""
+    """Raise `UserError` for bad paths before seconds are spent on loading a model."""
     if target.suffix.lower() != ".wav":
-        raise UserError(f"{target}: the output is a .wav file; name it so")
+        raise UserError(f"{target}: the output is a .wav file; give it that suffix")
     if not os.path.isdir(target.parent):
         raise UserError(f"{target}: there is no folder {target.parent}; create it, or choose another")
     if os.path.exists(source) and os.path.exists(target) and source.samefile(target):

@@ -1,7 +1,7 @@
-"""What takes space and can be freed: the parts of the cache, and the checkpoints a sweep no longer needs.
+"""Lists what takes space and can be freed: parts of the cache, and checkpoints that a sweep no longer needs.
 
-A cache holds only what is made again when it is needed. Of a sweep's checkpoints the winners' stay, always; so does
-everything of a sweep that is running, and whatever a resume goes on from where the whole plan has no answer yet.
+A cache holds only what can be computed again. The winners' checkpoints are always kept; so is everything of a
+running sweep and, until its whole plan is answered, everything a resume continues from.
 """
 
 import re
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
+from sweep.stored import layout
 from sweep.stored.by_name import sweep_names
 from sweep.stored.heartbeat import read_pulse
 from sweep.stored.reading import (
@@ -28,31 +29,30 @@ from trainables.base.cache import cache_folder, freeing_cache
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 
-_RUNNING = ("running", "not responding")
 _MEANINGS = {
     "stages": "pre-training, gates and shared training; computed again when needed",
-    "prepared": "corpora made of raw recordings; prepared again when needed",
-    "corpora": "this machine's copies of corpora in S3; fetched again when needed",
-    "checkpoints": "public upstream checkpoints; fetched again when needed",
+    "prepared": "corpora prepared from raw recordings; prepared again when needed",
+    "corpora": "local copies of corpora in S3; fetched again when needed",
+    "checkpoints": "published upstream weights; fetched again when needed",
 }
-_ANSWERED = "checkpoints of search trials and of finalists that do not lead; the leaders' stay"
-_UNANSWERED = "checkpoints of search trials that have ended; what a resume goes on from stays"
-_CHECKPOINT_FILE = re.compile(r"(?P<folder>jobs/[^/]+/[^/]+/[^/]+/[^/]+/step-\d+)/[^/]+")
+_ANSWERED = "checkpoints of search trials and of finalists that do not lead; the leaders' are kept"
+_UNANSWERED = "checkpoints of ended search trials; those a resume continues from are kept"
+_CHECKPOINT_FILE = re.compile(rf"(?P<folder>{layout.JOBS}/[^/]+/[^/]+/[^/]+/[^/]+/step-\d+)/[^/]+")
 
 
 @dataclass(frozen=True)
 class Freeable:
-    """`free` deletes it; None where nothing of it may go, for the reason in `meaning`."""
+    """An entry of the list. `free` deletes it; None if nothing of it may be deleted, for the reason in `meaning`."""
 
     name: str
-    bytes: int  # that would be freed
+    bytes: int  # freed by `free`
     kept: int  # bytes that stay
     meaning: str
     free: Callable[[], None] | None
 
 
 def everything(output: str | None = None) -> list[Freeable]:
-    """The cache's parts and the sweeps of the base, the largest first."""
+    """The cache's parts and the sweeps in `output`, the largest first."""
     found = [*_cache_parts(cache_folder()), *_sweeps(output)]
     return sorted(found, key=lambda item: (-item.bytes, -item.kept, item.name))
 
@@ -77,24 +77,24 @@ def _cache_part(cache: Storage, name: str) -> Freeable:
 
 
 def _sweeps(output: str | None) -> list[Freeable]:
-    return [_sweep_or_why_not(name, output) for name in sweep_names(base_of(output))]
+    return [_sweep_or_reason(name, output) for name in sweep_names(base_of(output))]
 
 
-def _sweep_or_why_not(name: str, output: str | None) -> Freeable:
+def _sweep_or_reason(name: str, output: str | None) -> Freeable:
     try:
         return _sweep(*stored_sweep(name, output))
-    except UserError as error:  # a plan of another version, a damaged answer, a study elsewhere
-        return Freeable(name, 0, 0, f"a sweep of which nothing can be freed here: {error}", None)
+    except UserError as error:  # a plan of another version, a damaged result, a study elsewhere
+        return Freeable(name, 0, 0, f"a sweep; nothing can be freed here: {error}", None)
 
 
 def _sweep(plan: Plan, storage: Storage) -> Freeable:
     steps = _step_folders(storage)
     total = sum(steps.values())
-    if read_pulse(storage).life in _RUNNING:
-        return Freeable(plan.name, 0, total, "a sweep that is running: nothing of it is touched", None)
-    going = sum(steps[folder] for folder in _no_longer_needed(plan, storage, steps))
+    if read_pulse(storage).is_driven:
+        return Freeable(plan.name, 0, total, "a running sweep: nothing is deleted", None)
+    spent = sum(steps[folder] for folder in _no_longer_needed(plan, storage, steps))
     meaning = _ANSWERED if is_answered(plan, storage) else _UNANSWERED
-    return Freeable(plan.name, going, total - going, meaning, lambda: _free_sweep(plan, storage))
+    return Freeable(plan.name, spent, total - spent, meaning, lambda: _free_sweep(plan, storage))
 
 
 def _free_sweep(plan: Plan, storage: Storage) -> None:
@@ -104,17 +104,19 @@ def _free_sweep(plan: Plan, storage: Storage) -> None:
 
 
 def _step_folders(storage: Storage) -> dict[str, int]:
-    """Bytes of every checkpoint, by its folder."""
+    """Bytes of each checkpoint, by its folder."""
     sizes: Counter[str] = Counter()
-    for path, size in storage.sizes("jobs").items():
+    for path, size in storage.sizes(layout.JOBS).items():
         if match := _CHECKPOINT_FILE.fullmatch(path):
             sizes[match["folder"]] += size
     return dict(sizes)
 
 
 def _no_longer_needed(plan: Plan, storage: Storage, folders: Iterable[str]) -> list[str]:
-    """Raises `UserError` where the study of a sweep without a whole answer cannot be asked."""
-    jobs = {folder: Job.parse(folder.removeprefix("jobs/").rpartition("/")[0]) for folder in folders}
+    """Folders that may be deleted. Raises `UserError` if an unanswered sweep's study cannot be opened."""
+    jobs = {
+        folder: Job.parse(folder.removeprefix(f"{layout.JOBS}/").rpartition("/")[0]) for folder in folders
+    }
     if is_answered(plan, storage):
         leaders = _leaders(plan, storage)
         return [folder for folder, job in jobs.items() if not _leads(job, leaders)]

@@ -1,17 +1,17 @@
-"""The work behind `sweep/leaderboard.py`: the stored answer, shown again as run.py showed it, or taken apart."""
+"""`leaderboard`: the stored answer again, in another metric or format, split, or compared with another sweep."""
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sweep.commands.run import guarded
-from sweep.commands.status import add_sweep_arguments, open_sweep
-from sweep.plan.plan import Plan
+from sweep.commands.common import add_sweep_arguments, command_parser, guarded, open_sweep
 from sweep.report.breakdown_fields import FIELDS
-from sweep.stored.reading import read_result, read_rows, stored_sweep
 from trainables.base.errors import UserError
-from trainables.base.storage.storage import Storage
 from trainables.metrics.catalogue import METRICS, known_metrics
+
+if TYPE_CHECKING:
+    from sweep.plan.plan import Plan
+    from trainables.base.storage.storage import Storage
 
 FORMATS = ("table", "markdown", "json", "csv", "latex")
 _EXAMPLES = """\
@@ -27,12 +27,8 @@ examples
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="leaderboard.py",
-        description="Print the leaderboard of a sweep: scores, intervals and the verdict.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    parser = command_parser(
+        "leaderboard", "Print the leaderboard of a sweep: scores, intervals and the verdict.", _EXAMPLES
     )
     add_sweep_arguments(parser, optional=True)
     parser.add_argument("--format", choices=FORMATS, default="table", help="how to print it (default table)")
@@ -43,22 +39,21 @@ def build_parser() -> argparse.ArgumentParser:
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--by", choices=FIELDS, help="split the finalists' test scores by this")
+    what.add_argument("--compare", metavar="OTHER", help="compare with another sweep in BASE")
+    what.add_argument("--watch", action="store_true", help="show the standings while the sweep runs")
     what.add_argument(
-        "--compare", metavar="OTHER", help="set the candidates of another sweep of the same BASE beside"
-    )
-    what.add_argument("--watch", action="store_true", help="while it runs, show where it stands")
-    what.add_argument(
-        "--published", action="store_true", help="rank the published figures instead; takes no sweep's name"
+        "--published", action="store_true", help="rank the published figures instead; give no NAME"
     )
     return parser
 
 
 def main(argv: Sequence[str]) -> int:
-    return guarded(_run, argv)
+    return guarded(lambda: _run(build_parser().parse_args(argv)))
 
 
-def _run(argv: Sequence[str]) -> int:
-    arguments = build_parser().parse_args(argv)
+def _run(arguments: argparse.Namespace) -> int:
+    from sweep.stored.reading import read_result
+
     known_metrics([arguments.metric] if arguments.metric else None)
     if arguments.published:
         _show_published(arguments)
@@ -84,7 +79,7 @@ def _show_published(arguments: argparse.Namespace) -> None:
     print_view(published_view(published_result(arguments.metric or "wb_pesq")), arguments.format)
 
 
-def _watch(plan: Plan, storage: Storage, arguments: argparse.Namespace) -> None:
+def _watch(plan: "Plan", storage: "Storage", arguments: argparse.Namespace) -> None:
     from sweep.commands.watch import watch
     from sweep.stored.reading import with_study_password
 
@@ -93,9 +88,10 @@ def _watch(plan: Plan, storage: Storage, arguments: argparse.Namespace) -> None:
     watch(with_study_password(plan), storage)
 
 
-def _show_rows(plan: Plan, storage: Storage, arguments: argparse.Namespace) -> None:
+def _show_rows(plan: "Plan", storage: "Storage", arguments: argparse.Namespace) -> None:
     from sweep.report.breakdown import breakdown_view
     from sweep.report.output_formats import print_view
+    from sweep.stored.reading import read_rows, stored_sweep
 
     metric = arguments.metric or plan.metric
     rows = read_rows(plan, storage, metric=metric)
@@ -112,7 +108,9 @@ def _show_rows(plan: Plan, storage: Storage, arguments: argparse.Namespace) -> N
 
 
 def show(result: dict[str, Any], form: str) -> None:
-    """Print the result on standard output."""
+    """Print the result on standard output; `form` is one of `FORMATS`."""
+    from sweep.report.output_formats import print_view
+    from sweep.report.result_tables import result_tables
     from sweep.report.terminal import print_result, to_markdown
 
     if form == "table":
@@ -120,7 +118,4 @@ def show(result: dict[str, Any], form: str) -> None:
     elif form == "markdown":
         print(to_markdown(result))
     else:
-        from sweep.report.output_formats import print_view
-        from sweep.report.result_tables import result_tables
-
         print_view(result_tables(result), form)

@@ -1,4 +1,4 @@
-"""The work of `sweep/prepare.py`: arguments, a progress bar, one line on what was made."""
+"""`prepare`: turns recordings into a corpus, with a progress bar, and describes what it made."""
 
 import argparse
 import os
@@ -8,57 +8,53 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from sweep.commands.common import command_parser, guarded
 from trainables.audio.recipes.recipes import DEMO, RECIPES, find_recipe
 from trainables.base.errors import UserError
 
-_EXAMPLES = """
-The target becomes a folder (or s3:// prefix) with corpus.json and Arrow shards: 16 kHz mono, split into
-train, valid and test without a common speaker or noise type. Other sample rates are resampled, several
-channels are averaged, and you are told. Interrupted? Run the same line again: finished shards are kept.
+_DESCRIPTION = """\
+Prepare a corpus once, for many sweeps.
 
-layouts of the folder recipe:
+TARGET becomes a folder (or s3:// prefix) with corpus.json and Arrow shards: 16 kHz mono, split into train, valid
+and test with no speaker or noise type in common. Other sample rates are resampled, several channels are averaged,
+and each is reported. If it is interrupted, run the same command again: finished shards are kept.
+"""
+_EXAMPLES = """\
+layouts of the folder recipe
   speech/<speaker>/*.wav|flac and noise/<type>/*.wav|flac     mixed on the fly while training
   clean/*.wav|flac and noisy/*.wav|flac, same names           p226_001.wav is of speaker p226
-  MANIFEST.csv beside them, columns path, split and speaker_or_noise_type, decides the splits if it is there
+  MANIFEST.csv next to them, columns path, split and speaker_or_noise_type, decides the splits if it exists
 
-examples:
+examples
   python sweep/prepare.py folder ~/recordings ~/corpora/mine
   python sweep/prepare.py folder ~/recordings s3://bucket/corpora/mine
   python sweep/prepare.py demo builtin s3://bucket/corpora/demo
-then:
+then
   python sweep/run.py --space norm_layers --corpus ~/corpora/mine
 """
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command; the exit status: 0 done, 2 bad input, 130 interrupted."""
-    options = _parser().parse_args(arguments)
-    try:
-        _prepare(options.recipe, options.source, options.target)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            "interrupted: run the same command again to go on from the last finished shard", file=sys.stderr
-        )
-        return 130
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="prepare.py",
-        description="Prepare a corpus once, for many sweeps.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    recipes = "; ".join(f"{name}: {recipe.summary}" for name, recipe in RECIPES.items())
-    sources = "; ".join(f"{name}: {recipe.source}" for name, recipe in RECIPES.items())
-    parser.add_argument("recipe", metavar="RECIPE", help=recipes)
-    parser.add_argument("source", metavar="SOURCE", help=sources)
+def build_parser() -> argparse.ArgumentParser:
+    recipes = [
+        f"  {name:<26} {recipe.summary}\n{'SOURCE':>35}: {recipe.source}" for name, recipe in RECIPES.items()
+    ]
+    parser = command_parser("prepare", _DESCRIPTION, "\n".join(["recipes", *recipes, "", _EXAMPLES]))
+    parser.add_argument("recipe", metavar="RECIPE", help="the kind of material, from the list below")
+    parser.add_argument("source", metavar="SOURCE", help="the folder that holds it, as its recipe says below")
     parser.add_argument("target", metavar="TARGET", help="a local folder or s3://bucket/prefix to write to")
     return parser
+
+
+def main(argv: Sequence[str]) -> int:
+    return guarded(lambda: _run(build_parser().parse_args(argv)))
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    try:
+        _prepare(arguments.recipe, arguments.source, arguments.target)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("run the same command again to go on from the last finished shard") from None
+    return 0
 
 
 def _prepare(recipe: str, source: str, target: str) -> None:
@@ -80,12 +76,12 @@ def _prepare(recipe: str, source: str, target: str) -> None:
 
 
 def _require_reachable(source: str) -> None:
-    """One may enter the source; whether it is there and what it holds, its recipe says."""
+    """Raise `UserError` if the source cannot be entered; its recipe checks that it exists and what it holds."""
     if not source.strip():
         raise UserError("SOURCE is empty: give the folder that holds the recordings")
     try:
         with suppress(FileNotFoundError, NotADirectoryError):
-            os.stat(os.path.join(os.path.expanduser(source), "."))  # only who may enter it sees the dot
+            os.stat(os.path.join(os.path.expanduser(source), "."))  # stat of "." needs permission to enter
     except OSError as error:
         raise UserError(
             f"SOURCE {source[:200]}: {error.strerror}; give a folder that can be entered"
@@ -93,7 +89,7 @@ def _require_reachable(source: str) -> None:
 
 
 def _require_apart(source: str, target: str) -> None:
-    """A corpus among the recordings would be taken for them, and hide them from every later run."""
+    """A corpus inside the recordings would be read as recordings, and the other way round."""
     if target.startswith("s3:"):
         return
     read, written = (Path(os.path.realpath(Path(each).expanduser())) for each in (source, target))
@@ -106,7 +102,7 @@ def _require_apart(source: str, target: str) -> None:
 
 @contextmanager
 def _progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, where it does not mix with the result."""
+    """A bar on standard error, apart from the result on standard output."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

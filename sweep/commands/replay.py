@@ -1,38 +1,33 @@
-"""The work behind `sweep/replay.py`: one job trained again from its stored configuration, compared to the bit."""
+"""`replay`: trains one job again from its stored configuration and compares the bits."""
 
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from sweep.commands.run import guarded
-from sweep.commands.status import add_sweep_arguments, open_sweep
-from sweep.core.jobs import Job
-from sweep.plan.plan import Plan
-from trainables.base.cache import using_cache
+from sweep.commands.common import add_sweep_arguments, command_parser, guarded, open_sweep
 from trainables.base.errors import UserError
+
+if TYPE_CHECKING:
+    from sweep.core.jobs import Job
+    from sweep.plan.plan import Plan
 
 _DESCRIPTION = """\
 Train one job of a sweep again and compare with what the sweep stored: every round's report and, of jobs that
 keep one, the checkpoint's tensors. Nothing of the sweep is read but the job's configuration, and nothing is
-written. On the CPU the bits must agree, on the same model of CPU; seconds, of course, may differ.
+written. On the same model of CPU the bits must agree; only times may differ.
 """
 _EXAMPLES = """\
 examples
   python sweep/replay.py NAME tera/final/layer2/seed-1001        a finalist: reports and checkpoint
   python sweep/replay.py NAME tera/search/layer2/0003            a search trial: reports, as the study has them
 
-exit status: 0 equal; 1 different, and where first; 2 bad input, or a corpus that has changed.
+exit status: 0 equal; 1 different (the first difference is printed); 2 bad input, or a corpus that has changed.
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="replay.py",
-        description=_DESCRIPTION,
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_parser("replay", _DESCRIPTION, _EXAMPLES)
     add_sweep_arguments(parser)
     parser.add_argument(
         "job", metavar="JOB", help="group/phase/candidate/number, as MLflow and the folder jobs/ name it"
@@ -41,15 +36,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str]) -> int:
-    return guarded(_run, argv)
+    return guarded(lambda: _run(build_parser().parse_args(argv)))
 
 
-def _run(argv: Sequence[str]) -> int:
-    arguments = build_parser().parse_args(argv)
+def _run(arguments: argparse.Namespace) -> int:
+    from sweep.commands.replaying import replay, stored_job
+    from trainables.base.cache import using_cache
+
     plan, storage = open_sweep(arguments)
     job = _job(arguments.job, plan)
-    from sweep.commands.replaying import replay, stored_job
-
     stored = stored_job(plan, storage, job)
     for warning in _warnings(plan):
         print(f"warning: {warning}", file=sys.stderr, flush=True)
@@ -62,7 +57,7 @@ def _run(argv: Sequence[str]) -> int:
     return 1
 
 
-def _job(path: str, plan: Plan) -> Job:
+def _job(path: str, plan: "Plan") -> "Job":
     for job in plan.all_jobs():
         if job.path == path.strip("/"):
             return job
@@ -70,8 +65,8 @@ def _job(path: str, plan: Plan) -> Job:
     raise UserError(f"sweep {plan.name!r} has no job {path!r}; they are named like {example}")
 
 
-def _warnings(plan: Plan) -> list[str]:
-    """What may make bits differ that is no defect."""
+def _warnings(plan: "Plan") -> list[str]:
+    """Reasons why the bits may differ without a defect."""
     from sweep import __version__
     from sweep.plan.code_version import training_code_fingerprint
 

@@ -1,4 +1,4 @@
-"""Trains a job again, in this process and in memory, beside what is stored of it: `sweep/replay.py`."""
+"""Trains a job again, in this process and in memory, and compares it with what the sweep stored."""
 
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,15 +17,15 @@ from trainables.base.storage.storage import Storage
 from trainables.job.assignment import Assignment
 from trainables.job.checkpoints import PROGRESS, stored_reports
 
-_TIMES = "seconds_"  # what a report says of the clock
+_TIMES = "seconds_"  # prefix of a report's times
 
 
 @dataclass(frozen=True)
 class StoredJob:
-    """What a sweep knows of a job that it ran.
+    """What a sweep stored of a job that it ran.
 
-    `reports` are by step, without times; `files` are the checkpoint's at the last of them, None where the sweep
-    has let go of it.
+    `reports` are by step, without times; `files` are the checkpoint's at the last of them, None if the sweep has
+    deleted it.
     """
 
     assignment: Assignment
@@ -34,24 +34,24 @@ class StoredJob:
 
 
 def stored_job(plan: Plan, storage: Storage, job: Job) -> StoredJob:
-    """Raises `UserError` where the sweep has not run the job, or nothing of it can be compared."""
+    """Raises `UserError` if the sweep has not run the job."""
     record = open_study(plan).record(job)
     if record is None or not record.reports:
         raise UserError(
-            f"sweep {plan.name!r} has no report of {job.path}: see {command_line('status.py', storage.uri)}"
+            f"sweep {plan.name!r} has no report of {job.path}: see {command_line('status', storage.uri)}"
         )
     reports = {report.step: _timeless({**report.metrics, "score": report.score}) for report in record.reports}
     newest = StoredCheckpoints(storage).newest(job.path)
     files = newest[1] if newest and newest[0] == record.step else None
-    if files:  # it holds whole reports, where the study keeps their numbers
+    if files:  # a checkpoint holds whole reports, the study only numbers
         reports = {report["step"]: _timeless(report) for report in stored_reports(files)}
     return StoredJob(plan.assignment(job, record.nuisance, attempt=1), reports, files)
 
 
 def replay(plan: Plan, stored: StoredJob, say: Callable[[str], None]) -> str | None:
-    """Where the job first differs from what is stored, in words; None if it is the same to the bit.
+    """Train again as far as the stored job went; the first difference in words, None if the bits are equal.
 
-    Goes no further than the stored job went. Raises `UserError` if the corpus has changed.
+    Raises `UserError` if the corpus has changed.
     """
     from trainables.base.determinism import make_deterministic
     from trainables.session import TrainingSession
@@ -98,7 +98,7 @@ def _timeless(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _difference_of_files(stored: Mapping[str, bytes], again: Mapping[str, bytes]) -> str | None:
-    """The first tensor or value that differs; the reports among the files have been compared."""
+    """The first tensor or value that differs; the reports have been compared before."""
     for name in sorted({*stored, *again} - {PROGRESS}):
         before, now = (
             dict(_leaves(_loaded(files[name]))) if name in files else {} for files in (stored, again)
@@ -116,7 +116,7 @@ def _loaded(content: bytes) -> Any:
 
 
 def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """Every tensor and number of a nested state, by where it is."""
+    """Every tensor and number of a nested state, with its path."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _leaves(item, f"{place}.{key}" if place else str(key))
@@ -128,7 +128,7 @@ def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Equal to the bit; tensors with the same NaN are."""
+    """Equal to the bit, so that a NaN equals itself."""
     import torch
 
     if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):

@@ -1,22 +1,26 @@
-"""The work behind `sweep/status.py`: the heartbeat, read and put into words."""
+"""`status`: the heartbeat in words, and the commands to type next."""
 
 import argparse
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sweep.commands.run import guarded
+from sweep.commands.common import add_sweep_arguments, command_parser, guarded, open_sweep
 from sweep.core.next_command import command_line
-from sweep.plan.plan import Plan
-from sweep.progress.progress_state import duration, job_counts_text, leader_texts
-from sweep.stored.heartbeat import Pulse, read_pulse
-from sweep.stored.reading import default_base, is_answered, stored_sweep
-from sweep.tracking.mlflow_page import open_line
-from trainables.base.storage.storage import Storage
 
+if TYPE_CHECKING:
+    from sweep.plan.plan import Plan
+    from sweep.stored.heartbeat import Pulse
+    from trainables.base.storage.storage import Storage
+
+_EXAMPLES = """\
+examples
+  python sweep/status.py NAME                 alive? how far? who is ahead? what to type next
+  python sweep/status.py NAME --json          the same for a program
+"""
 _LIFE_TEXT = {
     "running": "running",
-    "not responding": "its process is there but has not reported; see its log, or stop it and resume",
+    "not responding": "its process exists but has not reported; see its log, or stop it and resume",
     "finished": "finished",
     "interrupted": "stopped before its end",
     "dead": "its driver is dead",
@@ -25,55 +29,32 @@ _LIFE_TEXT = {
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="status.py",
-        description="Say how a sweep is doing: alive or dead, how far, who is ahead, and what to type next.",
-        allow_abbrev=False,
+    parser = command_parser(
+        "status",
+        "Show how a sweep is doing: alive or dead, how far, who is ahead, and what to type next.",
+        _EXAMPLES,
     )
     add_sweep_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     return parser
 
 
-def add_sweep_arguments(parser: argparse.ArgumentParser, optional: bool = False) -> None:
-    """Which sweep, for every command that reads one; `optional` where the command may do without."""
-    parser.add_argument(
-        "name",
-        metavar="NAME",
-        nargs="?" if optional else None,
-        help="the sweep's name, as run.py printed it",
-    )
-    add_output_argument(parser)
-
-
-def add_output_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--output",
-        metavar="BASE",
-        default=default_base(),
-        help="where run.py put it: a folder or s3://bucket/prefix (default ./sweeps)",
-    )
-
-
-def open_sweep(arguments: argparse.Namespace) -> tuple[Plan, Storage]:
-    """The sweep's plan and files. Raises `UserError`, naming the known sweeps, where there is none."""
-    return stored_sweep(arguments.name, arguments.output)
-
-
 def main(argv: Sequence[str]) -> int:
-    return guarded(_run, argv)
+    return guarded(lambda: _run(build_parser().parse_args(argv)))
 
 
-def _run(argv: Sequence[str]) -> int:
-    arguments = build_parser().parse_args(argv)
+def _run(arguments: argparse.Namespace) -> int:
     plan, storage = open_sweep(arguments)
     status = sweep_status(plan, storage)
     print(json.dumps(status) if arguments.json else to_text(status))
     return 0
 
 
-def sweep_status(plan: Plan, storage: Storage) -> dict[str, Any]:
-    """Everything there is to say, as plain data."""
+def sweep_status(plan: "Plan", storage: "Storage") -> dict[str, Any]:
+    """The whole status as plain JSON; `seconds_since_heartbeat` in s."""
+    from sweep.stored.heartbeat import read_pulse
+    from sweep.stored.reading import is_answered
+
     pulse = read_pulse(storage)
     answered = is_answered(plan, storage)
     return {
@@ -88,13 +69,15 @@ def sweep_status(plan: Plan, storage: Storage) -> dict[str, Any]:
     }
 
 
-def _next(plan: Plan, storage: Storage, pulse: Pulse, answered: bool) -> list[str]:
-    """What to type."""
+def _next(plan: "Plan", storage: "Storage", pulse: "Pulse", answered: bool) -> list[str]:
+    """The commands that make sense now: resume, leaderboard, and how to open MLflow."""
+    from sweep.tracking.mlflow_page import open_line
+
     lines = []
     if pulse.life in ("interrupted", "dead", "never started") or (pulse.life == "finished" and not answered):
-        lines.append(command_line("run.py --resume", storage.uri))
+        lines.append(command_line("run --resume", storage.uri))
     if answered:
-        lines.append(command_line("leaderboard.py", storage.uri))
+        lines.append(command_line("leaderboard", storage.uri))
     return [*lines, open_line(plan.tracking_uri, plan.space, plan.name)]
 
 
@@ -113,6 +96,8 @@ def _life_text(status: dict[str, Any]) -> str:
 
 
 def _age_text(status: dict[str, Any]) -> str:
+    from sweep.progress.progress_state import duration
+
     beat = status["heartbeat"]
     if not beat:
         return ""
@@ -120,6 +105,8 @@ def _age_text(status: dict[str, Any]) -> str:
 
 
 def _beat_lines(beat: dict[str, Any]) -> list[str]:
+    from sweep.progress.progress_state import duration, job_counts_text, leader_texts
+
     left = f", about {duration(beat['left'])} left" if beat["left"] is not None else ""
     lines = [
         f"doing      {beat['phase']}, {duration(beat['elapsed'])} since its start{left}",

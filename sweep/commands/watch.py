@@ -1,4 +1,4 @@
-"""A running sweep's standings, shown until it ends: `leaderboard.py --watch`."""
+"""A running sweep's standings, shown until it ends: `leaderboard --watch`."""
 
 import time
 from collections.abc import Callable
@@ -9,26 +9,23 @@ from sweep.plan.plan import Plan
 from sweep.progress.progress_state import job_counts_text, time_text
 from sweep.report.output_formats import View, print_view
 from sweep.report.standings import standings_view
-from sweep.stored.heartbeat import Pulse, read_pulse
+from sweep.stored.heartbeat import EVERY_SECONDS, Pulse, read_pulse
 from sweep.study.outcomes import outcomes
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
-
-EVERY_SECONDS = 5.0  # as the heartbeat beats
-_GOES_ON = ("running", "not responding")
 
 
 def watch(plan: Plan, storage: Storage, sleep: Callable[[float], None] = time.sleep) -> None:
     """Show the standings until the sweep is over.
 
-    On a terminal they stay in place, with the time; elsewhere each change is printed once. Raises `UserError`
-    where the sweep stops before its answer.
+    On a terminal they are redrawn in place, with the time; elsewhere each change is printed once. Raises `UserError`
+    if the sweep stops before its answer.
     """
     from rich.console import Console
 
     console = Console()
     shown = None
-    while (pulse := read_pulse(storage)).life in _GOES_ON:
+    while (pulse := read_pulse(storage)).is_driven:
         view = standings_view(plan, outcomes(plan))
         if console.is_terminal:
             console.clear()
@@ -37,7 +34,7 @@ def watch(plan: Plan, storage: Storage, sleep: Callable[[float], None] = time.sl
             shown = view.plain
         sleep(EVERY_SECONDS)
     if pulse.life != "finished":
-        again = command_line("run.py --resume", storage.uri)
+        again = command_line("run --resume", storage.uri)
         raise UserError(f"sweep {plan.name!r} is not running ({pulse.life}): go on with {again}")
 
 

@@ -1,17 +1,17 @@
-"""A finished sweep's models from Python, ready for any recording.
+"""Finds and loads a finished sweep's winner: the work behind `sweep.winners` and `enhance`.
 
-    from sweep.commands.winning_model import load_winner
+    from sweep.winners import load_winner
 
     enhance = load_winner("NAME", group="tera")
     enhanced = enhance(noisy, sample_rate)
 
-The winner is the leader named on valid, and of its seeds the one with the best mean score on valid: nothing here
-looks at test.
+The winner is the leader named on valid, with the seed that has the best mean score on valid: test is not read.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from sweep.core.jobs import Job
+from sweep.core.next_command import typed
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.stage_store import stage_store
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 
 def load_winner(run_or_name: str, group: str | None = None, output: str | None = None) -> "Enhancer":
-    """The model of a group's leader; `group` may be left out where there is one.
+    """The model of a group's leader; `group` may be left out if there is only one.
 
-    `run_or_name` is a sweep's name, or the id of an MLflow run: of a sweep, of a candidate, or of a finalist,
-    which is then loaded itself. `output` is where run.py put the sweep. Raises `UserError`.
+    `run_or_name` is a sweep's name, or the id of an MLflow run of a sweep, a candidate or a finalist (which is then
+    loaded itself). `output` is the folder or s3:// prefix that holds the sweep. Raises `UserError`.
     """
     from trainables.enhancer import Enhancer
 
@@ -42,7 +42,7 @@ def load_winner(run_or_name: str, group: str | None = None, output: str | None =
     if stored is None or stored[0] < plan.steps:
         raise UserError(
             f"{job.path} of sweep {plan.name!r} has no checkpoint at its last step: only finalists keep theirs, "
-            "until sweep/clean.py frees it"
+            f"until {typed('clean')} frees it"
         )
     result = read_result(plan, storage)
     assignment = plan.assignment(job, _chosen(result, job), attempt=1)
@@ -55,20 +55,20 @@ def load_winner(run_or_name: str, group: str | None = None, output: str | None =
 def find_winner(
     run_or_name: str, group: str | None = None, output: str | None = None
 ) -> tuple[Plan, Storage, Job]:
-    """The sweep with its files, and the finalist that stands for it."""
+    """The sweep's plan and files, and the finalist to load."""
     base = base_of(output)
     if is_there(join(base, sweep_name(run_or_name))):
         return _leader(*stored_sweep(run_or_name, output), group)
-    told = job_of_run(run_or_name, base)
-    if told is None:
-        stored_sweep(run_or_name, output)  # says which sweeps there are
+    path = job_of_run(run_or_name, base)
+    if path is None:
+        stored_sweep(run_or_name, output)  # raises, naming the sweeps there are
         raise UserError(f"no sweep and no MLflow run {run_or_name!r} in {base}")
-    name, _, rest = told.partition("/")
+    name, _, rest = path.partition("/")
     plan, storage = stored_sweep(name, output)
     if not rest:
         return _leader(plan, storage, group)
     if group is not None:
-        raise UserError(f"run {run_or_name} is {told}: leave --group {group} out")
+        raise UserError(f"run {run_or_name} is {path}: leave --group {group} out")
     if rest.startswith("candidates/"):
         _, of_group, label = rest.split("/")
         return plan, storage, best_seed(plan, storage, of_group, label)
@@ -97,6 +97,6 @@ def best_seed(plan: Plan, storage: Storage, group: str, label: str) -> Job:
 
 
 def _chosen(result: dict[str, Any], job: Job) -> dict[str, Any]:
-    """What the candidate's search chose, with what the candidate is: a result keeps both as its config."""
+    """The candidate's whole configuration: its own fields and those its search chose."""
     group = next(entry for entry in result["groups"] if group_name(entry["group"]) == job.group)
     return next(entry["config"] for entry in group["candidates"] if entry["label"] == job.candidate)

@@ -1,4 +1,4 @@
-"""The lines a user is told to type: each can be pasted as it stands, wherever the sweep lies."""
+"""Copy-pasteable follow-up commands: in the form the user called us by, and finding the sweep wherever it lies."""
 
 import contextlib
 import os
@@ -6,26 +6,50 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+CONSOLE_SCRIPT = "speech-sweep"
+_called_as = ["script"]  # "script" for python sweep/NAME.py, else CONSOLE_SCRIPT; the last entry counts
 _left: list[Path] = []  # the user's folder, while the process works in another
 
 
-def command_line(script: str, output: str) -> str:
-    """`python sweep/SCRIPT NAME` for the sweep in `output`, with --output where it would not be found without."""
-    base, _, name = output.rpartition("/")
-    return f"python sweep/{script} {name}{_where(base or '/')}"
+def typed(command: str) -> str:
+    """How this user types a command: `python sweep/NAME.py`, or `speech-sweep NAME` where that was called."""
+    return f"{CONSOLE_SCRIPT} {command}" if _called_as[-1] == CONSOLE_SCRIPT else f"python sweep/{command}.py"
+
+
+def command_line(command: str, output: str) -> str:
+    """`python sweep/COMMAND.py NAME` for the sweep in `output`, with --output unless the default finds it.
+
+    `command` may carry flags, as in "run --resume".
+    """
+    name, *flags = command.split()
+    base, _, sweep = output.rpartition("/")
+    return " ".join([typed(name), *flags, sweep]) + _where(base or "/")
 
 
 def _where(base: str) -> str:
     folder = _left[-1] if _left else Path.cwd()
     if base == str(folder / "sweeps") and not os.environ.get("SPEECH_SWEEP_OUTPUT"):
         return ""
-    below = Path(base).is_relative_to(folder)
-    return f" --output {shlex.quote(str(Path(base).relative_to(folder)) if below else base)}"
+    if Path(base).is_relative_to(folder):
+        relative = str(Path(base).relative_to(folder))
+        # else it would be read as a flag, a home folder or a bucket
+        base = base if relative.startswith(("-", "~", "s3:")) else relative
+    return f" --output {shlex.quote(base)}"
+
+
+@contextlib.contextmanager
+def called_as_console_script() -> Iterator[None]:
+    """Until the end, commands are written as `speech-sweep NAME`."""
+    _called_as.append(CONSOLE_SCRIPT)
+    try:
+        yield
+    finally:
+        _called_as.pop()
 
 
 @contextlib.contextmanager
 def typed_in(folder: Path) -> Iterator[None]:
-    """While the process works elsewhere, lines are still written for the folder where its user is."""
+    """While the process works elsewhere, commands are still written for the user's own `folder`."""
     _left.append(folder)
     try:
         yield

@@ -24,7 +24,7 @@ from sweep.verdict.verdict import GroupVerdict, decide, holm, nominate
 from trainables.base.storage.storage import Storage
 from trainables.inference import NOISY
 
-_NOT_DECISIVE = {"max_hours", "raises", "study_uri", "tracking_uri"}
+_NOT_DECISIVE = {"max_hours", "extensions", "study_uri", "tracking_uri"}
 
 
 @dataclass(frozen=True)

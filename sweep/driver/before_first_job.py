@@ -25,7 +25,7 @@ from sweep.machines.warm_workers import warm_workers
 from sweep.plan.cost import disk_bytes
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
-from sweep.settings.planning import Planned
+from sweep.settings.settings import Planned
 from sweep.storage.stage_store import stage_store
 from sweep.stored import layout
 from sweep.stored.by_name import is_remote
@@ -59,7 +59,7 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
     Path(plan.home).mkdir(parents=True, exist_ok=True)
     with sweep_lock(plan) as take_lock_again, _own_empty_folder(), contextlib.ExitStack() as stack:
         stack.enter_context(using_cache())
-        if planned.stored is not None and _is_raised(planned):
+        if planned.stored is not None and _is_extended(planned):
             refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
         corpus, warming = _prepare_while_ray_starts(plan, stack, warm)
         require_capacity(plan)
@@ -116,12 +116,12 @@ def _with_gpu_share(planned: Planned, plan: Plan, corpus: Corpus) -> Plan:
 
 def _freeze(planned: Planned, plan: Plan, storage: Storage) -> None:
     """Write plan.json at the first start, and again only with extensions."""
-    if _is_raised(planned) or not storage.exists(layout.PLAN):
+    if _is_extended(planned) or not storage.exists(layout.PLAN):
         storage.write(layout.PLAN, json.dumps(plan.to_json(), indent=1).encode())
 
 
-def _is_raised(planned: Planned) -> bool:
-    return planned.stored is not None and planned.stored.raises != planned.plan.raises
+def _is_extended(planned: Planned) -> bool:
+    return planned.stored is not None and planned.stored.extensions != planned.plan.extensions
 
 
 def require_space(plan: Plan, storage: Storage) -> None:
@@ -129,7 +129,7 @@ def require_space(plan: Plan, storage: Storage) -> None:
     free = storage.free_bytes()
     if free is None:
         return
-    needed = disk_bytes(plan) - sum(storage.sizes("jobs").values())
+    needed = disk_bytes(plan) - sum(storage.sizes(layout.JOBS).values())
     if free < needed:
         raise UserError(
             f"{plan.output}: about {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; free some, or "

@@ -29,13 +29,12 @@ from sweep.progress.progress import Progress
 from sweep.report import terminal as report
 from sweep.report.findings.findings import findings
 from sweep.report.publication import Publication
-from sweep.settings.planning import Planned
+from sweep.settings.settings import Planned
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.patient import PatientStorage
 from sweep.storage.stage_store import stage_store
 from sweep.stored import layout
-from sweep.stored.heartbeat import Heartbeat
-from sweep.stored.hours import SPENT, Hours
+from sweep.stored.heartbeat import SPENT, Heartbeat, Hours
 from sweep.stored.ledger import ReadLedger
 from sweep.stored.reading import is_answered, read_result
 from sweep.stored.rows import Rows, has_rows, store_rows
@@ -90,7 +89,7 @@ def _show(plan: Plan, result: dict[str, Any]) -> None:
     report.print_result(result)
     print(f"\nresults    {plan.output}")
     print(f"MLflow     {open_line(plan.tracking_uri, plan.space, plan.name)}")
-    print(f"again      {command_line('leaderboard.py', plan.output)}")
+    print(f"again      {command_line('leaderboard', plan.output)}")
 
 
 class Drive:
@@ -229,20 +228,20 @@ class Drive:
 
     def _publish(self, result: dict[str, Any], rows: Rows) -> dict[str, Path]:
         """Write the report next to the rows; returns the local copies, which MLflow takes."""
-        folder = Path(self.plan.home) / "report"
+        folder = Path(self.plan.home) / layout.REPORT
         folder.mkdir(exist_ok=True)
         (folder / layout.RESULT).write_text(json.dumps(result, indent=1))
         records = self.store.all_records(self.plan)
         Publication(self.plan, result, rows, records, self.checkpoints).write(folder)
         files = {path.name: path for path in sorted(folder.iterdir())}
         for name, path in files.items():
-            self.storage.write(f"report/{name}", path.read_bytes())
+            self.storage.write(f"{layout.REPORT}/{name}", path.read_bytes())
         return files
 
     def _tidy(self) -> None:
         """Delete the checkpoints of search jobs and all but the last of each finalist: no later start needs them."""
         for group in self.plan.groups:
-            self.storage.delete_prefix(f"jobs/{group.name}/search")
+            self.storage.delete_prefix(f"{layout.JOBS}/{group.name}/search")
             for record in self.store.records(group.name, "final"):
                 self.checkpoints.prune(record.job.path, keep=1)
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from sweep.core.jobs import Job
 from sweep.core.listener import Event, JobEnded
 from sweep.storage.checkpoints import StoredCheckpoints
+from sweep.stored import layout
 from trainables.base.storage.storage import Storage
 
 
@@ -32,6 +33,6 @@ class SpentCheckpoints:
     def _free(self, job: Job) -> None:
         """Exceptions stay in the discarded future."""
         if job.phase == "search":
-            self._storage.delete_prefix(f"jobs/{job.path}")
+            self._storage.delete_prefix(f"{layout.JOBS}/{job.path}")
         else:
             StoredCheckpoints(self._storage).prune(job.path, keep=1)

@@ -75,7 +75,7 @@ class Plan:
     alpha: float = 0.05
     asynchronous: bool = False  # ask and stop by whatever has ended: faster on many workers, not reproducible
     max_hours: float | None = None  # of driving, over all starts; then the sweep stops and can be resumed
-    raises: tuple[dict[str, Any], ...] = ()  # what later starts added: {"time", "samples": [2, 4], ...}
+    extensions: tuple[dict[str, Any], ...] = ()  # what later starts added: {"time", "samples": [2, 4], ...}
 
     # -- the space, looked up by name ---------------------------------------------------------------
 
@@ -308,7 +308,7 @@ class Plan:
         plain["seeds"] = tuple(plain["seeds"])
         plain["looks"] = tuple(plain.get("looks", ()))
         plain["also"] = tuple(plain.get("also", ()))
-        plain["raises"] = tuple(plain.get("raises", ()))
+        plain["extensions"] = tuple(plain.pop("raises", plain.get("extensions", ())))  # older plans: "raises"
         plain["data"] = DataSettings(**plain["data"])
         return Plan(**plain)
 

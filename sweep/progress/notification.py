@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from sweep.core.addresses import hide_password, redact
+from sweep.core.addresses import hide_password
 from sweep.core.outage import say_on_standard_error
 from sweep.plan.plan import Plan
 from sweep.verdict.result import group_name
@@ -97,8 +97,8 @@ class Notifier:
     def _redacted(self, text: str) -> str:
         """Short and without passwords."""
         for uri in (self._plan.study_uri, self._plan.tracking_uri):
-            text = redact(text, uri)
-        return hide_password(text)[:_LONGEST_REASON]
+            text = hide_password(text, uri)
+        return text[:_LONGEST_REASON]
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ Numbers are rounded here and nowhere else.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sweep.stored import layout
 from sweep.verdict.result import by_score, candidate_verdict, group_name
 from trainables.metrics.catalogue import METRICS
 
@@ -198,8 +199,8 @@ def _test_reads(reads: Mapping[str, int]) -> list[str]:
     """From the ledger, which a crash may have made count one too many."""
     often = [f"{group} {counted(number, 'time')}" for group, number in reads.items() if number != 1]
     if often:
-        return [f"Test audio was opened more than once, by the ledger test_reads.jsonl: {', '.join(often)}."]
-    return ["Test audio was opened once, after the leaders were named (test_reads.jsonl)."] if reads else []
+        return [f"Test audio was opened more than once, by the ledger {layout.LEDGER}: {', '.join(often)}."]
+    return [f"Test audio was opened once, after the leaders were named ({layout.LEDGER})."] if reads else []
 
 
 def _failures(failed: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -189,6 +189,6 @@ def _lines(found: dict[str, Any], ours: Plan, theirs: Plan) -> list[str]:
 
 def _differences(ours: Plan, theirs: Plan) -> list[str]:
     """What the two sweeps were not told alike, without names and places."""
-    places = {"name", "output", "home", "tracking_uri", "study_uri", "corpus_uri", "corpus_source", "raises"}
+    places = {"name", "output", "home", "tracking_uri", "study_uri", "corpus_uri", "corpus_source"}
     left, right = ours.to_json(), theirs.to_json()
-    return [name for name in left if name not in places and left[name] != right[name]]
+    return [name for name in left if name not in {*places, "extensions"} and left[name] != right[name]]

@@ -4,13 +4,13 @@ import json
 import os
 from typing import Any
 
-from sweep.core.addresses import redact
+from sweep.core.addresses import hide_password
 from sweep.core.hardware import usable_cores
 from sweep.plan.cost import estimate, gpu_hours, scored_seconds, speech_seconds
 from sweep.plan.plan import Plan
 from sweep.settings.machine_price import MachinePrice
-from sweep.settings.planning import Planned
 from sweep.settings.resume_preview import preview
+from sweep.settings.settings import Planned
 from sweep.storage.stage_store import stage_store
 from trainables.base.cache import VARIABLE as CACHE_VARIABLE
 from trainables.base.cache import cache_folder
@@ -19,9 +19,9 @@ from trainables.metrics.catalogue import METRICS
 
 
 def describe(planned: Planned, price: MachinePrice | None = None) -> str:
-    """The whole plan; nothing is started, nothing written. `price` is that of the machines it may run on.
+    """The whole plan; nothing is started or written. `price` is that of the machines it may run on.
 
-    Raises `UserError` where a resume would be refused what it adds.
+    Raises `UserError` if a resume's extension would be refused.
     """
     plan = planned.plan
     stages = [*plan.stages(), *plan.gate_stages()]
@@ -43,7 +43,7 @@ def describe(planned: Planned, price: MachinePrice | None = None) -> str:
 
 
 def cautions(plan: Plan) -> list[str]:
-    """What is allowed and may not be what was meant, each in a line."""
+    """Settings that are allowed but may not be what was meant, one line each."""
     found = []
     if plan.method_config.get("size", "base") == "base" and plan.device == "cpu":
         found.append(
@@ -58,7 +58,7 @@ def cautions(plan: Plan) -> list[str]:
         seconds = scored_seconds(plan, split)
         if plan.meaningful and seconds < 2 * plan.data.evaluation_clip_seconds:
             found.append(
-                f"{split} has {seconds:.0f} s of speech, too little to judge on; add recordings to it"
+                f"{split} has {seconds:.0f} s of speech, too little for a verdict; add recordings to it"
             )
     return found
 
@@ -103,7 +103,7 @@ def _final(plan: Plan) -> str:
 
 
 def _range(ends_of: tuple[float, float], digits: int) -> str:
-    """The least and the most: "3.1", or "3.1 to 4.7" where it depends on what will be found."""
+    """The least and the most: "3.1", or "3.1 to 4.7" if it depends on the results."""
     ends = [f"{end:.{digits}f}" for end in ends_of]
     return " to ".join(dict.fromkeys(ends))
 
@@ -111,7 +111,7 @@ def _range(ends_of: tuple[float, float], digits: int) -> str:
 def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None) -> list[str]:
     least, cost = estimate(plan.at_first_look(), missing), estimate(plan, missing)
     if cost is None or least is None:
-        return ["cost       not known: no step of this size has been measured yet"]
+        return ["cost       unknown: no step of this size has been measured yet"]
     cores = usable_cores()
     low_seconds, high_seconds = least.core_seconds, cost.core_seconds
     hours = (low_seconds / 3600, high_seconds / 3600)
@@ -122,10 +122,10 @@ def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None) -> list[
         "final": (least.final, cost.final),
         "scoring": (least.scoring, cost.scoring),
     }
-    told = [f"{name} {_range((low / 60, high / 60), 1)} min" for name, (low, high) in parts.items()]
+    shares = [f"{name} {_range((low / 60, high / 60), 1)} min" for name, (low, high) in parts.items()]
     minutes = (low_seconds / cores / 60 + 0.5, high_seconds / cores / 60 + 0.5)
     lines = [
-        f"cost       about {_range(hours, 2)} CPU-hours and no GPU: {', '.join(told)}",
+        f"cost       about {_range(hours, 2)} CPU-hours and no GPU: {', '.join(shares)}",
         f"time       about {_range(minutes, 0)} min on this machine's {cores} cores",
         f"disk       about {cost.disk_bytes / 1e9:.1f} GB",
     ]
@@ -145,7 +145,7 @@ def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None) -> list[
 
 
 def _gpu_cost(plan: Plan, price: MachinePrice | None) -> list[str]:
-    """No GPU was ever timed here, so the cost is given for each tenth of a second that a step will take."""
+    """No GPU has been timed, so the cost is given per tenth of a second that a step takes."""
     jobs = sum(1 for _ in plan.all_jobs())
     hours = gpu_hours(plan, step_seconds=0.1)
     lines = [
@@ -171,7 +171,7 @@ def _places(planned: Planned) -> list[str]:
 
     def line(label: str, value: Any, setting: str) -> str:
         source = sources.get(setting, sources.get("plan", "default"))
-        return f"{label:<10} {redact(str(value))}   [{source}]"
+        return f"{label:<10} {hide_password(str(value))}   [{source}]"
 
     return [
         line("output", plan.output, "output"),
@@ -186,7 +186,7 @@ def _places(planned: Planned) -> list[str]:
 
 
 def _asked(plan: Plan) -> list[tuple[str, str, str]]:
-    """(label, value, setting) of what a preset leaves as it is, where it was asked for."""
+    """(label, value, setting) of optional settings that were given."""
     minutes, hours = plan.data.labelled_minutes, plan.max_hours
     fixed = ", ".join(f"{name}={json.dumps(value)}" for name, value in plan.fixed.items())
     rows = [
@@ -200,7 +200,7 @@ def _asked(plan: Plan) -> list[tuple[str, str, str]]:
 
 
 def corpus_line(summary: dict[str, Any]) -> str:
-    """One line about the material: speakers, minutes and noise types per split."""
+    """One line: speakers, minutes and noise types per split."""
     text = "; ".join(_split_line(*split) for split in summary.get("splits", {}).items()) or "not read yet"
     return text + (" (synthetic)" if summary.get("synthetic") else "")
 
@@ -213,12 +213,12 @@ def _split_line(split: str, counts: dict[str, Any]) -> str:
 
 
 def corpus_notes(summary: dict[str, Any]) -> list[str]:
-    """What was converted or left out on the way into the corpus."""
+    """Notes on what was converted or left out when the corpus was prepared."""
     return list(summary.get("notes") or ())
 
 
 def _missing(plan: Plan, stages: list[Stage]) -> list[Stage]:
-    """Stages that would have to be computed; without a corpus fingerprint none can be in the cache."""
+    """Stages still to be computed; without a corpus fingerprint none can be in the cache."""
     if not plan.corpus_fingerprint:
         return stages
     store = stage_store(plan.output)

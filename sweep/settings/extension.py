@@ -1,7 +1,7 @@
-"""What a resumed sweep may be given on top: more trials, seeds, hours and upstreams, as long as it is honest.
+"""Extends a resumed sweep by more trials, seeds, hours or upstreams, as long as that cannot bias its answer.
 
-plan.json keeps every raise with its time. Search trials come before their candidate's finalists and finalist
-seeds before the leader is named, so neither can be added once somebody may have seen what came of them.
+plan.json keeps every extension with its time. Search trials come before their candidate's finalists and finalist
+seeds before the leader is named, so neither can be added once their results may have been seen.
 """
 
 import argparse
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from sweep.study.study import StudyStore
 
 AUTO = "auto"
-RAISABLE = ("samples", "seeds", "max_hours", "upstreams")
+EXTENSIBLE = ("samples", "seeds", "max_hours", "upstreams")
 
 
-def raised(plan: Plan, arguments: argparse.Namespace) -> Plan:
+def extended(plan: Plan, arguments: argparse.Namespace) -> Plan:
     """The plan with what the arguments add; the same object if that is nothing. Raises `UserError`."""
     larger: dict[str, list[Any] | None] = {
         "samples": _upwards(plan, "samples", plan.samples, arguments.samples),
@@ -43,21 +43,20 @@ def raised(plan: Plan, arguments: argparse.Namespace) -> Plan:
     if "upstreams" in changes:
         more = replace(more, groups=(*plan.groups, *_added(more, changes["upstreams"][1])))
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    return replace(more, raises=(*plan.raises, {"time": when, **changes}))
+    return replace(more, extensions=(*plan.extensions, {"time": when, **changes}))
 
 
 def refuse_dishonest(before: Plan, after: Plan, store: "StudyStore | None", storage: Storage) -> None:
-    """Raise `UserError` where an addition could be a reaction to what it may still change.
+    """Raise `UserError` if an addition could be a reaction to results that it may still change.
 
-    Without a `store`, which a dry run may be unable to reach, nothing is known of what has started.
+    Without a `store`, which a dry run may be unable to reach, added search trials are not checked.
     """
-
     if store is not None and after.samples > before.samples:
         started = [group.name for group in before.groups if store.records(group.name, "final")]
         if started:
             raise UserError(
                 f"--samples {after.samples}: finalists of {started[0]} have started from {before.samples} search "
-                "trials per candidate; more could only be chosen by what is known of them. Start a new sweep"
+                "trials per candidate; more could be a reaction to their results. Start a new sweep"
             )
     if len(after.seeds) > len(before.seeds) and storage.exists(layout.NOMINATIONS):
         raise UserError(
@@ -80,7 +79,7 @@ def _upwards(plan: Plan, name: str, now: int, wanted: int | None) -> list[int] |
 
 
 def _more_seeds(plan: Plan, wanted: int | str | None) -> list[int] | None:
-    """Looks are worth what they promise only where their number was fixed before the first."""
+    """The looks of `--seeds auto` keep the error rate only if their number is fixed before the first."""
     if plan.looks and wanted not in (None, AUTO):
         raise UserError(
             f"--seeds {wanted}: sweep {plan.name!r} has --seeds auto, whose looks were fixed when it started; leave "
@@ -95,7 +94,7 @@ def _more_seeds(plan: Plan, wanted: int | str | None) -> list[int] | None:
 
 
 def _more_hours(plan: Plan, wanted: float | None) -> list[float | None] | None:
-    """Hours bind nothing that was planned, so a sweep without a limit may still be given one."""
+    """Hours change no job, so a sweep without a limit may still be given one."""
     if wanted is None or wanted == plan.max_hours:
         return None
     if plan.max_hours is not None and wanted < plan.max_hours:
@@ -106,7 +105,7 @@ def _more_hours(plan: Plan, wanted: float | None) -> list[float | None] | None:
 
 
 def _new_groups(plan: Plan, listed: str | None) -> list[Any] | None:
-    """[before, added]; naming those it has already is no change."""
+    """[before, added]; None if the plan has them all."""
     if not listed:
         return None
     before = [group.name for group in plan.groups]

@@ -1,11 +1,11 @@
-"""What a machine costs for an hour, as a person types it: 0.34/8, or 1.21/8/1 where it has a GPU."""
+"""The price of a machine per hour, as typed after `--price`: 0.34/8, or 1.21/8/1 with a GPU."""
 
 import math
 from typing import NamedTuple
 
 
 class MachinePrice(NamedTuple):
-    """A rented machine: its price for an hour, in any currency, and what it has."""
+    """A rented machine: its price per hour, in any currency, its cores and GPUs."""
 
     hour: float
     cores: int
@@ -17,7 +17,7 @@ class MachinePrice(NamedTuple):
 
     @property
     def gpu_hour(self) -> float | None:
-        """None where it has no GPU."""
+        """Price per GPU and hour; None without a GPU."""
         return self.hour / self.gpus if self.gpus else None
 
 

@@ -1,10 +1,10 @@
-"""What a dry run of a resume says beyond the plan: how much is done, and whether the raise would be refused."""
+"""What a dry run of a resume adds to the plan: how much is done, and whether an extension would be refused."""
 
 from typing import TYPE_CHECKING
 
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
-from sweep.settings.planning import Planned
+from sweep.settings.settings import Planned
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 def preview(planned: Planned) -> list[str]:
-    """Nothing for a new sweep. Raises `UserError` where the start itself would refuse what is added."""
+    """Nothing for a new sweep. Raises `UserError` if the start itself would refuse the extension."""
     if planned.stored is None:
         return []
-    study, why_not = _study(planned.stored)
+    study, problem = _study(planned.stored)
     refuse_dishonest(planned.stored, planned.plan, study, Storage(planned.plan.output))
     if study is None:
-        return [f"done       not known, nor whether more could be added: {why_not}"]
+        return [f"done       not known, nor whether more could be added: {problem}"]
     return [f"done       {_ended(planned.plan, study)} of these jobs; cost, time and disk are those of all"]
 
 
 def _study(plan: Plan) -> tuple["StudyStore | None", str]:
-    """The study, or why it cannot be asked from here."""
+    """The study, or the reason why it cannot be opened here."""
     from sweep.stored.reading import open_study  # imports optuna
 
     try:

@@ -12,13 +12,14 @@ import re
 from trainables.base.storage.storage import Storage
 from trainables.job.checkpoints import CheckpointConflict
 
+JOBS = "jobs"
 _MANIFEST = "manifest.json"
 
 
 class StoredCheckpoints:
     """Implements `trainables.job.checkpoints.Checkpoints`. Pickles as its storage's address."""
 
-    def __init__(self, storage: Storage, prefix: str = "jobs"):
+    def __init__(self, storage: Storage, prefix: str = JOBS):
         self._storage = storage
         self._prefix = prefix
 

@@ -1,4 +1,4 @@
-"""Sweeps by name: where they lie, which there are, and the frozen plan of each."""
+"""Sweeps by name: where they are stored, their names in a folder or bucket, and the frozen plan of each."""
 
 import contextlib
 import json
@@ -13,11 +13,11 @@ LONGEST_NAME = 80
 
 
 def load_plan(name: str, base: str) -> Plan:
-    """The frozen plan of a sweep; `UserError` if there is none."""
+    """The frozen plan of a sweep. Raises `UserError`, naming the known sweeps, if there is none."""
     name = sweep_name(name)
     if not is_there(join(base, name)):
         known = sweep_names(base)
-        there = f"there are: {', '.join(known[-10:])}" if known else "there is none yet"
+        there = f"there are: {', '.join(known[-10:])}" if known else "it holds none"
         raise UserError(f"no sweep named {name!r} in {base} ({there}); start one with --space")
     output = Storage(join(base, name))
     with output.within_reach():
@@ -26,39 +26,40 @@ def load_plan(name: str, base: str) -> Plan:
         return Plan.from_json(json.loads(content))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
-            f"{join(join(base, name), layout.PLAN)} is no plan this version can read ({type(error).__name__}): "
+            f"{join(join(base, name), layout.PLAN)} is not a plan that this version can read ({type(error).__name__}): "
             "restore it, or start a new sweep"
         ) from error
 
 
 def is_there(output: str) -> bool:
-    """Whether a sweep was started there; an unreachable bucket is an error, and not a no."""
+    """Whether a sweep was started there. Raises `UserError` for an unreachable bucket."""
     storage = Storage(output)
     with storage.within_reach():
         return storage.exists(layout.PLAN)
 
 
 def sweep_name(typed: str) -> str:
-    """What names a sweep, without the slash that completing a folder's name leaves. Raises `UserError` for a path."""
+    """The name as typed, without the slash of shell completion. Raises `UserError` for a path."""
     name = typed.rstrip("/")
     if not name or len(name) > LONGEST_NAME or "/" in name or name.startswith("."):
         shown = f"{typed[:40]}..." if len(typed) > LONGEST_NAME else typed
         raise UserError(
-            f"{shown!r} is no sweep's name: give one as run.py printed it, such as norm_layers-20250131-235959-ab12, "
-            f"at most {LONGEST_NAME} characters and no path (--output says in which folder it lies)"
+            f"{shown!r} is not a sweep's name: give one as the run printed it, such as "
+            f"norm_layers-20250131-235959-ab12, at most {LONGEST_NAME} characters and not a path (--output is "
+            "for its folder)"
         )
     return name
 
 
 def sweep_names(base: str) -> list[str]:
-    """Every sweep there, by name."""
+    """The names of all sweeps in `base`, in order."""
     storage = Storage(base)
     with storage.within_reach():
         return [name for name in storage.folders() if _holds_plan(storage, name)]
 
 
 def _holds_plan(storage: Storage, folder: str) -> bool:
-    with contextlib.suppress(PermissionError):  # a stranger's folder beside the sweeps is none of them
+    with contextlib.suppress(PermissionError):  # another user's folder next to the sweeps
         return storage.exists(f"{folder}/{layout.PLAN}")
     return False
 

@@ -1,4 +1,8 @@
-"""The driver's sign of life: `heartbeat.json` beside the results, and what others may conclude from it."""
+"""The driver's sign of life, `heartbeat.json`: written by it, read by others, and the count behind `--max-hours`.
+
+Each beat carries the seconds the sweep has been driven over all its starts, so a killed driver's time counts too,
+up to its last beat.
+"""
 
 import contextlib
 import json
@@ -15,13 +19,14 @@ from sweep.stored import layout
 from trainables.base.storage.storage import Storage
 
 EVERY_SECONDS = 5.0
-SILENCE_SECONDS = 60.0  # of a driver on another machine, or of one that hangs, before it counts as lost
+SILENCE_SECONDS = 60.0  # after which a driver that hangs or is on another machine counts as lost
+SPENT = "spent"  # the heartbeat's field for seconds of driving, over all starts
 
 Life = Literal["running", "not responding", "finished", "interrupted", "dead", "never started"]
 
 
 class Heartbeat:
-    """`with Heartbeat(storage, snapshot):` writes a beat every few seconds, and how it ended at the end.
+    """`with Heartbeat(storage, snapshot):` writes a beat `every` few seconds, and at the end how the sweep ended.
 
     `snapshot` returns plain JSON. A beat that cannot be written is skipped: it must never stop a sweep.
     """
@@ -59,29 +64,35 @@ class Heartbeat:
             "time": time.time(),
             **self._snapshot(),
         }
-        with contextlib.suppress(Exception):  # a full disk or an absent bucket is for the sweep to report
+        with contextlib.suppress(Exception):  # the sweep itself reports a full disk or a missing bucket
             self._storage.write(layout.HEARTBEAT, json.dumps(beat).encode())
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """The last heartbeat, judged: `beat` is None where there never was one."""
+    """The last heartbeat and what it means; `beat` is None if there never was one."""
 
     life: Life
     age: float  # seconds since the last beat
     beat: dict[str, Any] | None
 
+    @property
+    def is_driven(self) -> bool:
+        """Whether a driver holds the sweep."""
+        return self.life in ("running", "not responding")
+
 
 def read_pulse(storage: Storage) -> Pulse:
-    """Whether a sweep's driver lives, by its process on this machine, else by the age of its last beat."""
+    """Whether a sweep's driver is alive: by its process on this machine, else by the age of its last beat."""
     try:
         beat = json.loads(storage.read(layout.HEARTBEAT))
-        return judge(beat, time.time(), socket.gethostname())
-    except (FileNotFoundError, ValueError, TypeError, KeyError):  # none, or damaged: there is no sign of life
+        return pulse_of(beat, time.time(), socket.gethostname())
+    except (FileNotFoundError, ValueError, TypeError, KeyError):  # none, or damaged
         return Pulse("never started", 0.0, None)
 
 
-def judge(beat: dict[str, Any], now: float, host: str) -> Pulse:
+def pulse_of(beat: dict[str, Any], now: float, host: str) -> Pulse:
+    """What `beat` means to an observer on `host` at Unix time `now`."""
     age = max(0.0, now - beat["time"])
     if beat["state"] != "running":
         return Pulse(beat["state"], age, beat)
@@ -98,6 +109,29 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # it lives, and belongs to somebody else
+    except PermissionError:  # alive, and another user's
         return True
     return True
+
+
+class Hours:
+    """The hours a sweep has been driven over all its starts, against its `limit` in hours (None = no limit)."""
+
+    def __init__(
+        self, storage: Storage, limit: float | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        try:
+            self._before = float(json.loads(storage.read(layout.HEARTBEAT)).get(SPENT, 0.0))
+        except (FileNotFoundError, ValueError, TypeError, AttributeError):
+            self._before = 0.0
+        self._limit = limit
+        self._clock = clock
+        self._begin = clock()
+
+    def spent(self) -> float:
+        """Seconds."""
+        return self._before + self._clock() - self._begin
+
+    def left(self) -> float | None:
+        """Seconds; None without a limit."""
+        return None if self._limit is None else self._limit * 3600 - self.spent()

@@ -1,17 +1,21 @@
-"""What a sweep's folder holds: every file name, spelled once (docs/storage.md explains them)."""
+"""The files of a sweep's folder: every name, spelled once (docs/storage.md explains them)."""
+
+from sweep.storage.checkpoints import JOBS as JOBS  # each job's checkpoints and rows
 
 PLAN = "plan.json"  # frozen at the first start
+STUDY = "study.db"  # Optuna's study, unless --study-uri names another
+TRACKING = "mlflow.db"  # MLflow's database, unless --tracking-uri names another
 RESULT = "result.json"  # the answer, as --json prints it
 NOMINATIONS = "nominations.json"  # each group's leader, named on valid before test is opened
-LOOKS = "looks.json"  # who stayed in contention, look by look
+LOOKS = "looks.json"  # the candidates still in contention, look by look
 LEDGER = "test_reads.jsonl"  # every read of test audio
 HEARTBEAT = "heartbeat.json"  # the driver's sign of life
 REQUESTS = "requests"  # to the running driver
 STOP_REQUEST = f"{REQUESTS}/stop.json"
-REPORT = "report"  # tables, figures and pages for people
+REPORT = "report"  # tables, figures and pages to read
 RESULTS = "results"  # rows of all finalists together
 
 
 def rows_path(split: str) -> str:
-    """The finalists' rows of a split, for readers; each job's own lie with the job."""
+    """The file of all finalists' rows of a split; each job's own lie in its folder in JOBS."""
     return f"{RESULTS}/rows-{split}.parquet"

@@ -1,4 +1,4 @@
-"""Counts every read of test audio, so that "test was scored once" can be checked afterwards.
+"""Records every read of test audio, so that "test was scored once" can be checked afterwards.
 
 One JSON line per read, appended by the driver before the read happens: a crash may count a read too many,
 never one too few.
@@ -7,17 +7,9 @@ never one too few.
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
 from sweep.stored import layout
-
-
-class Files(Protocol):
-    """The part of `Storage` that a ledger needs; writes are atomic."""
-
-    def exists(self, path: str) -> bool: ...
-    def read(self, path: str) -> bytes: ...
-    def write(self, path: str, content: bytes) -> None: ...
+from trainables.base.storage.storage import Storage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,15 +25,14 @@ class LedgerEntry:
 class ReadLedger:
     """The append-only ledger of one sweep; only its driver writes."""
 
-    def __init__(self, files: Files, path: str = layout.LEDGER) -> None:
-        self._files = files
-        self._path = path
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
 
     def record(self, group: str, purpose: str, plan: str) -> int:
-        """Note a read that is about to happen; returns how many reads of `group` there are with it."""
+        """Record a read that is about to happen; returns the number of reads of `group`, this one included."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         entry = LedgerEntry(group=group, purpose=purpose, plan=plan, time=now)
-        self._files.write(self._path, self._content() + json.dumps(asdict(entry)).encode() + b"\n")
+        self._storage.write(layout.LEDGER, self._content() + json.dumps(asdict(entry)).encode() + b"\n")
         return self.count(group)
 
     def reads(self) -> list[LedgerEntry]:
@@ -51,4 +42,4 @@ class ReadLedger:
         return sum(read.group == group for read in self.reads())
 
     def _content(self) -> bytes:
-        return self._files.read(self._path) if self._files.exists(self._path) else b""
+        return self._storage.read(layout.LEDGER) if self._storage.exists(layout.LEDGER) else b""

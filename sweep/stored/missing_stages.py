@@ -1,4 +1,4 @@
-"""Makes sure of the stages a job rests on: what a cache has lost is computed again, here and without Ray."""
+"""Provides the stages a job depends on: those no longer in the cache are computed again, here and without Ray."""
 
 from sweep.core.outage import say_on_standard_error
 from sweep.plan.plan import Plan
@@ -10,7 +10,7 @@ from trainables.job.stages import Artifacts, Stage, in_order, run_stage
 
 
 def corpus_of(plan: Plan) -> Corpus:
-    """The corpus the sweep ran on, prepared again if need be. Raises `UserError` if it has changed since."""
+    """The corpus the sweep ran on, prepared again if necessary. Raises `UserError` if it has changed since."""
     try:
         corpus = Corpus.open(plan.corpus_uri)
     except UserError:  # its copy in a cache is gone
@@ -24,7 +24,7 @@ def corpus_of(plan: Plan) -> Corpus:
 
 
 def require_stages(plan: Plan, assignment: Assignment, artifacts: Artifacts) -> None:
-    """Compute what is missing of the assignment's stages and of its shared training."""
+    """Compute the missing ones among the assignment's stages and its shared prefix."""
     direct = [*assignment.stages, *([assignment.prefix] if assignment.prefix else [])]
     stages = [Stage.from_json(stage) for stage in direct]
     if all(artifacts.has(stage.key) for stage in stages):

@@ -27,14 +27,9 @@ if TYPE_CHECKING:
     from sweep.study.study import StudyStore
 
 
-def default_base() -> str:
-    """Where sweeps lie unless something else is said."""
-    return os.environ.get("SPEECH_SWEEP_OUTPUT") or "sweeps"
-
-
 def base_of(output: str | None) -> str:
-    """The folder or s3:// prefix that `output` means, or the default one."""
-    return resolve_base(output or default_base(), Path.cwd())
+    """The folder or s3:// prefix that `output` means; by default SPEECH_SWEEP_OUTPUT, else ./sweeps."""
+    return resolve_base(output or os.environ.get("SPEECH_SWEEP_OUTPUT") or "sweeps", Path.cwd())
 
 
 def stored_sweep(name: str, output: str | None = None) -> tuple[Plan, Storage]:
@@ -49,14 +44,14 @@ def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict
         result = json.loads(storage.read(layout.RESULT))
     except FileNotFoundError:
         raise UserError(
-            f"sweep {plan.name!r} has no result yet: see {command_line('status.py', storage.uri)}"
+            f"sweep {plan.name!r} has no result yet: see {command_line('status', storage.uri)}"
         ) from None
     except ValueError:
         result = None
     if not _is_result(result):
         raise UserError(
             f"{storage.uri}/{layout.RESULT} is damaged: delete it and run "
-            f"{command_line('run.py --resume', storage.uri)}"
+            f"{command_line('run --resume', storage.uri)}"
         )
     if metric in (None, result["metric"]):
         return result
@@ -97,7 +92,7 @@ def read_rows(plan: Plan, storage: Storage, split: str = "test", metric: str | N
         content = storage.read(path)
     except FileNotFoundError:
         raise UserError(
-            f"sweep {plan.name!r} has no {split} scores yet: see {command_line('status.py', storage.uri)}"
+            f"sweep {plan.name!r} has no {split} scores yet: see {command_line('status', storage.uri)}"
         ) from None
     if metric is None:
         return _frame(content, storage, path)
@@ -119,7 +114,7 @@ def _frame(content: bytes, storage: Storage, path: str, **what: Any) -> "pd.Data
     except (OSError, pa.ArrowException) as error:
         raise UserError(
             f"{storage.uri}/{path} is damaged: delete it and {layout.RESULT} beside {path.split('/')[0]}/, and run "
-            f"{command_line('run.py --resume', storage.uri)}, which writes both again from each job's own scores"
+            f"{command_line('run --resume', storage.uri)}, which writes both again from each job's own scores"
         ) from error
 
 

@@ -11,16 +11,16 @@ from sweep.core.stopping import StopSignal
 from sweep.stored import layout
 from trainables.base.storage.storage import Storage
 
-_EVERY_SECONDS = 2.0  # between looks for a request
+_EVERY_SECONDS = 2.0  # between polls for a request
 
 
 def request_stop(storage: Storage, now: bool = False) -> None:
-    """Leave a request where the sweep's driver will find it, on whatever machine it runs."""
+    """Ask the sweep's driver to stop; `now` does not wait for the rounds under way."""
     storage.write(layout.STOP_REQUEST, json.dumps({"now": now}).encode())
 
 
 def void_requests(storage: Storage) -> None:
-    """Those to an earlier start; before `stop_on_request`."""
+    """Delete requests to an earlier start; to be called before `stop_on_request`."""
     storage.delete_prefix(layout.REQUESTS)
 
 
@@ -32,7 +32,10 @@ def stop_on_request(
     say: Callable[[str], None],
     every: float = _EVERY_SECONDS,
 ) -> Iterator[None]:
-    """Look for a request and at the hours that are left, beside the sweep, and say it once it is stopping."""
+    """Poll in a thread for a request and for the end of `--max-hours`; `say` is called once, when it is stopping.
+
+    `hours_left` returns seconds, None without a limit; `every` is in seconds.
+    """
     over = threading.Event()
     said = False
 
@@ -43,14 +46,14 @@ def stop_on_request(
             stop.ask("--max-hours are used up")
         request = _read_request(storage)
         if request is not None:
-            stop.ask("sweep/stop.py")
+            stop.ask("a stop request")
         if stop.asked and not said:
             said = True
             say(f"stopping after the rounds under way ({stop.reason}); Ctrl-C stops now")
         if request is not None and request.get("now") is True:
             over.set()
             main = threading.main_thread().ident
-            signal.pthread_kill(main or 0, signal.SIGINT)  # as a second Ctrl-C; wakes it wherever it waits
+            signal.pthread_kill(main or 0, signal.SIGINT)  # as a second Ctrl-C: wakes any wait
 
     def watch() -> None:
         while not over.wait(every):
@@ -68,6 +71,6 @@ def stop_on_request(
 def _read_request(storage: Storage) -> dict[str, Any] | None:
     try:
         request = json.loads(storage.read(layout.STOP_REQUEST))
-    except Exception:  # none there; or storage is away, and then the sweep has other worries
+    except Exception:  # no request; or no storage, which the sweep itself reports
         return None
     return request if isinstance(request, dict) else None

@@ -41,7 +41,7 @@ def sweep_lock(plan: Plan) -> Iterator[Callable[[], None]]:
         if holder is not None:
             raise UserError(
                 f"sweep {plan.name!r} is already being driven by {holder}: wait for it, or stop it first "
-                f"({command_line('status.py', plan.output)} shows how far it is)"
+                f"({command_line('status', plan.output)} shows how far it is)"
             )
         yield lambda: _take_again(plan, stack)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sweep.core.addresses import is_server, redact
+from sweep.core.addresses import hide_password, is_server
 from sweep.verdict.result import by_score, candidate_verdict, group_name
 
 # The columns of the leaderboard view, in this order, with their widths in pixels.
@@ -40,7 +40,7 @@ def open_line(tracking_uri: str, space: str = "", sweep: str = "") -> str:
     page = page_url(tracking_uri, experiment, sweep) if experiment else _server(tracking_uri)
     if is_server(tracking_uri):
         return f"open {page}"
-    return f"python -m mlflow ui --backend-store-uri {redact(tracking_uri)} --port {_PORT}  then open {page}"
+    return f"python -m mlflow ui --backend-store-uri {hide_password(tracking_uri)} --port {_PORT}  then open {page}"
 
 
 def page_url(tracking_uri: str, experiment_id: str, sweep: str) -> str:
@@ -73,7 +73,7 @@ def _ask_file(uri: str, name: str) -> str | None:
 
 
 def _server(tracking_uri: str) -> str:
-    return redact(tracking_uri).rstrip("/") if is_server(tracking_uri) else f"http://127.0.0.1:{_PORT}"
+    return hide_password(tracking_uri).rstrip("/") if is_server(tracking_uri) else f"http://127.0.0.1:{_PORT}"
 
 
 def experiment_tags(sweep: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sweep.core.addresses import redact
+from sweep.core.addresses import hide_password
 from sweep.tracking.spool import Record
 
 JOB_TAG = "speech_sweep.job"
@@ -195,7 +195,7 @@ class MlflowView:
     def describe(self, error: Exception) -> str:
         """One short line for a person, without passwords."""
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        line = redact(lines[0], self._uri)
+        line = hide_password(lines[0], self._uri)
         return line if len(line) <= 160 else line[:157] + "..."
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweep.core.addresses import check_tracking_uri, is_server, redact
+from sweep.core.addresses import check_tracking_uri, hide_password, is_server
 from sweep.core.jobs import Job
 from sweep.core.listener import Event, JobEnded, JobReported, JobStarted
 from sweep.core.next_command import command_line
@@ -169,7 +169,7 @@ class Tracker:
                     "preset": plan.preset,
                     "metric": plan.metric,
                     "steps": plan.steps,
-                    "corpus": redact(plan.corpus_source),
+                    "corpus": hide_password(plan.corpus_source),
                 },
                 "tags": {
                     **self._origin,
@@ -282,7 +282,7 @@ def _close(courier: Courier, spool: Spool, plan: Plan, say: Callable[[str], None
     if why:
         say(
             f"{len(spool)} MLflow records could not be delivered ({why}); they wait in {spool.folder} and are "
-            f"delivered by `{command_line('run.py --resume', plan.output)}`"
+            f"delivered by `{command_line('run --resume', plan.output)}`"
         )
     spool.close()
 

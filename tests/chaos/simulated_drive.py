@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sweep.commands.run import run_main
+from sweep.commands import run as run_command
 from sweep.core.jobs import Job
 from sweep.core.stopping import StopSignal
 from sweep.driver import driver
@@ -136,7 +136,7 @@ def main(folder: str, seconds: str, *arguments: str) -> int:
     SimulatedDrive.folder, SimulatedDrive.seconds = folder, float(seconds)
     real = driver.drive
     driver.drive = lambda planned: real(planned, SimulatedDrive)  # type: ignore[assignment]
-    return run_main(arguments)
+    return run_command.main(arguments)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
-from sweep.settings.planning import LOOKS
+from sweep.settings.new_plan import LOOKS
 from sweep.stored.by_name import load_plan
 from sweep.study.database import database_url
 from sweep.study.study import StudyStore

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from search_spaces import find_space
-from sweep.commands.run import run_main
+from sweep.commands import run as run_command
 from sweep.plan.plan import Plan
 from sweep.report.listening.clips import CLEAN
-from tests.sweep.settings.test_planning import freeze, resume
-from tests.sweep.settings.test_planning import plan as built_in_plan
+from tests.support.sweeps.typed_plan import freeze, resume
+from tests.support.sweeps.typed_plan import plan as built_in_plan
 from trainables.base.errors import UserError
 from trainables.inference import NOISY
 
@@ -97,8 +97,8 @@ def test_a_suggest_function_that_fails_is_found_before_anything_starts(tmp_path:
 
 
 def test_a_method_lists_what_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_main(["--help-config", "normalized_ssl"]) == 0
+    assert run_command.main(["--help-config", "normalized_ssl"]) == 0
     shown = capsys.readouterr().out
     assert "k_shape" in shown
     assert "linear, cosine" in shown
-    assert run_main(["--help-config", "nothing"]) == 2
+    assert run_command.main(["--help-config", "nothing"]) == 2

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.commands.run import run_main
+from sweep.commands import run as run_command
 from sweep.storage.checkpoints import StoredCheckpoints
+from sweep.stored import layout
 from sweep.stored.by_name import load_plan
-from sweep.stored.heartbeat import read_pulse
-from sweep.stored.hours import Hours
+from sweep.stored.heartbeat import Hours, read_pulse
 from tests.support.simulation.simulated import simulated_plan
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
@@ -33,9 +33,6 @@ VALUES = st.one_of(
     st.sampled_from(["postgresql://u:pw@h/d", "http://u:pw@h", "sqlite://", "://", "\x00", "2**9", "{}"]),
     st.text(max_size=12),
 )
-EXAMPLES = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 
 @pytest.fixture
@@ -46,14 +43,13 @@ def inside(tmp_path: Path) -> Iterator[Path]:
     os.chdir(before)
 
 
-@EXAMPLES
 @given(pairs=st.lists(st.tuples(st.sampled_from(FLAGS), VALUES), max_size=4))
 def test_any_command_line_is_a_plan_or_one_clear_line(
     inside: Path, capsys: pytest.CaptureFixture[str], pairs: list[tuple[str, str]]
 ) -> None:
     typed = ["--space", "norm_layers", *(part for pair in pairs for part in pair), "--dry-run"]
     try:
-        status = run_main(typed)
+        status = run_command.main(typed)
     except SystemExit as exit:  # argparse says what is wrong in its own way
         status = int(exit.code or 0)
     said = capsys.readouterr()
@@ -68,7 +64,7 @@ def test_any_command_line_is_a_plan_or_one_clear_line(
 def test_a_null_byte_is_refused_wherever_it_stands(
     inside: Path, capsys: pytest.CaptureFixture[str], flag: str
 ) -> None:
-    assert run_main(["--space", "norm_layers", flag, "a\x00b", "--dry-run"]) == 2
+    assert run_command.main(["--space", "norm_layers", flag, "a\x00b", "--dry-run"]) == 2
     assert f"{flag} 'a\\x00b': holds a null byte" in capsys.readouterr().err
 
 
@@ -80,41 +76,38 @@ JSON = st.recursive(
 CONTENT = st.one_of(st.binary(max_size=40), JSON.map(lambda value: json.dumps(value).encode()))
 
 
-@EXAMPLES
 @given(content=CONTENT)
 def test_a_damaged_plan_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
-    Storage(tmp_path / "broken").write("plan.json", content)
-    with pytest.raises(UserError, match="is no plan") as error:
+    Storage(tmp_path / "broken").write(layout.PLAN, content)
+    with pytest.raises(UserError, match="is not a plan") as error:
         load_plan("broken", str(tmp_path))
     assert "\n" not in str(error.value)
 
 
-@EXAMPLES
 @given(field=st.sampled_from(sorted(simulated_plan().to_json())), value=JSON)
 def test_a_plan_with_any_one_field_damaged_never_ends_in_a_traceback(
     tmp_path: Path, field: str, value: object
 ) -> None:
     damaged = {**simulated_plan().to_json(), field: value}
-    Storage(tmp_path / "broken").write("plan.json", json.dumps(damaged).encode())
+    Storage(tmp_path / "broken").write(layout.PLAN, json.dumps(damaged).encode())
     try:
         load_plan("broken", str(tmp_path))
     except UserError as error:
         said = str(error)
     else:
         return
-    assert "is no plan" in said
+    assert "is not a plan" in said
 
 
-@EXAMPLES
 @given(content=CONTENT)
 def test_a_damaged_heartbeat_is_no_sign_of_life(tmp_path: Path, content: bytes) -> None:
     storage = Storage(tmp_path)
-    storage.write("heartbeat.json", content)
+    storage.write(layout.HEARTBEAT, content)
     assert read_pulse(storage).life == "never started"
     assert Hours(storage, 1.0, clock=lambda: 0.0).spent() == 0.0
 
 
-@EXAMPLES
+@settings(max_examples=settings.default.max_examples * 2 // 5)  # each waits for a disk to sync
 @given(
     file=st.sampled_from(["model.pt", "progress.json", "manifest.json"]),
     damage=st.sampled_from(["flip", "cut", "grow", "empty"]),

@@ -1,22 +1,24 @@
-"""What a user is told to type next can be pasted: it finds the sweep wherever it lies."""
+"""The follow-up commands can be pasted: they find the sweep wherever it lies, in the form the user called us by."""
 
 import os
 import shlex
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from sweep.commands import leaderboard as leaderboard_command
-from sweep.commands import status as status_command
+from sweep.commands import run as run_command
 from sweep.commands import stop as stop_command
-from sweep.commands.run import build_run_parser, run_main
-from sweep.core.next_command import command_line, typed_in
-from sweep.settings.planning import Planned, plan_from_arguments
+from sweep.core.next_command import called_as_console_script, command_line, typed, typed_in
+from sweep.settings.settings import Planned
 from sweep.stored import layout
 from sweep.stored.heartbeat import Heartbeat
 from sweep.stored.reading import base_of
 from sweep.study.lock import sweep_lock
 from tests.support.sweeps.finished_sweep import finished_sweep
+from tests.support.sweeps.typed_plan import plan
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 
@@ -40,15 +42,30 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_output_is_named_where_it_is_needed(place: Path, base: str, where: str) -> None:
     output = f"{base.format(here=place).rstrip('/')}/evening"
-    line = command_line("run.py --resume", output)
-    assert line == f"python sweep/run.py --resume evening{where}"
+    assert command_line("run --resume", output) == f"python sweep/run.py --resume evening{where}"
+    with called_as_console_script():
+        assert command_line("run --resume", output) == f"speech-sweep run --resume evening{where}"
+    assert typed("run") == "python sweep/run.py"
+
+
+@example(folders=["-x"])
+@example(folders=["~"])
+@example(folders=["s3:", "bucket"])
+@given(
+    folders=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1), min_size=1)
+)
+def test_any_folder_is_found_again_by_the_command(place: Path, folders: list[str]) -> None:
+    base = base_of("/".join([str(place), *folders]))
+    words = shlex.split(command_line("run --resume", f"{base}/evening"))
+    arguments = run_command.build_parser().parse_args(words[2:])
+    assert (words[:2], arguments.resume) == (["python", "sweep/run.py"], "evening")
+    assert base_of(arguments.output) == base
 
 
 def test_another_default_leaves_nothing_to_chance(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPEECH_SWEEP_OUTPUT", "elsewhere")
     assert (
-        command_line("status.py", f"{place}/sweeps/evening")
-        == "python sweep/status.py evening --output sweeps"
+        command_line("status", f"{place}/sweeps/evening") == "python sweep/status.py evening --output sweeps"
     )
 
 
@@ -57,22 +74,20 @@ def test_a_driver_in_a_folder_of_its_own_writes_for_its_users(place: Path) -> No
     own.mkdir()
     with typed_in(place):
         os.chdir(own)
-        assert (
-            command_line("leaderboard.py", f"{place}/sweeps/evening") == "python sweep/leaderboard.py evening"
-        )
-    assert command_line("leaderboard.py", f"{place}/sweeps/evening").endswith(f" --output {place}/sweeps")
+        assert command_line("leaderboard", f"{place}/sweeps/evening") == "python sweep/leaderboard.py evening"
+    assert command_line("leaderboard", f"{place}/sweeps/evening").endswith(f" --output {place}/sweeps")
 
 
 def test_a_sweep_under_way_elsewhere(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    plan = finished_sweep(place / "elsewhere")
-    with Heartbeat(Storage(plan.output), dict):
+    swept = finished_sweep(place / "elsewhere")
+    with Heartbeat(Storage(swept.output), dict):
         assert stop_command.main(["evening", "--output", "elsewhere"]) == 0
     assert "python sweep/status.py evening --output elsewhere shows when" in capsys.readouterr().out
     with (
-        sweep_lock(plan),
+        sweep_lock(swept),
         pytest.raises(UserError, match=r"status.py evening --output elsewhere shows how far"),
     ):
-        sweep_lock(plan).__enter__()
+        sweep_lock(swept).__enter__()
 
 
 @pytest.mark.parametrize(
@@ -86,9 +101,9 @@ def test_a_sweep_under_way_elsewhere(place: Path, capsys: pytest.CaptureFixture[
 def test_a_leaderboard_that_is_not_there_yet(
     place: Path, gone: str, flags: list[str], next_line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plan = finished_sweep(place / "elsewhere")
-    Path(plan.output, gone).unlink()
-    Path(plan.home, "study.db").touch()
+    swept = finished_sweep(place / "elsewhere")
+    Path(swept.output, gone).unlink()
+    Path(swept.home, "study.db").touch()
     assert leaderboard_command.main(["evening", "--output", "elsewhere", *flags]) == 2
     assert f"python sweep/{next_line}\n" in capsys.readouterr().err
 
@@ -96,23 +111,24 @@ def test_a_leaderboard_that_is_not_there_yet(
 def test_a_start_that_was_stopped(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Only the driver is replaced: tests/chaos stops real ones, this is about the line that run prints then."""
+
     def stopped(planned: Planned) -> None:
         Storage(planned.plan.output).write(layout.PLAN, b"{}")
         raise KeyboardInterrupt("Ctrl-C")
 
     monkeypatch.setattr("sweep.driver.driver.drive", stopped)
     flags = ["--space", "norm_layers", "--name", "evening", "--output", "my results"]
-    assert run_main(flags) == 130
+    assert run_command.main(flags) == 130
     said = capsys.readouterr().err.splitlines()[-1]
     assert said == "stopped (Ctrl-C); go on with: python sweep/run.py --resume evening --output 'my results'"
-    typed = shlex.split(said.split("run.py ")[1])
-    assert build_run_parser().parse_args(typed).output == "my results"
+    words = shlex.split(said.split("run.py ")[1])
+    assert run_command.build_parser().parse_args(words).output == "my results"
 
 
 def test_an_empty_variable_is_none(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever writes and whoever reads look in the same folder."""
+    """Those that write and those that read look in the same folder."""
     monkeypatch.setenv("SPEECH_SWEEP_OUTPUT", "")
-    arguments = build_run_parser().parse_args(["--space", "norm_layers", "--name", "evening"])
-    assert plan_from_arguments(arguments, os.environ, place).plan.output == f"{place}/sweeps/evening"
+    written = plan(place, "--name", "evening", environ=dict(os.environ)).plan
+    assert written.output == f"{place}/sweeps/evening"
     assert base_of(None) == f"{place}/sweeps"
-    assert status_command.build_parser().parse_args(["evening"]).output == "sweeps"

@@ -1,4 +1,4 @@
-"""sweep/prepare.py as people run it."""
+"""`prepare` from the command line."""
 
 import subprocess
 import sys
@@ -29,28 +29,7 @@ def test_from_any_folder_it_makes_a_corpus_and_says_what(tmp_path: Path) -> None
     assert "11/11" in finished.stderr
 
 
-def test_help_teaches_and_imports_nothing_heavy(tmp_path: Path) -> None:
-    script = (
-        f"import runpy, sys; sys.argv = ['prepare.py', '--help']\n"
-        f"try: runpy.run_path({str(SCRIPT)!r}, run_name='__main__')\n"
-        "finally: print([m for m in ('torch', 'ray', 'mlflow', 'pyarrow', 'scipy') if m in sys.modules])"
-    )
-    finished = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    for word in (
-        "speech/<speaker>/",
-        "MANIFEST.csv",
-        "s3://",
-        "demo",
-        "Run the same line again",
-        "examples:",
-    ):
-        assert word in finished.stdout
-    assert finished.stdout.endswith("[]\n")
-
-
-def test_what_was_converted_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_conversions_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = speech_and_noise(tmp_path / "source")
     write_sound(source / "speech/ann/high.wav", rate=48_000)
     assert main(["folder", str(source), str(tmp_path / "corpus")]) == 0

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from sweep.commands.run import run_main
+from sweep.commands import run as run_command
 from sweep.driver import driver
 from tests.support import REPOSITORY
 
@@ -33,17 +33,8 @@ def run(folder: Path, *arguments: str, script: Path = RUN) -> subprocess.Complet
     )
 
 
-def test_help_teaches_by_example(tmp_path: Path) -> None:
-    done = run(tmp_path, "--help")
-    assert done.returncode == 0
-    assert "--resume NAME" in done.stdout
-    assert "exit status" in done.stdout
-
-
 def test_no_option_bears_a_name_that_ray_submit_takes() -> None:
-    from sweep.commands.run import build_run_parser
-
-    ours = {option for action in build_run_parser()._actions for option in action.option_strings}
+    ours = {option for action in run_command.build_parser()._actions for option in action.option_strings}
     assert not ours & RAY_SUBMIT_OPTIONS
 
 
@@ -86,7 +77,7 @@ def test_the_fields_of_a_space_are_those_of_its_method(tmp_path: Path) -> None:
 
 
 def _ctrl_c(_: object) -> None:
-    """What Python's own handler does; a test's process may have been told to ignore the signal."""
+    """What Python's own handler does; a test's process may ignore the signal."""
     raise KeyboardInterrupt
 
 
@@ -95,16 +86,17 @@ def _sigterm(_: object) -> None:
 
 
 @pytest.mark.parametrize("stop", [_ctrl_c, _sigterm])
-def test_a_start_that_is_stopped_before_its_plan_is_kept_sends_nobody_to_resume(
+def test_a_start_that_is_stopped_before_its_plan_is_written_is_not_to_be_resumed(
     tmp_path: Path,
     stop: Callable[[object], None],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """Only the driver is replaced, since a signal would have to reach a real one within a second of its start."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(driver, "drive", stop)
-    assert run_main(["--space", "norm_layers"]) == 130
-    assert "before anything had started: the same line starts it again" in capsys.readouterr().err
+    assert run_command.main(["--space", "norm_layers"]) == 130
+    assert "before anything had started: run the same command again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sweep.commands import status as status_command
-from tests.support import REPOSITORY
 from tests.support.sweeps.finished_sweep import finished_sweep, given_more
 from tests.support.sweeps.small_sweep import make_plan
 from trainables.base.storage.storage import Storage
@@ -109,14 +106,3 @@ def test_an_unknown_name_lists_the_known_ones(tmp_path: Path, capsys: pytest.Cap
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert all(word in captured.err for word in ("'sunday'", "monday", "tuesday"))
-
-
-@pytest.mark.parametrize("script", ["status.py", "leaderboard.py"])
-def test_help_needs_none_of_the_heavy_libraries(script: str, tmp_path: Path) -> None:
-    """As a script, from any folder, with a module of a tempting name beside it."""
-    (tmp_path / "queue.py").write_text("raise RuntimeError('imported from the user folder')")
-    command = [sys.executable, "-X", "importtime", str(REPOSITORY / "sweep" / script), "--help"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert "NAME" in done.stdout
-    imported = {line.split("|")[-1].strip() for line in done.stderr.splitlines()}
-    assert imported & {"torch", "mlflow", "ray", "optuna", "pandas", "scipy", "boto3"} == set()

@@ -24,7 +24,7 @@ JOB = Job("tera", "search", "layer2", 3)
 
 
 class _Flaky:
-    """Fails as often as it is told to, then gives 7."""
+    """Fails `failures` times, then gives 7."""
 
     def __init__(self, failures: int, error: Exception) -> None:
         self.calls = 0

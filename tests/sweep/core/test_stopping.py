@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sweep.core.stopping import Interrupted, StopSignal, stop_on_signals
-from sweep.stored.hours import Hours
+from sweep.stored.heartbeat import Hours
 from sweep.stored.stop_request import request_stop, stop_on_request, void_requests
 from trainables.base.storage.storage import Storage
 
@@ -49,8 +49,8 @@ def test_a_request_from_another_shell_is_heard_and_said_once(tmp_path: Path) -> 
         request_stop(storage)
         _wait_for(stop)
         threading.Event().wait(0.1)
-    assert stop.reason == "sweep/stop.py"
-    assert said == ["stopping after the rounds under way (sweep/stop.py); Ctrl-C stops now"]
+    assert stop.reason == "a stop request"
+    assert len(said) == 1
 
 
 def test_a_request_to_stop_now_interrupts_at_once(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from sweep.driver.before_first_job import require_space
 from sweep.driver.driver import drive
 from sweep.plan.cost import disk_bytes
 from sweep.plan.plan import Plan
-from sweep.settings.planning import Planned
+from sweep.settings.settings import Planned
 from sweep.study.lock import sweep_lock
 from tests.support.sweeps import small_sweep
 from tests.support.sweeps.finished_sweep import finished_sweep, given_more

@@ -13,7 +13,7 @@ from sweep.core.jobs import Job
 from sweep.core.listener import Announcer, Event, JobsWaived
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
 from sweep.engine.interim_looks import InterimLooks, left_after, stored_looks
-from sweep.settings.planning import LOOKS
+from sweep.settings.new_plan import LOOKS
 from sweep.stored import layout
 from sweep.study.study import StudyStore
 from sweep.verdict.paired_scores import NOISY

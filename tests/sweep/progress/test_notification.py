@@ -154,7 +154,7 @@ def test_what_is_no_web_address_is_refused_before_anything_starts(
 ) -> None:
     with pytest.raises(UserError, match="--notify"):
         check_address(url)
-    assert cli.run_main(["--space", "norm_layers", "--notify", url]) == 2
+    assert cli.main(["--space", "norm_layers", "--notify", url]) == 2
     assert "--notify: give a web address" in capsys.readouterr().err
 
 
@@ -164,6 +164,6 @@ def test_the_address_is_in_no_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SPEECH_SWEEP_NOTIFY", server.url)
     planned: list[Any] = []
     monkeypatch.setattr("sweep.settings.dry_run.describe", lambda plan, price: planned.append(plan) or "")
-    assert cli.run_main(["--space", "norm_layers", "--preset", "smoke", "--dry-run"]) == 0
+    assert cli.main(["--space", "norm_layers", "--preset", "smoke", "--dry-run"]) == 0
     assert "token" not in json.dumps(planned[0].plan.to_json())
     assert server.heard == []

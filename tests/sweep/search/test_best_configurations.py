@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from sweep.commands.run import build_run_parser
+from sweep.commands.run import build_parser
 from sweep.core.jobs import Job
 from sweep.engine.group_queue import best_configuration, ranked_configuration
 from sweep.plan.plan import Plan
-from sweep.settings.planning import plan_from_arguments
+from sweep.settings.new_plan import plan_from_arguments
 from sweep.study.study import JobRecord, Proposal, Report
 from trainables.base.errors import UserError
 
@@ -40,7 +40,7 @@ def test_a_model_that_fell_silent_on_hard_clips_is_not_chosen_for_its_score_on_t
 
 
 def plan(folder: Path, *flags: str) -> Plan:
-    arguments = build_run_parser().parse_args(list(flags))
+    arguments = build_parser().parse_args(list(flags))
     return plan_from_arguments(arguments, {}, folder).plan
 
 

@@ -1,4 +1,4 @@
-"""What a dry run says of a plan before it costs anything, and a start once more: what was left out, what is unwise."""
+"""Notes and cautions of a dry run, repeated when the sweep starts: what was left out, what is unwise."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from sweep.commands.run import build_run_parser, run_main
+from sweep.commands import run as run_command
 from sweep.plan.plan import Plan
 from sweep.settings.dry_run import cautions, corpus_line
-from sweep.settings.planning import plan_from_arguments
+from sweep.study.lock import sweep_lock
 from tests.support.audio.recordings import speech_and_noise, write_manifest, write_sound
+from tests.support.sweeps import typed_plan
 
 ROWS = [
     *(
@@ -43,26 +44,27 @@ def command(corpus: Path) -> list[str]:
 def test_a_dry_run_says_what_was_left_out_and_converted(
     recordings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_main([*command(recordings), "--dry-run"]) == 0
+    assert run_command.main([*command(recordings), "--dry-run"]) == 0
     report = capsys.readouterr().out
     assert LEFT_OUT in report
     assert RESAMPLED in report
 
 
-def test_a_start_says_it_too_and_leaves_the_result_alone(
-    recordings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_start_says_it_too_apart_from_the_result(
+    recordings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sweep.driver.driver.drive", lambda planned: {"groups": []})
-    monkeypatch.setattr("sweep.progress.notification.Notifier.finished", lambda self, result: None)
-    assert run_main([*command(recordings), "--json"]) == 0
+    """The start ends at the lock, which another driver holds."""
+    flags = [*command(recordings), "--name", "evening"]
+    with sweep_lock(typed_plan.plan(tmp_path, *flags).plan):
+        assert run_command.main([*flags, "--json"]) == 2
     said = capsys.readouterr()
-    assert said.err.splitlines() == [f"note: {RESAMPLED}", f"note: {LEFT_OUT}"]
-    assert said.out == '{"groups": []}\n'
+    assert said.err.splitlines()[:-1] == [f"note: {RESAMPLED}", f"note: {LEFT_OUT}"]
+    assert "already being driven" in said.err.splitlines()[-1]
+    assert said.out == ""
 
 
 def plan(folder: Path, *flags: str, **changes: Any) -> Plan:
-    arguments = build_run_parser().parse_args(["--space", "norm_layers", *flags])
-    return replace(plan_from_arguments(arguments, {}, folder).plan, **changes)
+    return replace(typed_plan.plan(folder, *flags).plan, **changes)
 
 
 def test_the_demo_needs_no_caution(tmp_path: Path) -> None:
@@ -84,7 +86,7 @@ def test_full_size_models_without_a_gpu(tmp_path: Path) -> None:
 def test_a_split_that_holds_hardly_a_clip(tmp_path: Path) -> None:
     splits = {"valid": {"speech_seconds": 300.0}, "test": {"speech_seconds": 3.0}}
     (caution,) = cautions(plan(tmp_path, corpus_summary={"splits": splits}))
-    assert caution.startswith("test has 3 s of speech, too little to judge on")
+    assert caution.startswith("test has 3 s of speech, too little for a verdict")
 
 
 def test_a_corpus_in_a_line() -> None:

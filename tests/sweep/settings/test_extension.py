@@ -8,9 +8,10 @@ from optuna.storages import InMemoryStorage
 
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
+from sweep.stored import layout
 from sweep.study.study import Proposal, StudyStore
 from tests.support.simulation.simulated import Simulation, facts, simulated_plan
-from tests.sweep.settings.test_planning import freeze, plan, resume
+from tests.support.sweeps.typed_plan import freeze, plan, resume
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 
@@ -24,10 +25,17 @@ def test_samples_seeds_hours_and_upstreams_are_raised_and_the_plan_keeps_the_his
     assert (more.plan.samples, len(more.plan.seeds), more.plan.max_hours) == (4, 5, 2.5)
     assert more.plan.seeds[:3] == started.plan.seeds
     assert [group.name for group in more.plan.groups] == ["tera", "wav2vec2"]
-    (change,) = more.plan.raises
+    (change,) = more.plan.extensions
     assert change["samples"] == [2, 4]
     assert change["upstreams"] == [["tera"], ["wav2vec2"]]
     assert Plan.from_json(more.plan.to_json()) == more.plan
+
+
+def test_the_extensions_of_an_older_plan_are_kept() -> None:
+    plain = simulated_plan().to_json()
+    del plain["extensions"]
+    change = {"time": "2026-01-01T00:00:00+00:00", "samples": [2, 4]}
+    assert Plan.from_json({**plain, "raises": [change]}).extensions == (change,)
 
 
 def test_naming_what_the_plan_has_already_changes_nothing(tmp_path: Path) -> None:
@@ -47,7 +55,7 @@ def test_nothing_is_lowered(tmp_path: Path, flag: str) -> None:
 def test_looks_are_fixed_when_a_sweep_starts(tmp_path: Path) -> None:
     freeze(plan(tmp_path, "--name", "looks", "--seeds", "auto"))
     freeze(plan(tmp_path, "--name", "fixed", "--seeds", "3"))
-    assert resume(tmp_path, "looks", "--seeds", "auto").plan.raises == ()
+    assert resume(tmp_path, "looks", "--seeds", "auto").plan.extensions == ()
     with pytest.raises(UserError, match=r"--seeds 9: .*--seeds auto, whose looks were fixed"):
         resume(tmp_path, "looks", "--seeds", "9")
     with pytest.raises(UserError, match=r"--seeds auto: .*planned with 3 seeds for all"):
@@ -77,6 +85,6 @@ def test_seeds_are_refused_once_the_leaders_are_named(tmp_path: Path) -> None:
     before, after = simulated_plan(seeds=2), simulated_plan(seeds=3)
     store, storage = StudyStore(InMemoryStorage(), before.name), Storage(tmp_path)
     refuse_dishonest(before, after, store, storage)
-    storage.write("nominations.json", json.dumps({"leaders": {}}).encode())
+    storage.write(layout.NOMINATIONS, json.dumps({"leaders": {}}).encode())
     with pytest.raises(UserError, match="second look"):
         refuse_dishonest(before, after, store, storage)

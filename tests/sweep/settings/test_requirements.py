@@ -6,18 +6,16 @@ from typing import Any
 
 import pytest
 
-from sweep.commands.run import build_run_parser
 from sweep.plan.plan import Plan
-from sweep.settings.planning import plan_from_arguments
 from sweep.settings.requirements import require_fit
+from tests.support.sweeps import typed_plan
 from trainables.base.errors import UserError
 
 SPEAKERS = {"splits": {split: {"speakers": 3} for split in ("train", "valid", "test")}}
 
 
 def plan(folder: Path, space: str, **summary: Any) -> Plan:
-    arguments = build_run_parser().parse_args(["--space", space])
-    return replace(plan_from_arguments(arguments, {}, folder).plan, corpus_summary=summary)
+    return replace(typed_plan.plan(folder, "--space", space).plan, corpus_summary=summary)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import pytest
 
 from sweep.plan.plan import Plan
 from sweep.settings.dry_run import describe
+from sweep.stored import layout
 from sweep.study.study import Proposal, StudyStore
-from tests.sweep.settings.test_planning import freeze, plan, resume
+from tests.support.sweeps.typed_plan import freeze, plan, resume
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 
@@ -47,7 +48,7 @@ def test_seeds_are_approved_until_the_leaders_are_named(tmp_path: Path, started:
     if study == "gone":
         Path(started.home, "study.db").unlink()
     assert "5 fresh seeds per candidate" in dry_run(tmp_path, "--seeds", "5")
-    Storage(started.output).write("nominations.json", json.dumps({"leaders": {}}).encode())
+    Storage(started.output).write(layout.NOMINATIONS, json.dumps({"leaders": {}}).encode())
     with pytest.raises(UserError, match="second look"):
         dry_run(tmp_path, "--seeds", "5")
 

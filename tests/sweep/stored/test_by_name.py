@@ -1,4 +1,4 @@
-"""What a person types as a sweep's name or place: found, or one clear line, whichever command it is."""
+"""A sweep's name and place as typed: found, or one clear line, in every command."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,9 +9,9 @@ from sweep.commands import clean as clean_command
 from sweep.commands import enhance as enhance_command
 from sweep.commands import leaderboard as leaderboard_command
 from sweep.commands import replay as replay_command
+from sweep.commands import run as run_command
 from sweep.commands import status as status_command
 from sweep.commands import stop as stop_command
-from sweep.commands.run import run_main
 from tests.support.sweeps.finished_sweep import finished_sweep
 
 Command = Callable[[str], Sequence[str]]
@@ -21,7 +21,7 @@ OF_A_SWEEP = {
     "stop": (stop_command.main, lambda name: [name]),
     "replay": (replay_command.main, lambda name: [name, "tera/final/layer2/seed-1001"]),
     "enhance": (enhance_command.main, lambda name: [name, "in.wav", "out.wav"]),
-    "resume": (run_main, lambda name: ["--resume", name, "--dry-run"]),
+    "resume": (run_command.main, lambda name: ["--resume", name, "--dry-run"]),
 }
 COMMANDS = {**OF_A_SWEEP, "clean": (clean_command.main, lambda _: [])}
 
@@ -57,7 +57,7 @@ def test_a_bucket_without_credentials_is_one_line(
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # remembers the credentials of whoever made it
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # keeps the credentials it was made with
     said = refusal(capsys, command, "evening", "--output", "s3://foo/bar")
     assert "cannot look into s3://foo/bar" in said
     assert "Unable to locate credentials; check the bucket's name" in said
@@ -75,7 +75,7 @@ def test_what_is_no_name_is_refused_with_what_one_looks_like(
     if (command, name) == ("resume", ""):
         assert "--resume '' is empty" in said
         return
-    assert "is no sweep's name: give one as run.py printed it, such as norm_layers-" in said
+    assert "is not a sweep's name" in said
     assert len(said) < 400
 
 

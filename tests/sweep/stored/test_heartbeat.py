@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sweep.stored import layout
-from sweep.stored.heartbeat import Heartbeat, judge, read_pulse
+from sweep.stored.heartbeat import Heartbeat, pulse_of, read_pulse
 from trainables.base.storage.storage import Storage
 
 
@@ -71,11 +71,11 @@ def test_a_sweep_that_was_only_planned_has_no_pulse(storage: Storage) -> None:
     ],
 )
 def test_what_a_beat_means(changes: dict[str, Any], now: float, life: str) -> None:
-    assert judge(beat(**changes), now, "here").life == life
+    assert pulse_of(beat(**changes), now, "here").life == life
 
 
 def test_a_killed_driver_is_dead_at_once(storage: Storage) -> None:
-    assert judge(beat(pid=dead_pid()), 1000.5, "here").life == "dead"
+    assert pulse_of(beat(pid=dead_pid()), 1000.5, "here").life == "dead"
 
 
 def test_storage_that_fails_never_stops_the_sweep(tmp_path: Path) -> None:

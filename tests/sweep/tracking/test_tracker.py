@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sweep.core.addresses import check_tracking_uri, redact
+from sweep.core.addresses import check_tracking_uri, hide_password
 from sweep.core.jobs import Job
 from sweep.core.listener import JobReported
 from sweep.plan.plan import Plan
@@ -404,8 +404,8 @@ def test_databases_and_servers_are_accepted(uri: str) -> None:
 
 
 def test_passwords_are_never_shown() -> None:
-    assert redact("postgresql://me:secret@host/db") == "postgresql://***@host/db"
-    assert redact("no such user: secret", "postgresql://me:secret@host/db") == "no such user: ***"
+    assert hide_password("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
+    assert hide_password("no such user: secret", "postgresql://me:secret@host/db") == "no such user: ***"
     with pytest.raises(UserError) as refusal:
         check_tracking_uri("ftp://me:secret@host")
     assert "secret" not in str(refusal.value)

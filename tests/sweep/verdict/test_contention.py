@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sweep.settings.planning import LOOKS
+from sweep.settings.new_plan import LOOKS
 from sweep.verdict.comparisons import Comparisons
 from sweep.verdict.contention import look
 from sweep.verdict.paired_scores import PairedScores

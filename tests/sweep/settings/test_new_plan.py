@@ -5,26 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from sweep.commands.run import build_run_parser
 from sweep.plan.plan import Plan
-from sweep.settings.planning import Planned, plan_from_arguments
+from sweep.stored import layout
 from sweep.stored.by_name import sweep_names
+from tests.support.sweeps.typed_plan import freeze, plan, resume
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
-
-
-def plan(folder: Path, *flags: str, environ: dict[str, str] | None = None) -> Planned:
-    arguments = build_run_parser().parse_args(["--space", "norm_layers", *flags])
-    return plan_from_arguments(arguments, environ or {}, folder)
-
-
-def resume(folder: Path, name: str, *flags: str) -> Planned:
-    arguments = build_run_parser().parse_args(["--resume", name, *flags])
-    return plan_from_arguments(arguments, {}, folder)
-
-
-def freeze(planned: Planned) -> None:
-    Storage(planned.plan.output).write("plan.json", json.dumps(planned.plan.to_json()).encode())
 
 
 def test_defaults_are_the_demo_on_the_demo_corpus(tmp_path: Path) -> None:
@@ -269,7 +255,7 @@ def test_resume_of_nothing_says_what_there_is(tmp_path: Path) -> None:
 def test_resume_refuses_other_training_code(tmp_path: Path) -> None:
     started = plan(tmp_path, "--name", "first")
     stored = {**started.plan.to_json(), "code": "0" * 16}
-    Storage(started.plan.output).write("plan.json", json.dumps(stored).encode())
+    Storage(started.plan.output).write(layout.PLAN, json.dumps(stored).encode())
     with pytest.raises(UserError, match="training code"):
         resume(tmp_path, "first")
 
@@ -297,7 +283,7 @@ def test_a_share_of_a_gpu_makes_every_job_train_on_one(tmp_path: Path) -> None:
 
 
 def test_only_a_default_share_is_measured(tmp_path: Path) -> None:
-    """At scale, on a cluster, where nobody said; and never again on resume."""
+    """At scale, on a cluster, if no share was given; and never again on resume."""
     at_scale = ("--preset", "small", "--corpus", "demo", "--name", "first")
     on_a_cluster = {"RAY_ADDRESS": "10.0.0.1:6379"}
     planned = plan(tmp_path, *at_scale, environ=on_a_cluster)
@@ -352,6 +338,7 @@ def test_only_sweeps_are_listed_and_nothing_below_them(tmp_path: Path) -> None:
 def test_a_strangers_folder_beside_the_sweeps_is_none_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The refusal is made here, since tests may run as root, who may enter every folder."""
     freeze(plan(tmp_path, "--name", "first"))
     (tmp_path / "sweeps" / "private").mkdir()
     is_file = Path.is_file

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sweep.core.addresses import hide_password
-from tests.sweep.settings.test_planning import freeze, plan, resume
+from tests.support.sweeps.typed_plan import freeze, plan, resume
 from trainables.base.errors import UserError
 
 SECRET = "s3cr/et@x"

@@ -1,0 +1,86 @@
+"""Checks of arguments and of whole plans, made before anything starts."""
+
+import argparse
+
+from search_spaces.space import Candidate
+from sweep.plan.plan import GroupPlan, Plan
+from sweep.settings.requirements import require_fit
+from sweep.settings.settings import flag_of
+from trainables.base.errors import UserError
+from trainables.config.registry import config_class
+from trainables.metrics.catalogue import IMPROVEMENTS, known_metrics, require_installed
+
+
+def refuse_unusable(arguments: argparse.Namespace) -> None:
+    """Raise `UserError` for a value that is empty or holds a null byte.
+
+    Empty is what an unset shell variable leaves: taken as "not given", it would start another sweep than was meant.
+    A null byte in a path is an error deep inside Python.
+    """
+    for name, value in vars(arguments).items():
+        if value == "":
+            raise UserError(
+                f"{flag_of(name)} '' is empty, as an unset variable is: give a value, or leave it out"
+            )
+        if isinstance(value, str) and "\0" in value:
+            raise UserError(f"{flag_of(name)} {value!r}: holds a null byte; leave it out")
+
+
+def check_plan(plan: Plan) -> None:
+    """Raise `UserError` unless every candidate's first configuration is valid and fits the corpus and the metrics."""
+    for group in plan.groups:
+        for candidate in group.candidates:
+            _check_candidate(plan, group, candidate)
+    if plan.also:
+        _check_further_metrics(plan)
+    require_fit(plan)
+    config_class(plan.space_object().method)  # an unknown method fails here, not in a worker
+
+
+def _check_candidate(plan: Plan, group: GroupPlan, candidate: Candidate) -> None:
+    """Its first configuration is valid, and --set fixes nothing that the space compares."""
+    space = plan.space_object()
+    clash = sorted(set(plan.fixed) & (set(candidate.config) | set(group.group)))
+    if clash:
+        raise UserError(f"--set {clash[0]}=...: that is what space {space.name} compares; it cannot be fixed")
+    plan.config(group.name, candidate.label, space.anchor(group.group, candidate, plan.preset_object()))
+    if plan.space_file:
+        _check_suggestions(plan, group, candidate.label)
+
+
+def _check_further_metrics(plan: Plan) -> None:
+    """Known, installed, and defined at the sample rate of the jobs."""
+    from trainables.metrics.scorer import Scorer
+
+    known_metrics(plan.also)
+    require_installed(plan.also)
+    separates = set(IMPROVEMENTS) & set(plan.space_object().scored)
+    basic = [IMPROVEMENTS.get(name, name) if separates else name for name in plan.also]
+    for group in plan.groups:
+        job = plan.search_jobs(group.name)[0]
+        anchor = plan.space_object().anchor(
+            group.group, plan.candidate(group.name, job.candidate), plan.preset_object()
+        )
+        Scorer(basic, plan.assignment(job, anchor, attempt=1).data.sample_rate)
+
+
+def _check_suggestions(plan: Plan, group: GroupPlan, label: str) -> None:
+    """Call a user's own suggest function once per candidate."""
+    from sweep.search.proposals import GroupSearch  # imports optuna
+
+    job = next(job for job in plan.search_jobs(group.name) if job.candidate == label)
+    try:
+        GroupSearch(plan, group.name).propose(job, [])
+    except UserError:
+        raise
+    except Exception as error:  # whatever the user's code raises
+        raise UserError(
+            f"--space {plan.space_file}: suggest fails for {group.name} {label} ({type(error).__name__}: {error})"
+        ) from error
+
+
+def weights_of(plan: Plan) -> dict[str, str]:
+    """By stage that reads published weights: a local file's SHA-256, or the identity of published ones."""
+    configs = {stage.name: stage.config for stage in plan.stages()}
+    found = {name: config.get("identity", config.get("sha256")) for name, config in configs.items()}
+    return {name: value for name, value in found.items() if value is not None}

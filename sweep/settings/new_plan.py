@@ -1,0 +1,142 @@
+"""From flags, environment and defaults to a plan: every setting is checked before anything starts."""
+
+import argparse
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from search_spaces import find_space
+from search_spaces.space import Preset, Space
+from search_spaces.space_file import fingerprint, is_space_file
+from sweep import __version__
+from sweep.plan.code_version import training_code_fingerprint
+from sweep.plan.plan import GroupPlan, Plan, default_search_seed, default_seeds
+from sweep.settings.checks import check_plan, refuse_unusable, weights_of
+from sweep.settings.extension import AUTO, group_names, group_plans
+from sweep.settings.resume import resumed
+from sweep.settings.settings import Planned, Settings, fixed_fields, further_metrics
+from sweep.stored import layout
+from sweep.stored.by_name import LONGEST_NAME, is_remote, is_there, join
+from trainables.base.errors import UserError
+from trainables.metrics.catalogue import METRICS
+
+LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
+_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
+
+
+def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str], folder: Path) -> Planned:
+    """A new plan, or the stored one of `--resume`; `folder` is the user's. Reads corpus headers, writes nothing.
+
+    Raises `UserError` for anything that cannot work.
+    """
+    refuse_unusable(arguments)
+    settings = Settings(arguments, environ, folder)
+    if arguments.resume is not None:
+        return resumed(settings)
+    space = find_space(settings.space())
+    plan = _new_plan(space, settings.preset(space), settings)
+    if is_there(plan.output):
+        raise UserError(
+            f"a sweep named {plan.name!r} already exists in {plan.output}: continue it with --resume {plan.name}, "
+            "or choose another --name"
+        )
+    return Planned(plan, resume=False, sources=settings.sources)
+
+
+def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
+    name = _name(settings, space)
+    output = join(settings.base(), name)
+    home = join(str(settings.folder / "sweeps"), name) if is_remote(output) else output
+    preset = _with_steps(preset, settings.get("steps", preset.steps))
+    groups = _groups(space, preset, settings)
+    own_file = settings.space() if is_space_file(settings.space()) else ""
+    plan = Plan(
+        name=name,
+        space=space.name,
+        space_file=own_file,
+        space_fingerprint=fingerprint(Path(own_file)) if own_file else "",
+        preset=preset.name,
+        version=__version__,
+        code=training_code_fingerprint(),
+        metric=preset.metric,
+        also=further_metrics(settings.get("also", ""), space),
+        groups=groups,
+        samples=settings.get("samples", preset.samples),
+        generation_size=max(
+            len(group.candidates) for group in groups
+        ),  # a generation tries each candidate once
+        exempt=3,
+        steps=preset.steps,
+        round_steps=preset.round_steps,
+        data=replace(preset.data, labelled_minutes=settings.labelled_minutes(preset)),
+        method_config=dict(preset.config),
+        fixed=fixed_fields(settings.get("settings")),
+        output=output,
+        home=home,
+        tracking_uri=settings.address("tracking_uri", f"sqlite:///{home}/{layout.TRACKING}"),
+        study_uri=settings.address("study_uri", f"sqlite:///{home}/{layout.STUDY}"),
+        gates=preset.gates,
+        meaningful=preset.meaningful,
+        gpus_per_trial=settings.gpus_per_trial(preset),
+        margin=METRICS[preset.metric].margin,
+        asynchronous=settings.get("asynchronous"),
+        max_hours=settings.get("max_hours"),
+        **_seeds(settings, preset),
+        **_corpus(settings.corpus(preset)),
+    )
+    check_plan(plan)
+    return replace(plan, weights=weights_of(plan))
+
+
+def _name(settings: Settings, space: Space) -> str:
+    moment = datetime.now().strftime("%Y%m%d-%H%M%S")
+    name = str(settings.get("name", f"{space.name}-{moment}-{secrets.token_hex(2)}"))
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"--name {name!r}: use letters, digits, '.', '_' and '-', at most {LONGEST_NAME}, not starting with '.'"
+        )
+    return name
+
+
+def _with_steps(preset: Preset, steps: int) -> Preset:
+    """The preset with another number of steps, in as many rounds."""
+    rounds = max(1, round(preset.steps / preset.round_steps))
+    return replace(preset, steps=steps, round_steps=max(1, -(-steps // rounds)))
+
+
+def _groups(space: Space, preset: Preset, settings: Settings) -> tuple[GroupPlan, ...]:
+    listed = settings.get("upstreams")
+    names = group_names(listed, space) if listed else list(preset.groups)
+    if space.group_by is None:
+        return (GroupPlan(name="all", group={}, candidates=tuple(space.candidates({}, preset))),)
+    return group_plans(space, preset, names)
+
+
+# -- fields of the plan that belong together -------------------------------------------------------------
+
+
+def _seeds(settings: Settings, preset: Preset) -> dict[str, Any]:
+    sweep_seed, count = settings.get("seed", 0), settings.get("seeds", preset.seeds)
+    looks = LOOKS if count == AUTO else ()
+    return {
+        "sweep_seed": sweep_seed,
+        "search_seed": default_search_seed(sweep_seed),
+        "seeds": default_seeds(looks[-1] if looks else count, sweep_seed),
+        "looks": looks,
+    }
+
+
+def _corpus(source: str) -> dict[str, Any]:
+    from trainables.audio.recipes.preparation import inspect_source
+
+    summary = inspect_source(source)
+    return {
+        "corpus_source": source,
+        "corpus_uri": summary.pop("uri"),
+        "corpus_fingerprint": summary.get("fingerprint") or "",
+        "corpus_summary": summary,
+    }

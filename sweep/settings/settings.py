@@ -1,0 +1,194 @@
+"""Where each setting comes from: a flag, else the environment, else a default; read, checked and made absolute."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from search_spaces.space import Preset, Space
+from search_spaces.space_file import is_space_file
+from sweep.core.addresses import VARIABLES, check_study_uri, check_tracking_uri
+from sweep.core.hardware import cuda_devices
+from sweep.core.next_command import typed
+from sweep.machines.capacity import cluster_has_gpus
+from sweep.plan.plan import Plan
+from sweep.stored.by_name import is_remote, resolve_base
+from trainables.base.errors import UserError
+from trainables.base.storage.storage import s3_address
+
+DEMO = "demo"  # the corpus that needs no data
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, where its settings came from, and whether it continues an earlier start."""
+
+    plan: Plan
+    resume: bool
+    stored: Plan | None = None  # the plan as the last start left it, before this one's flags extended it
+    sources: dict[str, str] = field(default_factory=dict)  # setting -> "--flag", "VARIABLE" or "default"
+
+    @property
+    def shares_gpus_as_it_likes(self) -> bool:
+        """Whether jobs use GPUs and the user left open how many share one."""
+        return self.plan.gpus_per_trial > 0 and self.sources.get("gpus_per_trial") == "default"
+
+
+class Settings:
+    """The settings of one start; `folder` is the user's, which relative paths start from."""
+
+    def __init__(self, arguments: argparse.Namespace, environ: Mapping[str, str], folder: Path) -> None:
+        self.arguments = arguments
+        self.environ = environ
+        self.folder = folder
+        self.sources: dict[str, str] = {}
+
+    def get(self, name: str, default: Any = None, variable: str | None = None) -> Any:
+        """Flag, else environment variable, else default; `sources` keeps which it was."""
+        value = getattr(self.arguments, name)
+        source = flag_of(name)
+        if value is None and variable and self.environ.get(variable):
+            value, source = self.environ[variable], variable
+        if value is None:
+            value, source = default, "default"
+        self.sources[name] = source
+        return value
+
+    # Each of these raises `UserError`, naming the flag or variable, for a value that cannot work.
+
+    def space(self) -> str:
+        """A space's name, or the absolute path of the user's own file."""
+        name = self.get("space")
+        if not name:
+            raise UserError("which question? give --space NAME (--list-spaces shows them), or --resume NAME")
+        return space_file(name, self.folder)
+
+    def preset(self, space: Space) -> Preset:
+        name = self.get("preset", variable="SPEECH_SWEEP_PRESET")
+        if name is None:
+            name = default_preset(space, self.environ)
+            if name == "paper":
+                self.sources["preset"] = "default, because there is a GPU; --preset demo is the small one"
+        if name not in space.presets:
+            raise UserError(
+                f"{self.sources['preset']}: unknown preset {name!r} for space {space.name}: choose one of "
+                f"{', '.join(space.presets)}"
+            )
+        return space.presets[name]
+
+    def base(self) -> str:
+        """The absolute folder or s3:// prefix that holds the sweep."""
+        return resolve_base(self.get("output", "sweeps", "SPEECH_SWEEP_OUTPUT"), self.folder)
+
+    def corpus(self, preset: Preset) -> str:
+        """An absolute folder that exists, an s3:// prefix or "demo"."""
+        source = str(self.get("corpus", DEMO, "SPEECH_SWEEP_CORPUS"))
+        setting = self.sources["corpus"]
+        if preset.at_scale and setting == "default":
+            raise UserError(
+                f"preset {preset.name} needs a real corpus: prepare one (such as {typed('prepare')} voicebank-demand "
+                "SOURCE TARGET) and give it with --corpus or SPEECH_SWEEP_CORPUS, or choose --preset demo"
+            )
+        if source == DEMO or s3_address(source, setting):
+            return source
+        path = corpus_place(source, self.folder)
+        try:
+            problem = "" if Path(path).exists() else f"{path} does not exist on this machine"
+        except OSError as error:
+            problem = str(error.strerror)
+        if problem:
+            raise UserError(
+                f"{setting} {source[:200]!r}: {problem}; give a folder that can be entered, a prepared corpus in "
+                "s3://, or 'demo'"
+            )
+        return path
+
+    def address(self, name: str, default: str) -> str:
+        """`name` is "study_uri" or "tracking_uri"."""
+        uri = self.get(name, default, VARIABLES[name])
+        check = check_study_uri if name == "study_uri" else check_tracking_uri
+        check(uri, self.sources[name])
+        return absolute_uri(uri, self.folder)
+
+    def labelled_minutes(self, preset: Preset) -> float | None:
+        """Minutes; None for all there are."""
+        text = self.get("labelled_minutes")
+        return preset.data.labelled_minutes if text is None else minutes(text)
+
+    def gpus_per_trial(self, preset: Preset) -> float:
+        """By default a whole GPU for full-size models if there is one, until it is measured how many jobs share it."""
+        on_gpu = preset.at_scale and bool(self.environ.get("RAY_ADDRESS") or cuda_devices())
+        return float(self.get("gpus_per_trial", float(on_gpu)))
+
+
+def flag_of(name: str) -> str:
+    """The flag that fills this field of the parsed arguments."""
+    return "--" + {"settings": "set", "asynchronous": "async"}.get(name, name.replace("_", "-"))
+
+
+def default_preset(space: Space, environ: Mapping[str, str]) -> str:
+    """ "paper" if the space has it and this machine or its cluster has CUDA, else "demo", else the space's first."""
+    if "paper" in space.presets and (cuda_devices() or cluster_has_gpus(environ)):
+        return "paper"
+    return "demo" if "demo" in space.presets else next(iter(space.presets))
+
+
+# -- one value, as it was typed --------------------------------------------------------------------------
+
+
+def space_file(name: str, folder: Path) -> str:
+    """A file's absolute path, a space's name as it is."""
+    return str((folder / Path(name).expanduser()).resolve()) if is_space_file(name) else name
+
+
+def corpus_place(source: str, folder: Path) -> str:
+    """A folder's absolute path; "demo" and s3:// addresses as they are."""
+    if source == DEMO or is_remote(source):
+        return source
+    return str((folder / Path(source).expanduser()).resolve())
+
+
+def absolute_uri(uri: str, folder: Path) -> str:
+    """An SQLite file by its absolute path: the driver changes its folder while it runs."""
+    scheme, relative = uri[: len(_SQLITE)], uri[len(_SQLITE) :]
+    return f"{_SQLITE}{folder / relative}" if scheme == _SQLITE and not relative.startswith("/") else uri
+
+
+def further_metrics(text: str, space: Space) -> tuple[str, ...]:
+    """The metrics of `--also`, each once, without those that the space computes anyway."""
+    listed = [name.strip() for name in text.split(",")]
+    return tuple(dict.fromkeys(name for name in listed if name and name not in space.scored))
+
+
+def minutes(text: str) -> float | None:
+    """The minutes of `--labelled-minutes`; None for "all". Raises `UserError`."""
+    if text == "all":
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise UserError(f"--labelled-minutes {text!r}: give a number of minutes above 0, or 'all'")
+    return number
+
+
+def fixed_fields(settings: list[str]) -> dict[str, Any]:
+    """The fields of `--set FIELD=VALUE`; a value is JSON, else the text itself. Raises `UserError`."""
+    fixed: dict[str, Any] = {}
+    for item in settings:
+        name, equals, text = item.partition("=")
+        if not equals or not name:
+            raise UserError(f"--set {item!r}: write FIELD=VALUE, for example --set k_shape=cosine")
+        if name in fixed:
+            raise UserError(f"--set {name}=... is given twice: give it once")
+        try:
+            fixed[name] = json.loads(text)
+        except json.JSONDecodeError:
+            fixed[name] = text
+        except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
+            raise UserError(f"--set {item[:40]}...: too long to be read; give a shorter value") from error
+    return fixed
