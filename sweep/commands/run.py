@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search_spaces import SPACES
 from sweep.core.next_command import command_line
 from sweep.settings.machine_price import MachinePrice, read_price
 from sweep.stored import layout
@@ -168,7 +167,9 @@ def build_run_parser() -> argparse.ArgumentParser:
         metavar="PRICE/CORES[/GPUS]",
         help="with --dry-run: what a machine costs an hour and how many cores and GPUs it has, such as 0.34/8",
     )
-    show.add_argument("--list-spaces", action="store_true", help="print the spaces and their presets")
+    show.add_argument(
+        "--list-spaces", action="store_true", help="print the questions, their presets and cost"
+    )
     show.add_argument(
         "--help-config",
         metavar="METHOD",
@@ -209,6 +210,8 @@ def _run(argv: Sequence[str]) -> int:
     parser = build_run_parser()
     arguments = parser.parse_args(argv)
     if arguments.list_spaces:
+        from sweep.commands.list_spaces import list_spaces
+
         print(list_spaces())
         return 0
     if arguments.help_config:
@@ -280,18 +283,6 @@ def _notify_address(arguments: argparse.Namespace) -> str | None:
     if url:
         check_address(url)
     return url or None
-
-
-def list_spaces() -> str:
-    """Every space with its question, groups and presets."""
-    lines = []
-    for space in SPACES.values():
-        lines.append(f"{space.name}  {space.question}")
-        if space.group_by:
-            lines.append(f"    --{space.group_by}s {','.join(space.groups)}")
-        for preset in space.presets.values():
-            lines.append(f"    --preset {preset.name:<6} {preset.summary}")
-    return "\n".join(lines)
 
 
 def _whole(text: str, lowest: int, highest: int) -> int:

@@ -24,6 +24,7 @@ from sweep.settings.requirements import require_fit
 from sweep.stored.by_name import LONGEST_NAME, is_remote, is_there, join, load_plan, resolve_base
 from trainables.base.errors import UserError
 from trainables.base.s3_address import s3_address
+from trainables.config.fields import in_own_terms
 from trainables.config.registry import config_class
 from trainables.metrics.catalogue import IMPROVEMENTS, METRICS, known_metrics, require_installed
 
@@ -192,7 +193,7 @@ def _new_plan(space: Space, preset: Preset, settings: _Settings, folder: Path) -
         round_steps=preset.round_steps,
         data=replace(preset.data, labelled_minutes=_labelled_minutes(settings, preset)),
         method_config=dict(preset.config),
-        fixed=_fixed(settings.get("settings")),
+        fixed=_fixed(settings.get("settings"), space.method),
         corpus_source=source,
         corpus_uri=summary.pop("uri"),
         corpus_fingerprint=summary.get("fingerprint") or "",
@@ -338,7 +339,8 @@ def _minutes(text: str) -> float | None:
     return minutes
 
 
-def _fixed(settings: list[str]) -> dict[str, Any]:
+def _fixed(settings: list[str], method: str) -> dict[str, Any]:
+    """Field -> value; a term of the method's paper becomes the field that expresses it."""
     fixed: dict[str, Any] = {}
     for item in settings:
         name, equals, text = item.partition("=")
@@ -357,7 +359,7 @@ def _fixed(settings: list[str]) -> dict[str, Any]:
             raise UserError(
                 f"--set {item[:40]}...: is no value that can be read; give a shorter one"
             ) from error
-    return fixed
+    return in_own_terms(method, config_class(method), fixed)
 
 
 def _check_configurations(plan: Plan) -> None:
@@ -486,7 +488,7 @@ def _agrees(plan: Plan, name: str, value: Any, folder: Path) -> bool:
     if name == "also":
         return set(_further_metrics(value, plan.space_object())) <= set(plan.also)
     if name == "settings":
-        return _fixed(value).items() <= plan.fixed.items()
+        return _fixed(value, plan.method_name()).items() <= plan.fixed.items()
     if name in ("tracking_uri", "study_uri"):
         return bool(getattr(plan, name) == _absolute(value, folder))
     says = {

@@ -4,9 +4,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import pytest
+from trainables.config.field_rules import FieldRules
 
 from trainables.base.errors import UserError
-from trainables.config.field_rules import FieldRules
 from trainables.config.registry import config_class, method_names
 
 RULES = FieldRules(
