@@ -46,7 +46,7 @@ PRESETS = by_name(
     ),
     Preset(
         name="paper",
-        summary="the published networks, batch and crop, for LibriMix or wsj0-2mix",
+        summary="the published networks on LibriMix or wsj0-2mix",
         groups=MODELS,
         samples=3,
         seeds=3,

@@ -44,7 +44,7 @@ DEMO = demo(
 )
 PAPER = Preset(
     name="paper",
-    summary="the paper's scale: published weights, 50,000 steps a job, WB-PESQ",
+    summary="published weights, 50,000 steps a job",
     groups=tuple(upstream for upstream in UPSTREAMS if upstream != "mockingjay"),
     samples=6,
     seeds=5,
