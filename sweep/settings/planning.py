@@ -24,7 +24,7 @@ from sweep.settings.requirements import require_fit
 from sweep.stored.by_name import LONGEST_NAME, is_remote, is_there, join, load_plan, resolve_base
 from trainables.base.errors import UserError
 from trainables.base.s3_address import s3_address
-from trainables.config.fields import in_own_terms
+from trainables.config.fields import FieldRules
 from trainables.config.registry import config_class
 from trainables.metrics.catalogue import IMPROVEMENTS, METRICS, known_metrics, require_installed
 
@@ -359,7 +359,7 @@ def _fixed(settings: list[str], method: str) -> dict[str, Any]:
             raise UserError(
                 f"--set {item[:40]}...: is no value that can be read; give a shorter one"
             ) from error
-    return in_own_terms(method, config_class(method), fixed)
+    return FieldRules(method, config_class(method)).in_own_terms(fixed)
 
 
 def _check_configurations(plan: Plan) -> None:

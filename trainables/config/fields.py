@@ -1,6 +1,6 @@
 """The fields of a method's configuration, each declared once with its default, its rules, its unit and its help:
 
-    lr: float = number(1e-3, low=1e-7, high=1.0, unit="-", help="Peak learning rate.")
+    lr: float = number(1e-3, (1e-7, 1.0), help="Peak learning rate.")
     size: str = choice("tiny", of=("tiny", "base"), help="tiny for a CPU; base is the published network.")
 
 Checks, error messages and `--help-config` are derived from these declarations (dataclass metadata). Both ends of a
@@ -10,7 +10,7 @@ range are allowed. A field whose default is None may be null; its help says what
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from trainables.base.errors import UserError
 
@@ -35,6 +35,8 @@ class Rule:
     optional: bool = False  # null is allowed
     paper: PaperTerm | None = None
 
+    kind: ClassVar[str] = ""  # precedes `brief` in an error message
+
     def accepts(self, value: Any) -> bool:
         """Whether the field may be `value`, whatever the other fields are."""
         return (value is None and self.optional) or self._fits(value)
@@ -44,36 +46,26 @@ class Rule:
         return value
 
     @property
-    def allowed(self) -> str:
-        """For an error message: "a number from 0 to 1, or null"."""
-        return self._allowed() + (", or null" if self.optional else "")
-
-    @property
     def brief(self) -> str:
-        """For a table: "0 to 1, null"."""
-        return self._brief() + (", null" if self.optional else "")
+        """The allowed values: "0 to 1, or null"."""
+        return self._values() + (", or null" if self.optional else "")
 
     def _fits(self, value: Any) -> bool:
         return True
 
-    def _allowed(self) -> str:
-        return self._brief()
-
-    def _brief(self) -> str:
+    def _values(self) -> str:
         return "any"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Rule):
     of: tuple[Any, ...]
+    kind = "one of "
 
     def _fits(self, value: Any) -> bool:
         return value in self.of and not isinstance(value, bool)
 
-    def _allowed(self) -> str:
-        return f"one of {self._brief()}"
-
-    def _brief(self) -> str:
+    def _values(self) -> str:
         return ", ".join("null" if value is None else str(value) for value in self.of)
 
 
@@ -81,17 +73,22 @@ class Choice(Rule):
 class Number(Rule):
     low: float
     high: float
-    whole: bool
+    kind = "a number from "
 
     def _fits(self, value: Any) -> bool:
-        kinds = int if self.whole else (int, float)
-        return isinstance(value, kinds) and not isinstance(value, bool) and self.low <= value <= self.high
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and self.low <= value <= self.high
 
-    def _allowed(self) -> str:
-        return f"a {'whole ' if self.whole else ''}number from {self._brief()}"
-
-    def _brief(self) -> str:
+    def _values(self) -> str:
         return f"{_written(self.low)} to {_written(self.high)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole(Number):
+    kind = "a whole number from "
+
+    def _fits(self, value: Any) -> bool:
+        return isinstance(value, int) and super()._fits(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +96,13 @@ class Flag(Rule):
     def _fits(self, value: Any) -> bool:
         return isinstance(value, bool)
 
-    def _brief(self) -> str:
+    def _values(self) -> str:
         return "true or false"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Positions(Rule):
-    """Distinct whole numbers in any order, stored ascending; [] = off."""
+    """Distinct whole numbers in any order, stored ascending."""
 
     def _fits(self, value: Any) -> bool:
         whole = isinstance(value, (list, tuple)) and all(type(each) is int for each in value)
@@ -114,11 +111,8 @@ class Positions(Rule):
     def convert(self, value: Any) -> tuple[int, ...]:
         return tuple(sorted(value))
 
-    def _allowed(self) -> str:
-        return "a list of distinct whole numbers, [] = off"
-
-    def _brief(self) -> str:
-        return f"a list of {self.unit}, [] = off"
+    def _values(self) -> str:
+        return f"a list of distinct {self.unit}, [] = off"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +123,7 @@ class Text(Rule):
     def _fits(self, value: Any) -> bool:
         return isinstance(value, str) and self.holds(value)
 
-    def _brief(self) -> str:
+    def _values(self) -> str:
         return self.what
 
 
@@ -138,16 +132,14 @@ def choice(default: Any, *, of: Sequence[Any], **about: Any) -> Any:
     return _declared(default, Choice(of=tuple(of), **about))
 
 
-def number(default: float | None, *, low: float, high: float, optional: bool = False, **about: Any) -> Any:
-    """A number from `low` to `high`."""
-    optional = optional or default is None
-    return _declared(default, Number(low=low, high=high, whole=False, optional=optional, **about))
+def number(default: float | None, within: tuple[float, float], optional: bool = False, **about: Any) -> Any:
+    """A number within the range; null too where the default is None or `optional`."""
+    return _declared(default, Number(**_range(default, within, optional), **about))
 
 
-def whole(default: int | None, *, low: int, high: int, optional: bool = False, **about: Any) -> Any:
-    """A whole number from `low` to `high`."""
-    optional = optional or default is None
-    return _declared(default, Number(low=low, high=high, whole=True, optional=optional, **about))
+def whole(default: int | None, within: tuple[int, int], optional: bool = False, **about: Any) -> Any:
+    """A whole number within the range; null too where the default is None or `optional`."""
+    return _declared(default, Whole(**_range(default, within, optional), **about))
 
 
 def flag(default: bool, **about: Any) -> Any:
@@ -174,30 +166,6 @@ def rules_of(kind: type) -> dict[str, Rule]:
     return {each.name: each.metadata.get("rule", Rule(help="")) for each in fields(kind)}
 
 
-def in_own_terms(method: str, kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with every term of the paper replaced by the field that expresses it; all else as it is.
-
-    Raises:
-        UserError: a term is out of its range, or is given together with its field.
-    """
-    found = dict(values)
-    for name, rule in rules_of(kind).items():
-        term = rule.paper
-        if term is None or term.name not in found:
-            continue
-        given = found.pop(term.name)
-        allowed = Number(help="", low=term.lowest, high=term.highest, whole=False, optional=rule.optional)
-        if not allowed.accepts(given):
-            raise refusal(method, term.name, given, allowed.allowed)
-        if name in found:
-            raise UserError(
-                f"{method}: {term.name}={given!r} and {name}={found[name]!r} say the same "
-                f"({term.name} = {term.formula}): give only one of them"
-            )
-        found[name] = None if given is None else term.to_field(given)
-    return found
-
-
 def paper_terms(config: Any, steps: int) -> dict[str, float]:
     """What `config` uses in a training of `steps` steps, in the terms of its method's paper.
 
@@ -215,7 +183,7 @@ class FieldRules:
     """The rules of one method's fields taken singly; what depends on several is the configuration's own."""
 
     def __init__(self, method: str, kind: type) -> None:
-        self.method, self.kind, self.rules = method, kind, rules_of(kind)
+        self.method, self.rules = method, rules_of(kind)
 
     def read(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments for the dataclass from JSON values, in which terms of the paper may stand for fields.
@@ -223,25 +191,49 @@ class FieldRules:
         Raises:
             UserError: naming the field, its value and what is allowed.
         """
-        own = in_own_terms(self.method, self.kind, values)
+        own = self.in_own_terms(values)
         unknown = sorted(set(own) - set(self.rules))
         if unknown:
             raise UserError(
                 f"{self.method} has no field {unknown[0]!r}: its fields are {', '.join(sorted(self.rules))}"
             )
-        for name, value in own.items():
-            if not self.rules[name].accepts(value):
-                raise self.refusal(name, value, self.rules[name].allowed)
-        return {name: self.rules[name].convert(value) for name, value in own.items()}
+        return {name: self._checked(name, value, self.rules[name]) for name, value in own.items()}
+
+    def in_own_terms(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """`values` with every term of the paper replaced by the field that expresses it; all else as it is.
+
+        Raises:
+            UserError: a term is out of its range, or is given together with its field.
+        """
+        found = dict(values)
+        for name, rule in self.rules.items():
+            term = rule.paper
+            if term is None or term.name not in found:
+                continue
+            given = found.pop(term.name)
+            self._checked(
+                term.name, given, Number(help="", low=term.lowest, high=term.highest, optional=rule.optional)
+            )
+            if name in found:
+                raise UserError(
+                    f"{self.method}: {term.name}={given!r} and {name}={found[name]!r} say the same "
+                    f"({term.name} = {term.formula}): give only one of them"
+                )
+            found[name] = None if given is None else term.to_field(given)
+        return found
 
     def refusal(self, name: str, value: Any, allowed: str) -> UserError:
-        """As the function of that name."""
-        return refusal(self.method, name, value, allowed)
+        """The error for a value that a field cannot have."""
+        return UserError(f"{self.method}: {name}={value!r} is not possible; allowed: {allowed}")
+
+    def _checked(self, name: str, value: Any, rule: Rule) -> Any:
+        if not rule.accepts(value):
+            raise self.refusal(name, value, rule.kind + rule.brief)
+        return rule.convert(value)
 
 
-def refusal(method: str, name: str, value: Any, allowed: str) -> UserError:
-    """The error for a value that a field cannot have."""
-    return UserError(f"{method}: {name}={value!r} is not possible; allowed: {allowed}")
+def _range(default: float | None, within: tuple[float, float], optional: bool) -> dict[str, Any]:
+    return {"low": within[0], "high": within[1], "optional": optional or default is None}
 
 
 def _written(bound: float) -> str:

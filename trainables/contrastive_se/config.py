@@ -70,38 +70,25 @@ class ContrastiveSEConfig:
 
     # Tables 6-8; the tables' decoder has no main blocks before its convolution.
     size: str = choice(
-        "tiny",
-        of=("tiny", "base"),
-        section="Autoencoder",
-        help="tiny trains on a CPU; base is the report's network.",
+        "tiny", of=("tiny", "base"), section="Autoencoder", help="base is the report's, tiny is for a CPU."
     )
     hidden: int | None = whole(
-        None, low=8, high=4096, unit="channels", help="Width N of the main blocks; null = the size's own."
+        None, (8, 4096), unit="channels", help="Width N of the main blocks; null = the size's own."
     )
     groups: int | None = whole(
-        None,
-        low=1,
-        high=256,
-        unit="groups",
-        help="Of grouped convolutions, a divisor of hidden; null = the size's own.",
+        None, (1, 256), unit="groups", help="A divisor of hidden; null = the size's own."
     )
     encoder_blocks: int | None = whole(
-        None, low=0, high=16, unit="blocks", help="Main blocks of the encoder; null = the size's own."
+        None, (0, 16), unit="blocks", help="Main blocks of the encoder; null = the size's own."
     )
     predictor_blocks: int | None = whole(
-        None, low=0, high=16, unit="blocks", help="Main blocks of the predictor; null = the size's own."
+        None, (0, 16), unit="blocks", help="Main blocks of the predictor; null = the size's own."
     )
     decoder_blocks: int = whole(
-        0,
-        low=0,
-        high=16,
-        unit="blocks",
-        help="Main blocks before the decoder's convolution; the report has none.",
+        0, (0, 16), unit="blocks", help="Main blocks of the decoder; the report has none."
     )
     inner_skip: str = choice(
-        "other",
-        of=("other", "same"),
-        help="What the large kernels' half is added to: the other half, or its own input.",
+        "other", of=("other", "same"), help="The large kernels' half is added to the other half or to itself."
     )
     decoder_input: str = choice(
         "predictor", of=("predictor", "encoder"), help="Whose output the decoder reads."
@@ -111,89 +98,54 @@ class ContrastiveSEConfig:
         "none",
         of=TARGETS,
         section="Contrastive term",
-        help="Target network: byol is a momentum copy of the encoder, simsiam the encoder itself.",
+        help="byol: a momentum copy of the encoder; simsiam: the encoder itself.",
     )
     schedule: str = choice(
-        "full",
-        of=SCHEDULES,
-        help="When the term is on: always, in every other period, at first, or with a falling weight.",
+        "full", of=SCHEDULES, help="When the term is on: always, by turns, at first, or fading."
     )
     weighting: str = choice(
         "fixed",
         of=("fixed", "balanced"),
-        help="fixed takes cl_weight; balanced keeps the ratio of the gradients' norms at cl_ratio.",
+        help="fixed by cl_weight, or balanced by the gradients at cl_ratio.",
     )
     cl_weight: float = number(
-        10.0, low=0.0, high=1e4, help="w in L_SE + w L_CL; the report's mix is 10 with mix_scale=0.1."
+        10.0, (0.0, 1e4), help="w in L_SE + w L_CL; the report's mix is 10 with mix_scale=0.1."
     )
-    cl_ratio: float = number(
-        1.0,
-        low=1e-3,
-        high=1e3,
-        help="Norm of the contrastive gradient over the enhancement gradient's, with weighting=balanced.",
-    )
+    cl_ratio: float = number(1.0, (1e-3, 1e3), help="balanced: ratio of the norms of the two gradients.")
     cl_floor: float = number(
-        0.0,
-        low=0.0,
-        high=1.0,
-        unit="share of the weight",
-        help="What remains in the phases without the term.",
+        0.0, (0.0, 1.0), unit="share of the weight", help="What is kept while the term is off."
     )
     mix_scale: float = number(
-        1.0, low=1e-4, high=1e2, help="Factor of the whole loss while the term is on; the report's is 0.1."
+        1.0, (1e-4, 1e2), help="Factor of the loss while the term is on; the report's is 0.1."
     )
-    se_only_scale: float = number(
-        1.0, low=1e-4, high=1e2, help="Factor of the whole loss while the term is off."
-    )
+    se_only_scale: float = number(1.0, (1e-4, 1e2), help="Factor of the loss while the term is off.")
     round_period: float = number(
-        0.125,
-        low=1e-6,
-        high=1.0,
-        unit="share of the budget",
-        help="Time between two switches of schedule=round.",
+        0.125, (1e-6, 1.0), unit="share of the budget", help="round: time between two switches."
     )
     pretrain_share: float = number(
-        0.125,
-        low=0.0,
-        high=1.0,
-        unit="share of the budget",
-        help="When schedule=pretrain switches the term off.",
+        0.125, (0.0, 1.0), unit="share of the budget", help="pretrain: when the term is switched off."
     )
     anneal_share: float = number(
-        1.0,
-        low=1e-6,
-        high=1.0,
-        unit="share of the budget",
-        help="Time over which schedule=anneal lowers the weight.",
+        1.0, (1e-6, 1.0), unit="share of the budget", help="anneal: when the weight reaches 0."
     )
-    similarity: str = choice(
-        "frame", of=("frame", "pooled"), help="Cosine of every frame, or of vectors averaged over time."
-    )
-    stop_gradient: bool = flag(
-        True, help="false lets SimSiam collapse: a control for the collapse monitor, nothing else."
-    )
-    tau: float = number(
-        0.99, low=0.0, high=1.0, unit="share per step", help="BYOL: what the target network keeps of itself."
-    )
-    tau_ramp: str = choice("off", of=("off", "cosine"), help="BYOL: cosine raises tau to 1 over the budget.")
+    similarity: str = choice("frame", of=("frame", "pooled"), help="Cosine per frame, or of means over time.")
+    stop_gradient: bool = flag(True, help="false lets SimSiam collapse, as a control.")
+    tau: float = number(0.99, (0.0, 1.0), help="byol: momentum of the target network.")
+    tau_ramp: str = choice("off", of=("off", "cosine"), help="byol: cosine raises tau to 1.")
 
     views: int = whole(
-        2, low=2, high=8, unit="views", section="Views of a clean crop", help="Noisy versions of each crop."
+        2, (2, 8), unit="views", section="Views of a clean crop", help="Noisy versions of each crop."
     )
     same_snr: bool = flag(False, help="One SNR for all views of a crop.")
 
     # lr_floor = 1 keeps the rate constant after the warm-up.
     optimizer: str = choice("sgd", of=("sgd", "adamw"), section="Optimizer", help="The report's is sgd.")
-    lr: float = number(0.05, low=1e-7, high=10.0, help="Peak learning rate.")
-    momentum: float = number(0.9, low=0.0, high=0.999, help="Of sgd.")
-    weight_decay: float = number(1e-4, low=0.0, high=1.0, help="Decay of the weights.")
-    warmup_share: float = number(
-        0.0, low=0.0, high=0.9, unit="share of the budget", help="Length of the linear warm-up."
-    )
-    lr_floor: float = number(
-        1.0, low=0.0, high=1.0, unit="share of the peak", help="Learning rate at the end of the cosine decay."
-    )
-    clip: float = number(5.0, low=1e-6, high=1e6, help="Largest norm of the gradient.")
+    lr: float = number(0.05, (1e-7, 10.0), help="Peak learning rate.")
+    momentum: float = number(0.9, (0.0, 0.999), help="Momentum of sgd.")
+    weight_decay: float = number(1e-4, (0.0, 1.0), help="Decay of the weights.")
+    warmup_share: float = number(0.0, (0.0, 0.9), unit="share of the budget", help="Linear warm-up.")
+    lr_floor: float = number(1.0, (0.0, 1.0), unit="share of the peak", help="End of the cosine decay.")
+    clip: float = number(5.0, (1e-6, 1e6), help="Largest norm of the gradient.")
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "ContrastiveSEConfig":

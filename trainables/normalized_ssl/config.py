@@ -92,12 +92,8 @@ class NormalizedSSLConfig:
     PAPER_TERMS: ClassVar[str] = "trainables.normalized_ssl.paper_terms:paper_terms"
 
     upstream: str = choice("tera", of=UPSTREAMS, section="Network", help="The self-supervised body.")
-    size: str = choice(
-        "tiny", of=("tiny", "base"), help="tiny trains on a CPU; base is the published architecture."
-    )
-    init: str = choice(
-        "pretrained", of=("pretrained", "random"), help="The body's weights; random is an untrained body."
-    )
+    size: str = choice("tiny", of=("tiny", "base"), help="base is the published one, tiny is for a CPU.")
+    init: str = choice("pretrained", of=("pretrained", "random"), help="Weights of the body.")
     checkpoint: str | None = text(
         what="a hub id, an absolute path or s3://...",
         help="Published weights at base size ({upstream} is filled in); null = the paper's.",
@@ -110,55 +106,38 @@ class NormalizedSSLConfig:
         help="Layers normalized while training: 1-3 of mockingjay and tera, 1-9 of the others.",
     )
     norm_site: str = choice(
-        "input", of=("input", "output"), help="Normalize each layer's input (the paper's text) or its output."
+        "input", of=("input", "output"), help="Where a layer is normalized; the paper says input."
     )
     skip_reads: str | None = choice(
         None,
         of=("raw", "normalized", None),
         help="Features that a waveform decoder's skips read; null = raw at an input, normalized at an output.",
     )
-    k0: float | None = number(
-        None,
-        low=0.0,
-        high=1.0,
-        help="Initial strength of normalization (the paper's k0); null = the paper's value for the upstream.",
-    )
+    k0: float | None = number(None, (0.0, 1.0), help="Initial strength; null = the paper's for the upstream.")
     k_shape: str = choice(
         "linear",
         of=("linear", "cosine", "exp", "step", "poly", "constant"),
-        help="How the strength falls from k0 to 0; constant never falls, an ablation.",
+        help="Decay of the strength; constant is an ablation.",
     )
-    k_end: float = number(
-        0.9, low=0.01, high=1.0, unit="share of the budget", help="When the strength reaches 0."
-    )
-    k_hold: float = number(
-        0.0,
-        low=0.0,
-        high=0.9,
-        unit="share of k_end",
-        help="How long the strength stays at k0 before it falls.",
-    )
-    k_power: float = number(2.0, low=0.1, high=10.0, help="Exponent of the fall with k_shape=poly.")
+    k_end: float = number(0.9, (0.01, 1.0), unit="share of the budget", help="When the strength reaches 0.")
+    k_hold: float = number(0.0, (0.0, 0.9), unit="share of k_end", help="How long the strength stays at k0.")
+    k_power: float = number(2.0, (0.1, 10.0), help="Exponent of k_shape=poly.")
     horizon_m: float | None = number(
         None,
-        low=1.0,
-        high=1e6,
+        (1.0, 1e6),
         unit="steps",
         paper=_momentum("beta_m", "horizon_m"),
         help="Steps that the running means average over; null = 100, or a 40th of a budget below 20,000 steps.",
     )
     horizon_r: float | None = number(
         None,
-        low=1.0,
-        high=1e6,
+        (1.0, 1e6),
         unit="steps",
         paper=_momentum("beta_r", "horizon_r"),
         help="Steps that the ratio of deviations averages over; null = 1,000, or a tenth of a budget below 20,000.",
     )
     affine_stats: str = choice(
-        "running",
-        of=("running", "batch"),
-        help="Statistics of the affine map; batch = each batch's own, an ablation.",
+        "running", of=("running", "batch"), help="Statistics of the affine map; batch is an ablation."
     )
     clean_stats: str = choice(
         "batch",
@@ -172,34 +151,25 @@ class NormalizedSSLConfig:
     )
     planted_layer: int | None = whole(
         None,
-        low=1,
-        high=max(DEEPEST_LAYER.values()),
+        (1, max(DEEPEST_LAYER.values())),
         unit="layer",
         help="A control: the layer whose noisy input a fixed affine map per channel disturbs; null = none.",
     )
 
-    w_time: float = number(
-        1.0, low=0.0, high=1e3, section="Losses and head", help="Weight of the waveform's squared error."
-    )
-    w_mstft: float = number(1.0, low=0.0, high=1e3, help="Weight of the multi-resolution STFT loss.")
+    w_time: float = number(1.0, (0.0, 1e3), section="Losses and head", help="Weight of the waveform MSE.")
+    w_mstft: float = number(1.0, (0.0, 1e3), help="Weight of the multi-resolution STFT loss.")
     w_cirm: float = number(
-        1.0, low=0.0, high=1e3, help="Weight of the compressed complex mask's loss, spectral upstreams only."
+        1.0, (0.0, 1e3), help="Weight of the compressed complex mask's MSE; spectral upstreams."
     )
-    w_si_sdr: float = number(0.0, low=0.0, high=1e3, help="Weight of the negative SI-SDR.")
+    w_si_sdr: float = number(0.0, (0.0, 1e3), help="Weight of the negative SI-SDR.")
     head_kernel: int = choice(
-        1, of=(1, 3, 5), unit="frames", help="Kernel of the head's convolution, spectral upstreams only."
+        1, of=(1, 3, 5), unit="frames", help="Kernel of the head; spectral upstreams only."
     )
     skip_channels: int = choice(
-        128,
-        of=(64, 128),
-        unit="channels",
-        help="Width of every skip of a waveform upstream's U-Net at base size.",
+        128, of=(64, 128), unit="channels", help="Skips of a waveform body's U-Net; base size."
     )
     decoder_channels: int = choice(
-        256,
-        of=(128, 256, 512),
-        unit="channels",
-        help="Width of all but the last stage of a waveform upstream's U-Net at base size.",
+        256, of=(128, 256, 512), unit="channels", help="That U-Net's stages but the last; base size."
     )
     cmvn: str = choice(
         "utterance",
@@ -214,43 +184,29 @@ class NormalizedSSLConfig:
         section="Optimizer",
         help="muon orthogonalizes the momentum of matrices; null = muon for tiny waveform bodies, else adam.",
     )
-    lr_head: float = number(1e-3, low=1e-7, high=1.0, help="Peak learning rate of the head or decoder.")
+    lr_head: float = number(1e-3, (1e-7, 1.0), help="Peak learning rate of the head or decoder.")
     lr_body_ratio: float = number(
-        0.5, low=0.0, high=10.0, unit="share of lr_head", help="Learning rate of the body."
+        0.5, (0.0, 10.0), unit="share of lr_head", help="Learning rate of the body."
     )
-    warmup_share: float = number(
-        0.05, low=0.0, high=0.9, unit="share of the budget", help="Length of the linear warm-up."
-    )
-    lr_floor: float = number(
-        0.05,
-        low=0.0,
-        high=1.0,
-        unit="share of the peak",
-        help="Learning rate at the end of the cosine decay.",
-    )
-    clip: float = number(5.0, low=1e-6, high=1e6, help="Largest norm of the gradient.")
+    warmup_share: float = number(0.05, (0.0, 0.9), unit="share of the budget", help="Linear warm-up.")
+    lr_floor: float = number(0.05, (0.0, 1.0), unit="share of the peak", help="End of the cosine decay.")
+    clip: float = number(5.0, (1e-6, 1e6), help="Largest norm of the gradient.")
     freeze_body: bool = flag(False, help="Train the head alone.")
 
     # At tiny size 500 steps take 25 s (tera) to 35 s (wav2vec2) of one core.
     pretraining_steps: int = whole(
         500,
-        low=1,
-        high=10_000_000,
+        (1, 10_000_000),
         unit="steps",
         section="Pre-training and measurements",
         help="Pre-training of a tiny body on clean speech.",
     )
     gate_steps: int = whole(
-        60,
-        low=1,
-        high=10_000_000,
-        unit="steps",
-        help="Training of the head in the check that pre-training helps.",
+        60, (1, 10_000_000), unit="steps", help="Training of a head for the transfer gate."
     )
     similarity_pairs: int = whole(
         0,
-        low=0,
-        high=10_000,
+        (0, 10_000),
         unit="utterances",
         help="Validation pairs behind the similarity curve of every layer, measured once a round; 0 = no curve.",
     )

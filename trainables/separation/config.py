@@ -42,67 +42,45 @@ class SeparationConfig:
 
     # What overrides the size's own arguments; see architectures.py.
     model: str = choice("convtasnet", of=MODELS, section="Network", help="The separator.")
-    size: str = choice("tiny", of=SIZES, help="tiny trains on a CPU; paper is the published architecture.")
+    size: str = choice("tiny", of=SIZES, help="paper is the published one, tiny is for a CPU.")
     blocks: int | None = whole(
-        None, low=1, high=64, unit="blocks", help="In each repeat, or in all; null = the size's own."
+        None, (1, 64), unit="blocks", help="In each repeat, or in all; null = the size's own."
     )
     repeats: int | None = whole(
-        None, low=1, high=64, unit="repeats", help="Of Conv-TasNet's stack of blocks; null = the size's own."
+        None, (1, 64), unit="repeats", help="Of the stack of blocks; null = the size's own."
     )
     bottleneck: int | None = whole(
-        None, low=4, high=4096, unit="channels", help="Width between blocks; null = the size's own."
+        None, (4, 4096), unit="channels", help="Width between blocks; null = the size's own."
     )
     hidden: int | None = whole(
-        None, low=1, high=4096, unit="channels", help="Width within a block; null = the size's own."
+        None, (1, 4096), unit="channels", help="Width within a block; null = the size's own."
     )
     kernel: int | None = whole(
-        None,
-        low=2,
-        high=4096,
-        unit="samples",
-        help="The encoder's kernel, even: its stride is half of it; null = the size's own.",
+        None, (2, 4096), unit="samples", help="Encoder kernel, even; null = the size's own."
     )
     chunk: int | None = whole(
-        None,
-        low=4,
-        high=4096,
-        unit="frames",
-        help="Chunk of a dual-path network, even: its hop is half of it; null = the size's own.",
+        None, (4, 4096), unit="frames", help="Dual-path chunk, even; null = the size's own."
     )
 
-    sources: int = whole(2, low=2, high=5, unit="voices", section="Task", help="Voices in a mixture.")
+    sources: int = whole(2, (2, 5), unit="voices", section="Task", help="Voices in a mixture.")
     sample_rate: int = choice(8000, of=(8000, 16000), unit="Hz", help="Sample rate of the mixtures.")
     strategy: str = choice(
-        "scratch",
-        of=STRATEGIES,
-        help="No pre-training; pre-training, then fine-tuning; or enhancement and separation together.",
+        "scratch", of=STRATEGIES, help="ptft: pre-training, then fine-tuning; multitask: both at once."
     )
-    pretrain_task: str = choice(
-        "se",
-        of=TASKS,
-        help="Task of ptft; multitask shares its updates with se or mama.",
-    )
+    pretrain_task: str = choice("se", of=TASKS, help="Pre-training task; multitask takes se or mama.")
 
     # One run per (model, task, data, seed), an artifact after every stretch.
     pretraining_steps: int = whole(
-        400, low=1, high=10_000_000, unit="steps", section="Pre-training", help="Length of pre-training."
+        400, (1, 10_000_000), unit="steps", section="Pre-training", help="Length of pre-training."
     )
     pretraining_stretch: int = whole(
-        200,
-        low=1,
-        high=10_000_000,
-        unit="steps",
-        help="Weights are kept after every stretch, so that a shorter pre-training costs nothing more.",
+        200, (1, 10_000_000), unit="steps", help="Distance between kept weights."
     )
-    pretraining_batch: int = whole(8, low=1, high=4096, unit="crops", help="Batch size.")
-    pretraining_crop_seconds: float = number(1.0, low=0.1, high=60.0, unit="s", help="Length of a crop.")
-    pretraining_lr: float = number(1e-3, low=1e-7, high=1.0, help="Learning rate, whatever the length.")
-    noise_snr_low: float = number(
-        -5.0, low=-60.0, high=60.0, unit="dB", help="Lowest SNR of one voice in noise."
-    )
-    noise_snr_high: float = number(
-        10.0, low=-60.0, high=60.0, unit="dB", help="Highest SNR of one voice in noise."
-    )
+    pretraining_batch: int = whole(8, (1, 4096), unit="crops", help="Batch size.")
+    pretraining_crop_seconds: float = number(1.0, (0.1, 60.0), unit="s", help="Length of a crop.")
+    pretraining_lr: float = number(1e-3, (1e-7, 1.0), help="Constant learning rate.")
+    noise_snr_low: float = number(-5.0, (-60.0, 60.0), unit="dB", help="Lowest SNR of a voice in noise.")
+    noise_snr_high: float = number(10.0, (-60.0, 60.0), unit="dB", help="Highest SNR of a voice in noise.")
     checkpoint: str | None = text(
         what="an absolute path",
         holds=lambda path: Path(path).is_absolute(),
@@ -111,102 +89,82 @@ class SeparationConfig:
     reinit: str = choice(
         "mask_out",
         of=("mask_out", "mask_net", "masker_last_repeat", "clone"),
-        help="Layers that start afresh; clone repeats the pre-trained output layer for each source.",
+        help="Layers that start afresh; clone repeats the output layer for each source.",
     )
 
     mask_ratio: float = number(
         0.15,
-        low=0.01,
-        high=0.9,
+        (0.01, 0.9),
         unit="share of the samples",
         section="MAMA: masked reconstruction of clean speech from noisy",
         help="How much of the input is masked.",
     )
-    span_ms: float = number(70.0, low=1.0, high=10_000.0, unit="ms", help="Length of a masked span.")
+    span_ms: float = number(70.0, (1.0, 10_000.0), unit="ms", help="Length of a masked span.")
     mama_loss: str = choice("si_sdr", of=("si_sdr", "l1"), help="Loss of the reconstruction.")
     mask_noise_p: float = number(
-        0.15,
-        low=0.0,
-        high=1.0,
-        unit="probability",
-        help="That Gaussian noise at 0.2 of a crop's RMS is added to it.",
+        0.15, (0.0, 1.0), unit="probability", help="Chance of noise at 0.2 of a crop's RMS."
     )
 
     cc_temperature: float = number(
         0.1,
-        low=1e-3,
-        high=10.0,
+        (1e-3, 10.0),
         section="CC: contrastive identification of masked encoder features",
         help="Divides the cosine similarities.",
     )
-    cc_negatives: int = whole(
-        100, low=1, high=10_000, unit="steps", help="Wrong 20 ms steps that each masked one is compared with."
-    )
+    cc_negatives: int = whole(100, (1, 10_000), unit="steps", help="Negatives of each masked step.")
     cc_mask_p: float = number(
-        0.065, low=1e-3, high=0.9, unit="probability", help="That a 20 ms step begins a masked span of 10."
+        0.065, (1e-3, 0.9), unit="probability", help="Chance of each 20 ms step to begin a span of 10."
     )
 
     mtl_weight: float = number(
         1.0,
-        low=0.0,
-        high=100.0,
+        (0.0, 100.0),
         section="Multi-task: enhancement batches between separation batches",
         help="Weight of the enhancement loss.",
     )
     mtl_ratio: float = number(
         1.0,
-        low=0.0,
-        high=100.0,
+        (0.0, 100.0),
         unit="batches per separation batch",
-        help="Enhancement batches, each an update of its own; LibriMix's natural ratio is 3.7.",
+        help="Enhancement batches; LibriMix's natural ratio is 3.7.",
     )
 
     norm_blocks: tuple[int, ...] = positions(
         unit="blocks",
         section="Feature normalization",
-        help="Blocks, from 1, at whose inputs mixtures' features are normalized towards single voices'.",
+        help="Blocks whose input is normalized to the statistics of single voices.",
     )
-    k0: float = number(0.5, low=0.0, high=1.0, help="Initial strength of normalization.")
-    k_end: float = number(
-        0.9, low=0.01, high=1.0, unit="share of the budget", help="When the strength reaches 0."
-    )
+    k0: float = number(0.5, (0.0, 1.0), help="Initial strength of normalization.")
+    k_end: float = number(0.9, (0.01, 1.0), unit="share of the budget", help="When the strength reaches 0.")
 
-    lr: float = number(1e-3, low=1e-7, high=1.0, section="Optimizer: Adam", help="Peak learning rate.")
-    weight_decay: float = number(0.0, low=0.0, high=1.0, help="Decay of the weights.")
+    lr: float = number(1e-3, (1e-7, 1.0), section="Optimizer: Adam", help="Peak learning rate.")
+    weight_decay: float = number(0.0, (0.0, 1.0), help="Decay of the weights.")
     clip: float | None = number(
-        5.0, low=1e-6, high=1e6, optional=True, help="Largest norm of the gradient; null = no clipping."
+        5.0, (1e-6, 1e6), optional=True, help="Largest norm of the gradient; null = no clipping."
     )
     schedule: str = choice(
-        "plateau",
-        of=("plateau", "noam"),
-        help="noam is DPTNet's: 4000 steps of warm-up, then 4e-4 x 0.98^((epoch-1)//2).",
+        "plateau", of=("plateau", "noam"), help="Of the rate; noam is DPTNet's, see noam.py."
     )
     plateau_patience: int | None = whole(
         5,
-        low=1,
-        high=1_000_000,
+        (1, 1_000_000),
         optional=True,
         unit="rounds",
-        help="Rounds without a better validation score before the rate falls; null = never.",
+        help="Rounds without a better score before the rate falls; null = never.",
     )
-    plateau_factor: float = number(0.5, low=0.01, high=1.0, help="Factor of the rate at a plateau.")
-    noam_scale: float = number(0.2, low=1e-6, high=1e3, help="Factor of noam's warm-up.")
-    warmup_share: float = number(
-        0.0, low=0.0, high=0.9, unit="share of the budget", help="Length of the linear warm-up."
-    )
-    lr_floor: float = number(
-        1.0, low=0.0, high=1.0, unit="share of the peak", help="Learning rate at the end of the cosine decay."
-    )
+    plateau_factor: float = number(0.5, (0.01, 1.0), help="Factor of the rate at a plateau.")
+    noam_scale: float = number(0.2, (1e-6, 1e3), help="Factor of noam's warm-up.")
+    warmup_share: float = number(0.0, (0.0, 0.9), unit="share of the budget", help="Linear warm-up.")
+    lr_floor: float = number(1.0, (0.0, 1.0), unit="share of the peak", help="End of the cosine decay.")
 
     observed_mixtures: int = whole(
         100,
-        low=0,
-        high=1_000_000,
+        (0, 1_000_000),
         unit="mixtures",
         section="Label switches",
-        help="Fixed training mixtures whose label assignment is watched after every round.",
+        help="Fixed training mixtures checked after each round.",
     )
-    observed_seconds: float = number(4.0, low=0.1, high=600.0, unit="s", help="Length of each.")
+    observed_seconds: float = number(4.0, (0.1, 600.0), unit="s", help="Length of each such mixture.")
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "SeparationConfig":
