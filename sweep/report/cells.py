@@ -245,7 +245,7 @@ def _paper_terms(result: Mapping[str, Any]) -> list[str]:
         terms = result.get("paper_terms", {}).get(name, {}).get(leader, {})
         if terms:
             shown = ", ".join(f"{term} = {value:.4g}" for term, value in terms.items())
-            lines.append(f"{name}: {leader} trained with the paper's {shown}")
+            lines.append(f"{name}: {leader} in the paper's terms: {shown}")
     return lines
 
 
