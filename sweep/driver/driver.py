@@ -215,13 +215,12 @@ class Drive:
         self._score(pool, jobs, "test", infer=True)
         rows = self._rows(jobs, "test")
         store_rows(self.storage, rows, "test")
-        chosen = self._chosen()
-        decided = answer.verdicts(self.plan, rows, leaders, finalists, self._gates(), chosen)
+        decided = answer.verdicts(self.plan, rows, leaders, finalists, self._gates(), self._chosen())
         records = self._records()
         failed = [record for record in records if record.state == "failed"]
         told = answer.result_object(self.plan, decided, self._counts(), failed)
         reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
-        terms = answer.terms_of_paper(self.plan, chosen)
+        terms = answer.terms_of_paper(self.plan, self._chosen())
         return {**told, "test_reads": reads, "paper_terms": terms, **findings(self.plan, rows, records)}
 
     def _gates(self) -> dict[str, Any]:

@@ -122,9 +122,8 @@ class Tracker(Listener):
             named = {f"test_{metric}": value for metric, value in scores.items()}
             self._append_metrics("summary", self._tag(job), named, self._plan.steps, now)
         for group in result["groups"]:
-            terms = result.get("paper_terms", {}).get(group_name(group["group"]), {})
             for candidate in group["candidates"]:
-                self._log_candidate(group, candidate, terms.get(candidate["label"], {}), now)
+                self._log_candidate(group, candidate, now)
         self._append_metrics("summary", self._plan.name, _sweep_metrics(result), self._plan.steps, now)
         self._append_tags(self._plan.name, _verdict_tags(result))
         self._send_table(result)
@@ -185,12 +184,11 @@ class Tracker(Listener):
         )
         self._append_tags(EXPERIMENT, mlflow_page.experiment_tags(plan.name))
 
-    def _log_candidate(
-        self, group: dict[str, Any], candidate: dict[str, Any], terms: Mapping[str, float], now: int
-    ) -> None:
+    def _log_candidate(self, group: dict[str, Any], candidate: dict[str, Any], now: int) -> None:
         name = group_name(group["group"])
         run = f"{self._plan.name}/candidates/{name}/{candidate['label']}"
         metrics = _candidate_metrics(candidate)
+        config = self._plan.config(name, candidate["label"], candidate["config"])
         self._spool.append(
             {
                 "kind": "start",
@@ -201,7 +199,7 @@ class Tracker(Listener):
                     **group["group"],
                     "candidate": candidate["label"],
                     **self._told(candidate["config"]),
-                    **_paper_parameters(terms),
+                    **self._paper_terms(config),
                 },
                 "tags": {
                     **self._origin,
@@ -258,8 +256,12 @@ class Tracker(Listener):
     def _parameters(self, job: Job, config: dict[str, Any]) -> dict[str, Any]:
         """Few columns: who it is, and the fields that this space varies."""
         identity = {"candidate": job.candidate, "phase": job.phase, "seed": self._plan.job_seed(job)}
+        return identity | self._told(config) | self._paper_terms(config)
+
+    def _paper_terms(self, config: dict[str, Any]) -> dict[str, float]:
+        """Columns of their own: a field may have a term's name, and be null."""
         parsed = config_class(self._plan.method_name()).from_dict(config)
-        return identity | self._told(config) | _paper_parameters(paper_terms(parsed, self._plan.steps))
+        return {f"paper_{name}": value for name, value in paper_terms(parsed, self._plan.steps).items()}
 
     def _told(self, config: dict[str, Any]) -> dict[str, Any]:
         return {key: config[key] for key in self._told_parameters if key in config}
@@ -305,11 +307,6 @@ def _told_parameters(plan: Plan) -> tuple[str, ...]:
 def _artifact_location(plan: Plan) -> str | None:
     """Beside the sweep's other files, unless a server has its own place."""
     return None if is_server(plan.tracking_uri) else f"{plan.output}/mlflow-artifacts"
-
-
-def _paper_parameters(terms: Mapping[str, float]) -> dict[str, float]:
-    """Columns of their own: a configuration may have a field of the same name, and null in it."""
-    return {f"paper_{name}": value for name, value in terms.items()}
 
 
 def curves(metrics: Mapping[str, float]) -> dict[str, float]:

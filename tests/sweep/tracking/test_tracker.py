@@ -210,14 +210,13 @@ def test_a_candidates_run_shows_the_values_that_its_search_chose(start: Any, pla
     result = make_result(plan)
     layer2 = next(c for c in result["groups"][0]["candidates"] if c["label"] == "layer2")
     layer2["config"] = {**layer2["config"], "lr_head": 0.004, "size": "tiny"}
-    result["paper_terms"] = {"tera": {"layer2": {"beta_m": 0.95}}}
     tracker = start()
     tracker.log_results(result, {})
     tracker.close()
     candidate = "tags.`speech_sweep.kind` = 'candidate' and tags.`speech_sweep.upstream` = 'tera'"
     (run,) = search(plan, f"{candidate} and params.candidate = 'layer2'")
     assert run.data.params["lr_head"] == "0.004"
-    assert run.data.params["paper_beta_m"] == "0.95"
+    assert float(run.data.params["paper_beta_m"]) == 1 - 40 / STEPS
     assert json.loads(run.data.params["norm_layers"]) == [2]
     assert "size" not in run.data.params  # the same in every job
 
