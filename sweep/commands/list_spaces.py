@@ -20,7 +20,7 @@ _START_MINUTES = 0.5  # of the driver, before the first job
 _STEP_SECONDS = 0.1
 _INTRODUCTION = (
     "--space NAME is the question, --preset NAME how much work to spend on it; --dry-run shows the cost of any plan.",
-    f"Minutes: the demo on {_CORES} cores. small and paper need --corpus; GPU-hours assume a step time (none measured).",
+    f"Minutes: the demo on {_CORES} cores. small and paper need --corpus; GPU-hours: no GPU was timed.",
 )
 
 
