@@ -1,18 +1,18 @@
-"""Can the collapse monitor be believed? A control: one candidate is made to collapse and must be flagged.
+"""Does the collapse monitor work? A control: one candidate is made to collapse and must be flagged.
 
-`collapsing` is SimSiam without its stopped gradient and with a contrastive weight that leaves enhancement no say.
+`collapsing` is SimSiam without the stopped gradient, its contrastive weight so large that enhancement hardly counts.
 """
 
 from collections.abc import Sequence
 
-from search_spaces.contrastive_presets import PRESETS, anchor_rate, shared_fields, suggest_rate
+from search_spaces.contrastive_presets import NORMAL, PRESETS, RATE_ALONE, shared_fields
 from search_spaces.space import Candidate, Group, Preset, Space
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     collapsing = {"target": "simsiam", "stop_gradient": False, "cl_weight": 1000.0}
     return [
-        Candidate(label="normal", config={"target": "none"}, baseline=True),
+        NORMAL,
         Candidate(label="simsiam", config={"target": "simsiam"}),
         Candidate(label="collapsing", config=collapsing),
     ]
@@ -20,12 +20,11 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
 
 CONTRASTIVE_CONTROLS = Space(
     name="contrastive_controls",
-    question="Does the collapse monitor know a collapsed encoder from a healthy one?",
+    question="Control: does the collapse monitor tell a collapsed encoder from a healthy one?",
     group_by=None,
     groups=(),
     candidates=_candidates,
-    suggest=suggest_rate,
-    anchor=anchor_rate,
     presets=PRESETS,
+    **RATE_ALONE,
     **shared_fields(),
 )

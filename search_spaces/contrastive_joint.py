@@ -1,4 +1,4 @@
-"""What is the best that each kind of training can do: normal, BYOL, SimSiam, with everything tuned?
+"""How good can each kind of training get with everything tuned: normal, BYOL or SimSiam?
 
 The optimizer is tuned over the same ranges for all three; the contrastive weight, its schedule and its target are
 tuned within the two that have them. Every candidate gets the same number of trials.
@@ -7,7 +7,7 @@ tuned within the two that have them. Every candidate gets the same number of tri
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from search_spaces.contrastive_presets import PRESETS, shared_fields
+from search_spaces.contrastive_presets import NORMAL, PRESETS, shared_fields
 from search_spaces.space import Candidate, Config, Group, Preset, Space
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _PERIODS = [1 / 16, 1 / 8, 1 / 4, 1 / 2]  # shares of the budget
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     return [
-        Candidate(label="normal", config={"target": "none"}, baseline=True),
+        NORMAL,
         Candidate(label="byol", config={"target": "byol"}),
         Candidate(label="simsiam", config={"target": "simsiam"}),
     ]
@@ -62,7 +62,7 @@ def _suggest_contrastive(trial: "optuna.Trial") -> Config:
 
 
 def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
-    """The report's setting, at the middle of the rates."""
+    """The report's setting, at the geometric middle of the rates."""
     lowest, highest = _learning_rates(preset)
     values: Config = {"lr": (lowest * highest) ** 0.5, "weight_decay": 1e-4}
     if preset.config["optimizer"] == "sgd":

@@ -1,20 +1,14 @@
-"""When should the contrastive loss be on? And: does that hold with little data?
+"""When should the contrastive loss be active? And does the answer hold with little data?
 
 Candidates: `normal` (enhancement alone) and the report's schedules of BYOL and SimSiam at one contrastive
-weight; periods are shares of the budget. Tuned within every candidate, `normal` included: the learning rate, on
-one grid for all, so that search trials share their training up to the first switch of the schedule.
+weight; periods are shares of the budget. Every candidate, `normal` included, is tuned by the learning rate, on one
+grid for all, so that search trials share their training up to the first switch of the schedule.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from search_spaces.contrastive_presets import (
-    PRESETS,
-    anchor_rate,
-    learning_rates,
-    shared_fields,
-    suggest_rate,
-)
+from search_spaces.contrastive_presets import NORMAL, PRESETS, RATE_ALONE, learning_rates, shared_fields
 from search_spaces.space import Candidate, Config, Group, Preset, Space
 
 _FLOOR = 0.1  # of the weight stays in the late phases of "floor"
@@ -44,7 +38,7 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
         for target, schedules in chosen.items()
         for name, config in schedules.items()
     ]
-    return [Candidate(label="normal", config={"target": "none"}, baseline=True), *listed]
+    return [NORMAL, *listed]
 
 
 def _every_draw(group: Group, candidate: Candidate, preset: Preset) -> Sequence[Config]:
@@ -53,23 +47,22 @@ def _every_draw(group: Group, candidate: Candidate, preset: Preset) -> Sequence[
 
 CONTRASTIVE_SCHEDULE = Space(
     name="contrastive_schedule",
-    question="When should the contrastive loss be on in speech enhancement?",
+    question="When should the contrastive loss be active in speech enhancement?",
     group_by=None,
     groups=(),
     candidates=_candidates,
-    suggest=suggest_rate,
-    anchor=anchor_rate,
     every_draw=_every_draw,
     presets=PRESETS,
     published="contrastive_se",
+    **RATE_ALONE,
     **shared_fields(),
 )
 
-# The report's Fig. 6: the roles of the two sides of the split are exchanged.
+# The report's Fig. 6: train and test are exchanged.
 CONTRASTIVE_LOW_DATA = replace(
     CONTRASTIVE_SCHEDULE,
     name="contrastive_low_data",
-    question="When should the contrastive loss be on if there are few voices and noises to learn from?",
+    question="When should the contrastive loss be active with few training voices and noises?",
     presets={
         name: replace(preset, data=replace(preset.data, swap_roles=True)) for name, preset in PRESETS.items()
     },

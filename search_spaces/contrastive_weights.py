@@ -1,13 +1,14 @@
-"""How much contrastive loss, for BYOL and for SimSiam?
+"""How large should the weight of the contrastive loss be, for BYOL and for SimSiam?
 
 The loss is L_SE + w L_CL with w on a logarithmic grid, 0 being `normal`: the enhancement term keeps its scale, so
-that a weight is not a learning rate in disguise. `adaptive` lets the ratio of the gradients' norms decide. Tuned
-within every candidate, `normal` included: the learning rate.
+that a weight is not a learning rate in disguise. `adaptive` sets it by the ratio of the gradients' norms. Every
+candidate, `normal` included, is tuned by the learning rate.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from search_spaces.contrastive_presets import PRESETS, anchor_rate, in_groups, shared_fields, suggest_rate
+from search_spaces.contrastive_presets import NORMAL, PRESETS, RATE_ALONE, shared_fields
 from search_spaces.space import Candidate, Group, Preset, Space
 
 _TARGETS = ("byol", "simsiam")
@@ -21,7 +22,7 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     ]
     adaptive = {"target": group["target"], "weighting": "balanced"}
     return [
-        Candidate(label="normal", config={"target": "none"}, baseline=True),
+        NORMAL,
         *weighted,
         Candidate(label="adaptive", config=adaptive),
     ]
@@ -29,13 +30,12 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
 
 CONTRASTIVE_WEIGHTS = Space(
     name="contrastive_weights",
-    question="How much contrastive loss should speech enhancement have?",
+    question="How large should the weight of the contrastive loss be in speech enhancement?",
     group_by="target",
     groups=_TARGETS,
     candidates=_candidates,
-    suggest=suggest_rate,
-    anchor=anchor_rate,
-    presets=in_groups(PRESETS, _TARGETS),
+    presets={name: replace(preset, groups=_TARGETS) for name, preset in PRESETS.items()},
     published="contrastive_se",
+    **RATE_ALONE,
     **shared_fields(),
 )

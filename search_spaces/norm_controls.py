@@ -1,4 +1,4 @@
-"""Does the instrument find an answer that is known?
+"""Does a sweep find an answer that is known beforehand?
 
 A fixed affine per channel is planted on the noisy branch at layer 2's input, for every candidate alike.
 Normalizing layer 2, with full and constant strength, removes it: layer 2 must win. Layer 1 of a waveform body
@@ -30,7 +30,7 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
 
 NORM_CONTROLS = Space(
     name="norm_controls",
-    question=f"Is the planted layer {PLANTED_LAYER} found, and does a layer without effect tie?",
+    question=f"Control: is the planted layer {PLANTED_LAYER} found, and does a layer without effect tie?",
     candidates=_candidates,
     suggest=usual_suggest,
     anchor=usual_anchor,

@@ -1,6 +1,6 @@
-"""What is the best configuration of everything: layers, several at once, strength, schedule, momentum, head, losses?
+"""Which configuration is best: layers (also several), strength, schedule, momentum, head and losses together?
 
-Too many combinations to enumerate: every search trial draws one, and the best of all become finalists.
+There are too many combinations to enumerate: every search trial draws one, and the best become finalists.
 """
 
 from collections.abc import Sequence
@@ -68,12 +68,12 @@ def _decoder_choices(spectral: bool, base: bool) -> dict[str, list[int]]:
 
 
 def _loss_weights(spectral: bool, base: bool) -> list[str]:
-    """Those of the paper's losses; at tiny size another loss stands in for them."""
+    """Of the paper's losses; at tiny size another loss replaces them."""
     return ["w_time", "w_mstft", *(["w_cirm"] if spectral else [])] if base else []
 
 
 def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
-    """The paper's own setting; and, so that ranks begin apart, other layers at the same strength."""
+    """The paper's own setting; the other ranks begin with other layers at the same strength."""
     values = anchor_rates(group, preset)
     if candidate.baseline:
         return values
@@ -122,7 +122,7 @@ def _layer_sets(group: Group, preset: Preset) -> dict[str, list[int]]:
 
 NORM_JOINT = Space(
     name="norm_joint",
-    question="Which configuration of everything is best, for each upstream?",
+    question="Which configuration is best when everything is tuned, for each upstream?",
     candidates=_candidates,
     suggest=_suggest,
     anchor=_anchor,

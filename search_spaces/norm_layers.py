@@ -1,7 +1,7 @@
 """Which layer should be normalized, for each self-supervised upstream?
 
-Candidates: no normalization, an untrained body, and each single low layer. Tuned within every candidate:
-the learning rate of head and body; and, where there is a strength, its initial value k0.
+Candidates: no normalization, an untrained body, and each low layer by itself. Every candidate is tuned by the
+learning rates of head and body, and those that normalize by the initial strength k0.
 """
 
 from collections.abc import Sequence

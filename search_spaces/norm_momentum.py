@@ -1,4 +1,4 @@
-"""Over how many steps should the running statistics average?
+"""Which momentum should the running statistics have?
 
 Momentums as horizons h = 1 / (1 - beta), so that 1 - beta is log-uniform: h_m up to 0.05 T and h_r up to
 0.2 T, T steps of budget. A candidate is a bin, short or long for each; values are drawn within it.
@@ -61,7 +61,7 @@ def _range(field: str, half: str, preset: Preset) -> tuple[float, float]:
 
 NORM_MOMENTUM = Space(
     name="norm_momentum",
-    question="How long should running statistics remember, for each upstream?",
+    question="Which momentum should the running statistics have, for each upstream?",
     candidates=_candidates,
     suggest=_suggest,
     anchor=_anchor,

@@ -1,7 +1,7 @@
-"""How should the strength k fall, and when should it reach 0?
+"""How should the strength k decay, and when should it reach 0?
 
-Candidates: each shape, ending early (30-60 % of the budget) or late (60-95 %); `constant` never ends. Drawn
-within each: the end itself, how long k is held first, and the exponent of `poly`.
+Candidates: each shape, ending early (30-60 % of the budget) or late (60-95 %); `constant` never ends. Within
+each, the search draws the end itself, how long k is held first, and the exponent of `poly`.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ def _end(candidate: Candidate) -> tuple[float, float] | None:
 
 NORM_SCHEDULE = Space(
     name="norm_schedule",
-    question="How should the strength fall, and when should it end, for each upstream?",
+    question="How should the strength k decay, and when should it reach 0, for each upstream?",
     candidates=_candidates,
     suggest=_suggest,
     anchor=_anchor,

@@ -1,6 +1,6 @@
-"""At which site should features be normalized: every layer's input, every layer's output?
+"""At which layer's input or output should features be normalized?
 
-The two readings differ for waveform bodies: at an input the decoder's skips read raw features, at an output
+The two differ for waveform bodies: at an input the decoder's skips read raw features, at an output
 normalized ones. Spectral decoders read the last layer alone, so there only its output adds a network.
 """
 
@@ -29,7 +29,7 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
 
 NORM_SITE = Space(
     name="norm_site",
-    question="Which site should be normalized, read at a layer's input or output, for each upstream?",
+    question="At which layer's input or output should features be normalized, for each upstream?",
     candidates=_candidates,
     suggest=usual_suggest,
     anchor=usual_anchor,

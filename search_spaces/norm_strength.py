@@ -1,4 +1,4 @@
-"""How strongly should the paper's layer be pulled at first: which k0?"""
+"""How strong should the normalization of the paper's layer be at first: which k0?"""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
 
 NORM_STRENGTH = Space(
     name="norm_strength",
-    question="How strong should normalization be at first (k0), for each upstream?",
+    question="Which initial strength k0 should normalization have, for each upstream?",
     candidates=_candidates,
     suggest=usual_suggest,
     anchor=usual_anchor,

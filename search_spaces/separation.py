@@ -1,45 +1,22 @@
-"""What the three questions about separation share: presets, nuisance values, candidates.
+"""What the three questions about separation share: presets, learning rates and the baseline.
 
-Tuned within every candidate, baselines included, is the learning rate alone, over the same range.
+Every candidate, the baseline included, is tuned by the learning rate alone, over the same values.
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from search_spaces.space import Candidate, Config, Group, Preset
+from search_spaces.presets import by_name, demo, smoke, tune_rate
+from search_spaces.space import Candidate, Preset
 from trainables.job.assignment import DataSettings
 from trainables.metrics.catalogue import SEPARATION
+from trainables.separation.architectures import MODELS
 
-if TYPE_CHECKING:
-    import optuna
-
-MODELS = ("convtasnet", "dprnn", "dptnet")
 SCRATCH = Candidate(label="scratch", config={"strategy": "scratch"}, baseline=True)
 
-
-def suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: Preset) -> Config:
-    return {"lr": trial.suggest_categorical("lr", learning_rates(preset))}
-
-
-def anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
-    """The paper's rate at its scale; a few hundred steps want a higher one."""
-    return {"lr": 1e-3 if preset.name in ("small", "paper") else 2e-3}
-
-
-def learning_rates(preset: Preset) -> list[float]:
-    return [3e-4, 1e-3, 2e-3] if preset.name in ("small", "paper") else [1e-3, 2e-3, 4e-3]
-
-
-def presets(smoke_groups: Sequence[str] = ("convtasnet",)) -> dict[str, Preset]:
-    """The presets of a question asked per network."""
-    smoke = Preset(
-        name="smoke",
-        summary="does everything once in two minutes; scores mean nothing",
-        groups=tuple(smoke_groups),
-        samples=1,
-        seeds=2,
+PRESETS = by_name(
+    smoke(
+        groups=("convtasnet",),
         steps=4,
-        round_steps=2,
         metric="si_sdri",
         data=DataSettings(
             batch=2, crop_seconds=0.5, valid_seconds=4, test_seconds=4, evaluation_clip_seconds=1.0
@@ -51,14 +28,9 @@ def presets(smoke_groups: Sequence[str] = ("convtasnet",)) -> dict[str, Preset]:
             "observed_mixtures": 4,
             "observed_seconds": 0.5,
         },
-        meaningful=False,
-    )
-    demo = Preset(
-        name="demo",
-        summary="an honest small experiment on a CPU, about fifteen minutes on two cores",
+    ),
+    demo(
         groups=("convtasnet",),
-        samples=2,
-        seeds=3,
         steps=240,
         round_steps=30,
         metric="si_sdri",
@@ -71,11 +43,11 @@ def presets(smoke_groups: Sequence[str] = ("convtasnet",)) -> dict[str, Preset]:
             "observed_mixtures": 40,
             "observed_seconds": 2.0,
         },
-    )
-    paper = Preset(
+    ),
+    Preset(
         name="paper",
-        summary="the published networks, batch and crop (wants a GPU and LibriMix or wsj0-2mix)",
-        groups=("convtasnet", "dprnn", "dptnet"),
+        summary="the published networks on LibriMix or wsj0-2mix",
+        groups=MODELS,
         samples=3,
         seeds=3,
         steps=58_000,  # 100 epochs of Libri2Mix train-100 at batch 24
@@ -98,8 +70,13 @@ def presets(smoke_groups: Sequence[str] = ("convtasnet",)) -> dict[str, Preset]:
             "observed_mixtures": 2000,
         },
         at_scale=True,
-    )
-    return {preset.name: preset for preset in (smoke, demo, paper)}
+    ),
+)
+
+
+def learning_rates(preset: Preset) -> list[float]:
+    """Around the paper's 1e-3 at its scale; a few hundred steps want higher ones."""
+    return [3e-4, 1e-3, 2e-3] if preset.name in ("small", "paper") else [1e-3, 2e-3, 4e-3]
 
 
 def shared_fields() -> dict[str, Any]:
@@ -108,9 +85,8 @@ def shared_fields() -> dict[str, Any]:
         "method": "separation",
         "group_by": "model",
         "groups": MODELS,
-        "suggest": suggest,
-        "anchor": anchor,
-        "presets": presets(),
+        "presets": PRESETS,
+        **tune_rate(learning_rates),
         "baseline": "scratch",
         "scored": SEPARATION,
         "published": "separation",

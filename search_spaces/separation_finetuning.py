@@ -1,4 +1,4 @@
-"""How long to pre-train on enhancement, how much to re-initialize, and does feature normalization help?
+"""How long to pre-train on enhancement, which layers to re-initialize, and does feature normalization help?
 
 All candidates but `scratch` rest on the same pre-training run: a shorter one is an earlier point of it.
 """
@@ -27,7 +27,7 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
 
 SEPARATION_FINETUNING = Space(
     name="separation_finetuning",
-    question="How long to pre-train a separator, and how much of it to re-initialize, for each network?",
+    question="How long to pre-train a separator, which layers to re-initialize, for each network?",
     candidates=_candidates,
     **separation.shared_fields(),
 )

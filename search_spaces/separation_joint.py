@@ -1,4 +1,4 @@
-"""How much enhancement beside separation: ratio of batches and weight of the loss, against pre-training.
+"""How much enhancement training alongside separation: ratio of batches and weight of the loss, against pre-training.
 
 The ratio counts enhancement batches per separation batch; separation updates are the same for all.
 """
@@ -23,7 +23,7 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
 
 SEPARATION_JOINT = Space(
     name="separation_joint",
-    question="How much enhancement beside separation helps a separator, for each network?",
+    question="How much enhancement should a separator also be trained on, for each network?",
     candidates=_candidates,
     **separation.shared_fields(),
 )

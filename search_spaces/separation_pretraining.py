@@ -1,4 +1,4 @@
-"""Which pre-training makes a better separator: SE, MAMA or CC, or enhancement beside separation?
+"""Which pre-training gives the better separator: SE, MAMA or CC, or enhancement alongside separation?
 
 Every candidate makes the same number of separation updates; `scratch` is the baseline.
 """
@@ -14,13 +14,13 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
         Candidate(label=task, config={"strategy": "ptft", "pretrain_task": task})
         for task in ("se", "mama", "cc")
     ]
-    beside = Candidate(label="multitask", config={"strategy": "multitask", "pretrain_task": "se"})
-    return [separation.SCRATCH, *tasks, beside]
+    multitask = Candidate(label="multitask", config={"strategy": "multitask", "pretrain_task": "se"})
+    return [separation.SCRATCH, *tasks, multitask]
 
 
 SEPARATION_PRETRAINING = Space(
     name="separation_pretraining",
-    question="Which pre-training makes a better separator, for each network?",
+    question="Which pre-training gives the better separator, for each network?",
     candidates=_candidates,
     **separation.shared_fields(),
 )

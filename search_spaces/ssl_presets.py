@@ -1,12 +1,13 @@
-"""What the spaces on normalized SSL fine-tuning share: upstreams, presets, baselines, common ranges.
+"""What the spaces on normalized SSL fine-tuning share: presets, baselines and ranges.
 
-Published strengths and layers are starting points of a search, never its end.
+Published strengths and layers are where a search starts.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from search_spaces.presets import by_name, demo, smoke
 from search_spaces.space import Candidate, Config, Preset
 from trainables.job.assignment import DataSettings
 from trainables.normalized_ssl.config import DEEPEST_LAYER, PAPER_STRENGTH, SPECTRAL_UPSTREAMS, UPSTREAMS
@@ -19,32 +20,22 @@ STRENGTHS = (0.25, 0.5, 0.8, 1.0)
 PAPER_LAYER = {upstream: 1 if upstream in SPECTRAL_UPSTREAMS else 2 for upstream in UPSTREAMS}
 # Where a few hundred steps of a tiny model start from: chosen on the valid split with an untrained body.
 _TINY_RATE = {upstream: 4e-3 if upstream in SPECTRAL_UPSTREAMS else 8e-3 for upstream in UPSTREAMS}
-# At this size one loss that is cheap and says what is judged teaches more per second than the paper's three.
+# At this size one cheap loss, the deciding metric, teaches more per second than the paper's three.
 _TINY_LOSSES = {"w_time": 0.0, "w_mstft": 0.0, "w_si_sdr": 1.0}
 # Two seconds for the spectral upstreams, one for the others.
 _PAPER_CROPS = {upstream: 2.0 if upstream in SPECTRAL_UPSTREAMS else 1.0 for upstream in UPSTREAMS}
 
-SMOKE = Preset(
-    name="smoke",
-    summary="does everything once, norm_layers in about a minute; scores mean nothing",
+SMOKE = smoke(
     groups=("tera", "wav2vec2"),
-    samples=1,
-    seeds=2,
     steps=4,
-    round_steps=2,
     metric="si_sdr",
     data=DataSettings(
         batch=2, crop_seconds=0.5, valid_seconds=4.5, test_seconds=4.5, evaluation_clip_seconds=1.5
     ),
     config={"size": "tiny", "pretraining_steps": 3, "gate_steps": 2, **_TINY_LOSSES},
-    meaningful=False,
 )
-DEMO = Preset(
-    name="demo",
-    summary="an honest small experiment on a CPU; norm_layers takes about ten minutes on two cores",
+DEMO = demo(
     groups=("tera", "wav2vec2"),
-    samples=2,
-    seeds=3,
     steps=100,
     round_steps=50,
     metric="si_sdr",
@@ -53,7 +44,7 @@ DEMO = Preset(
 )
 PAPER = Preset(
     name="paper",
-    summary="the paper's scale: published checkpoints, 50,000 steps a job, WB-PESQ; a GPU and a prepared corpus",
+    summary="published weights, 50,000 steps a job",
     groups=tuple(upstream for upstream in UPSTREAMS if upstream != "mockingjay"),
     samples=6,
     seeds=5,
@@ -76,7 +67,7 @@ PAPER = Preset(
 SMALL = replace(
     PAPER,
     name="small",
-    summary="published checkpoints in about an hour a trial on one GPU",
+    summary="published weights, 5,000 steps a job",
     samples=3,
     seeds=3,
     steps=5_000,
@@ -85,7 +76,7 @@ SMALL = replace(
     config={"size": "base", "warmup_share": 0.04, "gate_steps": 500, "similarity_pairs": 32},
 )
 
-PRESETS = {preset.name: preset for preset in (SMOKE, DEMO, SMALL, PAPER)}
+PRESETS = by_name(SMOKE, DEMO, SMALL, PAPER)
 
 
 def baselines() -> list[Candidate]:
@@ -123,7 +114,7 @@ def suggest_rates(trial: "optuna.Trial", preset: Preset) -> Config:
 
 
 def anchor_rates(group: Mapping[str, str], preset: Preset) -> Config:
-    """The paper's optimizer is not given: ours, from measurement at tiny size."""
+    """The paper names no optimizer: these are ours, measured at tiny size."""
     base = at_base_size(preset)
     return {
         "lr_head": 1e-4 if base else _TINY_RATE[group["upstream"]],
@@ -132,7 +123,7 @@ def anchor_rates(group: Mapping[str, str], preset: Preset) -> Config:
 
 
 def suggest_strength(trial: "optuna.Trial", candidate: Candidate) -> Config:
-    """k0 where there is one that the candidate does not fix."""
+    """k0, unless the candidate fixes it or does not normalize."""
     if not normalizes(candidate) or "k0" in candidate.config:
         return {}
     return {"k0": trial.suggest_categorical("k0", STRENGTHS)}

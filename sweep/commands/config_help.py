@@ -1,34 +1,45 @@
-"""What `--help-config METHOD` prints: every field that `--set` can fix, its default and what it may be."""
+"""What `--help-config METHOD` prints: every field that `--set` can fix, as the method's configuration declares it."""
 
 import json
+import textwrap
 from dataclasses import fields
 from typing import Any
 
 from search_spaces import SPACES
+from trainables.config.fields import rules_of
 from trainables.config.registry import config_class
+
+_WIDTH = 100  # columns
+_LONGEST = 30  # a list of choices beyond this runs into the column of units
+_INDENT = 6 * " "
 
 
 def config_help(method: str) -> str:
-    """Of a method, or of the one that a space sweeps. Raises `UserError` for a name there is not."""
+    """Of a method, or of the one that a space sweeps: name, default, allowed values, unit and a sentence per field.
+
+    Raises:
+        UserError: there is no such method.
+    """
     method = SPACES[method].method if method in SPACES else method
     kind = config_class(method)
-    allowed = kind.allowed_values()
-    rows = [
-        (field.name, _text(field.default), allowed.get(field.name, _type(field.type)))
-        for field in fields(kind)
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    lines = [f"{method}: fields for --set FIELD=VALUE, their defaults and what they may be", ""]
-    return "\n".join(
-        [*lines, *(f"  {name:<{widths[0]}}  {default:<{widths[1]}}  {may}" for name, default, may in rows)]
-    )
+    rules = rules_of(kind)
+    rows = [(each.name, _text(each.default), rules[each.name].brief) for each in fields(kind)]
+    name_width, default_width, brief_width = (max(map(len, column)) for column in zip(*rows, strict=True))
+    brief_width = min(brief_width, _LONGEST)
+    lines = [f"{method}: the fields of --set FIELD=VALUE (name, default, allowed values, unit)"]
+    for name, default, brief in rows:
+        rule = rules[name]
+        if rule.section:
+            lines += ["", rule.section]
+        row = f"  {name:<{name_width}}  {default:<{default_width}}  {brief:<{brief_width}}  {rule.unit}"
+        term = f" The paper's {rule.paper.name} ({rule.paper.formula}) is accepted too." if rule.paper else ""
+        lines += [
+            row,
+            *textwrap.wrap(rule.help + term, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT),
+        ]
+    return "\n".join(lines)
 
 
 def _text(default: Any) -> str:
     """As it would be written after --set."""
     return json.dumps(default) if default is None or isinstance(default, bool | tuple) else str(default)
-
-
-def _type(annotation: Any) -> str:
-    named = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    return named.replace("None", "null")

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search_spaces import SPACES
 from sweep.commands.common import command_parser, guarded
 from sweep.core.next_command import command_line
 from sweep.settings.machine_price import MachinePrice, read_price
@@ -128,6 +127,8 @@ def _run(argv: Sequence[str]) -> int:
     parser = build_parser()
     arguments = parser.parse_args(argv)
     if arguments.list_spaces:
+        from sweep.commands.list_spaces import list_spaces
+
         print(list_spaces())
     elif arguments.help_config:
         from sweep.commands.config_help import config_help
@@ -201,18 +202,6 @@ def _notify_address(arguments: argparse.Namespace) -> str | None:
     if url:
         check_address(url)
     return url or None
-
-
-def list_spaces() -> str:
-    """Every space with its question, groups and presets."""
-    lines = []
-    for space in SPACES.values():
-        lines.append(f"{space.name}  {space.question}")
-        if space.group_by:
-            lines.append(f"    --{space.group_by}s {','.join(space.groups)}")
-        for preset in space.presets.values():
-            lines.append(f"    --preset {preset.name:<6} {preset.summary}")
-    return "\n".join(lines)
 
 
 def _whole(text: str, lowest: int, highest: int) -> int:

@@ -22,6 +22,8 @@ from sweep.study.study import JobRecord
 from sweep.verdict.paired_scores import group_rows
 from sweep.verdict.verdict import GroupVerdict, decide, holm, nominate
 from trainables.base.storage.storage import Storage
+from trainables.config.fields import paper_terms
+from trainables.config.registry import config_class
 from trainables.inference import NOISY
 
 _NOT_DECISIVE = {"max_hours", "extensions", "study_uri", "tracking_uri"}
@@ -127,6 +129,19 @@ def verdicts(
         for group in plan.groups
     ]
     return holm(decided)
+
+
+def terms_of_paper(
+    plan: Plan, nuisance: Mapping[tuple[str, str], dict[str, Any]]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Group -> candidate -> what its finalists trained with, in the terms of the method's paper."""
+    kind = config_class(plan.method_name())
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for (group, candidate), values in nuisance.items():
+        terms = paper_terms(kind.from_dict(plan.config(group, candidate, values)), plan.steps)
+        if terms:
+            found.setdefault(group, {})[candidate] = terms
+    return found
 
 
 def mean_scores(rows: Rows) -> dict[Job, dict[str, float]]:

@@ -202,7 +202,9 @@ class Drive:
         failed = [record for record in records if record.state == "failed"]
         result = answer.result_object(self.plan, decided, counts, failed)
         reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
-        return {**result, "test_reads": reads, **findings(self.plan, rows, records)}, rows
+        terms = answer.terms_of_paper(self.plan, self._chosen())
+        result = {**result, "test_reads": reads, "paper_terms": terms, **findings(self.plan, rows, records)}
+        return result, rows
 
     def _record_test_read(self, jobs: list[Job]) -> None:
         """Before any test audio is opened; a resumed sweep that finds everything scored reads nothing."""

@@ -151,6 +151,7 @@ def footers(result: Mapping[str, Any]) -> list[str]:
     lines += _failures(result.get("failed", []))
     for group in groups:
         lines += [f"{group_name(group['group'])}: {remark}" for remark in _remarks(group, result["metric"])]
+    lines += _paper_terms(result)
     if len(groups) > 1:
         lines.append(_together(groups))
     return lines
@@ -235,6 +236,18 @@ def _spread(variance: Mapping[str, float], unit: str, metric: str) -> str:
     return (
         f"standard deviations between candidates: over seeds {seed}, over {unit}s {own}, unexplained {rest}"
     )
+
+
+def _paper_terms(result: Mapping[str, Any]) -> list[str]:
+    """What the leaders trained with, in the terms of the method's paper."""
+    lines = []
+    for group in result["groups"]:
+        name, leader = group_name(group["group"]), group["leader"]["label"]
+        terms = result.get("paper_terms", {}).get(name, {}).get(leader, {})
+        if terms:
+            shown = ", ".join(f"{term} = {value:.4g}" for term, value in terms.items())
+            lines.append(f"{name}: {leader} in the paper's terms: {shown}")
+    return lines
 
 
 def _together(groups: Sequence[Mapping[str, Any]]) -> str:

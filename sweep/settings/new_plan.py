@@ -74,7 +74,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         round_steps=preset.round_steps,
         data=replace(preset.data, labelled_minutes=settings.labelled_minutes(preset)),
         method_config=dict(preset.config),
-        fixed=fixed_fields(settings.get("settings")),
+        fixed=fixed_fields(settings.get("settings"), space.method),
         output=output,
         home=home,
         tracking_uri=settings.address("tracking_uri", f"sqlite:///{home}/{layout.TRACKING}"),

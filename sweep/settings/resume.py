@@ -111,7 +111,7 @@ def _agrees(plan: Plan, argument: str, value: Any, folder: Path) -> bool:
     if argument == "also":
         return set(further_metrics(value, plan.space_object())) <= set(plan.also)
     if argument == "settings":
-        return fixed_fields(value).items() <= plan.fixed.items()
+        return fixed_fields(value, plan.method_name()).items() <= plan.fixed.items()
     if argument in ("tracking_uri", "study_uri"):
         return bool(getattr(plan, argument) == absolute_uri(value, folder))
     return argument in _REPEATABLE and bool(getattr(plan, _REPEATABLE[argument]) == value)

@@ -17,6 +17,8 @@ from sweep.plan.plan import Plan
 from sweep.stored.by_name import is_remote, resolve_base
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import s3_address
+from trainables.config.fields import FieldRules
+from trainables.config.registry import config_class
 
 DEMO = "demo"  # the corpus that needs no data
 _SQLITE = "sqlite:///"
@@ -176,8 +178,11 @@ def minutes(text: str) -> float | None:
     return number
 
 
-def fixed_fields(settings: list[str]) -> dict[str, Any]:
-    """The fields of `--set FIELD=VALUE`; a value is JSON, else the text itself. Raises `UserError`."""
+def fixed_fields(settings: list[str], method: str) -> dict[str, Any]:
+    """The fields of `--set FIELD=VALUE`; a value is JSON, else the text itself. Raises `UserError`.
+
+    A term of the method's paper becomes the field that expresses it.
+    """
     fixed: dict[str, Any] = {}
     for item in settings:
         name, equals, text = item.partition("=")
@@ -191,4 +196,4 @@ def fixed_fields(settings: list[str]) -> dict[str, Any]:
             fixed[name] = text
         except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
             raise UserError(f"--set {item[:40]}...: too long to be read; give a shorter value") from error
-    return fixed
+    return FieldRules(method, config_class(method)).in_own_terms(fixed)

@@ -24,6 +24,8 @@ from sweep.tracking.mlflow_view import EXPERIMENT, KIND_TAG, STATE_TAG, MlflowVi
 from sweep.tracking.provenance import origin_tags
 from sweep.tracking.spool import Record, Spool
 from sweep.verdict.result import candidate_verdict, group_name
+from trainables.config.fields import paper_terms
+from trainables.config.registry import config_class
 
 if TYPE_CHECKING:
     from sweep.study.study import JobRecord
@@ -189,6 +191,7 @@ class Tracker:
         name = group_name(group["group"])
         run = f"{self._plan.name}/candidates/{name}/{candidate['label']}"
         metrics = _candidate_metrics(candidate)
+        config = self._plan.config(name, candidate["label"], candidate["config"])
         self._spool.append(
             {
                 "kind": "start",
@@ -199,6 +202,7 @@ class Tracker:
                     **group["group"],
                     "candidate": candidate["label"],
                     **self._told(candidate["config"]),
+                    **self._paper_terms(config),
                 },
                 "tags": {
                     **self._origin,
@@ -255,7 +259,12 @@ class Tracker:
     def _parameters(self, job: Job, config: dict[str, Any]) -> dict[str, Any]:
         """Few columns: who it is, and the fields that this space varies."""
         identity = {"candidate": job.candidate, "phase": job.phase, "seed": self._plan.job_seed(job)}
-        return identity | self._told(config)
+        return identity | self._told(config) | self._paper_terms(config)
+
+    def _paper_terms(self, config: dict[str, Any]) -> dict[str, float]:
+        """Columns of their own: a field may have a term's name, and be null."""
+        parsed = config_class(self._plan.method_name()).from_dict(config)
+        return {f"paper_{name}": value for name, value in paper_terms(parsed, self._plan.steps).items()}
 
     def _told(self, config: dict[str, Any]) -> dict[str, Any]:
         return {key: config[key] for key in self._told_parameters if key in config}

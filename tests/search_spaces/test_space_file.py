@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from search_spaces import find_space
-from sweep.commands import run as run_command
 from sweep.plan.plan import Plan
 from sweep.report.listening.clips import CLEAN
 from tests.support.sweeps.typed_plan import freeze, resume
@@ -94,11 +93,3 @@ def test_a_suggest_function_that_fails_is_found_before_anything_starts(tmp_path:
     write(tmp_path, broken)
     with pytest.raises(UserError, match="suggest fails for tera none"):
         built_in_plan(tmp_path, "--space", "my_space.py")
-
-
-def test_a_method_lists_what_can_be_set(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command.main(["--help-config", "normalized_ssl"]) == 0
-    shown = capsys.readouterr().out
-    assert "k_shape" in shown
-    assert "linear, cosine" in shown
-    assert run_command.main(["--help-config", "nothing"]) == 2

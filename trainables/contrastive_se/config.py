@@ -11,59 +11,15 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from trainables.config.field_rules import FieldRules
+from trainables.config.fields import FieldRules, choice, flag, number, whole
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Stage
 
 TARGETS = ("none", "byol", "simsiam")
 SCHEDULES = ("full", "round", "pretrain", "anneal")
 
-_CHOICES: dict[str, tuple[Any, ...]] = {
-    "size": ("tiny", "base"),
-    "inner_skip": ("other", "same"),
-    "decoder_input": ("predictor", "encoder"),
-    "target": TARGETS,
-    "schedule": SCHEDULES,
-    "weighting": ("fixed", "balanced"),
-    "similarity": ("frame", "pooled"),
-    "tau_ramp": ("off", "cosine"),
-    "optimizer": ("sgd", "adamw"),
-}
-# field -> (lowest, highest), both allowed
-_RANGES: dict[str, tuple[float, float]] = {
-    "hidden": (8, 4096),
-    "groups": (1, 256),
-    "encoder_blocks": (0, 16),
-    "predictor_blocks": (0, 16),
-    "decoder_blocks": (0, 16),
-    "cl_weight": (0.0, 1e4),
-    "cl_ratio": (1e-3, 1e3),
-    "cl_floor": (0.0, 1.0),
-    "mix_scale": (1e-4, 1e2),
-    "se_only_scale": (1e-4, 1e2),
-    "round_period": (1e-6, 1.0),
-    "pretrain_share": (0.0, 1.0),
-    "anneal_share": (1e-6, 1.0),
-    "tau": (0.0, 1.0),
-    "views": (2, 8),
-    "lr": (1e-7, 10.0),
-    "momentum": (0.0, 0.999),
-    "weight_decay": (0.0, 1.0),
-    "warmup_share": (0.0, 0.9),
-    "lr_floor": (0.0, 1.0),
-    "clip": (1e-6, 1e6),
-}
-_WHOLE_NUMBERS = ("hidden", "groups", "encoder_blocks", "predictor_blocks", "decoder_blocks", "views")
-_FLAGS = ("same_snr", "stop_gradient")
-_OPTIONAL = ("hidden", "groups", "encoder_blocks", "predictor_blocks")  # None = the size's own
-_RULES = FieldRules(
-    method="contrastive_se",
-    choices=_CHOICES,
-    ranges=_RANGES,
-    whole_numbers=_WHOLE_NUMBERS,
-    flags=_FLAGS,
-    optional=_OPTIONAL,
-)
+# None = the size's own.
+_SIZE_FIELDS = ("hidden", "groups", "encoder_blocks", "predictor_blocks")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,45 +68,84 @@ class ContrastiveSEConfig:
     that train the same network in the same way are equal.
     """
 
-    # The autoencoder (Tables 6-8). None = the size's own.
-    size: str = "tiny"
-    hidden: int | None = None
-    groups: int | None = None
-    encoder_blocks: int | None = None
-    predictor_blocks: int | None = None
-    decoder_blocks: int = 0  # main blocks before the decoder's convolution; the tables have none
-    inner_skip: str = "other"  # what the large kernels' half is added to: the other half, or its own input
-    decoder_input: str = "predictor"  # what the decoder reads
+    # Tables 6-8; the tables' decoder has no main blocks before its convolution.
+    size: str = choice(
+        "tiny", of=("tiny", "base"), section="Autoencoder", help="base is the report's, tiny is for a CPU."
+    )
+    hidden: int | None = whole(
+        None, (8, 4096), unit="channels", help="Width N of the main blocks; null = the size's own."
+    )
+    groups: int | None = whole(
+        None, (1, 256), unit="groups", help="A divisor of hidden; null = the size's own."
+    )
+    encoder_blocks: int | None = whole(
+        None, (0, 16), unit="blocks", help="Main blocks of the encoder; null = the size's own."
+    )
+    predictor_blocks: int | None = whole(
+        None, (0, 16), unit="blocks", help="Main blocks of the predictor; null = the size's own."
+    )
+    decoder_blocks: int = whole(
+        0, (0, 16), unit="blocks", help="Main blocks of the decoder; the report has none."
+    )
+    inner_skip: str = choice(
+        "other", of=("other", "same"), help="The large kernels' half is added to the other half or to itself."
+    )
+    decoder_input: str = choice(
+        "predictor", of=("predictor", "encoder"), help="Whose output the decoder reads."
+    )
 
-    # The contrastive term.
-    target: str = "none"  # "byol": a momentum copy of the encoder; "simsiam": the encoder itself
-    schedule: str = "full"
-    weighting: str = "fixed"  # "balanced": the weight follows the gradients' norms
-    cl_weight: float = 10.0  # w; at mix_scale = 0.1 the report's mix
-    cl_ratio: float = 1.0  # balanced: norm of the contrastive gradient over that of the enhancement one
-    cl_floor: float = 0.0  # share of the weight that stays in the phases without it
-    mix_scale: float = 1.0  # of the whole loss while the contrastive term is on; the report's is 0.1
-    se_only_scale: float = 1.0  # of the whole loss while it is off
-    round_period: float = 0.125  # share of the budget between two switches of schedule="round"
-    pretrain_share: float = 0.125  # share of the budget before schedule="pretrain" switches it off
-    anneal_share: float = 1.0  # share of the budget over which schedule="anneal" lowers the weight
-    similarity: str = "frame"  # "pooled": cosine of vectors averaged over time
-    stop_gradient: bool = True  # False lets SimSiam collapse: a control for the monitors, nothing else
-    tau: float = 0.99  # BYOL: what the target keeps of itself at each step
-    tau_ramp: str = "off"  # BYOL: "cosine" raises tau to 1 over the budget
+    target: str = choice(
+        "none",
+        of=TARGETS,
+        section="Contrastive term",
+        help="byol: a momentum copy of the encoder; simsiam: the encoder itself.",
+    )
+    schedule: str = choice(
+        "full", of=SCHEDULES, help="When the term is on: always, by turns, at first, or fading."
+    )
+    weighting: str = choice(
+        "fixed",
+        of=("fixed", "balanced"),
+        help="fixed by cl_weight, or balanced by the gradients at cl_ratio.",
+    )
+    cl_weight: float = number(
+        10.0, (0.0, 1e4), help="w in L_SE + w L_CL; the report's mix is 10 with mix_scale=0.1."
+    )
+    cl_ratio: float = number(1.0, (1e-3, 1e3), help="balanced: ratio of the norms of the two gradients.")
+    cl_floor: float = number(
+        0.0, (0.0, 1.0), unit="share of the weight", help="What is kept while the term is off."
+    )
+    mix_scale: float = number(
+        1.0, (1e-4, 1e2), help="Factor of the loss while the term is on; the report's is 0.1."
+    )
+    se_only_scale: float = number(1.0, (1e-4, 1e2), help="Factor of the loss while the term is off.")
+    round_period: float = number(
+        0.125, (1e-6, 1.0), unit="share of the budget", help="round: time between two switches."
+    )
+    pretrain_share: float = number(
+        0.125, (0.0, 1.0), unit="share of the budget", help="pretrain: when the term is switched off."
+    )
+    anneal_share: float = number(
+        1.0, (1e-6, 1.0), unit="share of the budget", help="anneal: when the weight reaches 0."
+    )
+    similarity: str = choice("frame", of=("frame", "pooled"), help="Cosine per frame, or of means over time.")
+    stop_gradient: bool = flag(True, help="false lets SimSiam collapse, as a control.")
+    tau: float = number(0.99, (0.0, 1.0), help="byol: momentum of the target network.")
+    tau_ramp: str = choice("off", of=("off", "cosine"), help="byol: cosine raises tau to 1.")
 
-    # The views of one clean crop.
-    views: int = 2
-    same_snr: bool = False  # one SNR for all views of a crop
+    views: int = whole(
+        2, (2, 8), unit="views", section="Views of a clean crop", help="Noisy versions of each crop."
+    )
+    same_snr: bool = flag(False, help="One SNR for all views of a crop.")
 
-    # Optimizer. lr_floor = 1 keeps the rate constant after the warm-up.
-    optimizer: str = "sgd"
-    lr: float = 0.05
-    momentum: float = 0.9  # sgd only
-    weight_decay: float = 1e-4
-    warmup_share: float = 0.0
-    lr_floor: float = 1.0
-    clip: float = 5.0  # norm of the gradient
+    # lr_floor = 1 keeps the rate constant after the warm-up.
+    optimizer: str = choice("sgd", of=("sgd", "adamw"), section="Optimizer", help="The report's is sgd.")
+    lr: float = number(0.05, (1e-7, 10.0), help="Peak learning rate.")
+    momentum: float = number(0.9, (0.0, 0.999), help="Momentum of sgd.")
+    weight_decay: float = number(1e-4, (0.0, 1.0), help="Decay of the weights.")
+    warmup_share: float = number(0.0, (0.0, 0.9), unit="share of the budget", help="Linear warm-up.")
+    lr_floor: float = number(1.0, (0.0, 1.0), unit="share of the peak", help="End of the cosine decay.")
+    clip: float = number(5.0, (1e-6, 1e6), help="Largest norm of the gradient.")
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "ContrastiveSEConfig":
@@ -159,9 +154,7 @@ class ContrastiveSEConfig:
         Raises:
             UserError: naming the field, its value and what is allowed.
         """
-        _RULES.refuse_unknown(values, ContrastiveSEConfig)
-        config = ContrastiveSEConfig(**values)
-        config._check_fields()
+        config = ContrastiveSEConfig(**_RULES.read(values))
         config._check_together()
         return config._effective()
 
@@ -205,23 +198,14 @@ class ContrastiveSEConfig:
     @property
     def widths(self) -> Widths:
         """The network's sizes: the size's own where a field is None."""
-        names = ("hidden", "groups", "encoder_blocks", "predictor_blocks")
-        chosen = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        chosen = {name: getattr(self, name) for name in _SIZE_FIELDS if getattr(self, name) is not None}
         return replace(_WIDTHS[self.size], **chosen, decoder_blocks=self.decoder_blocks)
 
     @property
     def contrastive(self) -> bool:
         return self.target != "none"
 
-    @staticmethod
-    def allowed_values() -> dict[str, str]:
-        """What each field may be, in words."""
-        return _RULES.in_words()
-
     # -- validation ---------------------------------------------------------------------------------
-
-    def _check_fields(self) -> None:
-        _RULES.check(self)
 
     def _check_together(self) -> None:
         widths = self.widths
@@ -234,7 +218,7 @@ class ContrastiveSEConfig:
         """What has no effect takes its default."""
         idle = {name for names, used in self._conditions() if not used for name in names}
         widths = _WIDTHS[self.size]
-        own = {name for name in _OPTIONAL if getattr(self, name) == getattr(widths, name)}
+        own = {name for name in _SIZE_FIELDS if getattr(self, name) == getattr(widths, name)}
         return replace(self, **{name: _DEFAULTS[name] for name in idle | own})
 
     def _conditions(self) -> tuple[tuple[tuple[str, ...], bool], ...]:
@@ -254,4 +238,5 @@ class ContrastiveSEConfig:
         )
 
 
+_RULES = FieldRules("contrastive_se", ContrastiveSEConfig)
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(ContrastiveSEConfig)}

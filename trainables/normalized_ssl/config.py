@@ -5,9 +5,19 @@ Spaces, plans and dry runs read this file; it must never import torch. The metho
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from fractions import Fraction
+from typing import Any, ClassVar
 
-from trainables.config.field_rules import FieldRules
+from trainables.config.fields import (
+    FieldRules,
+    PaperTerm,
+    choice,
+    flag,
+    number,
+    positions,
+    text,
+    whole,
+)
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Stage
 from trainables.normalized_ssl.published_weights import source as checkpoint_source
@@ -32,55 +42,22 @@ PAPER_STRENGTH = {"mockingjay": 1.0, "tera": 0.8, "wav2vec2": 0.5, "hubert": 0.5
 # Layers that can be normalized: three transformer layers; seven convolutions, projection, transformer layer.
 DEEPEST_LAYER = {**dict.fromkeys(SPECTRAL_UPSTREAMS, 3), **dict.fromkeys(WAVEFORM_UPSTREAMS, 9)}
 
-_CHOICES: dict[str, tuple[Any, ...]] = {
-    "upstream": UPSTREAMS,
-    "size": ("tiny", "base"),
-    "init": ("pretrained", "random"),
-    "norm_site": ("input", "output"),
-    "skip_reads": ("raw", "normalized", None),
-    "affine_stats": ("running", "batch"),
-    "clean_stats": ("batch", "corpus"),
-    "running_start": ("corrected", "first_batch", "identity"),
-    "k_shape": ("linear", "cosine", "exp", "step", "poly", "constant"),
-    "cmvn": ("utterance", "corpus"),
-    "optimizer": ("adam", "muon", None),
-    "head_kernel": (1, 3, 5),
-    "skip_channels": (64, 128),
-    "decoder_channels": (128, 256, 512),
-}
-# field -> (lowest, highest), both allowed
-_RANGES: dict[str, tuple[float, float]] = {
-    "k0": (0.0, 1.0),
-    "k_end": (0.01, 1.0),
-    "k_hold": (0.0, 0.9),
-    "k_power": (0.1, 10.0),
-    "horizon_m": (1.0, 1e6),
-    "horizon_r": (1.0, 1e6),
-    "lr_head": (1e-7, 1.0),
-    "lr_body_ratio": (0.0, 10.0),
-    "w_time": (0.0, 1e3),
-    "w_mstft": (0.0, 1e3),
-    "w_cirm": (0.0, 1e3),
-    "w_si_sdr": (0.0, 1e3),
-    "warmup_share": (0.0, 0.9),
-    "lr_floor": (0.0, 1.0),
-    "clip": (1e-6, 1e6),
-    "pretraining_steps": (1, 10_000_000),
-    "gate_steps": (1, 10_000_000),
-    "similarity_pairs": (0, 10_000),
-}
-_WHOLE_NUMBERS = ("pretraining_steps", "gate_steps", "similarity_pairs")
-_FLAGS = ("freeze_body",)
-_OPTIONAL = ("k0", "horizon_m", "horizon_r")  # None means a rule, named beside the field
-_RULES = FieldRules(
-    method="normalized_ssl",
-    choices=_CHOICES,
-    ranges=_RANGES,
-    whole_numbers=_WHOLE_NUMBERS,
-    flags=_FLAGS,
-    optional=_OPTIONAL,
-    lists={"norm_layers": "layers"},
-)
+
+def horizon_of(momentum: float) -> float:
+    """Steps that an average of momentum beta remembers, 1 / (1 - beta); by its decimals: 0.99 -> 100.0 exactly."""
+    return float(1 / (1 - Fraction(str(momentum))))
+
+
+def momentum_of(horizon: float) -> float:
+    """beta = 1 - 1 / horizon (steps), to 15 decimals: what `horizon_of` was given comes back."""
+    return round(1.0 - 1.0 / horizon, 15)
+
+
+def _momentum(name: str, horizon: str) -> PaperTerm:
+    """The paper's momentum (1 to 1e6 steps) of the field `horizon`."""
+    return PaperTerm(name, f"1 - 1 / {horizon}", horizon_of, lowest=0.0, highest=0.999999)
+
+
 # Without a normalized layer these do nothing; the effective configuration holds their defaults.
 _STRENGTH_FIELDS = (
     "norm_site",
@@ -112,56 +89,126 @@ class NormalizedSSLConfig:
     shape that reads none.
     """
 
-    upstream: str = "tera"
-    size: str = "tiny"  # "tiny" for a CPU; "base" is the published architecture
-    init: str = "pretrained"  # "random": an untrained body
-    # Base size only: hub id, absolute path or s3://; {upstream} is filled in; None = the published checkpoint.
-    checkpoint: str | None = None
+    PAPER_TERMS: ClassVar[str] = "trainables.normalized_ssl.paper_terms:paper_terms"
 
-    # Feature normalization (Algorithm 1). Layer l's input is site l-1, its output site l.
-    norm_layers: tuple[int, ...] = ()  # empty = off
-    norm_site: str = "input"
-    skip_reads: str | None = None  # waveform decoders' skips; None = raw at an input, normalized at an output
-    k0: float | None = None  # initial strength; None = the paper's for this upstream
-    k_shape: str = "linear"
-    k_end: float = 0.9  # share of the budget after which k = 0 (f in the paper's k(t))
-    k_hold: float = 0.0  # share of k's life spent at k0 before it decays
-    k_power: float = 2.0  # exponent of k_shape="poly"
-    horizon_m: float | None = None  # steps, 1 / (1 - beta_m); None = by the length of the budget
-    horizon_r: float | None = None  # steps, 1 / (1 - beta_r); None = by the length of the budget
-    affine_stats: str = "running"  # "batch": train with each batch's own statistics (an ablation)
-    clean_stats: str = (
-        "batch"  # "corpus": targets measured once on clean training speech, and no clean branch
+    upstream: str = choice("tera", of=UPSTREAMS, section="Network", help="The self-supervised body.")
+    size: str = choice("tiny", of=("tiny", "base"), help="base is the published one, tiny is for a CPU.")
+    init: str = choice("pretrained", of=("pretrained", "random"), help="Weights of the body.")
+    checkpoint: str | None = text(
+        what="a hub id, an absolute path or s3://...",
+        help="Published weights at base size ({upstream} is filled in); null = the paper's.",
     )
-    running_start: str = "corrected"  # free of any start; or a copy of the first batch; or mean 0 and ratio 1
-    # A control: a fixed affine per channel disturbs the noisy branch where this layer's input is read.
-    planted_layer: int | None = None
 
-    # Losses and head.
-    w_time: float = 1.0
-    w_mstft: float = 1.0
-    w_cirm: float = 1.0  # spectral upstreams only
-    w_si_sdr: float = 0.0
-    head_kernel: int = 1  # spectral upstreams only
-    skip_channels: int = 128  # of every skip of the U-Net: waveform upstreams at base size only
-    decoder_channels: int = 256  # of its stages but the last: waveform upstreams at base size only
-    cmvn: str = "utterance"  # spectral upstreams only; "corpus" takes statistics of the clean training speech
+    # Algorithm 1. Layer l's input is site l-1, its output site l.
+    norm_layers: tuple[int, ...] = positions(
+        unit="layers",
+        section="Feature normalization",
+        help="Layers normalized while training: 1-3 of mockingjay and tera, 1-9 of the others.",
+    )
+    norm_site: str = choice(
+        "input", of=("input", "output"), help="Where a layer is normalized; the paper says input."
+    )
+    skip_reads: str | None = choice(
+        None,
+        of=("raw", "normalized", None),
+        help="Features that a waveform decoder's skips read; null = raw at an input, normalized at an output.",
+    )
+    k0: float | None = number(None, (0.0, 1.0), help="Initial strength; null = the paper's for the upstream.")
+    k_shape: str = choice(
+        "linear",
+        of=("linear", "cosine", "exp", "step", "poly", "constant"),
+        help="Decay of the strength; constant is an ablation.",
+    )
+    k_end: float = number(0.9, (0.01, 1.0), unit="share of the budget", help="When the strength reaches 0.")
+    k_hold: float = number(0.0, (0.0, 0.9), unit="share of k_end", help="How long the strength stays at k0.")
+    k_power: float = number(2.0, (0.1, 10.0), help="Exponent of k_shape=poly.")
+    horizon_m: float | None = number(
+        None,
+        (1.0, 1e6),
+        unit="steps",
+        paper=_momentum("beta_m", "horizon_m"),
+        help="Steps that the running means average over; null = 100, or a 40th of a budget below 20,000 steps.",
+    )
+    horizon_r: float | None = number(
+        None,
+        (1.0, 1e6),
+        unit="steps",
+        paper=_momentum("beta_r", "horizon_r"),
+        help="Steps that the ratio of deviations averages over; null = 1,000, or a tenth of a budget below 20,000.",
+    )
+    affine_stats: str = choice(
+        "running", of=("running", "batch"), help="Statistics of the affine map; batch is an ablation."
+    )
+    clean_stats: str = choice(
+        "batch",
+        of=("batch", "corpus"),
+        help="Clean targets from each batch's clean branch, or measured once on the clean training speech.",
+    )
+    running_start: str = choice(
+        "corrected",
+        of=("corrected", "first_batch", "identity"),
+        help="Start of the running statistics: bias-corrected, a copy of the first batch, or mean 0 and ratio 1.",
+    )
+    planted_layer: int | None = whole(
+        None,
+        (1, max(DEEPEST_LAYER.values())),
+        unit="layer",
+        help="A control: the layer whose noisy input a fixed affine map per channel disturbs; null = none.",
+    )
+
+    w_time: float = number(1.0, (0.0, 1e3), section="Losses and head", help="Weight of the waveform MSE.")
+    w_mstft: float = number(1.0, (0.0, 1e3), help="Weight of the multi-resolution STFT loss.")
+    w_cirm: float = number(
+        1.0, (0.0, 1e3), help="Weight of the compressed complex mask's MSE; spectral upstreams."
+    )
+    w_si_sdr: float = number(0.0, (0.0, 1e3), help="Weight of the negative SI-SDR.")
+    head_kernel: int = choice(
+        1, of=(1, 3, 5), unit="frames", help="Kernel of the head; spectral upstreams only."
+    )
+    skip_channels: int = choice(
+        128, of=(64, 128), unit="channels", help="Skips of a waveform body's U-Net; base size."
+    )
+    decoder_channels: int = choice(
+        256, of=(128, 256, 512), unit="channels", help="That U-Net's stages but the last; base size."
+    )
+    cmvn: str = choice(
+        "utterance",
+        of=("utterance", "corpus"),
+        help="Statistics of the input log-mels, spectral upstreams only: the utterance's, or the clean training set's.",
+    )
 
     # Linear warm-up, cosine down to `lr_floor` of the peak.
-    # "muon": matrices by their orthogonalised momentum, the rest by Adam; None = muon for tiny waveform bodies and
-    # their U-Net, else Adam (docs/normalized_ssl.md: why).
-    optimizer: str | None = None
-    lr_head: float = 1e-3
-    lr_body_ratio: float = 0.5
-    warmup_share: float = 0.05
-    lr_floor: float = 0.05
-    clip: float = 5.0  # norm of the gradient
-    freeze_body: bool = False  # train the head alone
+    optimizer: str | None = choice(
+        None,
+        of=("adam", "muon", None),
+        section="Optimizer",
+        help="muon orthogonalizes the momentum of matrices; null = muon for tiny waveform bodies, else adam.",
+    )
+    lr_head: float = number(1e-3, (1e-7, 1.0), help="Peak learning rate of the head or decoder.")
+    lr_body_ratio: float = number(
+        0.5, (0.0, 10.0), unit="share of lr_head", help="Learning rate of the body."
+    )
+    warmup_share: float = number(0.05, (0.0, 0.9), unit="share of the budget", help="Linear warm-up.")
+    lr_floor: float = number(0.05, (0.0, 1.0), unit="share of the peak", help="End of the cosine decay.")
+    clip: float = number(5.0, (1e-6, 1e6), help="Largest norm of the gradient.")
+    freeze_body: bool = flag(False, help="Train the head alone.")
 
-    pretraining_steps: int = 500  # at tiny size 25 s (tera) to 35 s (wav2vec2) of one core
-    gate_steps: int = 60
-    similarity_pairs: int = (
-        0  # validation pairs of the per-layer similarity curve, once a round; 0 = no curve
+    # At tiny size 500 steps take 25 s (tera) to 35 s (wav2vec2) of one core.
+    pretraining_steps: int = whole(
+        500,
+        (1, 10_000_000),
+        unit="steps",
+        section="Pre-training and measurements",
+        help="Pre-training of a tiny body on clean speech.",
+    )
+    gate_steps: int = whole(
+        60, (1, 10_000_000), unit="steps", help="Training of a head for the transfer gate."
+    )
+    similarity_pairs: int = whole(
+        0,
+        (0, 10_000),
+        unit="utterances",
+        help="Validation pairs behind the similarity curve of every layer, measured once a round; 0 = no curve.",
     )
 
     @staticmethod
@@ -171,12 +218,7 @@ class NormalizedSSLConfig:
         Raises:
             UserError: naming the field, its value and what is allowed.
         """
-        _RULES.refuse_unknown(values, NormalizedSSLConfig)
-        plain = dict(values)
-        if "norm_layers" in plain:
-            plain["norm_layers"] = _RULES.distinct("norm_layers", plain["norm_layers"])
-        config = NormalizedSSLConfig(**plain)
-        config._check_fields()
+        config = NormalizedSSLConfig(**_RULES.read(values))
         config._check_together()
         return config._effective()
 
@@ -306,23 +348,11 @@ class NormalizedSSLConfig:
         shift = 1 if self.norm_site == "input" else 0
         return tuple(layer - shift for layer in self.norm_layers)
 
-    @staticmethod
-    def allowed_values() -> dict[str, str]:
-        """What each field may be, in words."""
-        return _RULES.in_words()
-
     # -- validation ---------------------------------------------------------------------------------
-
-    def _check_fields(self) -> None:
-        _RULES.check(self)
-        if self.checkpoint is not None and not isinstance(self.checkpoint, str):
-            raise _RULES.refusal("checkpoint", self.checkpoint, "a hub id, an absolute path or s3://...")
 
     def _check_together(self) -> None:
         deepest = DEEPEST_LAYER[self.upstream]
-        if self.planted_layer is not None and (
-            type(self.planted_layer) is not int or not 1 <= self.planted_layer <= deepest
-        ):
+        if self.planted_layer is not None and self.planted_layer > deepest:
             raise _RULES.refusal(
                 "planted_layer", self.planted_layer, f"layers 1 to {deepest} of {self.upstream}"
             )
@@ -366,4 +396,5 @@ class NormalizedSSLConfig:
         return replace(self, **{name: _DEFAULTS[name] for name in unused})
 
 
+_RULES = FieldRules("normalized_ssl", NormalizedSSLConfig)
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(NormalizedSSLConfig)}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.base.weights_file import content_digest
-from trainables.config.field_rules import FieldRules
+from trainables.config.fields import FieldRules, choice, number, positions, text, whole
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Stage
 from trainables.separation.architectures import ARCHITECTURES, MODELS, SIZES
@@ -18,71 +18,7 @@ PRETRAINING_VERSION = 1
 
 STRATEGIES = ("scratch", "ptft", "multitask")
 TASKS = ("se", "mama", "cc")
-_CHOICES: dict[str, tuple[Any, ...]] = {
-    "model": MODELS,
-    "size": SIZES,
-    "strategy": STRATEGIES,
-    "pretrain_task": TASKS,
-    "reinit": ("mask_out", "mask_net", "masker_last_repeat", "clone"),
-    "mama_loss": ("si_sdr", "l1"),
-    "schedule": ("plateau", "noam"),
-    "sample_rate": (8000, 16000),
-}
-# field -> (lowest, highest), both allowed
-_RANGES: dict[str, tuple[float, float]] = {
-    "sources": (2, 5),
-    "blocks": (1, 64),
-    "repeats": (1, 64),
-    "bottleneck": (4, 4096),
-    "hidden": (1, 4096),
-    "kernel": (2, 4096),
-    "chunk": (4, 4096),
-    "pretraining_steps": (1, 10_000_000),
-    "pretraining_stretch": (1, 10_000_000),
-    "pretraining_batch": (1, 4096),
-    "pretraining_crop_seconds": (0.1, 60.0),
-    "pretraining_lr": (1e-7, 1.0),
-    "noise_snr_low": (-60.0, 60.0),
-    "noise_snr_high": (-60.0, 60.0),
-    "mask_ratio": (0.01, 0.9),
-    "span_ms": (1.0, 10_000.0),
-    "mask_noise_p": (0.0, 1.0),
-    "cc_temperature": (1e-3, 10.0),
-    "cc_negatives": (1, 10_000),
-    "cc_mask_p": (1e-3, 0.9),
-    "mtl_weight": (0.0, 100.0),
-    "mtl_ratio": (0.0, 100.0),
-    "k0": (0.0, 1.0),
-    "k_end": (0.01, 1.0),
-    "lr": (1e-7, 1.0),
-    "weight_decay": (0.0, 1.0),
-    "clip": (1e-6, 1e6),
-    "plateau_patience": (1, 1_000_000),
-    "plateau_factor": (0.01, 1.0),
-    "noam_scale": (1e-6, 1e3),
-    "warmup_share": (0.0, 0.9),
-    "lr_floor": (0.0, 1.0),
-    "observed_mixtures": (0, 1_000_000),
-    "observed_seconds": (0.1, 600.0),
-}
-_WHOLE_NUMBERS = (
-    *("sources", "blocks", "repeats", "bottleneck", "hidden", "kernel", "chunk", "pretraining_steps"),
-    *("pretraining_stretch", "pretraining_batch", "cc_negatives", "plateau_patience", "observed_mixtures"),
-)
 _ARCHITECTURE_FIELDS = ("blocks", "repeats", "bottleneck", "hidden", "kernel", "chunk")
-_OPTIONAL = (
-    *_ARCHITECTURE_FIELDS,
-    "clip",
-    "plateau_patience",
-)  # None: the size's own; no clipping; no plateau
-_RULES = FieldRules(
-    method="separation",
-    choices=_CHOICES,
-    ranges=_RANGES,
-    whole_numbers=_WHOLE_NUMBERS,
-    optional=_OPTIONAL,
-    lists={"norm_blocks": "blocks"},
-)
 
 # What each group of fields does its work in; elsewhere the effective configuration holds their defaults.
 _PRETRAINING_FIELDS = (
@@ -104,68 +40,131 @@ class SeparationConfig:
     that train the same network in the same way are equal.
     """
 
-    model: str = "convtasnet"
-    size: str = "tiny"  # "tiny" for a CPU; "paper" is the published architecture
-    blocks: int | None = None  # these override the size's own; see architectures.py
-    repeats: int | None = None
-    bottleneck: int | None = None
-    hidden: int | None = None
-    kernel: int | None = None  # the encoder's; its stride is half of it
-    chunk: int | None = None
-
-    sources: int = 2
-    sample_rate: int = 8000  # Hz
-
-    strategy: str = "scratch"
-    pretrain_task: str = "se"  # of ptft; multitask shares its updates with "se" or "mama"
-
-    # Pre-training: one run per (model, task, data, seed), an artifact after every stretch.
-    pretraining_steps: int = 400
-    pretraining_stretch: int = 200
-    pretraining_batch: int = 8
-    pretraining_crop_seconds: float = 1.0
-    pretraining_lr: float = 1e-3
-    noise_snr_low: float = -5.0  # dB, of one voice in noise
-    noise_snr_high: float = 10.0
-    checkpoint: str | None = None  # a file in asteroid's format, in place of our own pre-training
-    reinit: str = (
-        "mask_out"  # which layers start afresh; "clone": the pre-trained output layer for each source
+    # What overrides the size's own arguments; see architectures.py.
+    model: str = choice("convtasnet", of=MODELS, section="Network", help="The separator.")
+    size: str = choice("tiny", of=SIZES, help="paper is the published one, tiny is for a CPU.")
+    blocks: int | None = whole(
+        None, (1, 64), unit="blocks", help="In each repeat, or in all; null = the size's own."
+    )
+    repeats: int | None = whole(
+        None, (1, 64), unit="repeats", help="Of the stack of blocks; null = the size's own."
+    )
+    bottleneck: int | None = whole(
+        None, (4, 4096), unit="channels", help="Width between blocks; null = the size's own."
+    )
+    hidden: int | None = whole(
+        None, (1, 4096), unit="channels", help="Width within a block; null = the size's own."
+    )
+    kernel: int | None = whole(
+        None, (2, 4096), unit="samples", help="Encoder kernel, even; null = the size's own."
+    )
+    chunk: int | None = whole(
+        None, (4, 4096), unit="frames", help="Dual-path chunk, even; null = the size's own."
     )
 
-    # MAMA: masked reconstruction of clean speech from noisy.
-    mask_ratio: float = 0.15  # share of the samples
-    span_ms: float = 70.0
-    mama_loss: str = "si_sdr"
-    mask_noise_p: float = 0.15  # probability of Gaussian noise at 0.2 of the item's RMS
+    sources: int = whole(2, (2, 5), unit="voices", section="Task", help="Voices in a mixture.")
+    sample_rate: int = choice(8000, of=(8000, 16000), unit="Hz", help="Sample rate of the mixtures.")
+    strategy: str = choice(
+        "scratch", of=STRATEGIES, help="ptft: pre-training, then fine-tuning; multitask: both at once."
+    )
+    pretrain_task: str = choice("se", of=TASKS, help="Pre-training task; multitask takes se or mama.")
 
-    # CC: contrastive identification of masked encoder features.
-    cc_temperature: float = 0.1
-    cc_negatives: int = 100
-    cc_mask_p: float = 0.065  # of a 20 ms step to begin a masked span of 10
+    # One run per (model, task, data, seed), an artifact after every stretch.
+    pretraining_steps: int = whole(
+        400, (1, 10_000_000), unit="steps", section="Pre-training", help="Length of pre-training."
+    )
+    pretraining_stretch: int = whole(
+        200, (1, 10_000_000), unit="steps", help="Distance between kept weights."
+    )
+    pretraining_batch: int = whole(8, (1, 4096), unit="crops", help="Batch size.")
+    pretraining_crop_seconds: float = number(1.0, (0.1, 60.0), unit="s", help="Length of a crop.")
+    pretraining_lr: float = number(1e-3, (1e-7, 1.0), help="Constant learning rate.")
+    noise_snr_low: float = number(-5.0, (-60.0, 60.0), unit="dB", help="Lowest SNR of a voice in noise.")
+    noise_snr_high: float = number(10.0, (-60.0, 60.0), unit="dB", help="Highest SNR of a voice in noise.")
+    checkpoint: str | None = text(
+        what="an absolute path",
+        holds=lambda path: Path(path).is_absolute(),
+        help="A file in asteroid's format to start from; null = our own pre-training.",
+    )
+    reinit: str = choice(
+        "mask_out",
+        of=("mask_out", "mask_net", "masker_last_repeat", "clone"),
+        help="Layers that start afresh; clone repeats the output layer for each source.",
+    )
 
-    # Multi-task: enhancement batches beside every separation batch, each an update of its own.
-    mtl_weight: float = 1.0
-    mtl_ratio: float = 1.0  # enhancement batches per separation batch; LibriMix's natural one is 3.7
+    mask_ratio: float = number(
+        0.15,
+        (0.01, 0.9),
+        unit="share of the samples",
+        section="MAMA: masked reconstruction of clean speech from noisy",
+        help="How much of the input is masked.",
+    )
+    span_ms: float = number(70.0, (1.0, 10_000.0), unit="ms", help="Length of a masked span.")
+    mama_loss: str = choice("si_sdr", of=("si_sdr", "l1"), help="Loss of the reconstruction.")
+    mask_noise_p: float = number(
+        0.15, (0.0, 1.0), unit="probability", help="Chance of noise at 0.2 of a crop's RMS."
+    )
 
-    # Feature normalization: mixtures' features pulled to single voices', at the inputs of these blocks.
-    norm_blocks: tuple[int, ...] = ()  # from 1; empty = off
-    k0: float = 0.5
-    k_end: float = 0.9  # share of the budget after which k = 0
+    cc_temperature: float = number(
+        0.1,
+        (1e-3, 10.0),
+        section="CC: contrastive identification of masked encoder features",
+        help="Divides the cosine similarities.",
+    )
+    cc_negatives: int = whole(100, (1, 10_000), unit="steps", help="Negatives of each masked step.")
+    cc_mask_p: float = number(
+        0.065, (1e-3, 0.9), unit="probability", help="Chance of each 20 ms step to begin a span of 10."
+    )
 
-    # Optimizer: Adam.
-    lr: float = 1e-3
-    weight_decay: float = 0.0
-    clip: float | None = 5.0  # norm of the gradient
-    schedule: str = "plateau"  # "noam" (DPTNet): 4000 steps of warm-up, then 4e-4 x 0.98^((epoch-1)//2)
-    plateau_patience: int | None = 5  # rounds without a better validation score
-    plateau_factor: float = 0.5
-    noam_scale: float = 0.2
-    warmup_share: float = 0.0
-    lr_floor: float = 1.0
+    mtl_weight: float = number(
+        1.0,
+        (0.0, 100.0),
+        section="Multi-task: enhancement batches between separation batches",
+        help="Weight of the enhancement loss.",
+    )
+    mtl_ratio: float = number(
+        1.0,
+        (0.0, 100.0),
+        unit="batches per separation batch",
+        help="Enhancement batches; LibriMix's natural ratio is 3.7.",
+    )
 
-    # Label-assignment switches are watched on this many fixed training mixtures, after every round.
-    observed_mixtures: int = 100
-    observed_seconds: float = 4.0
+    norm_blocks: tuple[int, ...] = positions(
+        unit="blocks",
+        section="Feature normalization",
+        help="Blocks whose input is normalized to the statistics of single voices.",
+    )
+    k0: float = number(0.5, (0.0, 1.0), help="Initial strength of normalization.")
+    k_end: float = number(0.9, (0.01, 1.0), unit="share of the budget", help="When the strength reaches 0.")
+
+    lr: float = number(1e-3, (1e-7, 1.0), section="Optimizer: Adam", help="Peak learning rate.")
+    weight_decay: float = number(0.0, (0.0, 1.0), help="Decay of the weights.")
+    clip: float | None = number(
+        5.0, (1e-6, 1e6), optional=True, help="Largest norm of the gradient; null = no clipping."
+    )
+    schedule: str = choice(
+        "plateau", of=("plateau", "noam"), help="Of the rate; noam is DPTNet's, see noam.py."
+    )
+    plateau_patience: int | None = whole(
+        5,
+        (1, 1_000_000),
+        optional=True,
+        unit="rounds",
+        help="Rounds without a better score before the rate falls; null = never.",
+    )
+    plateau_factor: float = number(0.5, (0.01, 1.0), help="Factor of the rate at a plateau.")
+    noam_scale: float = number(0.2, (1e-6, 1e3), help="Factor of noam's warm-up.")
+    warmup_share: float = number(0.0, (0.0, 0.9), unit="share of the budget", help="Linear warm-up.")
+    lr_floor: float = number(1.0, (0.0, 1.0), unit="share of the peak", help="End of the cosine decay.")
+
+    observed_mixtures: int = whole(
+        100,
+        (0, 1_000_000),
+        unit="mixtures",
+        section="Label switches",
+        help="Fixed training mixtures checked after each round.",
+    )
+    observed_seconds: float = number(4.0, (0.1, 600.0), unit="s", help="Length of each such mixture.")
 
     @staticmethod
     def from_dict(values: dict[str, Any]) -> "SeparationConfig":
@@ -174,12 +173,7 @@ class SeparationConfig:
         Raises:
             UserError: naming the field, its value and what is allowed.
         """
-        _RULES.refuse_unknown(values, SeparationConfig)
-        plain = dict(values)
-        if "norm_blocks" in plain:
-            plain["norm_blocks"] = _RULES.distinct("norm_blocks", plain["norm_blocks"])
-        config = SeparationConfig(**plain)
-        config._check_fields()
+        config = SeparationConfig(**_RULES.read(values))
         config._check_together()
         return config._effective()
 
@@ -273,17 +267,7 @@ class SeparationConfig:
             **place,
         )
 
-    @staticmethod
-    def allowed_values() -> dict[str, str]:
-        """What each field may be, in words."""
-        return _RULES.in_words()
-
     # -- validation ---------------------------------------------------------------------------------
-
-    def _check_fields(self) -> None:
-        _RULES.check(self)
-        if self.checkpoint is not None and not Path(str(self.checkpoint)).is_absolute():
-            raise _RULES.refusal("checkpoint", self.checkpoint, "an absolute path, or null")
 
     def _check_together(self) -> None:
         known = ARCHITECTURES[self.model][self.size]
@@ -332,4 +316,5 @@ class SeparationConfig:
         return replace(self, **{name: _DEFAULTS[name] for name in idle})
 
 
+_RULES = FieldRules("separation", SeparationConfig)
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(SeparationConfig)}

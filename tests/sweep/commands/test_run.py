@@ -38,10 +38,22 @@ def test_no_option_bears_a_name_that_ray_submit_takes() -> None:
     assert not ours & RAY_SUBMIT_OPTIONS
 
 
-def test_list_spaces_says_the_question_and_the_presets(tmp_path: Path) -> None:
-    done = run(tmp_path, "--list-spaces")
-    assert "norm_layers  Which layer should be normalized" in done.stdout
-    assert "--preset smoke" in done.stdout
+def test_list_spaces_and_help_config_print_their_pages(tmp_path: Path) -> None:
+    spaces, fields = (
+        run(tmp_path, *flags) for flags in (["--list-spaces"], ["--help-config", "norm_layers"])
+    )
+    assert spaces.returncode == fields.returncode == 0
+    assert "norm_layers" in spaces.stdout
+    assert "adam, muon, null" in fields.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_papers_momentum_may_be_set_and_not_twice(tmp_path: Path) -> None:
+    line = ("--space", "norm_momentum", "--dry-run", "--set", "beta_m=0.99")
+    assert "horizon_m=100.0   [--set]" in run(tmp_path, *line).stdout
+    twice = run(tmp_path, *line, "--set", "horizon_m=50")
+    assert twice.returncode == 2
+    assert all(part in twice.stderr for part in ("beta_m=0.99", "horizon_m=50"))
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path: Path) -> None:
@@ -68,12 +80,6 @@ def test_a_dry_run_confirms_every_setting_that_was_given(tmp_path: Path) -> None
 def test_a_dry_run_as_json_ends_with_the_plan(tmp_path: Path) -> None:
     done = run(tmp_path, "--space", "norm_layers", "--dry-run", "--json")
     assert json.loads(done.stdout.splitlines()[-1])["space"] == "norm_layers"
-
-
-def test_the_fields_of_a_space_are_those_of_its_method(tmp_path: Path) -> None:
-    of_space, of_method = (run(tmp_path, "--help-config", name) for name in ("norm_layers", "normalized_ssl"))
-    assert of_space.stdout == of_method.stdout
-    assert "adam, muon, null" in of_space.stdout
 
 
 def _ctrl_c(_: object) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sweep.driver.answer import terms_of_paper
 from sweep.driver.before_first_job import require_space
 from sweep.driver.driver import drive
 from sweep.plan.cost import disk_bytes
@@ -48,6 +49,13 @@ def test_groups_that_the_answer_does_not_cover_are_run_although_an_earlier_start
 
 def test_more_seeds_are_not_passed_over(plan: Plan) -> None:
     assert continues(plan, replace(plan, seeds=(*plan.seeds, 1004)))
+
+
+def test_the_result_names_what_was_used_in_the_papers_terms(plan: Plan) -> None:
+    """200 steps: horizons of 5 and 20."""
+    chosen = {("tera", "layer1"): {"k0": 0.5}, ("tera", "none"): {}}
+    terms = {"tera": {"layer1": {"k0": 0.5, "beta_m": 0.8, "beta_r": 0.95}}}
+    assert terms_of_paper(plan, chosen) == terms
 
 
 # -- space on the disk ---------------------------------------------------------------------------------

@@ -166,6 +166,14 @@ def test_the_ledger_of_test_reads_is_told(both):
     assert "opened more than once, by the ledger test_reads.jsonl: wav2vec2 2 times." in twice
 
 
+def test_the_leaders_values_are_shown_in_the_papers_terms(both):
+    terms = {"k0": 0.8, "beta_m": 0.9875}
+    with_terms = {**both, "paper_terms": {"tera": {"layer2": terms, "layer1": {"beta_m": 0.5}}}}
+    (line,) = [line for line in printed(with_terms).splitlines() if "beta_m" in line]
+    assert line.startswith("tera: layer2 ")
+    assert line.rstrip().endswith("k0 = 0.8, beta_m = 0.9875")
+
+
 def test_variance_components_say_what_more_of_would_help(both):
     variance = both["groups"][0]["variance"]
     page = report.to_markdown(both)

@@ -113,6 +113,12 @@ def test_more_steps_keep_the_number_of_rounds(tmp_path: Path) -> None:
     assert (made.steps, made.round_steps) == (500, 250)
 
 
+def test_a_fixed_momentum_is_a_fixed_horizon(tmp_path: Path) -> None:
+    made = plan(tmp_path, "--set", "beta_m=0.99").plan
+    assert made.fixed == {"horizon_m": 100.0}
+    assert made.config("tera", "layer1", {"horizon_m": 7.0})["horizon_m"] == 100.0
+
+
 def test_a_fixed_field_is_never_searched(tmp_path: Path) -> None:
     made = plan(tmp_path, "--set", "lr_head=0.003").plan
     assert made.config("tera", "none", {"lr_head": 1e-3, "lr_body_ratio": 0.5})["lr_head"] == 0.003
@@ -213,6 +219,8 @@ def test_resume_refuses_what_would_change_the_plan_by_name(tmp_path: Path) -> No
         (["--labelled-minutes", "5"], ["--labelled-minutes", "5.0"]),
         (["--also", "sdr,nb_pesq"], ["--also", "nb_pesq"]),
         (["--set", "lr_head=0.003", "--set", "k0=1"], ["--set", "lr_head=3e-3"]),
+        (["--set", "beta_m=0.99"], ["--set", "beta_m=0.99"]),
+        (["--set", "beta_m=0.99"], ["--set", "horizon_m=100"]),
         (["--seed", "3", "--steps", "80"], ["--seed", "3", "--steps", "80"]),
         ([], ["--seed", "0", "--gpus-per-trial", "0"]),
         ([], ["--name", "first"]),

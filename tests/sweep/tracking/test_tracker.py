@@ -111,6 +111,10 @@ def test_each_job_is_one_run_below_the_sweep_with_all_its_reports(start: Any, pl
     assert params["candidate"] == "layer1"
     assert params["upstream"] == "tera"
     assert params["lr_head"] == "0.001"
+    # In the paper's terms too: horizons of a 40th and a 10th of STEPS.
+    assert float(params["paper_k0"]) == 0.8
+    assert float(params["paper_beta_m"]) == max(0.0, 1 - 40 / STEPS)
+    assert float(params["paper_beta_r"]) == max(0.0, 1 - 10 / STEPS)
     assert "size" not in params  # the same for every job of the sweep: no column of its own
 
 
@@ -213,6 +217,7 @@ def test_a_candidates_run_shows_the_values_that_its_search_chose(start: Any, pla
     candidate = "tags.`speech_sweep.kind` = 'candidate' and tags.`speech_sweep.upstream` = 'tera'"
     (run,) = search(plan, f"{candidate} and params.candidate = 'layer2'")
     assert run.data.params["lr_head"] == "0.004"
+    assert float(run.data.params["paper_beta_m"]) == 1 - 40 / STEPS
     assert json.loads(run.data.params["norm_layers"]) == [2]
     assert "size" not in run.data.params  # the same in every job
 
