@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from sweep.commands.prepare import main
+from sweep.commands.prepare import build_parser, main
 from tests.support import REPOSITORY
 from tests.support.audio.recordings import speech_and_noise, write_sound
 from trainables.audio.corpus.corpus import Corpus
+from trainables.audio.recipes.recipes import RECIPES
 
 SCRIPT = REPOSITORY / "sweep" / "prepare.py"
 
@@ -27,6 +28,14 @@ def test_from_any_folder_it_makes_a_corpus_and_says_what(tmp_path: Path) -> None
     corpus = Corpus.open(tmp_path / "corpus")
     assert finished.stdout.startswith(f"{corpus.uri}: speech+noise, fingerprint {corpus.fingerprint}\n")
     assert "11/11" in finished.stderr
+
+
+def test_help_lists_every_recipe_with_its_source_and_the_layouts() -> None:
+    shown = build_parser().format_help()
+    for name, recipe in RECIPES.items():
+        assert f"  {name} " in shown
+        assert f"SOURCE: {recipe.source}" in shown
+    assert all(word in shown for word in ("speech/<speaker>/", "MANIFEST.csv", "s3://"))
 
 
 def test_conversions_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
