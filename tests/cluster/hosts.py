@@ -161,10 +161,11 @@ def _clear() -> None:
 
 
 def _say_installed(home: Path) -> None:
-    """So that cluster/install.sh finds the packages of this checkout's pyproject.toml there already."""
+    """Makes cluster/install.sh find this checkout's packages installed."""
     place = home / ".speech-sweep"
     (place / "venv").mkdir(parents=True)
-    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    listed = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
+    wanted = hashlib.sha256(listed).hexdigest()
     (place / "installed").write_text(f"{wanted}\n")
 
 

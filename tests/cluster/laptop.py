@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.cluster.hosts import ROOT, Host
 
-_SENT = ("cluster", "search_spaces", "sweep", "trainables", "pyproject.toml")
+_SENT = ("cluster", "search_spaces", "sweep", "trainables", "pyproject.toml", "constraints.txt")
 
 
 class Laptop:
