@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import REPOSITORY
+from tests.test_architecture import FLOOR_OF
 
 PAGES = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
@@ -68,3 +69,8 @@ def test_the_index_lists_every_page() -> None:
     linked = {file for _, file, _ in _links(REPOSITORY / "docs" / "README.md")}
     pages = {page for page in PAGES if page.is_relative_to(REPOSITORY / "docs")}
     assert pages - linked == {REPOSITORY / "docs" / "README.md"}
+
+
+def test_the_architecture_page_has_the_floors_that_are_enforced() -> None:
+    rows = re.findall(r"(?m)^\| (\d) \| `(\w+)/`", (REPOSITORY / "docs" / "architecture.md").read_text())
+    assert {room: int(floor) for floor, room in rows} == FLOOR_OF
