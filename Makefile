@@ -21,7 +21,7 @@ sweep: $(VENV)/.sweep-installed ## answer the demo question on the built-in corp
 	$(PY) sweep/run.py --space norm_layers $(ARGS)
 
 test: $(VENV)/.dev-installed ## the default tests, on up to four cores; COVER=1 prints the coverage
-	$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(if $(COVER),--cov) $(ARGS)
+	$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS) $(if $(COVER),--cov)
 
 # Hypothesis marks every property test with `hypothesis`.
 test-slow: export HYPOTHESIS_PROFILE ?= random
