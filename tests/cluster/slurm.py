@@ -32,7 +32,7 @@ SlurmdSpoolDir=/tmp/slurmd
 {nodes}
 PartitionName=lab Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
-_NO_CGROUPS = "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n"  # otherwise slurmd expects cgroups in /sys, which do not exist here
+_NO_CGROUPS = "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n"  # slurmd would expect them in /sys
 
 
 def missing() -> str:
