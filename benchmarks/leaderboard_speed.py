@@ -19,23 +19,19 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import pandas as pd
 import sqlalchemy
 from optuna.storages import InMemoryStorage
 from optuna.storages._rdb import models
 
+from benchmarks.example_sweep import example_plan, example_result, example_rows
 from sweep.plan.plan import Plan
+from sweep.stored import layout
 from sweep.study.study import Proposal, StudyStore
-from tests.support.sweeps.finished_sweep import result_of
-from tests.support.sweeps.result_rows import result_rows, scores
-from tests.support.sweeps.small_sweep import make_plan
-from trainables.base.randomness import derive_seed
 from trainables.base.storage.storage import Storage
 from trainables.metrics.catalogue import EVERYDAY
 
 ROOT = Path(__file__).resolve().parents[1]
 UTTERANCES = 824
-GAINS = (1.0, 1.2, 1.9, 1.5, 0.4)  # of result_rows.LABELS, in units of each metric
 COMMANDS = (
     ("leaderboard.py", "many"),
     ("leaderboard.py", "many", "--format", "json"),
@@ -56,9 +52,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
-        plans = [
-            make_plan(base / name, name=name, samples=-(-arguments.trials // 10)) for name in ("many", "more")
-        ]
+        samples = str(-(-arguments.trials // 10))
+        plans = [example_plan(base, "--name", name, "--samples", samples) for name in ("many", "more")]
         for plan in plans:
             write_sweep(plan)
         print(f"{write_study(plans[0])} jobs in the study")
@@ -67,7 +62,7 @@ def main() -> None:
         measure(
             base,
             ["-c", _question("from sweep.study.outcomes import outcomes; outcomes(plan)")],
-            "--watch, a look",
+            "--watch, one refresh",
         )
         measure(base, ["-c", "from sweep.frames import trials; trials('many')"], "frames.trials")
 
@@ -78,23 +73,17 @@ def _question(code: str) -> str:
 
 def write_sweep(plan: Plan) -> None:
     """Plan, rows and the verdict."""
-    rows = pd.concat([_rows(group.name, metric) for group in plan.groups for metric in EVERYDAY])
+    rows = example_rows(plan, EVERYDAY, UTTERANCES)
     content = io.BytesIO()
     rows.to_parquet(content, compression="zstd")
     storage = Storage(plan.output)
-    storage.write("plan.json", json.dumps(plan.to_json()).encode())
-    storage.write("results/rows-test.parquet", content.getvalue())
-    storage.write("result.json", json.dumps(result_of(plan, rows)).encode())
-
-
-def _rows(group: str, metric: str) -> pd.DataFrame:
-    values = scores(GAINS, n_utterances=UTTERANCES, spread=0.3, seed=derive_seed(group, metric))
-    rows = result_rows(values, seeds=(1001, 1002, 1003), metric=metric, n_speakers=2, n_types=5)
-    return rows.assign(group=group)
+    storage.write(layout.PLAN, json.dumps(plan.to_json()).encode())
+    storage.write(layout.rows_path("test"), content.getvalue())
+    storage.write(layout.RESULT, json.dumps(example_result(plan, rows)).encode())
 
 
 def write_study(plan: Plan) -> int:
-    """Every job of the plan, ended; how many they are. Optuna writes a trial a transaction, which takes minutes."""
+    """End every job of the plan and return their number; Optuna itself writes trial by trial, which takes minutes."""
     memory = InMemoryStorage()
     store, chance = StudyStore(memory, plan.name), random.Random(0)
     jobs = list(plan.all_jobs())
@@ -122,7 +111,7 @@ def _copy(trials: list[optuna.trial.FrozenTrial], name: str, database: Any) -> N
 
 
 def _as_rows(trial: optuna.trial.FrozenTrial, trial_id: int, study_id: int) -> list[Any]:
-    """As Optuna keeps a trial in its tables."""
+    """The rows of a trial in Optuna's tables."""
     finite = models.TrialValueModel.TrialValueType.FINITE
     kept = models.TrialIntermediateValueModel.TrialIntermediateValueType.FINITE
     return [
@@ -142,7 +131,7 @@ def _as_rows(trial: optuna.trial.FrozenTrial, trial_id: int, study_id: int) -> l
 
 
 def measure(base: Path, arguments: list[str], name: str) -> None:
-    """Run it in a process of its own and print what it took."""
+    """Run it in its own process and print seconds and peak memory."""
     environment = {
         **os.environ,
         "SPEECH_SWEEP_OUTPUT": str(base),
@@ -159,7 +148,7 @@ def measure(base: Path, arguments: list[str], name: str) -> None:
 
 
 def _peak(pid: int) -> float:
-    """The most memory the process has held, MiB; what wait4 says would count its parent's too."""
+    """Peak memory of the process in MiB; wait4 would include its parent's."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 

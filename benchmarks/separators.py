@@ -2,7 +2,7 @@
 
     python benchmarks/separators.py                            CPU, one mixture of the paper's crop each
     python benchmarks/separators.py --device cuda              the paper's batch and crop
-    python benchmarks/separators.py --device cuda --toolkit    beside asteroid's networks, where it is installed
+    python benchmarks/separators.py --device cuda --toolkit    also asteroid's networks, if it is installed
 
 Prints parameters, seconds a step and mixtures a second; with --toolkit also the ratio to asteroid's.
 """
@@ -97,7 +97,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, help="mixtures a step (default: the paper's on CUDA, 1 on CPU)")
     parser.add_argument("--crop", type=float, help="seconds a mixture (default: the paper's)")
     parser.add_argument("--repeats", type=int, default=3, help="steps timed after one to warm up")
-    parser.add_argument("--toolkit", action="store_true", help="time asteroid's networks beside ours")
+    parser.add_argument("--toolkit", action="store_true", help="time asteroid's networks as well")
     return parser.parse_args()
 
 

@@ -2,13 +2,13 @@
 
 python -m benchmarks.verdict_promises [WORLDS]
 
-Six candidates and 200 utterances, spreads as in tests/support/simulation/simulated_scores.py. Half an hour on
+Six candidates and 200 utterances, spreads as in benchmarks/simulated_scores.py. Half an hour on
 one core with the 3,000 worlds of docs/verdict.md.
 """
 
 import sys
 
-from tests.support.simulation.simulated_scores import TWO_ON_TOP, World, claims, coverage
+from benchmarks.simulated_scores import TWO_ON_TOP, World, claims, coverage
 
 SEEDS = (3, 5, 8)
 LEADS = (0.05, 0.08, 0.15)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tell the head of cluster/aws.yaml where everything is: its own Ray, its own services, the account's bucket.
+# Write the settings of the head in cluster/aws.yaml: its own Ray, its own services, the account's bucket.
 set -euo pipefail
 
 region=us-west-2 # as in cluster/aws.yaml

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Make this machine ready to be a node: the pinned packages in ~/.speech-sweep/venv, the sources as they lie in
-# ~/speech-sweep. `ray up` runs it on every node; packages are installed again only after pyproject.toml changed.
+# Prepare this machine as a node: the versions of constraints.txt in ~/.speech-sweep/venv; the sources stay in
+# ~/speech-sweep. `ray up` runs it on every node; packages are reinstalled only when either file has changed.
 set -euo pipefail
 
 sources=$HOME/speech-sweep
 place=$HOME/.speech-sweep
-wanted=$(sha256sum "$sources/pyproject.toml" | cut -d ' ' -f 1)
+wanted=$(cat "$sources/pyproject.toml" "$sources/constraints.txt" | sha256sum | cut -d ' ' -f 1)
 
 mkdir -p "$place"
 if [ "$(cat "$place/installed" 2>/dev/null || true)" != "$wanted" ]; then
@@ -15,8 +15,9 @@ if [ "$(cat "$place/installed" 2>/dev/null || true)" != "$wanted" ]; then
   fi
   rm -rf "$place/venv"
   uv venv --quiet --python 3.11 "$place/venv"
-  # Not the project itself: it is read where it lies, so that the next `ray up` brings changes without an install.
-  uv pip install --quiet --python "$place/venv/bin/python" --requirements "$sources/pyproject.toml" --extra demo
+  # Dependencies only: the project is imported from its sources, so `ray up` updates it without a reinstall.
+  uv pip install --quiet --python "$place/venv/bin/python" --constraints "$sources/constraints.txt" \
+    --requirements "$sources/pyproject.toml" --extra demo
   echo "$wanted" >"$place/installed"
 fi
 

@@ -49,7 +49,7 @@ __all__ = ["SPACES", "Candidate", "Preset", "Space", "find_space"]
 def find_space(name: str) -> Space:
     """The space of that name, or in that Python file; `UserError` lists what there is."""
     if is_space_file(name):
-        return load_space(Path(name).expanduser().resolve())
+        return load_space(Path(name).expanduser().resolve(), ours=SPACES.values())
     if name not in SPACES:
         raise UserError(
             f"unknown space {name!r}: choose one of {', '.join(sorted(SPACES))} (see --list-spaces), "

@@ -8,7 +8,7 @@ import hashlib
 import importlib.util
 import re
 import traceback
-from functools import lru_cache
+from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 
@@ -24,13 +24,10 @@ def is_space_file(name: str) -> bool:
     return name.endswith(".py")
 
 
-@lru_cache
-def load_space(path: Path) -> Space:
-    """The one space that the file defines; it may import ours. Raises `UserError` if it cannot be used."""
-    from search_spaces import SPACES
-
+def load_space(path: Path, ours: Collection[Space]) -> Space:
+    """The one space that the file defines; it may import `ours`. Raises `UserError` if it cannot be used."""
     values = vars(_run_file(path)).values()
-    found = {id(v): v for v in values if isinstance(v, Space) and v not in SPACES.values()}
+    found = {id(v): v for v in values if isinstance(v, Space) and v not in ours}
     if len(found) != 1:
         raise UserError(
             f"--space {path}: the file must define one search_spaces.space.Space, it has {len(found)}: "

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# PostgreSQL and MLflow on this machine, for this machine only, without a password anywhere: PostgreSQL through its
-# Unix socket, where it knows the user's name from the system; MLflow on loopback. Debian or Ubuntu, with sudo.
-# What runs already is left alone.
+# Start PostgreSQL and MLflow for this machine only, without any password: PostgreSQL on its Unix socket with peer
+# authentication, MLflow on loopback. Debian or Ubuntu, with sudo. Services that already run are left as they are.
 set -euo pipefail
 
 if ! command -v pg_lsclusters >/dev/null; then
@@ -10,10 +9,10 @@ if ! command -v pg_lsclusters >/dev/null; then
 fi
 as_postgres() { (cd / && sudo -u postgres "$@"); }
 as_postgres createuser "$USER" 2>/dev/null || true
-# Two databases: Optuna's and MLflow's migrations would collide in one.
+# Two databases: in one, Optuna's and MLflow's migrations would collide.
 for database in speech_sweep_study speech_sweep_mlflow; do
   as_postgres createdb --owner "$USER" "$database" 2>/dev/null || true
-  psql --quiet --no-psqlrc --dbname "$database" --command "" # fails here, and not in the middle of a sweep
+  psql --quiet --no-psqlrc --dbname "$database" --command "" # fail here rather than in the middle of a sweep
 done
 
 if ! curl -fs http://127.0.0.1:5000/health >/dev/null; then

@@ -5,19 +5,13 @@ from typing import Any
 import pandas as pd
 
 from sweep.plan.plan import Plan
-from sweep.stored.reading import read_rows
 from sweep.verdict.paired_scores import group_rows
 from sweep.verdict.result import group_name
 from sweep.verdict.verdict import GroupVerdict, decide, holm
-from trainables.base.storage.storage import Storage
 
 
-def in_metric(result: dict[str, Any], plan: Plan, storage: Storage, metric: str) -> dict[str, Any]:
-    """The result with every group judged in `metric`; the leaders stay those nominated in the deciding one.
-
-    Raises `UserError` where the rows do not hold the metric.
-    """
-    rows = read_rows(plan, storage, metric=metric)
+def in_metric(result: dict[str, Any], plan: Plan, rows: pd.DataFrame, metric: str) -> dict[str, Any]:
+    """The result with a verdict in `metric` for every group, from its rows; the nominated leaders stay."""
     verdicts = [_judge(group, rows, plan, metric) for group in result["groups"]]
     groups = [verdict.to_json() for verdict in holm(verdicts)]
     for group in groups:

@@ -57,7 +57,7 @@ def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict
         return result
     from sweep.stored.other_metric import in_metric  # the statistics, which need scipy
 
-    return in_metric(result, plan, storage, str(metric))
+    return in_metric(result, plan, read_rows(plan, storage, metric=metric), str(metric))
 
 
 def is_answered(plan: Plan, storage: Storage) -> bool:

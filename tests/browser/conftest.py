@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.pages import start_browser
+from benchmarks.browser import start_browser
 from tests.support.sweeps.published_report import published_report
 
 

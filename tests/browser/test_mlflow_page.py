@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
+from benchmarks.browser import PATIENCE, column, sort_by, text_of, wait_for
+from benchmarks.mlflow_server import MlflowServer
 from sweep.plan.plan import Plan
 from sweep.tracking.mlflow_page import open_line
 from sweep.tracking.mlflow_view import open_client
 from sweep.tracking.tracker import Tracker
-from tests.browser.pages import PATIENCE, Player, column, complaints, sort_by, text_of, wait_for
-from tests.support.servers.mlflow_server import MlflowServer
+from tests.browser.pages import Player, complaints
 from tests.support.sweeps.kept_clips import SECONDS
 from tests.support.sweeps.small_sweep import make_plan, make_result, tell_job
 

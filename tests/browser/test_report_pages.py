@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.pages import Player, complaints, text_of, wait_for
+from benchmarks.browser import text_of, wait_for
+from tests.browser.pages import Player, complaints
 from tests.support.sweeps.kept_clips import SECONDS
 
 pytestmark = pytest.mark.browser

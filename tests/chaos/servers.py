@@ -9,8 +9,8 @@ from typing import Any, Protocol
 
 import psutil
 
+from benchmarks.mlflow_server import MlflowServer, wait_until
 from tests.support import REPOSITORY
-from tests.support.servers.mlflow_server import MlflowServer, wait_until
 
 BUCKET = "sweeps"
 CREDENTIALS = {

@@ -1,7 +1,7 @@
-"""A lab: hosts over SSH with services beside them, and a laptop from which a cluster is brought up on them.
+"""A lab: hosts reached over SSH, services, and a laptop that starts a cluster on the hosts.
 
-Each test module gets a lab of its own, so that machines may die in one and nobody else minds. Without root, sshd
-or network namespaces the modules skip, each by the name of what was not shown.
+Each test module gets its own lab, so that machines may die in one module without affecting another. Without root,
+sshd or network namespaces the modules are skipped, and each names what was not shown.
 """
 
 import tempfile
@@ -29,16 +29,16 @@ class Lab:
 
 @pytest.fixture(scope="module")
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    """Machines and services, and on the laptop a checkout that describes them; no Ray yet.
+    """Hosts and services, and on the laptop a checkout configured for them; no Ray yet.
 
-    A module may say `WORKERS = 3`, and must say what its tests show: `SHOWS = "..."`.
+    A module may set `WORKERS = 3`, and must set `SHOWS = "..."`: what its tests show.
     """
     if lacking := missing():
         pytest.skip(f"not shown: {request.module.SHOWS} ({lacking})")
     count = 1 + getattr(request.module, "WORKERS", 2)
     with tempfile.TemporaryDirectory(prefix="sweep-lab-", dir="/var/tmp", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        folder.chmod(0o755)  # PostgreSQL's own user must get to its files
+        folder.chmod(0o755)  # PostgreSQL's user must reach its files
         laptop = Laptop(folder / "laptop")
         with (
             network(),
@@ -57,5 +57,5 @@ def cluster(lab: Lab) -> Iterator[Lab]:
     yield lab
     down = lab.laptop.ray("down", "-y", "cluster.yaml")
     assert down.returncode == 0, down.stdout[-3000:]
-    for host in (lab.head, *lab.workers):  # the workers notice that their head is gone
+    for host in (lab.head, *lab.workers):  # workers stop once they miss their head
         wait_until(lambda host=host: not host.runs(RAYLET), f"the end of Ray on {host.name}", 300)

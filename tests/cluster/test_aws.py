@@ -1,5 +1,5 @@
-"""cluster/aws.yaml and cluster/aws-account.yaml: against Ray's schema, and up to the first machine of Ray's own
-launcher, with moto's server standing in for AWS."""
+"""cluster/aws.yaml and cluster/aws-account.yaml: against Ray's schema, and through Ray's own launcher up to the
+first machine, with moto's server in place of AWS."""
 
 import os
 import re
@@ -65,7 +65,7 @@ def test_cfn_lint_finds_nothing(described: dict[str, Any]) -> None:
 
 
 def test_the_bucket_is_private_and_no_right_is_wider_than_it_needs_to_be() -> None:
-    """No action with a wildcard, and only looking is allowed everywhere."""
+    """No action has a wildcard, and only describe actions apply to all resources."""
     template, _ = decode(str(FILES / "aws-account.yaml"))
     resources = {name: resource["Properties"] for name, resource in template["Resources"].items()}
     assert all(resources["Bucket"]["PublicAccessBlockConfiguration"].values())
@@ -80,7 +80,7 @@ def test_the_bucket_is_private_and_no_right_is_wider_than_it_needs_to_be() -> No
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """An AWS account with nothing in it but what cluster/aws-account.yaml makes; the environment that leads to it."""
+    """The environment of an AWS account that holds only the stack of cluster/aws-account.yaml."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     server.start()
     _, port = server.get_host_and_port()
@@ -125,7 +125,7 @@ def test_rays_launcher_accepts_the_file_in_that_account(account: dict[str, str])
 
 
 def test_the_roles_that_machines_get_are_those_of_the_account(account: dict[str, str]) -> None:
-    """What the stack made is what the cluster's file asks for by name."""
+    """The cluster's file asks for the roles by the names the stack gives them."""
     kinds = yaml.safe_load((FILES / "aws.yaml").read_text())["available_node_types"].values()
     asked = {kind["node_config"]["IamInstanceProfile"]["Name"] for kind in kinds}
     made = _client(account, "iam").list_instance_profiles()["InstanceProfiles"]

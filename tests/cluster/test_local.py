@@ -1,4 +1,4 @@
-"""cluster/local.yaml against Ray's own schema; what it does is in test_ray_submit.py."""
+"""cluster/local.yaml against Ray's own schema; test_ray_submit.py runs it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A sweep outlives the laptop that submitted it and each of the machines that train for it.
+"""A sweep survives the death of the laptop that submitted it and of any worker.
 
 Needs root, sshd and network namespaces; run with `make test-cluster`. It takes minutes.
 """
@@ -28,14 +28,14 @@ def test_killed_cut_off_and_joined_anew(cluster: Lab, capsys: pytest.CaptureFixt
     first, second = cluster.workers
     line = ("sweep/run.py", "--space", "norm_layers", "--preset", "smoke", "--name", SWEEP, *BUDGET)
     assert cluster.laptop.ray("submit", "--tmux", "cluster.yaml", *line).returncode == 0
-    cluster.laptop.die()  # what asks below comes from another, with the same key
+    cluster.laptop.die()  # the checks below run on another laptop with the same key
     _wait_for_trials_on(first)
     _wait_for_trials_on(second)
 
     first.die()
-    _wait_for_jobs(cluster, 3)  # on the second alone
-    second.cut_off()  # none is left
-    first.start()  # another machine in the place of the first: nothing runs there
+    _wait_for_jobs(cluster, 3)  # on the second worker alone
+    second.cut_off()  # no worker is left
+    first.start()  # a new machine at the first one's address, with nothing running
     _wait_for_trials_on(first)
 
     wait_until_finished(cluster, SWEEP)
@@ -46,7 +46,7 @@ def test_killed_cut_off_and_joined_anew(cluster: Lab, capsys: pytest.CaptureFixt
     with capsys.disabled():
         print(f"\n{work.handed_out_again} jobs were handed out again; {work}")
     assert work.unbroken == JOBS * STEPS
-    assert work.handed_out_again > 0  # it did hit something
+    assert work.handed_out_again > 0  # the failures did hit running jobs
     assert work.trained_at_most <= 1.5 * work.unbroken
 
 

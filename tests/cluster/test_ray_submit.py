@@ -1,4 +1,4 @@
-"""The line the product is known by, typed as it stands, against three hosts over SSH.
+"""The README's `ray submit` line, as it stands, against three hosts over SSH.
 
 Needs root, sshd and network namespaces; run with `make test-cluster`. It takes minutes.
 """
@@ -20,7 +20,7 @@ def test_the_literal_line_ends_in_a_leaderboard(cluster: Lab) -> None:
         done = cluster.laptop.ray(*LINE)
     assert done.returncode == 0, done.stdout[-3000:]
     assert all(word in done.stdout for word in ("leader", "tera", "wav2vec2", "results    s3://lab/sweeps/"))
-    assert watch.trials_seen == {host.name for host in cluster.workers}  # both of them, and never the head
+    assert watch.trials_seen == {host.name for host in cluster.workers}  # both workers, never the head
 
 
 def test_what_no_machine_can_hold_is_refused(cluster: Lab) -> None:

@@ -1,4 +1,4 @@
-"""The shell of cluster/: by shellcheck where there is one (Debian: shellcheck), and in any case by bash itself."""
+"""The shell scripts of cluster/, checked by bash and, if it is installed, by shellcheck."""
 
 import re
 import shutil
@@ -32,7 +32,7 @@ def test_shellcheck_finds_nothing(path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["aws.yaml", "local.yaml"])
 def test_every_command_of_a_cluster_is_one_line_of_bash(name: str) -> None:
-    """A ` # ` inside a YAML command would cut it off in silence."""
+    """A ` # ` inside a YAML command would silently cut it off."""
     described = yaml.safe_load((FILES / name).read_text())
     commands = [line for key, lines in described.items() if key.endswith("_commands") for line in lines]
     assert commands
@@ -43,7 +43,7 @@ def test_every_command_of_a_cluster_is_one_line_of_bash(name: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(path for path in FILES.rglob("*") if path.is_file()), ids=script_id)
 def test_no_file_holds_a_secret(path: Path) -> None:
-    """Keys and passwords are asked for or made, never written down."""
+    """Keys and passwords are prompted for or generated, never stored in files."""
     given = re.findall(
         r"(?i)(?:password|secret(?:_access)?_?key|token)\w*\s*[:=]\s*['\"]?(?=[a-z+/]*[0-9])([a-z0-9+/]{8,})",
         path.read_text(),

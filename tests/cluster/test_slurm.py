@@ -27,7 +27,7 @@ JOBS = 30
 
 @pytest.fixture(scope="module")
 def controller(lab: Lab) -> Iterator[slurm.Controller]:
-    """Slurm on the workers, in the checkout on the disk that all of them share, as Slurm wants it."""
+    """Slurm on the workers, with the checkout on a disk they all share, as Slurm requires."""
     checkout = lab.laptop.checkout
     (checkout / ".venv").symlink_to(sys.prefix)
     with slurm.slurm(checkout.parent / "slurm", lab.workers) as environment:

@@ -1,4 +1,4 @@
-"""How trial throughput grows with the nodes of a cluster; prints a table, docs/cluster.md has one.
+"""How throughput scales with the number of nodes; prints the table of docs/experiments/cluster.md.
 
 Needs root, sshd and network namespaces; run with `make test-cluster`. It takes minutes.
 """

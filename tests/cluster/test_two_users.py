@@ -1,4 +1,4 @@
-"""Two people on one machine: the Ray of one is never joined, nor stopped, by the other.
+"""Two users on one machine: neither joins nor stops the other's Ray.
 
 Needs root, sshd and network namespaces; run with `make test-cluster`. It takes minutes.
 """
@@ -17,8 +17,8 @@ SHOWS = "two users on one machine"
 WORKERS = 0
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-_NOBODY = 65534  # the second user; the first is root, whose Ray `ray up` has started on this machine
-_PORT = 6390  # what docs/cluster.md asks the second of two people to choose
+_NOBODY = 65534  # the second user; the first is root, whose Ray was started by `ray up`
+_PORT = 6390  # another port, as docs/cluster.md says
 _LOOK = """
 import json, os, ray
 from sweep.machines.ray_session import ray_session
@@ -34,7 +34,7 @@ with ray_session(cpus=1):
 
 @pytest.fixture
 def machine(cluster: Lab) -> Host:
-    """The head: root's Ray runs there."""
+    """The head, where root's Ray runs."""
     assert cluster.head.runs(RAYLET)
     return cluster.head
 
@@ -42,7 +42,7 @@ def machine(cluster: Lab) -> Host:
 def test_a_sweep_on_one_machine_starts_a_ray_of_its_own(machine: Host) -> None:
     seen = _look(machine)
     assert seen["nodes"] == ["127.0.0.1"]
-    assert seen["cores"] == 1  # root's has none to give
+    assert seen["cores"] == 1  # root's Ray offers none
     assert seen["uid"] == _NOBODY
     assert not seen["folder"].startswith("/tmp/ray-root")
 
@@ -60,7 +60,7 @@ def test_another_port_and_folder_make_another_cluster(machine: Host) -> None:
 
 
 def _look(machine: Host, setting: str = "") -> dict[str, Any]:
-    """What a sweep of the second user would see of Ray."""
+    """The Ray that a sweep of the second user would join."""
     return json.loads(_as_nobody(machine, _looking(setting)).splitlines()[-1])
 
 
@@ -75,7 +75,7 @@ def _as_nobody(machine: Host, line: str) -> str:
 
 
 def _tried_as_nobody(machine: Host, line: str) -> subprocess.CompletedProcess[str]:
-    """The second user has a home, and so a token, of its own, and reads root's installed packages."""
+    """The second user has a separate home and token, and can read root's installed packages."""
     home = "/tmp/nobody"
     environment = f"HOME={home} PATH=/root/.speech-sweep/venv/bin:$PATH PYTHONPATH=/root/speech-sweep"
     user = f"setpriv --reuid={_NOBODY} --regid={_NOBODY} --clear-groups env {environment} RAY_USAGE_STATS_ENABLED=0"

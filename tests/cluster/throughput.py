@@ -1,9 +1,9 @@
-"""How many trials a cluster ends in a second when nothing is trained, so that no core limits it.
+"""How many trials per second a cluster completes when nothing is trained, so that cores are not the limit.
 
 python -m tests.cluster.throughput NODES      on the head; prints one line of JSON
 
-A trial is four rounds of three seconds of sleep; everything else is real: Ray Tune, checkpoints in S3, the study in
-PostgreSQL. Each core of a node runs one. All nodes of the test share two real cores, which shorter rounds would fill.
+A trial is four rounds of three seconds of sleep, one trial per core of a node. Ray Tune, checkpoints in S3 and the
+study in PostgreSQL are real. All nodes of the test share two real cores, which shorter rounds would saturate.
 """
 
 import json
@@ -24,14 +24,14 @@ from tests.support.simulation.simulated_trainable import SimulatedTrainable
 from trainables.base.storage.storage import Storage
 
 _ROUND_SECONDS = 3.0
-_TRIALS_PER_CORE = 2  # of each candidate, so that every size of cluster works about as long
+_TRIALS_PER_CORE = 2  # of each candidate, so that runs on any number of nodes take about equally long
 
 
 def measure(nodes: int) -> dict[str, float]:
-    """Trials a second between the first and the last quarter of their ends: no start, no end of the sweep."""
+    """Trials per second, without the first and last quarter of completions: no start-up, no tail."""
     name = f"throughput-{nodes}"
     samples = nodes * _TRIALS_PER_CORE
-    # Nobody waits for a generation, and no trial is stopped early.
+    # No trial waits for its generation, and none is stopped early.
     plan = simulated_plan(
         os.environ["SPEECH_SWEEP_STUDY_URI"],
         name=name,
@@ -57,7 +57,7 @@ def measure(nodes: int) -> dict[str, float]:
 
 
 def _wait_for_cores(count: int) -> None:
-    """Of as many nodes as are to be measured: a dead one is counted for half a minute, a new one comes by and by."""
+    """Wait for exactly this many nodes: Ray counts a dead node for half a minute, and a new one takes time to join."""
     while ray.cluster_resources().get("CPU", 0) != count:
         time.sleep(1)
 

@@ -1,16 +1,16 @@
-"""Sees on which hosts trials run, by looking at their processes from outside."""
+"""Records which hosts run trials, from their process lists."""
 
 import threading
 from types import TracebackType
 
 from tests.cluster.hosts import Host
 
-TRIAL = "ray::ResourceTrainable"  # what Tune calls a trainable that asks for resources
+TRIAL = "ray::ResourceTrainable"  # Tune's name for a trainable with resources
 _EVERY_SECONDS = 0.3
 
 
 class TrialWatch:
-    """`with TrialWatch(hosts) as watch:`; afterwards `watch.trials_seen` names the hosts that had any."""
+    """`with TrialWatch(hosts) as watch:`; afterwards `watch.trials_seen` names the hosts that ran trials."""
 
     def __init__(self, hosts: list[Host]) -> None:
         self.trials_seen: set[str] = set()

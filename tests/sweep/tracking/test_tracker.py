@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.mlflow_server import MlflowServer, wait_until
 from sweep.core.addresses import check_tracking_uri, hide_password
 from sweep.core.jobs import Job
 from sweep.core.listener import JobReported
@@ -18,7 +19,6 @@ from sweep.tracking.mlflow_view import JOB_TAG, KIND_TAG, STATE_TAG, MlflowView,
 from sweep.tracking.spool import Spool
 from sweep.tracking.tracker import Tracker, curves, deliver_left_over
 from tests.support import REPOSITORY
-from tests.support.servers.mlflow_server import MlflowServer, wait_until
 from tests.support.sweeps.small_sweep import (
     START_MS,
     STEPS,

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.simulated_scores import World, as_paired, repeated
 from sweep.settings.new_plan import LOOKS
 from sweep.verdict.comparisons import Comparisons
 from sweep.verdict.contention import look
 from sweep.verdict.paired_scores import PairedScores
 from sweep.verdict.verdict import leader_of
-from tests.support.simulation.simulated_scores import World, as_paired, repeated
 
 ALPHA = 0.05
 SHARE = ALPHA / len(LOOKS)

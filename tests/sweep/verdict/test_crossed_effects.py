@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from benchmarks.simulated_scores import TWO_ON_TOP, World, as_paired, claims, coverage, repeated
 from sweep.verdict import crossed_effects
 from sweep.verdict.comparisons import Comparisons, unstable
 from sweep.verdict.paired_scores import speaker_means
-from tests.support.simulation.simulated_scores import TWO_ON_TOP, World, as_paired, claims, coverage, repeated
 
 RNG = np.random.default_rng(7)
 
