@@ -145,7 +145,8 @@ class Drive:
             progress.phase("scoring the finalists on valid")
             leaders = self._nominate(scoring)
             progress.phase("scoring the finalists on test, once")
-            result, rows = self._confirm(scoring, leaders)
+            rows = self._test_rows(scoring)
+            result = self._confirm(rows, leaders)
             files = self._publish(result, rows)
             tracker.log_results(result, files, answer.mean_scores(rows))
             # Last: a sweep with a result is finished, and MLflow's records are safe in the spool by now.
@@ -189,13 +190,17 @@ class Drive:
         store_rows(self.storage, rows, "valid")
         return answer.freeze_nominations(self.plan, self.storage, rows, self._finalists())
 
-    def _confirm(self, scoring: FinalistScoring, leaders: dict[str, str]) -> tuple[dict[str, Any], Rows]:
-        """Open the test split, for the first and only time, and decide; returns the result and the test rows."""
-        finalists, jobs = self._finalists(), self._complete()
+    def _test_rows(self, scoring: FinalistScoring) -> Rows:
+        """Open the test split, for the first and only time."""
+        jobs = self._complete()
         self._record_test_read(jobs)
         rows = scoring.score(jobs, "test", infer=True)
         store_rows(self.storage, rows, "test")
-        decided = answer.verdicts(self.plan, rows, leaders, finalists, self._gates(), self._chosen())
+        return rows
+
+    def _confirm(self, rows: Rows, leaders: dict[str, str]) -> dict[str, Any]:
+        """Decide on test, once per group."""
+        decided = answer.verdicts(self.plan, rows, leaders, self._finalists(), self._gates(), self._chosen())
         records = self.store.all_records(self.plan)
         states = [record.state for record in records]
         counts = {state: states.count(state) for state in ("complete", "pruned", "failed")}
@@ -203,8 +208,7 @@ class Drive:
         result = answer.result_object(self.plan, decided, counts, failed)
         reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
         terms = answer.terms_of_paper(self.plan, self._chosen())
-        result = {**result, "test_reads": reads, "paper_terms": terms, **findings(self.plan, rows, records)}
-        return result, rows
+        return {**result, "test_reads": reads, "paper_terms": terms, **findings(self.plan, rows, records)}
 
     def _record_test_read(self, jobs: list[Job]) -> None:
         """Before any test audio is opened; a resumed sweep that finds everything scored reads nothing."""

@@ -1,5 +1,6 @@
-"""The servers a sweep rests on, as child processes that can be killed and started again with their data."""
+"""The servers a sweep depends on, as child processes that can be killed and started again with their data."""
 
+import contextlib
 import signal
 import socket
 import subprocess
@@ -103,7 +104,7 @@ class PostgresServer:
 
 
 class Servers:
-    """All that a sweep on a cluster rests on: `with Servers(folder) as servers:`."""
+    """Everything a sweep on a cluster depends on: `with Servers(folder) as servers:`."""
 
     def __init__(self, folder: Path) -> None:
         for name in ("mlflow", "s3"):
@@ -115,15 +116,19 @@ class Servers:
         )
 
     def __enter__(self) -> "Servers":
-        for server in (self.s3, self.database, self.mlflow):
-            server.start()
-        create_bucket(self.s3)
+        with contextlib.ExitStack() as started:  # ended again should a later one not start
+            self.s3.start()
+            started.callback(self.s3.close)
+            self.database.start()
+            started.callback(self.database.close)
+            self.mlflow.start()
+            started.callback(self.mlflow.kill)
+            create_bucket(self.s3)
+            self._started = started.pop_all()
         return self
 
     def __exit__(self, *_: Any) -> None:
-        self.mlflow.kill()
-        self.s3.close()
-        self.database.close()
+        self._started.close()
 
     @property
     def environment(self) -> dict[str, str]:

@@ -123,7 +123,8 @@ class UnbrokenDrive(SimulatedDrive):
         scoring = FinalistScoring(self.plan, self.store, self.checkpoints, pool, self.stop)
         looks = InterimLooks(self.plan, self.storage, scoring.valid_rows)
         Simulation(self.plan, self.store, listeners=(scoring,), contention=looks).run()
-        return self._confirm(scoring, self._nominate(scoring))[0]
+        leaders = self._nominate(scoring)
+        return self._confirm(self._test_rows(scoring), leaders)
 
     def _reported_score(self, job: Job) -> float:
         record = self.store.record(job)
