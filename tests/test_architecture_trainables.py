@@ -14,9 +14,9 @@ WING = REPOSITORY / "trainables"
 # every folder with a method.py is a method.
 FLOORS = (
     {"base"},
-    {"job", "config", "metrics", "losses", "networks", "training"},
-    {"audio"},
-    {"normalization"},
+    {"job", "metrics", "losses", "networks"},
+    {"audio", "config"},
+    {"normalization", "training"},
     {"the contract"},
 )
 METHODS = {path.parent.name for path in WING.glob("*/method.py")}
