@@ -36,7 +36,7 @@ def candidate_result(
     label = candidate["label"]
     paired = comparisons.paired
     index = paired.labels.index(label)
-    block = comparisons.block(label)
+    block = paired.block_of(label)
     score, interval = comparisons.level(label, alpha)
     behind = None if label == leader else comparisons.difference(leader, label)
     gain, gain_interval, _ = gain_over_baseline(comparisons, label, baseline, alpha)

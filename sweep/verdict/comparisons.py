@@ -15,6 +15,7 @@ from scipy import special
 
 from sweep.verdict import crossed_effects
 from sweep.verdict.crossed_effects import CrossedEffects
+from sweep.verdict.means import mean
 from sweep.verdict.paired_scores import Block, PairedScores
 from sweep.verdict.simultaneous import dunnett_critical, dunnett_p, probability_best
 
@@ -98,18 +99,14 @@ class Comparisons:
 
     def __init__(self, paired: PairedScores) -> None:
         self.paired = paired
-        self._pool = Pool.of(paired.block(paired.complete))
+        self._pool = Pool.of(paired.complete_block)
         self.pooled_block = self._pool.block
         self.pooled = self._pool.effects  # behind every pair of complete candidates
         self.unstable = self._pool.unstable
 
-    def block(self, label: str) -> Block:
-        """The array that holds `label`: the pooled one, or its own where it has failed seeds."""
-        return self.pooled_block if label in self.pooled_block.labels else self.paired.block([label])
-
     def scores(self, label: str) -> Array:
         """(seeds, units) scores of one candidate."""
-        block = self.block(label)
+        block = self.paired.block_of(label)
         return block.scores[block.labels.index(label)]
 
     def difference(self, first: str, second: str) -> Difference | None:
@@ -134,7 +131,7 @@ class Comparisons:
 
     def gain_over_noisy(self, label: str, alpha: float) -> tuple[float | None, Interval | None]:
         """Mean improvement over the noisy input and its own interval."""
-        noisy = self.block(label).noisy
+        noisy = self.paired.block_of(label).noisy
         if noisy is None:
             return None, None
         return level(self.scores(label) - noisy, alpha)
@@ -152,11 +149,9 @@ class Comparisons:
 
 def level(scores: Array, alpha: float) -> tuple[float | None, Interval | None]:
     """Mean of (seeds, units) scores and its crossed-effects interval, None where it cannot be had."""
-    if scores.size == 0:
-        return None, None
-    value = float(scores.mean())
+    value = mean(scores)
     effects = crossed_effects.of_level(scores)
-    if effects is None:
+    if value is None or effects is None:
         return value, None
     half = float(effects.half_width(alpha))
     return value, (value - half, value + half)

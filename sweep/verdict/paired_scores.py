@@ -47,7 +47,8 @@ class PairedScores:
     failures: tuple[
         int, ...
     ]  # per candidate, (utterance, seed) cells that failed where the noisy input scored
-    left_after: Mapping[str, int] = field(default_factory=dict)  # seeds given to who left contention
+    left_after: Mapping[str, int] = field(default_factory=dict)  # seeds given to those that left contention
+    unscorable: int = 0  # utterances left out because their noisy input has no score
 
     @cached_property
     def unit(self) -> str:
@@ -79,23 +80,40 @@ class PairedScores:
             label for label, done in zip(self.labels, self.finished, strict=True) if done[shared].all()
         )
 
-    def block(self, labels: Sequence[str]) -> Block:
-        """The balanced array of `labels`: seeds all of them finished, utterances all of them scored."""
+    @cached_property
+    def complete_block(self) -> Block:
+        """The balanced array that all complete candidates share."""
+        return self.block(self.complete)
+
+    def block_of(self, label: str) -> Block:
+        """The array that counts for `label`: the shared one, or its own where it lacks seeds."""
+        return self.complete_block if label in self.complete_block.labels else self.block([label])
+
+    def cells(self, labels: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Array]:
+        """Which seeds all of `labels` finished, which utterances all of them scored, and these scores.
+
+        Shapes: (seeds,), (utterances,) and (labels, finished seeds, scored utterances).
+        """
         rows = [self.labels.index(label) for label in labels]
         seeds = np.logical_and.reduce(self.finished[rows])
         scores = self.scores[rows][:, seeds]
         common = np.logical_and.reduce(np.isfinite(scores), axis=(0, 1))
+        return seeds, common, scores[..., common]
+
+    def block(self, labels: Sequence[str]) -> Block:
+        """The balanced array of `labels`: seeds all of them finished, utterances all of them scored."""
+        seeds, common, scores = self.cells(labels)
         noisy = None if self.noisy is None else self.noisy[common]
         return Block(
             tuple(labels),
             tuple(seed for seed, used in zip(self.seeds, seeds, strict=True) if used),
-            self._unit_means(scores[..., common], common),
-            None if noisy is None else self._unit_means(noisy, common),
+            self.unit_means(scores, common),
+            None if noisy is None else self.unit_means(noisy, common),
             int(common.sum()),
         )
 
-    def _unit_means(self, scores: Array, common: NDArray[np.bool_]) -> Array:
-        """(..., utterances) -> (..., units)."""
+    def unit_means(self, scores: Array, common: NDArray[np.bool_]) -> Array:
+        """(..., utterances) -> (..., units); `common` says which of all utterances these are."""
         if self.unit == "utterance":
             return scores
         return speaker_means(scores, self.utterances["speaker"].to_numpy(str)[common])
@@ -143,7 +161,7 @@ def paired_scores(
     facts = ["speaker", "noise_type", "snr_db"]
     utterances = rows.drop_duplicates("utterance").set_index("utterance")[facts].sort_index()
     table = _table(rows, labels, seeds, utterances.index)
-    noisy = None
+    noisy, found = None, len(utterances)
     if is_noisy.any():
         noisy = table[-1, -1]
         kept = np.isfinite(noisy)
@@ -162,6 +180,7 @@ def paired_scores(
         finished,
         tuple(int(count) for count in failures),
         {label: given for label, given in (left_after or {}).items() if given < len(seeds)},
+        found - len(utterances),
     )
 
 

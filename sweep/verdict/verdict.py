@@ -15,6 +15,7 @@ import pandas as pd
 from sweep.verdict.candidate_result import CandidateResult, candidate_result, gain_over_baseline
 from sweep.verdict.comparisons import Comparisons, Difference, Interval
 from sweep.verdict.crossed_effects import CrossedEffects
+from sweep.verdict.means import mean
 from sweep.verdict.paired_scores import PairedScores, paired_scores
 from sweep.verdict.population import by_noise_type, population
 from sweep.verdict.simultaneous import holm_adjusted
@@ -151,7 +152,6 @@ def decide(
         for candidate in described
     }
     gain, gain_interval, gain_p = gain_over_baseline(comparisons, leader, baseline, alpha)
-    noisy_block = comparisons.block(leader).noisy
     over_noisy, over_noisy_interval = comparisons.gain_over_noisy(leader, alpha)
     pooled = comparisons.pooled
     return GroupVerdict(
@@ -173,7 +173,7 @@ def decide(
         beats_baseline=gain_interval is not None and gain_interval[0] > 0,
         winner_p=1.0 if obstacles else _winner_p(leads),
         noisy={
-            "score": None if noisy_block is None or not noisy_block.size else float(noisy_block.mean()),
+            "score": mean(paired.block_of(leader).noisy),
             "gain": over_noisy,
             "interval": over_noisy_interval,
         },
