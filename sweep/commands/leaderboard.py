@@ -7,7 +7,7 @@ from typing import Any
 from sweep.commands.run import guarded
 from sweep.commands.status import add_sweep_arguments, open_sweep
 from sweep.plan.plan import Plan
-from sweep.report.breakdown_fields import FIELDS
+from sweep.report.cells import BREAKDOWNS
 from sweep.storage.storage import Storage
 from sweep.stored.reading import read_result, read_rows, stored_sweep
 from trainables.base.errors import UserError
@@ -42,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"show another metric than the deciding one, same leader: {', '.join(METRICS)}",
     )
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--by", choices=FIELDS, help="split the finalists' test scores by this")
+    what.add_argument("--by", choices=BREAKDOWNS, help="split the finalists' test scores by this")
     what.add_argument(
         "--compare", metavar="OTHER", help="set the candidates of another sweep of the same BASE beside"
     )

@@ -16,13 +16,14 @@ import pandas as pd
 from sweep.core.addresses import hide_password
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
+from sweep.report.findings.metric_means import Scores
 from sweep.storage.storage import Storage
 from sweep.stored import layout
 from sweep.stored.rows import Rows
 from sweep.study.study import JobRecord
+from sweep.verdict.means import seed_means
 from sweep.verdict.paired_scores import group_rows
 from sweep.verdict.verdict import GroupVerdict, decide, holm, nominate
-from trainables.inference import NOISY
 
 _NOT_DECISIVE = {"max_hours", "raises", "study_uri", "tracking_uri"}
 
@@ -91,7 +92,7 @@ def freeze_nominations(
 
 def verdicts(
     plan: Plan,
-    rows: Rows,
+    rows: pd.DataFrame,
     leaders: Mapping[str, str],
     finalists: Mapping[str, Finalists],
     gates: Mapping[str, Any],
@@ -101,11 +102,10 @@ def verdicts(
 
     `nuisance` gives each (group, candidate) the values its search chose; `gates` each group's gates.
     """
-    table = pd.DataFrame(rows)
     decided = [
         decide(
             group=group.group,
-            rows=group_rows(table, group.name),
+            rows=group_rows(rows, group.name),
             metric=plan.metric,
             candidates=[
                 {
@@ -129,15 +129,12 @@ def verdicts(
     return holm(decided)
 
 
-def mean_scores(rows: Rows) -> dict[Job, dict[str, float]]:
-    """Each finalist's mean over its scored utterances, for MLflow's columns; the verdict reads the rows."""
-    table = pd.DataFrame(rows)
-    scored = table[table["status"].eq("ok") & table["candidate"].ne(NOISY)]
+def finalist_means(scores: Scores) -> dict[Job, dict[str, float]]:
+    """Each finalist's own mean in every metric, for MLflow's columns: their mean over seeds is the leaderboard's."""
     means: dict[Job, dict[str, float]] = {}
-    for job, own in scored.groupby("job"):
-        means[Job.parse(str(job))] = {
-            str(m): float(v) for m, v in own.groupby("metric")["value"].mean().items()
-        }
+    for (group, metric), paired in scores.items():
+        for (label, seed), value in seed_means(paired).items():
+            means.setdefault(Job(group, "final", label, seed), {})[metric] = value
     return means
 
 

@@ -16,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from sweep.core.jobs import Job
 from sweep.core.listener import Listener
 from sweep.core.next_command import command_line, typed_in
@@ -40,6 +42,7 @@ from sweep.plan.plan import Plan
 from sweep.progress.progress import Progress
 from sweep.report import terminal as report
 from sweep.report.findings.findings import findings
+from sweep.report.findings.metric_means import Scores, scores_of
 from sweep.report.publication import Publication
 from sweep.settings.extension import refuse_dishonest
 from sweep.settings.planning import Planned
@@ -144,10 +147,11 @@ class Drive:
             progress.phase("scoring the finalists on valid")
             leaders = self._nominate(pool)
             progress.phase("scoring the finalists on test, once")
-            result = self._confirm(pool, leaders)
-            rows = self._rows(self._complete(), "test")
+            rows = self._test_rows(pool)
+            scores = scores_of(self.plan, rows)
+            result = self._confirm(rows, scores, leaders)
             files = self._publish(result, rows)
-            tracker.log_results(result, files, answer.mean_scores(rows))
+            tracker.log_results(result, files, answer.finalist_means(scores))
             # Last: a sweep with a result is finished, and MLflow's records are safe in the spool by now.
             self.storage.write(layout.RESULT, files[layout.RESULT].read_bytes())
         self._tidy()
@@ -207,20 +211,23 @@ class Drive:
         store_rows(self.storage, rows, "valid")
         return answer.freeze_nominations(self.plan, self.storage, rows, finalists)
 
-    def _confirm(self, pool: ScoringPool, leaders: dict[str, str]) -> dict[str, Any]:
-        """Open the test split, for the first and only time, and decide."""
-        finalists = self._finalists()
+    def _test_rows(self, pool: ScoringPool) -> pd.DataFrame:
+        """Open the test split, for the first and only time."""
         jobs = self._complete()
         self._note_test_read(jobs)
         self._score(pool, jobs, "test", infer=True)
         rows = self._rows(jobs, "test")
         store_rows(self.storage, rows, "test")
-        decided = answer.verdicts(self.plan, rows, leaders, finalists, self._gates(), self._chosen())
+        return pd.DataFrame(rows)
+
+    def _confirm(self, rows: pd.DataFrame, scores: Scores, leaders: dict[str, str]) -> dict[str, Any]:
+        """Decide on test, once per group."""
+        decided = answer.verdicts(self.plan, rows, leaders, self._finalists(), self._gates(), self._chosen())
         records = self._records()
         failed = [record for record in records if record.state == "failed"]
-        told = answer.result_object(self.plan, decided, self._counts(), failed)
+        found = answer.result_object(self.plan, decided, self._counts(), failed)
         reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
-        return {**told, "test_reads": reads, **findings(self.plan, rows, records)}
+        return {**found, "test_reads": reads, **findings(self.plan, scores, leaders, records)}
 
     def _gates(self) -> dict[str, Any]:
         """Each group's gates, judged."""
@@ -305,7 +312,7 @@ class Drive:
 
     # -- showing it ----------------------------------------------------------------------------------------
 
-    def _publish(self, result: dict[str, Any], rows: Rows) -> dict[str, Path]:
+    def _publish(self, result: dict[str, Any], rows: pd.DataFrame) -> dict[str, Path]:
         """Write the report beside the rows; returns the local copies, which MLflow takes."""
         folder = Path(self.plan.home) / "report"
         folder.mkdir(exist_ok=True)

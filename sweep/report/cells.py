@@ -11,6 +11,8 @@ from trainables.metrics.catalogue import METRICS
 
 Row = list[str]
 NOT_KNOWN = "-"
+# What `leaderboard.py --by` splits by; here, so that `--help` loads no pandas.
+BREAKDOWNS = {"noise_type": "noise type", "snr": "SNR (dB)", "speaker": "speaker", "seed": "seed"}
 
 
 def leaderboard(result: Mapping[str, Any]) -> tuple[Row, list[Row]]:

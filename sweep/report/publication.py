@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from sweep.core.outage import say_on_standard_error
 from sweep.plan.plan import Plan
 from sweep.report import terminal as report
@@ -20,7 +22,6 @@ from sweep.report.index_page import INDEX_FILE, index_page
 from sweep.report.leaderboard_files import write_leaderboard
 from sweep.report.listening.clips import heard_clips
 from sweep.report.listening.page import listening_page
-from sweep.stored.rows import Rows
 from sweep.study.study import JobRecord
 from sweep.verdict.result import group_name
 
@@ -31,7 +32,7 @@ class Publication:
 
     plan: Plan
     result: dict[str, Any]
-    rows: Rows  # of test
+    rows: pd.DataFrame  # of test
     records: Sequence[JobRecord]
     checkpoints: Any
 

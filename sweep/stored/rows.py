@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.storage import Storage
 from sweep.stored import layout
 
@@ -41,15 +42,11 @@ def rows_file(split: str) -> str:
     return f"rows-{split}.parquet"
 
 
-def has_rows(checkpoints: Any, job: str, split: str) -> bool:
-    try:
-        checkpoints.read_result(job, rows_file(split))
-    except FileNotFoundError:
-        return False
-    return True
+def has_rows(checkpoints: StoredCheckpoints, job: str, split: str) -> bool:
+    return checkpoints.has_result(job, rows_file(split))
 
 
-def collect_rows(checkpoints: Any, jobs: Iterable[str], split: str) -> Rows:
+def collect_rows(checkpoints: StoredCheckpoints, jobs: Iterable[str], split: str) -> Rows:
     """The rows of these jobs (and of the noisy input, named "noisy"), in the order given."""
     rows: Rows = []
     for job in jobs:

@@ -18,6 +18,7 @@ from sweep.driver import driver
 from sweep.engine.interim_looks import Looks
 from sweep.engine.scoring import FinalistScoring
 from sweep.engine.tune_run import StopSignal
+from sweep.report.findings.metric_means import scores_of
 from sweep.stored.rows import ROW_SCHEMA, has_rows, rows_file, to_parquet
 from tests.support.simulation.simulated import Simulation
 from trainables.base.randomness import generator
@@ -123,7 +124,9 @@ class UnbrokenDrive(SimulatedDrive):
         scoring = FinalistScoring(self.plan, pool, self._nuisance)
         judge = Looks(self.plan, self.storage, lambda group: self._valid_rows(pool, group))
         Simulation(self.plan, self.store, listeners=(scoring,), judge=judge).run()
-        return self._confirm(pool, self._nominate(pool))
+        leaders = self._nominate(pool)
+        rows = self._test_rows(pool)
+        return self._confirm(rows, scores_of(self.plan, rows), leaders)
 
     def _reported_score(self, job: Job) -> float:
         record = self.store.record(job)

@@ -9,9 +9,9 @@ import pytest
 
 from sweep.frames import leaderboard, trials, utterance_scores
 from sweep.study.study import StudyStore
+from tests.support import REPOSITORY
 from tests.support.simulation.simulated import Simulation
 from tests.support.sweeps.finished_sweep import finished_sweep
-from tests.support import REPOSITORY
 from trainables.base.errors import UserError
 
 
@@ -66,5 +66,7 @@ def test_trials_are_the_study(tmp_path: Path) -> None:
 
 def test_no_torch_no_ray_no_mlflow() -> None:
     code = "import sweep.frames, sys; print(*({'torch', 'ray', 'mlflow'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == []

@@ -1,7 +1,7 @@
 """Two metrics at once: where the candidates lie on test, and which of them no other beats in both.
 
-Points are means (see `sweep.report.findings.metric_means`) without intervals: the front is of this test set, and
-decides nothing.
+Points are the leaderboard's means (`sweep.report.findings.metric_means`) without intervals: the front is that of
+this test set and decides nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,24 +9,19 @@ from os import PathLike
 from typing import Any
 
 from sweep.report.figures.scores import COLOURS
+from sweep.verdict.paired_scores import NOISY
 from sweep.verdict.result import candidate_verdict, group_name
-from trainables.inference import NOISY
 from trainables.metrics.catalogue import METRICS
 
-_SECONDS = (
-    "wb_pesq",
-    "nb_pesq",
-    "si_sdr",
-    "stoi",
-    "sdri",
-)  # the first that was scored beside the deciding one
+# Plotted against the deciding metric: the first of these that was scored too.
+_SECOND_METRICS = ("wb_pesq", "nb_pesq", "si_sdr", "stoi", "sdri")
 _PANEL_INCHES = (4.6, 4.0)
 
 
 def second_metric(result: Mapping[str, Any]) -> str | None:
     """What stands against the deciding metric; None where nothing else was scored."""
     scored = {metric for entry in _ours(result) for metric in entry["scores"]}
-    return next((m for m in _SECONDS if m in scored and m != result["metric"]), None)
+    return next((m for m in _SECOND_METRICS if m in scored and m != result["metric"]), None)
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
@@ -73,7 +68,7 @@ def _draw(
         axes.annotate(label, (x, y), xytext=(5, 4), textcoords="offset points", fontsize="small")
     axes.margins(0.2)
     axes.locator_params(axis="x", nbins=5)
-    if noisy:  # told, not drawn: it lies so far off that the candidates would be one blot
+    if noisy:  # annotated, not plotted: it would compress the axes
         said = f"noisy input: {noisy[0]:.2f}, {noisy[1]:.2f}"
         axes.annotate(said, (0.02, 0.02), xycoords="axes fraction", fontsize="small", color="dimgrey")
     axes.set_title(f"{group_name(group['group'])}: front {', '.join(front)}", fontsize="medium")

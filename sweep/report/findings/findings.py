@@ -1,6 +1,6 @@
-"""What a sweep shows beside its verdict: all metrics, scores by SNR, curves, label switches, shared training, alarms.
+"""What a sweep shows in addition to its verdict; none of it decides anything.
 
-None of it decides anything.
+All metrics, scores by SNR, learning curves, label switches, shared training and alarms.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from sweep.plan.plan import Plan
 from sweep.report.findings.label_switches import label_switches
 from sweep.report.findings.learning_curves import learning_curves
-from sweep.report.findings.metric_means import metric_means
+from sweep.report.findings.metric_means import Scores, metric_means
 from sweep.report.findings.snr_breakdown import snr_breakdown
 from sweep.study.study import JobRecord
 from trainables.job.stages import Stage
@@ -17,11 +17,13 @@ from trainables.job.stages import Stage
 _ALARM = "collapsed"  # a method's own monitor: above 0 where its encoder has become a constant
 
 
-def findings(plan: Plan, rows: Sequence[Mapping[str, Any]], records: Sequence[JobRecord]) -> dict[str, Any]:
-    """The further keys of a result; `rows` are of the test split, `records` of all jobs."""
+def findings(
+    plan: Plan, scores: Scores, leaders: Mapping[str, str], records: Sequence[JobRecord]
+) -> dict[str, Any]:
+    """The further keys of a result; `scores` are of the test split, `records` of all jobs."""
     return {
-        "metrics": metric_means(plan, rows),
-        "by_snr": snr_breakdown(plan, rows),
+        "metrics": metric_means(plan, scores, leaders),
+        "by_snr": snr_breakdown(plan, scores, leaders),
         "curves": learning_curves(plan, records),
         "label_switches": label_switches(plan, records),
         "shared_training": shared_training(plan, records),

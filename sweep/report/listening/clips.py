@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
-from sweep.stored.rows import Rows
+from sweep.verdict.paired_scores import NOISY
 from sweep.verdict.result import by_score, candidate_verdict, group_name
 from trainables.audio.examples.mixing import EvaluationClip
-from trainables.inference import NOISY, read_estimates
+from trainables.inference import read_estimates
 from trainables.listening import LISTENING_FILE, read_clips
 from trainables.metrics.mixture_scorer import best_order
 
@@ -58,7 +58,7 @@ class _Voice(NamedTuple):
 
 
 def heard_clips(
-    plan: Plan, group: Mapping[str, Any], rows: Rows, checkpoints: Any
+    plan: Plan, group: Mapping[str, Any], rows: pd.DataFrame, checkpoints: Any
 ) -> tuple[list[HeardClip], int | None]:
     """A group's clips in the order of the test set, and the seed they are heard by.
 
@@ -120,12 +120,11 @@ def _kept_clips(checkpoints: Any) -> list[EvaluationClip]:
         return []
 
 
-def _scores(rows: Rows, plan: Plan, group: str, seed: int) -> dict[tuple[str, str], dict[str, float]]:
+def _scores(rows: pd.DataFrame, plan: Plan, group: str, seed: int) -> dict[tuple[str, str], dict[str, float]]:
     """(candidate, utterance) -> metric -> value."""
-    table = pd.DataFrame(rows)
     wanted = list(dict.fromkeys([plan.metric, *_METRICS]))
-    mine = (table["group"].eq(group) & table["seed"].eq(seed)) | table["candidate"].eq(NOISY)
-    scored = table[mine & table["status"].eq("ok") & table["metric"].isin(wanted)]
+    mine = (rows["group"].eq(group) & rows["seed"].eq(seed)) | rows["candidate"].eq(NOISY)
+    scored = rows[mine & rows["status"].eq("ok") & rows["metric"].isin(wanted)]
     found: dict[tuple[str, str], dict[str, float]] = {}
     for row in scored.to_dict("records"):
         found.setdefault((row["candidate"], row["utterance"]), {})[row["metric"]] = row["value"]

@@ -165,7 +165,7 @@ def test_what_cannot_be_made_is_told_and_costs_nothing_else(published, tmp_path,
     checkpoints.write_result("tera/final/layer2/seed-1001", LISTENING_FILE, b"damaged")
     folder = tmp_path / "report"
     folder.mkdir()
-    Publication(plan, result, rows_on_test(plan).to_dict("records"), [], checkpoints).write(folder)
+    Publication(plan, result, rows_on_test(plan), [], checkpoints).write(folder)
     assert "the report goes without a page to listen to: ArrowInvalid" in capsys.readouterr().err
     names = {path.name for path in folder.iterdir()}
     assert "listen-tera.html" not in names

@@ -1,7 +1,7 @@
 """Who leaves contention, and what the looks cost and save, in worlds with a known truth."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ class Outcome:
 def part(scores: NDArray[np.float64], labels: list[str], n_seeds: int) -> PairedScores:
     """The first seeds of some candidates, under their own labels."""
     paired = as_paired(scores[[int(label) for label in labels], :n_seeds])
-    return PairedScores(**{**vars(paired), "labels": tuple(labels)})
+    return replace(paired, labels=tuple(labels))
 
 
 def race(valid: NDArray[np.float64], test: NDArray[np.float64]) -> Outcome:

@@ -29,7 +29,7 @@ def group_of(plan, upstream="tera"):
 
 
 def heard(plan, **changes):
-    rows = rows_on_test(plan).to_dict("records")
+    rows = rows_on_test(plan)
     return heard_clips(plan, group_of(plan) | changes, rows, StoredCheckpoints(Storage(plan.output)))
 
 
