@@ -15,9 +15,8 @@ from sweep.core.outage import say_on_standard_error
 from sweep.plan.plan import Plan
 from sweep.report import terminal as report
 from sweep.report.cells import warnings
+from sweep.report.figures.curves import curve_plot, switch_plot
 from sweep.report.figures.pareto import pareto_plot
-from sweep.report.findings.label_switches import switch_plot
-from sweep.report.findings.learning_curves import curve_plot
 from sweep.report.index_page import INDEX_FILE, index_page
 from sweep.report.leaderboard_files import write_leaderboard
 from sweep.report.listening.clips import heard_clips

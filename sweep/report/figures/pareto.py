@@ -6,12 +6,16 @@ this test set and decides nothing.
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sweep.report.figures.panels import panelled, save
 from sweep.report.figures.scores import COLOURS
 from sweep.verdict.paired_scores import NOISY
 from sweep.verdict.result import candidate_verdict, group_name
 from trainables.metrics.catalogue import METRICS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Plotted against the deciding metric: the first of these that was scored too.
 _SECOND_METRICS = ("wb_pesq", "nb_pesq", "si_sdr", "stoi", "sdri")
@@ -32,25 +36,20 @@ def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
     )
 
 
-def pareto_plot(result: Mapping[str, Any], path: str | PathLike[str]) -> None:
-    """Write a PNG, a panel per group; nothing where there is no second metric."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+def pareto_plot(result: Mapping[str, Any], path: str | PathLike[str]) -> "Figure | None":
+    """Write a PNG, a panel per group, and return its figure; nothing where there is no second metric."""
     across, upwards = second_metric(result), result["metric"]
     if across is None:
-        return
+        return None
     groups = result["groups"]
-    width, height = _PANEL_INCHES
-    figure = Figure(figsize=(width * max(len(groups), 1), height), layout="constrained")
-    FigureCanvasAgg(figure)
-    for column, group in enumerate(groups):
-        axes = figure.add_subplot(1, len(groups), column + 1)
+    figure, panels = panelled(len(groups), _PANEL_INCHES)
+    for axes, group in zip(panels, groups, strict=True):
         entries = [e for e in result["metrics"] if e["group"] == group_name(group["group"])]
         _draw(axes, group, [e for e in entries if {across, upwards} <= set(e["scores"])], across, upwards)
     figure.supxlabel(f"{METRICS[across].title} on test", fontsize="medium")
     figure.supylabel(f"{METRICS[upwards].title} on test", fontsize="medium")
-    figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
+    save(figure, path)
+    return figure
 
 
 def _draw(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
+from sweep.report.figures.panels import panelled, save
 from sweep.verdict.result import candidate_verdict, group_name
 from trainables.metrics.catalogue import METRICS
 
@@ -13,22 +14,17 @@ _PANEL_INCHES = (4.2, 3.6)
 
 def score_plot(result: Mapping[str, Any], path: str | PathLike[str]) -> None:
     """Write a PNG. Bars are each score's own interval; the verdict compares paired differences instead."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     groups = result["groups"]
-    width, height = _PANEL_INCHES
-    figure = Figure(figsize=(width * max(len(groups), 1), height), layout="constrained")
-    FigureCanvasAgg(figure)
-    for column, group in enumerate(groups):
-        _draw(figure.add_subplot(1, len(groups), column + 1), group)
+    figure, panels = panelled(len(groups), _PANEL_INCHES)
+    for axes, group in zip(panels, groups, strict=True):
+        _draw(axes, group)
     figure.supylabel(f"{METRICS[result['metric']].title} on test")
     figure.supxlabel(
         "orange: not separated from the leader; hollow: baselines; dotted: noisy input", fontsize="small"
     )
     mark = "" if result.get("meaningful", True) else " (not meaningful)"
     figure.suptitle(f"{result['space']}, {result.get('preset', '')} preset{mark}", fontsize="medium")
-    figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
+    save(figure, path)
 
 
 def _draw(axes: Any, group: Mapping[str, Any]) -> None:

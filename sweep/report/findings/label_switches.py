@@ -3,11 +3,10 @@
 A method that separates reports after every round which share of fixed training mixtures changed its assignment
 of outputs to voices, and the symmetric share, which does not count a swap of all outputs at once (see
 trainables/separation/label_switches.py). The distance from the baseline is of the symmetric share, averaged over
-all rounds and paired by seed. Shown, never decided by.
+all rounds and paired by seed. It decides nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from sweep.report.findings.learning_curves import epoch_at, mean_and_interval
 from sweep.study.study import JobRecord
 
 _SWITCH, _SYMMETRIC = "switch_percent", "switch_symmetric_percent"
-_PANEL_INCHES = (6.4, 3.2)
 
 
 def label_switches(plan: Plan, records: Iterable[JobRecord]) -> list[dict[str, Any]]:
@@ -75,25 +73,3 @@ def _curve(records: Sequence[JobRecord], name: str) -> list[float]:
 def _symmetric_by_seed(records: Sequence[JobRecord]) -> dict[int, float]:
     """Seed -> the mean over its rounds."""
     return {record.job.number: float(np.mean(_curve([record], _SYMMETRIC))) for record in records}
-
-
-def switch_plot(switches: Sequence[Mapping[str, Any]], path: str | PathLike[str]) -> None:
-    """Write a PNG: a panel per group, switches per round in a line per candidate (the paper's Fig. 2)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    groups = list(dict.fromkeys(entry["group"] for entry in switches))
-    width, height = _PANEL_INCHES
-    figure = Figure(figsize=(width * max(len(groups), 1), height), layout="constrained")
-    FigureCanvasAgg(figure)
-    for column, group in enumerate(groups):
-        axes = figure.add_subplot(1, len(groups), column + 1)
-        for entry in (entry for entry in switches if entry["group"] == group):
-            axes.plot(entry["epochs"], entry["switch"], marker=".", label=entry["candidate"], linewidth=1.4)
-        axes.set_title(group, fontsize="medium")
-        axes.set_xlabel("epoch")
-        axes.set_ylim(bottom=0)
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize="small", frameon=False)
-    figure.supylabel("label switches (%), mean over seeds", fontsize="medium")
-    figure.savefig(path, format="png", dpi=120, metadata={"Software": None})

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sweep.report.findings.label_switches import label_switches, switch_plot
+from sweep.report.figures.curves import switch_plot
+from sweep.report.findings.label_switches import label_switches
 from sweep.report.findings_cells import switch_cells
 from tests.support.sweeps.separation_sweep import make_plan, record
 
