@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 from sweep.commands.run import guarded
 from sweep.commands.status import add_sweep_arguments, open_sweep
@@ -10,6 +9,7 @@ from sweep.plan.plan import Plan
 from sweep.report.cells import BREAKDOWNS
 from sweep.storage.storage import Storage
 from sweep.stored.reading import read_result, read_rows, stored_sweep
+from sweep.verdict.result import Result
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS, known_metrics
 
@@ -111,7 +111,7 @@ def _show_rows(plan: Plan, storage: Storage, arguments: argparse.Namespace) -> N
     print_view(comparison_view(Scored(plan, rows), theirs, metric), arguments.format)
 
 
-def show(result: dict[str, Any], form: str) -> None:
+def show(result: Result, form: str) -> None:
     """Print the result on standard output."""
     from sweep.report.terminal import print_result, to_markdown
 

@@ -23,7 +23,8 @@ from sweep.stored.rows import Rows
 from sweep.study.study import JobRecord
 from sweep.verdict.means import seed_means
 from sweep.verdict.paired_scores import group_rows
-from sweep.verdict.verdict import GroupVerdict, decide, holm, nominate
+from sweep.verdict.result import GateVerdict, GroupResult, Result
+from sweep.verdict.verdict import decide, holm, nominate
 
 _NOT_DECISIVE = {"max_hours", "raises", "study_uri", "tracking_uri"}
 
@@ -95,9 +96,9 @@ def verdicts(
     rows: pd.DataFrame,
     leaders: Mapping[str, str],
     finalists: Mapping[str, Finalists],
-    gates: Mapping[str, Any],
+    gates: Mapping[str, GateVerdict],
     nuisance: Mapping[tuple[str, str], dict[str, Any]],
-) -> list[GroupVerdict]:
+) -> list[GroupResult]:
     """One verdict per group, with Holm's correction over all of them.
 
     `nuisance` gives each (group, candidate) the values its search chose; `gates` each group's gates.
@@ -139,8 +140,8 @@ def finalist_means(scores: Scores) -> dict[Job, dict[str, float]]:
 
 
 def result_object(
-    plan: Plan, decided: Sequence[GroupVerdict], counts: Mapping[str, int], failed: Sequence[JobRecord] = ()
-) -> dict[str, Any]:
+    plan: Plan, decided: Sequence[GroupResult], counts: Mapping[str, int], failed: Sequence[JobRecord] = ()
+) -> Result:
     """What `--json` says and `result.json` keeps."""
     return {
         "sweep": plan.name,
@@ -150,7 +151,7 @@ def result_object(
         "meaningful": plan.meaningful,
         "reproducible": not plan.asynchronous,
         "metric": plan.metric,
-        "groups": [verdict.to_json() for verdict in decided],
+        "groups": list(decided),
         "trials": dict(counts),
         "failed": [{"job": record.job.path, "reason": record.reason} for record in failed],
         "corpus": plan.corpus_summary,

@@ -63,6 +63,7 @@ from sweep.study.study import JobRecord, StudyStore
 from sweep.tracking.mlflow_page import open_line
 from sweep.tracking.tracker import Tracker, deliver_left_over
 from sweep.verdict.gates import interpretable
+from sweep.verdict.result import GateVerdict, Result
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.corpus.corpus_copy import shared_copy
 from trainables.audio.recipes.preparation import open_or_prepare
@@ -74,7 +75,7 @@ from trainables.inference import NOISY
 SPOOL = "spool"
 
 
-def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]:
+def drive(planned: Planned, kind: type["Drive"] | None = None) -> Result:
     """Run or continue the sweep to its answer, print it, and return what `--json` says.
 
     `kind` may put something else in place of training and scoring.
@@ -122,7 +123,7 @@ class Drive:
         self.signs = Storage(plan.output)  # of life and of stopping: nothing waits for them
         self.hours = Hours(self.storage, plan.max_hours)
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Result:
         with contextlib.ExitStack() as stack:
             progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / SPOOL)
             spent = SpentCheckpoints(Storage(self.plan.output))
@@ -220,7 +221,7 @@ class Drive:
         store_rows(self.storage, rows, "test")
         return pd.DataFrame(rows)
 
-    def _confirm(self, rows: pd.DataFrame, scores: Scores, leaders: dict[str, str]) -> dict[str, Any]:
+    def _confirm(self, rows: pd.DataFrame, scores: Scores, leaders: dict[str, str]) -> Result:
         """Decide on test, once per group."""
         decided = answer.verdicts(self.plan, rows, leaders, self._finalists(), self._gates(), self._chosen())
         records = self._records()
@@ -229,10 +230,10 @@ class Drive:
         reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
         return {**found, "test_reads": reads, **findings(self.plan, scores, leaders, records)}
 
-    def _gates(self) -> dict[str, Any]:
+    def _gates(self) -> dict[str, GateVerdict]:
         """Each group's gates, judged."""
         reader = gates_of(self.plan.method_name())
-        judged: dict[str, Any] = {}
+        judged: dict[str, GateVerdict] = {}
         if reader is None:
             return judged
         for group in self.plan.groups:
@@ -312,7 +313,7 @@ class Drive:
 
     # -- showing it ----------------------------------------------------------------------------------------
 
-    def _publish(self, result: dict[str, Any], rows: pd.DataFrame) -> dict[str, Path]:
+    def _publish(self, result: Result, rows: pd.DataFrame) -> dict[str, Path]:
         """Write the report beside the rows; returns the local copies, which MLflow takes."""
         folder = Path(self.plan.home) / "report"
         folder.mkdir(exist_ok=True)
@@ -331,7 +332,7 @@ class Drive:
                 self.checkpoints.prune(record.job.path, keep=1)
 
 
-def _show(plan: Plan, result: dict[str, Any]) -> None:
+def _show(plan: Plan, result: Result) -> None:
     report.print_result(result)
     print(f"\nresults    {plan.output}")
     print(f"MLflow     {open_line(plan.tracking_uri, plan.space, plan.name)}")
@@ -346,7 +347,7 @@ def _asks_nothing_new(planned: Planned, storage: Storage) -> bool:
     return is_answered(plan, storage)
 
 
-def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
+def _shown_again(plan: Plan, storage: Storage) -> Result:
     """A finished sweep has nothing left to do: its stored answer is the answer."""
     result = read_result(plan, storage)
     spool = Path(plan.home) / SPOOL

@@ -4,9 +4,17 @@ Numbers are rounded here and nowhere else.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from sweep.verdict.result import by_score, candidate_verdict, group_name
+from sweep.verdict.result import (
+    CandidateResult,
+    FailedJob,
+    GroupResult,
+    Result,
+    Spread,
+    by_score,
+    candidate_verdict,
+    group_name,
+)
 from trainables.metrics.catalogue import METRICS
 
 Row = list[str]
@@ -15,7 +23,7 @@ NOT_KNOWN = "-"
 BREAKDOWNS = {"noise_type": "noise type", "snr": "SNR (dB)", "speaker": "speaker", "seed": "seed"}
 
 
-def leaderboard(result: Mapping[str, Any]) -> tuple[Row, list[Row]]:
+def leaderboard(result: Result) -> tuple[Row, list[Row]]:
     """Header and one row per group."""
     groups, metric = result["groups"], result["metric"]
     baseline = groups[0]["baseline"] if groups else "none"
@@ -44,7 +52,7 @@ def leaderboard(result: Mapping[str, Any]) -> tuple[Row, list[Row]]:
     return header, rows
 
 
-def candidates(group: Mapping[str, Any], metric: str) -> tuple[Row, list[Row]]:
+def candidates(group: GroupResult, metric: str) -> tuple[Row, list[Row]]:
     """Header and one row per candidate of a group, best first."""
     header = [
         "candidate",
@@ -72,7 +80,7 @@ def candidates(group: Mapping[str, Any], metric: str) -> tuple[Row, list[Row]]:
     return header, rows
 
 
-def noise_types(group: Mapping[str, Any], metric: str) -> tuple[Row, list[Row]]:
+def noise_types(group: GroupResult, metric: str) -> tuple[Row, list[Row]]:
     """Header and one row per noise type: who leads there, and every candidate's mean."""
     types = group["by_noise_type"]["types"]
     labels = list(types[0]["scores"])
@@ -97,25 +105,25 @@ def estimate(value: float | None, interval: Sequence[float] | None, metric: str,
     return shown if interval is None else f"{shown} ± {(interval[1] - interval[0]) / 2:.{digits}f}"
 
 
-def leader_row(group: Mapping[str, Any]) -> Mapping[str, Any]:
+def leader_row(group: GroupResult) -> CandidateResult:
     return next(row for row in group["candidates"] if row["label"] == group["leader"]["label"])
 
 
-def gain(group: Mapping[str, Any], row: Mapping[str, Any], metric: str) -> str:
+def gain(group: GroupResult, row: CandidateResult, metric: str) -> str:
     """Over the baseline, which itself has none."""
     if row["label"] == group["baseline"]:
         return NOT_KNOWN
     return estimate(row["gain"], row["gain_interval"], metric, signed=True)
 
 
-def verdict(group: Mapping[str, Any]) -> str:
+def verdict(group: GroupResult) -> str:
     if group["verdict"] == "winner":
         return "winner"
     contenders = ", ".join(group["contenders"])
     return f"tie with {contenders}" if contenders else "tie"
 
 
-def resolvable(group: Mapping[str, Any], metric: str) -> str:
+def resolvable(group: GroupResult, metric: str) -> str:
     """ "0.21 (9 seeds)": the smallest gain this design could show, and what a tie would need."""
     if group["resolvable"] is None:
         return NOT_KNOWN
@@ -126,9 +134,9 @@ def resolvable(group: Mapping[str, Any], metric: str) -> str:
     return f"{shown} (needs {'more test audio' if needed is None else f'{needed} seeds'})"
 
 
-def standing(group: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+def standing(group: GroupResult, row: CandidateResult) -> str:
     """ "leader", "contender, unstable", "behind, failed seeds: 1"."""
-    words = [candidate_verdict(group, row["label"])]
+    words: list[str] = [candidate_verdict(group, row["label"])]
     if row["label"] in group["equivalent"]:
         words.append("equivalent")
     if row["unstable"]:
@@ -140,7 +148,7 @@ def standing(group: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def footers(result: Mapping[str, Any]) -> list[str]:
+def footers(result: Result) -> list[str]:
     """What the tables rest on, line by line."""
     groups = result["groups"]
     lines = warnings(result)
@@ -157,7 +165,7 @@ def footers(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def warnings(result: Mapping[str, Any]) -> list[str]:
+def warnings(result: Result) -> list[str]:
     """What a reader must know before anything else."""
     lines = []
     if not result.get("meaningful", True):
@@ -167,7 +175,7 @@ def warnings(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _reading(group: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+def _reading(group: GroupResult, result: Result) -> str:
     decided_by = METRICS[result.get("decided_by", result["metric"])].title
     return (
         f"{decided_by} decides. ± spans {100 * (1 - group['alpha']):g} % over seeds and "
@@ -176,7 +184,7 @@ def _reading(group: Mapping[str, Any], result: Mapping[str, Any]) -> str:
     )
 
 
-def _population(group: Mapping[str, Any]) -> str:
+def _population(group: GroupResult) -> str:
     population = group["population"]
     types = population["noise_types"]
     speakers = "on these speakers and " if population["conditional_on_speakers"] else "on "
@@ -187,7 +195,7 @@ def _population(group: Mapping[str, Any]) -> str:
     )
 
 
-def _material(result: Mapping[str, Any]) -> str:
+def _material(result: Result) -> str:
     synthetic = "synthetic corpus" if result.get("corpus", {}).get("synthetic") else "real corpus"
     trials = result["trials"]
     return (
@@ -204,7 +212,7 @@ def _test_reads(reads: Mapping[str, int]) -> list[str]:
     return ["Test audio was opened once, after the leaders were named (test_reads.jsonl)."] if reads else []
 
 
-def _failures(failed: Sequence[Mapping[str, Any]]) -> list[str]:
+def _failures(failed: Sequence[FailedJob]) -> list[str]:
     """Each reason once, with the jobs it ended."""
     by_reason: dict[str, list[str]] = {}
     for job in failed:
@@ -212,7 +220,7 @@ def _failures(failed: Sequence[Mapping[str, Any]]) -> list[str]:
     return [f"Failed ({reason}): {', '.join(jobs)}." for reason, jobs in by_reason.items()]
 
 
-def _remarks(group: Mapping[str, Any], metric: str) -> list[str]:
+def _remarks(group: GroupResult, metric: str) -> list[str]:
     by_type, noisy = group["by_noise_type"], group["noisy"]
     remarks = []
     if not group["interpretable"]:
@@ -227,18 +235,19 @@ def _remarks(group: Mapping[str, Any], metric: str) -> list[str]:
     return remarks + list(group["notes"])
 
 
-def _spread(variance: Mapping[str, float], unit: str, metric: str) -> str:
+def _spread(spread: Spread, unit: str, metric: str) -> str:
     """The variance components, which say what more of would help: seeds, or test audio."""
     digits = _digits(metric) + 1
     seed, own, rest = (
-        f"{variance[name]:.{digits}f}" for name in ("candidate_seed", "candidate_unit", "residual")
+        f"{value:.{digits}f}"
+        for value in (spread["candidate_seed"], spread["candidate_unit"], spread["residual"])
     )
     return (
         f"standard deviations between candidates: over seeds {seed}, over {unit}s {own}, unexplained {rest}"
     )
 
 
-def _together(groups: Sequence[Mapping[str, Any]]) -> str:
+def _together(groups: Sequence[GroupResult]) -> str:
     """Holm's correction, where several groups are claimed in one breath."""
     stand = [group_name(group["group"]) for group in groups if group["holm"].get("verdict") == "winner"]
     return f"Claimed together (Holm-corrected), winners stand in: {', '.join(stand) or 'no group'}."

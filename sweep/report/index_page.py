@@ -1,14 +1,13 @@
 """The report's front page: the answer, the figures, and a link to every file. Opens from a disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 from sweep.report import cells as report_cells
 from sweep.report.cells import Row
 from sweep.report.findings_cells import finding_lines
 from sweep.report.pages import html_page
-from sweep.verdict.result import group_name
+from sweep.verdict.result import Result, group_name
 
 INDEX_FILE = "index.html"
 
@@ -25,7 +24,7 @@ _FIGURES = {
 }
 
 
-def index_page(result: Mapping[str, Any], files: Sequence[str]) -> str:
+def index_page(result: Result, files: Sequence[str]) -> str:
     """HTML with links to `files`, which lie beside it."""
     groups = result["groups"]
     tables = [_table(*report_cells.leaderboard(result))]

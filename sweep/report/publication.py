@@ -22,7 +22,7 @@ from sweep.report.leaderboard_files import write_leaderboard
 from sweep.report.listening.clips import heard_clips
 from sweep.report.listening.page import listening_page
 from sweep.study.study import JobRecord
-from sweep.verdict.result import group_name
+from sweep.verdict.result import GroupResult, Result, group_name
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Publication:
     """What a report is made of."""
 
     plan: Plan
-    result: dict[str, Any]
+    result: Result
     rows: pd.DataFrame  # of test
     records: Sequence[JobRecord]
     checkpoints: Any
@@ -47,9 +47,9 @@ class Publication:
         files = sorted(path.name for path in folder.iterdir())
         (folder / INDEX_FILE).write_text(index_page(result, files))
 
-    def _figures(self, folder: Path) -> dict[str, Callable[[], None]]:
+    def _figures(self, folder: Path) -> dict[str, Callable[[], object]]:
         result = self.result
-        figures: dict[str, Callable[[], None]] = {
+        figures: dict[str, Callable[[], object]] = {
             "the scores": partial(report.score_plot, result, folder / "scores.png"),
             "the curves": partial(curve_plot, result["curves"], result["metric"], folder / "curves.png"),
             "the Pareto front": partial(pareto_plot, result, folder / "pareto.png"),
@@ -61,7 +61,7 @@ class Publication:
             figures["the search"] = partial(_search_plots, self.plan, self.records, folder)
         return figures
 
-    def _let_hear(self, group: dict[str, Any], folder: Path) -> None:
+    def _let_hear(self, group: GroupResult, folder: Path) -> None:
         clips, seed = heard_clips(self.plan, group, self.rows, self.checkpoints)
         if not clips:
             return
@@ -84,7 +84,7 @@ def _search_plots(plan: Plan, records: Sequence[JobRecord], folder: Path) -> Non
     search_plots(plan, records, folder)
 
 
-def _attempt(what: str, make: Callable[[], None]) -> None:
+def _attempt(what: str, make: Callable[[], object]) -> None:
     """A figure that cannot be made is told and left out: it must not cost a night's answer."""
     try:
         make()

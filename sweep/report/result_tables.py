@@ -1,14 +1,13 @@
 """A sweep's result as one view: what `leaderboard.py` prints for programs and papers."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from sweep.report import cells as report_cells
 from sweep.report.output_formats import View
-from sweep.verdict.result import by_score, candidate_verdict, group_name
+from sweep.verdict.result import CandidateResult, GroupResult, Result, by_score, candidate_verdict, group_name
 
 
-def result_tables(result: Mapping[str, Any]) -> View:
+def result_tables(result: Result) -> View:
     """The leaderboard and every group's candidates, best first; a record per group and candidate, unrounded."""
     details = [
         (group_name(group["group"]), *report_cells.candidates(group, result["metric"]))
@@ -23,7 +22,7 @@ def result_tables(result: Mapping[str, Any]) -> View:
     )
 
 
-def records(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+def records(result: Result) -> list[dict[str, Any]]:
     """One row per group and candidate, best first; unknown numbers are None."""
     return [
         _record(group, candidate, result["metric"])
@@ -32,7 +31,7 @@ def records(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _record(group: Mapping[str, Any], candidate: Mapping[str, Any], metric: str) -> dict[str, Any]:
+def _record(group: GroupResult, candidate: CandidateResult, metric: str) -> dict[str, Any]:
     low, high = candidate["interval"] or (None, None)
     gain_low, gain_high = candidate.get("gain_interval") or (None, None)
     return {

@@ -3,8 +3,7 @@
 Numbers come from the verdict; nothing is computed here.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console, Group
@@ -15,24 +14,24 @@ from sweep.report import cells as report_cells
 from sweep.report.cells import Row
 from sweep.report.figures.scores import score_plot
 from sweep.report.findings_cells import curve_cells, finding_lines, metric_cells, snr_cells, switch_cells
-from sweep.verdict.result import group_name
+from sweep.verdict.result import GroupResult, Result, group_name
 
 __all__ = ["candidates_table", "leaderboard_table", "print_result", "score_plot", "to_markdown"]
 
 WIDTH = 100  # columns, where standard output is no terminal
 
 
-def leaderboard_table(result: Mapping[str, Any]) -> Table:
+def leaderboard_table(result: Result) -> Table:
     """One row per group; fits 100 columns."""
     return console_table(f"{result['sweep']}", *report_cells.leaderboard(result))
 
 
-def candidates_table(group: Mapping[str, Any], metric: str) -> Table:
+def candidates_table(group: GroupResult, metric: str) -> Table:
     """One row per candidate of `group`, best first."""
     return console_table(group_name(group["group"]), *report_cells.candidates(group, metric))
 
 
-def print_result(result: Mapping[str, Any], console: Console | None = None) -> None:
+def print_result(result: Result, console: Console | None = None) -> None:
     """The leaderboard, each group's candidates, and what they rest on, to standard output."""
     details = [candidates_table(group, result["metric"]) for group in result["groups"]]
     shown = (*_deciding_snr_tables(result), *curve_cells(result), *switch_cells(result))
@@ -49,7 +48,7 @@ def print_tables(tables: Sequence[Table], footers: Sequence[str], console: Conso
     console.print(Group(*tables, *(Text(line) for line in footers)))
 
 
-def to_markdown(result: Mapping[str, Any]) -> str:
+def to_markdown(result: Result) -> str:
     """The same tables and lines as a Markdown page."""
     parts = [f"# {result['sweep']}", markdown_table(*report_cells.leaderboard(result))]
     for group in result["groups"]:
@@ -65,7 +64,7 @@ def to_markdown(result: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _deciding_snr_tables(result: Mapping[str, Any]) -> list[tuple[str, Row, list[Row]]]:
+def _deciding_snr_tables(result: Result) -> list[tuple[str, Row, list[Row]]]:
     """Of the deciding metric alone: the others are in the Markdown page."""
     groups = len(result["groups"])
     return list(snr_cells(result))[:groups]

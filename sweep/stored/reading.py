@@ -10,7 +10,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from sweep.core.addresses import known_secrets, restore_secrets
 from sweep.core.next_command import command_line
@@ -18,7 +18,7 @@ from sweep.plan.plan import Plan
 from sweep.storage.storage import Storage
 from sweep.stored import layout
 from sweep.stored.by_name import join, load_plan, resolve_base, sweep_name
-from sweep.verdict.result import group_name
+from sweep.verdict.result import Result, group_name
 from trainables.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def stored_sweep(name: str, output: str | None = None) -> tuple[Plan, Storage]:
     return load_plan(name, base), Storage(join(base, sweep_name(name)))
 
 
-def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict[str, Any]:
+def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> Result:
     """The stored answer; in another `metric` it keeps the leaders that the deciding one named."""
     try:
         result = json.loads(storage.read(layout.RESULT))
@@ -77,7 +77,7 @@ def is_answered(plan: Plan, storage: Storage) -> bool:
     return covered == {group.name for group in plan.groups}
 
 
-def _is_result(found: Any) -> bool:
+def _is_result(found: Any) -> TypeGuard[Result]:
     """Whether it has what every reader of a result relies on."""
     groups = found.get("groups") if isinstance(found, dict) else None
     if not isinstance(groups, list) or not isinstance(found.get("metric"), str):

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sweep.core.addresses import is_server, redact
-from sweep.verdict.result import by_score, candidate_verdict, group_name
+from sweep.verdict.result import Result, by_score, candidate_verdict, group_name
 
 # The columns of the leaderboard view, in this order, with their widths in pixels.
 _COLUMNS = {
@@ -99,7 +99,7 @@ def _leaderboard_view(sweep: str) -> dict[str, Any]:
     }
 
 
-def answer_texts(result: dict[str, Any]) -> dict[str, str]:
+def answer_texts(result: Result) -> dict[str, str]:
     """Each group's answer in a few words: {"tera": "winner layer2 1.900 (1.700 to 2.100)"}."""
     return {
         group_name(group["group"]): " ".join(
@@ -114,7 +114,7 @@ def answer_texts(result: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def note(result: dict[str, Any]) -> str:
+def note(result: Result) -> str:
     """The answer as the sweep's description, in Markdown."""
     lines = [f"- {name}: {text}" for name, text in answer_texts(result).items()]
     return "\n".join([f"Decided by {result['metric']}; 95 % intervals.", "", *lines])
@@ -128,7 +128,7 @@ def _interval(value: Sequence[float] | None) -> str:
     return "" if value is None else f"({value[0]:.3f} to {value[1]:.3f})"
 
 
-def table(result: dict[str, Any]) -> dict[str, Any]:
+def table(result: Result) -> dict[str, Any]:
     """Every candidate in the layout that MLflow's table viewer reads (columns and rows of values)."""
     columns = [
         "group",

@@ -23,7 +23,7 @@ from sweep.tracking.mlflow_sender import Courier
 from sweep.tracking.mlflow_view import EXPERIMENT, KIND_TAG, STATE_TAG, MlflowView, import_mlflow
 from sweep.tracking.provenance import origin_tags
 from sweep.tracking.spool import Record, Spool
-from sweep.verdict.result import candidate_verdict, group_name
+from sweep.verdict.result import CandidateResult, GroupResult, Result, candidate_verdict, group_name
 
 if TYPE_CHECKING:
     from sweep.study.study import JobRecord
@@ -110,7 +110,7 @@ class Tracker(Listener):
 
     def log_results(
         self,
-        result: dict[str, Any],
+        result: Result,
         files: Mapping[str, Path],
         test_scores: Mapping[Job, Mapping[str, float]] | None = None,
     ) -> None:
@@ -182,7 +182,7 @@ class Tracker(Listener):
         )
         self._append_tags(EXPERIMENT, mlflow_page.experiment_tags(plan.name))
 
-    def _log_candidate(self, group: dict[str, Any], candidate: dict[str, Any], now: int) -> None:
+    def _log_candidate(self, group: GroupResult, candidate: CandidateResult, now: int) -> None:
         name = group_name(group["group"])
         run = f"{self._plan.name}/candidates/{name}/{candidate['label']}"
         metrics = _candidate_metrics(candidate)
@@ -227,7 +227,7 @@ class Tracker(Listener):
             {"kind": "end", "run": run, "status": _STATUS[state], "time": time_ms, "tags": tags}
         )
 
-    def _send_table(self, result: dict[str, Any]) -> None:
+    def _send_table(self, result: Result) -> None:
         """The leaderboard as a table that MLflow's page can show and sort."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "leaderboard.json"
@@ -310,7 +310,7 @@ def curves(metrics: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
-def _candidate_metrics(candidate: dict[str, Any]) -> dict[str, float]:
+def _candidate_metrics(candidate: CandidateResult) -> dict[str, float]:
     """Numbers as the verdict has them; what is not known is left out."""
     score_low, score_high = candidate.get("interval") or (None, None)
     gain_low, gain_high = candidate.get("gain_interval") or (None, None)
@@ -329,7 +329,7 @@ def _candidate_metrics(candidate: dict[str, Any]) -> dict[str, float]:
     return {key: float(value) for key, value in metrics.items() if value is not None}
 
 
-def _sweep_metrics(result: dict[str, Any]) -> dict[str, float]:
+def _sweep_metrics(result: Result) -> dict[str, float]:
     metrics = {f"trials_{state}": float(count) for state, count in result["trials"].items()}
     for group in result["groups"]:
         if group["score"] is not None:
@@ -337,7 +337,7 @@ def _sweep_metrics(result: dict[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def _verdict_tags(result: dict[str, Any]) -> dict[str, str]:
+def _verdict_tags(result: Result) -> dict[str, str]:
     """The answer itself, where MLflow's run page shows it first."""
     verdicts = {f"verdict.{name}": text for name, text in mlflow_page.answer_texts(result).items()}
     return {"mlflow.note.content": mlflow_page.note(result)} | verdicts

@@ -13,11 +13,12 @@ import numpy as np
 from sweep.verdict import crossed_effects
 from sweep.verdict.comparisons import Difference
 from sweep.verdict.paired_scores import speaker_means, unit_of
+from sweep.verdict.result import GateVerdict, SiteMismatch, TransferGap
 
 
 def interpretable(
     transfer_gap: Mapping[str, Any], mismatch: Sequence[Mapping[str, Any]], alpha: float = 0.05
-) -> dict[str, Any]:
+) -> GateVerdict:
     """Both gates, as they stand beside a verdict.
 
     `transfer_gap` has "pretrained" and "random", each (seeds, utterances) in dB, None or NaN where a score
@@ -27,7 +28,7 @@ def interpretable(
     `reasons` says why not.
     """
     gap = _gap(transfer_gap, alpha)
-    sites = [
+    sites: list[SiteMismatch] = [
         {"site": row["site"], "value": float(row["value"]), "interval": _floats(row["interval"])}
         for row in mismatch
     ]
@@ -41,7 +42,7 @@ def interpretable(
     return {"interpretable": not reasons, "transfer_gap": gap, "mismatch": sites, "reasons": reasons}
 
 
-def _gap(scores: Mapping[str, Any], alpha: float) -> dict[str, Any]:
+def _gap(scores: Mapping[str, Any], alpha: float) -> TransferGap:
     both = np.array([np.asarray(scores[body], dtype=float) for body in ("pretrained", "random")])
     scored = np.logical_and.reduce(np.isfinite(both), axis=(0, 1))
     both = both[..., scored]

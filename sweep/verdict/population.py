@@ -1,13 +1,12 @@
 """For whom a verdict speaks: speakers, utterances, and each noise type by itself."""
 
-from typing import Any
-
 from sweep.verdict.comparisons import Comparisons
 from sweep.verdict.crossed_effects import MINIMUM_SPEAKERS
 from sweep.verdict.means import parts
+from sweep.verdict.result import ByNoiseType, NoiseType, Population
 
 
-def population(comparisons: Comparisons) -> dict[str, Any]:
+def population(comparisons: Comparisons) -> Population:
     """What the verdict speaks about, and on what it is conditional."""
     utterances = comparisons.paired.utterances
     speakers = int(utterances["speaker"].nunique())
@@ -20,9 +19,9 @@ def population(comparisons: Comparisons) -> dict[str, Any]:
     }
 
 
-def by_noise_type(comparisons: Comparisons, leader: str) -> dict[str, Any]:
+def by_noise_type(comparisons: Comparisons, leader: str) -> ByNoiseType:
     """The complete candidates' means per noise type, and on how many the leader leads too."""
-    types = [
+    types: list[NoiseType] = [
         {
             "noise_type": part.value,
             "n_utterances": part.n_utterances,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sweep.report.figures.panels import panelled, save
 from sweep.report.figures.scores import COLOURS
 from sweep.verdict.paired_scores import NOISY
-from sweep.verdict.result import candidate_verdict, group_name
+from sweep.verdict.result import GroupResult, MetricMeans, Result, candidate_verdict, group_name
 from trainables.metrics.catalogue import METRICS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _SECOND_METRICS = ("wb_pesq", "nb_pesq", "si_sdr", "stoi", "sdri")
 _PANEL_INCHES = (4.6, 4.0)
 
 
-def second_metric(result: Mapping[str, Any]) -> str | None:
+def second_metric(result: Result) -> str | None:
     """What stands against the deciding metric; None where nothing else was scored."""
     scored = {metric for entry in _ours(result) for metric in entry["scores"]}
     return next((m for m in _SECOND_METRICS if m in scored and m != result["metric"]), None)
@@ -36,7 +36,7 @@ def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
     )
 
 
-def pareto_plot(result: Mapping[str, Any], path: str | PathLike[str]) -> "Figure | None":
+def pareto_plot(result: Result, path: str | PathLike[str]) -> "Figure | None":
     """Write a PNG, a panel per group, and return its figure; nothing where there is no second metric."""
     across, upwards = second_metric(result), result["metric"]
     if across is None:
@@ -52,9 +52,7 @@ def pareto_plot(result: Mapping[str, Any], path: str | PathLike[str]) -> "Figure
     return figure
 
 
-def _draw(
-    axes: Any, group: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], across: str, upwards: str
-) -> None:
+def _draw(axes: Any, group: GroupResult, entries: Sequence[MetricMeans], across: str, upwards: str) -> None:
     points = {e["candidate"]: (e["scores"][across], e["scores"][upwards]) for e in entries}
     noisy = points.pop(NOISY, None)
     published = {e["candidate"] for e in entries if e["published"]}
@@ -74,11 +72,11 @@ def _draw(
     axes.grid(alpha=0.3)
 
 
-def _colour(group: Mapping[str, Any], label: str) -> str:
+def _colour(group: GroupResult, label: str) -> str:
     return COLOURS[candidate_verdict(group, label)]
 
 
-def _ours(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _ours(result: Result) -> list[MetricMeans]:
     return [entry for entry in result["metrics"] if not entry["published"]]
 
 

@@ -4,7 +4,6 @@ All metrics, scores by SNR, learning curves, label switches, shared training and
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sweep.plan.plan import Plan
 from sweep.report.findings.label_switches import label_switches
@@ -12,6 +11,7 @@ from sweep.report.findings.learning_curves import learning_curves
 from sweep.report.findings.metric_means import Scores, metric_means
 from sweep.report.findings.snr_breakdown import snr_breakdown
 from sweep.study.study import JobRecord
+from sweep.verdict.result import Collapse, Findings, SharedTraining
 from trainables.job.stages import Stage
 
 _ALARM = "collapsed"  # a method's own monitor: above 0 where its encoder has become a constant
@@ -19,7 +19,7 @@ _ALARM = "collapsed"  # a method's own monitor: above 0 where its encoder has be
 
 def findings(
     plan: Plan, scores: Scores, leaders: Mapping[str, str], records: Sequence[JobRecord]
-) -> dict[str, Any]:
+) -> Findings:
     """The further keys of a result; `scores` are of the test split, `records` of all jobs."""
     return {
         "metrics": metric_means(plan, scores, leaders),
@@ -31,7 +31,7 @@ def findings(
     }
 
 
-def shared_training(plan: Plan, records: Sequence[JobRecord]) -> dict[str, int] | None:
+def shared_training(plan: Plan, records: Sequence[JobRecord]) -> SharedTraining | None:
     """Prefixes computed, the search trials that went on from one, and the steps that saved; None without any."""
     found = (plan.assignment(record.job, record.nuisance, record.attempt).prefix for record in records)
     prefixes = [Stage.from_json(prefix) for prefix in found if prefix]
@@ -42,7 +42,7 @@ def shared_training(plan: Plan, records: Sequence[JobRecord]) -> dict[str, int] 
     return {"prefixes": len(steps), "trials": len(prefixes), "steps_saved": taken - sum(steps.values())}
 
 
-def collapse(records: Sequence[JobRecord]) -> dict[str, Any] | None:
+def collapse(records: Sequence[JobRecord]) -> Collapse | None:
     """How many trials were watched to their end and which of them ever raised the alarm; None without a monitor."""
     complete = [record for record in records if record.state == "complete"]
     watched = [r for r in complete if any(_ALARM in report.metrics for report in r.reports)]

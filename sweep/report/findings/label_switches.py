@@ -7,18 +7,18 @@ all rounds and paired by seed. It decides nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from sweep.plan.plan import Plan
 from sweep.report.findings.learning_curves import epoch_at, mean_and_interval
 from sweep.study.study import JobRecord
+from sweep.verdict.result import LabelSwitches
 
 _SWITCH, _SYMMETRIC = "switch_percent", "switch_symmetric_percent"
 
 
-def label_switches(plan: Plan, records: Iterable[JobRecord]) -> list[dict[str, Any]]:
+def label_switches(plan: Plan, records: Iterable[JobRecord]) -> list[LabelSwitches]:
     """One entry per group and candidate; none for methods that have no labels to switch.
 
     Each has steps, epochs, switch and symmetric (% in each round, means over seeds), mean_switch and
@@ -32,7 +32,7 @@ def _watched(record: JobRecord) -> bool:
     return bool(record.reports) and all(_SYMMETRIC in report.metrics for report in record.reports)
 
 
-def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> Iterator[dict[str, Any]]:
+def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> Iterator[LabelSwitches]:
     def of(label: str) -> list[JobRecord]:
         return [r for r in records if (r.job.group, r.job.candidate) == (group, label)]
 
@@ -40,10 +40,12 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> Iterator[
     for candidate in plan.group_plan(group).candidates:
         mine = of(candidate.label)
         if mine:
-            yield {"group": group, "candidate": candidate.label, **_entry(plan, mine, baseline)}
+            yield _entry(plan, candidate.label, mine, baseline)
 
 
-def _entry(plan: Plan, records: Sequence[JobRecord], baseline: Mapping[int, float]) -> dict[str, Any]:
+def _entry(
+    plan: Plan, label: str, records: Sequence[JobRecord], baseline: Mapping[int, float]
+) -> LabelSwitches:
     steps = [report.step for report in records[0].reports]
     switch, symmetric = _curve(records, _SWITCH), _curve(records, _SYMMETRIC)
     by_seed = _symmetric_by_seed(records)
@@ -51,6 +53,8 @@ def _entry(plan: Plan, records: Sequence[JobRecord], baseline: Mapping[int, floa
         [by_seed[seed] - baseline[seed] for seed in by_seed if seed in baseline]
     )
     return {
+        "group": records[0].job.group,
+        "candidate": label,
         "seeds": len(by_seed),
         "steps": steps,
         "epochs": [epoch_at(plan, step) for step in steps],

@@ -12,10 +12,11 @@ import numpy as np
 
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord
+from sweep.verdict.result import LearningCurve
 from trainables.config.registry import config_class
 
 
-def learning_curves(plan: Plan, records: Iterable[JobRecord]) -> list[dict[str, Any]]:
+def learning_curves(plan: Plan, records: Iterable[JobRecord]) -> list[LearningCurve]:
     """One entry per group and candidate.
 
     Each has steps, epochs, score (means over seeds), seeds, lead and lead_interval (over the baseline, at each
@@ -26,12 +27,12 @@ def learning_curves(plan: Plan, records: Iterable[JobRecord]) -> list[dict[str, 
     return [curve for group in plan.groups for curve in _of_group(plan, group.name, finished)]
 
 
-def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[dict[str, Any]]:
+def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[LearningCurve]:
     baseline = plan.space_object().baseline
     scores = {c.label: _scores(records, group, c.label) for c in plan.group_plan(group).candidates}
     goal = _at_the_end(scores.get(baseline, {}))
     nuisance = {r.job.candidate: r.nuisance for r in records if r.job.group == group}
-    curves = []
+    curves: list[LearningCurve] = []
     for label, by_seed in scores.items():
         if not by_seed:
             continue

@@ -4,7 +4,6 @@ Each is the mean that the verdict would take of that metric (`sweep.verdict.mean
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import pandas as pd
 
@@ -12,6 +11,7 @@ from sweep.plan.plan import GroupPlan, Plan
 from sweep.report.published_table import PUBLISHED_METRICS, published_rows
 from sweep.verdict.means import mean_scores
 from sweep.verdict.paired_scores import NOISY, PairedScores, group_rows, paired_scores
+from sweep.verdict.result import MetricMeans
 
 Scores = Mapping[tuple[str, str], PairedScores]  # by group and metric
 
@@ -28,7 +28,7 @@ def scores_of(plan: Plan, rows: pd.DataFrame) -> Scores:
     }
 
 
-def metric_means(plan: Plan, scores: Scores, leaders: Mapping[str, str]) -> list[dict[str, Any]]:
+def metric_means(plan: Plan, scores: Scores, leaders: Mapping[str, str]) -> list[MetricMeans]:
     """One entry per group and candidate, the noisy input first: {"scores": {metric: mean}}.
 
     Where the group is an upstream that the paper has, its rows follow as entries with "published": true.
@@ -40,7 +40,7 @@ def metric_means(plan: Plan, scores: Scores, leaders: Mapping[str, str]) -> list
 
 def _of_group(
     group: GroupPlan, metrics: tuple[str, ...], scores: Scores, leader: str
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[MetricMeans]:
     means = {metric: mean_scores(scores[group.name, metric], leader) for metric in metrics}
     for label in (NOISY, *(candidate.label for candidate in group.candidates)):
         found = {metric: by_label[label] for metric, by_label in means.items() if label in by_label}

@@ -5,18 +5,18 @@ decide nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from sweep.plan.plan import Plan
 from sweep.report.findings.metric_means import Scores
 from sweep.report.published import published_scores
 from sweep.verdict.means import mean_scores, parts
 from sweep.verdict.paired_scores import NOISY, PairedScores
+from sweep.verdict.result import SnrScores
 
 SHOWN = ("si_sdri", "sdri", "si_sdr", "wb_pesq", "nb_pesq", "stoi")
 
 
-def snr_breakdown(plan: Plan, scores: Scores, leaders: Mapping[str, str]) -> list[dict[str, Any]]:
+def snr_breakdown(plan: Plan, scores: Scores, leaders: Mapping[str, str]) -> list[SnrScores]:
     """One entry per group, metric and candidate: {"scores": {"-7.5": mean, ...}, "mean", "utterances", "left_out"}.
 
     Published systems follow as entries with "published": true. Without a list of SNRs, "scores" are empty; where
@@ -25,22 +25,22 @@ def snr_breakdown(plan: Plan, scores: Scores, leaders: Mapping[str, str]) -> lis
     if not (plan.data.evaluation_snrs or plan.space_object().published):
         return []
     scored = [metric for metric in SHOWN if metric in plan.scored]
-    entries = [
-        {"group": group.name, "metric": metric, **entry}
+    ours = [
+        entry
         for group in plan.groups
         for metric in scored
-        for entry in _entries(
-            scores[group.name, metric], leaders[group.name], bool(plan.data.evaluation_snrs)
-        )
+        for entry in _measured(plan, group.name, metric, scores[group.name, metric], leaders[group.name])
     ]
-    return entries + list(_published(plan, scored))
+    return [*ours, *_published(plan, scored)]
 
 
-def _entries(paired: PairedScores, leader: str, by_snr: bool) -> Iterator[dict[str, Any]]:
+def _measured(plan: Plan, group: str, metric: str, paired: PairedScores, leader: str) -> Iterator[SnrScores]:
     for label, mean in mean_scores(paired, leader).items():
         block = paired.block_of(leader if label == NOISY else label)
-        split = parts(paired, block.labels, "snr_db") if by_snr else []
+        split = parts(paired, block.labels, "snr_db") if plan.data.evaluation_snrs else []
         yield {
+            "group": group,
+            "metric": metric,
             "candidate": label,
             "published": False,
             "scores": {f"{part.value:g}": part.means[label] for part in split},
@@ -50,7 +50,7 @@ def _entries(paired: PairedScores, leader: str, by_snr: bool) -> Iterator[dict[s
         }
 
 
-def _published(plan: Plan, metrics: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _published(plan: Plan, metrics: Sequence[str]) -> Iterator[SnrScores]:
     paper = plan.space_object().published
     scores = published_scores(paper) if paper else ()
     systems = dict.fromkeys((score.metric, score.system) for score in scores if score.metric in metrics)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.verdict.paired_scores import NOISY
-from sweep.verdict.result import by_score, candidate_verdict, group_name
+from sweep.verdict.result import GroupResult, by_score, candidate_verdict, group_name
 from trainables.audio.examples.mixing import EvaluationClip
 from trainables.inference import read_estimates
 from trainables.listening import LISTENING_FILE, read_clips
@@ -58,7 +58,7 @@ class _Voice(NamedTuple):
 
 
 def heard_clips(
-    plan: Plan, group: Mapping[str, Any], rows: pd.DataFrame, checkpoints: Any
+    plan: Plan, group: GroupResult, rows: pd.DataFrame, checkpoints: Any
 ) -> tuple[list[HeardClip], int | None]:
     """A group's clips in the order of the test set, and the seed they are heard by.
 
@@ -84,7 +84,7 @@ def heard_clips(
     return heard, seed
 
 
-def shown_candidates(group: Mapping[str, Any]) -> list[str]:
+def shown_candidates(group: GroupResult) -> list[str]:
     """The baseline the gain is measured against, the leader, and the next best on test that are no baselines."""
     rivals = [
         c["label"] for c in by_score(group["candidates"]) if not c["baseline"] and c["score"] is not None
@@ -93,7 +93,7 @@ def shown_candidates(group: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([group["baseline"], *list(best)[:_TOP_CANDIDATES]]))
 
 
-def _standing(group: Mapping[str, Any], label: str) -> str:
+def _standing(group: GroupResult, label: str) -> str:
     return "baseline" if label == group["baseline"] else candidate_verdict(group, label)
 
 
