@@ -11,9 +11,9 @@
 
 import pandas as pd
 
-from sweep.report.result_tables import records
 from sweep.stored.reading import open_study, read_result, read_rows, stored_sweep
 from sweep.study.study import JobRecord
+from sweep.verdict.result import records
 from trainables.metrics.catalogue import known_metrics
 
 

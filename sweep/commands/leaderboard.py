@@ -113,14 +113,7 @@ def _show_rows(plan: Plan, storage: Storage, arguments: argparse.Namespace) -> N
 
 def show(result: Result, form: str) -> None:
     """Print the result on standard output."""
-    from sweep.report.terminal import print_result, to_markdown
+    from sweep.report.output_formats import print_view
+    from sweep.report.result_tables import result_view
 
-    if form == "table":
-        print_result(result)
-    elif form == "markdown":
-        print(to_markdown(result))
-    else:
-        from sweep.report.output_formats import print_view
-        from sweep.report.result_tables import result_tables
-
-        print_view(result_tables(result), form)
+    print_view(result_view(result, form), form)

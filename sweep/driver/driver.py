@@ -40,10 +40,10 @@ from sweep.machines.shared_storage import require_shared
 from sweep.machines.warm_workers import warm_workers
 from sweep.plan.plan import Plan
 from sweep.progress.progress import Progress
-from sweep.report import terminal as report
 from sweep.report.findings.findings import findings
 from sweep.report.findings.metric_means import Scores, scores_of
 from sweep.report.publication import Publication
+from sweep.report.result_tables import print_result
 from sweep.settings.extension import refuse_dishonest
 from sweep.settings.planning import Planned
 from sweep.storage.checkpoints import StoredCheckpoints
@@ -333,7 +333,7 @@ class Drive:
 
 
 def _show(plan: Plan, result: Result) -> None:
-    report.print_result(result)
+    print_result(result)
     print(f"\nresults    {plan.output}")
     print(f"MLflow     {open_line(plan.tracking_uri, plan.space, plan.name)}")
     print(f"again      {command_line('leaderboard.py', plan.output)}")

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from sweep.report.output_formats import to_latex
-from sweep.report.result_tables import records, result_tables
-from sweep.verdict.result import Result
+from sweep.report.result_tables import result_view
+from sweep.verdict.result import Result, records
 
 OURS, PUBLISHED = "this sweep", "published"
 
@@ -26,7 +26,7 @@ def write_leaderboard(result: Result, folder: Path) -> None:
     frame = leaderboard_frame(result)
     frame.to_csv(folder / "leaderboard.csv", index=False)
     frame.to_parquet(folder / "leaderboard.parquet", index=False)
-    (folder / "leaderboard.tex").write_text(to_latex(result_tables(result)))
+    (folder / "leaderboard.tex").write_text(to_latex(result_view(result, "latex")))
 
 
 def _our_rows(result: Result) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.report.cells import Row
-from sweep.report.terminal import console_table, markdown_table, print_tables
+from sweep.report.terminal import print_tables
 
 FORMATS = ("table", "markdown", "json", "csv", "latex")
 
@@ -19,6 +19,9 @@ _SPECIAL_IN_LATEX = {
 }  # fmt: skip
 
 
+Table = tuple[str, Row, Sequence[Row]]  # title, header, rows
+
+
 @dataclass(frozen=True, kw_only=True)
 class View:
     """`plain` is the JSON object, `records` the rows of the CSV file, `tables` are (title, header, rows) for
@@ -27,14 +30,14 @@ class View:
     title: str
     plain: Mapping[str, Any]
     records: Sequence[Mapping[str, Any]]
-    tables: Sequence[tuple[str, Row, Sequence[Row]]]
+    tables: Sequence[Table]
     lines: Sequence[str] = ()
 
 
 def print_view(view: View, form: str) -> None:
     """Print it on standard output in one of FORMATS."""
     if form == "table":
-        print_tables([console_table(*table) for table in view.tables], view.lines)
+        print_tables(view.tables, view.lines)
         return
     written = {"markdown": to_markdown, "json": to_json, "csv": to_csv, "latex": to_latex}
     print(written[form](view), end="")
@@ -57,10 +60,16 @@ def to_csv(view: View) -> str:
 def to_markdown(view: View) -> str:
     parts = [f"# {view.title}"]
     for title, header, rows in view.tables:
-        parts += [f"## {title}", markdown_table(header, rows)]
+        parts += [f"## {title}"] if title not in ("", view.title) else []
+        parts.append(_markdown_table(header, rows))
     if view.lines:
         parts.append("\n".join(f"- {line}" for line in view.lines))
     return "\n\n".join(parts) + "\n"
+
+
+def _markdown_table(header: Row, rows: Sequence[Row]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def to_latex(view: View) -> str:

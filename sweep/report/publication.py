@@ -13,14 +13,16 @@ import pandas as pd
 
 from sweep.core.outage import say_on_standard_error
 from sweep.plan.plan import Plan
-from sweep.report import terminal as report
 from sweep.report.cells import warnings
 from sweep.report.figures.curves import curve_plot, switch_plot
 from sweep.report.figures.pareto import pareto_plot
+from sweep.report.figures.scores import score_plot
 from sweep.report.index_page import INDEX_FILE, index_page
 from sweep.report.leaderboard_files import write_leaderboard
 from sweep.report.listening.clips import heard_clips
 from sweep.report.listening.page import listening_page
+from sweep.report.output_formats import to_markdown
+from sweep.report.result_tables import result_view
 from sweep.study.study import JobRecord
 from sweep.verdict.result import GroupResult, Result, group_name
 
@@ -38,7 +40,7 @@ class Publication:
     def write(self, folder: Path) -> None:
         """Every file of the report, by names that a person reads."""
         result = self.result
-        (folder / "leaderboard.md").write_text(report.to_markdown(result))
+        (folder / "leaderboard.md").write_text(to_markdown(result_view(result, "markdown")))
         write_leaderboard(result, folder)
         for what, draw in self._figures(folder).items():
             _attempt(what, draw)
@@ -50,7 +52,7 @@ class Publication:
     def _figures(self, folder: Path) -> dict[str, Callable[[], object]]:
         result = self.result
         figures: dict[str, Callable[[], object]] = {
-            "the scores": partial(report.score_plot, result, folder / "scores.png"),
+            "the scores": partial(score_plot, result, folder / "scores.png"),
             "the curves": partial(curve_plot, result["curves"], result["metric"], folder / "curves.png"),
             "the Pareto front": partial(pareto_plot, result, folder / "pareto.png"),
         }

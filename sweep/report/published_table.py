@@ -6,12 +6,12 @@ wins; the best figure of each group leads.
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import TypedDict
+from typing import Any
 
 from sweep.report.output_formats import View
-from sweep.verdict.result import Leader, by_score, group_name
+from sweep.verdict.result import by_score, group_name
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS
 
@@ -20,43 +20,14 @@ NOT_STATED = "n not stated, no interval"
 PUBLISHED_METRICS = ("wb_pesq", "stoi", "csig", "cbak", "covl")
 
 
-class PublishedCandidate(TypedDict):
-    """One system of the paper."""
-
-    label: str  # as a sweep's candidates are called
-    system: str
-    score: float | None
-    interval: None
-
-
-class PublishedGroup(TypedDict):
-    """One upstream, best first."""
-
-    group: dict[str, str]
-    leader: Leader
-    winner: None
-    score: float | None
-    interval: None
-    candidates: list[PublishedCandidate]
-
-
-class PublishedResult(TypedDict):
-    """Groups in the shape of a sweep's result as far as figures go."""
-
-    sweep: str
-    metric: str
-    note: str
-    groups: list[PublishedGroup]
-
-
 def published_rows(upstream: str) -> list[dict[str, str]]:
     """The rows of one upstream, each variant once; none for an upstream that the paper does not have."""
     mine = (row for row in _rows() if upstream in row["upstream"].split("/"))
     return list({row["variant"]: row for row in mine}.values())
 
 
-def published_result(metric: str, tables: Sequence[str] = ("1", "2")) -> PublishedResult:
-    """Groups with their rows by one metric.
+def published_result(metric: str, tables: Sequence[str] = ("1", "2")) -> dict[str, Any]:
+    """Groups with their rows by one metric, in the shape of a sweep's result as far as figures go.
 
     `tables` are those of the paper that are read: 2 compares the layers of two upstreams, 1 everything else.
 
@@ -65,11 +36,11 @@ def published_result(metric: str, tables: Sequence[str] = ("1", "2")) -> Publish
     """
     if metric not in PUBLISHED_METRICS:
         raise UserError(f"--metric {metric}: the paper gives {', '.join(PUBLISHED_METRICS)}")
-    groups: dict[str, dict[str, PublishedCandidate]] = {}
+    groups: dict[str, dict[str, dict[str, Any]]] = {}
     for row in (row for row in _rows() if row["table"] in tables):
         for upstream in row["upstream"].split("/"):
             label = _label(row["variant"])
-            candidate: PublishedCandidate = {
+            candidate = {
                 "label": label,
                 "system": row["system"],
                 "score": float(row[metric]),
@@ -84,7 +55,7 @@ def published_result(metric: str, tables: Sequence[str] = ("1", "2")) -> Publish
     }
 
 
-def published_view(result: PublishedResult) -> View:
+def published_view(result: Mapping[str, Any]) -> View:
     """The figures, ready to be shown."""
     named = [(group_name(group["group"]), group["candidates"]) for group in result["groups"]]
     return View(
@@ -118,7 +89,7 @@ def _label(variant: str) -> str:
     return names.get(variant, variant.removeprefix("normed(").removesuffix(")"))
 
 
-def _group(upstream: str, candidates: list[PublishedCandidate]) -> PublishedGroup:
+def _group(upstream: str, candidates: list[dict[str, Any]]) -> dict[str, Any]:
     ranked = by_score(candidates)
     leader = ranked[0]
     return {
@@ -131,7 +102,7 @@ def _group(upstream: str, candidates: list[PublishedCandidate]) -> PublishedGrou
     }
 
 
-def _cells(candidates: Sequence[PublishedCandidate], metric: str) -> tuple[list[str], list[list[str]]]:
+def _cells(candidates: Sequence[Mapping[str, Any]], metric: str) -> tuple[list[str], list[list[str]]]:
     header = ["candidate", "system", METRICS[metric].title, ""]
     rows = [
         [row["label"], row["system"], f"{row['score']:.4f}", "leader" if rank == 0 else ""]

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sweep.core.addresses import is_server, redact
-from sweep.verdict.result import Result, by_score, candidate_verdict, group_name
+from sweep.verdict.result import Result, group_name, records
 
 # The columns of the leaderboard view, in this order, with their widths in pixels.
 _COLUMNS = {
@@ -141,23 +141,8 @@ def table(result: Result) -> dict[str, Any]:
         "seeds",
         "utterances",
         "failures",
-    ]
-    rows = [
-        [
-            group_name(group["group"]),
-            candidate["label"],
-            candidate_verdict(group, candidate["label"]),
-            candidate["score"],
-            *(candidate["interval"] or (None, None)),
-            candidate.get("gain"),
-            candidate["n_seeds"],
-            candidate["n_utterances"],
-            candidate["failures"],
-        ]
-        for group in result["groups"]
-        for candidate in by_score(group["candidates"])
-    ]
-    return {"columns": columns, "data": rows}
+    ]  # its page has room for these
+    return {"columns": columns, "data": [[row[name] for name in columns] for row in records(result)]}
 
 
 def table_tags(path: str) -> dict[str, str]:

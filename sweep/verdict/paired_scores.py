@@ -1,7 +1,7 @@
-"""From result rows to paired arrays: which scores count, on what unit, and who failed.
+"""From result rows to paired arrays: which scores count, on what unit, and which jobs failed.
 
-Means and differences use only utterances that every compared candidate scored at every seed and whose noisy
-input scored too, so that silence never pays. The unit of analysis is the speaker where there are at least ten
+Means and differences use only utterances that have a score for every compared candidate at every seed and for the
+noisy input, so that a failure never pays. The unit of analysis is the speaker where there are at least ten
 (utterances of one speaker are not independent), else the utterance.
 """
 
@@ -23,7 +23,7 @@ FAILURE_LIMIT = 0.01  # a job that fails on more of its utterances has failed
 
 @dataclass(frozen=True)
 class Block:
-    """A balanced array for some candidates, and what it rests on."""
+    """A balanced array of some candidates' scores, with its seeds and utterances."""
 
     labels: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -38,15 +38,12 @@ class PairedScores:
 
     labels: tuple[str, ...]
     seeds: tuple[int, ...]
-    utterances: (
-        pd.DataFrame
-    )  # index utterance; columns speaker, noise_type, snr_db; only where the noisy input scored
+    # Index utterance; columns speaker, noise_type, snr_db; only where the noisy input has a score.
+    utterances: pd.DataFrame
     scores: Array  # (candidates, seeds, utterances), NaN where there is no score
     noisy: Array | None  # (utterances,)
     finished: NDArray[np.bool_]  # (candidates, seeds): trained, and at most 1 % of the utterances failed
-    failures: tuple[
-        int, ...
-    ]  # per candidate, (utterance, seed) cells that failed where the noisy input scored
+    failures: tuple[int, ...]  # per candidate: cells that failed where the noisy input has a score
     left_after: Mapping[str, int] = field(default_factory=dict)  # seeds given to those that left contention
     unscorable: int = 0  # utterances left out because their noisy input has no score
 
@@ -66,7 +63,7 @@ class PairedScores:
         )
 
     def failed_seeds(self, label: str) -> int:
-        """How many of the seeds it was given."""
+        """How many of the seeds that it was given have failed."""
         given = self.left_after.get(label, len(self.seeds))
         return int((~self.finished[self.labels.index(label), :given]).sum())
 
@@ -74,7 +71,7 @@ class PairedScores:
         return self.failed_seeds(label) > 0
 
     def with_seeds_of(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """All candidates that finished every seed which all of `labels` finished."""
+        """All candidates that finished every seed that all of `labels` finished."""
         shared = self.finished[[self.labels.index(label) for label in labels]].all(axis=0)
         return tuple(
             label for label, done in zip(self.labels, self.finished, strict=True) if done[shared].all()
@@ -90,7 +87,7 @@ class PairedScores:
         return self.complete_block if label in self.complete_block.labels else self.block([label])
 
     def cells(self, labels: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Array]:
-        """Which seeds all of `labels` finished, which utterances all of them scored, and these scores.
+        """The seeds that all of `labels` finished, the utterances scored by all, and these scores.
 
         Shapes: (seeds,), (utterances,) and (labels, finished seeds, scored utterances).
         """
@@ -148,9 +145,10 @@ def paired_scores(
 ) -> PairedScores:
     """Arrange one group's result rows of one split.
 
-    `failed_jobs` are (candidate, seed) pairs that ended in failure whatever rows they left; `left_after` names
-    candidates that were given only the first so many seeds. Without `seeds`, all seeds in the rows. A job that
-    lacks an utterance its noisy input scored counts it as a failure.
+    `failed_jobs` are (candidate, seed) pairs that ended in failure, whatever rows they left; `left_after` has the
+    number of seeds given to candidates that left contention. Without `seeds`, all seeds in the rows count. An
+    utterance that a job lacks although its noisy input has a score is a failure of that job. Raises ValueError
+    for rows of several groups or splits.
     """
     rows = rows[(rows["metric"] == metric) & rows["candidate"].isin([*labels, NOISY])]
     if rows["group"].nunique() > 1 or rows["split"].nunique() > 1:

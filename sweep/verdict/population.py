@@ -1,4 +1,4 @@
-"""For whom a verdict speaks: speakers, utterances, and each noise type by itself."""
+"""The population a verdict holds for: speakers, utterances, noise types, and the means in each noise type."""
 
 from sweep.verdict.comparisons import Comparisons
 from sweep.verdict.crossed_effects import MINIMUM_SPEAKERS

@@ -40,11 +40,16 @@ class CandidateResult(TypedDict):
     unstable: bool
 
 
-class Gain(TypedDict):
-    """The leader's over the baseline, with Dunnett's interval and p-value."""
+class Estimate(TypedDict):
+    """A value with its interval, None where there is too little data for one."""
 
     value: float | None
     interval: Interval | None
+
+
+class Gain(Estimate):
+    """The leader's over the baseline, with Dunnett's interval and p-value."""
+
     p: float | None
 
 
@@ -92,26 +97,17 @@ class Spread(TypedDict):
     df: float
 
 
-class TransferGap(TypedDict):
-    """The frozen pretrained body's score minus the frozen random body's, dB."""
-
-    value: float | None
-    interval: Interval | None
-
-
-class SiteMismatch(TypedDict):
+class SiteMismatch(Estimate):
     """How far noisy and clean features differ at one normalization site."""
 
     site: int
-    value: float
-    interval: Interval | None
 
 
 class Gates(TypedDict):
-    """What was measured before the sweep, and why the question is not meaningful at this size, if it is not."""
+    """What was measured before the sweep; `reasons` say why the question is not meaningful at this size."""
 
     reasons: list[str]
-    transfer_gap: NotRequired[TransferGap]
+    transfer_gap: NotRequired[Estimate]  # the frozen pretrained body's score minus the random one's, dB
     mismatch: NotRequired[list[SiteMismatch]]
 
 
@@ -277,11 +273,7 @@ class Result(Findings):
 # -- reading it ---------------------------------------------------------------------------------------------
 
 
-class _Scored(TypedDict):
-    score: float | None
-
-
-_S = TypeVar("_S", bound=_Scored)
+_S = TypeVar("_S", bound=Mapping[str, Any])
 
 
 def group_name(group: Mapping[str, str]) -> str:
@@ -299,3 +291,34 @@ def candidate_verdict(group: GroupResult, label: str) -> Literal["winner", "lead
     if label == group["leader"]["label"]:
         return "winner" if group["verdict"] == "winner" else "leader"
     return "contender" if label in group["contenders"] else "behind"
+
+
+def records(result: Result) -> list[dict[str, Any]]:
+    """One row per group and candidate, best first, unrounded; unknown numbers are None."""
+    return [
+        _record(group, candidate, result["metric"])
+        for group in result["groups"]
+        for candidate in by_score(group["candidates"])
+    ]
+
+
+def _record(group: GroupResult, candidate: CandidateResult, metric: str) -> dict[str, Any]:
+    low, high = candidate["interval"] or (None, None)
+    gain_low, gain_high = candidate.get("gain_interval") or (None, None)
+    return {
+        "group": group_name(group["group"]),
+        "candidate": candidate["label"],
+        "verdict": candidate_verdict(group, candidate["label"]),
+        "metric": metric,
+        "score": candidate["score"],
+        "low": low,
+        "high": high,
+        "gain": candidate.get("gain"),
+        "gain_low": gain_low,
+        "gain_high": gain_high,
+        "seeds": candidate["n_seeds"],
+        "utterances": candidate["n_utterances"],
+        "failures": candidate["failures"],
+        "p_best": candidate["p_best"],
+        "unstable": candidate.get("unstable"),
+    }

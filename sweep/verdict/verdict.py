@@ -1,6 +1,6 @@
 """Which candidate is best, for one group: a winner, or an honest tie.
 
-The leader is nominated on valid and frozen; test confirms it or does not. docs/verdict.md tells the procedure
+The leader is nominated on valid and frozen; test confirms it or does not. docs/verdict.md describes the procedure
 and how to read a tie.
 """
 
@@ -35,7 +35,7 @@ def nominate(
 ) -> str:
     """The label with the best mean on the valid `rows` of one group; the earlier candidate where equal.
 
-    Only candidates that could win stand, unless there is none: no failed seed, no failed score.
+    Only candidates that can win are considered, unless there is none: no failed seed, no failed score.
     Raises UserError where no candidate has a score.
     """
     labels = [_candidate(candidate)["label"] for candidate in candidates]
@@ -172,7 +172,7 @@ def _is_equivalent(lead: Difference | None, margin: float, alpha: float) -> bool
 
 
 def _obstacles(comparisons: Comparisons, leader: str, rivals: Sequence[str]) -> list[str]:
-    """Why the leader could not win, whatever its lead."""
+    """Why the leader cannot win, whatever its lead."""
     paired = comparisons.paired
     count = paired.failures[paired.labels.index(leader)]
     found = []
@@ -199,7 +199,7 @@ def _remarks(comparisons: Comparisons, leads: Mapping[str, Difference | None], l
         remarks.append(f"higher on test than the leader, shown but not promoted: {', '.join(better)}")
     for label, count in zip(paired.labels, paired.failures, strict=True):
         if label != leader and label not in leads:
-            remarks.append(f"{label} was compared with nobody: all its seeds failed, so it cannot win")
+            remarks.append(f"{label} was not compared: all its seeds failed, so it cannot win")
         elif label != leader and paired.has_failed_seed(label):
             remarks.append(f"{label} has a failed seed: it cannot win and is compared on its other seeds")
         elif label != leader and count:

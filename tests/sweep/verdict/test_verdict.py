@@ -172,7 +172,7 @@ def test_a_rival_that_never_trained_does_not_stand_in_the_way():
     assert found["verdict"] == "winner"
     row = found["candidates"][-1]
     assert (row["n_seeds"], row["score"], row["p_best"]) == (0, None, None)
-    assert "random was compared with nobody: all its seeds failed, so it cannot win" in found["notes"]
+    assert any("random" in note and "not compared" in note for note in found["notes"])
 
 
 def test_every_job_failed_is_a_tie_not_a_crash():
