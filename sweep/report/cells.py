@@ -1,4 +1,4 @@
-"""The words and numbers of the tables, shared by the terminal and Markdown.
+"""The words and numbers of a result's tables, shared by all formats.
 
 Numbers are rounded here and nowhere else.
 """
@@ -34,8 +34,8 @@ def leaderboard(result: Result) -> tuple[Row, list[Row]]:
         METRICS[metric].title,
         f"gain over {baseline}",
         "verdict",
-        "could show",
-        "interpretable",
+        "detectable",
+        "meaningful?",
     ]
     rows = [
         [
@@ -81,7 +81,7 @@ def candidates(group: GroupResult, metric: str) -> tuple[Row, list[Row]]:
 
 
 def noise_types(group: GroupResult, metric: str) -> tuple[Row, list[Row]]:
-    """Header and one row per noise type: who leads there, and every candidate's mean."""
+    """Header and one row per noise type: its leader and every candidate's mean."""
     types = group["by_noise_type"]["types"]
     labels = list(types[0]["scores"])
     rows = [
@@ -110,7 +110,7 @@ def leader_row(group: GroupResult) -> CandidateResult:
 
 
 def gain(group: GroupResult, row: CandidateResult, metric: str) -> str:
-    """Over the baseline, which itself has none."""
+    """A candidate's gain over the baseline; the baseline itself has none."""
     if row["label"] == group["baseline"]:
         return NOT_KNOWN
     return estimate(row["gain"], row["gain_interval"], metric, signed=True)
@@ -124,7 +124,7 @@ def verdict(group: GroupResult) -> str:
 
 
 def resolvable(group: GroupResult, metric: str) -> str:
-    """ "0.21 (9 seeds)": the smallest gain this design could show, and what a tie would need."""
+    """ "0.21 (needs 9 seeds)": the smallest true difference this design finds, and what it takes to break a tie."""
     if group["resolvable"] is None:
         return NOT_KNOWN
     shown = f"{group['resolvable']:.{_digits(metric)}f}"
@@ -149,7 +149,7 @@ def standing(group: GroupResult, row: CandidateResult) -> str:
 
 
 def footers(result: Result) -> list[str]:
-    """What the tables rest on, line by line."""
+    """What the tables are based on, line by line."""
     groups = result["groups"]
     lines = warnings(result)
     if groups:
@@ -166,7 +166,7 @@ def footers(result: Result) -> list[str]:
 
 
 def warnings(result: Result) -> list[str]:
-    """What a reader must know before anything else."""
+    """Why the whole result must not be believed or repeated, if so."""
     lines = []
     if not result.get("meaningful", True):
         lines.append(f"NOT MEANINGFUL: the {result.get('preset')} preset only shows that everything runs.")
@@ -178,9 +178,9 @@ def warnings(result: Result) -> list[str]:
 def _reading(group: GroupResult, result: Result) -> str:
     decided_by = METRICS[result.get("decided_by", result["metric"])].title
     return (
-        f"{decided_by} decides. ± spans {100 * (1 - group['alpha']):g} % over seeds and "
-        f"{group['population']['unit']}s; gains over {group['baseline']} use Dunnett's. "
-        "Could show: the true difference found with 80 % power."
+        f"{decided_by} decides. Scores are means over seeds and {group['population']['unit']}s, ± is their "
+        f"{100 * (1 - group['alpha']):g} % interval; gains over {group['baseline']} use Dunnett's. "
+        "Detectable: the true difference found with 80 % power."
     )
 
 
@@ -205,15 +205,15 @@ def _material(result: Result) -> str:
 
 
 def _test_reads(reads: Mapping[str, int]) -> list[str]:
-    """From the ledger, which a crash may have made count one too many."""
+    """From the ledger, in which a crash may have counted one read too many."""
     often = [f"{group} {counted(number, 'time')}" for group, number in reads.items() if number != 1]
     if often:
-        return [f"Test audio was opened more than once, by the ledger test_reads.jsonl: {', '.join(often)}."]
+        return [f"Test audio was opened more than once (test_reads.jsonl): {', '.join(often)}."]
     return ["Test audio was opened once, after the leaders were named (test_reads.jsonl)."] if reads else []
 
 
 def _failures(failed: Sequence[FailedJob]) -> list[str]:
-    """Each reason once, with the jobs it ended."""
+    """Each reason once, with the jobs that failed for it."""
     by_reason: dict[str, list[str]] = {}
     for job in failed:
         by_reason.setdefault(str(job["reason"]), []).append(job["job"])
@@ -224,7 +224,7 @@ def _remarks(group: GroupResult, metric: str) -> list[str]:
     by_type, noisy = group["by_noise_type"], group["noisy"]
     remarks = []
     if not group["interpretable"]:
-        remarks.append(f"not interpretable at this size: {'; '.join(group['gates']['reasons'])}")
+        remarks.append(f"the question is not meaningful at this size: {'; '.join(group['gates']['reasons'])}")
     if noisy["score"] is not None:
         over = estimate(noisy["gain"], noisy["interval"], metric, signed=True)
         remarks.append(f"noisy input {estimate(noisy['score'], None, metric)}, the leader is {over} above it")
@@ -236,7 +236,7 @@ def _remarks(group: GroupResult, metric: str) -> list[str]:
 
 
 def _spread(spread: Spread, unit: str, metric: str) -> str:
-    """The variance components, which say what more of would help: seeds, or test audio."""
+    """The variance components: they show whether more seeds or more test audio would help."""
     digits = _digits(metric) + 1
     seed, own, rest = (
         f"{value:.{digits}f}"
@@ -248,7 +248,7 @@ def _spread(spread: Spread, unit: str, metric: str) -> str:
 
 
 def _together(groups: Sequence[GroupResult]) -> str:
-    """Holm's correction, where several groups are claimed in one breath."""
+    """Holm's correction, for winners of several groups claimed together."""
     stand = [group_name(group["group"]) for group in groups if group["holm"].get("verdict") == "winner"]
     return f"Claimed together (Holm-corrected), winners stand in: {', '.join(stand) or 'no group'}."
 

@@ -31,10 +31,10 @@ class Scored:
 
 
 def not_paired(ours: Scored, theirs: Scored, metric: str) -> str | None:
-    """Why scores cannot be paired, in words; None where they can."""
+    """Why the scores cannot be paired; None where they can."""
     if ours.plan.corpus_fingerprint != theirs.plan.corpus_fingerprint:
         return "the corpora differ"
-    # The noisy input's own scores tell two test sets apart, whatever setting made them differ.
+    # Two test sets differ if the noisy input's own scores do, whichever setting is behind it.
     if not _noisy(ours.rows, metric).equals(_noisy(theirs.rows, metric)):
         return "the test sets differ"
     if len(common_seeds(ours, theirs)) < 2:
@@ -90,7 +90,7 @@ def _candidates(
 
 
 def _labels(ours: Scored, theirs: Scored, group: str) -> list[str]:
-    """Of both sweeps; what only one of them has keeps a row."""
+    """The candidates of both sweeps; one that only one of them has keeps a row."""
     return list(dict.fromkeys(c.label for s in (ours, theirs) for c in s.plan.group_plan(group).candidates))
 
 
@@ -182,18 +182,19 @@ def _cells(group: dict[str, Any], found: dict[str, Any]) -> tuple[Row, list[Row]
 
 
 def _lines(found: dict[str, Any], ours: Plan, theirs: Plan) -> list[str]:
+    difference = f"Difference: {ours.name} minus {theirs.name}"
     if found["paired"]:
         how = (
-            f"Difference: {ours.name} minus {theirs.name}, paired by utterance and {len(found['seeds'])} common seeds; "
+            f"Means of the cells that both sweeps have, over {len(found['seeds'])} common seeds. {difference}, paired; "
             f"± spans {100 * (1 - ours.alpha):g} %, for each row by itself."
         )
     else:
-        how = f"Difference of means, {ours.name} minus {theirs.name}; no interval: {found['not_paired_because']}."
+        how = f"Each sweep's own means. {difference}, without an interval: {found['not_paired_because']}."
     return [how, f"The two plans differ in: {', '.join(_differences(ours, theirs)) or 'nothing'}."]
 
 
 def _differences(ours: Plan, theirs: Plan) -> list[str]:
-    """What the two sweeps were not told alike, without names and places."""
+    """The settings in which the two plans differ, apart from names and places."""
     places = {"name", "output", "home", "tracking_uri", "study_uri", "corpus_uri", "corpus_source", "raises"}
     left, right = ours.to_json(), theirs.to_json()
     return [name for name in left if name not in places and left[name] != right[name]]

@@ -6,7 +6,7 @@ from sweep.report.cells import NOT_KNOWN, Row, counted, estimate
 from sweep.verdict.result import LearningCurve, Result, SnrScores
 from trainables.metrics.catalogue import METRICS
 
-_POINTS = 4  # of a curve, that its table shows
+_POINTS = 4  # of each curve in the table
 
 
 def snr_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
@@ -40,7 +40,7 @@ def metric_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
 
 
 def curve_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
-    """(title, header, rows): each candidate's lead over the baseline on valid, at a few moments of training."""
+    """(title, header, rows): each candidate's lead over the baseline on valid, at a few points of training."""
     curves = [curve for curve in result.get("curves", []) if curve["steps"]]
     for group in dict.fromkeys(curve["group"] for curve in curves):
         mine = [curve for curve in curves if curve["group"] == group]
@@ -49,12 +49,12 @@ def curve_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
         header = [
             "candidate",
             *(f"epoch {mine[0]['epochs'][point]:.3g}" for point in points),
-            "reaches the baseline's end",
+            "reaches the baseline's final score",
         ]
         rows = [
             [curve["candidate"], *_leads(curve, points, result["metric"]), _reached(curve)] for curve in mine
         ]
-        yield f"Lead over the baseline on valid while training, {group}", header, rows
+        yield f"Lead over the baseline on valid during training, {group}", header, rows
 
 
 def switch_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
@@ -71,17 +71,17 @@ def switch_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
             for entry in entries
             if entry["group"] == group
         ]
-        header = ["candidate", "switched (%)", "symmetric (%)", "symmetric, against the baseline"]
-        yield f"Label switches per round while training, {group}", header, rows
+        header = ["candidate", "switched (%)", "symmetric (%)", "symmetric, minus the baseline's"]
+        yield f"Label switches per round of training, {group}", header, rows
 
 
 def finding_lines(result: Result) -> list[str]:
-    """One line for each finding that is no table."""
+    """One line for each finding that has no table."""
     lines = []
     shown = [*result.get("by_snr", []), *result.get("metrics", [])]
     if any(entry["published"] for entry in shown):
         lines.append(
-            "Published rows are the paper's, on its own corpus and at its own size, without intervals."
+            "Published rows are the paper's figures, on its own corpus and at its own scale, without intervals."
         )
     shared = result.get("shared_training")
     if shared:

@@ -1,6 +1,6 @@
 """The leaderboard as files that other programs read: CSV, Parquet and LaTeX, one row per candidate.
 
-Published figures follow as rows of their own, marked in the column `source`; they have no interval.
+Published figures follow as rows of their own, marked in the column `source`, without intervals.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""One thing to show, in every form a leaderboard is printed in: for the eye, a page, a paper, a program."""
+"""One view, in every format a leaderboard is printed in: terminal tables, Markdown, LaTeX, JSON, CSV."""
 
 import csv
 import io
@@ -24,8 +24,8 @@ Table = tuple[str, Row, Sequence[Row]]  # title, header, rows
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """`plain` is the JSON object, `records` the rows of the CSV file, `tables` are (title, header, rows) for
-    the eye, rounded; `lines` say what they rest on."""
+    """`plain` is the JSON object, `records` are the rows of the CSV file, `tables` are rounded, and `lines` follow
+    the tables and say what they are based on."""
 
     title: str
     plain: Mapping[str, Any]
@@ -48,7 +48,7 @@ def to_json(view: View) -> str:
 
 
 def to_csv(view: View) -> str:
-    """One line per record, unrounded; what is not known is empty."""
+    """One line per record, unrounded; unknown values are empty."""
     buffer = io.StringIO()
     if view.records:
         writer = csv.DictWriter(buffer, list(view.records[0]), lineterminator="\n")
@@ -73,7 +73,7 @@ def _markdown_table(header: Row, rows: Sequence[Row]) -> str:
 
 
 def to_latex(view: View) -> str:
-    """Tables for a paper, with `booktabs`; numbers to the right, what they rest on as comments."""
+    """Tables for a paper, with `booktabs`; numbers are right-aligned, and the lines are comments."""
     comments = [f"% {line}" for line in (view.title, *view.lines)]
     tables = [_latex_table(*table) for table in view.tables]
     return "\n".join(["\n".join(comments), *tables]) + "\n"

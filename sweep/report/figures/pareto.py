@@ -1,4 +1,4 @@
-"""Two metrics at once: where the candidates lie on test, and which of them no other beats in both.
+"""Two metrics at once: the candidates on test, and those that no other beats in both.
 
 Points are the leaderboard's means (`sweep.report.findings.metric_means`) without intervals: the front is that of
 this test set and decides nothing.
@@ -23,13 +23,13 @@ _PANEL_INCHES = (4.6, 4.0)
 
 
 def second_metric(result: Result) -> str | None:
-    """What stands against the deciding metric; None where nothing else was scored."""
+    """The metric plotted against the deciding one; None where nothing else was scored."""
     scored = {metric for entry in _ours(result) for metric in entry["scores"]}
     return next((m for m in _SECOND_METRICS if m in scored and m != result["metric"]), None)
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Labels that no other point equals or beats in both and beats in one, by the first value; more is better."""
+    """The labels on the Pareto front, sorted by the first value; higher is better in both."""
     return sorted(
         (label for label, point in points.items() if not any(_beats(o, point) for o in points.values())),
         key=lambda label: points[label],
@@ -66,8 +66,8 @@ def _draw(axes: Any, group: GroupResult, entries: Sequence[MetricMeans], across:
     axes.margins(0.2)
     axes.locator_params(axis="x", nbins=5)
     if noisy:  # annotated, not plotted: it would compress the axes
-        said = f"noisy input: {noisy[0]:.2f}, {noisy[1]:.2f}"
-        axes.annotate(said, (0.02, 0.02), xycoords="axes fraction", fontsize="small", color="dimgrey")
+        note = f"noisy input: {noisy[0]:.2f}, {noisy[1]:.2f}"
+        axes.annotate(note, (0.02, 0.02), xycoords="axes fraction", fontsize="small", color="dimgrey")
     axes.set_title(f"{group_name(group['group'])}: front {', '.join(front)}", fontsize="medium")
     axes.grid(alpha=0.3)
 

@@ -1,4 +1,4 @@
-"""The picture of an answer: every candidate's test score with its interval, one panel per group."""
+"""Every candidate's test score with its interval, one panel per group."""
 
 from os import PathLike
 from typing import Any

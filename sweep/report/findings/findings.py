@@ -32,7 +32,7 @@ def findings(
 
 
 def shared_training(plan: Plan, records: Sequence[JobRecord]) -> SharedTraining | None:
-    """Prefixes computed, the search trials that went on from one, and the steps that saved; None without any."""
+    """Prefixes computed, search trials that started from one, and the steps saved; None without any."""
     found = (plan.assignment(record.job, record.nuisance, record.attempt).prefix for record in records)
     prefixes = [Stage.from_json(prefix) for prefix in found if prefix]
     if not prefixes:
@@ -43,7 +43,7 @@ def shared_training(plan: Plan, records: Sequence[JobRecord]) -> SharedTraining 
 
 
 def collapse(records: Sequence[JobRecord]) -> Collapse | None:
-    """How many trials were watched to their end and which of them ever raised the alarm; None without a monitor."""
+    """Complete trials with a monitor, and those that ever raised its alarm; None without a monitor."""
     complete = [record for record in records if record.state == "complete"]
     watched = [r for r in complete if any(_ALARM in report.metrics for report in r.reports)]
     if not watched:

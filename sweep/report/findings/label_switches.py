@@ -1,9 +1,9 @@
-"""How often PIT changed its mind while each candidate was trained, from the finalists' reports.
+"""How often PIT changed its label assignment while each candidate was trained, from the finalists' reports.
 
-A method that separates reports after every round which share of fixed training mixtures changed its assignment
-of outputs to voices, and the symmetric share, which does not count a swap of all outputs at once (see
-trainables/separation/label_switches.py). The distance from the baseline is of the symmetric share, averaged over
-all rounds and paired by seed. It decides nothing.
+After every round a separation method reports the share of fixed training mixtures whose assignment of outputs to
+voices has changed, and the symmetric share, which does not count a swap of all outputs at once (see
+trainables/separation/label_switches.py). The difference from the baseline is that of the symmetric share, averaged
+over all rounds and paired by seed. It decides nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -96,7 +96,7 @@ def _switches(config: dict[str, Any], plan: Plan) -> tuple[float, ...]:
 
 
 def epoch_at(plan: Plan, step: float) -> float:
-    """Crops drawn over those there are, by their seconds."""
+    """Seconds of training audio drawn until `step`, over the seconds there are."""
     split = plan.corpus_summary["splits"][plan.data.source_split("train")]
     minutes = plan.data.labelled_minutes
     seconds = split["speech_seconds"] if minutes is None else min(split["speech_seconds"], 60 * minutes)

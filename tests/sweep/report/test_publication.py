@@ -166,7 +166,7 @@ def test_what_cannot_be_made_is_told_and_costs_nothing_else(published, tmp_path,
     folder = tmp_path / "report"
     folder.mkdir()
     Publication(plan, result, rows_on_test(plan), [], checkpoints).write(folder)
-    assert "the report goes without a page to listen to: ArrowInvalid" in capsys.readouterr().err
+    assert "the report goes without a listening page: ArrowInvalid" in capsys.readouterr().err
     names = {path.name for path in folder.iterdir()}
     assert "listen-tera.html" not in names
     assert {"index.html", "listen-wav2vec2.html", "leaderboard.md", "scores.png"} <= names

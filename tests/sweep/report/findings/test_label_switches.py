@@ -63,8 +63,8 @@ def test_methods_without_labels_have_none(tmp_path, records):
 
 def test_the_table_shows_every_candidate_against_the_baseline(switches):
     ((title, header, rows),) = switch_cells({"label_switches": list(switches.values())})
-    assert title == "Label switches per round while training, convtasnet"
-    assert header == ["candidate", "switched (%)", "symmetric (%)", "symmetric, against the baseline"]
+    assert title == "Label switches per round of training, convtasnet"
+    assert header == ["candidate", "switched (%)", "symmetric (%)", "symmetric, minus the baseline's"]
     assert rows[0] == ["scratch", "52.0", "26.0", "+0.0 ± 0.0"]
     assert rows[1][:3] == ["se", "23.0", "11.5"]
     assert rows[1][3].startswith("-14.5 ± ")
