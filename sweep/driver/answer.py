@@ -1,7 +1,6 @@
-"""From rows to the answer: leaders nominated on valid and frozen, then test, scored once, confirms.
+"""From rows to the result: leaders are nominated on valid and frozen, then test, scored once, confirms them or not.
 
-Nominations are written before any test audio is opened and are never written twice: a resumed sweep confirms
-the leaders it had named.
+Nominations are written before any test audio is opened and never changed: a resumed sweep keeps its leaders.
 """
 
 import hashlib
@@ -31,7 +30,7 @@ _NOT_DECISIVE = {"max_hours", "raises", "study_uri", "tracking_uri"}
 
 @dataclass(frozen=True)
 class Finalists:
-    """How a group's final ended: which jobs have rows, which failed."""
+    """The finalists of a group: the complete ones have rows, the others failed."""
 
     complete: tuple[Job, ...]
     failed: tuple[tuple[str, int], ...]  # (candidate, seed)
@@ -46,13 +45,13 @@ class Finalists:
         )
 
     def seeds(self, plan: Plan) -> tuple[int, ...]:
-        """Those of the plan that any candidate was given."""
+        """The plan's seeds that any candidate was given."""
         given = {job.number for job in self.complete} | {seed for _, seed in self.failed}
         return tuple(seed for seed in plan.seeds if seed in given)
 
 
 def plan_hash(plan: Plan) -> str:
-    """What was decided before test: metric, candidates, seeds, margin, alpha, and all else that can matter."""
+    """The hash of everything decided before test that can matter: metric, candidates, seeds, margin, alpha, ..."""
     decisive = {name: value for name, value in plan.to_json().items() if name not in _NOT_DECISIVE}
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -60,11 +59,13 @@ def plan_hash(plan: Plan) -> str:
 def freeze_nominations(
     plan: Plan, storage: Storage, rows: Rows, finalists: Mapping[str, Finalists]
 ) -> dict[str, str]:
-    """Each group's leader on valid, written down with the plan's hash; a stored one is never named again."""
+    """Each group's leader on valid, stored with the plan's hash; a stored nomination never changes."""
     stored: dict[str, str] = {}
     if storage.exists(layout.NOMINATIONS):
         stored = json.loads(storage.read(layout.NOMINATIONS))["leaders"]
-    new = [group for group in plan.groups if group.name not in stored]  # added since, its test still closed
+    new = [
+        group for group in plan.groups if group.name not in stored
+    ]  # added later, with test still unopened
     if not new:
         return stored
     table = pd.DataFrame(rows)
@@ -142,7 +143,7 @@ def finalist_means(scores: Scores) -> dict[Job, dict[str, float]]:
 def result_object(
     plan: Plan, decided: Sequence[GroupResult], counts: Mapping[str, int], failed: Sequence[JobRecord] = ()
 ) -> Result:
-    """What `--json` says and `result.json` keeps."""
+    """The object that `--json` prints and `result.json` keeps."""
     return {
         "sweep": plan.name,
         "space": plan.space,

@@ -1,4 +1,4 @@
-"""The same finalists and leaders in another metric, from the stored rows: shown, never decided by."""
+"""The same finalists and leaders in another metric, from the stored rows; it decides nothing."""
 
 import pandas as pd
 
@@ -45,7 +45,7 @@ def _decided(group: GroupResult, rows: pd.DataFrame, plan: Plan, metric: str) ->
 
 
 def _failed_jobs(rows: pd.DataFrame, group: GroupResult) -> list[tuple[str, int]]:
-    """A finalist without any row has failed, unless its candidate had left contention."""
+    """Finalists without rows have failed, unless their candidate had left contention."""
     scored = set(zip(rows["candidate"], rows["seed"], strict=True))
     seeds = group["seeds"]
     wanted = [(row["label"], seed) for row in group["candidates"] for seed in seeds[: row.get("left_after")]]

@@ -1,7 +1,7 @@
-"""What a sweep has left behind, read again: its plan, its answer, its rows, its study.
+"""Reads a stored sweep: its plan, its result, its rows, its study.
 
-Everything raises `UserError`, saying what to type, where it is not there. Imports nothing heavy: pandas and
-Optuna are loaded when rows and trials are asked for.
+Where something is missing, `UserError` says what to type. Imports nothing heavy: pandas and Optuna are loaded with
+rows and trials.
 """
 
 import argparse
@@ -28,23 +28,23 @@ if TYPE_CHECKING:
 
 
 def default_base() -> str:
-    """Where sweeps lie unless something else is said."""
+    """The default folder of sweeps."""
     return os.environ.get("SPEECH_SWEEP_OUTPUT") or "sweeps"
 
 
 def base_of(output: str | None) -> str:
-    """The folder or s3:// prefix that `output` means, or the default one."""
+    """The folder or s3:// prefix of `output`, or the default one."""
     return resolve_base(output or default_base(), Path.cwd())
 
 
 def stored_sweep(name: str, output: str | None = None) -> tuple[Plan, Storage]:
-    """The sweep's plan and files; `output` is where run.py put it. The error names the known sweeps."""
+    """The sweep's plan and files; `output` is run.py's. The `UserError` of an unknown sweep lists the known ones."""
     base = base_of(output)
     return load_plan(name, base), Storage(join(base, sweep_name(name)))
 
 
 def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> Result:
-    """The stored answer; in another `metric` it keeps the leaders that the deciding one named."""
+    """The stored result; in another `metric` the leaders stay those that the deciding one named."""
     try:
         result = json.loads(storage.read(layout.RESULT))
     except FileNotFoundError:
@@ -66,9 +66,9 @@ def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> Resu
 
 
 def is_answered(plan: Plan, storage: Storage) -> bool:
-    """Whether there is a result and it covers the whole plan: a finished sweep may have been given more groups.
+    """Whether there is a result and it covers all groups of the plan.
 
-    Only groups can come later: more trials and seeds are refused once test was opened.
+    Only groups can be added to a finished sweep: more trials and seeds are refused once test was opened.
     Raises `UserError` where the result is damaged.
     """
     if not storage.exists(layout.RESULT):
@@ -78,7 +78,7 @@ def is_answered(plan: Plan, storage: Storage) -> bool:
 
 
 def _is_result(found: Any) -> TypeGuard[Result]:
-    """Whether it has what every reader of a result relies on."""
+    """Whether it has the keys that every reader of a result relies on."""
     groups = found.get("groups") if isinstance(found, dict) else None
     if not isinstance(groups, list) or not isinstance(found.get("metric"), str):
         return False
@@ -124,9 +124,9 @@ def _frame(content: bytes, storage: Storage, path: str, **what: Any) -> "pd.Data
 
 
 def with_study_password(plan: Plan) -> Plan:
-    """The plan with its study's whole address: a password is stored nowhere, SPEECH_SWEEP_STUDY_URI has it.
+    """The plan with its study's whole address: passwords are never stored, SPEECH_SWEEP_STUDY_URI has them.
 
-    Raises `UserError` also where a study that lies in a file has none on this machine.
+    Raises `UserError` also if the study is a file that is not on this machine.
     """
     from sweep.study.database import database_url, sqlite_file
 

@@ -1,6 +1,6 @@
 """Result rows: one per job, utterance and metric, as Parquet files in a sweep's storage.
 
-Each job's rows lie with the job; the finalists' rows of a split together lie where readers look for them.
+Each job's rows are kept with the job; `layout.rows_path` has those of all finalists of a split.
 """
 
 import io
@@ -43,6 +43,7 @@ def rows_file(split: str) -> str:
 
 
 def has_rows(checkpoints: StoredCheckpoints, job: str, split: str) -> bool:
+    """Whether the job is scored on the split; reads no file."""
     return checkpoints.has_result(job, rows_file(split))
 
 
