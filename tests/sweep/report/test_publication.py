@@ -157,7 +157,7 @@ def test_importance_needs_enough_complete_trials(searched, tmp_path):
     assert not (tmp_path / "few" / "importance-tera.png").exists()
 
 
-def test_what_cannot_be_made_is_told_and_costs_nothing_else(published, tmp_path, capsys):
+def test_what_cannot_be_made_is_reported_and_left_out(published, tmp_path, capsys):
     _, result = published
     plan = finished_sweep(tmp_path)
     keep_clips(plan)

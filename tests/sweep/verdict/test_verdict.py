@@ -275,14 +275,14 @@ def test_equal_candidates_are_nominated_in_order():
     assert nominate(rows, "si_sdr", candidates()[::-1]) == "random"
 
 
-def test_who_cannot_win_is_not_nominated_while_another_can():
+def test_a_candidate_that_cannot_win_is_not_nominated_while_another_can():
     rows = result_rows(scores(CLEAR), split="valid")
     assert nominate(rows, "si_sdr", candidates(), failed_jobs=[("layer2", 11)]) == "layer3"
     everyone = [(label, 11) for label in LABELS]
     assert nominate(rows, "si_sdr", candidates(), failed_jobs=everyone) == "layer2"
 
 
-def test_nobody_to_nominate_is_an_error_that_says_so():
+def test_no_candidate_to_nominate_is_an_error_that_says_so():
     rows = result_rows(scores(CLEAR), split="valid", metric="stoi")
     with pytest.raises(UserError, match="no candidate has a valid si_sdr score"):
         nominate(rows, "si_sdr", candidates())

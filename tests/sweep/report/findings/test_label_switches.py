@@ -37,7 +37,7 @@ def test_finished_finalists_become_one_entry_per_candidate(switches):
     assert (switches["se"]["mean_switch"], switches["se"]["mean_symmetric"]) == (23.0, 11.5)
 
 
-def test_rounds_are_told_in_epochs_too(switches):
+def test_rounds_have_their_epochs(switches):
     """An epoch of 512 s is 85.3 steps of 4 crops of 1.5 s."""
     assert switches["se"]["steps"] == [10, 20]
     assert switches["se"]["epochs"] == pytest.approx([60 / 512, 120 / 512], abs=1e-4)
