@@ -1,4 +1,4 @@
-"""What a reader sees: every claim beside its interval, and beside what it rests on."""
+"""The printed result: every claim has its interval and states what it is based on."""
 
 import io
 
@@ -20,7 +20,7 @@ GATES = interpretable(
 )
 
 
-def judged(upstream, values, gates=GATES, **options):
+def decided(upstream, values, gates=GATES, **options):
     return decide(
         group={"upstream": upstream},
         rows=result_rows(values),
@@ -53,7 +53,7 @@ def result(*verdicts, **facts):
 def both():
     """A winner in tera; a tie in wav2vec2, whose gates were not measured."""
     tie = scores((1.0, 1.2, 2.0, 2.0, 0.4), spread=0.5)
-    return result(judged("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))), judged("wav2vec2", tie, gates=None))
+    return result(decided("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))), decided("wav2vec2", tie, gates=None))
 
 
 def page_of(shown):
@@ -122,12 +122,12 @@ def test_the_page_states_why_the_question_is_not_meaningful(both):
 
 def test_several_groups_are_also_judged_together(both):
     assert "Claimed together (Holm-corrected), winners stand in: tera." in page_of(both)
-    alone = result(judged("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))))
+    alone = result(decided("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))))
     assert "Holm" not in page_of(alone)
 
 
 def test_a_smoke_run_says_that_it_means_nothing():
-    smoke = result(judged("tera", scores((1.0,) * 5, n_seeds=1)), preset="smoke", meaningful=False)
+    smoke = result(decided("tera", scores((1.0,) * 5, n_seeds=1)), preset="smoke", meaningful=False)
     assert "NOT MEANINGFUL: the smoke preset" in printed(smoke)
     assert "no interval can be had" in page_of(smoke)
 
@@ -135,7 +135,7 @@ def test_a_smoke_run_says_that_it_means_nothing():
 def test_failures_show_beside_the_candidate():
     values = scores((1.0, 1.2, 2.0, 1.5, 0.4))
     values[4, 1, :5] = np.nan
-    page = page_of(result(judged("tera", values, failed_jobs=[("none", seed) for seed in SEEDS])))
+    page = page_of(result(decided("tera", values, failed_jobs=[("none", seed) for seed in SEEDS])))
     assert "| 2 | 5 | behind, failed seeds: 1 |" in markdown_row(page, "random")
     assert markdown_row(page, "none").startswith("| none | - | - |")
 

@@ -1,4 +1,4 @@
-"""Which scores count, on what unit, and who has failed."""
+"""Which scores count, on what unit, and which jobs have failed."""
 
 import numpy as np
 import pytest

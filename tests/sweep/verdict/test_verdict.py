@@ -258,7 +258,7 @@ def test_holm_asks_more_of_each_group_when_there_are_many():
     weak = {**strong, "winner_p": 0.03}
     corrected = holm([weak, weak, strong])
     assert [found["holm"]["verdict"] for found in corrected] == ["tie", "tie", "winner"]
-    assert corrected[0]["verdict"] == "winner"  # the group's own verdict stands beside it
+    assert corrected[0]["verdict"] == "winner"  # the group's own verdict is unchanged
     assert corrected[2]["holm"]["p"] == pytest.approx(3 * strong["winner_p"])
     assert holm([weak])[0]["holm"]["verdict"] == "winner"
 

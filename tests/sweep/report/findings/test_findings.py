@@ -1,4 +1,4 @@
-"""What stands beside a verdict: shared training counted, collapse told."""
+"""Findings in addition to the verdict: shared training is counted, collapse is reported."""
 
 import pytest
 

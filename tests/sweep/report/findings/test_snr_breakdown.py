@@ -1,4 +1,4 @@
-"""Test scores SNR by SNR, beside the paper's."""
+"""Test scores SNR by SNR, with the paper's rows."""
 
 import pandas as pd
 import pytest
