@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sweep.commands.run import build_run_parser
+from sweep.commands.run import build_parser
 from sweep.driver.answer import Finalists, result_object, verdicts
 from sweep.plan.plan import Plan
 from sweep.settings.new_plan import plan_from_arguments
@@ -22,7 +22,7 @@ _SPREAD = 0.3
 def example_plan(base: Path, *flags: str) -> Plan:
     """The plan of `run.py --space norm_layers --preset demo` with these flags and its files below `base`."""
     arguments = ["--space", "norm_layers", "--preset", "demo", "--output", str(base), *flags]
-    return plan_from_arguments(build_run_parser().parse_args(arguments), {}, base).plan
+    return plan_from_arguments(build_parser().parse_args(arguments), {}, base).plan
 
 
 def example_rows(plan: Plan, metrics: Sequence[str], n_utterances: int) -> pd.DataFrame:

@@ -2,18 +2,18 @@
 
     from sweep.frames import leaderboard, trials, utterance_scores
 
-    leaderboard("NAME")        a row per group and candidate, best first, as the table has them, unrounded
+    leaderboard("NAME")        a row per group and candidate, best first, unrounded
     trials("NAME")             a row per job: its values, its scores, how it ended
     utterance_scores("NAME")   a row per finalist, utterance and metric
 
-`output` is where run.py put the sweep (default SPEECH_SWEEP_OUTPUT, else ./sweeps). All raise `UserError`.
+`output` is run.py's (default SPEECH_SWEEP_OUTPUT, else ./sweeps). All raise `UserError` for what is missing.
 """
 
 import pandas as pd
 
-from sweep.report.result_tables import records
 from sweep.stored.reading import open_study, read_result, read_rows, stored_sweep
 from sweep.study.study import JobRecord
+from sweep.verdict.result import records
 from trainables.metrics.catalogue import known_metrics
 
 
@@ -27,9 +27,9 @@ def leaderboard(name: str, metric: str | None = None, output: str | None = None)
 
 
 def trials(name: str, output: str | None = None) -> pd.DataFrame:
-    """Every job that was handed out; searched values are columns, what a job has not is missing.
+    """Every job that was started; searched values are columns, missing where a job lacks them.
 
-    `score` is on valid: of the whole budget where the job is complete, else of its last report.
+    `score` is on valid: the final one of a complete job, else that of its last report.
     """
     plan, _ = stored_sweep(name, output)
     study = open_study(plan)

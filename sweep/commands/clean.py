@@ -68,11 +68,11 @@ def _chosen(found: Sequence["Freeable"], what: str) -> list["Freeable"]:
 
 
 def _show(items: Sequence["Freeable"], line: str) -> None:
-    from sweep.report.terminal import console_table, print_tables
+    from sweep.report.terminal import print_tables
 
     rows = [[item.name, size_text(item.bytes), size_text(item.kept), item.meaning] for item in items]
     total = size_text(sum(item.bytes for item in items))
-    table = console_table("", ["name", "can be freed", "stays", ""], [*rows, ["total", total, "", ""]])
+    table = ("", ["name", "can be freed", "stays", ""], [*rows, ["total", total, "", ""]])
     print_tables([table], [line])
 
 

@@ -2,15 +2,16 @@
 
 import argparse
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sweep.commands.common import add_sweep_arguments, command_parser, guarded, open_sweep
-from sweep.report.breakdown_fields import FIELDS
+from sweep.report.cells import BREAKDOWNS
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS, known_metrics
 
 if TYPE_CHECKING:
     from sweep.plan.plan import Plan
+    from sweep.verdict.result import Result
     from trainables.base.storage.storage import Storage
 
 FORMATS = ("table", "markdown", "json", "csv", "latex")
@@ -38,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"show another metric than the deciding one, same leader: {', '.join(METRICS)}",
     )
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--by", choices=FIELDS, help="split the finalists' test scores by this")
+    what.add_argument("--by", choices=BREAKDOWNS, help="split the finalists' test scores by this")
     what.add_argument("--compare", metavar="OTHER", help="compare with another sweep in BASE")
     what.add_argument("--watch", action="store_true", help="show the standings while the sweep runs")
     what.add_argument(
@@ -52,7 +53,6 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from sweep.stored.reading import read_result
 
     known_metrics([arguments.metric] if arguments.metric else None)
     if arguments.published:
@@ -66,6 +66,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.by or arguments.compare:
         _show_rows(plan, storage, arguments)
     else:
+        from sweep.stored.reading import read_result
+
         show(read_result(plan, storage, arguments.metric), arguments.format)
     return 0
 
@@ -107,15 +109,9 @@ def _show_rows(plan: "Plan", storage: "Storage", arguments: argparse.Namespace) 
     print_view(comparison_view(Scored(plan, rows), theirs, metric), arguments.format)
 
 
-def show(result: dict[str, Any], form: str) -> None:
+def show(result: "Result", form: str) -> None:
     """Print the result on standard output; `form` is one of `FORMATS`."""
     from sweep.report.output_formats import print_view
-    from sweep.report.result_tables import result_tables
-    from sweep.report.terminal import print_result, to_markdown
+    from sweep.report.result_tables import result_view
 
-    if form == "table":
-        print_result(result)
-    elif form == "markdown":
-        print(to_markdown(result))
-    else:
-        print_view(result_tables(result), form)
+    print_view(result_view(result, form), form)

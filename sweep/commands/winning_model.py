@@ -20,7 +20,7 @@ from sweep.stored.missing_stages import require_stages
 from sweep.stored.reading import base_of, read_result, read_rows, stored_sweep
 from sweep.tracking.run_lookup import job_of_run
 from sweep.verdict.paired_scores import group_rows
-from sweep.verdict.result import group_name
+from sweep.verdict.result import Result, group_name
 from trainables.base.cache import using_cache
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
@@ -96,7 +96,7 @@ def best_seed(plan: Plan, storage: Storage, group: str, label: str) -> Job:
     return Job(group, "final", label, int(str(means.idxmax())))
 
 
-def _chosen(result: dict[str, Any], job: Job) -> dict[str, Any]:
+def _chosen(result: Result, job: Job) -> dict[str, Any]:
     """The candidate's whole configuration: its own fields and those its search chose."""
     group = next(entry for entry in result["groups"] if group_name(entry["group"]) == job.group)
     return next(entry["config"] for entry in group["candidates"] if entry["label"] == job.candidate)

@@ -1,7 +1,6 @@
-"""From rows to the answer: leaders nominated on valid and frozen, then test, scored once, confirms.
+"""From rows to the result: leaders are nominated on valid and frozen, then test, scored once, confirms them or not.
 
-Nominations are written before any test audio is opened and are never written twice: a resumed sweep confirms
-the leaders it had named.
+Nominations are written before any test audio is opened and never changed: a resumed sweep keeps its leaders.
 """
 
 import hashlib
@@ -16,22 +15,24 @@ import pandas as pd
 from sweep.core.addresses import hide_password
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
+from sweep.report.findings.metric_means import Scores
 from sweep.stored import layout
 from sweep.stored.rows import Rows
 from sweep.study.study import JobRecord
+from sweep.verdict.means import seed_means
 from sweep.verdict.paired_scores import group_rows
-from sweep.verdict.verdict import GroupVerdict, decide, holm, nominate
+from sweep.verdict.result import GateVerdict, GroupResult, Result
+from sweep.verdict.verdict import decide, holm, nominate
 from trainables.base.storage.storage import Storage
 from trainables.config.fields import paper_terms
 from trainables.config.registry import config_class
-from trainables.inference import NOISY
 
 _NOT_DECISIVE = {"max_hours", "extensions", "study_uri", "tracking_uri"}
 
 
 @dataclass(frozen=True)
 class Finalists:
-    """How a group's final ended: which jobs have rows, which failed."""
+    """The finalists of a group: the complete ones have rows, the others failed."""
 
     complete: tuple[Job, ...]
     failed: tuple[tuple[str, int], ...]  # (candidate, seed)
@@ -46,13 +47,13 @@ class Finalists:
         )
 
     def seeds(self, plan: Plan) -> tuple[int, ...]:
-        """Those of the plan that any candidate was given."""
+        """The plan's seeds that any candidate was given."""
         given = {job.number for job in self.complete} | {seed for _, seed in self.failed}
         return tuple(seed for seed in plan.seeds if seed in given)
 
 
 def plan_hash(plan: Plan) -> str:
-    """What was decided before test: metric, candidates, seeds, margin, alpha, and all else that can matter."""
+    """The hash of everything decided before test that can matter: metric, candidates, seeds, margin, alpha, ..."""
     decisive = {name: value for name, value in plan.to_json().items() if name not in _NOT_DECISIVE}
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -60,11 +61,13 @@ def plan_hash(plan: Plan) -> str:
 def freeze_nominations(
     plan: Plan, storage: Storage, rows: Rows, finalists: Mapping[str, Finalists]
 ) -> dict[str, str]:
-    """Each group's leader on valid, written down with the plan's hash; a stored one is never named again."""
+    """Each group's leader on valid, stored with the plan's hash; a stored nomination never changes."""
     stored: dict[str, str] = {}
     if storage.exists(layout.NOMINATIONS):
         stored = json.loads(storage.read(layout.NOMINATIONS))["leaders"]
-    new = [group for group in plan.groups if group.name not in stored]  # added since, its test still closed
+    new = [
+        group for group in plan.groups if group.name not in stored
+    ]  # added later, with test still unopened
     if not new:
         return stored
     table = pd.DataFrame(rows)
@@ -93,21 +96,20 @@ def freeze_nominations(
 
 def verdicts(
     plan: Plan,
-    rows: Rows,
+    rows: pd.DataFrame,
     leaders: Mapping[str, str],
     finalists: Mapping[str, Finalists],
-    gates: Mapping[str, Any],
+    gates: Mapping[str, GateVerdict],
     nuisance: Mapping[tuple[str, str], dict[str, Any]],
-) -> list[GroupVerdict]:
+) -> list[GroupResult]:
     """One verdict per group, with Holm's correction over all of them.
 
     `nuisance` gives each (group, candidate) the values its search chose; `gates` each group's gates.
     """
-    table = pd.DataFrame(rows)
     decided = [
         decide(
             group=group.group,
-            rows=group_rows(table, group.name),
+            rows=group_rows(rows, group.name),
             metric=plan.metric,
             candidates=[
                 {
@@ -144,22 +146,19 @@ def terms_of_paper(
     return found
 
 
-def mean_scores(rows: Rows) -> dict[Job, dict[str, float]]:
-    """Each finalist's mean over its scored utterances, for MLflow's columns; the verdict reads the rows."""
-    table = pd.DataFrame(rows)
-    scored = table[table["status"].eq("ok") & table["candidate"].ne(NOISY)]
+def finalist_means(scores: Scores) -> dict[Job, dict[str, float]]:
+    """Each finalist's own mean in every metric, for MLflow's columns: their mean over seeds is the leaderboard's."""
     means: dict[Job, dict[str, float]] = {}
-    for job, own in scored.groupby("job"):
-        means[Job.parse(str(job))] = {
-            str(m): float(v) for m, v in own.groupby("metric")["value"].mean().items()
-        }
+    for (group, metric), paired in scores.items():
+        for (label, seed), value in seed_means(paired).items():
+            means.setdefault(Job(group, "final", label, seed), {})[metric] = value
     return means
 
 
 def result_object(
-    plan: Plan, decided: Sequence[GroupVerdict], counts: Mapping[str, int], failed: Sequence[JobRecord] = ()
-) -> dict[str, Any]:
-    """What `--json` says and `result.json` keeps."""
+    plan: Plan, decided: Sequence[GroupResult], counts: Mapping[str, int], failed: Sequence[JobRecord] = ()
+) -> Result:
+    """The object that `--json` prints and `result.json` keeps."""
     return {
         "sweep": plan.name,
         "space": plan.space,
@@ -168,7 +167,7 @@ def result_object(
         "meaningful": plan.meaningful,
         "reproducible": not plan.asynchronous,
         "metric": plan.metric,
-        "groups": [verdict.to_json() for verdict in decided],
+        "groups": list(decided),
         "trials": dict(counts),
         "failed": [{"job": record.job.path, "reason": record.reason} for record in failed],
         "corpus": plan.corpus_summary,

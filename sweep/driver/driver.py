@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from sweep.core.jobs import Job
 from sweep.core.listener import Listener
 from sweep.core.next_command import command_line
@@ -26,9 +28,10 @@ from sweep.engine.stage_runner import run_stages
 from sweep.engine.tune_run import run_sweep
 from sweep.plan.plan import Plan
 from sweep.progress.progress import Progress
-from sweep.report import terminal as report
 from sweep.report.findings.findings import findings
+from sweep.report.findings.metric_means import Scores, scores_of
 from sweep.report.publication import Publication
+from sweep.report.result_tables import print_result
 from sweep.settings.settings import Planned
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.patient import PatientStorage
@@ -37,13 +40,14 @@ from sweep.stored import layout
 from sweep.stored.heartbeat import SPENT, Heartbeat, Hours
 from sweep.stored.ledger import ReadLedger
 from sweep.stored.reading import is_answered, read_result
-from sweep.stored.rows import Rows, has_rows, store_rows
+from sweep.stored.rows import has_rows, store_rows
 from sweep.stored.stop_request import stop_on_request, void_requests
 from sweep.study.lock import sweep_lock
 from sweep.study.study import StudyStore
 from sweep.tracking.mlflow_page import open_line
 from sweep.tracking.tracker import Tracker, deliver_left_over
 from sweep.verdict.gates import interpretable
+from sweep.verdict.result import GateVerdict, Result
 from trainables.audio.corpus.corpus import Corpus
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
@@ -52,7 +56,7 @@ from trainables.config.registry import gates_of
 SPOOL = "spool"
 
 
-def drive(planned: Planned, kind: type["Drive"] | None = None) -> dict[str, Any]:
+def drive(planned: Planned, kind: type["Drive"] | None = None) -> Result:
     """Run or continue the sweep to its answer, print it, and return the `--json` object.
 
     `kind` may replace training and scoring. Raises `UserError` before any job starts where the corpus, the output or
@@ -74,7 +78,7 @@ def _asks_nothing_new(planned: Planned, storage: Storage) -> bool:
     return is_answered(plan, storage)
 
 
-def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
+def _shown_again(plan: Plan, storage: Storage) -> Result:
     """The stored answer of a finished sweep, after delivering what MLflow still lacks."""
     result = read_result(plan, storage)
     spool = Path(plan.home) / SPOOL
@@ -85,8 +89,8 @@ def _shown_again(plan: Plan, storage: Storage) -> dict[str, Any]:
     return result
 
 
-def _show(plan: Plan, result: dict[str, Any]) -> None:
-    report.print_result(result)
+def _show(plan: Plan, result: Result) -> None:
+    print_result(result)
     print(f"\nresults    {plan.output}")
     print(f"MLflow     {open_line(plan.tracking_uri, plan.space, plan.name)}")
     print(f"again      {command_line('leaderboard', plan.output)}")
@@ -117,7 +121,7 @@ class Drive:
         )  # heartbeat and stop requests, which never wait for an outage to end
         self.hours = Hours(self.storage, plan.max_hours)
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Result:
         with contextlib.ExitStack() as stack:
             progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / SPOOL)
             spent = SpentCheckpoints(Storage(self.plan.output))
@@ -146,9 +150,10 @@ class Drive:
             leaders = self._nominate(scoring)
             progress.phase("scoring the finalists on test, once")
             rows = self._test_rows(scoring)
-            result = self._confirm(rows, leaders)
+            scores = scores_of(self.plan, rows)
+            result = self._confirm(rows, scores, leaders)
             files = self._publish(result, rows)
-            tracker.log_results(result, files, answer.mean_scores(rows))
+            tracker.log_results(result, files, answer.finalist_means(scores))
             # Last: a sweep with a result is finished, and MLflow's records are safe in the spool by now.
             self.storage.write(layout.RESULT, files[layout.RESULT].read_bytes())
         self._tidy()
@@ -190,25 +195,30 @@ class Drive:
         store_rows(self.storage, rows, "valid")
         return answer.freeze_nominations(self.plan, self.storage, rows, self._finalists())
 
-    def _test_rows(self, scoring: FinalistScoring) -> Rows:
+    def _test_rows(self, scoring: FinalistScoring) -> pd.DataFrame:
         """Open the test split, for the first and only time."""
         jobs = self._complete()
         self._record_test_read(jobs)
         rows = scoring.score(jobs, "test", infer=True)
         store_rows(self.storage, rows, "test")
-        return rows
+        return pd.DataFrame(rows)
 
-    def _confirm(self, rows: Rows, leaders: dict[str, str]) -> dict[str, Any]:
+    def _confirm(self, rows: pd.DataFrame, scores: Scores, leaders: dict[str, str]) -> Result:
         """Decide on test, once per group."""
         decided = answer.verdicts(self.plan, rows, leaders, self._finalists(), self._gates(), self._chosen())
         records = self.store.all_records(self.plan)
         states = [record.state for record in records]
         counts = {state: states.count(state) for state in ("complete", "pruned", "failed")}
         failed = [record for record in records if record.state == "failed"]
-        result = answer.result_object(self.plan, decided, counts, failed)
+        found = answer.result_object(self.plan, decided, counts, failed)
         reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
         terms = answer.terms_of_paper(self.plan, self._chosen())
-        return {**result, "test_reads": reads, "paper_terms": terms, **findings(self.plan, rows, records)}
+        return {
+            **found,
+            "test_reads": reads,
+            "paper_terms": terms,
+            **findings(self.plan, scores, leaders, records),
+        }
 
     def _record_test_read(self, jobs: list[Job]) -> None:
         """Before any test audio is opened; a resumed sweep that finds everything scored reads nothing."""
@@ -217,10 +227,10 @@ class Drive:
         for group in sorted(unscored):
             ledger.record(group, "score the finalists", answer.plan_hash(self.plan))
 
-    def _gates(self) -> dict[str, Any]:
+    def _gates(self) -> dict[str, GateVerdict]:
         """Each group's gate readings, interpreted; empty where the method has no gates."""
         reader = gates_of(self.plan.method_name())
-        judged: dict[str, Any] = {}
+        judged: dict[str, GateVerdict] = {}
         if reader is None:
             return judged
         for group in self.plan.groups:
@@ -232,7 +242,7 @@ class Drive:
                 judged[group.name] = interpretable(facts["transfer_gap"], facts["mismatch"], self.plan.alpha)
         return judged
 
-    def _publish(self, result: dict[str, Any], rows: Rows) -> dict[str, Path]:
+    def _publish(self, result: Result, rows: pd.DataFrame) -> dict[str, Path]:
         """Write the report next to the rows; returns the local copies, which MLflow takes."""
         folder = Path(self.plan.home) / layout.REPORT
         folder.mkdir(exist_ok=True)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from sweep.core.addresses import hide_password
 from sweep.core.outage import say_on_standard_error
 from sweep.plan.plan import Plan
-from sweep.verdict.result import group_name
+from sweep.verdict.result import Result, group_name
 from trainables.base.errors import UserError
 
 VARIABLE = "SPEECH_SWEEP_NOTIFY"
@@ -43,7 +43,7 @@ class Notifier:
         self._plan = plan
         self._seconds = seconds
 
-    def finished(self, result: dict[str, Any]) -> None:
+    def finished(self, result: Result) -> None:
         leaders = {
             group_name(group["group"]): {
                 "leader": group["leader"]["label"],

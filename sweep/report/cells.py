@@ -1,20 +1,30 @@
-"""The words and numbers of the tables, shared by the terminal and Markdown.
+"""The words and numbers of a result's tables, shared by all formats.
 
 Numbers are rounded here and nowhere else.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sweep.stored import layout
-from sweep.verdict.result import by_score, candidate_verdict, group_name
+from sweep.verdict.result import (
+    CandidateResult,
+    FailedJob,
+    GroupResult,
+    Result,
+    Spread,
+    by_score,
+    candidate_verdict,
+    group_name,
+)
 from trainables.metrics.catalogue import METRICS
 
 Row = list[str]
 NOT_KNOWN = "-"
+# What `leaderboard.py --by` splits by; here, so that `--help` loads no pandas.
+BREAKDOWNS = {"noise_type": "noise type", "snr": "SNR (dB)", "speaker": "speaker", "seed": "seed"}
 
 
-def leaderboard(result: Mapping[str, Any]) -> tuple[Row, list[Row]]:
+def leaderboard(result: Result) -> tuple[Row, list[Row]]:
     """Header and one row per group."""
     groups, metric = result["groups"], result["metric"]
     baseline = groups[0]["baseline"] if groups else "none"
@@ -25,8 +35,8 @@ def leaderboard(result: Mapping[str, Any]) -> tuple[Row, list[Row]]:
         METRICS[metric].title,
         f"gain over {baseline}",
         "verdict",
-        "could show",
-        "interpretable",
+        "detectable",
+        "meaningful?",
     ]
     rows = [
         [
@@ -43,7 +53,7 @@ def leaderboard(result: Mapping[str, Any]) -> tuple[Row, list[Row]]:
     return header, rows
 
 
-def candidates(group: Mapping[str, Any], metric: str) -> tuple[Row, list[Row]]:
+def candidates(group: GroupResult, metric: str) -> tuple[Row, list[Row]]:
     """Header and one row per candidate of a group, best first."""
     header = [
         "candidate",
@@ -71,8 +81,8 @@ def candidates(group: Mapping[str, Any], metric: str) -> tuple[Row, list[Row]]:
     return header, rows
 
 
-def noise_types(group: Mapping[str, Any], metric: str) -> tuple[Row, list[Row]]:
-    """Header and one row per noise type: who leads there, and every candidate's mean."""
+def noise_types(group: GroupResult, metric: str) -> tuple[Row, list[Row]]:
+    """Header and one row per noise type: its leader and every candidate's mean."""
     types = group["by_noise_type"]["types"]
     labels = list(types[0]["scores"])
     rows = [
@@ -96,26 +106,26 @@ def estimate(value: float | None, interval: Sequence[float] | None, metric: str,
     return shown if interval is None else f"{shown} ± {(interval[1] - interval[0]) / 2:.{digits}f}"
 
 
-def leader_row(group: Mapping[str, Any]) -> Mapping[str, Any]:
+def leader_row(group: GroupResult) -> CandidateResult:
     return next(row for row in group["candidates"] if row["label"] == group["leader"]["label"])
 
 
-def gain(group: Mapping[str, Any], row: Mapping[str, Any], metric: str) -> str:
-    """Over the baseline, which itself has none."""
+def gain(group: GroupResult, row: CandidateResult, metric: str) -> str:
+    """A candidate's gain over the baseline; the baseline itself has none."""
     if row["label"] == group["baseline"]:
         return NOT_KNOWN
     return estimate(row["gain"], row["gain_interval"], metric, signed=True)
 
 
-def verdict(group: Mapping[str, Any]) -> str:
+def verdict(group: GroupResult) -> str:
     if group["verdict"] == "winner":
         return "winner"
     contenders = ", ".join(group["contenders"])
     return f"tie with {contenders}" if contenders else "tie"
 
 
-def resolvable(group: Mapping[str, Any], metric: str) -> str:
-    """ "0.21 (9 seeds)": the smallest gain this design could show, and what a tie would need."""
+def resolvable(group: GroupResult, metric: str) -> str:
+    """ "0.21 (needs 9 seeds)": the smallest true difference this design finds, and what it takes to break a tie."""
     if group["resolvable"] is None:
         return NOT_KNOWN
     shown = f"{group['resolvable']:.{_digits(metric)}f}"
@@ -125,9 +135,9 @@ def resolvable(group: Mapping[str, Any], metric: str) -> str:
     return f"{shown} (needs {'more test audio' if needed is None else f'{needed} seeds'})"
 
 
-def standing(group: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+def standing(group: GroupResult, row: CandidateResult) -> str:
     """ "leader", "contender, unstable", "behind, failed seeds: 1"."""
-    words = [candidate_verdict(group, row["label"])]
+    words: list[str] = [candidate_verdict(group, row["label"])]
     if row["label"] in group["equivalent"]:
         words.append("equivalent")
     if row["unstable"]:
@@ -139,8 +149,8 @@ def standing(group: Mapping[str, Any], row: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
-def footers(result: Mapping[str, Any]) -> list[str]:
-    """What the tables rest on, line by line."""
+def footers(result: Result) -> list[str]:
+    """What the tables are based on, line by line."""
     groups = result["groups"]
     lines = warnings(result)
     if groups:
@@ -157,8 +167,8 @@ def footers(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def warnings(result: Mapping[str, Any]) -> list[str]:
-    """What a reader must know before anything else."""
+def warnings(result: Result) -> list[str]:
+    """Why the whole result must not be believed or repeated, if so."""
     lines = []
     if not result.get("meaningful", True):
         lines.append(f"NOT MEANINGFUL: the {result.get('preset')} preset only shows that everything runs.")
@@ -167,16 +177,16 @@ def warnings(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _reading(group: Mapping[str, Any], result: Mapping[str, Any]) -> str:
+def _reading(group: GroupResult, result: Result) -> str:
     decided_by = METRICS[result.get("decided_by", result["metric"])].title
     return (
-        f"{decided_by} decides. ± spans {100 * (1 - group['alpha']):g} % over seeds and "
-        f"{group['population']['unit']}s; gains over {group['baseline']} use Dunnett's. "
-        "Could show: the true difference found with 80 % power."
+        f"{decided_by} decides. Scores are means over seeds and {group['population']['unit']}s, ± is their "
+        f"{100 * (1 - group['alpha']):g} % interval; gains over {group['baseline']} use Dunnett's. "
+        "Detectable: the true difference found with 80 % power."
     )
 
 
-def _population(group: Mapping[str, Any]) -> str:
+def _population(group: GroupResult) -> str:
     population = group["population"]
     types = population["noise_types"]
     speakers = "on these speakers and " if population["conditional_on_speakers"] else "on "
@@ -187,7 +197,7 @@ def _population(group: Mapping[str, Any]) -> str:
     )
 
 
-def _material(result: Mapping[str, Any]) -> str:
+def _material(result: Result) -> str:
     synthetic = "synthetic corpus" if result.get("corpus", {}).get("synthetic") else "real corpus"
     trials = result["trials"]
     return (
@@ -197,26 +207,26 @@ def _material(result: Mapping[str, Any]) -> str:
 
 
 def _test_reads(reads: Mapping[str, int]) -> list[str]:
-    """From the ledger, which a crash may have made count one too many."""
+    """From the ledger, in which a crash may have counted one read too many."""
     often = [f"{group} {counted(number, 'time')}" for group, number in reads.items() if number != 1]
     if often:
         return [f"Test audio was opened more than once, by the ledger {layout.LEDGER}: {', '.join(often)}."]
     return [f"Test audio was opened once, after the leaders were named ({layout.LEDGER})."] if reads else []
 
 
-def _failures(failed: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Each reason once, with the jobs it ended."""
+def _failures(failed: Sequence[FailedJob]) -> list[str]:
+    """Each reason once, with the jobs that failed for it."""
     by_reason: dict[str, list[str]] = {}
     for job in failed:
         by_reason.setdefault(str(job["reason"]), []).append(job["job"])
     return [f"Failed ({reason}): {', '.join(jobs)}." for reason, jobs in by_reason.items()]
 
 
-def _remarks(group: Mapping[str, Any], metric: str) -> list[str]:
+def _remarks(group: GroupResult, metric: str) -> list[str]:
     by_type, noisy = group["by_noise_type"], group["noisy"]
     remarks = []
     if not group["interpretable"]:
-        remarks.append(f"not interpretable at this size: {'; '.join(group['gates']['reasons'])}")
+        remarks.append(f"the question is not meaningful at this size: {'; '.join(group['gates']['reasons'])}")
     if noisy["score"] is not None:
         over = estimate(noisy["gain"], noisy["interval"], metric, signed=True)
         remarks.append(f"noisy input {estimate(noisy['score'], None, metric)}, the leader is {over} above it")
@@ -227,18 +237,19 @@ def _remarks(group: Mapping[str, Any], metric: str) -> list[str]:
     return remarks + list(group["notes"])
 
 
-def _spread(variance: Mapping[str, float], unit: str, metric: str) -> str:
-    """The variance components, which say what more of would help: seeds, or test audio."""
+def _spread(spread: Spread, unit: str, metric: str) -> str:
+    """The variance components: they show whether more seeds or more test audio would help."""
     digits = _digits(metric) + 1
     seed, own, rest = (
-        f"{variance[name]:.{digits}f}" for name in ("candidate_seed", "candidate_unit", "residual")
+        f"{value:.{digits}f}"
+        for value in (spread["candidate_seed"], spread["candidate_unit"], spread["residual"])
     )
     return (
         f"standard deviations between candidates: over seeds {seed}, over {unit}s {own}, unexplained {rest}"
     )
 
 
-def _paper_terms(result: Mapping[str, Any]) -> list[str]:
+def _paper_terms(result: Result) -> list[str]:
     """What the leaders trained with, in the terms of the method's paper."""
     lines = []
     for group in result["groups"]:
@@ -250,8 +261,8 @@ def _paper_terms(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _together(groups: Sequence[Mapping[str, Any]]) -> str:
-    """Holm's correction, where several groups are claimed in one breath."""
+def _together(groups: Sequence[GroupResult]) -> str:
+    """Holm's correction, for winners of several groups claimed together."""
     stand = [group_name(group["group"]) for group in groups if group["holm"].get("verdict") == "winner"]
     return f"Claimed together (Holm-corrected), winners stand in: {', '.join(stand) or 'no group'}."
 

@@ -1,10 +1,12 @@
 """The same candidates of two sweeps side by side: `leaderboard.py --compare`.
 
-Where both were scored on the same test set with common seeds, their scores are paired cell by cell and the
-difference has the verdict's interval. Elsewhere the means are shown with their difference and no interval. Two
-sweeps are no experiment: whatever differs between their plans may be the cause. Shown, never decided by.
+Where both were scored on the same test set with common seeds, their scores are paired cell by cell: the means are
+of the cells that both have, and their difference has the verdict's interval. Elsewhere each sweep's own means are
+shown with their difference and no interval. Two sweeps are no experiment: anything that differs between their plans
+may be the cause. The comparison decides nothing.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +16,7 @@ from sweep.plan.plan import Plan
 from sweep.report.cells import NOT_KNOWN, Row, estimate
 from sweep.report.output_formats import View
 from sweep.verdict.comparisons import Comparisons
+from sweep.verdict.means import mean_scores
 from sweep.verdict.paired_scores import NOISY, group_rows, paired_scores
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS
@@ -28,10 +31,10 @@ class Scored:
 
 
 def not_paired(ours: Scored, theirs: Scored, metric: str) -> str | None:
-    """Why scores cannot be paired, in words; None where they can."""
+    """Why the scores cannot be paired; None where they can."""
     if ours.plan.corpus_fingerprint != theirs.plan.corpus_fingerprint:
         return "the corpora differ"
-    # The noisy input's own scores tell two test sets apart, whatever setting made them differ.
+    # Two test sets differ if the noisy input's own scores do, whichever setting is behind it.
     if not _noisy(ours.rows, metric).equals(_noisy(theirs.rows, metric)):
         return "the test sets differ"
     if len(common_seeds(ours, theirs)) < 2:
@@ -56,7 +59,6 @@ def compare(ours: Scored, theirs: Scored, metric: str) -> dict[str, Any]:
             f"{', '.join(group.name for group in ours.plan.groups)}: nothing is in both"
         )
     obstacle = not_paired(ours, theirs, metric)
-    pair = _unpaired if obstacle else _paired
     return {
         "sweeps": [ours.plan.name, theirs.plan.name],
         "metric": metric,
@@ -67,34 +69,41 @@ def compare(ours: Scored, theirs: Scored, metric: str) -> dict[str, Any]:
             {
                 "group": group.group,
                 "name": group.name,
-                "candidates": [
-                    {"label": label, **pair(ours, theirs, metric, group.name, label)}
-                    for label in _labels(ours, theirs, group.name)
-                ],
+                "candidates": _candidates(ours, theirs, metric, group.name, obstacle is None),
             }
             for group in shared
         ],
     }
 
 
+def _candidates(
+    ours: Scored, theirs: Scored, metric: str, group: str, can_be_paired: bool
+) -> list[dict[str, Any]]:
+    means = [_means(scored, metric, group) for scored in (ours, theirs)]
+    return [
+        {
+            "label": label,
+            **((can_be_paired and _paired(ours, theirs, metric, group, label)) or _unpaired(means, label)),
+        }
+        for label in _labels(ours, theirs, group)
+    ]
+
+
 def _labels(ours: Scored, theirs: Scored, group: str) -> list[str]:
-    """Of both sweeps; what only one of them has keeps a row."""
+    """The candidates of both sweeps; one that only one of them has keeps a row."""
     return list(dict.fromkeys(c.label for s in (ours, theirs) for c in s.plan.group_plan(group).candidates))
 
 
-def _paired(ours: Scored, theirs: Scored, metric: str, group: str, label: str) -> dict[str, Any]:
-    """One candidate's two finalists of every seed, cell by cell; its own variance, for no other shares it."""
+def _paired(ours: Scored, theirs: Scored, metric: str, group: str, label: str) -> dict[str, Any] | None:
+    """One candidate's two finalists of every seed, cell by cell, with its own variance; None where one lacks scores."""
     first, second = "ours", "theirs"
     mine, other = (_of_candidate(scored.rows, group, label) for scored in (ours, theirs))
-    if _finalists(mine).empty or _finalists(other).empty:
-        return _unpaired(ours, theirs, metric, group, label)
-    table = pd.concat(
-        [mine.replace({"candidate": {label: first}}), _finalists(other).assign(candidate=second)]
-    )
+    other = other[other["candidate"] != NOISY]
+    table = pd.concat([mine.replace({"candidate": {label: first}}), other.assign(candidate=second)])
     comparisons = Comparisons(paired_scores(table, metric, [first, second], common_seeds(ours, theirs)))
     difference = comparisons.difference(first, second)
     if difference is None:
-        return _unpaired(ours, theirs, metric, group, label)
+        return None
     alpha = ours.plan.alpha
     return {
         "scores": [comparisons.level(name, alpha)[0] for name in (first, second)],
@@ -104,25 +113,21 @@ def _paired(ours: Scored, theirs: Scored, metric: str, group: str, label: str) -
     }
 
 
-def _unpaired(ours: Scored, theirs: Scored, metric: str, group: str, label: str) -> dict[str, Any]:
-    mine, other = (_mean(scored, metric, group, label) for scored in (ours, theirs))
+def _unpaired(means: Sequence[Mapping[str, float]], label: str) -> dict[str, Any]:
+    mine, other = (of_sweep.get(label) for of_sweep in means)
     difference = None if mine is None or other is None else mine - other
     return {"scores": [mine, other], "difference": difference, "interval": None, "p": None}
 
 
-def _mean(scored: Scored, metric: str, group: str, label: str) -> float | None:
-    rows = _of_candidate(scored.rows, group, label)
-    paired = paired_scores(rows, metric, [label], scored.plan.seeds)
-    return Comparisons(paired).level(label, scored.plan.alpha)[0]
+def _means(scored: Scored, metric: str, group: str) -> dict[str, float]:
+    """As the sweep's own leaderboard has them."""
+    labels = [candidate.label for candidate in scored.plan.group_plan(group).candidates]
+    return mean_scores(paired_scores(group_rows(scored.rows, group), metric, labels, scored.plan.seeds))
 
 
 def _of_candidate(rows: pd.DataFrame, group: str, label: str) -> pd.DataFrame:
     mine = group_rows(rows, group)
     return mine[mine["candidate"].isin([label, NOISY])]
-
-
-def _finalists(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["candidate"] != NOISY]
 
 
 def _noisy(rows: pd.DataFrame, metric: str) -> pd.Series:
@@ -177,18 +182,19 @@ def _cells(group: dict[str, Any], found: dict[str, Any]) -> tuple[Row, list[Row]
 
 
 def _lines(found: dict[str, Any], ours: Plan, theirs: Plan) -> list[str]:
+    difference = f"Difference: {ours.name} minus {theirs.name}"
     if found["paired"]:
         how = (
-            f"Difference: {ours.name} minus {theirs.name}, paired by utterance and {len(found['seeds'])} common seeds; "
+            f"Means of the cells that both sweeps have, over {len(found['seeds'])} common seeds. {difference}, paired; "
             f"± spans {100 * (1 - ours.alpha):g} %, for each row by itself."
         )
     else:
-        how = f"Difference of means, {ours.name} minus {theirs.name}; no interval: {found['not_paired_because']}."
+        how = f"Each sweep's own means. {difference}, without an interval: {found['not_paired_because']}."
     return [how, f"The two plans differ in: {', '.join(_differences(ours, theirs)) or 'nothing'}."]
 
 
 def _differences(ours: Plan, theirs: Plan) -> list[str]:
-    """What the two sweeps were not told alike, without names and places."""
+    """The settings in which the two plans differ, apart from names and places."""
     places = {"name", "output", "home", "tracking_uri", "study_uri", "corpus_uri", "corpus_source"}
     left, right = ours.to_json(), theirs.to_json()
     return [name for name in left if name not in {*places, "extensions"} and left[name] != right[name]]

@@ -1,15 +1,15 @@
 """The words and numbers of the findings' tables, shared by the terminal and Markdown."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from sweep.report.cells import NOT_KNOWN, Row, counted, estimate
+from sweep.verdict.result import LearningCurve, Result, SnrScores
 from trainables.metrics.catalogue import METRICS
 
-_POINTS = 4  # of a curve, that its table shows
+_POINTS = 4  # of each curve in the table
 
 
-def snr_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
+def snr_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
     """(title, header, rows) of each table of test scores; the deciding metric's come first."""
     tables = list(_snr_tables(result.get("by_snr", [])))
     for group, metric, entries in sorted(tables, key=lambda table: table[1] != result["metric"]):
@@ -26,7 +26,7 @@ def snr_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]
         yield f"{METRICS[metric].title}{' by SNR' if snrs else ''}, {group}", header, rows
 
 
-def metric_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
+def metric_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
     """(title, header, rows): each group's means by all metrics, the published ones last."""
     entries = result.get("metrics", [])
     for group in dict.fromkeys(entry["group"] for entry in entries):
@@ -39,8 +39,8 @@ def metric_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row
         yield f"All metrics, {group}", ["candidate", *(METRICS[metric].title for metric in metrics)], rows
 
 
-def curve_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
-    """(title, header, rows): each candidate's lead over the baseline on valid, at a few moments of training."""
+def curve_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows): each candidate's lead over the baseline on valid, at a few points of training."""
     curves = [curve for curve in result.get("curves", []) if curve["steps"]]
     for group in dict.fromkeys(curve["group"] for curve in curves):
         mine = [curve for curve in curves if curve["group"] == group]
@@ -49,15 +49,15 @@ def curve_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]
         header = [
             "candidate",
             *(f"epoch {mine[0]['epochs'][point]:.3g}" for point in points),
-            "reaches the baseline's end",
+            "reaches the baseline's final score",
         ]
         rows = [
             [curve["candidate"], *_leads(curve, points, result["metric"]), _reached(curve)] for curve in mine
         ]
-        yield f"Lead over the baseline on valid while training, {group}", header, rows
+        yield f"Lead over the baseline on valid during training, {group}", header, rows
 
 
-def switch_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row]]]:
+def switch_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
     """(title, header, rows): how often each candidate's label assignment switched, over all rounds."""
     entries = result.get("label_switches", [])
     for group in dict.fromkeys(entry["group"] for entry in entries):
@@ -71,17 +71,17 @@ def switch_cells(result: Mapping[str, Any]) -> Iterator[tuple[str, Row, list[Row
             for entry in entries
             if entry["group"] == group
         ]
-        header = ["candidate", "switched (%)", "symmetric (%)", "symmetric, against the baseline"]
-        yield f"Label switches per round while training, {group}", header, rows
+        header = ["candidate", "switched (%)", "symmetric (%)", "symmetric, minus the baseline's"]
+        yield f"Label switches per round of training, {group}", header, rows
 
 
-def finding_lines(result: Mapping[str, Any]) -> list[str]:
-    """One line for each finding that is no table."""
+def finding_lines(result: Result) -> list[str]:
+    """One line for each finding that has no table."""
     lines = []
     shown = [*result.get("by_snr", []), *result.get("metrics", [])]
     if any(entry["published"] for entry in shown):
         lines.append(
-            "Published rows are the paper's, on its own corpus and at its own size, without intervals."
+            "Published rows are the paper's figures, on its own corpus and at its own scale, without intervals."
         )
     shared = result.get("shared_training")
     if shared:
@@ -97,7 +97,7 @@ def finding_lines(result: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _leads(curve: Mapping[str, Any], points: Sequence[int], metric: str) -> Iterator[str]:
+def _leads(curve: LearningCurve, points: Sequence[int], metric: str) -> Iterator[str]:
     for point in points:
         if point < len(curve["lead"]):
             yield estimate(curve["lead"][point], curve["lead_interval"][point], metric, signed=True)
@@ -111,13 +111,13 @@ def _percent_difference(value: float | None, interval: Sequence[float] | None) -
     return f"{value:+.1f}" + (f" ± {(interval[1] - interval[0]) / 2:.1f}" if interval else "")
 
 
-def _reached(curve: Mapping[str, Any]) -> str:
+def _reached(curve: LearningCurve) -> str:
     return NOT_KNOWN if curve["reached_baseline"] is None else f"epoch {curve['reached_baseline']:.3g}"
 
 
 def _snr_tables(
-    breakdown: Sequence[Mapping[str, Any]],
-) -> Iterator[tuple[str, str, list[Mapping[str, Any]]]]:
+    breakdown: Sequence[SnrScores],
+) -> Iterator[tuple[str | None, str, list[SnrScores]]]:
     """(group, metric, its entries with the published ones last) for each table worth printing."""
     measured = [entry for entry in breakdown if not entry["published"]]
     for group, metric in dict.fromkeys((entry["group"], entry["metric"]) for entry in measured):

@@ -1,32 +1,31 @@
 """The report's front page: the answer, the figures, and a link to every file. Opens from a disk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 from sweep.report import cells as report_cells
 from sweep.report.cells import Row
 from sweep.report.findings_cells import finding_lines
 from sweep.report.pages import html_page
-from sweep.verdict.result import group_name
+from sweep.verdict.result import Result, group_name
 
 INDEX_FILE = "index.html"
 
-# What the figures show, by how their names begin; also the order on the page.
+# Captions by the start of a figure's file name, in the order of the page.
 _FIGURES = {
     "scores": "Scores on test with their intervals. The verdict compares paired differences, which are narrower.",
-    "pareto": "Two metrics at once: candidates on the line are beaten by no other in both.",
-    "curves.": "Finalists on valid while they were trained; triangles mark switches of a schedule.",
-    "switches": "Label switches while training.",
-    "curves-search": "Every search trial on valid; a cross where early stopping ended one.",
+    "pareto": "Two metrics at once: no other candidate beats those on the line in both.",
+    "curves.": "Finalists on valid during training; triangles mark switches of a schedule.",
+    "switches": "Label switches during training.",
+    "curves-search": "Every search trial on valid; a cross marks early stopping.",
     "history": "The best score of the search so far.",
     "parallel": "Complete search trials: which values went with which score.",
-    "importance": "Which parameter mattered in the search (complete trials only).",
+    "importance": "Importance of each parameter in the search (complete trials only).",
 }
 
 
-def index_page(result: Mapping[str, Any], files: Sequence[str]) -> str:
-    """HTML with links to `files`, which lie beside it."""
+def index_page(result: Result, files: Sequence[str]) -> str:
+    """HTML with links to `files`, which are in the same folder."""
     groups = result["groups"]
     tables = [_table(*report_cells.leaderboard(result))]
     for group in groups:

@@ -1,4 +1,4 @@
-"""One thing to show, in every form a leaderboard is printed in: for the eye, a page, a paper, a program."""
+"""One view, in every format a leaderboard is printed in: terminal tables, Markdown, LaTeX, JSON, CSV."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep.report.cells import Row
-from sweep.report.terminal import console_table, markdown_table, print_tables
+from sweep.report.terminal import print_tables
 
 FORMATS = ("table", "markdown", "json", "csv", "latex")
 
@@ -19,22 +19,25 @@ _SPECIAL_IN_LATEX = {
 }  # fmt: skip
 
 
+Table = tuple[str, Row, Sequence[Row]]  # title, header, rows
+
+
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """`plain` is the JSON object, `records` the rows of the CSV file, `tables` are (title, header, rows) for
-    the eye, rounded; `lines` say what they rest on."""
+    """`plain` is the JSON object, `records` are the rows of the CSV file, `tables` are rounded, and `lines` follow
+    the tables and say what they are based on."""
 
     title: str
     plain: Mapping[str, Any]
     records: Sequence[Mapping[str, Any]]
-    tables: Sequence[tuple[str, Row, Sequence[Row]]]
+    tables: Sequence[Table]
     lines: Sequence[str] = ()
 
 
 def print_view(view: View, form: str) -> None:
     """Print it on standard output in one of FORMATS."""
     if form == "table":
-        print_tables([console_table(*table) for table in view.tables], view.lines)
+        print_tables(view.tables, view.lines)
         return
     written = {"markdown": to_markdown, "json": to_json, "csv": to_csv, "latex": to_latex}
     print(written[form](view), end="")
@@ -45,7 +48,7 @@ def to_json(view: View) -> str:
 
 
 def to_csv(view: View) -> str:
-    """One line per record, unrounded; what is not known is empty."""
+    """One line per record, unrounded; unknown values are empty."""
     buffer = io.StringIO()
     if view.records:
         writer = csv.DictWriter(buffer, list(view.records[0]), lineterminator="\n")
@@ -57,14 +60,20 @@ def to_csv(view: View) -> str:
 def to_markdown(view: View) -> str:
     parts = [f"# {view.title}"]
     for title, header, rows in view.tables:
-        parts += [f"## {title}", markdown_table(header, rows)]
+        parts += [f"## {title}"] if title not in ("", view.title) else []
+        parts.append(_markdown_table(header, rows))
     if view.lines:
         parts.append("\n".join(f"- {line}" for line in view.lines))
     return "\n\n".join(parts) + "\n"
 
 
+def _markdown_table(header: Row, rows: Sequence[Row]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
 def to_latex(view: View) -> str:
-    """Tables for a paper, with `booktabs`; numbers to the right, what they rest on as comments."""
+    """Tables for a paper, with `booktabs`; numbers are right-aligned, and the lines are comments."""
     comments = [f"% {line}" for line in (view.title, *view.lines)]
     tables = [_latex_table(*table) for table in view.tables]
     return "\n".join(["\n".join(comments), *tables]) + "\n"

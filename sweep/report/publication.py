@@ -1,6 +1,6 @@
-"""Writes the report: every file that a finished sweep shows beside its rows, and a page that links them all.
+"""Writes the report: tables, figures and pages of a finished sweep, and an index page that links them all.
 
-Where the preset means nothing (smoke), the figures of the search are left out: they cost more than the search.
+For a preset that is not meaningful (smoke), the figures of the search are left out: they cost more than the search.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,48 +9,50 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from sweep.core.outage import say_on_standard_error
 from sweep.plan.plan import Plan
-from sweep.report import terminal as report
 from sweep.report.cells import warnings
+from sweep.report.figures.curves import curve_plot, switch_plot
 from sweep.report.figures.pareto import pareto_plot
-from sweep.report.findings.label_switches import switch_plot
-from sweep.report.findings.learning_curves import curve_plot
+from sweep.report.figures.scores import score_plot
 from sweep.report.index_page import INDEX_FILE, index_page
 from sweep.report.leaderboard_files import write_leaderboard
-from sweep.report.listening.clips import heard_clips
+from sweep.report.listening.clips import listening_clips
 from sweep.report.listening.page import listening_page
-from sweep.stored.rows import Rows
+from sweep.report.output_formats import to_markdown
+from sweep.report.result_tables import result_view
 from sweep.study.study import JobRecord
-from sweep.verdict.result import group_name
+from sweep.verdict.result import GroupResult, Result, group_name
 
 
 @dataclass(frozen=True)
 class Publication:
-    """What a report is made of."""
+    """The material of a report."""
 
     plan: Plan
-    result: dict[str, Any]
-    rows: Rows  # of test
+    result: Result
+    rows: pd.DataFrame  # of test
     records: Sequence[JobRecord]
     checkpoints: Any
 
     def write(self, folder: Path) -> None:
-        """Every file of the report, by names that a person reads."""
+        """Every file of the report, into a local folder."""
         result = self.result
-        (folder / "leaderboard.md").write_text(report.to_markdown(result))
+        (folder / "leaderboard.md").write_text(to_markdown(result_view(result, "markdown")))
         write_leaderboard(result, folder)
         for what, draw in self._figures(folder).items():
             _attempt(what, draw)
         for group in result["groups"]:
-            _attempt("a page to listen to", partial(self._let_hear, group, folder))
+            _attempt("a listening page", partial(self._listening_page, group, folder))
         files = sorted(path.name for path in folder.iterdir())
         (folder / INDEX_FILE).write_text(index_page(result, files))
 
-    def _figures(self, folder: Path) -> dict[str, Callable[[], None]]:
+    def _figures(self, folder: Path) -> dict[str, Callable[[], object]]:
         result = self.result
-        figures: dict[str, Callable[[], None]] = {
-            "the scores": partial(report.score_plot, result, folder / "scores.png"),
+        figures: dict[str, Callable[[], object]] = {
+            "the scores": partial(score_plot, result, folder / "scores.png"),
             "the curves": partial(curve_plot, result["curves"], result["metric"], folder / "curves.png"),
             "the Pareto front": partial(pareto_plot, result, folder / "pareto.png"),
         }
@@ -61,14 +63,14 @@ class Publication:
             figures["the search"] = partial(_search_plots, self.plan, self.records, folder)
         return figures
 
-    def _let_hear(self, group: dict[str, Any], folder: Path) -> None:
-        clips, seed = heard_clips(self.plan, group, self.rows, self.checkpoints)
+    def _listening_page(self, group: GroupResult, folder: Path) -> None:
+        clips, seed = listening_clips(self.plan, group, self.rows, self.checkpoints)
         if not clips:
             return
         name = group_name(group["group"])
         introduction = [
-            f"{self.plan.space_object().question} Clips of the test set, spread over noises, levels and speakers "
-            f"before any score was known; candidates as trained with seed {seed}. The verdict is in the "
+            f"{self.plan.space_object().question} Clips of the test set, chosen for a spread of noises, levels and "
+            f"speakers before any score was known; candidates as trained with seed {seed}. The verdict is in the "
             "leaderboard: a few clips decide nothing.",
             *warnings(self.result),
         ]
@@ -77,15 +79,13 @@ class Publication:
 
 
 def _search_plots(plan: Plan, records: Sequence[JobRecord], folder: Path) -> None:
-    from sweep.report.figures.search import (
-        search_plots,  # and with it Optuna's figures, which take a second to load
-    )
+    from sweep.report.figures.search import search_plots  # loads Optuna's figures, which takes a second
 
     search_plots(plan, records, folder)
 
 
-def _attempt(what: str, make: Callable[[], None]) -> None:
-    """A figure that cannot be made is told and left out: it must not cost a night's answer."""
+def _attempt(what: str, make: Callable[[], object]) -> None:
+    """A figure that cannot be drawn is reported and left out: it must not cost the sweep its result."""
     try:
         make()
     except Exception as error:

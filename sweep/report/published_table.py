@@ -1,7 +1,7 @@
-"""The published figures, ranked as a sweep's candidates are: behind `sweep/leaderboard.py --published`.
+"""The published figures, ranked like a sweep's candidates: `sweep/leaderboard.py --published`.
 
-The figures of sweep/report/published/*.csv are single numbers: n is not stated, so there is no interval and nobody
-wins; the best figure of each group leads.
+The figures of sweep/report/published/*.csv are single numbers: n is not stated, so there is no interval and no
+winner; the best figure of each group leads.
 """
 
 import csv
@@ -21,7 +21,7 @@ PUBLISHED_METRICS = ("wb_pesq", "stoi", "csig", "cbak", "covl")
 
 
 def published_rows(upstream: str) -> list[dict[str, str]]:
-    """The rows of one upstream, each variant once; none for an upstream that the paper does not have."""
+    """The rows of one upstream, each variant once; none for an upstream that is not in the paper."""
     mine = (row for row in _rows() if upstream in row["upstream"].split("/"))
     return list({row["variant"]: row for row in mine}.values())
 
@@ -84,7 +84,7 @@ def _rows() -> list[dict[str, str]]:
 
 
 def _label(variant: str) -> str:
-    """As a sweep's candidates are called: pretrained is `none`, base is `random`, normed(layer2) is `layer2`."""
+    """The label of a sweep's candidate: pretrained is `none`, base is `random`, normed(layer2) is `layer2`."""
     names = {"pretrained": "none", "base": "random"}
     return names.get(variant, variant.removeprefix("normed(").removesuffix(")"))
 

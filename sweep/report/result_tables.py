@@ -1,54 +1,44 @@
-"""A sweep's result as one view: what `leaderboard.py` prints for programs and papers."""
+"""A sweep's result as one view, in whichever form it is wanted."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from sweep.report import cells as report_cells
-from sweep.report.output_formats import View
-from sweep.verdict.result import by_score, candidate_verdict, group_name
+from rich.console import Console
 
-
-def result_tables(result: Mapping[str, Any]) -> View:
-    """The leaderboard and every group's candidates, best first; a record per group and candidate, unrounded."""
-    details = [
-        (group_name(group["group"]), *report_cells.candidates(group, result["metric"]))
-        for group in result["groups"]
-    ]
-    return View(
-        title=result["sweep"],
-        plain=result,
-        records=records(result),
-        tables=[(result["sweep"], *report_cells.leaderboard(result)), *details],
-        lines=report_cells.footers(result),
-    )
+from sweep.report import cells
+from sweep.report.findings_cells import curve_cells, finding_lines, metric_cells, snr_cells, switch_cells
+from sweep.report.output_formats import Table, View
+from sweep.report.terminal import print_tables
+from sweep.verdict.result import Result, group_name, records
 
 
-def records(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One row per group and candidate, best first; unknown numbers are None."""
-    return [
-        _record(group, candidate, result["metric"])
-        for group in result["groups"]
-        for candidate in by_score(group["candidates"])
-    ]
+def result_view(result: Result, form: str) -> View:
+    """The leaderboard and every group's candidates, best first, ready for one of `output_formats.FORMATS`.
+
+    A Markdown page has all findings too; the terminal has those of the deciding metric. A record is a group's
+    candidate, unrounded.
+    """
+    shown: list[Table] = [(result["sweep"], *cells.leaderboard(result))]
+    for group in result["groups"]:
+        shown.append((group_name(group["group"]), *cells.candidates(group, result["metric"])))
+        if form == "markdown" and group["by_noise_type"]["types"]:
+            shown.append(("", *cells.noise_types(group, result["metric"])))
+    lines = cells.footers(result)
+    if form in ("table", "markdown"):
+        shown += _findings(result, everything=form == "markdown")
+        lines += finding_lines(result)
+    return View(title=result["sweep"], plain=result, records=records(result), tables=shown, lines=lines)
 
 
-def _record(group: Mapping[str, Any], candidate: Mapping[str, Any], metric: str) -> dict[str, Any]:
-    low, high = candidate["interval"] or (None, None)
-    gain_low, gain_high = candidate.get("gain_interval") or (None, None)
-    return {
-        "group": group_name(group["group"]),
-        "candidate": candidate["label"],
-        "verdict": candidate_verdict(group, candidate["label"]),
-        "metric": metric,
-        "score": candidate["score"],
-        "low": low,
-        "high": high,
-        "gain": candidate.get("gain"),
-        "gain_low": gain_low,
-        "gain_high": gain_high,
-        "seeds": candidate["n_seeds"],
-        "utterances": candidate["n_utterances"],
-        "failures": candidate["failures"],
-        "p_best": candidate["p_best"],
-        "unstable": candidate.get("unstable"),
-    }
+def print_result(result: Result, console: Console | None = None) -> None:
+    """The leaderboard, each group's candidates, and what they rest on, to standard output."""
+    view = result_view(result, "table")
+    print_tables(view.tables, view.lines, console)
+
+
+def _findings(result: Result, everything: bool) -> Iterator[Table]:
+    by_snr = list(snr_cells(result))
+    if everything:
+        yield from metric_cells(result)
+    yield from by_snr if everything else by_snr[: len(result["groups"])]
+    yield from curve_cells(result)
+    yield from switch_cells(result)

@@ -1,4 +1,4 @@
-"""Where a running sweep stands: every candidate's trials and scores so far, from its study."""
+"""The state of a running sweep: every candidate's trials and scores so far, from its study."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -78,7 +78,10 @@ def standings_view(plan: Plan, outcomes: Sequence[Outcome]) -> View:
             (f"{group['name']}, {METRICS[plan.metric].title}", *_cells(group["candidates"], plan.metric))
             for group in groups
         ],
-        lines=["On valid, from the study: who leads is decided when every finalist is scored."],
+        lines=[
+            "On valid, from the study: means over utterances, as training reported them. The leader is named once "
+            "every finalist is scored."
+        ],
     )
 
 
@@ -98,5 +101,5 @@ def _cells(candidates: Sequence[dict[str, Any]], metric: str) -> tuple[Row, list
 
 def _progress(counts: dict[str, int]) -> str:
     """ "3 of 8, 1 running, 1 failed"."""
-    told = [f"{counts[state]} {state}" for state in ("running", "failed") if counts[state]]
-    return ", ".join([f"{counts['done']} of {counts['planned']}", *told])
+    rest = [f"{counts[state]} {state}" for state in ("running", "failed") if counts[state]]
+    return ", ".join([f"{counts['done']} of {counts['planned']}", *rest])

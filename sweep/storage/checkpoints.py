@@ -62,6 +62,10 @@ class StoredCheckpoints:
         """The file's content. Raises FileNotFoundError."""
         return self._storage.read(f"{self._prefix}/{job}/{name}")
 
+    def has_result(self, job: str, name: str) -> bool:
+        """Whether the file exists, without reading it."""
+        return self._storage.exists(f"{self._prefix}/{job}/{name}")
+
     def reach(self) -> None:
         """Ask the storage anything. Raises what it raises when it cannot be reached."""
         self._storage.exists(f"{self._prefix}/reached")

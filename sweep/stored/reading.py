@@ -1,7 +1,7 @@
-"""What a sweep has left behind, read again: its plan, its answer, its rows, its study.
+"""Reads a stored sweep: its plan, its result, its rows, its study.
 
-Everything raises `UserError`, saying what to type, where it is not there. Imports nothing heavy: pandas and
-Optuna are loaded when rows and trials are asked for.
+Where something is missing, `UserError` says what to type. Imports nothing heavy: pandas and Optuna are loaded with
+rows and trials.
 """
 
 import argparse
@@ -10,14 +10,14 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from sweep.core.addresses import known_secrets, restore_secrets
 from sweep.core.next_command import command_line
 from sweep.plan.plan import Plan
 from sweep.stored import layout
 from sweep.stored.by_name import join, load_plan, resolve_base, sweep_name
-from sweep.verdict.result import group_name
+from sweep.verdict.result import Result, group_name
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 
@@ -33,13 +33,13 @@ def base_of(output: str | None) -> str:
 
 
 def stored_sweep(name: str, output: str | None = None) -> tuple[Plan, Storage]:
-    """The sweep's plan and files; `output` is where run.py put it. The error names the known sweeps."""
+    """The sweep's plan and files; `output` is run.py's. The `UserError` of an unknown sweep lists the known ones."""
     base = base_of(output)
     return load_plan(name, base), Storage(join(base, sweep_name(name)))
 
 
-def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict[str, Any]:
-    """The stored answer; in another `metric` it keeps the leaders that the deciding one named."""
+def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> Result:
+    """The stored result; in another `metric` the leaders stay those that the deciding one named."""
     try:
         result = json.loads(storage.read(layout.RESULT))
     except FileNotFoundError:
@@ -61,9 +61,9 @@ def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> dict
 
 
 def is_answered(plan: Plan, storage: Storage) -> bool:
-    """Whether there is a result and it covers the whole plan: a finished sweep may have been given more groups.
+    """Whether there is a result and it covers all groups of the plan.
 
-    Only groups can come later: more trials and seeds are refused once test was opened.
+    Only groups can be added to a finished sweep: more trials and seeds are refused once test was opened.
     Raises `UserError` where the result is damaged.
     """
     if not storage.exists(layout.RESULT):
@@ -72,8 +72,8 @@ def is_answered(plan: Plan, storage: Storage) -> bool:
     return covered == {group.name for group in plan.groups}
 
 
-def _is_result(found: Any) -> bool:
-    """Whether it has what every reader of a result relies on."""
+def _is_result(found: Any) -> TypeGuard[Result]:
+    """Whether it has the keys that every reader of a result relies on."""
     groups = found.get("groups") if isinstance(found, dict) else None
     if not isinstance(groups, list) or not isinstance(found.get("metric"), str):
         return False
@@ -119,9 +119,9 @@ def _frame(content: bytes, storage: Storage, path: str, **what: Any) -> "pd.Data
 
 
 def with_study_password(plan: Plan) -> Plan:
-    """The plan with its study's whole address: a password is stored nowhere, SPEECH_SWEEP_STUDY_URI has it.
+    """The plan with its study's whole address: passwords are never stored, SPEECH_SWEEP_STUDY_URI has them.
 
-    Raises `UserError` also where a study that lies in a file has none on this machine.
+    Raises `UserError` also if the study is a file that is not on this machine.
     """
     from sweep.study.database import database_url, sqlite_file
 

@@ -1,6 +1,6 @@
 """Result rows: one per job, utterance and metric, as Parquet files in a sweep's storage.
 
-Each job's rows lie with the job; the finalists' rows of a split together lie where readers look for them.
+Each job's rows are kept with the job; `layout.rows_path` has those of all finalists of a split.
 """
 
 import io
@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.stored import layout
 from trainables.base.storage.storage import Storage
 
@@ -41,15 +42,12 @@ def rows_file(split: str) -> str:
     return f"rows-{split}.parquet"
 
 
-def has_rows(checkpoints: Any, job: str, split: str) -> bool:
-    try:
-        checkpoints.read_result(job, rows_file(split))
-    except FileNotFoundError:
-        return False
-    return True
+def has_rows(checkpoints: StoredCheckpoints, job: str, split: str) -> bool:
+    """Whether the job is scored on the split; reads no file."""
+    return checkpoints.has_result(job, rows_file(split))
 
 
-def collect_rows(checkpoints: Any, jobs: Iterable[str], split: str) -> Rows:
+def collect_rows(checkpoints: StoredCheckpoints, jobs: Iterable[str], split: str) -> Rows:
     """The rows of these jobs (and of the noisy input, named "noisy"), in the order given."""
     rows: Rows = []
     for job in jobs:

@@ -1,8 +1,8 @@
-"""What a person sees of a sweep in MLflow's own pages, and what to type to get there.
+"""A sweep in MLflow's own pages: the leaderboard view, descriptions, and the command and link that open them.
 
-MLflow's run table opens without metric columns, unsorted. Its "shared view" mends that: an experiment tag
-`mlflow.sharedViewState.<key>` holds the columns, the filter and the order, and a link with
-`viewStateShareKey=<key>` opens the table so. We write that tag, one per sweep, with the leaderboard view.
+MLflow's run table opens unsorted and without metric columns. A "shared view" fixes that: an experiment tag
+`mlflow.sharedViewState.<key>` holds columns, filter and order, and a link with `viewStateShareKey=<key>` opens the
+table that way. Each sweep writes one such tag with its leaderboard view.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sweep.core.addresses import hide_password, is_server
-from sweep.verdict.result import by_score, candidate_verdict, group_name
+from sweep.verdict.result import Result, group_name, records
 
 # The columns of the leaderboard view, in this order, with their widths in pixels.
 _COLUMNS = {
@@ -35,7 +35,7 @@ def experiment_name(space: str) -> str:
 
 
 def open_line(tracking_uri: str, space: str = "", sweep: str = "") -> str:
-    """What to type, and the page to open: of the sweep's leaderboard where MLflow knows it by now."""
+    """The command to type and the page to open: the sweep's leaderboard, if MLflow has it yet."""
     experiment = find_experiment(tracking_uri, experiment_name(space)) if space else None
     page = page_url(tracking_uri, experiment, sweep) if experiment else _server(tracking_uri)
     if is_server(tracking_uri):
@@ -44,13 +44,13 @@ def open_line(tracking_uri: str, space: str = "", sweep: str = "") -> str:
 
 
 def page_url(tracking_uri: str, experiment_id: str, sweep: str) -> str:
-    """The leaderboard of a sweep: its candidates, best first, with the columns that matter."""
+    """The link to a sweep's leaderboard view."""
     query = f"workflowType=machine_learning&viewStateShareKey={quote(sweep)}"
     return f"{_server(tracking_uri)}/#/experiments/{experiment_id}/runs?{query}"
 
 
 def find_experiment(tracking_uri: str, name: str) -> str | None:
-    """The experiment's id, without the seconds that importing MLflow takes; None where it is not known."""
+    """The experiment's id, found without importing MLflow, which takes seconds; None if unknown."""
     try:
         return _ask_server(tracking_uri, name) if is_server(tracking_uri) else _ask_file(tracking_uri, name)
     except (OSError, sqlite3.Error, ValueError, KeyError):
@@ -77,7 +77,7 @@ def _server(tracking_uri: str) -> str:
 
 
 def experiment_tags(sweep: str) -> dict[str, str]:
-    """The leaderboard view of this sweep, and the kind of experiment, which spares the reader a question."""
+    """The leaderboard view of this sweep, and the kind of experiment, so that MLflow's page does not ask for it."""
     return {
         "mlflow.experimentKind": "custom_model_development",
         f"mlflow.sharedViewState.{sweep}": json.dumps(_leaderboard_view(sweep)),
@@ -99,7 +99,7 @@ def _leaderboard_view(sweep: str) -> dict[str, Any]:
     }
 
 
-def answer_texts(result: dict[str, Any]) -> dict[str, str]:
+def answer_texts(result: Result) -> dict[str, str]:
     """Each group's answer in a few words: {"tera": "winner layer2 1.900 (1.700 to 2.100)"}."""
     return {
         group_name(group["group"]): " ".join(
@@ -114,7 +114,7 @@ def answer_texts(result: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def note(result: dict[str, Any]) -> str:
+def note(result: Result) -> str:
     """The answer as the sweep's description, in Markdown."""
     lines = [f"- {name}: {text}" for name, text in answer_texts(result).items()]
     return "\n".join([f"Decided by {result['metric']}; 95 % intervals.", "", *lines])
@@ -128,7 +128,7 @@ def _interval(value: Sequence[float] | None) -> str:
     return "" if value is None else f"({value[0]:.3f} to {value[1]:.3f})"
 
 
-def table(result: dict[str, Any]) -> dict[str, Any]:
+def table(result: Result) -> dict[str, Any]:
     """Every candidate in the layout that MLflow's table viewer reads (columns and rows of values)."""
     columns = [
         "group",
@@ -142,24 +142,9 @@ def table(result: dict[str, Any]) -> dict[str, Any]:
         "utterances",
         "failures",
     ]
-    rows = [
-        [
-            group_name(group["group"]),
-            candidate["label"],
-            candidate_verdict(group, candidate["label"]),
-            candidate["score"],
-            *(candidate["interval"] or (None, None)),
-            candidate.get("gain"),
-            candidate["n_seeds"],
-            candidate["n_utterances"],
-            candidate["failures"],
-        ]
-        for group in result["groups"]
-        for candidate in by_score(group["candidates"])
-    ]
-    return {"columns": columns, "data": rows}
+    return {"columns": columns, "data": [[row[name] for name in columns] for row in records(result)]}
 
 
 def table_tags(path: str) -> dict[str, str]:
-    """The run tag by which MLflow's pages know that an artifact is a table."""
+    """The run tag that makes MLflow's pages show an artifact as a table."""
     return {"mlflow.loggedArtifacts": json.dumps([{"path": path, "type": "table"}])}

@@ -1,4 +1,4 @@
-"""The one background thread that carries spooled records to MLflow, patiently."""
+"""The background thread that sends spooled records to MLflow and retries while MLflow is unreachable."""
 
 import threading
 import time
@@ -10,26 +10,26 @@ from sweep.tracking.spool import Spool
 _CHUNK = 500  # records per round
 _FIRST_PAUSE = 1.0  # seconds before the second attempt; doubles up to the longest
 _LONGEST_PAUSE = 30.0
-_GATHER = 2.0  # seconds in which records gather, so that one call carries many
+_GATHER = 2.0  # seconds to collect records, so that one call sends many
 
 
-class Courier:
-    """Delivers in order, retries with back-off while MLflow is away, and never raises into the sweep."""
+class MlflowSender:
+    """Delivers in order, retries with back-off while MLflow is unreachable, and never raises into the sweep."""
 
     def __init__(self, spool: Spool, view: MlflowView, say: Callable[[str], None]) -> None:
         self._spool = spool
         self._view = view
         self._say = say
-        self._hurry = threading.Event()  # the sweep is closing
+        self._closing = threading.Event()
         self._stop = threading.Event()
-        self._away = ""  # why MLflow could not be reached, "" while it can
-        self._rejected_told = 0
-        self._thread = threading.Thread(target=self._run, name="mlflow-courier", daemon=True)
+        self._outage = ""  # why MLflow cannot be reached, "" while it can
+        self._rejected_reported = 0
+        self._thread = threading.Thread(target=self._run, name="mlflow-sender", daemon=True)
         self._thread.start()
 
     def close(self, timeout: float) -> str:
-        """Deliver what waits; give up after `timeout` seconds without progress. Returns why, or ""."""
-        self._hurry.set()
+        """Deliver all waiting records; give up after `timeout` seconds without progress. Returns why, or ""."""
+        self._closing.set()
         waiting, deadline = len(self._spool), time.monotonic() + timeout
         while self._thread.is_alive() and time.monotonic() < deadline:
             self._thread.join(0.05)
@@ -37,18 +37,18 @@ class Courier:
                 waiting, deadline = len(self._spool), time.monotonic() + timeout
         self._stop.set()
         self._thread.join(1.0)
-        return "" if waiting == 0 else self._away or f"no answer within {timeout:g} s"
+        return "" if waiting == 0 else self._outage or f"no answer within {timeout:g} s"
 
     def _run(self) -> None:
         pause = _FIRST_PAUSE
         while not self._stop.is_set():
             if not len(self._spool):
-                if self._hurry.is_set():
+                if self._closing.is_set():
                     return
-                self._hurry.wait(_GATHER)
+                self._closing.wait(_GATHER)
             elif self._deliver():
                 pause = _FIRST_PAUSE
-                self._hurry.wait(_GATHER)
+                self._closing.wait(_GATHER)
             else:
                 self._rest(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
@@ -58,29 +58,29 @@ class Courier:
         try:
             self._view.apply(records)
         except Exception as error:  # MLflow raises whatever its database or HTTP library does
-            self._note_away(error)
+            self._note_outage(error)
             return False
         self._spool.delivered(len(records))
         self._note_back()
         return True
 
     def _rest(self, pause: float) -> None:
-        """Sleep, but no longer than the first pause once the sweep is closing."""
-        if not self._hurry.wait(pause):
+        """Sleep; once the sweep is closing, for no longer than the first pause."""
+        if not self._closing.wait(pause):
             return
         self._stop.wait(_FIRST_PAUSE)
 
-    def _note_away(self, error: Exception) -> None:
-        """Say once per outage that records are kept."""
+    def _note_outage(self, error: Exception) -> None:
+        """Report once per outage that records are kept."""
         reason = self._view.describe(error)
-        if not self._away:
-            self._say(f"MLflow takes nothing now ({reason}); the sweep goes on and its records are kept")
-        self._away = reason
+        if not self._outage:
+            self._say(f"MLflow cannot be reached ({reason}); the sweep continues and its records are kept")
+        self._outage = reason
 
     def _note_back(self) -> None:
-        if self._away:
-            self._say("MLflow is back; what was kept has been delivered")
-        self._away = ""
-        for refusal in self._view.rejected[self._rejected_told :]:
+        if self._outage:
+            self._say("MLflow is back; the kept records have been delivered")
+        self._outage = ""
+        for refusal in self._view.rejected[self._rejected_reported :]:
             self._say(f"MLflow refused a record: {refusal}")
-        self._rejected_told = len(self._view.rejected)
+        self._rejected_reported = len(self._view.rejected)

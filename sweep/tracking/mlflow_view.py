@@ -1,8 +1,8 @@
-"""MLflow as a view of the sweep: applies spooled records so that applying one twice changes nothing.
+"""MLflow as a view of the sweep: spooled records are applied idempotently.
 
-A run is found by its tag `speech_sweep.job` before it is created, because MLflow creates a second run when
-a create is retried. A report is known by its step, so a step that MLflow already holds is never sent again.
-Runs in one thread; only this file of the package talks to MLflow.
+A run is searched by its tag `speech_sweep.job` before it is created, because a retried create makes a second run.
+A report is identified by its step; a step that MLflow already holds is never sent again. Everything runs in one
+thread, and no other file of the package talks to MLflow.
 """
 
 import logging
@@ -23,15 +23,15 @@ EXPERIMENT = ""  # in place of a run: the record is about the experiment
 
 _BATCH = 900  # metrics in one call; MLflow takes 1000 of metrics, parameters and tags together
 _REQUEST_SECONDS = "10"
-# Answers that will not get better by asking again; 401 and 403 may, once the credentials are mended.
-_HOPELESS = (400, 404, 405, 409, 413, 422)
+# Responses that a retry cannot change; 401 and 403 can change, once the credentials are fixed.
+_PERMANENT = (400, 404, 405, 409, 413, 422)
 
 
 class MlflowView:
     """One sweep's runs inside one experiment."""
 
     def __init__(self, uri: str, experiment: str, sweep: str, artifact_location: str | None) -> None:
-        self.rejected: list[str] = []  # what MLflow refused for good, in words
+        self.rejected: list[str] = []  # descriptions of records that MLflow refused permanently
         self.experiment_id: str | None = None
         self._uri = uri
         self._experiment = experiment
@@ -43,7 +43,7 @@ class MlflowView:
         self._steps: dict[str, set[int]] = {}  # run id -> steps that MLflow holds
 
     def apply(self, records: Sequence[Record]) -> None:
-        """Send the records, those of one run together and in their order. Raises when MLflow is away."""
+        """Send the records, those of one run together and in their order. Raises while MLflow is unreachable."""
         self._connect()
         by_run: dict[str, list[Record]] = defaultdict(list)
         for record in records:
@@ -52,13 +52,13 @@ class MlflowView:
             self._attempt(run, of_run)
 
     def _attempt(self, run: str, records: Sequence[Record]) -> None:
-        """One bad record must not block the rest: refused together, they are sent one by one."""
+        """If MLflow refuses a batch, its records are sent one by one, so that a bad one does not block the rest."""
         from mlflow.exceptions import MlflowException
 
         try:
             self._send(run, records)
         except MlflowException as error:
-            if error.get_http_status_code() not in _HOPELESS:
+            if error.get_http_status_code() not in _PERMANENT:
                 raise
             if len(records) == 1:
                 self.rejected.append(self.describe(error))
@@ -105,7 +105,7 @@ class MlflowView:
         return [_metrics(record) for record in [*fresh.values(), *summaries]]
 
     def _set_status(self, run_id: str, records: Sequence[Record], known: bool) -> None:
-        """The last word counts; a run that was just created is RUNNING by itself."""
+        """The last change counts; a run that was just created is RUNNING already."""
         changes = [record for record in records if record["kind"] in ("start", "end")]
         if not changes:
             return
@@ -122,7 +122,7 @@ class MlflowView:
     # -- connection ----------------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        """Migrating a new SQLite store takes seconds, which is why all this runs beside the training."""
+        """Migrating a new SQLite store takes seconds, one reason for a thread of its own."""
         if self._client is None:
             self._client = open_client(self._uri)
         if self.experiment_id is None:
@@ -142,7 +142,7 @@ class MlflowView:
         return found.experiment_id
 
     def _list_runs(self) -> None:
-        """Learn the runs of this sweep; where an interrupted create left two, keep the one with content."""
+        """List the runs of this sweep; where an interrupted create left two, keep the one with content."""
         by_job: dict[str, list[Any]] = defaultdict(list)
         for run in self._pages(f"tags.`{SWEEP_TAG}` = '{self._sweep}'"):
             by_job[run.data.tags.get(JOB_TAG, "")].append(run)
@@ -172,11 +172,11 @@ class MlflowView:
         return self._runs[job]
 
     def _create(self, record: Record) -> str:
-        """The identity goes into the create call itself: there is never a run without it."""
+        """The job tag is set in the create call itself, so that no run is ever without it."""
         tags = {JOB_TAG: record["run"], SWEEP_TAG: self._sweep}
         if record["run"] != self._sweep:
             tags["mlflow.parentRunId"] = self._find_or_create({"run": self._sweep, "time": record["time"]})
-        # If the answer to this call is lost, the run may exist: list again before the next attempt.
+        # If the response is lost, the run may exist: list again before the next attempt.
         self._runs_listed = False
         name = record.get("name", record["run"])
         run = self._client.create_run(self.experiment_id, record["time"], tags, run_name=name)
@@ -193,7 +193,7 @@ class MlflowView:
     # -- failures ------------------------------------------------------------------------------------
 
     def describe(self, error: Exception) -> str:
-        """One short line for a person, without passwords."""
+        """One short line for the terminal, without passwords."""
         lines = str(error).strip().splitlines() or [type(error).__name__]
         line = hide_password(lines[0], self._uri)
         return line if len(line) <= 160 else line[:157] + "..."
@@ -202,8 +202,8 @@ class MlflowView:
 def import_mlflow() -> None:
     """Import MLflow without telemetry, chatter or hidden retries.
 
-    MLflow's own retries repeat a create that may have succeeded, which makes ghost runs; ours look first.
-    Standard output belongs to the answer: MLflow would print the address of every run that ends there.
+    MLflow's own retries repeat a create that may have succeeded, which leaves duplicate runs; ours search first.
+    Standard output is reserved for the result: MLflow would print the address of every run that ends.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
@@ -229,7 +229,7 @@ def _metrics(record: Record) -> list[Any]:
 
 
 def _batches(reports: Iterable[list[Any]]) -> list[list[Any]]:
-    """Whole reports joined up to MLflow's limit: a report is in one batch or in none."""
+    """Reports joined up to MLflow's limit, none split over two batches."""
     batches: list[list[Any]] = []
     for report in reports:
         if not batches or len(batches[-1]) + len(report) > _BATCH:
@@ -239,7 +239,7 @@ def _batches(reports: Iterable[list[Any]]) -> list[list[Any]]:
 
 
 def merged(tables: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """All entries; of one key the last."""
+    """All entries; the last one of each key."""
     return {key: value for table in tables for key, value in table.items()}
 
 

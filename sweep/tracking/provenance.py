@@ -1,4 +1,4 @@
-"""Where a run's numbers come from: code, corpus and software, as tags of every MLflow run."""
+"""The provenance of a run's numbers: code, corpus and software, as tags of every MLflow run."""
 
 import platform
 from functools import cache
@@ -13,7 +13,7 @@ _CPU_FILE = Path("/proc/cpuinfo")
 
 
 def origin_tags(plan: Plan) -> dict[str, str]:
-    """The driver's view; all workers of a sweep run the same code on the same corpus."""
+    """As the driver has them; all workers of a sweep run the same code on the same corpus."""
     head = commit()
     return {
         "speech_sweep.code": plan.code,
@@ -25,14 +25,14 @@ def origin_tags(plan: Plan) -> dict[str, str]:
 
 @cache
 def environment() -> str:
-    """ "Python 3.11.4, torch 2.13.0, ..., Linux x86_64, AMD EPYC": what reproducing the bits needs."""
+    """ "Python 3.11.4, torch 2.13.0, ..., Linux x86_64, AMD EPYC": needed to reproduce the bits."""
     packages = (f"{name} {version(name)}" for name in _PACKAGES)
     machine = f"{platform.system()} {platform.machine()}"
     return ", ".join([f"Python {platform.python_version()}", *packages, machine, *_processor()])
 
 
 def _processor() -> list[str]:
-    """The CPU's model where the system tells it."""
+    """The CPU model, where the system reports it."""
     if not _CPU_FILE.exists():
         return []
     lines = _CPU_FILE.read_text().splitlines()

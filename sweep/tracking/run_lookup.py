@@ -1,4 +1,4 @@
-"""Which job an MLflow run is: asked of the database or server itself, for importing MLflow takes seconds."""
+"""The job of an MLflow run, read from the database or server directly: importing MLflow takes seconds."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ _PATIENCE_SECONDS = 10.0
 def job_of_run(run_id: str, base: str) -> str | None:
     """The run's job tag: "NAME", "NAME/candidates/tera/layer2" or "NAME/tera/final/layer2/seed-1001".
 
-    Looks where MLFLOW_TRACKING_URI says and wherever the sweeps in `base` are tracked; None where it is not.
+    Searches MLFLOW_TRACKING_URI and every tracking URI of the sweeps in `base`; None if it is in none of them.
     """
     if not _RUN_ID.fullmatch(run_id):
         return None
@@ -51,7 +51,7 @@ def _tag(uri: str, run_id: str) -> str | None:
         sqlalchemy.exc.SQLAlchemyError,
         ValueError,
         KeyError,
-    ):  # a place that has gone is not the run's
+    ):  # unreachable, or without this run
         return None
 
 
@@ -65,7 +65,7 @@ def _ask_server(uri: str, run_id: str) -> str | None:
 def _ask_database(uri: str, run_id: str) -> str | None:
     url = database_url(uri)
     file = sqlite_file(url)
-    if file is not None and not file.exists():  # asking would make an empty one
+    if file is not None and not file.exists():  # connecting would create an empty one
         return None
     engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
     question = sqlalchemy.text("SELECT value FROM tags WHERE run_uuid = :run AND key = :key")

@@ -1,8 +1,8 @@
-"""A durable queue in a folder: what MLflow has not taken yet survives a dead server and a dead driver.
+"""A durable queue in a folder: records that MLflow has not taken yet survive a dead server and a dead driver.
 
-One JSON record a line; a second, tiny file remembers how far delivery got. Records are flushed to the
-operating system as they are appended, so a killed process loses none of them. Delivery is at least once:
-whoever reads must make a record that comes twice harmless.
+One JSON record per line; a second, tiny file holds the position up to which they are delivered. Records are flushed
+to the operating system as they are appended, so a killed process loses none. Delivery is at least once: applying
+a record must be idempotent.
 """
 
 import json
@@ -30,7 +30,7 @@ class Spool:
         self._file = self._records.open("ab")
 
     def __len__(self) -> int:
-        """Records that wait to be delivered."""
+        """Undelivered records."""
         with self._lock:
             return self._waiting
 
@@ -42,7 +42,7 @@ class Spool:
             self._waiting += 1
 
     def keep_file(self, source: Path, name: str) -> Path:
-        """A copy that stays until it is delivered, as the original may lie in a temporary folder."""
+        """A copy that is kept until it is delivered: the original may be in a temporary folder."""
         copy = self.folder / "files" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy)
@@ -56,7 +56,7 @@ class Spool:
         return [json.loads(line) for line in lines]
 
     def delivered(self, count: int) -> None:
-        """The `count` oldest waiting records have arrived."""
+        """Mark the `count` oldest waiting records as delivered."""
         with self._lock:
             with self._records.open("rb") as file:
                 file.seek(self._delivered)
@@ -69,7 +69,7 @@ class Spool:
             os.replace(partial, self._cursor)
 
     def close(self) -> None:
-        """Leave nothing behind if everything was delivered, else leave it all for the next driver."""
+        """Delete the folder if everything was delivered, else keep it for the next driver."""
         with self._lock:
             self._file.close()
             if not self._waiting:
@@ -84,7 +84,7 @@ class Spool:
 
 
 def _cut_torn_line(path: Path) -> None:
-    """A process killed while writing leaves half a line, which the next append would lengthen."""
+    """Remove the half line that a process killed while writing leaves behind."""
     if not path.exists():
         return
     content = path.read_bytes()

@@ -1,8 +1,8 @@
 """The sweep in MLflow: a parent run per sweep, a nested run per job and, at the end, one per candidate.
 
-MLflow is a view. Nothing here waits for it: every fact goes into a spool on disk and one background thread
-delivers it in batches, so a server that is away costs the sweep nothing and a kill loses nothing. What a
-lost spool took with it is put back from the study by `Tracker.reconcile`.
+MLflow is a view, and nothing here waits for it: every record goes into a spool on disk, and one background thread
+delivers the spool in batches. An unreachable server costs the sweep nothing, and a kill loses nothing.
+`Tracker.reconcile` restores the records of a lost spool from the study.
 """
 
 import json
@@ -19,18 +19,18 @@ from sweep.core.next_command import command_line
 from sweep.core.outage import say_on_standard_error
 from sweep.plan.plan import Plan
 from sweep.tracking import mlflow_page
-from sweep.tracking.mlflow_sender import Courier
+from sweep.tracking.mlflow_sender import MlflowSender
 from sweep.tracking.mlflow_view import EXPERIMENT, KIND_TAG, STATE_TAG, MlflowView, import_mlflow
 from sweep.tracking.provenance import origin_tags
 from sweep.tracking.spool import Record, Spool
-from sweep.verdict.result import candidate_verdict, group_name
+from sweep.verdict.result import CandidateResult, GroupResult, Result, candidate_verdict, group_name
 from trainables.config.fields import paper_terms
 from trainables.config.registry import config_class
 
 if TYPE_CHECKING:
     from sweep.study.study import JobRecord
 
-# MLflow's page gets slow and unreadable with many columns: these few are curves, the rest stays in the study.
+# Many columns make MLflow's page slow and unreadable: only these become curves; the study has the rest.
 _CURVES = {
     "score": "score",
     "score_current": "score_current",
@@ -50,32 +50,32 @@ _CURVES = {
     "flipped_share": "flipped_share",
     "segsnr": "segsnr",
 }
-_SIMILARITY = "similarity/"  # one curve per layer, where they are measured; those at k = 0 stay in the study
+_SIMILARITY = "similarity/"  # one curve per layer, where it is measured; those at k = 0 stay in the study
 
-# MLflow has no word for "stopped early": the honest state is the tag, the run status its nearest neighbour.
+# MLflow has no status for "stopped early": the tag has the exact state, the run status the nearest one.
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 
-_CLOSE_SECONDS = 30.0  # without progress, until what is left waits for another start
+_CLOSE_SECONDS = 30.0  # without progress, until the rest is left to the next start
 
 
 class Tracker:
     """Mirrors a sweep into MLflow.
 
-    `spool` is a local folder that outlives the driver; `say` shows a person a line (default: standard error).
+    `spool` is a local folder that outlives the driver; `say` prints a line (default: standard error).
     """
 
     def __init__(self, plan: Plan, spool: Path, say: Callable[[str], None] | None = None) -> None:
         check_tracking_uri(plan.tracking_uri)
-        import_mlflow()  # here, not in the thread: two threads importing pandas at once can see half of it
+        import_mlflow()  # not in the thread: two threads that import pandas at once can see it half imported
         self._plan = plan
         self._say = say or say_on_standard_error
-        self._told_parameters = _told_parameters(plan)
+        self._varied = _varied_fields(plan)
         self._origin = origin_tags(plan)  # on every run
         self._running: set[Job] = set()
         self._finished = False
         self._spool = Spool(spool)
         self._start_sweep()
-        self._courier = Courier(self._spool, _view(plan), self._say)
+        self._sender = MlflowSender(self._spool, _view(plan), self._say)
 
     # -- events of the engine ------------------------------------------------------------------------
 
@@ -115,11 +115,14 @@ class Tracker:
 
     def log_results(
         self,
-        result: dict[str, Any],
+        result: Result,
         files: Mapping[str, Path],
         test_scores: Mapping[Job, Mapping[str, float]] | None = None,
     ) -> None:
-        """The verdict: `result` is the `--json` object, `files` are shown on the parent run by their name."""
+        """The verdict: `result` is the `--json` object, `files` become artifacts of the parent run.
+
+        `test_scores` are the finalists' own means by metric.
+        """
         now = _now_ms()
         for job, scores in (test_scores or {}).items():
             named = {f"test_{metric}": value for metric, value in scores.items()}
@@ -136,7 +139,7 @@ class Tracker:
         self._finished = True
 
     def reconcile(self, records: Iterable["JobRecord"]) -> None:
-        """Put back whatever MLflow lacks of what the study knows; steps it holds are not sent again."""
+        """Restore everything that the study has and MLflow lacks; steps that MLflow holds are not sent again."""
         for record in records:
             job = record.job
             config = self._plan.config(job.group, job.candidate, record.nuisance)
@@ -149,13 +152,13 @@ class Tracker:
                 self.hear(JobEnded(job, ended_ms, record.state, record.score, record.reason))
 
     def close(self, timeout: float = _CLOSE_SECONDS) -> None:
-        """Deliver what is buffered, leave no run RUNNING, and say plainly what could not be delivered."""
+        """Deliver the spool, leave no run RUNNING, and report undelivered records."""
         now = _now_ms()
         for job in sorted(self._running):
             self._end(self._tag(job), "interrupted", now, None)
         if not self._finished:
             self._end(self._plan.name, "interrupted", now, None)
-        _close(self._courier, self._spool, self._plan, self._say, timeout)
+        _close(self._sender, self._spool, self._plan, self._say, timeout)
 
     # -- records -------------------------------------------------------------------------------------
 
@@ -178,7 +181,7 @@ class Tracker:
                     KIND_TAG: "sweep",
                     STATE_TAG: "running",
                     "speech_sweep.version": plan.version,
-                    # Tags, since a resumed sweep may have more of them and a parameter can never change.
+                    # Tags: a resumed sweep may have more of them, and a parameter can never change.
                     "speech_sweep.samples": plan.samples,
                     "speech_sweep.seeds": self._seeds(),
                     "mlflow.note.content": f"{plan.space_object().question} Running.",
@@ -187,7 +190,7 @@ class Tracker:
         )
         self._append_tags(EXPERIMENT, mlflow_page.experiment_tags(plan.name))
 
-    def _log_candidate(self, group: dict[str, Any], candidate: dict[str, Any], now: int) -> None:
+    def _log_candidate(self, group: GroupResult, candidate: CandidateResult, now: int) -> None:
         name = group_name(group["group"])
         run = f"{self._plan.name}/candidates/{name}/{candidate['label']}"
         metrics = _candidate_metrics(candidate)
@@ -201,7 +204,7 @@ class Tracker:
                 "params": {
                     **group["group"],
                     "candidate": candidate["label"],
-                    **self._told(candidate["config"]),
+                    **self._varied_of(candidate["config"]),
                     **self._paper_terms(config),
                 },
                 "tags": {
@@ -234,8 +237,8 @@ class Tracker:
             {"kind": "end", "run": run, "status": _STATUS[state], "time": time_ms, "tags": tags}
         )
 
-    def _send_table(self, result: dict[str, Any]) -> None:
-        """The leaderboard as a table that MLflow's page can show and sort."""
+    def _send_table(self, result: Result) -> None:
+        """The leaderboard as a table that can be sorted in MLflow's page."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "leaderboard.json"
             path.write_text(json.dumps(mlflow_page.table(result)))
@@ -257,28 +260,28 @@ class Tracker:
         return {f"speech_sweep.{key}": value for key, value in self._plan.group_plan(group).group.items()}
 
     def _parameters(self, job: Job, config: dict[str, Any]) -> dict[str, Any]:
-        """Few columns: who it is, and the fields that this space varies."""
+        """Few columns: the job's identity and the fields that this space varies."""
         identity = {"candidate": job.candidate, "phase": job.phase, "seed": self._plan.job_seed(job)}
-        return identity | self._told(config) | self._paper_terms(config)
+        return identity | self._varied_of(config) | self._paper_terms(config)
 
     def _paper_terms(self, config: dict[str, Any]) -> dict[str, float]:
         """Columns of their own: a field may have a term's name, and be null."""
         parsed = config_class(self._plan.method_name()).from_dict(config)
         return {f"paper_{name}": value for name, value in paper_terms(parsed, self._plan.steps).items()}
 
-    def _told(self, config: dict[str, Any]) -> dict[str, Any]:
-        return {key: config[key] for key in self._told_parameters if key in config}
+    def _varied_of(self, config: dict[str, Any]) -> dict[str, Any]:
+        return {key: config[key] for key in self._varied if key in config}
 
     def _seeds(self) -> str:
         return ", ".join(map(str, self._plan.seeds))
 
 
 def deliver_left_over(plan: Plan, spool: Path, say: Callable[[str], None] | None = None) -> None:
-    """Bring MLflow what it had not taken when a finished sweep ended."""
+    """Deliver the records that were left in the spool when a finished sweep ended."""
     import_mlflow()
     say = say or say_on_standard_error
     left = Spool(spool)
-    _close(Courier(left, _view(plan), say), left, plan, say, _CLOSE_SECONDS)
+    _close(MlflowSender(left, _view(plan), say), left, plan, say, _CLOSE_SECONDS)
 
 
 def _view(plan: Plan) -> MlflowView:
@@ -286,34 +289,36 @@ def _view(plan: Plan) -> MlflowView:
     return MlflowView(plan.tracking_uri, experiment, plan.name, _artifact_location(plan))
 
 
-def _close(courier: Courier, spool: Spool, plan: Plan, say: Callable[[str], None], timeout: float) -> None:
-    why = courier.close(timeout)
+def _close(
+    sender: MlflowSender, spool: Spool, plan: Plan, say: Callable[[str], None], timeout: float
+) -> None:
+    why = sender.close(timeout)
     if why:
         say(
-            f"{len(spool)} MLflow records could not be delivered ({why}); they wait in {spool.folder} and are "
+            f"{len(spool)} MLflow records could not be delivered ({why}); they are kept in {spool.folder} and "
             f"delivered by `{command_line('run --resume', plan.output)}`"
         )
     spool.close()
 
 
-def _told_parameters(plan: Plan) -> tuple[str, ...]:
+def _varied_fields(plan: Plan) -> tuple[str, ...]:
     """The configuration fields that differ between jobs of this plan."""
     space, preset = plan.space_object(), plan.preset_object()
-    told: dict[str, None] = {}
+    varied: dict[str, None] = {}
     for group in plan.groups:
         for candidate in group.candidates:
             anchor = space.anchor(group.group, candidate, preset)
-            told.update(dict.fromkeys((*group.group, *candidate.config, *anchor)))
-    return tuple(told)
+            varied.update(dict.fromkeys((*group.group, *candidate.config, *anchor)))
+    return tuple(varied)
 
 
 def _artifact_location(plan: Plan) -> str | None:
-    """Beside the sweep's other files, unless a server has its own place."""
+    """With the sweep's other files, unless a server has its own artifact store."""
     return None if is_server(plan.tracking_uri) else f"{plan.output}/mlflow-artifacts"
 
 
 def curves(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The few metrics of a report that MLflow draws; `k` and `log_ratio_max` are the largest of all sites."""
+    """The metrics of a report that become curves in MLflow; `k` and `log_ratio_max` are the largest of all sites."""
     found = {name: float(metrics[key]) for key, name in _CURVES.items() if key in metrics}
     found |= {name: float(value) for name, value in metrics.items() if name.startswith(_SIMILARITY)}
     for name in ("k", "log_ratio_max"):
@@ -322,8 +327,8 @@ def curves(metrics: Mapping[str, float]) -> dict[str, float]:
     return found
 
 
-def _candidate_metrics(candidate: dict[str, Any]) -> dict[str, float]:
-    """Numbers as the verdict has them; what is not known is left out."""
+def _candidate_metrics(candidate: CandidateResult) -> dict[str, float]:
+    """The verdict's numbers; unknown ones are left out."""
     score_low, score_high = candidate.get("interval") or (None, None)
     gain_low, gain_high = candidate.get("gain_interval") or (None, None)
     metrics = {
@@ -341,7 +346,7 @@ def _candidate_metrics(candidate: dict[str, Any]) -> dict[str, float]:
     return {key: float(value) for key, value in metrics.items() if value is not None}
 
 
-def _sweep_metrics(result: dict[str, Any]) -> dict[str, float]:
+def _sweep_metrics(result: Result) -> dict[str, float]:
     metrics = {f"trials_{state}": float(count) for state, count in result["trials"].items()}
     for group in result["groups"]:
         if group["score"] is not None:
@@ -349,8 +354,8 @@ def _sweep_metrics(result: dict[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def _verdict_tags(result: dict[str, Any]) -> dict[str, str]:
-    """The answer itself, where MLflow's run page shows it first."""
+def _verdict_tags(result: Result) -> dict[str, str]:
+    """The verdict in the description, which MLflow's run page shows first, and as a tag per group."""
     verdicts = {f"verdict.{name}": text for name, text in mlflow_page.answer_texts(result).items()}
     return {"mlflow.note.content": mlflow_page.note(result)} | verdicts
 

@@ -1,32 +1,10 @@
-"""What the verdict says of one candidate: its score, its distance from the leader, its gain."""
+"""The row of one candidate in a group's result: its score, its distance from the leader, its gain."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sweep.verdict.comparisons import Comparisons, Interval
-
-
-@dataclass(frozen=True, kw_only=True)
-class CandidateResult:
-    """One candidate on test. Differences are the leader's lead over it."""
-
-    label: str
-    config: dict[str, Any]
-    baseline: bool
-    n_seeds: int
-    n_utterances: int
-    failures: int  # (utterance, seed) cells that failed where the noisy input scored
-    failed_seeds: int
-    left_after: int | None  # seeds, where it left contention before the others had theirs
-    score: float | None
-    interval: Interval | None
-    p_best: float | None  # descriptive
-    behind_leader: float | None
-    behind_leader_interval: Interval | None
-    gain: float | None  # over the baseline
-    gain_interval: Interval | None  # Dunnett's
-    unstable: bool
+from sweep.verdict.result import CandidateResult
 
 
 def candidate_result(
@@ -36,7 +14,7 @@ def candidate_result(
     label = candidate["label"]
     paired = comparisons.paired
     index = paired.labels.index(label)
-    block = comparisons.block(label)
+    block = paired.block_of(label)
     score, interval = comparisons.level(label, alpha)
     behind = None if label == leader else comparisons.difference(leader, label)
     gain, gain_interval, _ = gain_over_baseline(comparisons, label, baseline, alpha)
@@ -47,8 +25,8 @@ def candidate_result(
         n_seeds=len(block.seeds),
         n_utterances=block.n_utterances if block.seeds else 0,
         failures=paired.failures[index],
-        left_after=paired.left_after.get(label),
         failed_seeds=paired.failed_seeds(label),
+        left_after=paired.left_after.get(label),
         score=score,
         interval=interval,
         p_best=comparisons.p_best.get(label),

@@ -1,8 +1,8 @@
 """The difference of any two candidates with its uncertainty, pooled where that is sound.
 
-All candidates that finished every seed lend their variance to one pooled estimate. A pair with an unstable
-candidate takes the wider of the pooled and its own interval. A candidate that lacks a seed, since it failed or
-since it had left contention, is compared on the seeds it has, with the variance of all that have these.
+All candidates that finished every seed contribute to one pooled variance. A pair with an unstable candidate takes
+the wider of the pooled and its own interval. A candidate that lacks a seed, because the job failed or because the
+candidate had left contention, is compared on its own seeds, with the variance pooled over all that have these.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from scipy import special
 
 from sweep.verdict import crossed_effects
 from sweep.verdict.crossed_effects import CrossedEffects
+from sweep.verdict.means import mean
 from sweep.verdict.paired_scores import Block, PairedScores
 from sweep.verdict.simultaneous import dunnett_critical, dunnett_p, probability_best
 
@@ -26,7 +27,7 @@ UNSTABLE_RATIO = 6.0  # times the median seed variance; see docs/verdict.md
 
 @dataclass(frozen=True)
 class Difference:
-    """`value` = first - second; the widest of `bases` counts. Without a basis there is no interval."""
+    """`value` = first - second; the widest interval of `bases` counts. Without a basis there is none."""
 
     value: float
     bases: tuple[CrossedEffects, ...]
@@ -76,10 +77,10 @@ def unstable(scores: Array) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Pool:
-    """Candidates that share one balanced array and so one variance."""
+    """Candidates that share one balanced array, and therefore one variance."""
 
     block: Block
-    effects: CrossedEffects | None  # None where no interval can be had
+    effects: CrossedEffects | None  # None where there is too little data for an interval
     unstable: tuple[str, ...]
 
     @staticmethod
@@ -98,22 +99,18 @@ class Comparisons:
 
     def __init__(self, paired: PairedScores) -> None:
         self.paired = paired
-        self._pool = Pool.of(paired.block(paired.complete))
+        self._pool = Pool.of(paired.complete_block)
         self.pooled_block = self._pool.block
         self.pooled = self._pool.effects  # behind every pair of complete candidates
         self.unstable = self._pool.unstable
 
-    def block(self, label: str) -> Block:
-        """The array that holds `label`: the pooled one, or its own where it has failed seeds."""
-        return self.pooled_block if label in self.pooled_block.labels else self.paired.block([label])
-
     def scores(self, label: str) -> Array:
         """(seeds, units) scores of one candidate."""
-        block = self.block(label)
+        block = self.paired.block_of(label)
         return block.scores[block.labels.index(label)]
 
     def difference(self, first: str, second: str) -> Difference | None:
-        """`first` - `second`; None where they share no scored cell."""
+        """`first` - `second`; None where they have no scored cell in common."""
         pool = self._pool_with(first, second)
         a, b = (pool.block.scores[pool.block.labels.index(label)] for label in (first, second))
         if a.size == 0:
@@ -134,14 +131,14 @@ class Comparisons:
 
     def gain_over_noisy(self, label: str, alpha: float) -> tuple[float | None, Interval | None]:
         """Mean improvement over the noisy input and its own interval."""
-        noisy = self.block(label).noisy
+        noisy = self.paired.block_of(label).noisy
         if noisy is None:
             return None, None
         return level(self.scores(label) - noisy, alpha)
 
     @cached_property
     def p_best(self) -> dict[str, float]:
-        """The probability of each complete candidate to be the best one; descriptive."""
+        """P(best) of each complete candidate; descriptive."""
         if self.pooled is None:
             return {}
         error = float(np.sqrt(self.pooled.variance / 2))
@@ -151,12 +148,10 @@ class Comparisons:
 
 
 def level(scores: Array, alpha: float) -> tuple[float | None, Interval | None]:
-    """Mean of (seeds, units) scores and its crossed-effects interval, None where it cannot be had."""
-    if scores.size == 0:
-        return None, None
-    value = float(scores.mean())
+    """Mean of (seeds, units) scores and its crossed-effects interval; None where there is too little data."""
+    value = mean(scores)
     effects = crossed_effects.of_level(scores)
-    if effects is None:
+    if value is None or effects is None:
         return value, None
     half = float(effects.half_width(alpha))
     return value, (value - half, value + half)

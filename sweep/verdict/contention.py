@@ -1,10 +1,10 @@
-"""Who still gets seeds under `--seeds auto`: a candidate leaves once another is shown to be above it on valid.
+"""Which candidates get further seeds under `--seeds auto`: one leaves once another is shown to be above it on valid.
 
 The number of looks is fixed in the plan and each has an equal share of alpha (Bonferroni), here and in the
-verdict. A candidate leaves where the leader's lead over it stands against all its rivals at once (Dunnett's
-procedure, with the candidate as the control), so that the best one seldom leaves by bad luck; or where one of
-its seeds has failed, for then it cannot win. Leaving costs it later seeds and nothing else: it is judged on
-test like the others, on the seeds it has.
+verdict. A candidate leaves if the leader's lead over it is significant against all its rivals at once (Dunnett's
+procedure, with the candidate as the control), so that the best one rarely leaves by chance; or if one of its seeds
+has failed, because then it cannot win. Leaving costs it the later seeds and nothing else: it is compared on test
+like the others, on the seeds it has.
 """
 
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from sweep.verdict.verdict import leader_of
 
 @dataclass(frozen=True)
 class Look:
-    """What one look at a group found. With fewer than two staying, no further seed can tell more."""
+    """The outcome of one look at a group. With fewer than two staying, further seeds would decide nothing."""
 
-    seeds: int  # that every candidate looked at has had
+    seeds: int  # of every candidate that was looked at
     staying: tuple[str, ...]
     left: dict[str, str]  # label -> why
 
 
 def look(paired: PairedScores, alpha: float) -> Look:
-    """One look at those still in contention, by their scores on valid; `alpha` is this look's share."""
+    """One look at the candidates still in contention, on valid; `alpha` is this look's share."""
     left = {label: "a seed has failed" for label in paired.labels if paired.has_failed_seed(label)}
     if paired.complete:
         left |= _shown_behind(paired, alpha)

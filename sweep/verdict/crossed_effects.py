@@ -1,7 +1,7 @@
-"""Crossed random effects: how sure a mean over seeds and utterances is.
+"""Crossed random effects: the uncertainty of a mean over seeds and utterances.
 
 Every candidate is trained with the same seeds and scored on the same units (utterances, or speakers), so a
-score has three sources of chance: its seed, its unit, and what is left. The estimator compares mean squares,
+score has three sources of variance: its seed, its unit, and the residual. The estimator compares mean squares,
 as in a two-way analysis of variance with both factors random, and Satterthwaite's approximation gives the
 degrees of freedom (Satterthwaite 1946; Searle, Casella & McCulloch, "Variance Components", 1992, ch. 4).
 
@@ -17,12 +17,12 @@ from scipy import special
 Array = NDArray[np.float64]
 
 MINIMUM_SPEAKERS = 10  # below this, speakers are too few to be the unit
-POWER = 0.8  # with which a resolvable difference would be shown
+POWER = 0.8  # with which a resolvable difference is found
 
 
 @dataclass(frozen=True)
 class CrossedEffects:
-    """Mean squares and their degrees of freedom; `terms` independent means make up the estimate.
+    """Mean squares and their degrees of freedom; the estimate combines `terms` independent means.
 
     `terms` is 2 for the difference of two candidates and 1 for the level of one. Arrays have the shape of
     the leading axes of the scores they came from.
@@ -69,7 +69,7 @@ class CrossedEffects:
         return seed, unit, self.ms_residual
 
     def with_seeds(self, n_seeds: int) -> "CrossedEffects":
-        """What to expect of the same design with another number of seeds."""
+        """The effects to expect of the same design with another number of seeds."""
         seed, unit, residual = self.components
         return CrossedEffects(
             residual + self.n_units * seed,
@@ -95,8 +95,8 @@ class CrossedEffects:
 def of_differences(scores: Array) -> CrossedEffects | None:
     """Effects behind the difference of any two candidates, pooled over all of them.
 
-    `scores` is (..., candidates, seeds, units). What all candidates share at a (seed, unit) cell, such as how
-    hard an utterance is, is subtracted first. None where there are fewer than two of anything.
+    `scores` is (..., candidates, seeds, units). The mean over candidates at each (seed, unit) cell, such as how
+    hard an utterance is, is subtracted first. None with fewer than two candidates, seeds or units.
     """
     if min(scores.shape[-3:]) < 2:
         return None
@@ -114,9 +114,9 @@ def of_level(scores: Array) -> CrossedEffects | None:
 def seed_variances(scores: Array) -> Array:
     """Each candidate's own variance between seeds, (..., candidates), of unit means.
 
-    Shukla's unbiased estimate (Heredity 29, 1972): when the mean over candidates is taken out, an unruly
-    candidate leaks into its neighbours, and the estimate takes that back. May be slightly negative.
-    With fewer than three candidates the own variances cannot be told apart and all are equal.
+    Shukla's unbiased estimate (Heredity 29, 1972): subtracting the mean over candidates leaks an unstable
+    candidate's variance into the others, and the estimate corrects for that. It may be slightly negative.
+    With fewer than three candidates the variances cannot be separated and all are equal.
     """
     n_candidates, n_seeds = scores.shape[-3:-1]
     means = scores.mean(axis=-1)

@@ -1,8 +1,8 @@
-"""Does the question mean anything at this size? Two gates, judged from what the gate stages measured.
+"""Is the question meaningful at this size? Two gates, from the measurements of the gate stages.
 
-The transfer gap says whether pre-training helps at all: the head's score on the frozen pretrained body minus
-that on the frozen random body. The mismatch says whether noisy and clean features differ at a site, so that
-there is something to normalize away. Without either, "which layer is best" has no answer to find.
+The transfer gap shows whether pre-training helps at all: the head's score on the frozen pretrained body minus
+that on the frozen random body. The mismatch shows whether noisy and clean features differ at a site, so that
+there is something to normalize away. Without both, "which layer is best" has no answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,21 +13,22 @@ import numpy as np
 from sweep.verdict import crossed_effects
 from sweep.verdict.comparisons import Difference
 from sweep.verdict.paired_scores import speaker_means, unit_of
+from sweep.verdict.result import Estimate, GateVerdict, SiteMismatch
 
 
 def interpretable(
     transfer_gap: Mapping[str, Any], mismatch: Sequence[Mapping[str, Any]], alpha: float = 0.05
-) -> dict[str, Any]:
-    """Both gates, as they stand beside a verdict.
+) -> GateVerdict:
+    """Both gates with their verdict.
 
     `transfer_gap` has "pretrained" and "random", each (seeds, utterances) in dB, None or NaN where a score
     failed; seeds and utterances in the same order, and, where known, "speakers", one per utterance: with ten
     or more of them they are the unit. `mismatch` has one {"site", "value", "interval"} per site.
     Both must be above zero beyond their intervals: the gap, and the mismatch of at least one site.
-    `reasons` says why not.
+    `reasons` lists what is missing.
     """
     gap = _gap(transfer_gap, alpha)
-    sites = [
+    sites: list[SiteMismatch] = [
         {"site": row["site"], "value": float(row["value"]), "interval": _floats(row["interval"])}
         for row in mismatch
     ]
@@ -41,7 +42,7 @@ def interpretable(
     return {"interpretable": not reasons, "transfer_gap": gap, "mismatch": sites, "reasons": reasons}
 
 
-def _gap(scores: Mapping[str, Any], alpha: float) -> dict[str, Any]:
+def _gap(scores: Mapping[str, Any], alpha: float) -> Estimate:
     both = np.array([np.asarray(scores[body], dtype=float) for body in ("pretrained", "random")])
     scored = np.logical_and.reduce(np.isfinite(both), axis=(0, 1))
     both = both[..., scored]
@@ -60,5 +61,5 @@ def _floats(interval: Sequence[float] | None) -> list[float] | None:
 
 
 def _above_zero(interval: Sequence[float] | None) -> bool:
-    """A mismatch is a square: an interval wholly below zero is chance, not a difference."""
+    """A mismatch is a squared distance: an interval wholly below zero is chance, not a difference."""
     return interval is not None and interval[0] > 0

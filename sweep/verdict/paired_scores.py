@@ -1,7 +1,7 @@
-"""From result rows to paired arrays: which scores count, on what unit, and who failed.
+"""From result rows to paired arrays: which scores count, on what unit, and which jobs failed.
 
-Means and differences use only utterances that every compared candidate scored at every seed and whose noisy
-input scored too, so that silence never pays. The unit of analysis is the speaker where there are at least ten
+Means and differences use only utterances that have a score for every compared candidate at every seed and for the
+noisy input, so that a failure never pays. The unit of analysis is the speaker where there are at least ten
 (utterances of one speaker are not independent), else the utterance.
 """
 
@@ -23,7 +23,7 @@ FAILURE_LIMIT = 0.01  # a job that fails on more of its utterances has failed
 
 @dataclass(frozen=True)
 class Block:
-    """A balanced array for some candidates, and what it rests on."""
+    """A balanced array of some candidates' scores, with its seeds and utterances."""
 
     labels: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -38,16 +38,14 @@ class PairedScores:
 
     labels: tuple[str, ...]
     seeds: tuple[int, ...]
-    utterances: (
-        pd.DataFrame
-    )  # index utterance; columns speaker, noise_type, snr_db; only where the noisy input scored
+    # Index utterance; columns speaker, noise_type, snr_db; only where the noisy input has a score.
+    utterances: pd.DataFrame
     scores: Array  # (candidates, seeds, utterances), NaN where there is no score
     noisy: Array | None  # (utterances,)
     finished: NDArray[np.bool_]  # (candidates, seeds): trained, and at most 1 % of the utterances failed
-    failures: tuple[
-        int, ...
-    ]  # per candidate, (utterance, seed) cells that failed where the noisy input scored
-    left_after: Mapping[str, int] = field(default_factory=dict)  # seeds given to who left contention
+    failures: tuple[int, ...]  # per candidate: cells that failed where the noisy input has a score
+    left_after: Mapping[str, int] = field(default_factory=dict)  # seeds given to those that left contention
+    unscorable: int = 0  # utterances left out because their noisy input has no score
 
     @cached_property
     def unit(self) -> str:
@@ -65,7 +63,7 @@ class PairedScores:
         )
 
     def failed_seeds(self, label: str) -> int:
-        """How many of the seeds it was given."""
+        """How many of the seeds that it was given have failed."""
         given = self.left_after.get(label, len(self.seeds))
         return int((~self.finished[self.labels.index(label), :given]).sum())
 
@@ -73,29 +71,46 @@ class PairedScores:
         return self.failed_seeds(label) > 0
 
     def with_seeds_of(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """All candidates that finished every seed which all of `labels` finished."""
+        """All candidates that finished every seed that all of `labels` finished."""
         shared = self.finished[[self.labels.index(label) for label in labels]].all(axis=0)
         return tuple(
             label for label, done in zip(self.labels, self.finished, strict=True) if done[shared].all()
         )
 
-    def block(self, labels: Sequence[str]) -> Block:
-        """The balanced array of `labels`: seeds all of them finished, utterances all of them scored."""
+    @cached_property
+    def complete_block(self) -> Block:
+        """The balanced array that all complete candidates share."""
+        return self.block(self.complete)
+
+    def block_of(self, label: str) -> Block:
+        """The array that counts for `label`: the shared one, or its own where it lacks seeds."""
+        return self.complete_block if label in self.complete_block.labels else self.block([label])
+
+    def cells(self, labels: Sequence[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Array]:
+        """The seeds that all of `labels` finished, the utterances scored by all, and these scores.
+
+        Shapes: (seeds,), (utterances,) and (labels, finished seeds, scored utterances).
+        """
         rows = [self.labels.index(label) for label in labels]
         seeds = np.logical_and.reduce(self.finished[rows])
         scores = self.scores[rows][:, seeds]
         common = np.logical_and.reduce(np.isfinite(scores), axis=(0, 1))
+        return seeds, common, scores[..., common]
+
+    def block(self, labels: Sequence[str]) -> Block:
+        """The balanced array of `labels`: seeds all of them finished, utterances all of them scored."""
+        seeds, common, scores = self.cells(labels)
         noisy = None if self.noisy is None else self.noisy[common]
         return Block(
             tuple(labels),
             tuple(seed for seed, used in zip(self.seeds, seeds, strict=True) if used),
-            self._unit_means(scores[..., common], common),
-            None if noisy is None else self._unit_means(noisy, common),
+            self.unit_means(scores, common),
+            None if noisy is None else self.unit_means(noisy, common),
             int(common.sum()),
         )
 
-    def _unit_means(self, scores: Array, common: NDArray[np.bool_]) -> Array:
-        """(..., utterances) -> (..., units)."""
+    def unit_means(self, scores: Array, common: NDArray[np.bool_]) -> Array:
+        """(..., utterances) -> (..., units); `common` says which of all utterances these are."""
         if self.unit == "utterance":
             return scores
         return speaker_means(scores, self.utterances["speaker"].to_numpy(str)[common])
@@ -130,9 +145,10 @@ def paired_scores(
 ) -> PairedScores:
     """Arrange one group's result rows of one split.
 
-    `failed_jobs` are (candidate, seed) pairs that ended in failure whatever rows they left; `left_after` names
-    candidates that were given only the first so many seeds. Without `seeds`, all seeds in the rows. A job that
-    lacks an utterance its noisy input scored counts it as a failure.
+    `failed_jobs` are (candidate, seed) pairs that ended in failure, whatever rows they left; `left_after` has the
+    number of seeds given to candidates that left contention. Without `seeds`, all seeds in the rows count. An
+    utterance that a job lacks although its noisy input has a score is a failure of that job. Raises ValueError
+    for rows of several groups or splits.
     """
     rows = rows[(rows["metric"] == metric) & rows["candidate"].isin([*labels, NOISY])]
     if rows["group"].nunique() > 1 or rows["split"].nunique() > 1:
@@ -143,7 +159,7 @@ def paired_scores(
     facts = ["speaker", "noise_type", "snr_db"]
     utterances = rows.drop_duplicates("utterance").set_index("utterance")[facts].sort_index()
     table = _table(rows, labels, seeds, utterances.index)
-    noisy = None
+    noisy, found = None, len(utterances)
     if is_noisy.any():
         noisy = table[-1, -1]
         kept = np.isfinite(noisy)
@@ -162,6 +178,7 @@ def paired_scores(
         finished,
         tuple(int(count) for count in failures),
         {label: given for label, given in (left_after or {}).items() if given < len(seeds)},
+        found - len(utterances),
     )
 
 

@@ -1,14 +1,12 @@
-"""For whom a verdict speaks: speakers, utterances, and each noise type by itself."""
-
-from typing import Any
-
-import pandas as pd
+"""The population a verdict holds for: speakers, utterances, noise types, and the means in each noise type."""
 
 from sweep.verdict.comparisons import Comparisons
 from sweep.verdict.crossed_effects import MINIMUM_SPEAKERS
+from sweep.verdict.means import parts
+from sweep.verdict.result import ByNoiseType, NoiseType, Population
 
 
-def population(comparisons: Comparisons) -> dict[str, Any]:
+def population(comparisons: Comparisons) -> Population:
     """What the verdict speaks about, and on what it is conditional."""
     utterances = comparisons.paired.utterances
     speakers = int(utterances["speaker"].nunique())
@@ -21,22 +19,15 @@ def population(comparisons: Comparisons) -> dict[str, Any]:
     }
 
 
-def by_noise_type(comparisons: Comparisons, leader: str) -> dict[str, Any]:
+def by_noise_type(comparisons: Comparisons, leader: str) -> ByNoiseType:
     """The complete candidates' means per noise type, and on how many the leader leads too."""
-    paired, labels = comparisons.paired, list(comparisons.pooled_block.labels)
-    chosen = [paired.labels.index(label) for label in labels]
-    scores = paired.scores[chosen][:, paired.finished[chosen].all(axis=0)]
-    if not scores.size:
-        return {"same_leader": 0, "of": 0, "types": []}
-    means = pd.DataFrame(scores.mean(axis=1).T, columns=labels)
-    means["noise_type"] = paired.utterances["noise_type"].to_numpy(str)
-    types = [
+    types: list[NoiseType] = [
         {
-            "noise_type": name,
-            "n_utterances": len(part),
-            "leader": part[labels].mean().round(9).idxmax(),
-            "scores": part[labels].mean().to_dict(),
+            "noise_type": part.value,
+            "n_utterances": part.n_utterances,
+            "leader": part.leader,
+            "scores": {label: part.means[label] for label in comparisons.paired.complete},
         }
-        for name, part in means.dropna().groupby("noise_type")
+        for part in parts(comparisons.paired, comparisons.paired.complete, "noise_type")
     ]
     return {"same_leader": sum(row["leader"] == leader for row in types), "of": len(types), "types": types}

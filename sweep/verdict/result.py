@@ -1,7 +1,281 @@
-"""Small readings of a result object (what `--json` says) that its tables share."""
+"""The result of a sweep as `--json` prints it and `result.json` keeps it, key by key, and how to read it.
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+Everything is plain JSON: what is not known is null, never NaN. A key that is not required is absent from results of
+earlier versions, or where the sweep has nothing to say about it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar
+
+Interval = Sequence[float]  # low, high
+
+
+# -- the verdict on one group ------------------------------------------------------------------------------
+
+
+class Leader(TypedDict):
+    """The leading candidate: its label, and its configuration as further keys."""
+
+    label: str
+
+
+class CandidateResult(TypedDict):
+    """One candidate on test, in units of the metric."""
+
+    label: str
+    config: dict[str, Any]
+    baseline: bool
+    n_seeds: int
+    n_utterances: int
+    failures: int  # (utterance, seed) cells that failed where the noisy input has a score
+    failed_seeds: int
+    left_after: NotRequired[int | None]  # seeds, where it left contention before the others had theirs
+    score: float | None
+    interval: Interval | None
+    p_best: float | None  # descriptive
+    behind_leader: float | None  # the leader's lead over it
+    behind_leader_interval: Interval | None
+    gain: float | None  # over the baseline
+    gain_interval: Interval | None  # Dunnett's
+    unstable: bool
+
+
+class Estimate(TypedDict):
+    """A value with its interval, None where there is too little data for one."""
+
+    value: float | None
+    interval: Interval | None
+
+
+class Gain(Estimate):
+    """The leader's over the baseline, with Dunnett's interval and p-value."""
+
+    p: float | None
+
+
+class NoisyInput(TypedDict):
+    """The score of the unprocessed input, and the leader's gain over it."""
+
+    score: float | None
+    gain: float | None
+    interval: Interval | None
+
+
+class Population(TypedDict):
+    """What the verdict speaks about, and on what it is conditional."""
+
+    speakers: int
+    utterances: int
+    noise_types: list[str]
+    unit: str  # of analysis: "speaker" or "utterance"
+    conditional_on_speakers: bool
+
+
+class NoiseType(TypedDict):
+    """The complete candidates' means in one type of noise."""
+
+    noise_type: str
+    n_utterances: int
+    leader: str
+    scores: dict[str, float]
+
+
+class ByNoiseType(TypedDict):
+    """Every noise type by itself; the overall leader leads in `same_leader` of `of`."""
+
+    same_leader: int
+    of: int
+    types: list[NoiseType]
+
+
+class Spread(TypedDict):
+    """Standard deviations of one score beyond what all candidates share, and the degrees of freedom of a difference."""
+
+    candidate_seed: float
+    candidate_unit: float
+    residual: float
+    df: float
+
+
+class SiteMismatch(Estimate):
+    """How far noisy and clean features differ at one normalization site."""
+
+    site: int
+
+
+class Gates(TypedDict):
+    """What was measured before the sweep; `reasons` say why the question is not meaningful at this size."""
+
+    reasons: list[str]
+    transfer_gap: NotRequired[Estimate]  # the frozen pretrained body's score minus the random one's, dB
+    mismatch: NotRequired[list[SiteMismatch]]
+
+
+class GateVerdict(Gates):
+    """The gates with their verdict, which in a group's result stands outside them."""
+
+    interpretable: bool
+
+
+class Holm(TypedDict, total=False):
+    """The group's verdict where all groups are claimed at once; empty until then."""
+
+    groups: int
+    verdict: str
+    p: float
+    beats_baseline: bool
+    gain_p: float
+
+
+class GroupResult(TypedDict):
+    """The answer for one group."""
+
+    group: dict[str, str]
+    metric: str
+    leader: Leader
+    verdict: Literal["winner", "tie"]
+    contenders: list[str]  # not shown to be below the leader
+    equivalent: list[str]  # shown to be within the margin of the leader
+    resolvable: float | None  # smallest true difference found with 80 % power
+    half_width: float | None  # of the interval of any difference
+    seeds_needed: int | None
+    baseline: str
+    gain: Gain
+    beats_baseline: bool
+    winner_p: float  # p-value of the least separated pair; 1 where the leader cannot win
+    noisy: NoisyInput
+    candidates: list[CandidateResult]
+    seeds: list[int]
+    alpha: float
+    margin: float
+    population: Population
+    by_noise_type: ByNoiseType
+    variance: Spread | None
+    unstable: list[str]
+    gates: Gates
+    notes: list[str]
+    holm: Holm
+    winner: Leader | None
+    interpretable: bool
+    score: float | None  # the leader's
+    interval: Interval | None
+
+
+# -- what is shown in addition ------------------------------------------------------------------------------
+
+
+class MetricMeans(TypedDict):
+    """One candidate's mean in every metric; `published` marks a system of the paper."""
+
+    group: str
+    candidate: str
+    published: bool
+    scores: dict[str, float]
+
+
+class SnrScores(TypedDict):
+    """One candidate's mean in one metric, overall and by SNR in dB ("-7.5")."""
+
+    group: str | None
+    metric: str
+    candidate: str
+    published: bool
+    scores: dict[str, float]
+    mean: float | None
+    utterances: NotRequired[int]
+    left_out: NotRequired[int]
+
+
+class LearningCurve(TypedDict):
+    """One candidate's finalists on valid, round by round; means over seeds."""
+
+    group: str
+    candidate: str
+    seeds: int
+    steps: list[int]
+    epochs: list[float]
+    score: list[float]
+    lead: list[float | None]  # over the baseline
+    lead_interval: list[Interval | None]
+    switches: list[float]  # epochs at which its schedule switches
+    reached_baseline: float | None  # first epoch at which it is as good as the baseline at the end
+
+
+class LabelSwitches(TypedDict):
+    """How often one candidate's assignment of outputs to voices changed, round by round, in %."""
+
+    group: str
+    candidate: str
+    seeds: int
+    steps: list[int]
+    epochs: list[float]
+    switch: list[float]
+    symmetric: list[float]  # a swap of all outputs at once not counted
+    mean_switch: float
+    mean_symmetric: float
+    difference: float | None  # of the symmetric share, against the baseline
+    difference_interval: Interval | None
+
+
+class SharedTraining(TypedDict):
+    """What search trials saved by starting from a common prefix."""
+
+    prefixes: int
+    trials: int
+    steps_saved: int
+
+
+class Collapse(TypedDict):
+    """Finished trials whose encoder was monitored, and those that raised the alarm."""
+
+    watched: int
+    alarmed: list[str]
+
+
+class Findings(TypedDict, total=False):
+    """What decides nothing."""
+
+    metrics: list[MetricMeans]
+    by_snr: list[SnrScores]
+    curves: list[LearningCurve]
+    label_switches: list[LabelSwitches]
+    shared_training: SharedTraining | None
+    collapse: Collapse | None
+
+
+class FailedJob(TypedDict):
+    """A job that ended in failure."""
+
+    job: str
+    reason: str | None
+
+
+class Result(Findings):
+    """The whole answer of a sweep."""
+
+    sweep: str
+    space: str
+    question: NotRequired[str]
+    preset: NotRequired[str]
+    meaningful: NotRequired[bool]
+    reproducible: NotRequired[bool]
+    metric: str
+    decided_by: NotRequired[str]  # where it is shown in another metric than the deciding one
+    groups: list[GroupResult]
+    trials: dict[str, int]  # "complete", "pruned", "failed"
+    failed: NotRequired[list[FailedJob]]
+    corpus: NotRequired[dict[str, Any]]
+    tracking_uri: str
+    output: str
+    test_reads: NotRequired[dict[str, int]]
+    # group -> candidate -> what was used, in the terms of the method's paper
+    paper_terms: NotRequired[dict[str, dict[str, dict[str, float]]]]
+
+
+# -- reading it ---------------------------------------------------------------------------------------------
+
+
+_S = TypeVar("_S", bound=Mapping[str, Any])
 
 
 def group_name(group: Mapping[str, str]) -> str:
@@ -9,13 +283,44 @@ def group_name(group: Mapping[str, str]) -> str:
     return "-".join(group.values()) or "all"
 
 
-def by_score(candidates: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def by_score(candidates: Iterable[_S]) -> list[_S]:
     """Best first; those without a score last."""
     return sorted(candidates, key=lambda item: (item["score"] is None, -(item["score"] or 0.0)))
 
 
-def candidate_verdict(group: Mapping[str, Any], label: str) -> str:
-    """One of winner, leader (of a tie), contender (not separated from the leader) and behind."""
+def candidate_verdict(group: GroupResult, label: str) -> Literal["winner", "leader", "contender", "behind"]:
+    """Leader of a tie, winner, contender (not separated from the leader) or behind."""
     if label == group["leader"]["label"]:
         return "winner" if group["verdict"] == "winner" else "leader"
     return "contender" if label in group["contenders"] else "behind"
+
+
+def records(result: Result) -> list[dict[str, Any]]:
+    """One row per group and candidate, best first, unrounded; unknown numbers are None."""
+    return [
+        _record(group, candidate, result["metric"])
+        for group in result["groups"]
+        for candidate in by_score(group["candidates"])
+    ]
+
+
+def _record(group: GroupResult, candidate: CandidateResult, metric: str) -> dict[str, Any]:
+    low, high = candidate["interval"] or (None, None)
+    gain_low, gain_high = candidate.get("gain_interval") or (None, None)
+    return {
+        "group": group_name(group["group"]),
+        "candidate": candidate["label"],
+        "verdict": candidate_verdict(group, candidate["label"]),
+        "metric": metric,
+        "score": candidate["score"],
+        "low": low,
+        "high": high,
+        "gain": candidate.get("gain"),
+        "gain_low": gain_low,
+        "gain_high": gain_high,
+        "seeds": candidate["n_seeds"],
+        "utterances": candidate["n_utterances"],
+        "failures": candidate["failures"],
+        "p_best": candidate["p_best"],
+        "unstable": candidate.get("unstable"),
+    }

@@ -40,7 +40,7 @@ def dunnett_critical(alpha: float, n_compared: int, df: float) -> float:
 
 
 def t_above(probability: float, df: float) -> float:
-    """What Student's t exceeds with this probability."""
+    """The quantile that Student's t exceeds with this probability."""
     return -float(special.stdtrit(df, probability))
 
 
@@ -57,7 +57,7 @@ def probability_best(means: Array, standard_error: float, df: float) -> Array:
     scale, scale_weight = _scale_nodes(min(float(df), _LARGEST_DF))
     ahead = (means[:, None] - means[None, :]) / standard_error  # (candidate, rival)
     above = special.ndtr(z + ahead[:, :, None, None] * scale[:, None])  # (candidate, rival, scale, z)
-    above[np.arange(len(means)), np.arange(len(means))] = 1.0  # nobody is its own rival
+    above[np.arange(len(means)), np.arange(len(means))] = 1.0  # a candidate is not its own rival
     probability = above.prod(axis=1) @ z_weight @ scale_weight
     return probability / probability.sum()
 

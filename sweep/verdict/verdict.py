@@ -1,80 +1,28 @@
 """Which candidate is best, for one group: a winner, or an honest tie.
 
-The leader is nominated on valid and frozen; test confirms it or does not. docs/verdict.md tells the procedure
+The leader is nominated on valid and frozen; test confirms it or does not. docs/verdict.md describes the procedure
 and how to read a tie.
 """
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from sweep.verdict.candidate_result import CandidateResult, candidate_result, gain_over_baseline
-from sweep.verdict.comparisons import Comparisons, Difference, Interval
+from sweep.verdict.candidate_result import candidate_result, gain_over_baseline
+from sweep.verdict.comparisons import Comparisons, Difference
 from sweep.verdict.crossed_effects import CrossedEffects
+from sweep.verdict.means import mean
 from sweep.verdict.paired_scores import PairedScores, paired_scores
 from sweep.verdict.population import by_noise_type, population
+from sweep.verdict.result import Gain, Gates, GateVerdict, GroupResult, Holm, Leader, NoisyInput, Spread
 from sweep.verdict.simultaneous import holm_adjusted
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS
 
 MOST_SEEDS = 100  # `seeds_needed` looks no further
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupVerdict:
-    """The answer for one group; `to_json` is its entry under "groups"."""
-
-    group: dict[str, str]
-    metric: str
-    leader: CandidateResult
-    verdict: str  # "winner" | "tie"
-    contenders: tuple[str, ...]  # not shown to be below the leader
-    equivalent: tuple[str, ...]  # shown to be within the margin of the leader
-    resolvable: float | None  # smallest true gain that this design shows with 80 % power
-    half_width: float | None  # of the interval of any difference
-    seeds_needed: int | None
-    baseline: str
-    gain: float | None
-    gain_interval: Interval | None
-    gain_p: float | None
-    beats_baseline: bool
-    winner_p: float  # p-value of the least separated pair; 1 where the leader cannot win
-    noisy: dict[str, Any]  # score of the noisy input and the leader's gain over it
-    candidates: tuple[CandidateResult, ...]
-    seeds: tuple[int, ...]
-    alpha: float
-    margin: float
-    population: dict[str, Any]
-    by_noise_type: dict[str, Any]
-    variance: dict[str, float] | None
-    unstable: tuple[str, ...]
-    gates: dict[str, Any] | None
-    notes: tuple[str, ...]
-    holm: dict[str, Any] = field(default_factory=dict)  # filled by `holm`
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; what is not known is null, never NaN."""
-        leader = {"label": self.leader.label, **self.leader.config}
-        gates = self.gates or {"interpretable": False, "reasons": ["the gates were not measured"]}
-        kept = {
-            name: value for name, value in asdict(self).items() if name not in ("gain_interval", "gain_p")
-        }
-        return _plain(
-            {
-                **kept,
-                "leader": leader,
-                "winner": leader if self.verdict == "winner" else None,
-                "interpretable": gates["interpretable"],
-                "gates": {name: value for name, value in gates.items() if name != "interpretable"},
-                "score": self.leader.score,
-                "interval": self.leader.interval,
-                "gain": {"value": self.gain, "interval": self.gain_interval, "p": self.gain_p},
-            }
-        )
 
 
 def nominate(
@@ -87,7 +35,7 @@ def nominate(
 ) -> str:
     """The label with the best mean on the valid `rows` of one group; the earlier candidate where equal.
 
-    Only candidates that could win stand, unless there is none: no failed seed, no failed score.
+    Only candidates that can win are considered, unless there is none: no failed seed, no failed score.
     Raises UserError where no candidate has a score.
     """
     labels = [_candidate(candidate)["label"] for candidate in candidates]
@@ -125,8 +73,8 @@ def decide(
     alpha: float = 0.05,
     failed_jobs: Collection[tuple[str, int]] = (),
     left_after: Mapping[str, int] | None = None,
-    gates: Mapping[str, Any] | None = None,
-) -> GroupVerdict:
+    gates: GateVerdict | None = None,
+) -> GroupResult:
     """Confirm or deny on test that `leader` is the best of `candidates`.
 
     `rows` are the group's test rows, the noisy input's included; `candidates` have label, config and
@@ -143,7 +91,7 @@ def decide(
         label for label, done in zip(labels, paired.finished, strict=True) if done.any() and label != leader
     ]
     leads = {label: comparisons.difference(leader, label) for label in rivals}
-    contenders = tuple(label for label, lead in leads.items() if not _is_ahead(lead, alpha))
+    contenders = [label for label, lead in leads.items() if not _is_ahead(lead, alpha)]
     obstacles = _obstacles(comparisons, leader, rivals)
     won = not contenders and not obstacles
     results = {
@@ -151,61 +99,65 @@ def decide(
         for candidate in described
     }
     gain, gain_interval, gain_p = gain_over_baseline(comparisons, leader, baseline, alpha)
-    noisy_block = comparisons.block(leader).noisy
     over_noisy, over_noisy_interval = comparisons.gain_over_noisy(leader, alpha)
     pooled = comparisons.pooled
-    return GroupVerdict(
-        group=dict(group),
-        metric=metric,
-        leader=results[leader],
-        verdict="winner" if won else "tie",
-        contenders=contenders,
-        equivalent=tuple(label for label, lead in leads.items() if _is_equivalent(lead, margin, alpha)),
-        resolvable=None if pooled is None else float(pooled.resolvable(alpha)),
-        half_width=None if pooled is None else float(pooled.half_width(alpha)),
-        seeds_needed=len(comparisons.pooled_block.seeds)
-        if won
-        else _seeds_needed(pooled, leads, margin, alpha),
-        baseline=baseline,
-        gain=gain,
-        gain_interval=gain_interval,
-        gain_p=gain_p,
-        beats_baseline=gain_interval is not None and gain_interval[0] > 0,
-        winner_p=1.0 if obstacles else _winner_p(leads),
-        noisy={
-            "score": None if noisy_block is None or not noisy_block.size else float(noisy_block.mean()),
-            "gain": over_noisy,
-            "interval": over_noisy_interval,
-        },
-        candidates=tuple(results.values()),
-        seeds=tuple(int(seed) for seed in seeds),
-        alpha=alpha,
-        margin=margin,
-        population=population(comparisons),
-        by_noise_type=by_noise_type(comparisons, leader),
-        variance=None if pooled is None else _standard_deviations(pooled),
-        unstable=comparisons.unstable,
-        gates=None if gates is None else dict(gates),
-        notes=(*obstacles, *_remarks(comparisons, leads, leader)),
+    named = cast(Leader, {"label": leader, **results[leader]["config"]})
+    measured = gates or GateVerdict(interpretable=False, reasons=["the gates were not measured"])
+    return _plain(
+        GroupResult(
+            group=dict(group),
+            metric=metric,
+            leader=named,
+            verdict="winner" if won else "tie",
+            contenders=contenders,
+            equivalent=[label for label, lead in leads.items() if _is_equivalent(lead, margin, alpha)],
+            resolvable=None if pooled is None else float(pooled.resolvable(alpha)),
+            half_width=None if pooled is None else float(pooled.half_width(alpha)),
+            seeds_needed=len(comparisons.pooled_block.seeds)
+            if won
+            else _seeds_needed(pooled, leads, margin, alpha),
+            baseline=baseline,
+            gain=Gain(value=gain, interval=gain_interval, p=gain_p),
+            beats_baseline=gain_interval is not None and gain_interval[0] > 0,
+            winner_p=1.0 if obstacles else _winner_p(leads),
+            noisy=NoisyInput(
+                score=mean(paired.block_of(leader).noisy), gain=over_noisy, interval=over_noisy_interval
+            ),
+            candidates=list(results.values()),
+            seeds=[int(seed) for seed in seeds],
+            alpha=alpha,
+            margin=margin,
+            population=population(comparisons),
+            by_noise_type=by_noise_type(comparisons, leader),
+            variance=None if pooled is None else _standard_deviations(pooled),
+            unstable=list(comparisons.unstable),
+            gates=cast(Gates, {key: value for key, value in measured.items() if key != "interpretable"}),
+            notes=[*obstacles, *_remarks(comparisons, leads, leader)],
+            holm=Holm(),
+            winner=named if won else None,
+            interpretable=measured["interpretable"],
+            score=results[leader]["score"],
+            interval=results[leader]["interval"],
+        )
     )
 
 
-def holm(verdicts: Sequence[GroupVerdict]) -> list[GroupVerdict]:
+def holm(verdicts: Sequence[GroupResult]) -> list[GroupResult]:
     """The same verdicts with `holm`: what stands when all groups are claimed at once (Holm 1979)."""
-    winner_ps = holm_adjusted([verdict.winner_p for verdict in verdicts])
-    gain_ps = holm_adjusted([1.0 if verdict.gain_p is None else verdict.gain_p for verdict in verdicts])
+    winner_ps = holm_adjusted([found["winner_p"] for found in verdicts])
+    gain_ps = holm_adjusted([1.0 if (p := found["gain"]["p"]) is None else p for found in verdicts])
     return [
-        replace(
-            verdict,
-            holm={
-                "groups": len(verdicts),
-                "verdict": "winner" if verdict.verdict == "winner" and winner_p <= verdict.alpha else "tie",
-                "p": winner_p,
-                "beats_baseline": verdict.beats_baseline and gain_p <= verdict.alpha,
-                "gain_p": gain_p,
-            },
-        )
-        for verdict, winner_p, gain_p in zip(verdicts, winner_ps, gain_ps, strict=True)
+        {
+            **found,
+            "holm": Holm(
+                groups=len(verdicts),
+                verdict="winner" if found["verdict"] == "winner" and winner_p <= found["alpha"] else "tie",
+                p=winner_p,
+                beats_baseline=found["beats_baseline"] and gain_p <= found["alpha"],
+                gain_p=gain_p,
+            ),
+        }
+        for found, winner_p, gain_p in zip(verdicts, winner_ps, gain_ps, strict=True)
     ]
 
 
@@ -220,7 +172,7 @@ def _is_equivalent(lead: Difference | None, margin: float, alpha: float) -> bool
 
 
 def _obstacles(comparisons: Comparisons, leader: str, rivals: Sequence[str]) -> list[str]:
-    """Why the leader could not win, whatever its lead."""
+    """Why the leader cannot win, whatever its lead."""
     paired = comparisons.paired
     count = paired.failures[paired.labels.index(leader)]
     found = []
@@ -247,7 +199,7 @@ def _remarks(comparisons: Comparisons, leads: Mapping[str, Difference | None], l
         remarks.append(f"higher on test than the leader, shown but not promoted: {', '.join(better)}")
     for label, count in zip(paired.labels, paired.failures, strict=True):
         if label != leader and label not in leads:
-            remarks.append(f"{label} was compared with nobody: all its seeds failed, so it cannot win")
+            remarks.append(f"{label} was not compared: all its seeds failed, so it cannot win")
         elif label != leader and paired.has_failed_seed(label):
             remarks.append(f"{label} has a failed seed: it cannot win and is compared on its other seeds")
         elif label != leader and count:
@@ -284,10 +236,10 @@ def _seeds_needed(
     return None
 
 
-def _standard_deviations(effects: CrossedEffects) -> dict[str, float]:
+def _standard_deviations(effects: CrossedEffects) -> Spread:
     """Standard deviations of one score in units of the metric, beyond what all candidates share."""
     seed, unit, residual = (float(np.sqrt(component)) for component in effects.components)
-    return {"candidate_seed": seed, "candidate_unit": unit, "residual": residual, "df": float(effects.df)}
+    return Spread(candidate_seed=seed, candidate_unit=unit, residual=residual, df=float(effects.df))
 
 
 def _candidate(candidate: Any) -> dict[str, Any]:
@@ -296,6 +248,6 @@ def _candidate(candidate: Any) -> dict[str, Any]:
     return {"label": candidate.label, "config": dict(candidate.config), "baseline": candidate.baseline}
 
 
-def _plain(value: dict[str, Any]) -> dict[str, Any]:
+def _plain(found: GroupResult) -> GroupResult:
     """Tuples to lists; a NaN or infinity here is our own mistake and raises ValueError."""
-    return json.loads(json.dumps(value, allow_nan=False))
+    return cast(GroupResult, json.loads(json.dumps(found, allow_nan=False)))

@@ -18,6 +18,7 @@ from sweep.core.stopping import StopSignal
 from sweep.driver import driver
 from sweep.engine.finalist_scoring import FinalistScoring
 from sweep.engine.interim_looks import InterimLooks
+from sweep.report.findings.metric_means import scores_of
 from sweep.stored.rows import ROW_SCHEMA, has_rows, rows_file, to_parquet
 from tests.support.simulation.simulated import Simulation
 from trainables.base.randomness import generator
@@ -124,7 +125,8 @@ class UnbrokenDrive(SimulatedDrive):
         looks = InterimLooks(self.plan, self.storage, scoring.valid_rows)
         Simulation(self.plan, self.store, listeners=(scoring,), contention=looks).run()
         leaders = self._nominate(scoring)
-        return self._confirm(self._test_rows(scoring), leaders)
+        rows = self._test_rows(scoring)
+        return self._confirm(rows, scores_of(self.plan, rows), leaders)
 
     def _reported_score(self, job: Job) -> float:
         record = self.store.record(job)

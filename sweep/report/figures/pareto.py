@@ -1,66 +1,58 @@
-"""Two metrics at once: where the candidates lie on test, and which of them no other beats in both.
+"""Two metrics at once: the candidates on test, and those that no other beats in both.
 
-Points are means (see `sweep.report.findings.metric_means`) without intervals: the front is of this test set, and
-decides nothing.
+Points are the leaderboard's means (`sweep.report.findings.metric_means`) without intervals: the front is that of
+this test set and decides nothing.
 """
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sweep.report.figures.panels import panelled, save
 from sweep.report.figures.scores import COLOURS
-from sweep.verdict.result import candidate_verdict, group_name
-from trainables.inference import NOISY
+from sweep.verdict.paired_scores import NOISY
+from sweep.verdict.result import GroupResult, MetricMeans, Result, candidate_verdict, group_name
 from trainables.metrics.catalogue import METRICS
 
-_SECONDS = (
-    "wb_pesq",
-    "nb_pesq",
-    "si_sdr",
-    "stoi",
-    "sdri",
-)  # the first that was scored beside the deciding one
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Plotted against the deciding metric: the first of these that was scored too.
+_SECOND_METRICS = ("wb_pesq", "nb_pesq", "si_sdr", "stoi", "sdri")
 _PANEL_INCHES = (4.6, 4.0)
 
 
-def second_metric(result: Mapping[str, Any]) -> str | None:
-    """What stands against the deciding metric; None where nothing else was scored."""
+def second_metric(result: Result) -> str | None:
+    """The metric plotted against the deciding one; None where nothing else was scored."""
     scored = {metric for entry in _ours(result) for metric in entry["scores"]}
-    return next((m for m in _SECONDS if m in scored and m != result["metric"]), None)
+    return next((m for m in _SECOND_METRICS if m in scored and m != result["metric"]), None)
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Labels that no other point equals or beats in both and beats in one, by the first value; more is better."""
+    """The labels on the Pareto front, sorted by the first value; higher is better in both."""
     return sorted(
         (label for label, point in points.items() if not any(_beats(o, point) for o in points.values())),
         key=lambda label: points[label],
     )
 
 
-def pareto_plot(result: Mapping[str, Any], path: str | PathLike[str]) -> None:
-    """Write a PNG, a panel per group; nothing where there is no second metric."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+def pareto_plot(result: Result, path: str | PathLike[str]) -> "Figure | None":
+    """Write a PNG, a panel per group, and return its figure; nothing where there is no second metric."""
     across, upwards = second_metric(result), result["metric"]
     if across is None:
-        return
+        return None
     groups = result["groups"]
-    width, height = _PANEL_INCHES
-    figure = Figure(figsize=(width * max(len(groups), 1), height), layout="constrained")
-    FigureCanvasAgg(figure)
-    for column, group in enumerate(groups):
-        axes = figure.add_subplot(1, len(groups), column + 1)
+    figure, panels = panelled(len(groups), _PANEL_INCHES)
+    for axes, group in zip(panels, groups, strict=True):
         entries = [e for e in result["metrics"] if e["group"] == group_name(group["group"])]
         _draw(axes, group, [e for e in entries if {across, upwards} <= set(e["scores"])], across, upwards)
     figure.supxlabel(f"{METRICS[across].title} on test", fontsize="medium")
     figure.supylabel(f"{METRICS[upwards].title} on test", fontsize="medium")
-    figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
+    save(figure, path)
+    return figure
 
 
-def _draw(
-    axes: Any, group: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], across: str, upwards: str
-) -> None:
+def _draw(axes: Any, group: GroupResult, entries: Sequence[MetricMeans], across: str, upwards: str) -> None:
     points = {e["candidate"]: (e["scores"][across], e["scores"][upwards]) for e in entries}
     noisy = points.pop(NOISY, None)
     published = {e["candidate"] for e in entries if e["published"]}
@@ -73,18 +65,18 @@ def _draw(
         axes.annotate(label, (x, y), xytext=(5, 4), textcoords="offset points", fontsize="small")
     axes.margins(0.2)
     axes.locator_params(axis="x", nbins=5)
-    if noisy:  # told, not drawn: it lies so far off that the candidates would be one blot
-        said = f"noisy input: {noisy[0]:.2f}, {noisy[1]:.2f}"
-        axes.annotate(said, (0.02, 0.02), xycoords="axes fraction", fontsize="small", color="dimgrey")
+    if noisy:  # annotated, not plotted: it would compress the axes
+        note = f"noisy input: {noisy[0]:.2f}, {noisy[1]:.2f}"
+        axes.annotate(note, (0.02, 0.02), xycoords="axes fraction", fontsize="small", color="dimgrey")
     axes.set_title(f"{group_name(group['group'])}: front {', '.join(front)}", fontsize="medium")
     axes.grid(alpha=0.3)
 
 
-def _colour(group: Mapping[str, Any], label: str) -> str:
+def _colour(group: GroupResult, label: str) -> str:
     return COLOURS[candidate_verdict(group, label)]
 
 
-def _ours(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _ours(result: Result) -> list[MetricMeans]:
     return [entry for entry in result["metrics"] if not entry["published"]]
 
 

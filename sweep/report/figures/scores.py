@@ -1,37 +1,32 @@
-"""The picture of an answer: every candidate's test score with its interval, one panel per group."""
+"""Every candidate's test score with its interval, one panel per group."""
 
-from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
-from sweep.verdict.result import candidate_verdict, group_name
+from sweep.report.figures.panels import panelled, save
+from sweep.verdict.result import GroupResult, Result, candidate_verdict, group_name
 from trainables.metrics.catalogue import METRICS
 
 COLOURS = {"winner": "tab:green", "leader": "tab:blue", "contender": "tab:orange", "behind": "tab:grey"}
 _PANEL_INCHES = (4.2, 3.6)
 
 
-def score_plot(result: Mapping[str, Any], path: str | PathLike[str]) -> None:
+def score_plot(result: Result, path: str | PathLike[str]) -> None:
     """Write a PNG. Bars are each score's own interval; the verdict compares paired differences instead."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     groups = result["groups"]
-    width, height = _PANEL_INCHES
-    figure = Figure(figsize=(width * max(len(groups), 1), height), layout="constrained")
-    FigureCanvasAgg(figure)
-    for column, group in enumerate(groups):
-        _draw(figure.add_subplot(1, len(groups), column + 1), group)
+    figure, panels = panelled(len(groups), _PANEL_INCHES)
+    for axes, group in zip(panels, groups, strict=True):
+        _draw(axes, group)
     figure.supylabel(f"{METRICS[result['metric']].title} on test")
     figure.supxlabel(
         "orange: not separated from the leader; hollow: baselines; dotted: noisy input", fontsize="small"
     )
     mark = "" if result.get("meaningful", True) else " (not meaningful)"
     figure.suptitle(f"{result['space']}, {result.get('preset', '')} preset{mark}", fontsize="medium")
-    figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
+    save(figure, path)
 
 
-def _draw(axes: Any, group: Mapping[str, Any]) -> None:
+def _draw(axes: Any, group: GroupResult) -> None:
     labels = [candidate["label"] for candidate in group["candidates"]]
     for place, candidate in enumerate(group["candidates"]):
         if candidate["score"] is None:
@@ -55,6 +50,6 @@ def _draw(axes: Any, group: Mapping[str, Any]) -> None:
     axes.grid(axis="y", alpha=0.3)
 
 
-def _headline(group: Mapping[str, Any]) -> str:
+def _headline(group: GroupResult) -> str:
     verb = "wins" if group["verdict"] == "winner" else "leads, a tie"
     return f"{group['leader']['label']} {verb}"

@@ -1,8 +1,8 @@
-"""How the search went, group by group: Optuna's history, parallel coordinates and importance, and the curves.
+"""The search, group by group: Optuna's history, parallel coordinates and importance, and learning curves.
 
-The candidate is a parameter beside the nuisance values. Parallel coordinates and importance use complete trials
-only: those stopped early had another budget, and their scores do not compare. Both leave out a parameter that some
-candidates do not have (the strength of a normalization that is off).
+The candidate is a parameter like the nuisance values. Parallel coordinates and importance use complete trials only:
+trials stopped early had a smaller budget, so their scores are not comparable. Both leave out parameters that some
+candidates lack (such as the strength of a normalization that is off).
 """
 
 import warnings
@@ -43,7 +43,7 @@ def search_plots(plan: Plan, records: Sequence[JobRecord], folder: Path) -> None
 
 
 def study_of(records: Sequence[JobRecord]) -> optuna.Study:
-    """Trials that were complete or stopped early, as one study in memory."""
+    """The complete and the early-stopped trials, as one study in memory."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
@@ -55,7 +55,7 @@ def study_of(records: Sequence[JobRecord]) -> optuna.Study:
 
 
 def shared_parameters(trials: Sequence[FrozenTrial]) -> list[str]:
-    """Those that every trial has, and that took more than one value."""
+    """The parameters that every trial has and that took more than one value."""
     common = set.intersection(*(set(trial.params) for trial in trials)) if trials else set()
     return sorted(name for name in common if len({trial.params[name] for trial in trials}) > 1)
 

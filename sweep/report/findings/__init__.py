@@ -1,1 +1,1 @@
-"""What a sweep shows besides its verdict, computed from rows and reports."""
+"""What a sweep shows in addition to its verdict, computed from rows and reports."""

@@ -1,27 +1,29 @@
-"""What a sweep shows beside its verdict: all metrics, scores by SNR, curves, label switches, shared training, alarms.
+"""What a sweep shows in addition to its verdict; none of it decides anything.
 
-None of it decides anything.
+All metrics, scores by SNR, learning curves, label switches, shared training and alarms.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sweep.plan.plan import Plan
 from sweep.report.findings.label_switches import label_switches
 from sweep.report.findings.learning_curves import learning_curves
-from sweep.report.findings.metric_means import metric_means
+from sweep.report.findings.metric_means import Scores, metric_means
 from sweep.report.findings.snr_breakdown import snr_breakdown
 from sweep.study.study import JobRecord
+from sweep.verdict.result import Collapse, Findings, SharedTraining
 from trainables.job.stages import Stage
 
 _ALARM = "collapsed"  # a method's own monitor: above 0 where its encoder has become a constant
 
 
-def findings(plan: Plan, rows: Sequence[Mapping[str, Any]], records: Sequence[JobRecord]) -> dict[str, Any]:
-    """The further keys of a result; `rows` are of the test split, `records` of all jobs."""
+def findings(
+    plan: Plan, scores: Scores, leaders: Mapping[str, str], records: Sequence[JobRecord]
+) -> Findings:
+    """The further keys of a result; `scores` are of the test split, `records` of all jobs."""
     return {
-        "metrics": metric_means(plan, rows),
-        "by_snr": snr_breakdown(plan, rows),
+        "metrics": metric_means(plan, scores, leaders),
+        "by_snr": snr_breakdown(plan, scores, leaders),
         "curves": learning_curves(plan, records),
         "label_switches": label_switches(plan, records),
         "shared_training": shared_training(plan, records),
@@ -29,8 +31,8 @@ def findings(plan: Plan, rows: Sequence[Mapping[str, Any]], records: Sequence[Jo
     }
 
 
-def shared_training(plan: Plan, records: Sequence[JobRecord]) -> dict[str, int] | None:
-    """Prefixes computed, the search trials that went on from one, and the steps that saved; None without any."""
+def shared_training(plan: Plan, records: Sequence[JobRecord]) -> SharedTraining | None:
+    """Prefixes computed, search trials that started from one, and the steps saved; None without any."""
     found = (plan.assignment(record.job, record.nuisance, record.attempt).prefix for record in records)
     prefixes = [Stage.from_json(prefix) for prefix in found if prefix]
     if not prefixes:
@@ -40,8 +42,8 @@ def shared_training(plan: Plan, records: Sequence[JobRecord]) -> dict[str, int] 
     return {"prefixes": len(steps), "trials": len(prefixes), "steps_saved": taken - sum(steps.values())}
 
 
-def collapse(records: Sequence[JobRecord]) -> dict[str, Any] | None:
-    """How many trials were watched to their end and which of them ever raised the alarm; None without a monitor."""
+def collapse(records: Sequence[JobRecord]) -> Collapse | None:
+    """Complete trials with a monitor, and those that ever raised its alarm; None without a monitor."""
     complete = [record for record in records if record.state == "complete"]
     watched = [r for r in complete if any(_ALARM in report.metrics for report in r.reports)]
     if not watched:

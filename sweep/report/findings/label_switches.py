@@ -1,26 +1,24 @@
-"""How often PIT changed its mind while each candidate was trained, from the finalists' reports.
+"""How often PIT changed its label assignment while each candidate was trained, from the finalists' reports.
 
-A method that separates reports after every round which share of fixed training mixtures changed its assignment
-of outputs to voices, and the symmetric share, which does not count a swap of all outputs at once (see
-trainables/separation/label_switches.py). The distance from the baseline is of the symmetric share, averaged over
-all rounds and paired by seed. Shown, never decided by.
+After every round a separation method reports the share of fixed training mixtures whose assignment of outputs to
+voices has changed, and the symmetric share, which does not count a swap of all outputs at once (see
+trainables/separation/label_switches.py). The difference from the baseline is that of the symmetric share, averaged
+over all rounds and paired by seed. It decides nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from os import PathLike
-from typing import Any
 
 import numpy as np
 
 from sweep.plan.plan import Plan
 from sweep.report.findings.learning_curves import epoch_at, mean_and_interval
 from sweep.study.study import JobRecord
+from sweep.verdict.result import LabelSwitches
 
 _SWITCH, _SYMMETRIC = "switch_percent", "switch_symmetric_percent"
-_PANEL_INCHES = (6.4, 3.2)
 
 
-def label_switches(plan: Plan, records: Iterable[JobRecord]) -> list[dict[str, Any]]:
+def label_switches(plan: Plan, records: Iterable[JobRecord]) -> list[LabelSwitches]:
     """One entry per group and candidate; none for methods that have no labels to switch.
 
     Each has steps, epochs, switch and symmetric (% in each round, means over seeds), mean_switch and
@@ -34,7 +32,7 @@ def _watched(record: JobRecord) -> bool:
     return bool(record.reports) and all(_SYMMETRIC in report.metrics for report in record.reports)
 
 
-def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> Iterator[dict[str, Any]]:
+def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> Iterator[LabelSwitches]:
     def of(label: str) -> list[JobRecord]:
         return [r for r in records if (r.job.group, r.job.candidate) == (group, label)]
 
@@ -42,10 +40,12 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> Iterator[
     for candidate in plan.group_plan(group).candidates:
         mine = of(candidate.label)
         if mine:
-            yield {"group": group, "candidate": candidate.label, **_entry(plan, mine, baseline)}
+            yield _entry(plan, candidate.label, mine, baseline)
 
 
-def _entry(plan: Plan, records: Sequence[JobRecord], baseline: Mapping[int, float]) -> dict[str, Any]:
+def _entry(
+    plan: Plan, label: str, records: Sequence[JobRecord], baseline: Mapping[int, float]
+) -> LabelSwitches:
     steps = [report.step for report in records[0].reports]
     switch, symmetric = _curve(records, _SWITCH), _curve(records, _SYMMETRIC)
     by_seed = _symmetric_by_seed(records)
@@ -53,6 +53,8 @@ def _entry(plan: Plan, records: Sequence[JobRecord], baseline: Mapping[int, floa
         [by_seed[seed] - baseline[seed] for seed in by_seed if seed in baseline]
     )
     return {
+        "group": records[0].job.group,
+        "candidate": label,
         "seeds": len(by_seed),
         "steps": steps,
         "epochs": [epoch_at(plan, step) for step in steps],
@@ -75,25 +77,3 @@ def _curve(records: Sequence[JobRecord], name: str) -> list[float]:
 def _symmetric_by_seed(records: Sequence[JobRecord]) -> dict[int, float]:
     """Seed -> the mean over its rounds."""
     return {record.job.number: float(np.mean(_curve([record], _SYMMETRIC))) for record in records}
-
-
-def switch_plot(switches: Sequence[Mapping[str, Any]], path: str | PathLike[str]) -> None:
-    """Write a PNG: a panel per group, switches per round in a line per candidate (the paper's Fig. 2)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    groups = list(dict.fromkeys(entry["group"] for entry in switches))
-    width, height = _PANEL_INCHES
-    figure = Figure(figsize=(width * max(len(groups), 1), height), layout="constrained")
-    FigureCanvasAgg(figure)
-    for column, group in enumerate(groups):
-        axes = figure.add_subplot(1, len(groups), column + 1)
-        for entry in (entry for entry in switches if entry["group"] == group):
-            axes.plot(entry["epochs"], entry["switch"], marker=".", label=entry["candidate"], linewidth=1.4)
-        axes.set_title(group, fontsize="medium")
-        axes.set_xlabel("epoch")
-        axes.set_ylim(bottom=0)
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize="small", frameon=False)
-    figure.supylabel("label switches (%), mean over seeds", fontsize="medium")
-    figure.savefig(path, format="png", dpi=120, metadata={"Software": None})

@@ -1,25 +1,22 @@
-"""How the finalists got where they are: validation score against epochs, and who was ahead of the baseline when.
+"""How the finalists got where they are: validation score against epochs, and when each led the baseline.
 
 Curves are of the deciding metric on the valid set at the end of each round, averaged over the finalists' seeds.
 The lead over the baseline is paired by seed; its interval is Student's over seeds, conditional on the clips of the
-valid set. Curves are shown, never decided by.
+valid set. Curves decide nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord
+from sweep.verdict.result import LearningCurve
 from trainables.config.registry import config_class
-from trainables.metrics.catalogue import METRICS
-
-_PANEL_INCHES = (6.4, 4.0)
 
 
-def learning_curves(plan: Plan, records: Iterable[JobRecord]) -> list[dict[str, Any]]:
+def learning_curves(plan: Plan, records: Iterable[JobRecord]) -> list[LearningCurve]:
     """One entry per group and candidate.
 
     Each has steps, epochs, score (means over seeds), seeds, lead and lead_interval (over the baseline, at each
@@ -30,12 +27,12 @@ def learning_curves(plan: Plan, records: Iterable[JobRecord]) -> list[dict[str, 
     return [curve for group in plan.groups for curve in _of_group(plan, group.name, finished)]
 
 
-def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[dict[str, Any]]:
+def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[LearningCurve]:
     baseline = plan.space_object().baseline
     scores = {c.label: _scores(records, group, c.label) for c in plan.group_plan(group).candidates}
     goal = _at_the_end(scores.get(baseline, {}))
     nuisance = {r.job.candidate: r.nuisance for r in records if r.job.group == group}
-    curves = []
+    curves: list[LearningCurve] = []
     for label, by_seed in scores.items():
         if not by_seed:
             continue
@@ -99,35 +96,8 @@ def _switches(config: dict[str, Any], plan: Plan) -> tuple[float, ...]:
 
 
 def epoch_at(plan: Plan, step: float) -> float:
-    """Crops drawn over those there are, by their seconds."""
+    """Seconds of training audio drawn until `step`, over the seconds there are."""
     split = plan.corpus_summary["splits"][plan.data.source_split("train")]
     minutes = plan.data.labelled_minutes
     seconds = split["speech_seconds"] if minutes is None else min(split["speech_seconds"], 60 * minutes)
     return round(step * plan.data.batch * plan.data.crop_seconds / seconds, 4)
-
-
-def curve_plot(curves: Sequence[Mapping[str, Any]], metric: str, path: str | PathLike[str]) -> None:
-    """Write a PNG: a panel per group, a line per candidate; triangles mark where a schedule switches."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    groups = list(dict.fromkeys(curve["group"] for curve in curves))
-    width, height = _PANEL_INCHES
-    figure = Figure(figsize=(width * max(len(groups), 1), height), layout="constrained")
-    FigureCanvasAgg(figure)
-    for column, group in enumerate(groups):
-        axes = figure.add_subplot(1, len(groups), column + 1)
-        for curve in (curve for curve in curves if curve["group"] == group):
-            _draw(axes, curve)
-        axes.set_title(group, fontsize="medium")
-        axes.set_xlabel("epoch")
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize="small", frameon=False)
-    figure.supylabel(f"{METRICS[metric].title} on valid, mean over seeds", fontsize="medium")
-    figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
-
-
-def _draw(axes: Any, curve: Mapping[str, Any]) -> None:
-    (line,) = axes.plot(curve["epochs"], curve["score"], label=curve["candidate"], linewidth=1.4)
-    marks = np.interp(curve["switches"], curve["epochs"], curve["score"])
-    axes.plot(curve["switches"], marks, "v", color=line.get_color(), markersize=5)

@@ -1,51 +1,55 @@
 """Every metric's mean on test, candidate by candidate, with what the paper reports of the same upstream.
 
-Means over seeds and over those utterances that every candidate, every seed and the noisy input could be scored on,
-metric by metric. Shown, never decided by.
+Each is the mean that the verdict would take of that metric (`sweep.verdict.means`). They decide nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from sweep.plan.plan import Plan
+from sweep.plan.plan import GroupPlan, Plan
 from sweep.report.published_table import PUBLISHED_METRICS, published_rows
-from trainables.inference import NOISY
+from sweep.verdict.means import mean_scores
+from sweep.verdict.paired_scores import NOISY, PairedScores, group_rows, paired_scores
+from sweep.verdict.result import MetricMeans
+
+Scores = Mapping[tuple[str, str], PairedScores]  # by group and metric
 
 
-def metric_means(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def scores_of(plan: Plan, rows: pd.DataFrame) -> Scores:
+    """Every group's scores in every metric of the plan; `rows` are the finalists' of one split."""
+    by_group = {group.name: group_rows(rows, group.name) for group in plan.groups}
+    return {
+        (group.name, metric): paired_scores(
+            by_group[group.name], metric, [candidate.label for candidate in group.candidates], plan.seeds
+        )
+        for group in plan.groups
+        for metric in plan.scored
+    }
+
+
+def metric_means(plan: Plan, scores: Scores, leaders: Mapping[str, str]) -> list[MetricMeans]:
     """One entry per group and candidate, the noisy input first: {"scores": {metric: mean}}.
 
     Where the group is an upstream that the paper has, its rows follow as entries with "published": true.
     """
-    table = pd.DataFrame(rows)
-    return [entry for group in plan.groups for entry in _of_group(table, plan, group.name)]
+    return [
+        entry for group in plan.groups for entry in _of_group(group, plan.scored, scores, leaders[group.name])
+    ]
 
 
-def _of_group(table: pd.DataFrame, plan: Plan, name: str) -> Iterator[dict[str, Any]]:
-    group = plan.group_plan(name)
-    mine = table[table["group"].eq(name) | table["candidate"].eq(NOISY)]
-    means = {metric: _means(mine, metric) for metric in plan.scored}
+def _of_group(
+    group: GroupPlan, metrics: tuple[str, ...], scores: Scores, leader: str
+) -> Iterator[MetricMeans]:
+    means = {metric: mean_scores(scores[group.name, metric], leader) for metric in metrics}
     for label in (NOISY, *(candidate.label for candidate in group.candidates)):
-        scores = {metric: by_label[label] for metric, by_label in means.items() if label in by_label}
-        if scores:
-            yield {"group": name, "candidate": label, "published": False, "scores": scores}
+        found = {metric: by_label[label] for metric, by_label in means.items() if label in by_label}
+        if found:
+            yield {"group": group.name, "candidate": label, "published": False, "scores": found}
     for row in published_rows(group.group.get("upstream", "")):
-        scores = {metric: float(row[metric]) for metric in PUBLISHED_METRICS}
         yield {
-            "group": name,
+            "group": group.name,
             "candidate": f"{row['system']} (published)",
             "published": True,
-            "scores": scores,
+            "scores": {metric: float(row[metric]) for metric in PUBLISHED_METRICS},
         }
-
-
-def _means(rows: pd.DataFrame, metric: str) -> dict[str, float]:
-    """Candidate -> mean over the utterances that all could be scored on; one without any score is left out."""
-    scored = rows[rows["metric"].eq(metric) & rows["status"].eq("ok")]
-    complete = scored.pivot_table("value", "utterance", ["candidate", "seed"]).dropna()
-    if complete.empty:
-        return {}
-    by_label = complete.mean().groupby(level="candidate").mean()
-    return {str(label): float(mean) for label, mean in by_label.items()}

@@ -1,1 +1,1 @@
-"""The pages to listen to: clips, spectrograms, players."""
+"""The listening pages: clips, spectrograms, players."""

@@ -1,7 +1,7 @@
-"""What a listening page plays: for every kept clip the same moment as noisy, clean and enhanced, at one level.
+"""The clips of a listening page: noisy, clean and enhanced versions of the same audio, at matched levels.
 
-Candidates are heard by one seed, the first that all of them finished. A mixture of several voices becomes one
-clip a voice, each candidate's outputs assigned as its scores assign them.
+All candidates are represented by one seed, the first that all of them finished. A mixture of several voices becomes
+one clip per voice; each candidate's outputs are assigned to voices as its scores assign them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,34 +14,34 @@ from numpy.typing import NDArray
 
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
-from sweep.stored.rows import Rows
-from sweep.verdict.result import by_score, candidate_verdict, group_name
+from sweep.verdict.paired_scores import NOISY
+from sweep.verdict.result import GroupResult, by_score, candidate_verdict, group_name
 from trainables.audio.examples.mixing import EvaluationClip
-from trainables.inference import NOISY, read_estimates
+from trainables.inference import read_estimates
 from trainables.listening import LISTENING_FILE, read_clips
 from trainables.metrics.mixture_scorer import best_order
 
 Samples = NDArray[np.float32]
 CLEAN = "clean"
-_TOP_CANDIDATES = 3  # heard beside the baseline
-_METRICS = ("wb_pesq", "si_sdr", "stoi")  # shown beside the one that decides, where there are scores
+_TOP_CANDIDATES = 3  # in addition to the baseline
+_METRICS = ("wb_pesq", "si_sdr", "stoi")  # shown with the deciding metric, where there are scores
 _LOUDEST = 0.9  # of full scale, in every clip
-_LEAST_SPEECH = 0.1  # of an output's amplitude: below this its level says nothing about its speech
+_LEAST_SPEECH = 0.1  # of an output's amplitude; below this the level of its speech cannot be measured
 
 
 @dataclass(frozen=True)
 class Version:
-    """One way to hear a clip."""
+    """One version of a clip."""
 
     label: str  # "noisy", "clean" or a candidate's
     standing: str  # "winner", "leader", "baseline", ... ; "" for the input and the reference
     audio: Samples
-    scores: Mapping[str, float]  # of this very clip and seed; none of what was not or could not be scored
+    scores: Mapping[str, float]  # of this clip and seed; without metrics that have no score
 
 
 @dataclass(frozen=True)
-class HeardClip:
-    """One moment in all its versions, which have one length and one level of speech."""
+class ListeningClip:
+    """All versions of one clip, of equal length and equal speech level."""
 
     title: str
     detail: str
@@ -50,19 +50,19 @@ class HeardClip:
 
 
 class _Voice(NamedTuple):
-    """One clean voice of a clip, and what each candidate made of it."""
+    """One clean voice of a clip, and each candidate's output for it."""
 
-    name: str  # "" where there is no other
+    name: str  # "" for the only one
     clean: Samples
     outputs: dict[str, Samples]
 
 
-def heard_clips(
-    plan: Plan, group: Mapping[str, Any], rows: Rows, checkpoints: Any
-) -> tuple[list[HeardClip], int | None]:
-    """A group's clips in the order of the test set, and the seed they are heard by.
+def listening_clips(
+    plan: Plan, group: GroupResult, rows: pd.DataFrame, checkpoints: Any
+) -> tuple[list[ListeningClip], int | None]:
+    """A group's clips in the order of the test set, and the seed of the candidates.
 
-    ([], None) where nothing was kept; `group` is the verdict's entry, `rows` are those of test.
+    ([], None) where no clips were kept; `group` is the verdict's entry, `rows` are those of test.
     """
     name, labels = group_name(group["group"]), shown_candidates(group)
     found = _estimates(plan, name, labels, checkpoints)
@@ -72,20 +72,20 @@ def heard_clips(
     seed, estimates = found
     scores = _scores(rows, plan, name, seed)
     standing = {label: _standing(group, label) for label in labels}
-    heard = []
+    made = []
     for clip in clips:
         outputs = {label: estimates[label][clip.utterance].reshape(clip.clean.shape) for label in labels}
         for voice in _voices(clip, outputs):
             versions = _versions(voice, clip, scores, standing)
             title = f"{clip.noise_type}, {round(clip.snr_db, 1):g} dB{voice.name}"
-            heard.append(
-                HeardClip(title, f"{clip.speaker}, {clip.utterance}", plan.data.sample_rate, versions)
+            made.append(
+                ListeningClip(title, f"{clip.speaker}, {clip.utterance}", plan.data.sample_rate, versions)
             )
-    return heard, seed
+    return made, seed
 
 
-def shown_candidates(group: Mapping[str, Any]) -> list[str]:
-    """The baseline the gain is measured against, the leader, and the next best on test that are no baselines."""
+def shown_candidates(group: GroupResult) -> list[str]:
+    """The baseline of the gain, the leader, and the next best on test that are not baselines."""
     rivals = [
         c["label"] for c in by_score(group["candidates"]) if not c["baseline"] and c["score"] is not None
     ]
@@ -93,7 +93,7 @@ def shown_candidates(group: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([group["baseline"], *list(best)[:_TOP_CANDIDATES]]))
 
 
-def _standing(group: Mapping[str, Any], label: str) -> str:
+def _standing(group: GroupResult, label: str) -> str:
     return "baseline" if label == group["baseline"] else candidate_verdict(group, label)
 
 
@@ -120,12 +120,11 @@ def _kept_clips(checkpoints: Any) -> list[EvaluationClip]:
         return []
 
 
-def _scores(rows: Rows, plan: Plan, group: str, seed: int) -> dict[tuple[str, str], dict[str, float]]:
+def _scores(rows: pd.DataFrame, plan: Plan, group: str, seed: int) -> dict[tuple[str, str], dict[str, float]]:
     """(candidate, utterance) -> metric -> value."""
-    table = pd.DataFrame(rows)
     wanted = list(dict.fromkeys([plan.metric, *_METRICS]))
-    mine = (table["group"].eq(group) & table["seed"].eq(seed)) | table["candidate"].eq(NOISY)
-    scored = table[mine & table["status"].eq("ok") & table["metric"].isin(wanted)]
+    mine = (rows["group"].eq(group) & rows["seed"].eq(seed)) | rows["candidate"].eq(NOISY)
+    scored = rows[mine & rows["status"].eq("ok") & rows["metric"].isin(wanted)]
     found: dict[tuple[str, str], dict[str, float]] = {}
     for row in scored.to_dict("records"):
         found.setdefault((row["candidate"], row["utterance"]), {})[row["metric"]] = row["value"]
@@ -147,7 +146,7 @@ def _versions(
     scores: Mapping[tuple[str, str], Mapping[str, float]],
     standing: Mapping[str, str],
 ) -> tuple[Version, ...]:
-    """Noisy, clean, then the candidates; all as loud as the clip's loudest version allows."""
+    """Noisy, clean, then the candidates; all with one gain, so that the loudest peaks at `_LOUDEST`."""
     audio = {NOISY: clip.noisy, CLEAN: voice.clean}
     audio |= {label: _at_level_of(voice.clean, output) for label, output in voice.outputs.items()}
     loudest = max(float(np.abs(samples).max(initial=0)) for samples in audio.values())
@@ -159,14 +158,14 @@ def _versions(
 
 
 def _at_level_of(clean: Samples, output: Samples) -> Samples:
-    """The output with its share of the clean speech at the clean speech's own level; silence stays silence.
+    """The output, scaled so that its component along the clean speech has the level of the clean speech.
 
-    Methods trained on a scale-invariant loss give any level and either polarity.
+    Methods trained on a scale-invariant loss give any level and either polarity. Silence stays silence.
     """
     output = np.nan_to_num(output, posinf=0.0, neginf=0.0)
     speech, everything = float(np.linalg.norm(clean)), float(np.linalg.norm(output))
     if speech == 0 or everything == 0:
         return output
     share = float(output @ clean) / speech  # the amplitude of clean speech in the output
-    heard = share if abs(share) > _LEAST_SPEECH * everything else everything
-    return np.float32(speech / heard) * output
+    amplitude = share if abs(share) > _LEAST_SPEECH * everything else everything
+    return np.float32(speech / amplitude) * output

@@ -1,7 +1,7 @@
-"""A group's clips as one self-contained page: sound, spectrograms and scores, players that switch in place.
+"""A group's clips as one self-contained page: audio, spectrograms and scores, with players that switch in place.
 
-Everything is in the file (16-bit FLAC and PNG as base64, no script from elsewhere), so it opens from a disk, from
-MLflow's artifacts or from a mail. Clips that would make it too large for that are left out, and the page says so.
+The file holds everything (16-bit FLAC and PNG as base64, no external script), so it opens from a disk, from MLflow's
+artifacts or from an e-mail. Clips that would make it too large are left out, and the page says so.
 """
 
 import base64
@@ -11,7 +11,7 @@ from html import escape
 
 import numpy as np
 
-from sweep.report.listening.clips import HeardClip, Version
+from sweep.report.listening.clips import ListeningClip, Version
 from sweep.report.listening.spectrogram import picture, power_db
 from sweep.report.pages import html_page
 from trainables.metrics.catalogue import METRICS
@@ -20,7 +20,7 @@ LARGEST_PAGE = 10 * 10**6  # bytes
 
 _LEVELS = (
     "Levels are matched: each version is scaled so that its speech is as loud as the clean speech, then all "
-    "versions of a clip alike to fill the scale. Spectrograms of a clip share one colour scale "
+    "versions of a clip by one gain to full scale. Spectrograms of a clip share one colour scale "
     "(70 dB, 0 to {highest:g} kHz)."
 )
 _KEYS = (
@@ -30,9 +30,9 @@ _KEYS = (
 
 
 def listening_page(
-    title: str, introduction: Sequence[str], clips: Sequence[HeardClip], largest: int = LARGEST_PAGE
+    title: str, introduction: Sequence[str], clips: Sequence[ListeningClip], largest: int = LARGEST_PAGE
 ) -> str:
-    """HTML; `introduction` are sentences of plain text. The first clip is always there."""
+    """HTML; `introduction` are sentences of plain text, `largest` is in bytes. The first clip is always included."""
     cards: list[str] = []
     for clip in clips:
         card = _card(clip, len(cards))
@@ -49,7 +49,7 @@ def listening_page(
     return html_page(title, ("page.css", "listening.css"), body, "listening.js")
 
 
-def _card(clip: HeardClip, number: int) -> str:
+def _card(clip: ListeningClip, number: int) -> str:
     decibels = [power_db(version.audio, clip.sample_rate) for version in clip.versions]
     brightest = float(max(each.max() for each in decibels))
     pictures = [picture(each, brightest) for each in decibels]

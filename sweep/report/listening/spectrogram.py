@@ -1,4 +1,4 @@
-"""Spectrograms as small pictures: pixels and a palette, without axes, which the page draws itself."""
+"""Spectrograms as small palette images without axes."""
 
 import io
 from functools import cache
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 COLUMNS, ROWS = 400, 128  # pixels
 RANGE_DB = 70.0  # from the darkest colour to the brightest
 _WINDOW_SECONDS = 0.032
-_COLOURS = 64  # fewer than a palette can hold: the pictures shrink by a third and look the same
+_COLOURS = 64  # fewer than a palette can hold: the images are a third smaller and look the same
 
 
 def power_db(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32]:
-    """(ROWS, COLUMNS) in dB, the lowest frequency first; each pixel is the loudest of what it covers."""
+    """(ROWS, COLUMNS) in dB, lowest frequency first; each pixel is the maximum over the bins it covers."""
     window = 2 * ROWS * max(1, round(_WINDOW_SECONDS * sample_rate / (2 * ROWS)))
     padded = np.pad(audio, window // 2)
     starts = np.linspace(0, len(padded) - window, COLUMNS).astype(int)
@@ -24,7 +24,7 @@ def power_db(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.float32
 
 
 def picture(decibels: NDArray[np.float32], brightest: float) -> bytes:
-    """A PNG of `power_db`, with `brightest` dB in the brightest colour; pictures that share it compare."""
+    """A PNG of `power_db`, with `brightest` dB in the brightest colour; share it to compare images."""
     from PIL import Image
 
     level = np.clip(1 + (decibels - brightest) / RANGE_DB, 0, 1)

@@ -1,4 +1,4 @@
-"""The report's pages: each carries its styles and scripts in itself, so that it opens anywhere, also offline."""
+"""The frame of the report's pages: styles and scripts are inlined, so that each opens anywhere, also offline."""
 
 from collections.abc import Sequence
 from html import escape

@@ -1,6 +1,6 @@
-"""What papers report of their systems: reference rows that stand beside ours, without intervals.
+"""Published scores: reference rows for our tables, without intervals.
 
-One CSV file a paper: table, system, metric (our name of it), snr_db (empty = all SNRs together), value.
+One CSV file per paper: table, system, metric (by our name), snr_db (empty = all SNRs together), value.
 """
 
 import csv

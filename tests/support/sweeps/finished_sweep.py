@@ -60,7 +60,7 @@ def result_of(plan: Plan, rows: pd.DataFrame) -> dict[str, Any]:
         "preset": plan.preset,
         "meaningful": True,
         "metric": plan.metric,
-        "groups": [verdict.to_json() for verdict in holm(verdicts)],
+        "groups": holm(verdicts),
         "trials": {"complete": 50, "pruned": 0, "failed": 0},
         "corpus": {"synthetic": True},
         "tracking_uri": plan.tracking_uri,

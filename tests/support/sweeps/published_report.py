@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.report.findings.findings import findings
+from sweep.report.findings.metric_means import scores_of
 from sweep.report.publication import Publication
 from sweep.storage.checkpoints import StoredCheckpoints
 from tests.support.sweeps.finished_sweep import finished_sweep, rows_on_test
@@ -17,8 +18,9 @@ def published_report(base: Path) -> tuple[Path, dict[str, Any]]:
     plan = finished_sweep(base)
     keep_clips(plan)
     storage = Storage(plan.output)
-    rows = rows_on_test(plan).to_dict("records")
-    result = json.loads(storage.read("result.json")) | findings(plan, rows, [])
+    rows = rows_on_test(plan)
+    leaders = {group.name: "layer2" for group in plan.groups}
+    result = json.loads(storage.read("result.json")) | findings(plan, scores_of(plan, rows), leaders, [])
     folder = base / "report"
     folder.mkdir()
     Publication(plan, result, rows, [], StoredCheckpoints(storage)).write(folder)

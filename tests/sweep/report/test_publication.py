@@ -157,7 +157,7 @@ def test_importance_needs_enough_complete_trials(searched, tmp_path):
     assert not (tmp_path / "few" / "importance-tera.png").exists()
 
 
-def test_what_cannot_be_made_is_told_and_costs_nothing_else(published, tmp_path, capsys):
+def test_what_cannot_be_made_is_reported_and_left_out(published, tmp_path, capsys):
     _, result = published
     plan = finished_sweep(tmp_path)
     keep_clips(plan)
@@ -165,8 +165,8 @@ def test_what_cannot_be_made_is_told_and_costs_nothing_else(published, tmp_path,
     checkpoints.write_result("tera/final/layer2/seed-1001", LISTENING_FILE, b"damaged")
     folder = tmp_path / "report"
     folder.mkdir()
-    Publication(plan, result, rows_on_test(plan).to_dict("records"), [], checkpoints).write(folder)
-    assert "the report goes without a page to listen to: ArrowInvalid" in capsys.readouterr().err
+    Publication(plan, result, rows_on_test(plan), [], checkpoints).write(folder)
+    assert "the report goes without a listening page: ArrowInvalid" in capsys.readouterr().err
     names = {path.name for path in folder.iterdir()}
     assert "listen-tera.html" not in names
     assert {"index.html", "listen-wav2vec2.html", "leaderboard.md", "scores.png"} <= names

@@ -30,10 +30,10 @@ def test_outcomes_are_what_the_study_store_says(plan: Plan) -> None:
     store = StudyStore(plan.study_uri, plan.name)
     assert outcomes(plan) == []
     Simulation(plan, store).run(killed_after=25)
-    told = {(o.job, o.state, o.score) for o in outcomes(plan)}
+    found = {(o.job, o.state, o.score) for o in outcomes(plan)}
     records = [r for phase in ("search", "final") for r in store.records("tera", phase)]
-    assert told == {(r.job, r.state, r.score) for r in records}
-    assert {"running", "complete"} <= {state for _, state, _ in told}
+    assert found == {(r.job, r.state, r.score) for r in records}
+    assert {"running", "complete"} <= {state for _, state, _ in found}
 
 
 def test_another_sweep_in_the_same_database_stays_out(plan: Plan) -> None:

@@ -1,4 +1,4 @@
-"""What a reader sees: every claim beside its interval, and beside what it rests on."""
+"""The printed result: every claim has its interval and states what it is based on."""
 
 import io
 
@@ -7,7 +7,9 @@ import pytest
 from matplotlib import image
 from rich.console import Console
 
-from sweep.report import terminal as report
+from sweep.report.figures.scores import score_plot
+from sweep.report.output_formats import to_markdown
+from sweep.report.result_tables import print_result, result_view
 from sweep.verdict.gates import interpretable
 from sweep.verdict.verdict import decide, holm
 from tests.support.sweeps.result_rows import SEEDS, candidates, result_rows, scores
@@ -18,7 +20,7 @@ GATES = interpretable(
 )
 
 
-def judged(upstream, values, gates=GATES, **options):
+def decided(upstream, values, gates=GATES, **options):
     return decide(
         group={"upstream": upstream},
         rows=result_rows(values),
@@ -38,7 +40,7 @@ def result(*verdicts, **facts):
         "preset": "demo",
         "meaningful": True,
         "metric": "si_sdr",
-        "groups": [verdict.to_json() for verdict in holm(verdicts)],
+        "groups": holm(verdicts),
         "trials": {"complete": 30, "pruned": 4, "failed": 1},
         "corpus": {"synthetic": True},
         "tracking_uri": "sqlite:///mlflow.db",
@@ -51,12 +53,16 @@ def result(*verdicts, **facts):
 def both():
     """A winner in tera; a tie in wav2vec2, whose gates were not measured."""
     tie = scores((1.0, 1.2, 2.0, 2.0, 0.4), spread=0.5)
-    return result(judged("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))), judged("wav2vec2", tie, gates=None))
+    return result(decided("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))), decided("wav2vec2", tie, gates=None))
+
+
+def page_of(shown):
+    return to_markdown(result_view(shown, "markdown"))
 
 
 def printed(shown, width=100):
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    report.print_result(shown, console)
+    print_result(shown, console)
     return console.file.getvalue()
 
 
@@ -65,7 +71,7 @@ def markdown_row(page, first):
 
 
 def test_a_winner_and_a_tie_read_as_such(both):
-    page = report.to_markdown(both)
+    page = page_of(both)
     assert "| layer2 | 2.00 ± " in markdown_row(page, "tera")
     assert "| winner |" in markdown_row(page, "tera")
     assert "| tie with layer3 |" in markdown_row(page, "wav2vec2")
@@ -77,7 +83,7 @@ def test_a_winner_and_a_tie_read_as_such(both):
 def test_numbers_are_those_of_the_verdict_rounded_once(both):
     gain = both["groups"][0]["gain"]
     low, high = gain["interval"]
-    assert f"+{gain['value']:.2f} ± {(high - low) / 2:.2f}" in report.to_markdown(both)
+    assert f"+{gain['value']:.2f} ± {(high - low) / 2:.2f}" in page_of(both)
 
 
 def test_every_line_fits_one_hundred_columns(both):
@@ -88,44 +94,48 @@ def test_every_line_fits_one_hundred_columns(both):
 
 def test_terminal_and_markdown_say_the_same(both):
     words = " ".join(printed(both, width=400).split())
-    for line in report.to_markdown(both).splitlines():
+    for line in page_of(both).splitlines():
         if line.startswith("- "):
             assert " ".join(line[2:].split()) in words
 
 
-def test_what_a_verdict_rests_on_stands_beside_it(both):
-    page = report.to_markdown(both)
-    assert "SI-SDR (dB) decides" in page
-    assert "Population: 4 speakers, 60 utterances, 3 seeds" in page
-    assert "conditional on these speakers and these 3 noise types (noise0, noise1, noise2)" in page
-    assert "demo preset, synthetic corpus" in page
-    assert "1 failed" in page
-    assert "tera: same leader in 3 of 3 noise types" in page
-    assert "tera: noisy input 0.00, the leader is +2.00" in page
+def test_the_page_states_what_a_verdict_is_based_on(both):
+    page = page_of(both)
+    for fact in (
+        "SI-SDR (dB) decides",
+        "means over seeds and utterances",
+        "Population: 4 speakers, 60 utterances, 3 seeds",
+        "conditional on these speakers and these 3 noise types (noise0, noise1, noise2)",
+        "demo preset, synthetic corpus",
+        "1 failed",
+        "tera: same leader in 3 of 3 noise types",
+        "tera: noisy input 0.00, the leader is +2.00",
+    ):
+        assert fact in page
 
 
-def test_why_a_group_is_not_interpretable_is_said(both):
-    page = report.to_markdown(both)
-    assert "wav2vec2: not interpretable at this size: the gates were not measured" in page
-    assert "tera: not interpretable" not in page
+def test_the_page_states_why_the_question_is_not_meaningful(both):
+    page = page_of(both)
+    assert "wav2vec2: the question is not meaningful at this size: the gates were not measured" in page
+    assert "tera: the question is not meaningful" not in page
 
 
 def test_several_groups_are_also_judged_together(both):
-    assert "Claimed together (Holm-corrected), winners stand in: tera." in report.to_markdown(both)
-    alone = result(judged("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))))
-    assert "Holm" not in report.to_markdown(alone)
+    assert "Claimed together (Holm-corrected), winners stand in: tera." in page_of(both)
+    alone = result(decided("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))))
+    assert "Holm" not in page_of(alone)
 
 
 def test_a_smoke_run_says_that_it_means_nothing():
-    smoke = result(judged("tera", scores((1.0,) * 5, n_seeds=1)), preset="smoke", meaningful=False)
+    smoke = result(decided("tera", scores((1.0,) * 5, n_seeds=1)), preset="smoke", meaningful=False)
     assert "NOT MEANINGFUL: the smoke preset" in printed(smoke)
-    assert "no interval can be had" in report.to_markdown(smoke)
+    assert "no interval can be had" in page_of(smoke)
 
 
 def test_failures_show_beside_the_candidate():
     values = scores((1.0, 1.2, 2.0, 1.5, 0.4))
     values[4, 1, :5] = np.nan
-    page = report.to_markdown(result(judged("tera", values, failed_jobs=[("none", seed) for seed in SEEDS])))
+    page = page_of(result(decided("tera", values, failed_jobs=[("none", seed) for seed in SEEDS])))
     assert "| 2 | 5 | behind, failed seeds: 1 |" in markdown_row(page, "random")
     assert markdown_row(page, "none").startswith("| none | - | - |")
 
@@ -142,28 +152,28 @@ def test_a_label_is_shown_as_it_is_whatever_it_contains():
     )
     shown = result(verdict)
     assert "[bold]a|b" in printed(shown)
-    assert "[bold]a\\|b" in report.to_markdown(shown)
+    assert "[bold]a\\|b" in page_of(shown)
 
 
 def test_the_plot_is_a_picture_with_a_panel_per_group(both, tmp_path):
-    report.score_plot(both, tmp_path / "both.png")
-    report.score_plot(both | {"groups": both["groups"][:1]}, tmp_path / "one.png")
+    score_plot(both, tmp_path / "both.png")
+    score_plot(both | {"groups": both["groups"][:1]}, tmp_path / "one.png")
     two, one = image.imread(tmp_path / "both.png"), image.imread(tmp_path / "one.png")
     assert two.shape[1] == pytest.approx(2 * one.shape[1], abs=2)
     assert two.std() > 0.05
 
 
 def test_the_plot_is_the_same_file_each_time(both, tmp_path):
-    report.score_plot(both, tmp_path / "a.png")
-    report.score_plot(both, tmp_path / "b.png")
+    score_plot(both, tmp_path / "a.png")
+    score_plot(both, tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_the_ledger_of_test_reads_is_told(both):
-    once = report.to_markdown(both | {"test_reads": {"tera": 1, "wav2vec2": 1}})
+def test_the_page_states_how_often_test_was_read(both):
+    once = page_of(both | {"test_reads": {"tera": 1, "wav2vec2": 1}})
     assert "Test audio was opened once, after the leaders were named" in once
-    twice = report.to_markdown(both | {"test_reads": {"tera": 1, "wav2vec2": 2}})
-    assert "opened more than once, by the ledger test_reads.jsonl: wav2vec2 2 times." in twice
+    twice = page_of(both | {"test_reads": {"tera": 1, "wav2vec2": 2}})
+    assert "opened more than once (test_reads.jsonl): wav2vec2 2 times." in twice
 
 
 def test_the_leaders_values_are_shown_in_the_papers_terms(both):
@@ -176,6 +186,6 @@ def test_the_leaders_values_are_shown_in_the_papers_terms(both):
 
 def test_variance_components_say_what_more_of_would_help(both):
     variance = both["groups"][0]["variance"]
-    page = report.to_markdown(both)
+    page = page_of(both)
     assert f"over seeds {variance['candidate_seed']:.3f}, over " in page
     assert f"unexplained {variance['residual']:.3f}" in page

@@ -1,4 +1,4 @@
-"""The spool keeps every record until it is delivered, whoever dies."""
+"""The spool keeps every record until it is delivered, whichever process dies."""
 
 from pathlib import Path
 

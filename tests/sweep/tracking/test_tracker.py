@@ -256,17 +256,17 @@ def test_a_resumed_sweep_finds_its_runs_again(start: Any, plan: Plan) -> None:
 
 
 def test_reconcile_puts_back_what_a_lost_spool_took(start: Any, plan: Plan) -> None:
-    told, lost = jobs_of(plan)[:2]
+    kept, lost = jobs_of(plan)[:2]
     tracker = start()
-    tell_start(tracker, told)
-    tell_reports(tracker, told, until=100)
+    tell_start(tracker, kept)
+    tell_reports(tracker, kept, until=100)
     tracker.close()
-    records = [record_of(told, "complete"), record_of(lost, "pruned", until=100)]
+    records = [record_of(kept, "complete"), record_of(lost, "pruned", until=100)]
     for _ in range(2):  # a second time changes nothing
         tracker = start()
         tracker.reconcile(records)
         tracker.close()
-        assert history(plan, told) == expected_history(told)
+        assert history(plan, kept) == expected_history(kept)
         assert history(plan, lost) == expected_history(lost, until=100)
         assert run_of(plan, lost).data.tags[STATE_TAG] == "pruned"
         assert len(runs_of(plan)) == 3

@@ -1,7 +1,7 @@
-"""Who leaves contention, and what the looks cost and save, in worlds with a known truth."""
+"""Which candidates leave contention, and what the looks cost and save, in worlds with a known truth."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ ONE_LEADS = World(means=(0.15, 0.0, 0.0, 0.0, 0.0, 0.0))
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one world: the winner or None, who left with how many seeds, and the seeds given in all."""
+    """Of one world: the winner or None, the seeds of those that left, and the seeds given in all."""
 
     winner: str | None
     left_after: dict[str, int]
@@ -33,7 +33,7 @@ class Outcome:
 def part(scores: NDArray[np.float64], labels: list[str], n_seeds: int) -> PairedScores:
     """The first seeds of some candidates, under their own labels."""
     paired = as_paired(scores[[int(label) for label in labels], :n_seeds])
-    return PairedScores(**{**vars(paired), "labels": tuple(labels)})
+    return replace(paired, labels=tuple(labels))
 
 
 def race(valid: NDArray[np.float64], test: NDArray[np.float64]) -> Outcome:
@@ -99,7 +99,7 @@ def test_all_leave_where_every_candidate_has_a_failed_seed():
 
 @pytest.mark.parametrize("world", [ALL_EQUAL, TWO_ON_TOP])
 def test_the_best_candidate_seldom_leaves_and_false_winners_are_rare(world: World):
-    """Allows 2 standard errors above 5 %: for the first candidate, which nobody is above, and for a winner."""
+    """Allows 2 standard errors above 5 %: for the first candidate, which no other is above, and for a winner."""
     found = list(outcomes(world, 300))
     limit = ALPHA + 2 * (ALPHA * (1 - ALPHA) / len(found)) ** 0.5
     assert np.mean(["0" in outcome.left_after for outcome in found]) <= limit

@@ -1,4 +1,4 @@
-"""Which scores count, on what unit, and who has failed."""
+"""Which scores count, on what unit, and which jobs have failed."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def test_complete_rows_become_one_balanced_array_in_any_row_order():
     assert block.noisy.shape == (200,)
 
 
-def test_an_utterance_that_one_candidate_failed_counts_for_nobody():
+def test_an_utterance_that_one_candidate_failed_counts_for_no_candidate():
     gappy = values()
     gappy[1, 2, 7] = np.nan
     paired = paired_scores(result_rows(gappy), "si_sdr", LABELS, SEEDS)
@@ -31,7 +31,7 @@ def test_an_utterance_that_one_candidate_failed_counts_for_nobody():
     assert not paired.has_failed_seed("layer1")
 
 
-def test_a_reference_that_fails_by_itself_is_nobodys_failure():
+def test_a_reference_that_fails_by_itself_is_no_candidates_failure():
     gappy = values()
     gappy[..., 7] = np.nan
     rows = result_rows(gappy)
@@ -56,7 +56,7 @@ def test_a_row_that_was_never_written_is_a_failure():
     assert paired_scores(rows, "si_sdr", LABELS, SEEDS).failures == (0, 0, 1, 0, 0)
 
 
-def test_a_job_without_rows_or_told_failed_is_a_failed_seed():
+def test_a_job_without_rows_or_listed_as_failed_is_a_failed_seed():
     rows = result_rows(values())
     rows = rows[~((rows["candidate"] == "layer2") & (rows["seed"] == 12))]
     paired = paired_scores(rows, "si_sdr", LABELS, SEEDS, failed_jobs={("layer3", 13)})

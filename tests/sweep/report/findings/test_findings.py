@@ -1,4 +1,4 @@
-"""What stands beside a verdict: shared training counted, collapse told."""
+"""Findings in addition to the verdict: shared training is counted, collapse is reported."""
 
 import pytest
 
@@ -60,7 +60,7 @@ def test_spaces_that_do_not_list_their_draws_share_nothing(tmp_path):
     assert all(stage.kind != "prefix" for stage in plan.stages())
 
 
-def test_a_collapse_at_any_time_is_told(plan):
+def test_a_collapse_at_any_time_is_reported(plan):
     healthy = searched(plan, collapsed=0.0)
     assert collapse(healthy) == {"watched": 14, "alarmed": []}
     bad = record(Job("all", "search", "normal", 99), {50: 1.0}, {}, collapsed=1.0)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sweep.report.findings.label_switches import label_switches, switch_plot
+from sweep.report.figures.curves import switch_plot
+from sweep.report.findings.label_switches import label_switches
 from sweep.report.findings_cells import switch_cells
 from tests.support.sweeps.separation_sweep import make_plan, record
 
@@ -36,7 +37,7 @@ def test_finished_finalists_become_one_entry_per_candidate(switches):
     assert (switches["se"]["mean_switch"], switches["se"]["mean_symmetric"]) == (23.0, 11.5)
 
 
-def test_rounds_are_told_in_epochs_too(switches):
+def test_rounds_have_their_epochs(switches):
     """An epoch of 512 s is 85.3 steps of 4 crops of 1.5 s."""
     assert switches["se"]["steps"] == [10, 20]
     assert switches["se"]["epochs"] == pytest.approx([60 / 512, 120 / 512], abs=1e-4)
@@ -62,8 +63,8 @@ def test_methods_without_labels_have_none(tmp_path, records):
 
 def test_the_table_shows_every_candidate_against_the_baseline(switches):
     ((title, header, rows),) = switch_cells({"label_switches": list(switches.values())})
-    assert title == "Label switches per round while training, convtasnet"
-    assert header == ["candidate", "switched (%)", "symmetric (%)", "symmetric, against the baseline"]
+    assert title == "Label switches per round of training, convtasnet"
+    assert header == ["candidate", "switched (%)", "symmetric (%)", "symmetric, minus the baseline's"]
     assert rows[0] == ["scratch", "52.0", "26.0", "+0.0 ± 0.0"]
     assert rows[1][:3] == ["se", "23.0", "11.5"]
     assert rows[1][3].startswith("-14.5 ± ")

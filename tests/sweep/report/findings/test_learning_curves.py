@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from sweep.core.jobs import Job
-from sweep.report.findings.learning_curves import curve_plot, learning_curves
+from sweep.report.figures.curves import curve_plot
+from sweep.report.findings.learning_curves import learning_curves
 from tests.support.sweeps.contrastive_sweep import make_plan, record
 
 SEEDS = (1001, 1002, 1003)

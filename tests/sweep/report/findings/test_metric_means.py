@@ -1,10 +1,13 @@
 """All metrics of all candidates, and the paper's rows of the same upstream."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from sweep.report.findings.metric_means import metric_means
+from sweep.report.findings.metric_means import metric_means, scores_of
 from sweep.report.findings_cells import metric_cells
 from tests.support.sweeps.finished_sweep import rows_on_test
+from tests.support.sweeps.result_rows import result_rows, scores
 from tests.support.sweeps.small_sweep import make_plan
 
 
@@ -13,8 +16,12 @@ def plan(tmp_path):
     return make_plan(tmp_path)
 
 
+def means(plan, rows):
+    return metric_means(plan, scores_of(plan, rows), {group.name: "layer2" for group in plan.groups})
+
+
 def entries(plan, rows, published=False):
-    found = metric_means(plan, rows.to_dict("records"))
+    found = means(plan, rows)
     return {
         e["candidate"]: e["scores"] for e in found if e["group"] == "tera" and e["published"] is published
     }
@@ -28,16 +35,22 @@ def test_a_mean_is_over_seeds_and_utterances(plan):
     assert list(entries(plan, rows)) == ["noisy", "none", "random", "layer1", "layer2", "layer3"]
 
 
-def test_an_utterance_that_fails_for_one_is_left_out_for_all(plan):
-    rows = rows_on_test(plan)
-    failed = (
-        rows.candidate.eq("none") & rows.utterance.eq("u03") & rows.metric.eq("wb_pesq") & rows.seed.eq(1001)
-    )
-    rows.loc[failed, ["value", "status"]] = [None, "no_utterance"]
-    left = rows[rows.group.eq("tera") & rows.candidate.eq("layer2") & rows.utterance.ne("u03")]
+def test_an_utterance_that_fails_for_one_is_left_out_for_all_in_that_metric_alone(plan):
+    values = scores((1.0, 1.2, 1.9, 1.5, 0.4), n_utterances=200)
+    rows = pd.concat([result_rows(values, seeds=plan.seeds, metric=m) for m in ("si_sdr", "wb_pesq")])
+    failed = rows.candidate.eq("none") & rows.utterance.eq("u0003") & rows.seed.eq(1001)
+    rows.loc[failed & rows.metric.eq("wb_pesq"), ["value", "status"]] = [None, "no_utterance"]
     found = entries(plan, rows)["layer2"]
-    assert found["wb_pesq"] == pytest.approx(left[left.metric.eq("wb_pesq")].value.mean())
-    assert found["si_sdr"] == pytest.approx(entries(plan, rows_on_test(plan))["layer2"]["si_sdr"])
+    assert found["wb_pesq"] == pytest.approx(np.delete(values[2], 3, axis=-1).mean())
+    assert found["si_sdr"] == pytest.approx(values[2].mean())
+
+
+def test_a_candidate_with_a_failed_seed_is_averaged_over_its_other_seeds(plan):
+    values = scores((1.0, 1.2, 1.9, 1.5, 0.4), n_utterances=200)
+    values[0, 1, :3] = np.nan  # above 1 % of the utterances
+    found = entries(plan, result_rows(values, seeds=plan.seeds))
+    assert found["none"]["si_sdr"] == pytest.approx(values[0, ::2].mean())
+    assert found["layer2"]["si_sdr"] == pytest.approx(values[2].mean())
 
 
 def test_the_papers_rows_of_the_upstream_follow_and_are_marked(plan):
@@ -48,9 +61,7 @@ def test_the_papers_rows_of_the_upstream_follow_and_are_marked(plan):
 
 
 def test_the_table_shows_them_below_ours(plan):
-    title, header, rows = next(
-        metric_cells({"metrics": metric_means(plan, rows_on_test(plan).to_dict("records"))})
-    )
+    title, header, rows = next(metric_cells({"metrics": means(plan, rows_on_test(plan))}))
     assert title == "All metrics, tera"
     assert header[:2] == ["candidate", "WB-PESQ"]
     labels = [row[0] for row in rows]

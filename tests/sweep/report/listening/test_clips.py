@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sweep.core.jobs import Job
-from sweep.report.listening.clips import heard_clips, shown_candidates
+from sweep.report.listening.clips import listening_clips, shown_candidates
 from sweep.storage.checkpoints import StoredCheckpoints
 from tests.support.sweeps.finished_sweep import finished_sweep, rows_on_test
 from tests.support.sweeps.kept_clips import keep_clips
@@ -29,8 +29,8 @@ def group_of(plan, upstream="tera"):
 
 
 def heard(plan, **changes):
-    rows = rows_on_test(plan).to_dict("records")
-    return heard_clips(plan, group_of(plan) | changes, rows, StoredCheckpoints(Storage(plan.output)))
+    rows = rows_on_test(plan)
+    return listening_clips(plan, group_of(plan) | changes, rows, StoredCheckpoints(Storage(plan.output)))
 
 
 def level(samples, clean):

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from sweep.report.listening.clips import HeardClip, Version
+from sweep.report.listening.clips import ListeningClip, Version
 from sweep.report.listening.page import listening_page
 from sweep.report.listening.spectrogram import COLUMNS, ROWS, picture, power_db
 
@@ -23,7 +23,7 @@ def tone(hertz, seconds=0.5, rate=RATE):
 def clip(number):
     scores = {"si_sdr": 3.14159, "wb_pesq": 1.2345}
     versions = (Version("noisy", "", tone(1000), {}), Version("layer2", "winner", tone(2000), scores))
-    return HeardClip(f"<babble>, {number} dB", "s1, u01", RATE, versions)
+    return ListeningClip(f"<babble>, {number} dB", "s1, u01", RATE, versions)
 
 
 @pytest.fixture(scope="module")
