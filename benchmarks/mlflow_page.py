@@ -16,6 +16,7 @@ from benchmarks.browser import column, sort_by, start_browser, wait_for
 from benchmarks.example_sweep import example_plan, example_result, example_rows
 from benchmarks.mlflow_server import MlflowServer
 from sweep.core.jobs import Job
+from sweep.core.listener import JobEnded, JobReported, JobStarted
 from sweep.plan.plan import Plan
 from sweep.tracking import mlflow_page
 from sweep.tracking.mlflow_view import open_client
@@ -52,11 +53,13 @@ def _deliver(plan: Plan, folder: Path) -> float:
 def _run(tracker: Tracker, plan: Plan, job: Job) -> None:
     """The job's events: started, four rounds, complete."""
     score, begin = derive_seed(job.path) / 2**63, round(1000 * time.time())
-    tracker.job_started(job, 1, plan.config(job.group, job.candidate, {"lr_head": 1e-3, "k0": 0.8}), begin)
+    tracker.hear(
+        JobStarted(job, begin, 1, plan.config(job.group, job.candidate, {"lr_head": 1e-3, "k0": 0.8}))
+    )
     for step in range(plan.steps // 4, plan.steps + 1, plan.steps // 4):
         metrics = {"score": score, "score_current": score - 0.1, "loss_total": 2 - score, "site1/k": 0.5}
-        tracker.job_reported(job, step, metrics, begin + step)
-    tracker.job_ended(job, "complete", score, None, begin + plan.steps + 1)
+        tracker.hear(JobReported(job, begin + step, step, metrics))
+    tracker.hear(JobEnded(job, begin + plan.steps + 1, "complete", score))
 
 
 def _look(plan: Plan, folder: Path) -> None:

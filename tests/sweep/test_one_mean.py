@@ -18,6 +18,7 @@ import pytest
 
 from sweep.commands import leaderboard as leaderboard_command
 from sweep.core.jobs import Job
+from sweep.core.listener import JobEnded, JobStarted
 from sweep.driver import answer
 from sweep.frames import leaderboard
 from sweep.plan.plan import Plan
@@ -306,8 +307,8 @@ def test_mlflow(sweep: Sweep, tmp_path: Path) -> None:
     said: list[str] = []
     tracker = Tracker(sweep.plan, tmp_path / "spool", said.append)
     for job in sorted(answer.finalist_means(sweep.scores)):
-        tracker.job_started(job, 1, {}, 0)
-        tracker.job_ended(job, "complete", 0.0, None, 1)
+        tracker.hear(JobStarted(job, 0, 1, {}))
+        tracker.hear(JobEnded(job, 1, "complete", 0.0))
     tracker.log_results(sweep.result, {}, answer.finalist_means(sweep.scores))
     tracker.close()
     client = open_client(sweep.plan.tracking_uri)

@@ -173,7 +173,8 @@ def test_the_page_states_how_often_test_was_read(both):
     once = page_of(both | {"test_reads": {"tera": 1, "wav2vec2": 1}})
     assert "Test audio was opened once, after the leaders were named" in once
     twice = page_of(both | {"test_reads": {"tera": 1, "wav2vec2": 2}})
-    assert "opened more than once (test_reads.jsonl): wav2vec2 2 times." in twice
+    assert "opened more than once" in twice
+    assert "wav2vec2 2 times" in twice
 
 
 def test_the_leaders_values_are_shown_in_the_papers_terms(both):

@@ -33,7 +33,7 @@ from tests.support.sweeps.small_sweep import (
 from trainables.base.errors import UserError
 
 EXPERIMENT = "speech-sweep/norm_layers"
-README = REPOSITORY / "README.md"
+GUIDE = REPOSITORY / "docs" / "leaderboards.md"
 
 
 @pytest.fixture(scope="session")
@@ -184,11 +184,11 @@ def test_a_whole_sweep_needs_fewer_than_fifty_columns(start: Any, plan: Plan) ->
     assert len(columns) < 50
 
 
-def test_the_readmes_search_finds_one_leader_per_upstream(start: Any, plan: Plan) -> None:
+def test_the_guides_search_finds_one_leader_per_upstream(start: Any, plan: Plan) -> None:
     tracker = start()
     tracker.log_results(make_result(plan), {})
     tracker.close()
-    (words,) = re.findall(r"^ {4}(tags\..*)$", README.read_text(), re.MULTILINE)
+    (words,) = re.findall(r"^ {4}(tags\..*)$", GUIDE.read_text(), re.MULTILINE)
     leaders = search(plan, words)
     assert {run.data.tags["speech_sweep.upstream"] for run in leaders} == {"tera", "wav2vec2"}
     assert [run.data.params["candidate"] for run in leaders] == ["layer2", "layer2"]
