@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from trainables.audio.recipes.recipes import DEMO, RECIPES, find_recipe
+from trainables.audio.recipes.recipe import DEMO
+from trainables.audio.recipes.recipes import RECIPES
 from trainables.base.errors import UserError
 
 _EXAMPLES = """
@@ -71,7 +72,7 @@ def _prepare(recipe: str, source: str, target: str) -> None:
         _require_reachable(source)
         _require_apart(source, target)
     destination = Place.at(target).uri
-    listing = find_recipe(recipe).list_source(Path(source).expanduser().absolute())
+    listing = RECIPES[recipe].list_source(Path(source).expanduser().absolute())
     for note in listing.notes:
         print(f"note: {note}", file=sys.stderr)
     with _progress_bar() as progress:

@@ -18,6 +18,7 @@ from sweep.core.next_command import command_line
 from sweep.settings.machine_price import MachinePrice, read_price
 from sweep.stored import layout
 from trainables.base.errors import UserError
+from trainables.config.registry import METHODS, group_flags
 
 if TYPE_CHECKING:
     from sweep.plan.plan import Plan
@@ -71,11 +72,10 @@ def build_run_parser() -> argparse.ArgumentParser:
         "(published checkpoints: a GPU and a corpus); --list-spaces shows which a space has",
     )
     what.add_argument(
-        "--upstreams",
-        "--models",
-        "--targets",
+        *group_flags(),
         metavar="A,B",
-        help="which upstreams (or separation models, or contrastive targets) to ask about, comma-separated",
+        dest="upstreams",
+        help="which of the space's groups to ask about, comma-separated; by whichever name suits the space",
     )
     what.add_argument(
         "--corpus",
@@ -172,8 +172,7 @@ def build_run_parser() -> argparse.ArgumentParser:
     show.add_argument(
         "--help-config",
         metavar="METHOD",
-        help="print the fields --set knows, and their values: normalized_ssl, contrastive_se, separation, or a space's "
-        "name",
+        help=f"print the fields --set knows, and their values: {', '.join(METHODS)}, or a space's name",
     )
     show.add_argument(
         "--json",

@@ -5,6 +5,7 @@ keeps workers that ran a task for other tasks: those that are warm compute the s
 actor always gets a process of its own.)
 """
 
+import importlib
 import os
 from collections.abc import Sequence
 
@@ -12,7 +13,8 @@ import ray
 
 from sweep.machines.capacity import trials_at_once
 from sweep.plan.plan import Plan
-from trainables.config.registry import import_method
+from trainables.base.plugins import load
+from trainables.config.registry import METHODS
 
 
 def warm_workers(plan: Plan) -> list[ray.ObjectRef]:
@@ -36,3 +38,9 @@ def wait_until_warm(warming: Sequence[ray.ObjectRef]) -> None:
 def _import_method(method: str) -> None:
     """Takes no CPU from the first jobs of a sweep whose stages are all there."""
     import_method(method)
+
+
+def import_method(method: str) -> None:
+    """Load all that training by this method needs, which takes seconds the first time."""
+    importlib.import_module("trainables.session")
+    load(METHODS[method].build)

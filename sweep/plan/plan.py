@@ -14,7 +14,9 @@ from search_spaces.space import Candidate, Preset, Space
 from sweep.core.addresses import hide_password
 from sweep.core.jobs import Job
 from trainables.base.randomness import derive_seed
-from trainables.config.registry import config_class, gates_of
+from trainables.config.method_config import MethodConfig
+from trainables.config.method_info import MethodInfo
+from trainables.config.registry import METHODS, config_class, gates_of
 from trainables.job.assignment import Assignment, DataSettings
 from trainables.job.stages import Stage, in_order
 from trainables.shared_prefix import prefix_stage
@@ -152,11 +154,20 @@ class Plan:
     def method_name(self) -> str:
         return self.space_object().method
 
+    def method_info(self) -> MethodInfo:
+        return METHODS[self.method_name()]
+
     def config(self, group: str, candidate: str, nuisance: dict[str, Any]) -> dict[str, Any]:
         """The method's complete, validated configuration of a candidate with its nuisance values."""
         return self._parsed(group, candidate, nuisance).to_dict()
 
-    def _parsed(self, group: str, candidate: str, nuisance: dict[str, Any]) -> Any:
+    def typical_config(self, group: str) -> MethodConfig:
+        """The first candidate's, as its first search trial has it: what costs and requirements are taken from."""
+        plan, space = self.group_plan(group), self.space_object()
+        anchor = space.anchor(plan.group, plan.candidates[0], self.preset_object())
+        return self._parsed(group, plan.candidates[0].label, anchor)
+
+    def _parsed(self, group: str, candidate: str, nuisance: dict[str, Any]) -> MethodConfig:
         merged = {
             **self.method_config,
             **self.group_plan(group).group,
@@ -203,7 +214,7 @@ class Plan:
         """What a job with this configuration and seed reads."""
         return self._stages_of(config_class(self.method_name()).from_dict(config), seed)
 
-    def _stages_of(self, parsed: Any, seed: int) -> tuple[Stage, ...]:
+    def _stages_of(self, parsed: MethodConfig, seed: int) -> tuple[Stage, ...]:
         return parsed.stages(
             corpus_uri=self.corpus_uri,
             corpus_fingerprint=self.corpus_fingerprint,

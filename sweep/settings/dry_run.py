@@ -2,6 +2,7 @@
 
 import json
 import os
+from itertools import chain
 from typing import Any
 
 from sweep.core.addresses import redact
@@ -44,11 +45,9 @@ def describe(planned: Planned, price: MachinePrice | None = None) -> str:
 
 def cautions(plan: Plan) -> list[str]:
     """What is allowed and may not be what was meant, each in a line."""
-    found = []
-    if plan.method_config.get("size", "base") == "base" and plan.device == "cpu":
-        found.append(
-            "full-size models will train on the CPU: --gpus-per-trial gives each job a GPU, --preset demo is small"
-        )
+    warn = plan.method_info().cautions
+    of_method = (warn(plan.typical_config(group.name), plan.device) for group in plan.groups)
+    found = list(dict.fromkeys(chain.from_iterable(of_method)))
     if len(plan.seeds) < 3 and plan.meaningful:
         verdict = "every verdict will be a tie" if len(plan.seeds) < 2 else "no verdict should rest on so few"
         found.append(

@@ -5,7 +5,9 @@ delivers it in batches, so a server that is away costs the sweep nothing and a k
 lost spool took with it is put back from the study by `Tracker.reconcile`.
 """
 
+import fnmatch
 import json
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -28,19 +30,13 @@ from sweep.verdict.result import candidate_verdict, group_name
 if TYPE_CHECKING:
     from sweep.study.study import JobRecord
 
-# MLflow's page gets slow and unreadable with many columns: these few are curves, the rest stays in the study.
+# MLflow's page gets slow and unreadable with many columns: these few and a method's own are curves, the rest stays
+# in the study.
 _CURVES = {
     "score": "score",
     "score_current": "score_current",
     "failed_clips": "failed_clips",
     "loss_total": "loss",
-    "loss_se": "loss_se",
-    "loss_cl": "loss_cl",
-    "contrastive_on": "contrastive_on",
-    "spread": "spread",
-    "switch_percent": "switch_percent",
-    "switch_symmetric_percent": "switch_symmetric_percent",
-    "margin_mean": "margin",
     "gradient_norm": "gradient_norm",
     "clipped": "clipped",
     "seconds_train": "seconds_train",
@@ -48,7 +44,6 @@ _CURVES = {
     "flipped_share": "flipped_share",
     "segsnr": "segsnr",
 }
-_SIMILARITY = "similarity/"  # one curve per layer, where they are measured; those at k = 0 stay in the study
 
 # MLflow has no word for "stopped early": the honest state is the tag, the run status its nearest neighbour.
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
@@ -68,6 +63,7 @@ class Tracker(Listener):
         self._plan = plan
         self._say = say or say_on_standard_error
         self._told_parameters = _told_parameters(plan)
+        self._own_curves = plan.method_info().curves
         self._origin = origin_tags(plan)  # on every run
         self._running: set[Job] = set()
         self._finished = False
@@ -98,7 +94,7 @@ class Tracker(Listener):
         )
 
     def job_reported(self, job: Job, step: int, metrics: dict[str, float], timestamp_ms: int) -> None:
-        self._append_metrics("report", self._tag(job), curves(metrics), step, timestamp_ms)
+        self._append_metrics("report", self._tag(job), curves(metrics, self._own_curves), step, timestamp_ms)
 
     def job_ended(
         self, job: Job, state: str, score: float | None, reason: str | None, timestamp_ms: int
@@ -300,13 +296,13 @@ def _artifact_location(plan: Plan) -> str | None:
     return None if is_server(plan.tracking_uri) else f"{plan.output}/mlflow-artifacts"
 
 
-def curves(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The few metrics of a report that MLflow draws; `k` and `log_ratio_max` are the largest of all sites."""
-    found = {name: float(metrics[key]) for key, name in _CURVES.items() if key in metrics}
-    found |= {name: float(value) for name, value in metrics.items() if name.startswith(_SIMILARITY)}
-    for name in ("k", "log_ratio_max"):
-        of_sites = [float(value) for key, value in metrics.items() if key.endswith(f"/{name}")]
-        found |= {name: max(of_sites)} if of_sites else {}
+def curves(metrics: Mapping[str, float], own: Mapping[str, str]) -> dict[str, float]:
+    """The few metrics of a report that MLflow draws: those of every method, and its `own` (`MethodInfo.curves`)."""
+    found: dict[str, float] = {}
+    for pattern, name in (_CURVES | dict(own)).items():
+        for key in [pattern] if pattern in metrics else fnmatch.filter(metrics, pattern):
+            curve = key if name == pattern else name
+            found[curve] = max(float(metrics[key]), found.get(curve, -math.inf))
     return found
 
 

@@ -7,8 +7,8 @@ from sweep.storage.storage import Storage
 from tests.support.methods import toy_method
 from tests.support.methods.conformance import MethodConformance
 from tests.support.methods.tiny_corpus import make_tiny_corpus
-from trainables.config.registry import build_method, config_class
-from trainables.job.stages import in_order, run_stage
+from trainables.config.registry import build_method, config_class, run_stage
+from trainables.job.stages import in_order
 
 
 @pytest.fixture(scope="module")

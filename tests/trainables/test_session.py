@@ -12,9 +12,9 @@ from tests.support.methods import toy_method
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.audio.examples.mixing import evaluation_set, training_batch
 from trainables.base.randomness import seed_global_generators
-from trainables.config.registry import config_class
+from trainables.config.registry import config_class, run_stage
 from trainables.job.assignment import Assignment, DataSettings
-from trainables.job.stages import Stage, run_stage
+from trainables.job.stages import Stage
 from trainables.method import When
 from trainables.metrics.si_sdr import si_sdr
 from trainables.session import Diverged, TrainingSession
@@ -208,7 +208,7 @@ def test_a_method_is_given_the_artifacts_of_its_stages_by_kind(assignment, corpu
     stage = Stage(
         kind="pretraining",
         name="a body",
-        runner="nowhere:run",
+        runner="nowhere",
         version=1,
         config={},
         seed=7,

@@ -9,8 +9,8 @@ from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.storage import Storage
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.base.determinism import deterministic
+from trainables.config.registry import run_stage
 from trainables.job.assignment import Assignment, DataSettings
-from trainables.job.stages import run_stage
 from trainables.session import TrainingSession
 from trainables.shared_prefix import prefix_stage, read_prefix
 from trainables.trainable import SpeechTrainable

@@ -11,22 +11,15 @@ from typing import Any
 from sweep.report.figures.scores import COLOURS
 from sweep.verdict.result import candidate_verdict, group_name
 from trainables.inference import NOISY
-from trainables.metrics.catalogue import METRICS
+from trainables.metrics.catalogue import METRICS, shown_in
 
-_SECONDS = (
-    "wb_pesq",
-    "nb_pesq",
-    "si_sdr",
-    "stoi",
-    "sdri",
-)  # the first that was scored beside the deciding one
 _PANEL_INCHES = (4.6, 4.0)
 
 
 def second_metric(result: Mapping[str, Any]) -> str | None:
     """What stands against the deciding metric; None where nothing else was scored."""
     scored = {metric for entry in _ours(result) for metric in entry["scores"]}
-    return next((m for m in _SECONDS if m in scored and m != result["metric"]), None)
+    return next((m for m in shown_in("pareto") if m in scored and m != result["metric"]), None)
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:

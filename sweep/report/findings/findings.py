@@ -14,8 +14,6 @@ from sweep.report.findings.snr_breakdown import snr_breakdown
 from sweep.study.study import JobRecord
 from trainables.job.stages import Stage
 
-_ALARM = "collapsed"  # a method's own monitor: above 0 where its encoder has become a constant
-
 
 def findings(plan: Plan, rows: Sequence[Mapping[str, Any]], records: Sequence[JobRecord]) -> dict[str, Any]:
     """The further keys of a result; `rows` are of the test split, `records` of all jobs."""
@@ -25,7 +23,7 @@ def findings(plan: Plan, rows: Sequence[Mapping[str, Any]], records: Sequence[Jo
         "curves": learning_curves(plan, records),
         "label_switches": label_switches(plan, records),
         "shared_training": shared_training(plan, records),
-        "collapse": collapse(records),
+        "collapse": collapse(records, plan.method_info().alarm),
     }
 
 
@@ -40,11 +38,16 @@ def shared_training(plan: Plan, records: Sequence[JobRecord]) -> dict[str, int] 
     return {"prefixes": len(steps), "trials": len(prefixes), "steps_saved": taken - sum(steps.values())}
 
 
-def collapse(records: Sequence[JobRecord]) -> dict[str, Any] | None:
-    """How many trials were watched to their end and which of them ever raised the alarm; None without a monitor."""
+def collapse(records: Sequence[JobRecord], alarm: str | None) -> dict[str, Any] | None:
+    """How many trials were watched to their end, and which of them ever raised the alarm; None without one.
+
+    `alarm`: a metric of the reports that is above 0 where training went wrong (`MethodInfo.alarm`).
+    """
     complete = [record for record in records if record.state == "complete"]
-    watched = [r for r in complete if any(_ALARM in report.metrics for report in r.reports)]
+    if alarm is None:
+        return None
+    watched = [r for r in complete if any(alarm in report.metrics for report in r.reports)]
     if not watched:
         return None
-    alarmed = [r.job.path for r in watched if any(report.metrics.get(_ALARM, 0) > 0 for report in r.reports)]
+    alarmed = [r.job.path for r in watched if any(report.metrics.get(alarm, 0) > 0 for report in r.reports)]
     return {"watched": len(watched), "alarmed": alarmed}

@@ -1,8 +1,8 @@
 """How often PIT changed its mind while each candidate was trained, from the finalists' reports.
 
-A method that separates reports after every round which share of fixed training mixtures changed its assignment
-of outputs to voices, and the symmetric share, which does not count a swap of all outputs at once (see
-trainables/separation/label_switches.py). The distance from the baseline is of the symmetric share, averaged over
+A method that counts them (`MethodInfo.counts_label_switches`) reports after every round which share of fixed training
+mixtures changed its assignment of outputs to voices, and the symmetric share, which does not count a swap of all
+outputs at once. The distance from the baseline is of the symmetric share, averaged over
 all rounds and paired by seed. Shown, never decided by.
 """
 
@@ -26,6 +26,8 @@ def label_switches(plan: Plan, records: Iterable[JobRecord]) -> list[dict[str, A
     Each has steps, epochs, switch and symmetric (% in each round, means over seeds), mean_switch and
     mean_symmetric (over all rounds), difference and difference_interval (against the baseline).
     """
+    if not plan.method_info().counts_label_switches:
+        return []
     finished = [r for r in records if r.job.phase == "final" and r.state == "complete" and _watched(r)]
     return [entry for group in plan.groups for entry in _of_group(plan, group.name, finished)]
 

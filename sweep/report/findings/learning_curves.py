@@ -13,7 +13,6 @@ import numpy as np
 
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord
-from trainables.config.registry import config_class
 from trainables.metrics.catalogue import METRICS
 
 _PANEL_INCHES = (6.4, 4.0)
@@ -94,8 +93,7 @@ def mean_and_interval(differences: Sequence[float]) -> tuple[float | None, list[
 
 def _switches(config: dict[str, Any], plan: Plan) -> tuple[float, ...]:
     """Shares of the budget at which the candidate's schedule switches; none for methods without schedules."""
-    parsed = config_class(plan.method_name()).from_dict(config)
-    return parsed.phase_switches() if hasattr(parsed, "phase_switches") else ()
+    return plan.method_info().config.from_dict(config).phase_switches()
 
 
 def epoch_at(plan: Plan, step: float) -> float:

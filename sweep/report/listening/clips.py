@@ -19,12 +19,12 @@ from sweep.verdict.result import by_score, candidate_verdict, group_name
 from trainables.audio.examples.mixing import EvaluationClip
 from trainables.inference import NOISY, read_estimates
 from trainables.listening import LISTENING_FILE, read_clips
+from trainables.metrics.catalogue import shown_in
 from trainables.metrics.mixture_scorer import best_order
 
 Samples = NDArray[np.float32]
 CLEAN = "clean"
 _TOP_CANDIDATES = 3  # heard beside the baseline
-_METRICS = ("wb_pesq", "si_sdr", "stoi")  # shown beside the one that decides, where there are scores
 _LOUDEST = 0.9  # of full scale, in every clip
 _LEAST_SPEECH = 0.1  # of an output's amplitude: below this its level says nothing about its speech
 
@@ -123,7 +123,7 @@ def _kept_clips(checkpoints: Any) -> list[EvaluationClip]:
 def _scores(rows: Rows, plan: Plan, group: str, seed: int) -> dict[tuple[str, str], dict[str, float]]:
     """(candidate, utterance) -> metric -> value."""
     table = pd.DataFrame(rows)
-    wanted = list(dict.fromkeys([plan.metric, *_METRICS]))
+    wanted = list(dict.fromkeys([plan.metric, *shown_in("listening")]))
     mine = (table["group"].eq(group) & table["seed"].eq(seed)) | table["candidate"].eq(NOISY)
     scored = table[mine & table["status"].eq("ok") & table["metric"].isin(wanted)]
     found: dict[tuple[str, str], dict[str, float]] = {}

@@ -7,7 +7,7 @@ import pytest
 
 from trainables.base.errors import UserError
 from trainables.config.field_rules import FieldRules
-from trainables.config.registry import config_class, method_names
+from trainables.config.registry import METHODS, config_class
 
 RULES = FieldRules(
     method="toy",
@@ -83,7 +83,7 @@ def test_the_rules_in_words() -> None:
     }
 
 
-@pytest.mark.parametrize("method", method_names())
+@pytest.mark.parametrize("method", sorted(METHODS))
 def test_every_methods_rules_name_fields_it_has(method: str) -> None:
     kind = config_class(method)
     assert set(kind.allowed_values()) <= {field.name for field in fields(kind)}

@@ -10,7 +10,8 @@ from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.storage import Storage
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.base.errors import UserError
-from trainables.job.stages import in_order, run_stage
+from trainables.config.registry import run_stage
+from trainables.job.stages import in_order
 from trainables.separation import pretraining
 from trainables.separation.config import SeparationConfig
 from trainables.separation.method import build

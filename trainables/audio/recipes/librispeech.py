@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from trainables.audio.corpus.audio_files import conversion_notes, find_audio, read_audio, read_header
 from trainables.audio.corpus.listing import Item, Listing, assign_splits, digest, require_answerable
+from trainables.audio.recipes.recipe import Recipe
 from trainables.base.errors import UserError
 
 VERSION = 1  # raise it when the same files would give another corpus
@@ -134,3 +135,12 @@ def _noises(source: Path) -> list[_Row]:
     split_of = assign_splits(set(owners.values()), "noise", str(folder))
     names = {path: path.relative_to(folder).with_suffix("").as_posix() for path in files}
     return [_Row("noise", names[path], owners[path], split_of[owners[path]], path) for path in files]
+
+
+RECIPE = Recipe(
+    summary="LibriSpeech as published, mixed with noises of your own",
+    source=f"the folder that holds {LAYOUT}",
+    list_source=list_source,
+    identity=identity,
+    matches=matches,
+)

@@ -5,6 +5,7 @@ noise recordings are too, while their types are spread over all splits, as in th
 """
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from trainables.audio.corpus.audio_files import conversion_notes, find_audio, read_audio, read_header
 from trainables.audio.corpus.listing import Item, Listing, digest, require_answerable
 from trainables.audio.recipes.nonspeech import noises, split_of_noises
+from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.timit import READ_BY_ALL, split_of_speakers, train_utterances
 
 VERSION = 1  # raise it when the same files would give another corpus
@@ -85,3 +87,17 @@ def _membership(files: list[_File]) -> list[str]:
         for split in ("valid", "test")
     }
     return [f"noises of {split}: {', '.join(ids)}" for split, ids in named.items()]
+
+
+RECIPE = Recipe(
+    summary="TIMIT's voices (TRAIN, 412 and 50 speakers) and Nonspeech-100's noises (75 and 25)",
+    source="a folder that holds TIMIT's TRAIN and n1.wav to n100.wav, at any depth",
+    list_source=list_source,
+    identity=identity,
+)
+RECIPE_WITHOUT_SA = Recipe(
+    summary="the same without the two sentences that every speaker of TIMIT reads",
+    source="as above",
+    list_source=partial(list_source, drop_sa=True),
+    identity=partial(identity, drop_sa=True),
+)

@@ -1,0 +1,110 @@
+"""What a sweep reads of any method's configuration, whatever its fields are."""
+
+from dataclasses import fields
+from typing import Any, ClassVar, Protocol, Self
+
+from trainables.base.errors import UserError
+from trainables.job.assignment import DataSettings
+from trainables.job.stages import Stage
+
+
+class MethodConfig(Protocol):
+    """A frozen dataclass, torch-free, whose fields all have defaults; spaces and `--set` give them values.
+
+    Configurations that are equal train alike. `BaseConfig` has what most say.
+    """
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def clip(self) -> float | None:
+        """The norm to which gradients are clipped; None = never."""
+
+    @property
+    def warmup_share(self) -> float:
+        """The share of the budget over which the learning rate rises linearly to its peak."""
+
+    @property
+    def lr_floor(self) -> float:
+        """The share of the peak rate at which the cosine decay ends; 1 = no decay."""
+
+    @property
+    def plateau_patience(self) -> int | None:
+        """Rounds without a better validation score before the rate falls; None = it never does."""
+
+    @property
+    def plateau_factor(self) -> float:
+        """What the rate is multiplied by then."""
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Validate. Raises UserError naming the field, its value and what is allowed."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field as plain JSON; `from_dict` takes them back."""
+
+    @staticmethod
+    def allowed_values() -> dict[str, str]:
+        """Field -> what it may be, in words, for `--help-config`."""
+
+    def stages(
+        self, corpus_uri: str, corpus_fingerprint: str, seed: int, threads: int = 1, device: str = "cpu"
+    ) -> tuple[Stage, ...]:
+        """What a job reads that is computed before it, such as pre-training."""
+
+    def data_settings(self, data: DataSettings) -> DataSettings:
+        """How this trial's examples are drawn, from what the plan says."""
+
+    def until_first_switch(self) -> tuple[Self, float]:
+        """The configuration that is the same training up to a share of the budget, and that share.
+
+        0 where nothing can be shared, infinity where nothing ever switches (see trainables.shared_prefix).
+        """
+
+    def phase_switches(self) -> tuple[float, ...]:
+        """Shares of the budget in (0, 1) at which a schedule switches: marks on the learning curves."""
+
+
+class BaseConfig:
+    """What most configurations say, for a frozen dataclass to inherit; see `MethodConfig`.
+
+    Its fields need `clip`, `warmup_share` and `lr_floor` among them.
+    """
+
+    @property
+    def plateau_patience(self) -> int | None:
+        return None
+
+    @property
+    def plateau_factor(self) -> float:
+        return 1.0
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]  # a dataclass inherits this
+        for name in values.keys() - known:
+            raise UserError(f"no field {name!r}: the fields are {', '.join(sorted(known))}")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()
+        }
+
+    @staticmethod
+    def allowed_values() -> dict[str, str]:
+        return {}
+
+    def stages(
+        self, corpus_uri: str, corpus_fingerprint: str, seed: int, threads: int = 1, device: str = "cpu"
+    ) -> tuple[Stage, ...]:
+        return ()
+
+    def data_settings(self, data: DataSettings) -> DataSettings:
+        return data
+
+    def until_first_switch(self) -> tuple[Self, float]:
+        return self, 0.0
+
+    def phase_switches(self) -> tuple[float, ...]:
+        return ()
