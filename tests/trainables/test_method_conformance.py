@@ -4,7 +4,6 @@ import pytest
 
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.storage import Storage
-from tests.support.methods import toy_method
 from tests.support.methods.conformance import MethodConformance
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.config.registry import build_method, config_class, run_stage
@@ -22,14 +21,13 @@ def artifacts(tmp_path_factory):
 
 
 class TestToy(MethodConformance):
-    """The suite itself, tried on the smallest method."""
+    """The suite itself, tried on the smallest method, which an installed package adds."""
 
-    method_name = toy_method.NAME
+    method_name = "toy"
     config = {"lr": 1e-3}  # noqa: RUF012
 
     @pytest.fixture
-    def make(self):
-        toy_method.register()
+    def make(self, toy_package):
         config = config_class(self.method_name).from_dict(self.config)
         return lambda seed: build_method(self.method_name, config, {}, seed)
 

@@ -8,11 +8,10 @@ import torch
 
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.storage import Storage
-from tests.support.methods import toy_method
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.audio.examples.mixing import evaluation_set, training_batch
 from trainables.base.randomness import seed_global_generators
-from trainables.config.registry import config_class, run_stage
+from trainables.config.registry import build_method, config_class, run_stage
 from trainables.job.assignment import Assignment, DataSettings
 from trainables.job.stages import Stage
 from trainables.method import When
@@ -30,8 +29,7 @@ def corpus(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def toy():
-    toy_method.register()
+def toy(toy_package):
     torch.set_num_threads(1)
 
 
@@ -44,7 +42,7 @@ def artifacts(tmp_path):
 def assignment(corpus):
     return Assignment(
         job="all/search/none/0001",
-        method=toy_method.NAME,
+        method="toy",
         config={"strength": 0.5},
         seed=7,
         steps=10,
@@ -75,14 +73,14 @@ def test_a_report_is_plain_numbers(assignment, corpus, artifacts):
     assert all(type(value) in (int, float) for value in report.values())
     assert set(report) == {
         "step", "score", "score_current", "failed_clips", "estimate_gain", "flipped_share", "segsnr", "loss_total",
-        "loss_mse", "gradient_norm", "clipped", "strength", "start", "seconds_train", "seconds_score",
+        "loss_mse", "gradient_norm", "clipped", "strength", "start", "overdriven", "seconds_train", "seconds_score",
     }  # fmt: skip
 
 
 def test_a_round_is_the_textbook_loop(assignment, corpus, artifacts):
     """The same steps written out with torch's own parts."""
     session = TrainingSession(assignment, corpus, artifacts)
-    method = toy_method.build(toy_method.ToyConfig(strength=0.5), {}, seed=7)
+    method = build_method("toy", config_class("toy").from_dict({"strength": 0.5}), {}, seed=7)
     groups = method.parameter_groups()
     optimizer = torch.optim.Adam(groups, betas=(0.9, 0.999), fused=True)
     peaks = [group["lr"] for group in groups]
