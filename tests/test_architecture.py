@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import REPOSITORY
+from trainables.config.registry import METHODS
 
 WINGS = {"sweep", "trainables", "search_spaces"}
 ALLOWED = {
@@ -15,7 +16,7 @@ ALLOWED = {
     "search_spaces": {"search_spaces", "trainables"},
     "trainables": {"trainables"},
 }
-METHOD_FOLDERS = {"normalized_ssl", "contrastive_se", "separation", "position_invariant"}
+METHOD_FOLDERS = set(METHODS)
 
 
 def _imports(path: Path) -> set[str]:
@@ -51,6 +52,15 @@ def test_a_methods_folder_never_imports_another_methods() -> None:
                 assert parts[1] not in METHOD_FOLDERS - {home}, (
                     f"{path.relative_to(REPOSITORY)} imports {module}"
                 )
+
+
+def test_no_file_of_sweep_names_a_method() -> None:
+    """What the engine, the plan or the report must know of one is in its `MethodInfo`."""
+    for path in _files("sweep"):
+        folders = {module.split(".")[1] for module in _imports(path) if module.startswith("trainables.")}
+        tree = ast.parse(path.read_text())
+        texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        assert not METHOD_FOLDERS & (folders | texts), path.relative_to(REPOSITORY)
 
 
 def test_ray_lives_in_one_file_of_trainables() -> None:

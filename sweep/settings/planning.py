@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from search_spaces import find_space
+from search_spaces import SPACES, find_space
 from search_spaces.space import Preset, Space
 from search_spaces.space_file import fingerprint, is_space_file
 from sweep import __version__
@@ -371,7 +371,7 @@ def _check_configurations(plan: Plan) -> None:
                     f"--set {clash[0]}=...: that is what space {space.name} compares; it cannot be fixed"
                 )
             plan.config(group.name, candidate.label, space.anchor(group.group, candidate, preset))
-            if plan.space_file:
+            if plan.space_file or SPACES.added_by(plan.space):
                 _check_suggestions(plan, group, candidate.label)
     if plan.also:
         _check_further_metrics(plan)
@@ -406,7 +406,7 @@ def _check_suggestions(plan: Plan, group: GroupPlan, label: str) -> None:
         raise
     except Exception as error:  # whatever the user's code raises
         raise UserError(
-            f"--space {plan.space_file}: suggest fails for {group.name} {label} ({type(error).__name__}: {error})"
+            f"--space {plan.space_file or plan.space}: suggest fails for {group.name} {label} ({type(error).__name__}: {error})"
         ) from error
 
 
