@@ -52,7 +52,7 @@ def fingerprint(path: Path) -> str:
 
 
 def _run_file(path: Path) -> ModuleType:
-    fingerprint(path)  # a missing file is told as one
+    fingerprint(path)  # reports a missing file as such
     spec = importlib.util.spec_from_file_location(f"user_space_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise UserError(f"--space {path}: is no Python file")
@@ -84,7 +84,7 @@ def check_space(space: Space, named: str, file: str = "") -> None:
                 require(_LABEL.fullmatch(label), f"the label {label!r} may only hold A-Z a-z 0-9 . _ -")
                 require(
                     label not in _TAKEN,
-                    f"the label {label!r} is taken: {_TAKEN.get(label)} bear it; give the candidate another",
+                    f"the label {label!r} is taken: {_TAKEN.get(label)} use it; give the candidate another",
                 )
             require(len(set(labels)) == len(labels), f"two candidates share a label: {', '.join(labels)}")
             require(len(labels) > 1, "there is nothing to compare: give at least two candidates")

@@ -85,8 +85,9 @@ def disk_bytes(plan: Plan) -> float:
     """The most a sweep has on disk at once: every finalist's last checkpoint and estimates, and two checkpoints of
     each job under way, which are no more than a generation of each group.
     """
-    size_of = plan.method_info().checkpoint_bytes
-    checkpoint = max(size_of(plan.typical_config(group.name)) for group in plan.groups)
+    info = plan.method_info()
+    full_size = any(info.full_size(plan.typical_config(group.name)) for group in plan.groups)
+    checkpoint = info.checkpoint_bytes[full_size]
     finalists = sum(len(plan.final_jobs(group.name)) for group in plan.groups)
     under_way = min(plan.generation * len(plan.groups), sum(1 for _ in plan.all_jobs()))
     audio = (plan.data.valid_seconds + plan.data.test_seconds) * _ESTIMATE_BYTES_PER_SECOND
@@ -140,7 +141,8 @@ def speech_seconds(counts: dict[str, Any]) -> float | None:
 
 
 def _step_seconds(plan: Plan, group: GroupPlan) -> float | None:
-    measured = plan.method_info().step_seconds(plan.typical_config(group.name))
+    info, config = plan.method_info(), plan.typical_config(group.name)
+    measured = None if info.full_size(config) else info.step_seconds(config)
     if measured is None:
         return None
     fixed, per_second = measured

@@ -43,7 +43,7 @@ class Plan:
     version: str  # of speech-sweep
     code: str  # fingerprint of the training code; a resumed sweep refuses another one
     metric: str
-    also: tuple[str, ...] = ()  # metrics of --also: further columns, beside the space's own
+    also: tuple[str, ...] = ()  # metrics of --also: more columns, after the space's own
     groups: tuple[GroupPlan, ...]
     samples: int  # search trials per candidate
     seeds: tuple[int, ...]  # of the finalists, the same for all candidates
@@ -113,7 +113,7 @@ class Plan:
 
     @property
     def look_ends(self) -> tuple[int, ...]:
-        """The numbers of seeds at which somebody looks; without `looks` only the last."""
+        """The numbers of seeds at which candidates are compared; without `looks` only the last."""
         return self.looks or (len(self.seeds),)
 
     @property
@@ -122,7 +122,7 @@ class Plan:
         return self.alpha / len(self.look_ends)
 
     def at_first_look(self) -> "Plan":
-        """The least that this plan may come to: nobody gets more seeds than the first look asks for."""
+        """The least this plan can come to: no candidate gets more seeds than the first look needs."""
         return replace(self, seeds=self.seeds[: self.look_ends[0]], looks=())
 
     # -- jobs ----------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import json
 import os
-from itertools import chain
 from typing import Any
 
 from sweep.core.addresses import redact
@@ -45,9 +44,12 @@ def describe(planned: Planned, price: MachinePrice | None = None) -> str:
 
 def cautions(plan: Plan) -> list[str]:
     """What is allowed and may not be what was meant, each in a line."""
-    warn = plan.method_info().cautions
-    of_method = (warn(plan.typical_config(group.name), plan.device) for group in plan.groups)
-    found = list(dict.fromkeys(chain.from_iterable(of_method)))
+    info, configs = plan.method_info(), [plan.typical_config(group.name) for group in plan.groups]
+    found = list(dict.fromkeys(caution for config in configs for caution in info.cautions(config)))
+    if plan.device == "cpu" and any(map(info.full_size, configs)):
+        found.append(
+            "full-size models will train on the CPU: --gpus-per-trial gives each job a GPU, --preset demo is small"
+        )
     if len(plan.seeds) < 3 and plan.meaningful:
         verdict = "every verdict will be a tie" if len(plan.seeds) < 2 else "no verdict should rest on so few"
         found.append(

@@ -406,7 +406,8 @@ def _check_suggestions(plan: Plan, group: GroupPlan, label: str) -> None:
         raise
     except Exception as error:  # whatever the user's code raises
         raise UserError(
-            f"--space {plan.space_file or plan.space}: suggest fails for {group.name} {label} ({type(error).__name__}: {error})"
+            f"--space {plan.space_file or plan.space}: suggest fails for {group.name} {label} "
+            f"({type(error).__name__}: {error})"
         ) from error
 
 

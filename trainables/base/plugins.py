@@ -127,7 +127,7 @@ def _ours() -> "tuple[EntryPoint, ...]":
 
 
 def forget_packages() -> None:
-    """Look anew at what is installed: for whoever changes the module path of a running process."""
+    """Look again at what is installed, after the module path of this process has changed."""
     _ours.cache_clear()
     _entry_points.cache_clear()
 

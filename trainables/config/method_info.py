@@ -9,11 +9,6 @@ from typing import Any
 
 from trainables.config.method_config import MethodConfig
 
-TINY_CHECKPOINT_BYTES = 8e6
-FULL_SIZE_ON_CPU = (
-    "full-size models will train on the CPU: --gpus-per-trial gives each job a GPU, --preset demo is small"
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class MethodInfo:
@@ -31,16 +26,21 @@ class MethodInfo:
     gates: str | None = None  # torch-free module with `gate_stages(config, ...)` and `read_gates(artifacts)`
     groups: str | None = None  # what its spaces are usually grouped by: "upstream" makes the flag --upstreams
 
+    # Too large to train on a CPU: no cost is known of it, and a plan for a CPU gets a warning.
+    full_size: Callable[[Any], bool] = lambda config: False
     # Seconds of a training step: (whatever the batch, for each second of audio in it); None = never measured.
     step_seconds: Callable[[Any], tuple[float, float] | None] = lambda config: None
     # Seconds of a step of a "pretraining" stage with this configuration.
     pretraining_step_seconds: Callable[[Mapping[str, Any]], float] = lambda config: 0.03
-    checkpoint_bytes: Callable[[Any], float] = lambda config: TINY_CHECKPOINT_BYTES  # with its optimizer
+    checkpoint_bytes: tuple[float, float] = (
+        8e6,
+        8e6,
+    )  # with its optimizer, not at full size and at full size
 
     # Kind of corpus ("paired", "mixtures") -> why it does not serve, ending with what to give in its place.
     refuses: Mapping[str, str] = field(default_factory=dict)
-    # (config, "cpu" or "cuda") -> what is allowed and may not be meant, each in a line
-    cautions: Callable[[Any, str], Sequence[str]] = lambda config, device: ()
+    # What is allowed and may not be meant, each in a line.
+    cautions: Callable[[Any], Sequence[str]] = lambda config: ()
 
     # Metrics of a report that MLflow draws, next to those of every method -> the name of the curve. Of all that match
     # a pattern such as "*/k" the largest is drawn; where the name is the pattern itself, each is a curve of its own.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from trainables.config.field_rules import FieldRules
-from trainables.config.method_config import BaseConfig
+from trainables.config.method_config import MethodConfig
 
 TARGETS = ("none", "byol", "simsiam")
 SCHEDULES = ("full", "round", "pretrain", "anneal")
@@ -104,7 +104,7 @@ _WIDTHS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContrastiveSEConfig(BaseConfig):
+class ContrastiveSEConfig(MethodConfig):
     """One candidate of "which contrastive loss, when, and how much?" with its nuisance values.
 
     Build it with `from_dict`, which validates and reduces it to its effective settings: two configurations

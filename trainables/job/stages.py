@@ -28,7 +28,7 @@ class Artifacts(Protocol):
 class Stage:
     """One node of the stage graph.
 
-    `runner` is a name that a method lists in its `MethodInfo.runners` beside a function, which is called as
+    `runner` is a name that a method lists in its `MethodInfo.runners` with a function, which is called as
     `function(stage, corpus, artifacts, progress)` and returns the artifact's bytes. `progress(done, total)`
     may be called as often as it likes. Bump `version` whenever a change of code changes the artifact.
     """

@@ -55,7 +55,7 @@ INGREDIENTS = {
     "wss": f"{__package__}.weighted_spectral_slope:weighted_spectral_slope",
 }
 _SIGNAL, _BACKGROUND = ("wb_pesq", "llr", "wss"), ("wb_pesq", "wss", "segsnr")
-# Of the gain-fitted CBAK only the segmental SNR is taken anew: PESQ and WSS don't hear the level.
+# Of the gain-fitted CBAK only the segmental SNR differs: PESQ and WSS don't hear the level.
 _FITTED = ("wb_pesq", "wss", "segsnr_fitted")
 
 _BUILT_IN: dict[str, MetricInfo] = {
@@ -94,7 +94,7 @@ def shown_in(place: str, metrics: Mapping[str, MetricInfo] | None = None) -> tup
     )
 
 
-# What a finished job is scored by, unless told otherwise: one voice in noise, and several voices.
+# What a finished job is scored by unless its space says otherwise: one voice in noise, and several voices.
 EVERYDAY = tuple(name for name, info in _BUILT_IN.items() if info.everyday)
 SEPARATION = shown_in("separation", _BUILT_IN)
 

@@ -65,8 +65,8 @@ class Scorer:
         utterances = [Utterance(*each) for each in zip(ids, references, estimates, strict=True)]
         for utterance in utterances:
             _check_waveforms(utterance)
-        judge = partial(score_utterance, metrics=self.metrics, sample_rate=self.sample_rate)
-        return [row for rows in self.map_fn(judge, utterances) for row in rows]
+        score_one = partial(score_utterance, metrics=self.metrics, sample_rate=self.sample_rate)
+        return [row for rows in self.map_fn(score_one, utterances) for row in rows]
 
 
 def score_utterance(utterance: Utterance, metrics: Sequence[str], sample_rate: int) -> list[Row]:
@@ -150,7 +150,7 @@ def _check_single_voice(metrics: Sequence[str]) -> None:
         if metric in IMPROVEMENTS:
             raise UserError(
                 f"metric {metric!r} is of separated mixtures, these are single voices: use "
-                f"{IMPROVEMENTS[metric]!r}, whose gain over the noisy input is shown beside it"
+                f"{IMPROVEMENTS[metric]!r}, whose gain over the noisy input is shown with it"
             )
 
 

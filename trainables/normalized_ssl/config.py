@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from trainables.config.field_rules import FieldRules
-from trainables.config.method_config import BaseConfig
+from trainables.config.method_config import MethodConfig
 from trainables.job.stages import Stage
 from trainables.normalized_ssl.published_weights import source as checkpoint_source
 from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
@@ -99,7 +99,7 @@ _UNET_FIELDS = ("skip_channels", "decoder_channels")
 
 
 @dataclass(frozen=True, kw_only=True)
-class NormalizedSSLConfig(BaseConfig):
+class NormalizedSSLConfig(MethodConfig):
     """One candidate of "which layer should be normalized?" with its nuisance values.
 
     Build it with `from_dict`, which validates and reduces it: without a normalized layer the fields of the

@@ -1,16 +1,10 @@
 """Normalized SSL as a sweep sees it."""
 
-from trainables.config.method_info import FULL_SIZE_ON_CPU, TINY_CHECKPOINT_BYTES, MethodInfo
+from trainables.config.method_info import MethodInfo
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 _FOLDER = "trainables.normalized_ssl"
-_BASE_CHECKPOINT_BYTES = 320e6  # TERA with a frozen branch up to layer 3; the waveform bodies take 230e6
-
-
-def _step_seconds(config: NormalizedSSLConfig) -> tuple[float, float] | None:
-    return UPSTREAM_TABLE[config.upstream].step_seconds if config.size == "tiny" else None
-
 
 INFO = MethodInfo(
     name="normalized_ssl",
@@ -26,11 +20,9 @@ INFO = MethodInfo(
     },
     gates=f"{_FOLDER}.gates.stages",
     groups="upstream",
-    step_seconds=_step_seconds,
+    full_size=lambda config: config.size == "base",
+    step_seconds=lambda config: UPSTREAM_TABLE[config.upstream].step_seconds,
     pretraining_step_seconds=lambda config: UPSTREAM_TABLE[config["upstream"]].pretraining_step_seconds,
-    checkpoint_bytes=lambda config: (
-        _BASE_CHECKPOINT_BYTES if config.size == "base" else TINY_CHECKPOINT_BYTES
-    ),
-    cautions=lambda config, device: [FULL_SIZE_ON_CPU] if config.size == "base" and device == "cpu" else [],
+    checkpoint_bytes=(8e6, 320e6),  # TERA with a frozen branch up to layer 3; the waveform bodies take 230e6
     curves={"*/k": "k", "*/log_ratio_max": "log_ratio_max", "similarity/*": "similarity/*"},
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from trainables.base.weights_file import content_digest
 from trainables.config.field_rules import FieldRules
-from trainables.config.method_config import BaseConfig
+from trainables.config.method_config import MethodConfig
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Stage
 from trainables.separation.architectures import ARCHITECTURES, MODELS, SIZES
@@ -98,7 +98,7 @@ _STRENGTH_FIELDS = ("k0", "k_end")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeparationConfig(BaseConfig):
+class SeparationConfig(MethodConfig):
     """One way to train a separator.
 
     Build it with `from_dict`, which validates and reduces it to its effective settings: two configurations

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from trainables.config.method_config import BaseConfig
+from trainables.config.method_config import MethodConfig
 from trainables.job.stages import Stage
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToyConfig(BaseConfig):
+class ToyConfig(MethodConfig):
     flavour: str = "plain"  # "plain" or "sharp": half as many taps
     lr: float = 3e-3
     warmup_share: float = 0.1

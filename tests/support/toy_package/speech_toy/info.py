@@ -11,9 +11,9 @@ INFO = MethodInfo(
     groups="flavour",
     step_seconds=lambda config: (0.004, 0.002),
     pretraining_step_seconds=lambda config: 0.01,
-    checkpoint_bytes=lambda config: 1e5,
+    checkpoint_bytes=(1e5, 1e5),
     refuses={"paired": "holds pairs, and {space} mixes by itself: give a corpus of speech/ and noise/"},
-    cautions=lambda config, device: [f"{config.flavour} toys are no models"],
+    cautions=lambda config: [f"{config.flavour} toys are no models"],
     curves={"strength": "strength"},
     alarm="overdriven",
 )
