@@ -43,7 +43,7 @@ def find_space(name: str) -> Space:
             f"unknown space {name!r}: choose one of {', '.join(sorted(SPACES))} (see --list-spaces), "
             "or give a Python file of your own"
         )
-    package, space = SPACES.added_by(name), SPACES[name]
+    space, package = SPACES[name], SPACES.added_by(name)
     if package:
         check_space(space, f"space {name} of package {package}")
     return space

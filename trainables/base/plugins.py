@@ -37,9 +37,10 @@ class Registry(Mapping[str, T], Generic[T]):
         self._what, self._kind, self._built_in = what, kind, built_in
 
     def __getitem__(self, name: str) -> T:
-        """Raises UserError for an unknown name, and where a package's entry point cannot be used."""
+        """Raises UserError for an unknown name, a name that is there twice, and an entry point that cannot be used."""
+        added = self._added()
         if name not in self._built_in:
-            return self._load(self._added(), name)
+            return self._load(added, name)
         thing = self._built_in[name]
         return load(thing) if isinstance(thing, str) else thing
 

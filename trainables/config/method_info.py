@@ -32,10 +32,8 @@ class MethodInfo:
     step_seconds: Callable[[Any], tuple[float, float] | None] = lambda config: None
     # Seconds of a step of a "pretraining" stage with this configuration.
     pretraining_step_seconds: Callable[[Mapping[str, Any]], float] = lambda config: 0.03
-    checkpoint_bytes: tuple[float, float] = (
-        8e6,
-        8e6,
-    )  # with its optimizer, not at full size and at full size
+    # With the optimizer, of a model that is not of full size and of one that is.
+    checkpoint_bytes: tuple[float, float] = (8e6, 8e6)
 
     # Kind of corpus ("paired", "mixtures") -> why it does not serve, ending with what to give in its place.
     refuses: Mapping[str, str] = field(default_factory=dict)

@@ -99,6 +99,12 @@ def test_what_cannot_be_used_is_one_line_that_names_package_and_entry_point(
     assert says in text
 
 
+def test_a_package_cannot_stand_in_for_something_built_in(tmp_path: Path) -> None:
+    package(tmp_path, "lab", SPACE_GROUP + "norm_layers = lab_space:MINE")
+    with on_path(tmp_path), pytest.raises(UserError, match=r"'lab'.*built-in 'norm_layers'.*rename yours"):
+        find_space("norm_layers")
+
+
 def test_two_packages_with_the_same_name_are_both_named(tmp_path: Path) -> None:
     for name in ("lab", "other"):
         package(tmp_path, name, METHOD_GROUP + "mine = lab_module:INFO")
