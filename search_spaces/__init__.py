@@ -3,44 +3,32 @@
 from functools import lru_cache
 from pathlib import Path
 
-from search_spaces.contrastive_controls import CONTRASTIVE_CONTROLS
-from search_spaces.contrastive_joint import CONTRASTIVE_JOINT
-from search_spaces.contrastive_schedule import CONTRASTIVE_LOW_DATA, CONTRASTIVE_SCHEDULE
-from search_spaces.contrastive_weights import CONTRASTIVE_WEIGHTS
-from search_spaces.norm_controls import NORM_CONTROLS
-from search_spaces.norm_joint import NORM_JOINT
-from search_spaces.norm_layers import NORM_LAYERS
-from search_spaces.norm_momentum import NORM_MOMENTUM
-from search_spaces.norm_schedule import NORM_SCHEDULE
-from search_spaces.norm_site import NORM_SITE
-from search_spaces.norm_strength import NORM_STRENGTH
-from search_spaces.separation_finetuning import SEPARATION_FINETUNING
-from search_spaces.separation_joint import SEPARATION_JOINT
-from search_spaces.separation_pretraining import SEPARATION_PRETRAINING
 from search_spaces.space import Candidate, Preset, Space
-from search_spaces.space_file import is_space_file, load_space
+from search_spaces.space_file import check_space, is_space_file, load_space
 from trainables.base.errors import UserError
+from trainables.base.plugins import Registry
 
-SPACES: dict[str, Space] = {
-    space.name: space
-    for space in (
-        NORM_LAYERS,
-        NORM_STRENGTH,
-        NORM_MOMENTUM,
-        NORM_SCHEDULE,
-        NORM_SITE,
-        NORM_JOINT,
-        NORM_CONTROLS,
-        CONTRASTIVE_SCHEDULE,
-        CONTRASTIVE_WEIGHTS,
-        CONTRASTIVE_JOINT,
-        CONTRASTIVE_LOW_DATA,
-        CONTRASTIVE_CONTROLS,
-        SEPARATION_PRETRAINING,
-        SEPARATION_FINETUNING,
-        SEPARATION_JOINT,
-    )
-}
+SPACES = Registry(
+    "spaces",
+    Space,
+    {
+        "norm_layers": "search_spaces.norm_layers:NORM_LAYERS",
+        "norm_strength": "search_spaces.norm_strength:NORM_STRENGTH",
+        "norm_momentum": "search_spaces.norm_momentum:NORM_MOMENTUM",
+        "norm_schedule": "search_spaces.norm_schedule:NORM_SCHEDULE",
+        "norm_site": "search_spaces.norm_site:NORM_SITE",
+        "norm_joint": "search_spaces.norm_joint:NORM_JOINT",
+        "norm_controls": "search_spaces.norm_controls:NORM_CONTROLS",
+        "contrastive_schedule": "search_spaces.contrastive_schedule:CONTRASTIVE_SCHEDULE",
+        "contrastive_weights": "search_spaces.contrastive_weights:CONTRASTIVE_WEIGHTS",
+        "contrastive_joint": "search_spaces.contrastive_joint:CONTRASTIVE_JOINT",
+        "contrastive_low_data": "search_spaces.contrastive_schedule:CONTRASTIVE_LOW_DATA",
+        "contrastive_controls": "search_spaces.contrastive_controls:CONTRASTIVE_CONTROLS",
+        "separation_pretraining": "search_spaces.separation_pretraining:SEPARATION_PRETRAINING",
+        "separation_finetuning": "search_spaces.separation_finetuning:SEPARATION_FINETUNING",
+        "separation_joint": "search_spaces.separation_joint:SEPARATION_JOINT",
+    },
+)
 
 __all__ = ["SPACES", "Candidate", "Preset", "Space", "find_space"]
 
@@ -49,10 +37,13 @@ __all__ = ["SPACES", "Candidate", "Preset", "Space", "find_space"]
 def find_space(name: str) -> Space:
     """The space of that name, or in that Python file; `UserError` lists what there is."""
     if is_space_file(name):
-        return load_space(Path(name).expanduser().resolve(), ours=SPACES.values())
+        return load_space(Path(name).expanduser().resolve(), ours=SPACES)
     if name not in SPACES:
         raise UserError(
             f"unknown space {name!r}: choose one of {', '.join(sorted(SPACES))} (see --list-spaces), "
             "or give a Python file of your own"
         )
-    return SPACES[name]
+    space, package = SPACES[name], SPACES.added_by(name)
+    if package:
+        check_space(space, f"space {name} of package {package}")
+    return space

@@ -74,4 +74,4 @@ class Space:
     scored: tuple[str, ...] = EVERYDAY  # every metric of the result rows
     # Where the values of a search trial are few: all of them, so that trials can share what they have in common.
     every_draw: Callable[[Group, Candidate, Preset], Sequence[Config]] | None = None
-    published: str | None = None  # the paper whose tables stand beside the results
+    published: str | None = None  # the paper whose tables are shown with the results

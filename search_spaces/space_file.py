@@ -8,7 +8,7 @@ import hashlib
 import importlib.util
 import re
 import traceback
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -24,17 +24,17 @@ def is_space_file(name: str) -> bool:
     return name.endswith(".py")
 
 
-def load_space(path: Path, ours: Collection[Space]) -> Space:
+def load_space(path: Path, ours: Mapping[str, Space]) -> Space:
     """The one space that the file defines; it may import `ours`. Raises `UserError` if it cannot be used."""
-    values = vars(_run_file(path)).values()
-    found = {id(v): v for v in values if isinstance(v, Space) and v not in ours}
+    defined = [value for value in vars(_run_file(path)).values() if isinstance(value, Space)]
+    found = {id(v): v for v in defined if not (v.name in ours and v == ours[v.name])}
     if len(found) != 1:
         raise UserError(
             f"--space {path}: the file must define one search_spaces.space.Space, it has {len(found)}: "
             "copy search_spaces/norm_layers.py and change it"
         )
     (space,) = found.values()
-    _check(space, path)
+    check_space(space, f"--space {path}", str(path))
     return space
 
 
@@ -49,7 +49,7 @@ def fingerprint(path: Path) -> str:
 
 
 def _run_file(path: Path) -> ModuleType:
-    fingerprint(path)  # a missing file is told as one
+    fingerprint(path)  # reports a missing file as such
     spec = importlib.util.spec_from_file_location(f"user_space_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise UserError(f"--space {path}: is no Python file")
@@ -57,59 +57,55 @@ def _run_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # whatever the user's code raises
-        raise UserError(f"--space {path}: {_where(error, path)}") from error
+        raise UserError(f"--space {path}: {_where(error, str(path))}") from error
     return module
 
 
-def _check(space: Space, path: Path) -> None:
-    """What the engine relies on, asked of every preset and group."""
-    _require(
-        bool(_LABEL.fullmatch(space.name)),
-        path,
-        f"the space's name {space.name!r} may only hold A-Z a-z 0-9 . _ -",
-    )
-    _require(bool(space.presets), path, "it has no presets")
-    for name, preset in space.presets.items():
-        _require(preset.name == name, path, f"presets[{name!r}] is named {preset.name!r}")
+def check_space(space: Space, named: str, file: str = "") -> None:
+    """What the engine relies on, asked of every preset and group; errors in `file` are placed by their line.
+
+    Raises UserError, which begins with `named`.
+    """
+
+    def require(holds: object, otherwise: str) -> None:
+        if not holds:
+            raise UserError(f"{named}: {otherwise}")
+
+    require(_LABEL.fullmatch(space.name), f"the space's name {space.name!r} may only hold A-Z a-z 0-9 . _ -")
+    require(space.presets, "it has no presets")
+    for key, preset in space.presets.items():
+        require(preset.name == key, f"presets[{key!r}] is named {preset.name!r}")
         for group in preset.groups if space.group_by else ("",):
-            _check_group(space, preset, group, path)
+            labels = _labels(space, preset, group, named, file)
+            for label in labels:
+                require(_LABEL.fullmatch(label), f"the label {label!r} may only hold A-Z a-z 0-9 . _ -")
+                require(
+                    label not in _TAKEN,
+                    f"the label {label!r} is taken: {_TAKEN.get(label)} use it; give the candidate another",
+                )
+            require(len(set(labels)) == len(labels), f"two candidates share a label: {', '.join(labels)}")
+            require(len(labels) > 1, "there is nothing to compare: give at least two candidates")
+            require(
+                space.baseline in labels,
+                f"no candidate is labelled {space.baseline!r}, which gains are measured against (Space.baseline)",
+            )
 
 
-def _check_group(space: Space, preset: Preset, name: str, path: Path) -> None:
+def _labels(space: Space, preset: Preset, name: str, named: str, file: str) -> list[str]:
+    """The candidates' labels, after asking for each one's anchor too."""
     group = {space.group_by: name} if space.group_by else {}
     try:
         candidates = list(space.candidates(group, preset))
-        labels = [candidate.label for candidate in candidates]
         for candidate in candidates:
             space.anchor(group, candidate, preset)
     except Exception as error:
-        raise UserError(f"--space {path}: {_where(error, path)}") from error
-    for label in labels:
-        _require(bool(_LABEL.fullmatch(label)), path, f"the label {label!r} may only hold A-Z a-z 0-9 . _ -")
-        _require(
-            label not in _TAKEN,
-            path,
-            f"the label {label!r} is taken: {_TAKEN.get(label)} bear it; give the candidate another",
-        )
-    _require(len(set(labels)) == len(labels), path, f"two candidates share a label: {', '.join(labels)}")
-    _require(len(labels) > 1, path, "there is nothing to compare: give at least two candidates")
-    _require(
-        space.baseline in labels,
-        path,
-        f"no candidate is labelled {space.baseline!r}, which gains are measured against (Space.baseline)",
-    )
+        raise UserError(f"{named}: {_where(error, file)}") from error
+    return [candidate.label for candidate in candidates]
 
 
-def _require(holds: bool, path: Path, otherwise: str) -> None:
-    if not holds:
-        raise UserError(f"--space {path}: {otherwise}")
-
-
-def _where(error: BaseException, path: Path) -> str:
+def _where(error: BaseException, file: str) -> str:
     """What went wrong and in which line of the user's file."""
-    lines = [
-        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
-    ]
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     line = error.lineno if isinstance(error, SyntaxError) else (lines[-1] if lines else None)
     text = (str(error).strip().splitlines() or [""])[0]
     return f"{type(error).__name__}{f' in line {line}' if line else ''}: {text}"

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from sweep.machines.ray_session import ray_session
+from tests.support.packages import TOY_SOURCE, install, on_path
 
 _PROPERTIES = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 settings.register_profile("default", derandomize=True, **_PROPERTIES)
@@ -41,6 +42,19 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[]
         yield new_database
     finally:
         server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def toy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder into which the toy package is installed; on no module path yet."""
+    return install(TOY_SOURCE, tmp_path_factory.mktemp("toy") / "installed")
+
+
+@pytest.fixture(scope="module")
+def toy_package(toy_folder: Path) -> Iterator[Path]:
+    """Its method "toy" and the rest are known in this process while a module's tests run."""
+    with on_path(toy_folder):
+        yield toy_folder
 
 
 # Minutes each, while most take seconds: begun first, they do not keep one process busy at the end.

@@ -17,6 +17,7 @@ import pytest
 
 from sweep import __version__
 from tests.support import REPOSITORY
+from trainables.config.registry import METHODS
 
 # The rooms of sweep/, from the ground up: a room imports only rooms on the floors below its own.
 FLOORS = (
@@ -171,6 +172,15 @@ def test_a_methods_folder_never_imports_another_methods() -> None:
 )
 def test_ray_and_boto3_live_in_one_file_of_trainables_each(library: str, file: str) -> None:
     assert {str(found.file) for found in _imports("trainables") if _wing(found.module) == library} == {file}
+
+
+def test_no_file_of_sweep_names_a_method() -> None:
+    """What the engine, the plan or the report must know of one is in its `MethodInfo`."""
+    _none([found for found in _imports("sweep") if set(found.module.split(".")) & set(METHODS)])
+    for path in sorted((REPOSITORY / "sweep").rglob("*.py")):
+        nodes = ast.walk(ast.parse(path.read_text()))
+        texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
+        assert not set(METHODS) & texts, path.relative_to(REPOSITORY)
 
 
 def test_trainables_know_nothing_of_search_or_tracking() -> None:

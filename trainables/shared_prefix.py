@@ -5,8 +5,7 @@ prefix is a stage: its key is the configuration as far as it matters up to there
 artifact is the session's whole state, optimizer and running statistics included. A job that starts from it
 computes the same bits as training alone.
 
-A method takes part if its configuration has `until_first_switch() -> (configuration, share of the budget)`: the
-configuration that trains the same way up to that share (infinity if nothing ever switches).
+A method takes part through its configuration's `until_first_switch()` (trainables/config/method_config.py).
 """
 
 import io
@@ -44,7 +43,7 @@ def prefix_stage(assignment: Assignment, siblings: Sequence[dict[str, Any]]) -> 
     return Stage(
         kind=KIND,
         name=f"shared training, {steps} steps",
-        runner=f"{__name__}:run",
+        runner="shared_prefix",
         version=_VERSION,
         config={"assignment": _without_identity(assignment, common), "steps": steps},
         seed=assignment.seed,
@@ -86,10 +85,7 @@ def read_prefix(assignment: Assignment, artifacts: Artifacts) -> dict[str, bytes
 
 
 def _until_first_switch(method: str, config: dict[str, Any]) -> tuple[dict[str, Any] | None, float]:
-    parsed = config_class(method).from_dict(config)
-    if not hasattr(parsed, "until_first_switch"):
-        return None, 0.0
-    common, share = parsed.until_first_switch()
+    common, share = config_class(method).from_dict(config).until_first_switch()
     return (common.to_dict(), share) if share > 0.0 else (None, 0.0)
 
 

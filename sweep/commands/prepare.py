@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sweep.commands.common import command_parser, guarded
-from trainables.audio.recipes.recipes import DEMO, RECIPES, find_recipe
+from trainables.audio.recipes.recipe import DEMO
+from trainables.audio.recipes.recipes import RECIPES
 from trainables.base.errors import UserError
 
 _DESCRIPTION = """\
@@ -67,7 +68,7 @@ def _prepare(recipe: str, source: str, target: str) -> None:
         _require_reachable(source)
         _require_apart(source, target)
     destination = InputStorage(target).uri
-    listing = find_recipe(recipe).list_source(Path(source).expanduser().absolute())
+    listing = RECIPES[recipe].list_source(Path(source).expanduser().absolute())
     for note in listing.notes:
         print(f"note: {note}", file=sys.stderr)
     with _progress_bar() as progress:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from sweep.commands.common import command_parser, guarded
 from sweep.core.next_command import command_line
 from sweep.settings.machine_price import MachinePrice, read_price
+from sweep.stored import layout
+from trainables.config.registry import METHODS, group_flags
 
 if TYPE_CHECKING:
     from sweep.plan.plan import Plan
@@ -62,8 +64,8 @@ def _add_question(add: Callable[..., object]) -> None:
     text = """how much work: smoke (a minute, scores mean nothing), demo (the default without a GPU), small or paper
     (published weights: a GPU and a corpus); --list-spaces shows which a space has"""
     add("--preset", metavar="NAME", help=text)
-    text = "the upstreams (or separation models, or contrastive targets) to ask about, comma-separated"
-    add("--upstreams", "--models", "--targets", metavar="A,B", help=text)
+    text = "the groups to ask about, comma-separated, under the name that suits the space"
+    add(*group_flags(), metavar="A,B", dest="upstreams", help=text)
     text = """a folder of speech/ and noise/ (or clean/ and noisy/), a prepared corpus (folder or s3://), or 'demo'
     (synthetic, the default)"""
     add("--corpus", metavar="PATH", help=text)
@@ -112,8 +114,7 @@ def _add_views(add: Callable[..., object]) -> None:
     text = "with --dry-run: a machine's price per hour and its number of cores and GPUs, such as 0.34/8"
     add("--price", metavar="PRICE/CORES[/GPUS]", type=_machine_price, help=text)
     add("--list-spaces", action="store_true", help="print the questions, their presets and cost")
-    text = """print the fields --set knows, and their values: normalized_ssl, contrastive_se, separation, or a space's
-    name"""
+    text = f"print the fields --set knows, and their values: {', '.join(METHODS)}, or a space's name"
     add("--help-config", metavar="METHOD", help=text)
     text = "print the result (with --dry-run: the plan) as one JSON object on the last line"
     add("--json", action="store_true", help=text)
@@ -185,7 +186,6 @@ def _drive(planned: "Planned", notify: str | None, as_json: bool) -> int:
 
 def _stopped(plan: "Plan", why: str) -> str:
     """How to continue; before plan.json was written there is nothing to resume."""
-    from sweep.stored import layout
     from trainables.base.storage.storage import Storage
 
     reason = f" ({why})" if why else ""

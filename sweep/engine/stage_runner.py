@@ -16,7 +16,8 @@ from sweep.core.listener import Announcer, Listener, StageProgressed
 from sweep.core.stopping import StopSignal
 from sweep.machines.warm_workers import wait_until_warm
 from trainables.base.errors import UserError
-from trainables.job.stages import Artifacts, Stage, in_order, run_stage
+from trainables.config.registry import run_stage
+from trainables.job.stages import Artifacts, Stage, in_order
 
 _POLL_SECONDS = 0.5
 _WORKER_DEATHS = 3  # retries of a task whose worker dies

@@ -5,6 +5,7 @@ reuses a task's worker for later tasks: warm workers compute the stages and infe
 gets a process of its own.)
 """
 
+import importlib
 import os
 from collections.abc import Sequence
 
@@ -12,7 +13,8 @@ import ray
 
 from sweep.machines.capacity import trials_at_once
 from sweep.plan.plan import Plan
-from trainables.config.registry import import_method
+from trainables.base.plugins import load
+from trainables.config.registry import METHODS
 
 
 def warm_workers(plan: Plan) -> list[ray.ObjectRef]:
@@ -36,3 +38,9 @@ def wait_until_warm(warming: Sequence[ray.ObjectRef]) -> None:
 def _import_method(method: str) -> None:
     """Reserves no CPU, so that it delays no job of a sweep whose stages are all cached."""
     import_method(method)
+
+
+def import_method(method: str) -> None:
+    """Load all that training by this method needs, which takes seconds the first time."""
+    importlib.import_module("trainables.session")
+    load(METHODS[method].build)

@@ -6,17 +6,19 @@ from functools import cache
 from pathlib import Path
 
 import trainables
+from trainables.base.plugins import plugin_sources
 
 
 @cache
 def training_code_fingerprint() -> str:
-    """Hash of every source file of `trainables/`: what decides a job's bits besides its assignment."""
-    folder = Path(trainables.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(str(path.relative_to(folder)).encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    """Hash of what decides a job's bits besides its assignment: `trainables/`, and what installed packages add to us.
+
+    It is of the files' contents alone, import lines included: moving or renaming a file changes it no more than
+    the imports that follow the move.
+    """
+    files = [*Path(trainables.__file__).parent.rglob("*.py"), *plugin_sources()]
+    contents = {hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return hashlib.sha256("".join(sorted(contents)).encode()).hexdigest()[:16]
 
 
 def commit() -> str | None:

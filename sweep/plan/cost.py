@@ -1,7 +1,7 @@
 """What a plan costs before it runs: core-hours, wall time, disk, and the smallest gain it could show.
 
-The per-step figures were measured on one shared 2.x GHz core with one thread; other machines differ by a
-small factor, which is why everything here is printed with "about".
+The figures, each method's own among them (`MethodInfo`), were measured on one shared 2.x GHz core with one thread;
+other machines differ by a small factor, which is why everything here is printed with "about".
 """
 
 from dataclasses import dataclass
@@ -11,42 +11,11 @@ from sweep.plan.plan import GroupPlan, Plan
 from trainables.job.stages import Stage
 from trainables.shared_prefix import KIND as PREFIX
 
-# Seconds of one training step, by (method, group value, size): (whatever the batch, for each second of audio).
-# The group "" is any group. Mockingjay, HuBERT and WavLM take the figures of the body they share; WavLM a little
-# more for its bias.
-_STEP_SECONDS = {
-    ("contrastive_se", "", "tiny"): (0.01, 0.025),  # in two views
-    ("normalized_ssl", "mockingjay", "tiny"): (0.015, 0.0067),
-    ("normalized_ssl", "tera", "tiny"): (0.015, 0.0067),
-    ("normalized_ssl", "wav2vec2", "tiny"): (0.055, 0.0175),  # Muon's 0.035 by its ratio to Adam's step
-    ("normalized_ssl", "hubert", "tiny"): (0.055, 0.0175),
-    ("normalized_ssl", "wavlm", "tiny"): (0.057, 0.0177),
-    # A separation batch; multi-task training has others beside it.
-    ("separation", "convtasnet", "tiny"): (0.012, 0.019),
-    ("separation", "dprnn", "tiny"): (0.018, 0.041),
-    ("separation", "dptnet", "tiny"): (0.024, 0.030),
-}
-_PRETRAINING_STEP_SECONDS = {
-    "mockingjay": 0.05,
-    "tera": 0.05,
-    "wav2vec2": 0.065,
-    "hubert": 0.065,
-    "wavlm": 0.07,
-    "convtasnet": 0.12,
-    "dprnn": 0.20,
-    "dptnet": 0.19,
-}
+PRETRAINING = "pretraining"  # the kind of stage that may take long
+_GATE_SECONDS = 8.0  # of any other stage
 _SCORING_SHARE = 0.035  # core-seconds of all metrics per second of audio; PESQ is most of it
 _INFERENCE_SHARE = 0.01  # core-seconds of a tiny model per second of audio
 _JOB_OVERHEAD = 0.8  # seconds a job costs before and after its training, in a reused actor
-# A model with its optimizer. Where architectures differ the largest: TERA with a frozen branch up to layer 3 (the
-# waveform bodies take 230e6), and DPTNet (Conv-TasNet takes 61e6).
-_CHECKPOINT_BYTES = {
-    ("normalized_ssl", "base"): 320e6,
-    ("contrastive_se", "base"): 61e6,
-    ("separation", "paper"): 102e6,
-}
-_TINY_CHECKPOINT_BYTES = 8e6
 _CHECKPOINTS_KEPT = 2  # of a job that is under way
 _ESTIMATE_BYTES_PER_SECOND = 64_000  # float32 at 16 kHz
 
@@ -87,8 +56,8 @@ def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
     jobs = sum(len(group.candidates) * len(plan.seeds) for group in plan.groups)
     scored = jobs * (plan.data.valid_seconds + plan.data.test_seconds)
     return Cost(
-        pretraining=sum(_stage_seconds(stage) for stage in missing if stage.kind == "pretraining"),
-        gates=sum(_stage_seconds(stage) for stage in missing if stage.kind not in ("pretraining", PREFIX)),
+        pretraining=sum(_pretraining_seconds(plan, stage) for stage in missing if stage.kind == PRETRAINING),
+        gates=sum(_GATE_SECONDS for stage in missing if stage.kind not in (PRETRAINING, PREFIX)),
         search=search,
         final=final,
         scoring=scored * (_SCORING_SHARE + _INFERENCE_SHARE),
@@ -116,8 +85,9 @@ def disk_bytes(plan: Plan) -> float:
     """The most a sweep has on disk at once: every finalist's last checkpoint and estimates, and two checkpoints of
     each job under way, which are no more than a generation of each group.
     """
-    key = plan.method_name(), plan.method_config.get("size", "base")
-    checkpoint = _CHECKPOINT_BYTES.get(key, _TINY_CHECKPOINT_BYTES)
+    info = plan.method_info()
+    full_size = any(info.full_size(plan.typical_config(group.name)) for group in plan.groups)
+    checkpoint = info.checkpoint_bytes[full_size]
     finalists = sum(len(plan.final_jobs(group.name)) for group in plan.groups)
     under_way = min(plan.generation_size * len(plan.groups), sum(1 for _ in plan.all_jobs()))
     audio = (plan.data.valid_seconds + plan.data.test_seconds) * _ESTIMATE_BYTES_PER_SECOND
@@ -171,9 +141,8 @@ def speech_seconds(counts: dict[str, Any]) -> float | None:
 
 
 def _step_seconds(plan: Plan, group: GroupPlan) -> float | None:
-    size = plan.method_config.get("size", "base")
-    method = plan.method_name()
-    measured = _STEP_SECONDS.get((method, group.name, size), _STEP_SECONDS.get((method, "", size)))
+    info, config = plan.method_info(), plan.typical_config(group.name)
+    measured = None if info.full_size(config) else info.step_seconds(config)
     if measured is None:
         return None
     fixed, per_second = measured
@@ -185,17 +154,11 @@ def _shared_steps(stage: Stage) -> int:
     return int(stage.config["steps"]) if stage.kind == PREFIX else 0
 
 
-def _stage_seconds(stage: Stage) -> float:
-    if stage.kind != "pretraining":
-        return 8.0
-    network = stage.config.get("upstream") or stage.config.get("model", "")
-    return _new_steps(stage) * _PRETRAINING_STEP_SECONDS.get(network, 0.03)
-
-
-def _new_steps(stage: Stage) -> int:
-    """Steps beyond those of the pre-training it goes on from; none where weights are read from a file."""
+def _pretraining_seconds(plan: Plan, stage: Stage) -> float:
+    """Of the steps beyond those of the pre-training it continues; none where weights are read from a file."""
     before = [_steps(below) for below in stage.rests_on if below.kind == stage.kind]
-    return _steps(stage) - max(before, default=0)
+    new = _steps(stage) - max(before, default=0)
+    return new * plan.method_info().pretraining_step_seconds(stage.config) if new else 0.0
 
 
 def _steps(stage: Stage) -> int:

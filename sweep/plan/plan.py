@@ -14,7 +14,9 @@ from search_spaces.space import Candidate, Preset, Space
 from sweep.core.addresses import hide_password
 from sweep.core.jobs import PHASES, Job, Phase
 from trainables.base.randomness import derive_seed
-from trainables.config.registry import config_class, gates_of
+from trainables.config.method_config import MethodConfig
+from trainables.config.method_info import MethodInfo
+from trainables.config.registry import METHODS, config_class, gates_of
 from trainables.job.assignment import Assignment, DataSettings
 from trainables.job.stages import Stage, in_order
 from trainables.shared_prefix import prefix_stage
@@ -41,7 +43,7 @@ class Plan:
     version: str  # of speech-sweep
     code: str  # fingerprint of the training code; a resumed sweep refuses another one
     metric: str
-    also: tuple[str, ...] = ()  # metrics of --also: further columns, beside the space's own
+    also: tuple[str, ...] = ()  # metrics of --also: more columns, after the space's own
     groups: tuple[GroupPlan, ...]
     samples: int  # search trials per candidate
     seeds: tuple[int, ...]  # of the finalists, the same for all candidates
@@ -111,7 +113,7 @@ class Plan:
 
     @property
     def look_ends(self) -> tuple[int, ...]:
-        """The numbers of seeds at which somebody looks; without `looks` only the last."""
+        """The numbers of seeds at which candidates are compared; without `looks` only the last."""
         return self.looks or (len(self.seeds),)
 
     @property
@@ -120,7 +122,7 @@ class Plan:
         return self.alpha / len(self.look_ends)
 
     def at_first_look(self) -> "Plan":
-        """The least that this plan may come to: nobody gets more seeds than the first look asks for."""
+        """The least this plan can come to: no candidate gets more seeds than the first look needs."""
         return replace(self, seeds=self.seeds[: self.look_ends[0]], looks=())
 
     # -- jobs ----------------------------------------------------------------------------------------
@@ -157,11 +159,20 @@ class Plan:
     def method_name(self) -> str:
         return self.space_object().method
 
+    def method_info(self) -> MethodInfo:
+        return METHODS[self.method_name()]
+
     def config(self, group: str, candidate: str, nuisance: dict[str, Any]) -> dict[str, Any]:
         """The method's complete, validated configuration of a candidate with its nuisance values."""
         return self._parsed(group, candidate, nuisance).to_dict()
 
-    def _parsed(self, group: str, candidate: str, nuisance: dict[str, Any]) -> Any:
+    def typical_config(self, group: str) -> MethodConfig:
+        """The first candidate's, as its first search trial has it: what costs and requirements are taken from."""
+        plan, space = self.group_plan(group), self.space_object()
+        anchor = space.anchor(plan.group, plan.candidates[0], self.preset_object())
+        return self._parsed(group, plan.candidates[0].label, anchor)
+
+    def _parsed(self, group: str, candidate: str, nuisance: dict[str, Any]) -> MethodConfig:
         merged = {
             **self.method_config,
             **self.group_plan(group).group,
@@ -208,7 +219,7 @@ class Plan:
         """What a job with this configuration and seed reads."""
         return self._stages_of(config_class(self.method_name()).from_dict(config), seed)
 
-    def _stages_of(self, parsed: Any, seed: int) -> tuple[Stage, ...]:
+    def _stages_of(self, parsed: MethodConfig, seed: int) -> tuple[Stage, ...]:
         return parsed.stages(
             corpus_uri=self.corpus_uri,
             corpus_fingerprint=self.corpus_fingerprint,

@@ -2,6 +2,7 @@
 
 import argparse
 
+from search_spaces import SPACES
 from search_spaces.space import Candidate
 from sweep.plan.plan import GroupPlan, Plan
 from sweep.settings.requirements import require_fit
@@ -44,7 +45,7 @@ def _check_candidate(plan: Plan, group: GroupPlan, candidate: Candidate) -> None
     if clash:
         raise UserError(f"--set {clash[0]}=...: that is what space {space.name} compares; it cannot be fixed")
     plan.config(group.name, candidate.label, space.anchor(group.group, candidate, plan.preset_object()))
-    if plan.space_file:
+    if plan.space_file or SPACES.added_by(plan.space):
         _check_suggestions(plan, group, candidate.label)
 
 
@@ -75,7 +76,8 @@ def _check_suggestions(plan: Plan, group: GroupPlan, label: str) -> None:
         raise
     except Exception as error:  # whatever the user's code raises
         raise UserError(
-            f"--space {plan.space_file}: suggest fails for {group.name} {label} ({type(error).__name__}: {error})"
+            f"--space {plan.space_file or plan.space}: suggest fails for {group.name} {label} "
+            f"({type(error).__name__}: {error})"
         ) from error
 
 

@@ -44,8 +44,9 @@ def describe(planned: Planned, price: MachinePrice | None = None) -> str:
 
 def cautions(plan: Plan) -> list[str]:
     """Settings that are allowed but may not be what was meant, one line each."""
-    found = []
-    if plan.method_config.get("size", "base") == "base" and plan.device == "cpu":
+    info, configs = plan.method_info(), [plan.typical_config(group.name) for group in plan.groups]
+    found = list(dict.fromkeys(caution for config in configs for caution in info.cautions(config)))
+    if plan.device == "cpu" and any(map(info.full_size, configs)):
         found.append(
             "full-size models will train on the CPU: --gpus-per-trial gives each job a GPU, --preset demo is small"
         )

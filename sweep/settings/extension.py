@@ -14,6 +14,7 @@ from sweep.plan.plan import GroupPlan, Plan, default_seeds
 from sweep.stored import layout
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
+from trainables.config.registry import group_flags
 
 if TYPE_CHECKING:
     from sweep.study.study import StudyStore
@@ -121,8 +122,7 @@ def group_names(listed: str, space: Space) -> list[str]:
     """The group values of a comma-separated flag. Raises `UserError` naming what is wrong with them."""
     if space.group_by is None:
         raise UserError(
-            f"--upstreams (or --models, --targets) {listed!r}: space {space.name} asks one question for all; leave it "
-            "out"
+            f"{' or '.join(group_flags())} {listed!r}: space {space.name} asks one question for all; leave it out"
         )
     names = [item.strip() for item in listed.split(",")]
     for name in names:

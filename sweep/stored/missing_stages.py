@@ -5,8 +5,9 @@ from sweep.plan.plan import Plan
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.recipes.preparation import open_or_prepare
 from trainables.base.errors import UserError
+from trainables.config.registry import run_stage
 from trainables.job.assignment import Assignment
-from trainables.job.stages import Artifacts, Stage, in_order, run_stage
+from trainables.job.stages import Artifacts, Stage, in_order
 
 
 def corpus_of(plan: Plan) -> Corpus:

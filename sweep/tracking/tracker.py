@@ -5,7 +5,9 @@ delivers the spool in batches. An unreachable server costs the sweep nothing, an
 `Tracker.reconcile` restores the records of a lost spool from the study.
 """
 
+import fnmatch
 import json
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -31,18 +33,13 @@ if TYPE_CHECKING:
     from sweep.study.study import JobRecord
 
 # Many columns make MLflow's page slow and unreadable: only these become curves; the study has the rest.
+# MLflow's page gets slow and unreadable with many columns: these few and a method's own are curves, the rest stays
+# in the study.
 _CURVES = {
     "score": "score",
     "score_current": "score_current",
     "failed_clips": "failed_clips",
     "loss_total": "loss",
-    "loss_se": "loss_se",
-    "loss_cl": "loss_cl",
-    "contrastive_on": "contrastive_on",
-    "spread": "spread",
-    "switch_percent": "switch_percent",
-    "switch_symmetric_percent": "switch_symmetric_percent",
-    "margin_mean": "margin",
     "gradient_norm": "gradient_norm",
     "clipped": "clipped",
     "seconds_train": "seconds_train",
@@ -50,7 +47,6 @@ _CURVES = {
     "flipped_share": "flipped_share",
     "segsnr": "segsnr",
 }
-_SIMILARITY = "similarity/"  # one curve per layer, where it is measured; those at k = 0 stay in the study
 
 # MLflow has no status for "stopped early": the tag has the exact state, the run status the nearest one.
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
@@ -70,6 +66,7 @@ class Tracker:
         self._plan = plan
         self._say = say or say_on_standard_error
         self._varied = _varied_fields(plan)
+        self._own_curves = plan.method_info().curves
         self._origin = origin_tags(plan)  # on every run
         self._running: set[Job] = set()
         self._finished = False
@@ -85,7 +82,7 @@ class Tracker:
             case JobStarted():
                 self._start_job(event)
             case JobReported(job, timestamp_ms, step, metrics):
-                self._append_metrics("report", self._tag(job), curves(metrics), step, timestamp_ms)
+                self._append_metrics("report", self._tag(job), curves(metrics, self._own_curves), step, timestamp_ms)
             case JobEnded():
                 self._running.discard(event.job)
                 self._end(self._tag(event.job), event.state, event.timestamp_ms, event.reason)
@@ -317,13 +314,14 @@ def _artifact_location(plan: Plan) -> str | None:
     return None if is_server(plan.tracking_uri) else f"{plan.output}/mlflow-artifacts"
 
 
-def curves(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The metrics of a report that become curves in MLflow; `k` and `log_ratio_max` are the largest of all sites."""
-    found = {name: float(metrics[key]) for key, name in _CURVES.items() if key in metrics}
-    found |= {name: float(value) for name, value in metrics.items() if name.startswith(_SIMILARITY)}
-    for name in ("k", "log_ratio_max"):
-        of_sites = [float(value) for key, value in metrics.items() if key.endswith(f"/{name}")]
-        found |= {name: max(of_sites)} if of_sites else {}
+def curves(metrics: Mapping[str, float], own: Mapping[str, str]) -> dict[str, float]:
+    """The metrics of a report that become curves in MLflow: those of every method, and its `own`
+    (`MethodInfo.curves`); of a pattern that several match, the largest."""
+    found: dict[str, float] = {}
+    for pattern, name in (_CURVES | dict(own)).items():
+        for key in [pattern] if pattern in metrics else fnmatch.filter(metrics, pattern):
+            curve = key if name == pattern else name
+            found[curve] = max(float(metrics[key]), found.get(curve, -math.inf))
     return found
 
 

@@ -3,12 +3,11 @@
 import pytest
 
 from sweep.storage.artifacts import StoredArtifacts
-from tests.support.methods import toy_method
 from tests.support.methods.conformance import MethodConformance
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.base.storage.storage import Storage
-from trainables.config.registry import build_method, config_class
-from trainables.job.stages import in_order, run_stage
+from trainables.config.registry import build_method, config_class, run_stage
+from trainables.job.stages import in_order
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +21,13 @@ def artifacts(tmp_path_factory):
 
 
 class TestToy(MethodConformance):
-    """The suite itself, tried on the smallest method."""
+    """The suite itself, tried on the smallest method, which an installed package adds."""
 
-    method_name = toy_method.NAME
+    method_name = "toy"
     config = {"lr": 1e-3}  # noqa: RUF012
 
     @pytest.fixture
-    def make(self):
-        toy_method.register()
+    def make(self, toy_package):
         config = config_class(self.method_name).from_dict(self.config)
         return lambda seed: build_method(self.method_name, config, {}, seed)
 

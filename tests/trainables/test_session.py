@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.support.methods import toy_method
 from tests.support.methods.assignments import DATA, small_assignment
 from trainables.audio.examples.mixing import evaluation_set, training_batch
 from trainables.base.randomness import seed_global_generators
-from trainables.config.registry import config_class
-from trainables.job.stages import Stage, run_stage
+from trainables.config.registry import build_method, config_class, run_stage
+from trainables.job.stages import Stage
 from trainables.method import When
 from trainables.metrics.si_sdr import si_sdr
 from trainables.session import Diverged, TrainingSession
@@ -21,14 +20,13 @@ TENSORS = ("model.pt", "optimizer.pt")
 
 
 @pytest.fixture(autouse=True)
-def toy():
-    toy_method.register()
+def toy(toy_package):
     torch.set_num_threads(1)
 
 
 @pytest.fixture
 def assignment(corpus):
-    return small_assignment(corpus, method=toy_method.NAME, config={"strength": 0.5}, steps=10, round_steps=4)
+    return small_assignment(corpus, method="toy", config={"strength": 0.5}, steps=10, round_steps=4)
 
 
 def run_to_the_end(session):
@@ -51,14 +49,14 @@ def test_a_report_is_plain_numbers(assignment, corpus, artifacts):
     assert all(type(value) in (int, float) for value in report.values())
     assert set(report) == {
         "step", "score", "score_current", "failed_clips", "estimate_gain", "flipped_share", "segsnr", "loss_total",
-        "loss_mse", "gradient_norm", "clipped", "strength", "start", "seconds_train", "seconds_score",
+        "loss_mse", "gradient_norm", "clipped", "strength", "start", "overdriven", "seconds_train", "seconds_score",
     }  # fmt: skip
 
 
 def test_a_round_is_the_textbook_loop(assignment, corpus, artifacts):
     """The same steps written out with torch's own parts."""
     session = TrainingSession(assignment, corpus, artifacts)
-    method = toy_method.build(toy_method.ToyConfig(strength=0.5), {}, seed=7)
+    method = build_method("toy", config_class("toy").from_dict({"strength": 0.5}), {}, seed=7)
     groups = method.parameter_groups()
     optimizer = torch.optim.Adam(groups, betas=(0.9, 0.999), fused=True)
     peaks = [group["lr"] for group in groups]
@@ -184,7 +182,7 @@ def test_a_method_is_given_the_artifacts_of_its_stages_by_kind(assignment, corpu
     stage = Stage(
         kind="pretraining",
         name="a body",
-        runner="nowhere:run",
+        runner="nowhere",
         version=1,
         config={},
         seed=7,

@@ -9,8 +9,8 @@ from sweep.storage.checkpoints import StoredCheckpoints
 from tests.support.methods.assignments import small_assignment
 from trainables.base.determinism import deterministic
 from trainables.base.storage.storage import Storage
+from trainables.config.registry import run_stage
 from trainables.job.assignment import DataSettings
-from trainables.job.stages import run_stage
 from trainables.session import TrainingSession
 from trainables.shared_prefix import prefix_stage, read_prefix
 from trainables.trainable import SpeechTrainable

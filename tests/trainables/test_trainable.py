@@ -11,8 +11,8 @@ from ray import tune
 
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
-from tests.support.methods import toy_method
 from tests.support.methods.assignments import small_assignment
+from tests.support.packages import join_path
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 from trainables.inference import infer_split, score_estimates, score_noisy, stored_estimates
@@ -23,10 +23,10 @@ STEPS, ROUND = 8, 2
 
 
 class ToyTrainable(SpeechTrainable):
-    """Knows the toy method wherever Tune starts it; dies once where the config names a file to mark it."""
+    """Has the toy package wherever Tune starts it; dies once where the config names a file to mark it."""
 
     def setup(self, config, checkpoints=None, artifacts=None):
-        toy_method.register()
+        join_path(Path(config["toy_package"]))
         self._die_once = config.get("die_once")
         super().setup(config, checkpoints, artifacts)
 
@@ -44,11 +44,8 @@ def storage(tmp_path):
 
 
 @pytest.fixture
-def assignment(corpus):
-    toy_method.register()
-    return small_assignment(
-        corpus, method=toy_method.NAME, config={"strength": 0.5}, steps=STEPS, round_steps=ROUND
-    )
+def assignment(corpus, toy_package):
+    return small_assignment(corpus, method="toy", config={"strength": 0.5}, steps=STEPS, round_steps=ROUND)
 
 
 def set_up(assignment, storage) -> SpeechTrainable:
@@ -215,17 +212,20 @@ def tune_jobs(storage, configs, folder) -> list[dict]:
 
 
 def test_an_actor_s_second_job_has_the_bits_of_a_fresh_process(
-    ray_cluster, assignment, storage, tmp_path, unbroken
+    ray_cluster, toy_package, assignment, storage, tmp_path, unbroken
 ):
     before = replace(assignment, job="all/search/none/0000", seed=1, config={"lr": 1e-2, "strength": 0.0})
-    configs = [{"assignment": job.to_json()} for job in (before, assignment)]
+    configs = [{"assignment": job.to_json(), "toy_package": str(toy_package)} for job in (before, assignment)]
     first, second = tune_jobs(storage, configs, tmp_path / "tune")
     assert first["pid"] == second["pid"] != os.getpid()
     assert final_bits(storage, assignment.job) == unbroken
 
 
-def test_a_killed_actor_costs_the_job_nothing(ray_cluster, assignment, storage, tmp_path, unbroken):
-    config = {"assignment": assignment.to_json(), "die_once": str(tmp_path / "died")}
+def test_a_killed_actor_costs_the_job_nothing(
+    ray_cluster, toy_package, assignment, storage, tmp_path, unbroken
+):
+    config = {"assignment": assignment.to_json(), "toy_package": str(toy_package)}
+    config["die_once"] = str(tmp_path / "died")
     (result,) = tune_jobs(storage, [config], tmp_path / "tune")
     assert (tmp_path / "died").exists()
     assert result["step"] == STEPS

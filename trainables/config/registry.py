@@ -1,62 +1,67 @@
 """The methods by name, loaded only when asked for: reading a configuration must not import torch."""
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 from trainables.base.errors import UserError
+from trainables.base.plugins import Registry, load
+from trainables.config.method_config import MethodConfig
+from trainables.config.method_info import MethodInfo
+from trainables.job.stages import Artifacts, Stage
 
-# name -> (module of the torch-free configuration : class, module of the method : builder)
-_METHODS = {
-    "contrastive_se": (
-        "trainables.contrastive_se.config:ContrastiveSEConfig",
-        "trainables.contrastive_se.method:build",
-    ),
-    "normalized_ssl": (
-        "trainables.normalized_ssl.config:NormalizedSSLConfig",
-        "trainables.normalized_ssl.method:build",
-    ),
-    "separation": (
-        "trainables.separation.config:SeparationConfig",
-        "trainables.separation.method:build",
-    ),
-}
+METHODS = Registry(
+    "methods",
+    MethodInfo,
+    {
+        "contrastive_se": "trainables.contrastive_se.info:INFO",
+        "normalized_ssl": "trainables.normalized_ssl.info:INFO",
+        "separation": "trainables.separation.info:INFO",
+    },
+)
 
-# Methods whose question can be checked for meaning before it is asked: a torch-free module with
-# `gate_stages(config, ...)` and `read_gates(artifacts)`.
-_GATES = {"normalized_ssl": "trainables.normalized_ssl.gates.stages"}
+_OWN_RUNNERS = {"shared_prefix": "trainables.shared_prefix:run"}  # of no method
 
 
-def method_names() -> list[str]:
-    return sorted(_METHODS)
-
-
-def config_class(method: str) -> Any:
+def config_class(method: str) -> type[MethodConfig]:
     """The method's configuration dataclass (torch-free). `config_class(m).from_dict({...})` validates."""
-    return _load(_entry(method)[0])
+    return METHODS[method].config
 
 
 def build_method(method: str, config: Any, artifacts: dict[str, Any], seed: int) -> Any:
     """A `Method` with its weights set from `seed` and from the artifacts of its stages, by kind."""
-    return _load(_entry(method)[1])(config, artifacts, seed)
-
-
-def import_method(method: str) -> None:
-    """Load all that training by this method needs, which takes seconds the first time."""
-    importlib.import_module("trainables.session")
-    _load(_entry(method)[1])
+    return load(METHODS[method].build)(config, artifacts, seed)
 
 
 def gates_of(method: str) -> Any | None:
     """The module that lists and reads the method's gates; None where it has none."""
-    return importlib.import_module(_GATES[method]) if method in _GATES else None
+    gates = METHODS[method].gates
+    return importlib.import_module(gates) if gates else None
 
 
-def _entry(method: str) -> tuple[str, str]:
-    if method not in _METHODS:
-        raise UserError(f"unknown method {method!r}: choose one of {', '.join(method_names())}")
-    return _METHODS[method]
+def group_flags() -> list[str]:
+    """`--upstreams` and their like, of every method; a package that cannot be loaded has none."""
+    groups = {info.groups for info in METHODS.usable().values()}
+    return [f"--{group}s" for group in sorted(filter(None, groups))]
 
 
-def _load(path: str) -> Any:
-    module, name = path.split(":")
-    return getattr(importlib.import_module(module), name)
+def run_stage(
+    stage: Stage, corpus: Any, artifacts: Artifacts, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Compute one stage and store it, unless it is there already."""
+    if not artifacts.has(stage.key):
+        content = load(stage_runner(stage.runner))(
+            stage, corpus, artifacts, progress or (lambda done, total: None)
+        )
+        artifacts.write(stage.key, content)
+
+
+def stage_runner(name: str) -> str:
+    """The "module:function" that computes such stages. Raises UserError where no method lists it, or two do."""
+    found = [info.runners[name] for info in METHODS.usable().values() if name in info.runners]
+    found += [_OWN_RUNNERS[name]] if name in _OWN_RUNNERS else []
+    if len(found) != 1:
+        raise UserError(
+            f"{len(found)} installed methods have a stage runner {name!r}: one must list it in its MethodInfo.runners"
+        )
+    return found[0]

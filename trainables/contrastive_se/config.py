@@ -8,12 +8,11 @@ learning rate: at mix_scale = 1 every schedule trains enhancement with the same 
 """
 
 import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from trainables.config.fields import FieldRules, choice, flag, number, whole
-from trainables.job.assignment import DataSettings
-from trainables.job.stages import Stage
+from trainables.config.method_config import MethodConfig
 
 TARGETS = ("none", "byol", "simsiam")
 SCHEDULES = ("full", "round", "pretrain", "anneal")
@@ -61,7 +60,7 @@ _WIDTHS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContrastiveSEConfig:
+class ContrastiveSEConfig(MethodConfig):
     """One candidate of "which contrastive loss, when, and how much?" with its nuisance values.
 
     Build it with `from_dict`, which validates and reduces it to its effective settings: two configurations
@@ -157,20 +156,6 @@ class ContrastiveSEConfig:
         config = ContrastiveSEConfig(**_RULES.read(values))
         config._check_together()
         return config._effective()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `from_dict` takes them back."""
-        return asdict(self)
-
-    def stages(
-        self, corpus_uri: str, corpus_fingerprint: str, seed: int, threads: int = 1, device: str = "cpu"
-    ) -> tuple[Stage, ...]:
-        """Nothing is trained before: the target is learnt beside the method itself."""
-        return ()
-
-    def data_settings(self, data: DataSettings) -> DataSettings:
-        """How this trial's examples are drawn: as the plan says."""
-        return data
 
     def until_first_switch(self) -> tuple["ContrastiveSEConfig", float]:
         """The training without a schedule, and the share of the budget for which this is the same.

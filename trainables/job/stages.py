@@ -6,9 +6,7 @@ loaded with weights_only=True).
 """
 
 import hashlib
-import importlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import metadata
@@ -30,7 +28,7 @@ class Artifacts(Protocol):
 class Stage:
     """One node of the stage graph.
 
-    `runner` is "package.module:function"; the function is called as
+    `runner` is a name that a method lists in its `MethodInfo.runners` with a function, which is called as
     `function(stage, corpus, artifacts, progress)` and returns the artifact's bytes. `progress(done, total)`
     may be called as often as it likes. Bump `version` whenever a change of code changes the artifact.
     """
@@ -94,16 +92,3 @@ def in_order(stages: tuple[Stage, ...]) -> list[Stage]:
     for stage in stages:
         visit(stage)
     return list(ordered.values())
-
-
-def run_stage(
-    stage: Stage, corpus: Any, artifacts: Artifacts, progress: Callable[[int, int], None] | None = None
-) -> None:
-    """Compute one stage and store it, unless it is there already."""
-    if artifacts.has(stage.key):
-        return
-    module, function = stage.runner.split(":")
-    content = getattr(importlib.import_module(module), function)(
-        stage, corpus, artifacts, progress or (lambda done, total: None)
-    )
-    artifacts.write(stage.key, content)

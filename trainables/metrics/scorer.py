@@ -7,22 +7,17 @@ and crashes must not pay, and one bad clip must not lose a night's scores.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from trainables.base.errors import UserError
-from trainables.metrics import Unscorable, composite, pesq
+from trainables.base.plugins import load
+from trainables.metrics import Unscorable
 from trainables.metrics.alignment import align
-from trainables.metrics.catalogue import IMPROVEMENTS, METRICS, known_metrics
-from trainables.metrics.dnsmos import dnsmos
-from trainables.metrics.log_likelihood_ratio import log_likelihood_ratio
-from trainables.metrics.sdr import sdr
-from trainables.metrics.segmental_snr import fitted_segmental_snr, segmental_snr
-from trainables.metrics.si_sdr import si_sdr
-from trainables.metrics.stoi import stoi
-from trainables.metrics.weighted_spectral_slope import weighted_spectral_slope
+from trainables.metrics.catalogue import IMPROVEMENTS, INGREDIENTS, METRICS, known_metrics
 
 __all__ = ["METRICS", "Scorer", "mean_of_ok", "score_utterance"]
 
@@ -42,7 +37,7 @@ class Scorer:
     """Scores estimates against references by the metrics of `catalogue` (None = the everyday ones).
 
     `map_fn(function, iterable)` runs the utterances: `map`, or the `map` of a process pool.
-    Raises UserError at an unknown metric, or where PESQ is asked for at another rate than 16 kHz.
+    Raises UserError at an unknown metric, or where one is asked for at another rate than its own.
     """
 
     def __init__(
@@ -70,8 +65,8 @@ class Scorer:
         utterances = [Utterance(*each) for each in zip(ids, references, estimates, strict=True)]
         for utterance in utterances:
             _check_waveforms(utterance)
-        judge = partial(score_utterance, metrics=self.metrics, sample_rate=self.sample_rate)
-        return [row for rows in self.map_fn(judge, utterances) for row in rows]
+        score_one = partial(score_utterance, metrics=self.metrics, sample_rate=self.sample_rate)
+        return [row for rows in self.map_fn(score_one, utterances) for row in rows]
 
 
 def score_utterance(utterance: Utterance, metrics: Sequence[str], sample_rate: int) -> list[Row]:
@@ -82,7 +77,7 @@ def score_utterance(utterance: Utterance, metrics: Sequence[str], sample_rate: i
         nothing = {"gain": None, "polarity": None, "lag": None}
         return [_row(utterance.id, metric, None, status, nothing) for metric in metrics]
     placement = asdict(align(reference, estimate, sample_rate))
-    needed = {name for metric in metrics for name in _INGREDIENTS[metric]}
+    needed = {name for metric in metrics for name in _ingredients(metric)}
     measured = {name: _measure(name, reference, estimate, sample_rate) for name in sorted(needed)}
     return [_row(utterance.id, metric, *_combine(metric, measured), placement) for metric in metrics]
 
@@ -95,53 +90,18 @@ def mean_of_ok(rows: Iterable[Mapping[str, Any]], metric: str) -> tuple[float | 
     return mean, len(values), len(chosen) - len(values)
 
 
-def _wb_pesq(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    return pesq.wb_pesq(reference, estimate)
+def _ingredients(metric: str) -> tuple[str, ...]:
+    """What it is made of, itself where it is no formula; each is computed at most once for an utterance."""
+    return METRICS[metric].ingredients or (metric,)
 
 
-def _nb_pesq(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    return pesq.nb_pesq(reference, estimate)
-
-
-def _si_sdr(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    return si_sdr(reference, estimate)
-
-
-def _sdr(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    return sdr(reference, estimate)
-
-
-# What metrics are made of: each is computed at most once for an utterance, and only if asked for.
-_MEASURES: dict[str, Callable[[np.ndarray, np.ndarray, int], float]] = {
-    "wb_pesq": _wb_pesq,
-    "nb_pesq": _nb_pesq,
-    "stoi": stoi,
-    "si_sdr": _si_sdr,
-    "sdr": _sdr,
-    "segsnr": segmental_snr,
-    "segsnr_fitted": fitted_segmental_snr,
-    "llr": log_likelihood_ratio,
-    "wss": weighted_spectral_slope,
-    "dnsmos": dnsmos,
-}
-
-# Composites: the formula takes its ingredients in this order. PESQ and WSS don't hear the level, so
-# only the segmental SNR of the fitted CBAK is taken anew.
-_COMPOSITES: dict[str, tuple[Callable[..., float], tuple[str, ...]]] = {
-    "csig": (composite.csig, ("wb_pesq", "llr", "wss")),
-    "cbak": (composite.cbak, ("wb_pesq", "wss", "segsnr")),
-    "covl": (composite.covl, ("wb_pesq", "llr", "wss")),
-    "cbak_fitted": (composite.cbak, ("wb_pesq", "wss", "segsnr_fitted")),
-}
-
-_INGREDIENTS = {
-    name: _COMPOSITES[name][1] if name in _COMPOSITES else (name,)
-    for name in METRICS
-    if name not in IMPROVEMENTS
-}
-
-
-_AT_16_KHZ = {"wb_pesq", "nb_pesq", "dnsmos"}
+@cache
+def _function(name: str) -> Callable[[np.ndarray, np.ndarray, int], float]:
+    """What computes a metric or an ingredient."""
+    function = load(INGREDIENTS[name] if name in INGREDIENTS else METRICS[name].function)
+    if len(signature(function).parameters) == 2:
+        return lambda reference, estimate, sample_rate: function(reference, estimate)
+    return function
 
 
 def _measure(
@@ -149,7 +109,7 @@ def _measure(
 ) -> tuple[float | None, str]:
     """(value, "ok") or (None, why there is none)."""
     try:
-        value = _MEASURES[name](reference, estimate, sample_rate)
+        value = _function(name)(reference, estimate, sample_rate)
     except Unscorable as failure:
         return None, failure.status
     except Exception as error:  # a metric's library may fail in any way; the row says how
@@ -159,13 +119,13 @@ def _measure(
 
 def _combine(metric: str, measured: Mapping[str, tuple[float | None, str]]) -> tuple[float | None, str]:
     """The metric's (value, status): its own measure, or its formula unless an ingredient failed."""
-    if metric not in _COMPOSITES:
+    ingredients = METRICS[metric].ingredients
+    if not ingredients:
         return measured[metric]
-    formula, ingredients = _COMPOSITES[metric]
     for name in ingredients:
         if measured[name][1] != "ok":
             return measured[name]
-    return formula(*(measured[name][0] for name in ingredients)), "ok"
+    return load(METRICS[metric].function)(*(measured[name][0] for name in ingredients)), "ok"
 
 
 def _row(utterance: str, metric: str, value: float | None, status: str, placement: Mapping[str, Any]) -> Row:
@@ -190,17 +150,19 @@ def _check_single_voice(metrics: Sequence[str]) -> None:
         if metric in IMPROVEMENTS:
             raise UserError(
                 f"metric {metric!r} is of separated mixtures, these are single voices: use "
-                f"{IMPROVEMENTS[metric]!r}, whose gain over the noisy input is shown beside it"
+                f"{IMPROVEMENTS[metric]!r}, whose gain over the noisy input is shown with it"
             )
 
 
 def _check_sample_rate(metrics: Sequence[str], sample_rate: int) -> None:
     for metric in metrics:
-        if _AT_16_KHZ & set(_INGREDIENTS[metric]) and sample_rate != pesq.SAMPLE_RATE:
-            raise UserError(
-                f"metric {metric!r} needs audio at {pesq.SAMPLE_RATE} Hz, this is at {sample_rate} Hz: "
-                "resample it, or leave the metric out"
-            )
+        for name in set(_ingredients(metric)) - INGREDIENTS.keys():
+            needed = METRICS[name].sample_rate
+            if needed not in (None, sample_rate):
+                raise UserError(
+                    f"metric {metric!r} needs audio at {needed} Hz, this is at {sample_rate} Hz: "
+                    "resample it, or leave the metric out"
+                )
 
 
 def _check_waveforms(utterance: Utterance) -> None:

@@ -4,7 +4,7 @@ Spaces, plans and dry runs read this file; it must never import torch. The metho
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import Any, ClassVar
 
@@ -18,9 +18,10 @@ from trainables.config.fields import (
     text,
     whole,
 )
-from trainables.job.assignment import DataSettings
+from trainables.config.method_config import MethodConfig
 from trainables.job.stages import Stage
 from trainables.normalized_ssl.published_weights import source as checkpoint_source
+from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 # Bump when a change of code changes what pre-training produces (trainables/normalized_ssl/pretraining/pretraining.py).
 PRETRAINING_VERSION = 5
@@ -31,16 +32,11 @@ CHECKPOINT_VERSION = 1
 # Bump when a change of code changes the statistics (trainables/normalized_ssl/clean_statistics.py).
 CLEAN_STATISTICS_VERSION = 1
 
-SPECTRAL_UPSTREAMS = ("mockingjay", "tera")
-WAVEFORM_UPSTREAMS = ("wav2vec2", "hubert", "wavlm")
-UPSTREAMS = SPECTRAL_UPSTREAMS + WAVEFORM_UPSTREAMS
-# Upstreams that learn to predict k-means units, which are a stage of their own.
-UNIT_UPSTREAMS = ("hubert", "wavlm")
-
-# The paper's initial strengths, one per upstream.
-PAPER_STRENGTH = {"mockingjay": 1.0, "tera": 0.8, "wav2vec2": 0.5, "hubert": 0.5, "wavlm": 0.5}
+UPSTREAMS = tuple(UPSTREAM_TABLE)
+SPECTRAL_UPSTREAMS = tuple(name for name, upstream in UPSTREAM_TABLE.items() if upstream.spectral)
+PAPER_STRENGTH = {name: upstream.paper_strength for name, upstream in UPSTREAM_TABLE.items()}
 # Layers that can be normalized: three transformer layers; seven convolutions, projection, transformer layer.
-DEEPEST_LAYER = {**dict.fromkeys(SPECTRAL_UPSTREAMS, 3), **dict.fromkeys(WAVEFORM_UPSTREAMS, 9)}
+DEEPEST_LAYER = {name: 3 if upstream.spectral else 9 for name, upstream in UPSTREAM_TABLE.items()}
 
 
 def horizon_of(momentum: float) -> float:
@@ -80,7 +76,7 @@ _UNET_FIELDS = ("skip_channels", "decoder_channels")
 
 
 @dataclass(frozen=True, kw_only=True)
-class NormalizedSSLConfig:
+class NormalizedSSLConfig(MethodConfig):
     """One candidate of "which layer should be normalized?" with its nuisance values.
 
     Build it with `from_dict`, which validates and reduces it: without a normalized layer the fields of the
@@ -222,10 +218,6 @@ class NormalizedSSLConfig:
         config._check_together()
         return config._effective()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `from_dict` takes them back."""
-        return {**asdict(self), "norm_layers": list(self.norm_layers)}
-
     def stages(
         self, corpus_uri: str, corpus_fingerprint: str, seed: int, threads: int = 1, device: str = "cpu"
     ) -> tuple[Stage, ...]:
@@ -248,7 +240,7 @@ class NormalizedSSLConfig:
         return Stage(
             kind="pretraining",
             name=f"{self.upstream} ({self.size}) pre-training, seed {place['seed']}",
-            runner="trainables.normalized_ssl.pretraining.pretraining:run",
+            runner="ssl_pretraining",
             version=PRETRAINING_VERSION,
             config=self.pretraining_config(),
             rests_on=self._unit_stages(place),
@@ -259,7 +251,7 @@ class NormalizedSSLConfig:
         return Stage(
             kind="clean_statistics",
             name=f"{self.upstream} ({self.size}) clean statistics, seed {place['seed']}",
-            runner="trainables.normalized_ssl.clean_statistics:run",
+            runner="ssl_clean_statistics",
             version=CLEAN_STATISTICS_VERSION,
             config=self.pretraining_config(),
             rests_on=(body,),
@@ -272,7 +264,7 @@ class NormalizedSSLConfig:
         return Stage(
             kind="pretraining",
             name=f"{self.upstream} (base) checkpoint",
-            runner="trainables.normalized_ssl.published_weights.reading:run",
+            runner="ssl_published_weights",
             version=CHECKPOINT_VERSION,
             config={
                 "upstream": self.upstream,
@@ -287,22 +279,18 @@ class NormalizedSSLConfig:
         )
 
     def _unit_stages(self, place: dict[str, Any]) -> tuple[Stage, ...]:
-        """The k-means units that HuBERT and WavLM learn to predict; the same stage for both."""
-        if self.upstream not in UNIT_UPSTREAMS:
+        """The k-means units that HuBERT and WavLM learn to predict: the same stage for both."""
+        if not UPSTREAM_TABLE[self.upstream].predicts_units:
             return ()
         stage = Stage(
             kind="speech_units",
             name=f"k-means units, seed {place['seed']}",
-            runner="trainables.normalized_ssl.pretraining.speech_units:run",
+            runner="ssl_speech_units",
             version=UNITS_VERSION,
             config={},
             **{**place, "device": "cpu"},
         )
         return (stage,)
-
-    def data_settings(self, data: DataSettings) -> DataSettings:
-        """How this trial's examples are drawn: as the plan says."""
-        return data
 
     @property
     def needs_pretraining(self) -> bool:
@@ -318,7 +306,7 @@ class NormalizedSSLConfig:
 
     @property
     def spectral(self) -> bool:
-        return self.upstream in SPECTRAL_UPSTREAMS
+        return UPSTREAM_TABLE[self.upstream].spectral
 
     @property
     def initial_strength(self) -> float:

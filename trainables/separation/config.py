@@ -3,12 +3,13 @@
 Spaces, plans and dry runs read this file; it must never import torch. The method itself is in method.py.
 """
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from trainables.base.weights_file import content_digest
 from trainables.config.fields import FieldRules, choice, number, positions, text, whole
+from trainables.config.method_config import MethodConfig
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Stage
 from trainables.separation.architectures import ARCHITECTURES, MODELS, SIZES
@@ -33,7 +34,7 @@ _STRENGTH_FIELDS = ("k0", "k_end")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SeparationConfig:
+class SeparationConfig(MethodConfig):
     """One way to train a separator.
 
     Build it with `from_dict`, which validates and reduces it to its effective settings: two configurations
@@ -177,10 +178,6 @@ class SeparationConfig:
         config._check_together()
         return config._effective()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `from_dict` takes them back."""
-        return {**asdict(self), "norm_blocks": list(self.norm_blocks)}
-
     def data_settings(self, data: DataSettings) -> DataSettings:
         """How this trial's examples are drawn: mixtures of its number of speakers, at its rate."""
         return replace(data, speakers=self.sources, sample_rate=self.sample_rate)
@@ -223,7 +220,7 @@ class SeparationConfig:
             stage = Stage(
                 kind="pretraining",
                 name=f"{what}, {steps} steps, seed {seed}",
-                runner="trainables.separation.pretraining:run",
+                runner="separation_pretraining",
                 version=PRETRAINING_VERSION,
                 config={**self.pretraining_config(), "pretraining_steps": steps},
                 seed=seed,
@@ -260,7 +257,7 @@ class SeparationConfig:
         return Stage(
             kind="pretraining",
             name=f"{self.model} weights of {path.name}",
-            runner="trainables.separation.pretraining:import_checkpoint",
+            runner="separation_published_weights",
             version=PRETRAINING_VERSION,
             config={**network, "checkpoint": self.checkpoint, "sha256": content_digest(path)},
             seed=0,

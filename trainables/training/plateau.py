@@ -5,17 +5,17 @@ rate an unbroken one would have.
 """
 
 from collections.abc import Sequence
-from typing import Any
+
+from trainables.config.method_config import MethodConfig
 
 
-def plateau_factor(scores: Sequence[float], config: Any) -> float:
+def plateau_factor(scores: Sequence[float], config: MethodConfig) -> float:
     """What the learning rate is multiplied by after these validation scores (higher is better).
 
     As torch's ReduceLROnPlateau: after more than `plateau_patience` scores in a row without a new best, the
-    rate is multiplied by `plateau_factor` and the count starts again. A configuration without these fields,
-    or with a patience of None, keeps its rate.
+    rate is multiplied by `plateau_factor` and the count starts again. With a patience of None it keeps its rate.
     """
-    patience = getattr(config, "plateau_patience", None)
+    patience = config.plateau_patience
     if patience is None:
         return 1.0
     factor, best, waited = 1.0, float("-inf"), 0

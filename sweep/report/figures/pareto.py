@@ -12,20 +12,18 @@ from sweep.report.figures.panels import panelled, save
 from sweep.report.figures.scores import COLOURS
 from sweep.verdict.paired_scores import NOISY
 from sweep.verdict.result import GroupResult, MetricMeans, Result, candidate_verdict, group_name
-from trainables.metrics.catalogue import METRICS
+from trainables.metrics.catalogue import METRICS, shown_in
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Plotted against the deciding metric: the first of these that was scored too.
-_SECOND_METRICS = ("wb_pesq", "nb_pesq", "si_sdr", "stoi", "sdri")
 _PANEL_INCHES = (4.6, 4.0)
 
 
 def second_metric(result: Result) -> str | None:
     """The metric plotted against the deciding one; None where nothing else was scored."""
     scored = {metric for entry in _ours(result) for metric in entry["scores"]}
-    return next((m for m in _SECOND_METRICS if m in scored and m != result["metric"]), None)
+    return next((m for m in shown_in("pareto") if m in scored and m != result["metric"]), None)
 
 
 def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:

@@ -14,8 +14,6 @@ from sweep.study.study import JobRecord
 from sweep.verdict.result import Collapse, Findings, SharedTraining
 from trainables.job.stages import Stage
 
-_ALARM = "collapsed"  # a method's own monitor: above 0 where its encoder has become a constant
-
 
 def findings(
     plan: Plan, scores: Scores, leaders: Mapping[str, str], records: Sequence[JobRecord]
@@ -27,7 +25,7 @@ def findings(
         "curves": learning_curves(plan, records),
         "label_switches": label_switches(plan, records),
         "shared_training": shared_training(plan, records),
-        "collapse": collapse(records),
+        "collapse": collapse(records, plan.method_info().alarm),
     }
 
 
@@ -42,11 +40,16 @@ def shared_training(plan: Plan, records: Sequence[JobRecord]) -> SharedTraining 
     return {"prefixes": len(steps), "trials": len(prefixes), "steps_saved": taken - sum(steps.values())}
 
 
-def collapse(records: Sequence[JobRecord]) -> Collapse | None:
-    """Complete trials with a monitor, and those that ever raised its alarm; None without a monitor."""
+def collapse(records: Sequence[JobRecord], alarm: str | None) -> Collapse | None:
+    """Complete trials with a monitor, and those that ever raised its alarm; None without a monitor.
+
+    `alarm`: a metric of the reports that is above 0 where training went wrong (`MethodInfo.alarm`).
+    """
     complete = [record for record in records if record.state == "complete"]
-    watched = [r for r in complete if any(_ALARM in report.metrics for report in r.reports)]
+    if alarm is None:
+        return None
+    watched = [r for r in complete if any(alarm in report.metrics for report in r.reports)]
     if not watched:
         return None
-    alarmed = [r.job.path for r in watched if any(report.metrics.get(_ALARM, 0) > 0 for report in r.reports)]
+    alarmed = [r.job.path for r in watched if any(report.metrics.get(alarm, 0) > 0 for report in r.reports)]
     return {"watched": len(watched), "alarmed": alarmed}

@@ -1,9 +1,9 @@
 """How often PIT changed its label assignment while each candidate was trained, from the finalists' reports.
 
-After every round a separation method reports the share of fixed training mixtures whose assignment of outputs to
-voices has changed, and the symmetric share, which does not count a swap of all outputs at once (see
-trainables/separation/label_switches.py). The difference from the baseline is that of the symmetric share, averaged
-over all rounds and paired by seed. It decides nothing.
+A method that counts them (`MethodInfo.counts_label_switches`) reports after every round the share of fixed training
+mixtures whose assignment of outputs to voices has changed, and the symmetric share, which does not count a swap of all
+outputs at once. The difference from the baseline is that of the symmetric share, averaged over all rounds and paired by
+seed. It decides nothing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +24,8 @@ def label_switches(plan: Plan, records: Iterable[JobRecord]) -> list[LabelSwitch
     Each has steps, epochs, switch and symmetric (% in each round, means over seeds), mean_switch and
     mean_symmetric (over all rounds), difference and difference_interval (against the baseline).
     """
+    if not plan.method_info().counts_label_switches:
+        return []
     finished = [r for r in records if r.job.phase == "final" and r.state == "complete" and _watched(r)]
     return [entry for group in plan.groups for entry in _of_group(plan, group.name, finished)]
 

@@ -13,7 +13,6 @@ import numpy as np
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord
 from sweep.verdict.result import LearningCurve
-from trainables.config.registry import config_class
 
 
 def learning_curves(plan: Plan, records: Iterable[JobRecord]) -> list[LearningCurve]:
@@ -91,8 +90,7 @@ def mean_and_interval(differences: Sequence[float]) -> tuple[float | None, list[
 
 def _switches(config: dict[str, Any], plan: Plan) -> tuple[float, ...]:
     """Shares of the budget at which the candidate's schedule switches; none for methods without schedules."""
-    parsed = config_class(plan.method_name()).from_dict(config)
-    return parsed.phase_switches() if hasattr(parsed, "phase_switches") else ()
+    return plan.method_info().config.from_dict(config).phase_switches()
 
 
 def epoch_at(plan: Plan, step: float) -> float:

@@ -19,12 +19,12 @@ from sweep.verdict.result import GroupResult, by_score, candidate_verdict, group
 from trainables.audio.examples.mixing import EvaluationClip
 from trainables.inference import read_estimates
 from trainables.listening import LISTENING_FILE, read_clips
+from trainables.metrics.catalogue import shown_in
 from trainables.metrics.mixture_scorer import best_order
 
 Samples = NDArray[np.float32]
 CLEAN = "clean"
 _TOP_CANDIDATES = 3  # in addition to the baseline
-_METRICS = ("wb_pesq", "si_sdr", "stoi")  # shown with the deciding metric, where there are scores
 _LOUDEST = 0.9  # of full scale, in every clip
 _LEAST_SPEECH = 0.1  # of an output's amplitude; below this the level of its speech cannot be measured
 
@@ -122,7 +122,7 @@ def _kept_clips(checkpoints: Any) -> list[EvaluationClip]:
 
 def _scores(rows: pd.DataFrame, plan: Plan, group: str, seed: int) -> dict[tuple[str, str], dict[str, float]]:
     """(candidate, utterance) -> metric -> value."""
-    wanted = list(dict.fromkeys([plan.metric, *_METRICS]))
+    wanted = list(dict.fromkeys([plan.metric, *shown_in("listening")]))
     mine = (rows["group"].eq(group) & rows["seed"].eq(seed)) | rows["candidate"].eq(NOISY)
     scored = rows[mine & rows["status"].eq("ok") & rows["metric"].isin(wanted)]
     found: dict[tuple[str, str], dict[str, float]] = {}

@@ -13,7 +13,7 @@ from sweep.commands.list_spaces import list_spaces
 from tests.support import REPOSITORY
 from trainables.base.errors import UserError
 from trainables.config.fields import rules_of
-from trainables.config.registry import config_class, method_names
+from trainables.config.registry import METHODS, config_class
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_the_page_has_a_line_for_every_space_and_at_most_40_in_all(page: list[st
 
 
 def test_groups_and_presets_stand_once_for_every_method(page: list[str]) -> None:
-    for method in method_names():
+    for method in sorted(METHODS):
         spaces = [space for space in SPACES.values() if space.method == method]
         start = page.index(next(line for line in page if line.split()[:1] == [method]))
         block = page[start : [*page, ""].index("", start)]
@@ -63,7 +63,7 @@ def test_the_page_needs_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)
 
 
-@pytest.mark.parametrize("method", method_names())
+@pytest.mark.parametrize("method", sorted(METHODS))
 def test_the_help_shows_every_field_with_default_range_unit_and_sentence(method: str) -> None:
     text = config_help(method)
     assert max(map(len, text.splitlines())) <= 100

@@ -6,9 +6,12 @@ from dataclasses import replace
 import pytest
 
 from sweep.storage.artifacts import StoredArtifacts
+from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
+from trainables.config import registry
+from trainables.config.registry import run_stage
 from trainables.job import stages
-from trainables.job.stages import Stage, in_order, run_stage
+from trainables.job.stages import Stage, in_order
 
 calls: list[str] = []
 
@@ -21,12 +24,13 @@ def runner(stage, corpus, artifacts, progress):
 
 
 @pytest.fixture
-def stage():
+def stage(monkeypatch):
     calls.clear()
+    monkeypatch.setitem(registry._OWN_RUNNERS, "noting", f"{__name__}:runner")
     return Stage(
         kind="pretraining",
         name="body",
-        runner=f"{__name__}:runner",
+        runner="noting",
         version=1,
         config={"size": "tiny", "layers": [1, 2]},
         seed=11,
@@ -37,7 +41,7 @@ def stage():
 
 CHANGES = {
     "kind": "mismatch",
-    "runner": "elsewhere:run",
+    "runner": "another",
     "version": 2,
     "config": {"size": "tiny", "layers": [1, 3]},
     "seed": 12,
@@ -95,6 +99,11 @@ def test_a_stage_is_computed_once(stage, tmp_path):
         run_stage(each, None, artifacts)
     assert calls == ["body", "gate"]
     assert artifacts.read(upper.key) == b"gate+body"
+
+
+def test_a_runner_that_no_method_lists_is_refused_by_name(stage, tmp_path):
+    with pytest.raises(UserError, match=r"'absent'.*MethodInfo\.runners"):
+        run_stage(replace(stage, runner="absent"), None, StoredArtifacts(Storage(tmp_path)))
 
 
 def test_a_damaged_artifact_is_computed_anew(stage, tmp_path):

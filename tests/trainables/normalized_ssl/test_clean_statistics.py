@@ -9,8 +9,9 @@ from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.examples.mixing import training_batch
 from trainables.base.errors import UserError
+from trainables.config.registry import run_stage
 from trainables.job.assignment import DataSettings
-from trainables.job.stages import in_order, run_stage
+from trainables.job.stages import in_order
 from trainables.method import When
 from trainables.normalized_ssl import clean_statistics
 from trainables.normalized_ssl.bodies.upstreams import build_body, load_artifact

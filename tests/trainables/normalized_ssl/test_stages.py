@@ -5,6 +5,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from trainables.config.registry import stage_runner
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import in_order
 from trainables.normalized_ssl.config import NormalizedSSLConfig
@@ -22,7 +23,7 @@ def test_a_stage_computes_deterministically_as_its_device_allows(kind, corpus, a
     gates = gate_stages(config, *place, (1,), DataSettings(valid_seconds=2), device="cuda")
     stages = in_order((*config.stages(*place, seed=1, device="cuda"), *gates))
     stage = next(stage for stage in stages if stage.kind == kind)
-    module, function = stage.runner.split(":")
+    module, function = stage_runner(stage.runner).split(":")
     runner = importlib.import_module(module)
     asked = Mock(side_effect=InterruptedError)
     monkeypatch.setattr(runner, "deterministic", asked)

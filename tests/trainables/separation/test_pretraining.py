@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from trainables.base.errors import UserError
-from trainables.job.stages import in_order, run_stage
+from trainables.config.registry import run_stage
+from trainables.job.stages import in_order
 from trainables.separation import pretraining
 from trainables.separation.config import SeparationConfig
 from trainables.separation.method import build

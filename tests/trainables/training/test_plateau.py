@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trainables.config.method_config import MethodConfig
 from trainables.training.plateau import plateau_factor
 
 
@@ -23,6 +24,10 @@ def test_equals_reduce_lr_on_plateau(scores, patience):
     assert plateau_factor(scores, config) == pytest.approx(optimizer.param_groups[0]["lr"])
 
 
-@pytest.mark.parametrize("config", [SimpleNamespace(), SimpleNamespace(plateau_patience=None)])
+class Plain(MethodConfig):
+    """A configuration that says nothing of its own."""
+
+
+@pytest.mark.parametrize("config", [Plain(), SimpleNamespace(plateau_patience=None)])
 def test_without_a_patience_the_rate_stays(config):
     assert plateau_factor([3.0, 2.0, 1.0, 0.0] * 10, config) == 1.0

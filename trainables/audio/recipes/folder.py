@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from trainables.audio.corpus.audio_files import Header, conversion_notes, find_audio, read_audio, read_header
 from trainables.audio.corpus.listing import Item, Listing, assign_splits, digest, require_answerable
 from trainables.audio.recipes.folder_manifest import MANIFEST, ManifestRow, read_manifest
+from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.recordings import Recording, file_facts, items_of, speech_and_noise
 from trainables.base.errors import UserError
 
@@ -194,3 +195,12 @@ def _require_same_length(entry: Recording, clean: Header, noisy: Header) -> None
             f"{entry.path}: {clean.frames} samples at {clean.sample_rate} Hz, but its noisy partner has "
             f"{noisy.frames} at {noisy.sample_rate} Hz; both must agree: replace or remove the pair"
         )
+
+
+RECIPE = Recipe(
+    summary="your own recordings: speech/<speaker>/ and noise/<type>/, or clean/ and noisy/ (same names)",
+    source="the folder that holds them, with MANIFEST.csv if you want to choose the splits",
+    list_source=list_source,
+    identity=identity,
+    matches=matches,
+)

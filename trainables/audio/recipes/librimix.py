@@ -12,6 +12,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from trainables.audio.corpus.audio_files import read_header
 from trainables.audio.corpus.listing import SPLITS, Item, Listing, digest
+from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.recordings import file_facts
 from trainables.base.errors import UserError
 
@@ -175,3 +177,17 @@ def _item(mixture: _Mixture, voices: int, sample_rate: int) -> Item:
         samples=-(-shortest * sample_rate // RATE),
         sample_rate=sample_rate,
     )
+
+
+RECIPE = Recipe(
+    summary="Libri2Mix or Libri3Mix at 8 kHz, min mode, from its metadata (librimix-16k: at 16 kHz)",
+    source="the folder that holds LibriSpeech/, wham_noise/ and metadata/libri2mix_*.csv",
+    list_source=list_source,
+    identity=identity,
+)
+RECIPE_16K = Recipe(
+    summary="the same at 16 kHz",
+    source="as for librimix",
+    list_source=partial(list_source, sample_rate=16_000),
+    identity=identity,
+)

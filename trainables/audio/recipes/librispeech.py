@@ -13,6 +13,7 @@ from pathlib import Path
 
 from trainables.audio.corpus.audio_files import find_audio
 from trainables.audio.corpus.listing import Listing, assign_splits, digest, require_answerable
+from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.recordings import Recording, file_facts, speech_and_noise
 from trainables.base.errors import UserError
 
@@ -105,3 +106,12 @@ def _noises(source: Path) -> list[Recording]:
     split_of = assign_splits(set(owners.values()), "noise", str(folder))
     names = {path: path.relative_to(folder).with_suffix("").as_posix() for path in files}
     return [Recording("noise", names[path], owners[path], path, split_of[owners[path]]) for path in files]
+
+
+RECIPE = Recipe(
+    summary="LibriSpeech as published, mixed with noises of your own",
+    source=f"the folder that holds {LAYOUT}",
+    list_source=list_source,
+    identity=identity,
+    matches=matches,
+)

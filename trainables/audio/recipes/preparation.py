@@ -13,13 +13,11 @@ from trainables.audio.corpus.corpus_writer import Progress, write_corpus
 from trainables.audio.corpus.listing import summarise
 from trainables.audio.recipes import folder as folder_recipe
 from trainables.audio.recipes.demo import demo_corpus
-from trainables.audio.recipes.recipes import BUILT_IN, DEMO, RECIPES
+from trainables.audio.recipes.recipe import BUILT_IN, DEMO
+from trainables.audio.recipes.recipes import RECIPES
 from trainables.base.cache import cache_folder
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import InputStorage
-
-# Layouts that a raw folder is tried for. A published one may have a noise/ folder too, so it precedes `folder`.
-_BY_LAYOUT = ("voicebank-demand", "voicebank-demand-56", "librispeech", "folder")
 
 
 def open_or_prepare(
@@ -76,8 +74,9 @@ def _recognise(source: str | Path) -> tuple[str | None, InputStorage]:
             f"no corpus at {place.folder}: give a folder on this machine, an s3:// prefix with a prepared "
             f"corpus, or {DEMO}"
         )
-    for name in _BY_LAYOUT:
-        if RECIPES[name].matches(place.folder):
+    # A published layout may have noise/ next to it, so `folder` is tried last.
+    for name, recipe in sorted(RECIPES.usable().items(), key=lambda item: item[0] == "folder"):
+        if recipe.matches(place.folder):
             return name, place
     raise UserError(
         f"{place.folder} holds neither {CORPUS_FILE} nor recordings; it should hold {folder_recipe.LAYOUT}"

@@ -4,11 +4,13 @@ SOURCE holds both, at any depth: TIMIT's TRAIN folder and n1.wav to n100.wav. Sp
 noise recordings are too, while their types are spread over all splits, as in the report.
 """
 
+from functools import partial
 from pathlib import Path
 
 from trainables.audio.corpus.audio_files import find_audio
 from trainables.audio.corpus.listing import Listing, digest, require_answerable
 from trainables.audio.recipes.nonspeech import noises, split_of_noises
+from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.recordings import Recording, file_facts, speech_and_noise
 from trainables.audio.recipes.timit import READ_BY_ALL, split_of_speakers, train_utterances
 
@@ -55,3 +57,17 @@ def _membership(files: list[Recording]) -> list[str]:
         for split in ("valid", "test")
     }
     return [f"noises of {split}: {', '.join(ids)}" for split, ids in named.items()]
+
+
+RECIPE = Recipe(
+    summary="TIMIT's voices (TRAIN, 412 and 50 speakers) and Nonspeech-100's noises (75 and 25)",
+    source="a folder that holds TIMIT's TRAIN and n1.wav to n100.wav, at any depth",
+    list_source=list_source,
+    identity=identity,
+)
+RECIPE_WITHOUT_SA = Recipe(
+    summary="the same without the two sentences that every speaker of TIMIT reads",
+    source="as above",
+    list_source=partial(list_source, drop_sa=True),
+    identity=partial(identity, drop_sa=True),
+)

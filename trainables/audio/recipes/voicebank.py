@@ -10,8 +10,8 @@ of the 56, which hold neither, the two that a stable hash names. The 824 test pa
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from trainables.audio.corpus.audio_files import Header, conversion_notes, find_audio, read_audio, read_header
 from trainables.audio.corpus.listing import Item, Listing, digest, require_answerable
+from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.recordings import file_facts
 from trainables.base.errors import UserError
 
@@ -103,17 +104,6 @@ def list_source(source: Path, training: TrainingSet = SPEAKERS_28) -> Listing:
     return listing
 
 
-def recipe_functions(
-    training: TrainingSet,
-) -> tuple[Callable[[Path], Listing], Callable[[Path], str], Callable[[Path], bool]]:
-    """`list_source`, `identity` and `matches` of one training set."""
-    return (
-        lambda source: list_source(source, training),
-        lambda source: identity(source, training),
-        lambda source: matches(source, training),
-    )
-
-
 def _pairs(source: Path, name: str, expected: int, training: TrainingSet) -> list[_Pair]:
     clean, noisy = (_folder(source, kind, name, training) for kind in ("clean", "noisy"))
     clean_files, noisy_files = ({path.stem: path for path in find_audio(folder)} for folder in (clean, noisy))
@@ -171,3 +161,16 @@ def _folder(source: Path, kind: str, name: str, training: TrainingSet) -> Path:
 
 def _layout(training: TrainingSet) -> str:
     return ", ".join(f"{kind}_{name}" for name in _names(training) for kind in ("clean", "noisy"))
+
+
+def _recipe(training: TrainingSet) -> Recipe:
+    return Recipe(
+        summary=f"VoiceBank-DEMAND, the {training.speakers}-speaker training set and the 824 test pairs",
+        source=f"the folder that holds clean_ and noisy_trainset_{training.speakers}spk_wav and _testset_wav",
+        list_source=partial(list_source, training=training),
+        identity=partial(identity, training=training),
+        matches=partial(matches, training=training),
+    )
+
+
+RECIPE, RECIPE_56 = _recipe(SPEAKERS_28), _recipe(SPEAKERS_56)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from trainables.audio.corpus.audio_files import find_audio, read_header
 from trainables.audio.corpus.listing import SPLITS, Item, Listing, digest
+from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.recordings import file_facts
 from trainables.base.errors import UserError
 
@@ -98,3 +99,11 @@ def _read(path: Path) -> NDArray[np.int16]:
 
     samples, _ = soundfile.read(str(path), dtype="int16")
     return samples[:, 0] if samples.ndim > 1 else samples
+
+
+RECIPE = Recipe(
+    summary="wsj0-2mix as its scripts write it, 8 kHz, min mode",
+    source="the folder that holds tr/, cv/ and tt/ with s1/ and s2/ (and noise/ of WHAM)",
+    list_source=list_source,
+    identity=identity,
+)

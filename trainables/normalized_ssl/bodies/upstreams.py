@@ -1,4 +1,4 @@
-"""The upstreams by name and size: the body of each, how it is built and how it is stored as an artifact.
+"""The upstreams' bodies by size: how each is built and how it is stored as an artifact.
 
 "tiny" keeps the real number of sites (three transformer layers; seven convolutions with their real kernels
 and strides, projection, transformer layer) and has few channels where the frame rate is high, so that a
@@ -21,6 +21,7 @@ from trainables.normalized_ssl.bodies.spectral_body import (
 )
 from trainables.normalized_ssl.bodies.waveform_body import CONVOLUTIONS, WaveformArchitecture, WaveformBody
 from trainables.normalized_ssl.config import NormalizedSSLConfig
+from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 _SPECTRAL = {
     "tiny": SpectralArchitecture(hidden=64, heads=2, feed_forward=128, dropout=0.0),
@@ -59,8 +60,8 @@ def build_body(config: NormalizedSSLConfig, seed: int) -> SpectralBody | Wavefor
     seed_global_generators(seed, f"initial body {config.upstream}")
     if config.spectral:
         return SpectralBody(_SPECTRAL[config.size], config.cmvn)
-    architecture = replace(_WAVEFORM[config.size], relative_bias=config.upstream == "wavlm")
-    return WaveformBody(architecture)
+    relative_bias = UPSTREAM_TABLE[config.upstream].relative_bias
+    return WaveformBody(replace(_WAVEFORM[config.size], relative_bias=relative_bias))
 
 
 def build_decoder(config: NormalizedSSLConfig, body: Body, seed: int) -> MaskDecoder | UNetDecoder:

@@ -49,7 +49,7 @@ def gate_stages(
         Stage(
             kind=TRANSFER_GAP,
             name=f"{config.upstream} transfer gap, seed {seed}",
-            runner="trainables.normalized_ssl.gates.gates:transfer_gap",
+            runner="ssl_transfer_gap",
             version=GATE_VERSION,
             config=settings,
             seed=seed,
@@ -61,7 +61,7 @@ def gate_stages(
     mismatch = Stage(
         kind=MISMATCH,
         name=f"{config.upstream} mismatch",
-        runner="trainables.normalized_ssl.gates.gates:mismatch",
+        runner="ssl_mismatch",
         version=GATE_VERSION,
         config={"pretraining": frozen.pretraining_config(), "data": asdict(data)},
         seed=seeds[0],

@@ -25,6 +25,7 @@ from trainables.normalized_ssl.pretraining.contrastive_pretraining import Contra
 from trainables.normalized_ssl.pretraining.masked_reconstruction import MaskedReconstruction
 from trainables.normalized_ssl.pretraining.speech_units import SpeechUnits
 from trainables.normalized_ssl.pretraining.unit_prediction import UnitPrediction
+from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -63,11 +64,11 @@ def _objective(
     body: SpectralBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts
 ) -> nn.Module:
     if isinstance(body, SpectralBody):
-        return MaskedReconstruction(body, time_only=upstream == "mockingjay")
+        return MaskedReconstruction(body, time_only=UPSTREAM_TABLE[upstream].masks_time_only)
     if not stage.rests_on:
         return ContrastivePretraining(body)
     units = SpeechUnits.unpack(artifacts.read(stage.rests_on[0].key))
-    return UnitPrediction(body, units, mixing=upstream == "wavlm")
+    return UnitPrediction(body, units, mixing=UPSTREAM_TABLE[upstream].mixes_utterances)
 
 
 def _train(

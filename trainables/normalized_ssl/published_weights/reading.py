@@ -22,18 +22,13 @@ from trainables.normalized_ssl.bodies.waveform_body import CONVOLUTIONS, Wavefor
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.published_weights.files import CONFIG_FILE, local_files, weights_of
 from trainables.normalized_ssl.published_weights.foreign_pickles import load_foreign, reading
+from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
 
 Progress = Callable[[int, int], None]
 
-# Kinds of `transformers` models that an upstream's body can hold.
-_MODEL_TYPES = {
-    "wav2vec2": ("wav2vec2", "hubert", "unispeech", "unispeech-sat"),
-    "hubert": ("hubert",),
-    "wavlm": ("wavlm",),
-}
 # Settings on which the published configuration and the body must agree.
 _WAVEFORM_FACTS = (
     "hidden_size",
@@ -141,10 +136,9 @@ def _check_waveform_config(body: WaveformBody, upstream: str, path: Path) -> Non
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error}); fetch it again") from error
     kind = theirs.get("model_type")
-    if kind not in _MODEL_TYPES[upstream]:
-        raise UserError(
-            f"{path}: a model of type {kind!r}; {upstream} takes {' or '.join(_MODEL_TYPES[upstream])}"
-        )
+    known = UPSTREAM_TABLE[upstream].model_types
+    if kind not in known:
+        raise UserError(f"{path}: a model of type {kind!r}; {upstream} takes {' or '.join(known)}")
     ours = transformers_config(body.architecture)
     usual = type(ours)()
     for name in _WAVEFORM_FACTS:

@@ -13,18 +13,13 @@ from pathlib import Path
 
 from trainables.base.errors import UserError
 from trainables.base.weights_file import content_digest
+from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 FILE_ENDINGS = (".ckpt", ".pt", ".bin", ".safetensors")
 _HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w.-]+))?(:(?P<file>[\w./-]+))?")
-_TERA_FILE = "tera_logMelBase_T_F_M_AdamW_b32_1m_960hr_drop1/states-1000000.ckpt"
 
 # The weights of the paper, at the revisions their repositories have had since publication.
-PUBLISHED = {
-    "tera": f"s3prl/tera:{_TERA_FILE}",
-    "wav2vec2": "facebook/wav2vec2-base@0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8",
-    "hubert": "facebook/hubert-base-ls960@dba3bb02fda4248b6e082697eee756de8fe8aa8a",
-    "wavlm": "microsoft/wavlm-base@efa81aae7ff777e464159e0f877d54eac5b84f81",
-}
+PUBLISHED = {name: upstream.published for name, upstream in UPSTREAM_TABLE.items() if upstream.published}
 _MOCKINGJAY_NAME = "mockingjay_logMelBase_T_AdamW_b32_1m_960hr_drop1"
 
 

@@ -62,10 +62,11 @@ def test_spaces_that_do_not_list_their_draws_share_nothing(tmp_path):
 
 def test_a_collapse_at_any_time_is_reported(plan):
     healthy = searched(plan, collapsed=0.0)
-    assert collapse(healthy) == {"watched": 14, "alarmed": []}
+    assert collapse(healthy, "collapsed") == {"watched": 14, "alarmed": []}
     bad = record(Job("all", "search", "normal", 99), {50: 1.0}, {}, collapsed=1.0)
-    assert collapse([*healthy, bad])["alarmed"] == [bad.job.path]
-    assert collapse(searched(plan)) is None
+    assert collapse([*healthy, bad], "collapsed")["alarmed"] == [bad.job.path]
+    assert collapse(searched(plan), "collapsed") is None
+    assert collapse(healthy, None) is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import soundfile
 from trainables.audio.corpus.audio_files import read_audio
 from trainables.audio.corpus.corpus_writer import write_corpus
 from trainables.audio.recipes.nonspeech import Noise, noises, split_of_noises
-from trainables.audio.recipes.recipes import find_recipe
+from trainables.audio.recipes.recipes import RECIPES
 from trainables.audio.recipes.timit import split_of_speakers, train_utterances
 from trainables.audio.recipes.timit_nonspeech import list_source
 from trainables.base.errors import UserError
@@ -73,10 +73,10 @@ def test_the_whole_corpus_is_prepared(tmp_path):
 
 
 def test_the_sentences_that_all_read_can_be_left_out(tmp_path):
-    recipe = find_recipe("timit_nonspeech_without_sa")
+    recipe = RECIPES["timit_nonspeech_without_sa"]
     listing = recipe.list_source(make_source(tmp_path))
     assert not [item for item in listing.items if item.id.endswith(("sa1", "sa2"))]
-    assert recipe.identity(tmp_path) != find_recipe("timit_nonspeech").identity(tmp_path)
+    assert recipe.identity(tmp_path) != RECIPES["timit_nonspeech"].identity(tmp_path)
 
 
 def test_462_speakers_make_412_and_50():

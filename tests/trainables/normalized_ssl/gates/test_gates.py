@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from trainables.config.registry import run_stage
 from trainables.job.assignment import DataSettings
-from trainables.job.stages import in_order, run_stage
+from trainables.job.stages import in_order
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.gates import gates
 from trainables.normalized_ssl.gates.stages import gate_stages, read_gates

@@ -9,7 +9,8 @@ from torch import nn
 from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.features import log_mel
 from trainables.base.randomness import seed_global_generators
-from trainables.job.stages import in_order, run_stage
+from trainables.config.registry import run_stage
+from trainables.job.stages import in_order
 from trainables.normalized_ssl.bodies.upstreams import build_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.pretraining import speech_units, unit_prediction

@@ -23,8 +23,8 @@ from search_spaces.ssl_presets import PAPER, paper_layer
 from tests.support.methods import s3prl_model
 from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.corpus.corpus import Corpus
+from trainables.config.registry import run_stage
 from trainables.job.assignment import Assignment
-from trainables.job.stages import run_stage
 from trainables.normalized_ssl.config import SPECTRAL_UPSTREAMS, UPSTREAMS, NormalizedSSLConfig
 from trainables.session import TrainingSession
 

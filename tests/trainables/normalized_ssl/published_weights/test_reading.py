@@ -23,7 +23,7 @@ from transformers import (
 from tests.support.methods import s3prl_model
 from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.base.errors import UserError
-from trainables.job.stages import run_stage
+from trainables.config.registry import run_stage
 from trainables.method import When
 from trainables.normalized_ssl.bodies.upstreams import build_body, unpack
 from trainables.normalized_ssl.config import NormalizedSSLConfig

@@ -6,6 +6,7 @@ synthetic and says so: scores on it are for trying the tool out.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from trainables.audio.corpus.listing import SPLITS, Item, Listing, digest, summa
 from trainables.audio.corpus.shards import SAMPLE_RATE
 from trainables.audio.recipes.demo import demo_noise, demo_voices, espeak
 from trainables.audio.recipes.demo.demo_voices import Speaker
+from trainables.audio.recipes.recipe import BUILT_IN, DEMO, Recipe
 from trainables.base.errors import UserError
 from trainables.base.randomness import generator
 
@@ -143,3 +145,19 @@ def _noises(babble: demo_noise.Generator) -> dict[Item, Sound]:
 def _noise(item: Item, generate: demo_noise.Generator) -> Sound:
     samples = generate(generator(0, "demo noise", item.id), item.samples)
     return to_16_khz(0.5 * samples / np.abs(samples).max(), SAMPLE_RATE)
+
+
+def _list_source(source: Path) -> Listing:
+    if source.name != BUILT_IN:
+        raise UserError(
+            f"recipe {DEMO} has no source but {BUILT_IN!r}: give that word in place of {source.name!r}"
+        )
+    return list_demo()
+
+
+RECIPE = Recipe(
+    summary="the built-in synthetic corpus: espeak-ng voices and synthesised noises, no download",
+    source=f"the word {BUILT_IN}",
+    list_source=_list_source,
+    identity=lambda source: identity(),
+)

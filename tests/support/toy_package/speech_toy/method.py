@@ -4,45 +4,27 @@ It has dropout (the global generators), a training-only aid whose strength falls
 value that only training updates, and an averaged copy of its weights.
 """
 
-from dataclasses import asdict, dataclass
+import io
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from trainables.config import registry
+from speech_toy.config import ToyConfig
+from trainables.base.randomness import seed_global_generators
 from trainables.method import Method, When
-
-NAME = "toy"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ToyConfig:
-    lr: float = 3e-3
-    warmup_share: float = 0.1
-    lr_floor: float = 0.05
-    clip: float = 5.0
-    strength: float = 0.5
-    break_at: int = -1  # the step whose loss is not a number
-    mute: bool = False  # estimates are silence
-
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> "ToyConfig":
-        return ToyConfig(**values)
-
-    def data_settings(self, data: Any) -> Any:
-        return data
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class ToyMethod(Method):
     def __init__(self, config: ToyConfig, start: float):
         super().__init__()
         self.config = config
+        taps = 65 if config.flavour == "plain" else 33
         self.net = nn.Sequential(
-            nn.Conv1d(1, 8, 65, padding=32), nn.Tanh(), nn.Dropout(0.1), nn.Conv1d(8, 1, 65, padding=32)
+            nn.Conv1d(1, 8, taps, padding=taps // 2),
+            nn.Tanh(),
+            nn.Dropout(0.1),
+            nn.Conv1d(8, 1, taps, padding=taps // 2),
         )
         self.start = start
         self.register_buffer("strength", torch.tensor(0.0))
@@ -69,7 +51,8 @@ class ToyMethod(Method):
             self.strength.zero_()
 
     def diagnostics(self) -> dict[str, float]:
-        return {"strength": float(self.strength), "start": self.start}
+        loud = float(self.level) > 1.0
+        return {"strength": float(self.strength), "start": self.start, "overdriven": float(loud)}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [
@@ -92,9 +75,18 @@ class ToyMethod(Method):
 
 def build(config: ToyConfig, artifacts: dict[str, bytes], seed: int) -> ToyMethod:
     torch.manual_seed(seed)
-    return ToyMethod(config, start=float(len(artifacts.get("pretraining", b""))))
+    content = artifacts.get("pretraining", b"")
+    method = ToyMethod(config, start=float(len(content)))
+    if config.pretrained:
+        weight = torch.load(io.BytesIO(content), weights_only=True)
+        method.net[0].weight.data.copy_(weight)
+    return method
 
 
-def register() -> None:
-    """Make the toy known in this process."""
-    registry._METHODS[NAME] = (f"{__name__}:ToyConfig", f"{__name__}:build")
+def pretrain(stage: Any, corpus: Any, artifacts: Any, progress: Any) -> bytes:
+    """A filter drawn from the stage's seed, said to have been learned."""
+    seed_global_generators(stage.seed, "toy filter")
+    progress(stage.config["pretraining_steps"], stage.config["pretraining_steps"])
+    buffer = io.BytesIO()
+    torch.save(0.1 * torch.randn(8, 1, 65 if stage.config["flavour"] == "plain" else 33), buffer)
+    return buffer.getvalue()

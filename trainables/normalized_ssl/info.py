@@ -1,0 +1,28 @@
+"""Normalized SSL as a sweep sees it."""
+
+from trainables.config.method_info import MethodInfo
+from trainables.normalized_ssl.config import NormalizedSSLConfig
+from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
+
+_FOLDER = "trainables.normalized_ssl"
+
+INFO = MethodInfo(
+    name="normalized_ssl",
+    config=NormalizedSSLConfig,
+    build=f"{_FOLDER}.method:build",
+    runners={
+        "ssl_pretraining": f"{_FOLDER}.pretraining.pretraining:run",
+        "ssl_speech_units": f"{_FOLDER}.pretraining.speech_units:run",
+        "ssl_published_weights": f"{_FOLDER}.published_weights.reading:run",
+        "ssl_clean_statistics": f"{_FOLDER}.clean_statistics:run",
+        "ssl_transfer_gap": f"{_FOLDER}.gates.gates:transfer_gap",
+        "ssl_mismatch": f"{_FOLDER}.gates.gates:mismatch",
+    },
+    gates=f"{_FOLDER}.gates.stages",
+    groups="upstream",
+    full_size=lambda config: config.size == "base",
+    step_seconds=lambda config: UPSTREAM_TABLE[config.upstream].step_seconds,
+    pretraining_step_seconds=lambda config: UPSTREAM_TABLE[config["upstream"]].pretraining_step_seconds,
+    checkpoint_bytes=(8e6, 320e6),  # TERA with a frozen branch up to layer 3; the waveform bodies take 230e6
+    curves={"*/k": "k", "*/log_ratio_max": "log_ratio_max", "similarity/*": "similarity/*"},
+)
