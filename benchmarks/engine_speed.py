@@ -42,8 +42,7 @@ class Stretches:
         now, now_cpu = time.perf_counter(), time.process_time()
         each, each_cpu = (now - self._begin) / _STRETCH, (now_cpu - self._begin_cpu) / _STRETCH
         print(
-            f"up to {self._ended}: {1000 * each:.1f} ms a trial, CPU {1000 * each_cpu:.1f} ms, "
-            f"{_resident():.0f} MiB",
+            f"up to {self._ended}: {1000 * each:.1f} ms a trial, CPU {1000 * each_cpu:.1f} ms, {_resident():.0f} MiB",
             flush=True,
         )
         self._begin, self._begin_cpu = now, now_cpu
@@ -91,9 +90,7 @@ def through_ray(plan: Plan) -> TimedStore:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("where", choices=["memory", "ray"])
     parser.add_argument("--groups", type=int, default=1)
     parser.add_argument("--trials", type=int, default=1000)
@@ -109,9 +106,7 @@ def main() -> None:
     _print(store.all_records(plan), store, seconds, cpu, before)
 
 
-def _print(
-    records: list[JobRecord], store: TimedStore, seconds: float, cpu: float, resident_before: float
-) -> None:
+def _print(records: list[JobRecord], store: TimedStore, seconds: float, cpu: float, resident_before: float) -> None:
     assert all(record.ended for record in records)
     print(f"{len(records)} trials, {store.reports} reports: {seconds:.1f} s, {cpu:.1f} s of the driver's CPU")
     print(f"per trial  {1000 * seconds / len(records):.1f} ms, CPU {1000 * cpu / len(records):.1f} ms")

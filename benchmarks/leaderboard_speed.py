@@ -45,9 +45,7 @@ COMMANDS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=10_000, help="search trials, over both groups")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -90,9 +88,7 @@ def write_study(plan: Plan) -> int:
     for job in jobs:
         store.start(job, Proposal({"lr_head": 1e-3, "lr_body_ratio": 0.5, "k0": 0.8}))
         for step in range(plan.round_steps, plan.steps + 1, plan.round_steps):
-            metrics = {
-                name: chance.random() for name in ("loss_total", "gradient_norm", "k", "seconds_train")
-            }
+            metrics = {name: chance.random() for name in ("loss_total", "gradient_norm", "k", "seconds_train")}
             store.report(job, 1, step, chance.random(), metrics)
         store.end(job, 1, "complete", chance.random())
     database = StudyStore(plan.study_uri, plan.name)._database._storage

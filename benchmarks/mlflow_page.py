@@ -53,9 +53,7 @@ def _deliver(plan: Plan, folder: Path) -> float:
 def _run(tracker: Tracker, plan: Plan, job: Job) -> None:
     """The job's events: started, four rounds, complete."""
     score, begin = derive_seed(job.path) / 2**63, round(1000 * time.time())
-    tracker.hear(
-        JobStarted(job, begin, 1, plan.config(job.group, job.candidate, {"lr_head": 1e-3, "k0": 0.8}))
-    )
+    tracker.hear(JobStarted(job, begin, 1, plan.config(job.group, job.candidate, {"lr_head": 1e-3, "k0": 0.8})))
     for step in range(plan.steps // 4, plan.steps + 1, plan.steps // 4):
         metrics = {"score": score, "score_current": score - 0.1, "loss_total": 2 - score, "site1/k": 0.5}
         tracker.hear(JobReported(job, begin + step, step, metrics))

@@ -110,9 +110,7 @@ def _repeat(groups: int, samples: int, seeds: int, seed: int) -> tuple[dict[str,
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=40)
     parser.add_argument("--groups", type=int, default=4)
     parser.add_argument("--samples", type=int, default=4, help="search trials per candidate")

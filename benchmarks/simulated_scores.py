@@ -29,9 +29,7 @@ class World:
         draws = rng.standard_normal((repeats, len(self.means), n_seeds, 1))
         return draws * np.array(self.seed_sds)[:, None, None]
 
-    def scores(
-        self, rng: np.random.Generator, seed_effects: NDArray[np.float64], n_units: int
-    ) -> NDArray[np.float64]:
+    def scores(self, rng: np.random.Generator, seed_effects: NDArray[np.float64], n_units: int) -> NDArray[np.float64]:
         """(repeats, candidates, seeds, units) scores of these models on fresh units."""
         repeats, candidates, n_seeds, _ = seed_effects.shape
         return (
@@ -67,9 +65,7 @@ def coverage(world: World, repeats: int, n_seeds: int, n_units: int) -> float:
     return float(np.mean(held))
 
 
-def claims(
-    world: World, repeats: int, n_seeds: int, n_units: int = 200, seed: int = 0
-) -> tuple[float, float]:
+def claims(world: World, repeats: int, n_seeds: int, n_units: int = 200, seed: int = 0) -> tuple[float, float]:
     """Shares of worlds with a winner, and with a gain claimed over candidate 5 that is not there."""
     labels = [str(label) for label in range(len(world.means))]
     won = false_gain = 0

@@ -63,8 +63,6 @@ CONTRASTIVE_LOW_DATA = replace(
     CONTRASTIVE_SCHEDULE,
     name="contrastive_low_data",
     question="When should the contrastive loss be active with few training voices and noises?",
-    presets={
-        name: replace(preset, data=replace(preset.data, swap_roles=True)) for name, preset in PRESETS.items()
-    },
+    presets={name: replace(preset, data=replace(preset.data, swap_roles=True)) for name, preset in PRESETS.items()},
     published=None,
 )

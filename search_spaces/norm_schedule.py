@@ -22,9 +22,7 @@ _POWERS = (0.5, 2.0)
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     fixed = {"init": "pretrained", "norm_layers": paper_layer(group)}
     falling = [
-        Candidate(label=f"{shape}-{end}", config={**fixed, "k_shape": shape})
-        for shape in _SHAPES
-        for end in _ENDS
+        Candidate(label=f"{shape}-{end}", config={**fixed, "k_shape": shape}) for shape in _SHAPES for end in _ENDS
     ]
     return [*baselines(), *falling, Candidate(label="constant", config={**fixed, "k_shape": "constant"})]
 

@@ -18,9 +18,7 @@ PRESETS = by_name(
         groups=("convtasnet",),
         steps=4,
         metric="si_sdri",
-        data=DataSettings(
-            batch=2, crop_seconds=0.5, valid_seconds=4, test_seconds=4, evaluation_clip_seconds=1.0
-        ),
+        data=DataSettings(batch=2, crop_seconds=0.5, valid_seconds=4, test_seconds=4, evaluation_clip_seconds=1.0),
         config={
             "size": "tiny",
             "pretraining_steps": 4,

@@ -10,10 +10,7 @@ from search_spaces.space import Candidate, Group, Preset, Space
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
-    tasks = [
-        Candidate(label=task, config={"strategy": "ptft", "pretrain_task": task})
-        for task in ("se", "mama", "cc")
-    ]
+    tasks = [Candidate(label=task, config={"strategy": "ptft", "pretrain_task": task}) for task in ("se", "mama", "cc")]
     multitask = Candidate(label="multitask", config={"strategy": "multitask", "pretrain_task": "se"})
     return [separation.SCRATCH, *tasks, multitask]
 

@@ -43,9 +43,7 @@ def fingerprint(path: Path) -> str:
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     except OSError as error:
-        raise UserError(
-            f"--space {path}: cannot be read ({error.strerror}); give a file that is there"
-        ) from error
+        raise UserError(f"--space {path}: cannot be read ({error.strerror}); give a file that is there") from error
 
 
 def _run_file(path: Path) -> ModuleType:

@@ -29,9 +29,7 @@ SMOKE = smoke(
     groups=("tera", "wav2vec2"),
     steps=4,
     metric="si_sdr",
-    data=DataSettings(
-        batch=2, crop_seconds=0.5, valid_seconds=4.5, test_seconds=4.5, evaluation_clip_seconds=1.5
-    ),
+    data=DataSettings(batch=2, crop_seconds=0.5, valid_seconds=4.5, test_seconds=4.5, evaluation_clip_seconds=1.5),
     config={"size": "tiny", "pretraining_steps": 3, "gate_steps": 2, **_TINY_LOSSES},
 )
 DEMO = demo(
@@ -139,9 +137,7 @@ def normalizes(candidate: Candidate) -> bool:
     return bool(candidate.config.get("norm_layers"))
 
 
-def usual_suggest(
-    trial: "optuna.Trial", group: Mapping[str, str], candidate: Candidate, preset: Preset
-) -> Config:
+def usual_suggest(trial: "optuna.Trial", group: Mapping[str, str], candidate: Candidate, preset: Preset) -> Config:
     """Learning rates, and k0 within each candidate that normalizes."""
     return {**suggest_rates(trial, preset), **suggest_strength(trial, candidate)}
 

@@ -13,9 +13,7 @@ from tests.support.packages import TOY_SOURCE, install, on_path
 
 _PROPERTIES = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 settings.register_profile("default", derandomize=True, **_PROPERTIES)
-settings.register_profile(
-    "random", max_examples=1000, **_PROPERTIES
-)  # `make test-slow`: other examples each time
+settings.register_profile("random", max_examples=1000, **_PROPERTIES)  # `make test-slow`: other examples each time
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 

@@ -146,9 +146,7 @@ def test_the_top_of_sweep_holds_only_what_users_type_or_import() -> None:
 def test_nothing_at_the_top_of_sweep_shares_its_name_with_another_module() -> None:
     """`python sweep/run.py` puts sweep/ first on the module path, so such a file or folder would be imported."""
     entries = [Path(entry or ".").resolve() for entry in sys.path]
-    installed = {
-        path.name.split(".")[0] for entry in entries if entry != REPOSITORY for path in entry.glob("*")
-    }
+    installed = {path.name.split(".")[0] for entry in entries if entry != REPOSITORY for path in entry.glob("*")}
     assert {"torch", "ray"} <= installed
     assert not (TOP | set(FLOOR_OF)) & (installed | set(sys.stdlib_module_names))
 
@@ -204,9 +202,7 @@ def test_benchmarks_import_nothing_from_tests() -> None:
 def test_help_and_dry_run_import_nothing_heavy(module: str) -> None:
     heavy = ["torch", "ray", "mlflow", "optuna", "boto3", "transformers", "pandas", "matplotlib"]
     code = f"import {module}, sys; print(*[name for name in {heavy!r} if name in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
 

@@ -72,7 +72,5 @@ def test_no_imports_form_a_circle() -> None:
 
 def test_no_room_has_too_many_files() -> None:
     rooms = {path.parent for path in WING.rglob("*.py")}
-    crowded = {
-        room.name for room in rooms if len(set(room.glob("*.py")) - {room / "__init__.py"}) > MOST_FILES
-    }
+    crowded = {room.name for room in rooms if len(set(room.glob("*.py")) - {room / "__init__.py"}) > MOST_FILES}
     assert crowded == set()

@@ -58,9 +58,7 @@ def test_every_path_of_the_code_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_every_name_of_the_code_is_in_the_file_it_is_linked_to(page: Path) -> None:
     named = [(file, re.findall(r"`(\w+)`", text)) for text, file, _ in _links(page) if file.suffix == ".py"]
-    named += [
-        (REPOSITORY / path, re.findall(r"`(\w+)`", names)) for path, names in _NAMED_IN.findall(_prose(page))
-    ]
+    named += [(REPOSITORY / path, re.findall(r"`(\w+)`", names)) for path, names in _NAMED_IN.findall(_prose(page))]
     for file, names in named:
         assert not set(names) - _defined_in(file), f"{page_id(page)} names {names} in {file.name}"
 

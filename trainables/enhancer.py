@@ -57,9 +57,7 @@ class Enhancer:
         """
         audio = np.asarray(audio, dtype=np.float32)
         if audio.ndim not in (1, 2) or audio.size == 0:
-            raise UserError(
-                f"audio of shape {audio.shape}: give (samples,) or (samples, channels), not empty"
-            )
+            raise UserError(f"audio of shape {audio.shape}: give (samples,) or (samples, channels), not empty")
         if not np.isfinite(audio).all():
             raise UserError("the audio holds values that are not finite numbers: replace it")
         if self.sources > 1:

@@ -60,9 +60,7 @@ def estimates_file(split: str) -> str:
     return f"estimates-{split}.arrow"
 
 
-def stored_estimates(
-    assignment: Assignment, corpus: "Corpus", checkpoints: Checkpoints, split: str
-) -> Estimates:
+def stored_estimates(assignment: Assignment, corpus: "Corpus", checkpoints: Checkpoints, split: str) -> Estimates:
     """The estimates a job has stored, each with its clip. Raises FileNotFoundError."""
     clips = evaluation_clips(corpus, assignment.data, split)
     audio = read_estimates(checkpoints.read_result(assignment.job, estimates_file(split)))

@@ -18,9 +18,7 @@ from trainables.inference import write_estimates
 if TYPE_CHECKING:
     from trainables.inference import Estimates
 
-LISTENING_FILE = (
-    "listening.arrow"  # next to a job's rows its estimates, next to those of the noisy input the clips
-)
+LISTENING_FILE = "listening.arrow"  # next to a job's rows its estimates, next to those of the noisy input the clips
 CLIPS = 6
 _GOOD_SECONDS = 4.0  # long enough for an impression, short enough to compare
 _SNR_STEP = 2.5  # dB; closer ones count as the same (recorded noises all differ)
@@ -53,8 +51,7 @@ def choose(clips: Sequence[EvaluationClip], sample_rate: int, count: int = CLIPS
 def write_clips(clips: Iterable[EvaluationClip]) -> bytes:
     """The clips themselves as an Arrow IPC stream."""
     facts = [
-        {name: getattr(clip, name) for name in _SCHEMA.names[:4]}
-        | {"noisy": clip.noisy, "clean": clip.clean.ravel()}
+        {name: getattr(clip, name) for name in _SCHEMA.names[:4]} | {"noisy": clip.noisy, "clean": clip.clean.ravel()}
         for clip in clips
     ]
     file = io.BytesIO()
@@ -75,9 +72,7 @@ def write_chosen(estimates: "Estimates", sample_rate: int) -> bytes:
     return write_estimates([(clip, audio) for clip, audio in estimates if clip.utterance in kept])
 
 
-def _familiarity(
-    clip: EvaluationClip, used: Counter[tuple[str, str | int]], sample_rate: int
-) -> tuple[float, ...]:
+def _familiarity(clip: EvaluationClip, used: Counter[tuple[str, str | int]], sample_rate: int) -> tuple[float, ...]:
     """How often clips of its kinds were chosen, then its distance from a good length; the smallest goes next."""
     seconds = clip.noisy.shape[-1] / sample_rate
     return (*(used[kind] for kind in _kinds(clip)), abs(seconds - _GOOD_SECONDS))

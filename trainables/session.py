@@ -198,9 +198,7 @@ class TrainingSession:
     def _score(self, *metrics: str) -> list[dict[str, Any]]:
         """One row per valid clip and metric."""
         clips = evaluation_clips(self._corpus, self.assignment.data, "valid")
-        return score_clips(
-            clips, self._infer(clips), dict.fromkeys(metrics), self.assignment.data, self._map_fn
-        )
+        return score_clips(clips, self._infer(clips), dict.fromkeys(metrics), self.assignment.data, self._map_fn)
 
     def _mean(self, rows: list[dict[str, Any]]) -> tuple[float, int]:
         """Mean of the deciding metric over the valid clips that could be scored, and how many could not."""

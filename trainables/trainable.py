@@ -119,9 +119,7 @@ class SpeechTrainable(tune.Trainable):
             self._checkpoints.write_result(job, estimates_file("valid"), write_estimates(estimates))
         try:
             self._checkpoints.save(job, report["step"], self._session.state())
-        except (
-            CheckpointConflict
-        ):  # an older attempt of this job is alive and was faster: keep its checkpoint
+        except CheckpointConflict:  # an older attempt of this job is alive and was faster: keep its checkpoint
             self._take_up()
             return
         self._checkpoints.prune(job, _CHECKPOINTS_KEPT)

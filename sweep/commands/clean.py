@@ -26,9 +26,7 @@ _ALL = "all"
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command_parser("clean", _DESCRIPTION, _EXAMPLES)
-    parser.add_argument(
-        "--free", metavar="WHAT", help="a name from the list, or 'all': shown first, then deleted"
-    )
+    parser.add_argument("--free", metavar="WHAT", help="a name from the list, or 'all': shown first, then deleted")
     add_output_argument(parser)
     return parser
 

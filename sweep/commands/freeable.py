@@ -114,9 +114,7 @@ def _step_folders(storage: Storage) -> dict[str, int]:
 
 def _no_longer_needed(plan: Plan, storage: Storage, folders: Iterable[str]) -> list[str]:
     """Folders that may be deleted. Raises `UserError` if an unanswered sweep's study cannot be opened."""
-    jobs = {
-        folder: Job.parse(folder.removeprefix(f"{layout.JOBS}/").rpartition("/")[0]) for folder in folders
-    }
+    jobs = {folder: Job.parse(folder.removeprefix(f"{layout.JOBS}/").rpartition("/")[0]) for folder in folders}
     if is_answered(plan, storage):
         leaders = _leaders(plan, storage)
         return [folder for folder, job in jobs.items() if not _leads(job, leaders)]

@@ -42,9 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("--by", choices=BREAKDOWNS, help="split the finalists' test scores by this")
     what.add_argument("--compare", metavar="OTHER", help="compare with another sweep in BASE")
     what.add_argument("--watch", action="store_true", help="show the standings while the sweep runs")
-    what.add_argument(
-        "--published", action="store_true", help="rank the published figures instead; give no NAME"
-    )
+    what.add_argument("--published", action="store_true", help="rank the published figures instead; give no NAME")
     return parser
 
 

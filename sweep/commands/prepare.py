@@ -36,9 +36,7 @@ then
 
 
 def build_parser() -> argparse.ArgumentParser:
-    recipes = [
-        f"  {name:<26} {recipe.summary}\n{'SOURCE':>35}: {recipe.source}" for name, recipe in RECIPES.items()
-    ]
+    recipes = [f"  {name:<26} {recipe.summary}\n{'SOURCE':>35}: {recipe.source}" for name, recipe in RECIPES.items()]
     parser = command_parser("prepare", _DESCRIPTION, "\n".join(["recipes", *recipes, "", _EXAMPLES]))
     parser.add_argument("recipe", metavar="RECIPE", help="the kind of material, from the list below")
     parser.add_argument("source", metavar="SOURCE", help="the folder that holds it, as its recipe says below")
@@ -84,9 +82,7 @@ def _require_reachable(source: str) -> None:
         with suppress(FileNotFoundError, NotADirectoryError):
             os.stat(os.path.join(os.path.expanduser(source), "."))  # stat of "." needs permission to enter
     except OSError as error:
-        raise UserError(
-            f"SOURCE {source[:200]}: {error.strerror}; give a folder that can be entered"
-        ) from error
+        raise UserError(f"SOURCE {source[:200]}: {error.strerror}; give a folder that can be entered") from error
 
 
 def _require_apart(source: str, target: str) -> None:

@@ -37,9 +37,7 @@ def stored_job(plan: Plan, storage: Storage, job: Job) -> StoredJob:
     """Raises `UserError` if the sweep has not run the job."""
     record = open_study(plan).record(job)
     if record is None or not record.reports:
-        raise UserError(
-            f"sweep {plan.name!r} has no report of {job.path}: see {command_line('status', storage.uri)}"
-        )
+        raise UserError(f"sweep {plan.name!r} has no report of {job.path}: see {command_line('status', storage.uri)}")
     reports = {report.step: _timeless({**report.metrics, "score": report.score}) for report in record.reports}
     newest = StoredCheckpoints(storage).newest(job.path)
     files = newest[1] if newest and newest[0] == record.step else None
@@ -70,9 +68,7 @@ def replay(plan: Plan, stored: StoredJob, say: Callable[[str], None]) -> str | N
         report = session.run_round()
         if difference := _difference_of_reports(stored.reports, [report]):
             return difference
-        say(
-            f"step {session.step} of {assignment.steps}: equal, {assignment.metric} {report['score']:.4f} on valid"
-        )
+        say(f"step {session.step} of {assignment.steps}: equal, {assignment.metric} {report['score']:.4f} on valid")
     if stored.files is None:
         say("no checkpoint is stored to compare: search trials keep none once the sweep is finished")
         return None
@@ -100,9 +96,7 @@ def _timeless(report: Mapping[str, Any]) -> dict[str, Any]:
 def _difference_of_files(stored: Mapping[str, bytes], again: Mapping[str, bytes]) -> str | None:
     """The first tensor or value that differs; the reports have been compared before."""
     for name in sorted({*stored, *again} - {PROGRESS}):
-        before, now = (
-            dict(_leaves(_loaded(files[name]))) if name in files else {} for files in (stored, again)
-        )
+        before, now = (dict(_leaves(_loaded(files[name]))) if name in files else {} for files in (stored, again))
         for place in before | now:
             if not _same(before.get(place), now.get(place)):
                 return f"at its last step: {name}, {place}"

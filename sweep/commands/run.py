@@ -83,9 +83,7 @@ def _add_budget(add: Callable[..., object]) -> None:
     text = "never wait for a generation of search trials: keeps many workers busy, but is not reproducible"
     add("--async", action="store_true", dest="asynchronous", help=text)
     add("--seed", metavar="N", type=_seed, help="seed of the sweep itself, 0 (the default) or above")
-    text = (
-        "fix a field of the method's configuration for every candidate; may be repeated (see --help-config)"
-    )
+    text = "fix a field of the method's configuration for every candidate; may be repeated (see --help-config)"
     add("--set", metavar="FIELD=VALUE", action="append", default=[], dest="settings", help=text)
     text = """score the finalists by these metrics too, which are shown but decide nothing: dnsmos (no reference needed;
     pip install ".[dnsmos]"), nb_pesq, sdr"""

@@ -42,7 +42,5 @@ def _with_progress(view: View, pulse: Pulse) -> View:
     beat = pulse.beat
     if not beat:
         return view
-    line = " | ".join(
-        [beat["phase"], job_counts_text(beat["jobs"]), time_text(beat["elapsed"], beat["left"])]
-    )
+    line = " | ".join([beat["phase"], job_counts_text(beat["jobs"]), time_text(beat["elapsed"], beat["left"])])
     return replace(view, lines=[*view.lines, line])

@@ -52,9 +52,7 @@ def load_winner(run_or_name: str, group: str | None = None, output: str | None =
         return Enhancer.of(assignment, artifacts, stored[1])
 
 
-def find_winner(
-    run_or_name: str, group: str | None = None, output: str | None = None
-) -> tuple[Plan, Storage, Job]:
+def find_winner(run_or_name: str, group: str | None = None, output: str | None = None) -> tuple[Plan, Storage, Job]:
     """The sweep's plan and files, and the finalist to load."""
     base = base_of(output)
     if is_there(join(base, sweep_name(run_or_name))):

@@ -34,9 +34,7 @@ def hide_password(text: str, secret_uri: str = "") -> str:
 
 def known_secrets(arguments: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, str]:
     """The addresses that this start's flags and environment give, by field."""
-    given = {
-        name: getattr(arguments, name, None) or environ.get(variable) for name, variable in VARIABLES.items()
-    }
+    given = {name: getattr(arguments, name, None) or environ.get(variable) for name, variable in VARIABLES.items()}
     return {name: uri for name, uri in given.items() if uri}
 
 

@@ -58,16 +58,12 @@ def plan_hash(plan: Plan) -> str:
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def freeze_nominations(
-    plan: Plan, storage: Storage, rows: Rows, finalists: Mapping[str, Finalists]
-) -> dict[str, str]:
+def freeze_nominations(plan: Plan, storage: Storage, rows: Rows, finalists: Mapping[str, Finalists]) -> dict[str, str]:
     """Each group's leader on valid, stored with the plan's hash; a stored nomination never changes."""
     stored: dict[str, str] = {}
     if storage.exists(layout.NOMINATIONS):
         stored = json.loads(storage.read(layout.NOMINATIONS))["leaders"]
-    new = [
-        group for group in plan.groups if group.name not in stored
-    ]  # added later, with test still unopened
+    new = [group for group in plan.groups if group.name not in stored]  # added later, with test still unopened
     if not new:
         return stored
     table = pd.DataFrame(rows)

@@ -70,9 +70,7 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
         yield Ready(plan, corpus, take_lock_again, warming)
 
 
-def _prepare_while_ray_starts(
-    plan: Plan, stack: contextlib.ExitStack, warm: bool
-) -> tuple[Corpus, Sequence[Any]]:
+def _prepare_while_ray_starts(plan: Plan, stack: contextlib.ExitStack, warm: bool) -> tuple[Corpus, Sequence[Any]]:
     """Both take seconds of one core each, so they run side by side."""
     with ThreadPoolExecutor(1) as background:
         corpus = background.submit(_corpus_for_all, plan)
@@ -102,9 +100,7 @@ def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:
             f"the corpus {plan.corpus_source} has changed since sweep {plan.name!r} started (fingerprint "
             f"{corpus.fingerprint}, it was {plan.corpus_fingerprint}): restore it, or start a new sweep"
         )
-    return replace(
-        plan, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint, corpus_summary=corpus.summary()
-    )
+    return replace(plan, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint, corpus_summary=corpus.summary())
 
 
 def _with_gpu_share(planned: Planned, plan: Plan, corpus: Corpus) -> Plan:

@@ -116,9 +116,7 @@ class Drive:
         self.checkpoints = StoredCheckpoints(self.storage)
         self.store = StudyStore(plan.study_uri, plan.name, returned=take_lock_again)
         self.stop = StopSignal()
-        self.signs = Storage(
-            plan.output
-        )  # heartbeat and stop requests, which never wait for an outage to end
+        self.signs = Storage(plan.output)  # heartbeat and stop requests, which never wait for an outage to end
         self.hours = Hours(self.storage, plan.max_hours)
 
     def run(self) -> Result:
@@ -131,9 +129,7 @@ class Drive:
             stack.callback(progress.close)
             stack.callback(spent.close)
             stack.enter_context(stop_on_signals(self.stop))
-            stack.enter_context(
-                Heartbeat(self.signs, lambda: {**progress.snapshot(), SPENT: self.hours.spent()})
-            )
+            stack.enter_context(Heartbeat(self.signs, lambda: {**progress.snapshot(), SPENT: self.hours.spent()}))
             void_requests(self.storage)
             stack.enter_context(stop_on_request(self.stop, self.signs, self.hours.left, progress.phase))
             if records := self.store.all_records(self.plan):  # of earlier drivers
@@ -266,9 +262,7 @@ class Drive:
     def _finalists(self) -> dict[str, answer.Finalists]:
         looks = stored_looks(self.storage)
         return {
-            g.name: answer.Finalists.of(
-                self.store.records(g.name, "final"), left_after(looks.get(g.name, ()))
-            )
+            g.name: answer.Finalists.of(self.store.records(g.name, "final"), left_after(looks.get(g.name, ())))
             for g in self.plan.groups
         }
 

@@ -93,9 +93,7 @@ class Dispatcher:
 
     def _by_work_left(self) -> list[GroupQueue]:
         """Most first, so that all groups finish together; round robin would leave the long jobs to a few workers."""
-        return sorted(
-            self._groups, key=lambda queue: queue.jobs_left * self._seconds[queue.name], reverse=True
-        )
+        return sorted(self._groups, key=lambda queue: queue.jobs_left * self._seconds[queue.name], reverse=True)
 
     @property
     def done(self) -> bool:
@@ -138,9 +136,7 @@ class Dispatcher:
         self._announcer.announce(JobReported(job, report.timestamp_ms, step, report.metrics))
         return not self._settle(job, attempt, self._worse_than_its_peers(job, step))
 
-    def fail(
-        self, job: Job, attempt: int, reason: str, may_retry: bool = False, outage: bool = False
-    ) -> None:
+    def fail(self, job: Job, attempt: int, reason: str, may_retry: bool = False, outage: bool = False) -> None:
         """End the job as failed, or schedule another attempt if it `may_retry`.
 
         After an `outage` of storage or network the retry waits, longer every time.

@@ -67,8 +67,6 @@ class FinalistQueue:
         end = next(end for end in ends if end > self._opened)
         seeds = self._plan.seeds[self._opened : end]
         jobs = [job for job in self._plan.final_jobs(self._group) if job.number in seeds]
-        self._queue.extend(
-            job for job in jobs if job.candidate in staying and self._store.record(job) is None
-        )
+        self._queue.extend(job for job in jobs if job.candidate in staying and self._store.record(job) is None)
         self._announcer.announce(JobsWaived(tuple(job for job in jobs if job.candidate not in staying)))
         self._opened = end

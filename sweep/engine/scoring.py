@@ -125,9 +125,7 @@ class ScoringPool:
         while (request := self._queue.get()) is not None:
             try:
                 if actor is None:
-                    remote = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=_MAX_TASK_RETRIES)(
-                        _Scorer
-                    )
+                    remote = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=_MAX_TASK_RETRIES)(_Scorer)
                     actor = remote.remote(self._context)
                 self._score(request, actor)
                 self._scored.add((request.job, request.split))
@@ -159,9 +157,7 @@ def _infer(context: ScoringContext, assignment: dict[str, Any], split: str) -> A
     """A finished job's estimates of a split, in a worker with the resources the job was trained with."""
     from trainables.inference import infer_split
 
-    return infer_split(
-        Assignment.from_json(assignment), context.corpus, context.checkpoints, context.artifacts, split
-    )
+    return infer_split(Assignment.from_json(assignment), context.corpus, context.checkpoints, context.artifacts, split)
 
 
 class _Scorer:

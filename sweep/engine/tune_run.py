@@ -57,9 +57,7 @@ def run_sweep(
             tune.with_resources(trainable, resources),
             tune_config=tune.TuneConfig(
                 search_alg=JobSearcher(dispatcher, stop),
-                scheduler=DispatchScheduler(
-                    dispatcher, stop, Watchdog(patience or Patience()), TrialCapacity(plan)
-                ),
+                scheduler=DispatchScheduler(dispatcher, stop, Watchdog(patience or Patience()), TrialCapacity(plan)),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
@@ -101,9 +99,7 @@ class JobSearcher(Searcher):
             return {"assignment": answer.assignment}
         return Searcher.FINISHED if answer is Pause.DONE else None
 
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Nothing to do: the scheduler has passed the result to the dispatcher."""
 
     def save(self, checkpoint_path: str) -> None:
@@ -120,9 +116,7 @@ class JobSearcher(Searcher):
 class DispatchScheduler(FIFOScheduler):
     """Passes Tune's results to the dispatcher, stops the trials it rejects, kills those that hang, limits the queue."""
 
-    def __init__(
-        self, dispatcher: Dispatcher, stop: StopSignal, watchdog: Watchdog, capacity: TrialCapacity
-    ) -> None:
+    def __init__(self, dispatcher: Dispatcher, stop: StopSignal, watchdog: Watchdog, capacity: TrialCapacity) -> None:
         super().__init__()
         self._dispatcher = dispatcher
         self._stop = stop
@@ -202,9 +196,7 @@ def _metrics(result: Mapping[str, Any]) -> dict[str, float]:
     return {
         key: float(value)
         for key, value in result.items()
-        if isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and key.split("/")[0] not in _NOT_METRICS
+        if isinstance(value, int | float) and not isinstance(value, bool) and key.split("/")[0] not in _NOT_METRICS
     }
 
 

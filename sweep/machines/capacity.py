@@ -89,9 +89,7 @@ class TrialCapacity:
 def _max_trials(plan: Plan) -> float:
     """Trials that fit on the machines alive, or on all that may be started if more (these include those alive)."""
     needed = _needed(plan)
-    startable = sum(
-        kind.max_count * trials for kind in _kinds() if (trials := _trials_on(kind.resources, needed))
-    )
+    startable = sum(kind.max_count * trials for kind in _kinds() if (trials := _trials_on(kind.resources, needed)))
     return max(trials_at_once(plan), startable)
 
 
@@ -128,9 +126,7 @@ def _patience(machines: list[Resources]) -> float:
 
 
 def _any_fits(needed: Resources, machines: list[Resources]) -> bool:
-    return any(
-        all(machine.get(name, 0.0) >= amount for name, amount in needed.items()) for machine in machines
-    )
+    return any(all(machine.get(name, 0.0) >= amount for name, amount in needed.items()) for machine in machines)
 
 
 def _fits_nowhere(needed: Resources, machines: list[Resources]) -> str:

@@ -106,10 +106,7 @@ def _on_each_gpu_machine(work: Any) -> list[Any]:
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU", 0) > 0]
     task = ray.remote(num_cpus=0, num_gpus=0.01)(work)
     return ray.get(
-        [
-            task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote()
-            for node in nodes
-        ]
+        [task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote() for node in nodes]
     )
 
 

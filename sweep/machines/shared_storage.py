@@ -45,17 +45,13 @@ def require_shared(storage: Storage, corpus: Corpus) -> None:
 def check_here(probe: Probe, machine: str) -> str:
     """Why this machine cannot take part, "" if it can; it leaves a file for the driver to find."""
     if _code() != probe.code:
-        return (
-            f"its speech-sweep is {_code()} and the driver's {probe.code}: install the same on all machines"
-        )
+        return f"its speech-sweep is {_code()} and the driver's {probe.code}: install the same on all machines"
     try:
         probe.storage.read(f"{probe.folder}/driver")
         probe.storage.write(f"{probe.folder}/{machine}", b"")
         Corpus.open(probe.corpus_uri, fingerprint=probe.fingerprint)
     except FileNotFoundError:
-        return (
-            f"it does not see what the driver writes to {probe.storage.uri}: give --output s3://bucket/prefix"
-        )
+        return f"it does not see what the driver writes to {probe.storage.uri}: give --output s3://bucket/prefix"
     except UserError as error:
         return str(error)
     except Exception as error:  # boto3 and file systems raise their own classes

@@ -57,9 +57,7 @@ class Plan:
     data: DataSettings
     method_config: dict[str, Any]  # fields of the method the preset gives a value
     fixed: dict[str, Any] = field(default_factory=dict)  # fields fixed with --set: never searched
-    weights: dict[str, str] = field(
-        default_factory=dict
-    )  # stage that reads published weights -> what they are
+    weights: dict[str, str] = field(default_factory=dict)  # stage that reads published weights -> what they are
     corpus_source: str  # as the user named it
     corpus_uri: str  # the prepared corpus
     corpus_fingerprint: str
@@ -235,9 +233,7 @@ class Plan:
         needed: list[Stage] = []
         for group in self.groups:
             for candidate in group.candidates:
-                config = self.config(
-                    group.name, candidate.label, space.anchor(group.group, candidate, preset)
-                )
+                config = self.config(group.name, candidate.label, space.anchor(group.group, candidate, preset))
                 for seed in (self.search_seed, *self.seeds):
                     needed.extend(self.stages_of(config, seed))
         return in_order((*needed, *self._prefixes()))

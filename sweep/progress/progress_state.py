@@ -87,9 +87,7 @@ class ProgressState:
     def _steps_left(self) -> int:
         ended = ("complete", "pruned", "failed")
         return sum(
-            self.plan.steps - self.steps.get(job, 0)
-            for job in self._jobs()
-            if self.states.get(job) not in ended
+            self.plan.steps - self.steps.get(job, 0) for job in self._jobs() if self.states.get(job) not in ended
         )
 
     # -- as plain data -------------------------------------------------------------------------------

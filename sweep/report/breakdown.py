@@ -57,8 +57,7 @@ def breakdown_view(rows: pd.DataFrame, plan: Plan, metric: str, field: str) -> V
             for label, score in entry["scores"].items()
         ],
         tables=[
-            (f"{group['name']}, {METRICS[metric].title}", *_cells(group["rows"], metric, field))
-            for group in groups
+            (f"{group['name']}, {METRICS[metric].title}", *_cells(group["rows"], metric, field)) for group in groups
         ],
         lines=[
             f"Means over seeds and {unit}s, of the utterances on which all these candidates and the noisy input "

@@ -241,12 +241,9 @@ def _spread(spread: Spread, unit: str, metric: str) -> str:
     """The variance components: they show whether more seeds or more test audio would help."""
     digits = _digits(metric) + 1
     seed, own, rest = (
-        f"{value:.{digits}f}"
-        for value in (spread["candidate_seed"], spread["candidate_unit"], spread["residual"])
+        f"{value:.{digits}f}" for value in (spread["candidate_seed"], spread["candidate_unit"], spread["residual"])
     )
-    return (
-        f"standard deviations between candidates: over seeds {seed}, over {unit}s {own}, unexplained {rest}"
-    )
+    return f"standard deviations between candidates: over seeds {seed}, over {unit}s {own}, unexplained {rest}"
 
 
 def _paper_terms(result: Result) -> list[str]:

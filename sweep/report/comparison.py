@@ -76,9 +76,7 @@ def compare(ours: Scored, theirs: Scored, metric: str) -> dict[str, Any]:
     }
 
 
-def _candidates(
-    ours: Scored, theirs: Scored, metric: str, group: str, can_be_paired: bool
-) -> list[dict[str, Any]]:
+def _candidates(ours: Scored, theirs: Scored, metric: str, group: str, can_be_paired: bool) -> list[dict[str, Any]]:
     means = [_means(scored, metric, group) for scored in (ours, theirs)]
     return [
         {
@@ -160,9 +158,7 @@ def comparison_view(ours: Scored, theirs: Scored, metric: str) -> View:
             for group in found["groups"]
             for row in group["candidates"]
         ],
-        tables=[
-            (f"{group['name']}, {METRICS[metric].title}", *_cells(group, found)) for group in found["groups"]
-        ],
+        tables=[(f"{group['name']}, {METRICS[metric].title}", *_cells(group, found)) for group in found["groups"]],
         lines=_lines(found, ours.plan, theirs.plan),
     )
 

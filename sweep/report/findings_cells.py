@@ -51,9 +51,7 @@ def curve_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
             *(f"epoch {mine[0]['epochs'][point]:.3g}" for point in points),
             "reaches the baseline's final score",
         ]
-        rows = [
-            [curve["candidate"], *_leads(curve, points, result["metric"]), _reached(curve)] for curve in mine
-        ]
+        rows = [[curve["candidate"], *_leads(curve, points, result["metric"]), _reached(curve)] for curve in mine]
         yield f"Lead over the baseline on valid during training, {group}", header, rows
 
 

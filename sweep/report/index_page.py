@@ -33,9 +33,7 @@ def index_page(result: Result, files: Sequence[str]) -> str:
         tables += [f"<h2>{escape(name)}</h2>", _table(*report_cells.candidates(group, result["metric"]))]
         if f"listen-{name}.html" in files:
             tables.append(f'<p><a href="listen-{escape(name)}.html">Listen to {escape(name)}</a></p>')
-    lines = "".join(
-        f"<li>{escape(line)}</li>" for line in (*report_cells.footers(result), *finding_lines(result))
-    )
+    lines = "".join(f"<li>{escape(line)}</li>" for line in (*report_cells.footers(result), *finding_lines(result)))
     links = ", ".join(f'<a href="{escape(file)}">{escape(file)}</a>' for file in files)
     body = f"""<p>{escape(result["question"])}</p>
 {"".join(tables)}

@@ -28,9 +28,7 @@ def standings(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     ]
 
 
-def _candidates(
-    plan: Plan, group: GroupPlan, found: dict[tuple[str, str], list[Outcome]]
-) -> list[dict[str, Any]]:
+def _candidates(plan: Plan, group: GroupPlan, found: dict[tuple[str, str], list[Outcome]]) -> list[dict[str, Any]]:
     rows = []
     for candidate in group.candidates:
         mine = found.get((group.name, candidate.label), [])

@@ -116,12 +116,8 @@ class GroupSearch:
 
     def _grid_size(self, proposal: Proposal) -> float:
         """The number of different configurations of its candidate; inf where a parameter is continuous."""
-        searched = (
-            d for name, d in proposal.distributions.items() if name not in {_CANDIDATE, *self._plan.fixed}
-        )
-        return math.prod(
-            len(d.choices) if isinstance(d, CategoricalDistribution) else math.inf for d in searched
-        )
+        searched = (d for name, d in proposal.distributions.items() if name not in {_CANDIDATE, *self._plan.fixed})
+        return math.prod(len(d.choices) if isinstance(d, CategoricalDistribution) else math.inf for d in searched)
 
 
 def _study_of(trials: Sequence[FrozenTrial]) -> optuna.Study:

@@ -20,9 +20,7 @@ def refuse_unusable(arguments: argparse.Namespace) -> None:
     """
     for name, value in vars(arguments).items():
         if value == "":
-            raise UserError(
-                f"{flag_of(name)} '' is empty, as an unset variable is: give a value, or leave it out"
-            )
+            raise UserError(f"{flag_of(name)} '' is empty, as an unset variable is: give a value, or leave it out")
         if isinstance(value, str) and "\0" in value:
             raise UserError(f"{flag_of(name)} {value!r}: holds a null byte; leave it out")
 

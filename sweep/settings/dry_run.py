@@ -52,15 +52,11 @@ def cautions(plan: Plan) -> list[str]:
         )
     if len(plan.seeds) < 3 and plan.meaningful:
         verdict = "every verdict will be a tie" if len(plan.seeds) < 2 else "no verdict should rest on so few"
-        found.append(
-            f"{len(plan.seeds)} of the 3 seeds that are the floor: {verdict}; give --seeds 3 or more"
-        )
+        found.append(f"{len(plan.seeds)} of the 3 seeds that are the floor: {verdict}; give --seeds 3 or more")
     for split in ("valid", "test"):
         seconds = scored_seconds(plan, split)
         if plan.meaningful and seconds < 2 * plan.data.evaluation_clip_seconds:
-            found.append(
-                f"{split} has {seconds:.0f} s of speech, too little for a verdict; add recordings to it"
-            )
+            found.append(f"{split} has {seconds:.0f} s of speech, too little for a verdict; add recordings to it")
     return found
 
 
@@ -78,9 +74,7 @@ def _question(plan: Plan) -> list[str]:
 def _work(plan: Plan, stages: list[Stage], missing: list[Stage]) -> list[str]:
     search = sum(len(plan.search_jobs(group.name)) for group in plan.groups)
     kinds = sorted({stage.kind for stage in stages})
-    counted = ", ".join(
-        f"{sum(stage.kind == kind for stage in stages)} {kind.replace('_', ' ')}" for kind in kinds
-    )
+    counted = ", ".join(f"{sum(stage.kind == kind for stage in stages)} {kind.replace('_', ' ')}" for kind in kinds)
     return [
         f"stages     {len(stages)} ({counted}); {len(stages) - len(missing)} are in the cache already",
         f"search     {search} jobs: {plan.samples} per candidate, {plan.steps} steps each",
@@ -95,8 +89,7 @@ def _scored(plan: Plan, split: str) -> str:
 
 def _final(plan: Plan) -> str:
     least, most = (
-        sum(len(each.final_jobs(group.name)) for group in plan.groups)
-        for each in (plan.at_first_look(), plan)
+        sum(len(each.final_jobs(group.name)) for group in plan.groups) for each in (plan.at_first_look(), plan)
     )
     first, *later = plan.look_ends
     more = f"; {', then '.join(map(str, later))} for those in contention on valid" if later else ""

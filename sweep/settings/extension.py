@@ -73,9 +73,7 @@ def _upwards(plan: Plan, name: str, now: int, wanted: int | None) -> list[int] |
     if wanted is None or wanted == now:
         return None
     if wanted < now:
-        raise UserError(
-            f"--{name} {wanted}: sweep {plan.name!r} has {now}, which can be raised, never lowered"
-        )
+        raise UserError(f"--{name} {wanted}: sweep {plan.name!r} has {now}, which can be raised, never lowered")
     return [now, wanted]
 
 

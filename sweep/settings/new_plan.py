@@ -66,9 +66,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         also=further_metrics(settings.get("also", ""), space),
         groups=groups,
         samples=settings.get("samples", preset.samples),
-        generation_size=max(
-            len(group.candidates) for group in groups
-        ),  # a generation tries each candidate once
+        generation_size=max(len(group.candidates) for group in groups),  # a generation tries each candidate once
         exempt=3,
         steps=preset.steps,
         round_steps=preset.round_steps,

@@ -46,9 +46,7 @@ def resumed(settings: Settings) -> Planned:
     extra = [
         flag_of(argument)
         for argument, value in vars(settings.arguments).items()
-        if _is_given(value)
-        and argument not in _FREE
-        and not _agrees(stored, argument, value, settings.folder)
+        if _is_given(value) and argument not in _FREE and not _agrees(stored, argument, value, settings.folder)
     ]
     if extra:
         raise UserError(

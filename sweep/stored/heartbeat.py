@@ -31,9 +31,7 @@ class Heartbeat:
     `snapshot` returns plain JSON. A beat that cannot be written is skipped: it must never stop a sweep.
     """
 
-    def __init__(
-        self, storage: Storage, snapshot: Callable[[], dict[str, Any]], every: float = EVERY_SECONDS
-    ) -> None:
+    def __init__(self, storage: Storage, snapshot: Callable[[], dict[str, Any]], every: float = EVERY_SECONDS) -> None:
         self._storage = storage
         self._snapshot = snapshot
         self._every = every
@@ -117,9 +115,7 @@ def _is_alive(pid: int) -> bool:
 class Hours:
     """The hours a sweep has been driven over all its starts, against its `limit` in hours (None = no limit)."""
 
-    def __init__(
-        self, storage: Storage, limit: float | None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, storage: Storage, limit: float | None, clock: Callable[[], float] = time.monotonic) -> None:
         try:
             self._before = float(json.loads(storage.read(layout.HEARTBEAT)).get(SPENT, 0.0))
         except (FileNotFoundError, ValueError, TypeError, AttributeError):

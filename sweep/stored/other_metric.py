@@ -12,9 +12,7 @@ def in_metric(result: Result, plan: Plan, rows: pd.DataFrame, metric: str) -> Re
     """The result with every group decided in `metric`, from its rows; the nominated leaders stay."""
     groups = holm([_decided(group, rows, plan, metric) for group in result["groups"]])
     for group in groups:
-        group["notes"].append(
-            f"shown in {metric}; the sweep was decided by {plan.metric}, which named the leader"
-        )
+        group["notes"].append(f"shown in {metric}; the sweep was decided by {plan.metric}, which named the leader")
     return {**result, "metric": metric, "decided_by": plan.metric, "groups": groups}
 
 
@@ -32,9 +30,7 @@ def _decided(group: GroupResult, rows: pd.DataFrame, plan: Plan, metric: str) ->
         alpha=plan.alpha_per_look,
         failed_jobs=_failed_jobs(mine, group),
         left_after={row["label"]: seeds for row in group["candidates"] if (seeds := row.get("left_after"))},
-        gates=GateVerdict(**group["gates"], interpretable=group["interpretable"])
-        if group.get("gates")
-        else None,
+        gates=GateVerdict(**group["gates"], interpretable=group["interpretable"]) if group.get("gates") else None,
     )
 
 

@@ -43,15 +43,12 @@ def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> Resu
     try:
         result = json.loads(storage.read(layout.RESULT))
     except FileNotFoundError:
-        raise UserError(
-            f"sweep {plan.name!r} has no result yet: see {command_line('status', storage.uri)}"
-        ) from None
+        raise UserError(f"sweep {plan.name!r} has no result yet: see {command_line('status', storage.uri)}") from None
     except ValueError:
         result = None
     if not _is_result(result):
         raise UserError(
-            f"{storage.uri}/{layout.RESULT} is damaged: delete it and run "
-            f"{command_line('run --resume', storage.uri)}"
+            f"{storage.uri}/{layout.RESULT} is damaged: delete it and run {command_line('run --resume', storage.uri)}"
         )
     if metric in (None, result["metric"]):
         return result
@@ -99,9 +96,7 @@ def read_rows(plan: Plan, storage: Storage, split: str = "test", metric: str | N
     rows = _frame(content, storage, path, filters=[("metric", "==", metric)])
     if rows.empty:
         held = sorted(set(_frame(content, storage, path, columns=["metric"])["metric"]))
-        raise UserError(
-            f"--metric {metric}: sweep {plan.name!r} was not scored with it; it has {', '.join(held)}"
-        )
+        raise UserError(f"--metric {metric}: sweep {plan.name!r} was not scored with it; it has {', '.join(held)}")
     return rows
 
 

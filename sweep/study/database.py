@@ -67,9 +67,7 @@ class StudyDatabase:
             return self._storage.create_new_trial(study_id, trial)
 
         def find_or_create() -> int:
-            existing = (
-                t for t in self._storage.get_all_trials(study_id, deepcopy=False) if _job(t) == _job(trial)
-            )
+            existing = (t for t in self._storage.get_all_trials(study_id, deepcopy=False) if _job(t) == _job(trial))
             found = next(existing, None)
             return create() if found is None else found._trial_id
 

@@ -173,9 +173,7 @@ class StudyStore:
         self._set_attribute(job, "attempt", record.attempt + 1)
         return self._keep(replace(record, attempt=record.attempt + 1))
 
-    def report(
-        self, job: Job, attempt: int, step: int, score: float, metrics: Mapping[str, float]
-    ) -> Report | None:
+    def report(self, job: Job, attempt: int, step: int, score: float, metrics: Mapping[str, float]) -> Report | None:
         """Record a round; None (and nothing recorded) if it is a duplicate, of an older attempt, or too late."""
         record = self.record(job)
         if record is None or record.ended or attempt != record.attempt or step <= record.step:

@@ -218,9 +218,7 @@ class Tracker:
         self._append_metrics("summary", run, metrics, self._plan.steps, now)
         self._end(run, "complete", now, None)
 
-    def _append_metrics(
-        self, kind: str, run: str, metrics: dict[str, float], step: int, time_ms: int
-    ) -> None:
+    def _append_metrics(self, kind: str, run: str, metrics: dict[str, float], step: int, time_ms: int) -> None:
         if metrics:
             record: Record = {"kind": kind, "run": run, "step": step, "time": time_ms, "metrics": metrics}
             self._spool.append(record)
@@ -230,9 +228,7 @@ class Tracker:
 
     def _end(self, run: str, state: str, time_ms: int, reason: str | None) -> None:
         tags = {STATE_TAG: state} | ({"speech_sweep.reason": reason[:4000]} if reason else {})
-        self._spool.append(
-            {"kind": "end", "run": run, "status": _STATUS[state], "time": time_ms, "tags": tags}
-        )
+        self._spool.append({"kind": "end", "run": run, "status": _STATUS[state], "time": time_ms, "tags": tags})
 
     def _send_table(self, result: Result) -> None:
         """The leaderboard as a table that can be sorted in MLflow's page."""
@@ -286,9 +282,7 @@ def _view(plan: Plan) -> MlflowView:
     return MlflowView(plan.tracking_uri, experiment, plan.name, _artifact_location(plan))
 
 
-def _close(
-    sender: MlflowSender, spool: Spool, plan: Plan, say: Callable[[str], None], timeout: float
-) -> None:
+def _close(sender: MlflowSender, spool: Spool, plan: Plan, say: Callable[[str], None], timeout: float) -> None:
     why = sender.close(timeout)
     if why:
         say(

@@ -38,9 +38,7 @@ class Difference:
 
     def p(self) -> float | None:
         """Two-sided p-value of no difference."""
-        return max(
-            (2 * float(special.stdtr(basis.df, -self._t(basis))) for basis in self.bases), default=None
-        )
+        return max((2 * float(special.stdtr(basis.df, -self._t(basis))) for basis in self.bases), default=None)
 
     def dunnett_interval(self, alpha: float, n_compared: int) -> Interval | None:
         """Interval that holds for all `n_compared` candidates against one baseline at once."""
@@ -52,9 +50,7 @@ class Difference:
         )
 
     def dunnett_p(self, n_compared: int) -> float | None:
-        return max(
-            (dunnett_p(self._t(basis), n_compared, float(basis.df)) for basis in self.bases), default=None
-        )
+        return max((dunnett_p(self._t(basis), n_compared, float(basis.df)) for basis in self.bases), default=None)
 
     def _interval(self, half_widths: Sequence[float]) -> Interval | None:
         if not half_widths:
@@ -89,9 +85,7 @@ class Pool:
         if effects is None:
             return Pool(block, None, ())
         flags = unstable(block.scores)
-        return Pool(
-            block, effects, tuple(label for label, flag in zip(block.labels, flags, strict=True) if flag)
-        )
+        return Pool(block, effects, tuple(label for label, flag in zip(block.labels, flags, strict=True) if flag))
 
 
 class Comparisons:

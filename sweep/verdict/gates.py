@@ -29,8 +29,7 @@ def interpretable(
     """
     gap = _gap(transfer_gap, alpha)
     sites: list[SiteMismatch] = [
-        {"site": row["site"], "value": float(row["value"]), "interval": _floats(row["interval"])}
-        for row in mismatch
+        {"site": row["site"], "value": float(row["value"]), "interval": _floats(row["interval"])} for row in mismatch
     ]
     reasons = []
     if gap["interval"] is None:

@@ -76,9 +76,7 @@ def parts(paired: PairedScores, labels: Sequence[str], field: str) -> list[Part]
     return found
 
 
-def _part(
-    value: Any, n_utterances: int, labels: Sequence[str], means: Iterable[float], noisy: float | None
-) -> Part:
+def _part(value: Any, n_utterances: int, labels: Sequence[str], means: Iterable[float], noisy: float | None) -> Part:
     by_label = {label: float(each) for label, each in zip(labels, means, strict=True)}
     leader = max(labels, key=lambda label: round(by_label[label], 9))
     return Part(value, n_utterances, leader, by_label | ({} if noisy is None else {NOISY: noisy}))

@@ -58,9 +58,7 @@ class PairedScores:
         used = self.finished.any(axis=0)
         if not used.any():
             return ()
-        return tuple(
-            label for label, done in zip(self.labels, self.finished, strict=True) if done[used].all()
-        )
+        return tuple(label for label, done in zip(self.labels, self.finished, strict=True) if done[used].all())
 
     def failed_seeds(self, label: str) -> int:
         """How many of the seeds that it was given have failed."""
@@ -73,9 +71,7 @@ class PairedScores:
     def with_seeds_of(self, labels: Sequence[str]) -> tuple[str, ...]:
         """All candidates that finished every seed that all of `labels` finished."""
         shared = self.finished[[self.labels.index(label) for label in labels]].all(axis=0)
-        return tuple(
-            label for label, done in zip(self.labels, self.finished, strict=True) if done[shared].all()
-        )
+        return tuple(label for label, done in zip(self.labels, self.finished, strict=True) if done[shared].all())
 
     @cached_property
     def complete_block(self) -> Block:
@@ -189,9 +185,7 @@ def _table(rows: pd.DataFrame, labels: Sequence[str], seeds: Sequence[int], utte
     column = pd.Index([*seeds, -1]).get_indexer(pd.Index(rows["seed"]))
     value = np.where(rows["status"] == "ok", rows["value"].to_numpy(float, na_value=np.nan), np.nan)
     known = column >= 0
-    table[row[known], column[known], utterances.get_indexer(pd.Index(rows["utterance"]))[known]] = value[
-        known
-    ]
+    table[row[known], column[known], utterances.get_indexer(pd.Index(rows["utterance"]))[known]] = value[known]
     return table
 
 

@@ -87,16 +87,13 @@ def decide(
     labels = [candidate["label"] for candidate in described]
     paired = paired_scores(rows, metric, labels, seeds, failed_jobs, left_after)
     comparisons = Comparisons(paired)
-    rivals = [
-        label for label, done in zip(labels, paired.finished, strict=True) if done.any() and label != leader
-    ]
+    rivals = [label for label, done in zip(labels, paired.finished, strict=True) if done.any() and label != leader]
     leads = {label: comparisons.difference(leader, label) for label in rivals}
     contenders = [label for label, lead in leads.items() if not _is_ahead(lead, alpha)]
     obstacles = _obstacles(comparisons, leader, rivals)
     won = not contenders and not obstacles
     results = {
-        candidate["label"]: candidate_result(comparisons, candidate, leader, baseline, alpha)
-        for candidate in described
+        candidate["label"]: candidate_result(comparisons, candidate, leader, baseline, alpha) for candidate in described
     }
     gain, gain_interval, gain_p = gain_over_baseline(comparisons, leader, baseline, alpha)
     over_noisy, over_noisy_interval = comparisons.gain_over_noisy(leader, alpha)
@@ -113,16 +110,12 @@ def decide(
             equivalent=[label for label, lead in leads.items() if _is_equivalent(lead, margin, alpha)],
             resolvable=None if pooled is None else float(pooled.resolvable(alpha)),
             half_width=None if pooled is None else float(pooled.half_width(alpha)),
-            seeds_needed=len(comparisons.pooled_block.seeds)
-            if won
-            else _seeds_needed(pooled, leads, margin, alpha),
+            seeds_needed=len(comparisons.pooled_block.seeds) if won else _seeds_needed(pooled, leads, margin, alpha),
             baseline=baseline,
             gain=Gain(value=gain, interval=gain_interval, p=gain_p),
             beats_baseline=gain_interval is not None and gain_interval[0] > 0,
             winner_p=1.0 if obstacles else _winner_p(leads),
-            noisy=NoisyInput(
-                score=mean(paired.block_of(leader).noisy), gain=over_noisy, interval=over_noisy_interval
-            ),
+            noisy=NoisyInput(score=mean(paired.block_of(leader).noisy), gain=over_noisy, interval=over_noisy_interval),
             candidates=list(results.values()),
             seeds=[int(seed) for seed in seeds],
             alpha=alpha,

@@ -48,9 +48,7 @@ def bucket() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def plan(
-    chromium: str, report: Path, bucket: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Plan]:
+def plan(chromium: str, report: Path, bucket: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     """A finished sweep in a running server, put there by the real tracker with the real report."""
     folder = tmp_path_factory.mktemp("server")
     server = MlflowServer(folder, f"s3://{bucket.name}/artifacts")
@@ -81,9 +79,7 @@ def parent_page(plan: Plan) -> str:
     return f"{plan.tracking_uri}/#/experiments/{experiment}/runs/{run.info.run_id}"
 
 
-def test_the_printed_link_opens_the_leaderboard_best_first(
-    browser: Any, plan: Plan, screenshots: Path
-) -> None:
+def test_the_printed_link_opens_the_leaderboard_best_first(browser: Any, plan: Plan, screenshots: Path) -> None:
     link = open_line(plan.tracking_uri, plan.space, plan.name).removeprefix("open ")
     browser.get(link)
     text = wait_for(browser, lambda text: "wav2vec2 random" in text and "score_low" in text)
@@ -106,9 +102,7 @@ def test_the_table_can_be_sorted_the_other_way(browser: Any, plan: Plan) -> None
 
 def test_the_sweeps_page_shows_its_jobs_and_the_verdicts(browser: Any, plan: Plan, screenshots: Path) -> None:
     browser.get(f"{parent_page(plan)}?workflowType=machine_learning")
-    text = wait_for(
-        browser, lambda text: "Child runs" in text and "/seed-" in text and "verdict.tera" in text
-    )
+    text = wait_for(browser, lambda text: "Child runs" in text and "/seed-" in text and "verdict.tera" in text)
     browser.save_screenshot(str(screenshots / "sweep.png"))
     assert "winner layer2 1.900 (1.700 to 2.100)" in text
     assert "tie layer2" in text

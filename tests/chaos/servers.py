@@ -59,9 +59,7 @@ class S3Server:
 
     def _child(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self._folder / "s3.log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", module, *arguments], cwd=REPOSITORY, stdout=log, stderr=log
-            )
+            return subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=REPOSITORY, stdout=log, stderr=log)
 
 
 class PostgresServer:

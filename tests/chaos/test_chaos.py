@@ -131,9 +131,7 @@ def _survives(
 
 
 @pytest.mark.timeout(900)
-def test_a_sweep_survives_one_kill_of_everything_it_rests_on(
-    tmp_path: Path, servers: Servers, corpus: Corpus
-) -> None:
+def test_a_sweep_survives_one_kill_of_everything_it_rests_on(tmp_path: Path, servers: Servers, corpus: Corpus) -> None:
     _survives(tmp_path, servers, corpus, "tera", samples=2, seeds="2", kills=5)
 
 

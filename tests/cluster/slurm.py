@@ -51,9 +51,7 @@ def slurm(folder: Path, hosts: list[Host]) -> Iterator[dict[str, str]]:
     nodes = "\n".join(
         f"NodeName={host.name} NodeAddr={host.address} CPUs=2 RealMemory=4000 State=UNKNOWN" for host in hosts
     )
-    file.write_text(
-        _CONFIGURATION.format(controller=os.uname().nodename, address=OUTSIDE, folder=folder, nodes=nodes)
-    )
+    file.write_text(_CONFIGURATION.format(controller=os.uname().nodename, address=OUTSIDE, folder=folder, nodes=nodes))
     (folder / "cgroup.conf").write_text(_NO_CGROUPS)
     environment = {**os.environ, "SLURM_CONF": str(file)}
     munge = f"munged --foreground --force --key-file={_key(folder)}"
@@ -90,9 +88,7 @@ class Controller:
     def preempt(self, job: str) -> None:
         """Preempt the job as the scheduler would for one of higher priority, without its two-minute grace time."""
         self._run("scontrol", "requeue", job)
-        wait_until(
-            lambda: "PENDING" in self._run("scontrol", "show", "job", job), "the job's end", 120, every=1
-        )
+        wait_until(lambda: "PENDING" in self._run("scontrol", "show", "job", job), "the job's end", 120, every=1)
         self._run("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def _run(self, *command: str) -> str:

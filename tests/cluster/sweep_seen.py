@@ -48,9 +48,7 @@ class Work:
 
     def __str__(self) -> str:
         share = self.trained_at_most / self.unbroken
-        return (
-            f"at most {self.trained_at_most} steps were trained, {share:.3f} of the unbroken {self.unbroken}"
-        )
+        return f"at most {self.trained_at_most} steps were trained, {share:.3f} of the unbroken {self.unbroken}"
 
 
 def work_of(lab: Lab, sweep: str) -> Work:
@@ -81,6 +79,4 @@ def _runs(lab: Lab, sweep: str) -> list[str]:
     client = MlflowClient(lab.services["MLFLOW_TRACKING_URI"])
     experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     runs = client.search_runs(experiments, f"tags.`speech_sweep.sweep` = '{sweep}'", max_results=1000)
-    return [
-        str(run.info.run_name) for run in runs if run.data.tags["speech_sweep.kind"] in ("search", "final")
-    ]
+    return [str(run.info.run_name) for run in runs if run.data.tags["speech_sweep.kind"] in ("search", "final")]

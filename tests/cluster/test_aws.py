@@ -33,18 +33,14 @@ def test_only_workers_train_and_they_come_on_spot_in_several_kinds(described: di
     head = kinds.pop(described["head_node_type"])
     assert head["resources"]["CPU"] == 0
     assert "InstanceMarketOptions" not in head["node_config"]
-    assert all(
-        kind["node_config"]["InstanceMarketOptions"]["MarketType"] == "spot" for kind in kinds.values()
-    )
+    assert all(kind["node_config"]["InstanceMarketOptions"]["MarketType"] == "spot" for kind in kinds.values())
     assert len({kind["node_config"]["InstanceType"] for kind in kinds.values()}) >= 3
     assert described["idle_timeout_minutes"] <= 10
 
 
 def test_nothing_listens_on_a_public_address(described: dict[str, Any]) -> None:
     services = (FILES / "services" / "start.sh").read_text()
-    hosts = re.findall(
-        r"(?:--host|--dashboard-host)[ =](\S+)", f"{described['head_start_ray_commands']}{services}"
-    )
+    hosts = re.findall(r"(?:--host|--dashboard-host)[ =](\S+)", f"{described['head_start_ray_commands']}{services}")
     assert hosts
     assert set(hosts) == {"127.0.0.1"}
 

@@ -79,9 +79,7 @@ def test_the_optimizer_is_searched_over_the_same_values_for_all(name, preset):
         trial = study.ask()
         space.suggest(trial, group, candidate, setting)
         shared = {
-            key: str(each)
-            for key, each in trial.distributions.items()
-            if key in ("lr", "weight_decay", "momentum")
+            key: str(each) for key, each in trial.distributions.items() if key in ("lr", "weight_decay", "momentum")
         }
         assert "lr" in shared
         ranges.add(tuple(sorted(shared.items())))

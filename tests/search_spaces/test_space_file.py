@@ -73,13 +73,9 @@ def test_mistakes_are_one_line_that_names_the_place(tmp_path: Path, text: str, s
 
 
 @pytest.mark.parametrize(("label", "by"), [(NOISY, "the unprocessed input"), (CLEAN, "the references")])
-def test_what_stands_among_the_candidates_everywhere_lends_none_its_name(
-    tmp_path: Path, label: str, by: str
-) -> None:
+def test_what_stands_among_the_candidates_everywhere_lends_none_its_name(tmp_path: Path, label: str, by: str) -> None:
     path = write(tmp_path, GOOD.replace('label="both"', f'label="{label}"'))
-    with pytest.raises(
-        UserError, match=f"the label '{label}' is taken: .*{by}.*; give the candidate another"
-    ):
+    with pytest.raises(UserError, match=f"the label '{label}' is taken: .*{by}.*; give the candidate another"):
         find_space(str(path))
 
 

@@ -50,9 +50,7 @@ def test_every_candidate_can_be_trained_for_every_upstream(space: Space, preset:
 
 
 @pytest.mark.parametrize(("space", "preset"), cases())
-def test_candidates_are_distinct_with_both_baselines_and_labels_for_folders(
-    space: Space, preset: Preset
-) -> None:
+def test_candidates_are_distinct_with_both_baselines_and_labels_for_folders(space: Space, preset: Preset) -> None:
     for group in GROUPS:
         found = list(space.candidates(group, preset))
         labels = [candidate.label for candidate in found]

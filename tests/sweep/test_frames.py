@@ -66,7 +66,5 @@ def test_trials_are_the_study(tmp_path: Path) -> None:
 
 def test_no_torch_no_ray_no_mlflow() -> None:
     code = "import sweep.frames, sys; print(*({'torch', 'ray', 'mlflow'} & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

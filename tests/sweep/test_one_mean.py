@@ -49,12 +49,7 @@ def sweep_rows(plan: Plan, n_speakers: int) -> list[dict[str, Any]]:
     rng = np.random.default_rng(n_speakers)
     speakers = np.sort((n_speakers * rng.random(UTTERANCES) ** 2).astype(int))
     rows = []
-    jobs = [
-        (group.name, label, seed)
-        for group in plan.groups
-        for label in list(LEVELS)[1:]
-        for seed in plan.seeds
-    ]
+    jobs = [(group.name, label, seed) for group in plan.groups for label in list(LEVELS)[1:] for seed in plan.seeds]
     for group, label, seed in [("", "noisy", -1), *jobs]:
         job = "noisy" if label == "noisy" else f"{group}/final/{label}/seed-{seed}"
         if job == FAILED.path:
@@ -262,9 +257,7 @@ def test_the_pareto_figures_points(sweep: Sweep, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("field", ["seed", "speaker", "noise_type", "snr"])
-def test_a_breakdowns_parts_add_up_to_it(
-    sweep: Sweep, field: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_breakdowns_parts_add_up_to_it(sweep: Sweep, field: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Seeds weigh the same, and so do the units: speakers, or else the parts' utterances."""
     by_speaker = sweep.rows["speaker"].nunique() >= 10
     for group in json.loads(sweep.printed(capsys, "--by", field, "--format", "json"))["groups"]:
@@ -318,9 +311,7 @@ def test_mlflow(sweep: Sweep, tmp_path: Path) -> None:
     for group, label in each(sweep):
         run = runs[f"evening/candidates/{group}/{label}"]
         assert run.data.metrics["score"] == sweep.mean(group, label)
-        finalists = [
-            found for job, found in runs.items() if job.startswith(f"evening/{group}/final/{label}/")
-        ]
+        finalists = [found for job, found in runs.items() if job.startswith(f"evening/{group}/final/{label}/")]
         assert len(finalists) == (2 if (group, label) == ("tera", "random") else 3)
         for metric in METRICS:
             of_seeds = [found.data.metrics[f"test_{metric}"] for found in finalists]
@@ -328,8 +319,7 @@ def test_mlflow(sweep: Sweep, tmp_path: Path) -> None:
     for group in sweep.plan.groups:
         assert parent.data.metrics[f"leader_score/{group.name}"] == sweep.mean(group.name, LEADER)
         assert (
-            f" {LEADER} {sweep.means[group.name, LEADER, 'si_sdr']:.3f} ("
-            in parent.data.tags[f"verdict.{group.name}"]
+            f" {LEADER} {sweep.means[group.name, LEADER, 'si_sdr']:.3f} (" in parent.data.tags[f"verdict.{group.name}"]
         )
 
 

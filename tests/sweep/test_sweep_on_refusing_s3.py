@@ -91,14 +91,10 @@ def assert_mlflow_has(plan: Plan, report: dict[str, bytes]) -> None:
 
     client = MlflowClient(plan.tracking_uri)
     (experiment,) = client.search_experiments(filter_string="name = 'speech-sweep/norm_layers'")
-    (parent,) = client.search_runs(
-        [experiment.experiment_id], filter_string="tags.`speech_sweep.kind` = 'sweep'"
-    )
+    (parent,) = client.search_runs([experiment.experiment_id], filter_string="tags.`speech_sweep.kind` = 'sweep'")
     assert parent.info.artifact_uri.startswith("s3://lab/")
     kept = {item.path for item in client.list_artifacts(parent.info.run_id)}
     assert kept >= {"leaderboard.md", "index.html", "listen-tera.html", "scores.png"}
     for name in kept & set(report):
-        copy = download_artifacts(
-            run_id=parent.info.run_id, artifact_path=name, tracking_uri=plan.tracking_uri
-        )
+        copy = download_artifacts(run_id=parent.info.run_id, artifact_path=name, tracking_uri=plan.tracking_uri)
         assert Path(copy).read_bytes() == report[name]

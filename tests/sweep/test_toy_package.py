@@ -33,9 +33,7 @@ class Place(WholePlace):
         return subprocess.Popen(
             [sys.executable, str(REPOSITORY / "sweep" / command), *arguments],
             cwd=self.folder,
-            env=environment_with(
-                self.packages, SPEECH_SWEEP_CACHE=str(self.folder / "cache"), OMP_NUM_THREADS="1"
-            ),
+            env=environment_with(self.packages, SPEECH_SWEEP_CACHE=str(self.folder / "cache"), OMP_NUM_THREADS="1"),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -52,9 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, toy_package: Path) -> Place:
     time = np.arange(24000) / 16000
     for number, speaker in enumerate(("ann", "bea", "cleo", "dora")):
         tone = 0.2 * np.sin(2 * np.pi * (120 + 40 * number) * time) * (np.sin(18 * time) > -0.6)
-        soundfile.write(
-            material / f"speech-{speaker}-0.wav", tone + 0.001 * rng.standard_normal(24000), 16000
-        )
+        soundfile.write(material / f"speech-{speaker}-0.wav", tone + 0.001 * rng.standard_normal(24000), 16000)
     for kind in ("hiss", "rain", "hum"):
         soundfile.write(material / f"noise-{kind}-0.wav", 0.05 * rng.standard_normal(32000), 16000)
     return Place(folder, str(material), toy_package)

@@ -50,9 +50,7 @@ def test_it_gives_the_bits_that_the_sweep_scored(trained: Plan) -> None:
         np.testing.assert_array_equal(enhance(clip.noisy, 16000), estimate)
 
 
-def test_stages_the_cache_has_lost_are_computed_again(
-    trained: Plan, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_stages_the_cache_has_lost_are_computed_again(trained: Plan, capsys: pytest.CaptureFixture[str]) -> None:
     before = load_winner("trained")(recording(), 16000)
     _, _, job = find_winner("trained")
     stage = Stage.from_json(assignment_of(trained, job).stages[0])
@@ -94,9 +92,7 @@ def runs(trained: Plan) -> dict[str, str]:
         f"{trained.name}/candidates/{GROUP}/random",
         f"{trained.name}/{FINALISTS[1].path}",
     ]
-    view.apply(
-        [{"kind": "start", "run": tag, "name": tag, "time": 1, "params": {}, "tags": {}} for tag in tags]
-    )
+    view.apply([{"kind": "start", "run": tag, "name": tag, "time": 1, "params": {}, "tags": {}} for tag in tags])
     return dict(view._runs)
 
 

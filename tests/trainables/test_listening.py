@@ -27,9 +27,7 @@ def test_every_noise_type_is_heard_before_any_is_heard_twice():
 
 
 def test_of_one_noise_type_levels_and_then_speakers_differ():
-    clips = [
-        clip(n, snr=snr, speaker=who) for n, (snr, who) in enumerate([(0, "a"), (0, "b"), (5, "a"), (5, "b")])
-    ]
+    clips = [clip(n, snr=snr, speaker=who) for n, (snr, who) in enumerate([(0, "a"), (0, "b"), (5, "a"), (5, "b")])]
     first, second = choose(clips, RATE, 2)
     assert (first.snr_db, first.speaker) != (second.snr_db, second.speaker)
     assert first.snr_db != second.snr_db

@@ -78,9 +78,7 @@ def test_a_round_is_the_textbook_loop(assignment, corpus, artifacts):
 
 
 @pytest.mark.parametrize("interrupted_after", [1, 2])
-def test_a_resumed_session_equals_an_unbroken_one_to_the_bit(
-    assignment, corpus, artifacts, interrupted_after
-):
+def test_a_resumed_session_equals_an_unbroken_one_to_the_bit(assignment, corpus, artifacts, interrupted_after):
     unbroken = run_to_the_end(TrainingSession(assignment, corpus, artifacts))
     first = TrainingSession(assignment, corpus, artifacts)
     for _ in range(interrupted_after):
@@ -90,9 +88,7 @@ def test_a_resumed_session_equals_an_unbroken_one_to_the_bit(
     second = TrainingSession(assignment, corpus, artifacts)
     second.load_state(files)
     run_to_the_end(second)
-    assert {name: second.state()[name] for name in TENSORS} == {
-        name: unbroken.state()[name] for name in TENSORS
-    }
+    assert {name: second.state()[name] for name in TENSORS} == {name: unbroken.state()[name] for name in TENSORS}
     assert list(map(without_seconds, second.reports)) == list(map(without_seconds, unbroken.reports))
 
 
@@ -118,9 +114,7 @@ def test_the_shipped_method_resumes_to_the_bit(assignment, corpus, artifacts, up
     resumed.load_state(unbroken.state())
     one, other = unbroken.run_round(), resumed.run_round()
     assert without_seconds(one) == without_seconds(other)
-    assert {name: resumed.state()[name] for name in TENSORS} == {
-        name: unbroken.state()[name] for name in TENSORS
-    }
+    assert {name: resumed.state()[name] for name in TENSORS} == {name: unbroken.state()[name] for name in TENSORS}
 
 
 def test_another_seed_gives_another_model(assignment, corpus, artifacts):

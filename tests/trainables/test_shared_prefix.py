@@ -47,17 +47,14 @@ def finished(session):
 
 def told(session):
     timeless = [
-        {name: value for name, value in report.items() if not name.startswith("seconds_")}
-        for report in session.reports
+        {name: value for name, value in report.items() if not name.startswith("seconds_")} for report in session.reports
     ]
     return timeless, {name: session.state()[name] for name in ("model.pt", "optimizer.pt")}
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("config", [ROUND, FULL, PRETRAIN], ids=["round", "full", "pretrain"])
-def test_going_on_from_it_equals_training_from_scratch_to_the_bit(
-    assignment, corpus, artifacts, config, optimizer
-):
+def test_going_on_from_it_equals_training_from_scratch_to_the_bit(assignment, corpus, artifacts, config, optimizer):
     siblings = [{**sibling, "optimizer": optimizer} for sibling in ALL]
     job = replace(assignment, config={**config, "optimizer": optimizer})
     stage = prefix_stage(job, siblings)

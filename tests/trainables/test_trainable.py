@@ -221,9 +221,7 @@ def test_an_actor_s_second_job_has_the_bits_of_a_fresh_process(
     assert final_bits(storage, assignment.job) == unbroken
 
 
-def test_a_killed_actor_costs_the_job_nothing(
-    ray_cluster, toy_package, assignment, storage, tmp_path, unbroken
-):
+def test_a_killed_actor_costs_the_job_nothing(ray_cluster, toy_package, assignment, storage, tmp_path, unbroken):
     config = {"assignment": assignment.to_json(), "toy_package": str(toy_package)}
     config["die_once"] = str(tmp_path / "died")
     (result,) = tune_jobs(storage, [config], tmp_path / "tune")

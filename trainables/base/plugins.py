@@ -138,6 +138,4 @@ def _package(point: "EntryPoint") -> str:
 
 
 def _refusal(point: "EntryPoint", why: str) -> UserError:
-    return UserError(
-        f"package {_package(point)!r}, entry point {point.name} = {point.value!r} of {point.group}: {why}"
-    )
+    return UserError(f"package {_package(point)!r}, entry point {point.name} = {point.value!r} of {point.group}: {why}")

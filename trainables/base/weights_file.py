@@ -11,9 +11,7 @@ def content_digest(path: Path) -> str:
     Every job of a sweep asks for it, so a file that has kept its size and time is read once in a process.
     """
     files = sorted(each for each in path.iterdir() if each.is_file()) if path.is_dir() else [path]
-    return _digest(
-        tuple((each, each.stat().st_size, each.stat().st_mtime_ns) for each in files), path.is_dir()
-    )
+    return _digest(tuple((each, each.stat().st_size, each.stat().st_mtime_ns) for each in files), path.is_dir())
 
 
 @lru_cache(maxsize=64)

@@ -211,9 +211,7 @@ class FieldRules:
             if term is None or term.name not in found:
                 continue
             given = found.pop(term.name)
-            self._checked(
-                term.name, given, Number(help="", low=term.lowest, high=term.highest, optional=rule.optional)
-            )
+            self._checked(term.name, given, Number(help="", low=term.lowest, high=term.highest, optional=rule.optional))
             if name in found:
                 raise UserError(
                     f"{self.method}: {term.name}={given!r} and {name}={found[name]!r} say the same "

@@ -52,9 +52,7 @@ class MethodConfig(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """Every field as plain JSON; `from_dict` takes them back."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()
-        }
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
     def stages(
         self, corpus_uri: str, corpus_fingerprint: str, seed: int, threads: int = 1, device: str = "cpu"

@@ -50,9 +50,7 @@ def run_stage(
 ) -> None:
     """Compute one stage and store it, unless it is there already."""
     if not artifacts.has(stage.key):
-        content = load(stage_runner(stage.runner))(
-            stage, corpus, artifacts, progress or (lambda done, total: None)
-        )
+        content = load(stage_runner(stage.runner))(stage, corpus, artifacts, progress or (lambda done, total: None))
         artifacts.write(stage.key, content)
 
 

@@ -18,9 +18,7 @@ _LOCAL_KERNEL, _DILATED_KERNEL, _DILATION = 31, 9, 16  # a large kernel, decompo
 
 def down_sample_block(inputs: int, outputs: int) -> nn.Sequential:
     """Convolution, GELU, max pooling by 4, batch norm: (batch, inputs, L) -> (batch, outputs, L / 4)."""
-    return nn.Sequential(
-        _same(inputs, outputs, _KERNEL), nn.GELU(), nn.MaxPool1d(_POOL), nn.BatchNorm1d(outputs)
-    )
+    return nn.Sequential(_same(inputs, outputs, _KERNEL), nn.GELU(), nn.MaxPool1d(_POOL), nn.BatchNorm1d(outputs))
 
 
 class MainBlock(nn.Module):

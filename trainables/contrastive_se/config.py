@@ -74,24 +74,18 @@ class ContrastiveSEConfig(MethodConfig):
     hidden: int | None = whole(
         None, (8, 4096), unit="channels", help="Width N of the main blocks; null = the size's own."
     )
-    groups: int | None = whole(
-        None, (1, 256), unit="groups", help="A divisor of hidden; null = the size's own."
-    )
+    groups: int | None = whole(None, (1, 256), unit="groups", help="A divisor of hidden; null = the size's own.")
     encoder_blocks: int | None = whole(
         None, (0, 16), unit="blocks", help="Main blocks of the encoder; null = the size's own."
     )
     predictor_blocks: int | None = whole(
         None, (0, 16), unit="blocks", help="Main blocks of the predictor; null = the size's own."
     )
-    decoder_blocks: int = whole(
-        0, (0, 16), unit="blocks", help="Main blocks of the decoder; the report has none."
-    )
+    decoder_blocks: int = whole(0, (0, 16), unit="blocks", help="Main blocks of the decoder; the report has none.")
     inner_skip: str = choice(
         "other", of=("other", "same"), help="The large kernels' half is added to the other half or to itself."
     )
-    decoder_input: str = choice(
-        "predictor", of=("predictor", "encoder"), help="Whose output the decoder reads."
-    )
+    decoder_input: str = choice("predictor", of=("predictor", "encoder"), help="Whose output the decoder reads.")
 
     target: str = choice(
         "none",
@@ -99,24 +93,16 @@ class ContrastiveSEConfig(MethodConfig):
         section="Contrastive term",
         help="byol: a momentum copy of the encoder; simsiam: the encoder itself.",
     )
-    schedule: str = choice(
-        "full", of=SCHEDULES, help="When the term is on: always, by turns, at first, or fading."
-    )
+    schedule: str = choice("full", of=SCHEDULES, help="When the term is on: always, by turns, at first, or fading.")
     weighting: str = choice(
         "fixed",
         of=("fixed", "balanced"),
         help="fixed by cl_weight, or balanced by the gradients at cl_ratio.",
     )
-    cl_weight: float = number(
-        10.0, (0.0, 1e4), help="w in L_SE + w L_CL; the report's mix is 10 with mix_scale=0.1."
-    )
+    cl_weight: float = number(10.0, (0.0, 1e4), help="w in L_SE + w L_CL; the report's mix is 10 with mix_scale=0.1.")
     cl_ratio: float = number(1.0, (1e-3, 1e3), help="balanced: ratio of the norms of the two gradients.")
-    cl_floor: float = number(
-        0.0, (0.0, 1.0), unit="share of the weight", help="What is kept while the term is off."
-    )
-    mix_scale: float = number(
-        1.0, (1e-4, 1e2), help="Factor of the loss while the term is on; the report's is 0.1."
-    )
+    cl_floor: float = number(0.0, (0.0, 1.0), unit="share of the weight", help="What is kept while the term is off.")
+    mix_scale: float = number(1.0, (1e-4, 1e2), help="Factor of the loss while the term is on; the report's is 0.1.")
     se_only_scale: float = number(1.0, (1e-4, 1e2), help="Factor of the loss while the term is off.")
     round_period: float = number(
         0.125, (1e-6, 1.0), unit="share of the budget", help="round: time between two switches."
@@ -132,9 +118,7 @@ class ContrastiveSEConfig(MethodConfig):
     tau: float = number(0.99, (0.0, 1.0), help="byol: momentum of the target network.")
     tau_ramp: str = choice("off", of=("off", "cosine"), help="byol: cosine raises tau to 1.")
 
-    views: int = whole(
-        2, (2, 8), unit="views", section="Views of a clean crop", help="Noisy versions of each crop."
-    )
+    views: int = whole(2, (2, 8), unit="views", section="Views of a clean crop", help="Noisy versions of each crop.")
     same_snr: bool = flag(False, help="One SNR for all views of a crop.")
 
     # lr_floor = 1 keeps the rate constant after the warm-up.

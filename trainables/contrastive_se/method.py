@@ -107,9 +107,7 @@ class ContrastiveSE(Method):
         config = self.config
         if config.optimizer == "adamw":
             return torch.optim.AdamW(self.parameter_groups(), weight_decay=config.weight_decay)
-        return torch.optim.SGD(
-            self.parameter_groups(), momentum=config.momentum, weight_decay=config.weight_decay
-        )
+        return torch.optim.SGD(self.parameter_groups(), momentum=config.momentum, weight_decay=config.weight_decay)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [{"params": list(self.network.parameters()), "lr": self.config.lr}]

@@ -11,9 +11,7 @@ from trainables.base.padding import valid_mask
 _EPS = 1e-8  # keeps the ratio finite for silent references and perfect estimates
 
 
-def si_sdr(
-    estimate: Tensor, reference: Tensor, lengths: Tensor | None = None, zero_mean: bool = True
-) -> Tensor:
+def si_sdr(estimate: Tensor, reference: Tensor, lengths: Tensor | None = None, zero_mean: bool = True) -> Tensor:
     """SI-SDR of each item in dB, both signals made zero-mean first unless `zero_mean` is False.
 
     s = <e, r> r / ||r||^2;  SI-SDR = 10 log10(||s||^2 / ||e - s||^2)
@@ -39,9 +37,7 @@ def masked_si_sdr(estimate: Tensor, reference: Tensor, mask: Tensor, zero_mean: 
     return 10 * torch.log10((target.square().sum(-1) + _EPS) / (distortion + _EPS))
 
 
-def si_sdr_loss(
-    estimate: Tensor, reference: Tensor, lengths: Tensor | None = None, zero_mean: bool = True
-) -> Tensor:
+def si_sdr_loss(estimate: Tensor, reference: Tensor, lengths: Tensor | None = None, zero_mean: bool = True) -> Tensor:
     """Negative mean SI-SDR (dB) over the batch; arguments as in `si_sdr`."""
     return -si_sdr(estimate, reference, lengths, zero_mean).mean()
 

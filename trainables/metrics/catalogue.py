@@ -59,9 +59,7 @@ _SIGNAL, _BACKGROUND = ("wb_pesq", "llr", "wss"), ("wb_pesq", "wss", "segsnr")
 _FITTED = ("wb_pesq", "wss", "segsnr_fitted")
 
 _BUILT_IN: dict[str, MetricInfo] = {
-    "wb_pesq": _ours(
-        "pesq:wb_pesq", "WB-PESQ", 0.03, everyday=True, sample_rate=16000, listening=1, pareto=1
-    ),
+    "wb_pesq": _ours("pesq:wb_pesq", "WB-PESQ", 0.03, everyday=True, sample_rate=16000, listening=1, pareto=1),
     "stoi": _ours("stoi:stoi", "STOI", 0.003, everyday=True, listening=3, pareto=4),
     "csig": _ours("composite:csig", "CSIG", 0.03, everyday=True, ingredients=_SIGNAL),
     "cbak": _ours("composite:cbak", "CBAK", 0.03, everyday=True, ingredients=_BACKGROUND),
@@ -69,16 +67,12 @@ _BUILT_IN: dict[str, MetricInfo] = {
     "si_sdr": _ours("si_sdr:si_sdr", "SI-SDR (dB)", 0.1, everyday=True, separation=3, listening=2, pareto=3),
     "segsnr": _ours("segmental_snr:segmental_snr", "segSNR (dB)", 0.1, everyday=True),
     "cbak_fitted": _ours("composite:cbak", "CBAK, gain-fitted", 0.03, everyday=True, ingredients=_FITTED),
-    "segsnr_fitted": _ours(
-        "segmental_snr:fitted_segmental_snr", "segSNR, gain-fitted (dB)", 0.1, everyday=True
-    ),
+    "segsnr_fitted": _ours("segmental_snr:fitted_segmental_snr", "segSNR, gain-fitted (dB)", 0.1, everyday=True),
     "nb_pesq": _ours("pesq:nb_pesq", "NB-PESQ, raw", 0.03, sample_rate=16000, pareto=2),
     "sdr": _ours("sdr:sdr", "SDR (dB)", 0.1, separation=4),
     "si_sdri": _ours("", "SI-SDRi (dB)", 0.1, improvement_of="si_sdr", separation=1),
     "sdri": _ours("", "SDRi (dB)", 0.1, improvement_of="sdr", separation=2, pareto=5),
-    "dnsmos": _ours(
-        "dnsmos:dnsmos", "DNSMOS OVRL", 0.03, sample_rate=16000, packages=("speechmos", "onnxruntime")
-    ),
+    "dnsmos": _ours("dnsmos:dnsmos", "DNSMOS OVRL", 0.03, sample_rate=16000, packages=("speechmos", "onnxruntime")),
 }
 METRICS = Registry("metrics", MetricInfo, _BUILT_IN)
 
@@ -89,9 +83,7 @@ IMPROVEMENTS = {name: info.improvement_of for name, info in _BUILT_IN.items() if
 def shown_in(place: str, metrics: Mapping[str, MetricInfo] | None = None) -> tuple[str, ...]:
     """The metrics that have a place in "separation", "listening" or "pareto", in order."""
     found = METRICS.usable() if metrics is None else metrics
-    return tuple(
-        sorted((n for n in found if getattr(found[n], place)), key=lambda n: getattr(found[n], place))
-    )
+    return tuple(sorted((n for n in found if getattr(found[n], place)), key=lambda n: getattr(found[n], place)))
 
 
 # What a finished job is scored by unless its space says otherwise: one voice in noise, and several voices.

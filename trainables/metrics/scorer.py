@@ -52,9 +52,7 @@ class Scorer:
         _check_single_voice(self.metrics)
         _check_sample_rate(self.metrics, sample_rate)
 
-    def score(
-        self, ids: Sequence[str], references: Sequence[np.ndarray], estimates: Sequence[np.ndarray]
-    ) -> list[Row]:
+    def score(self, ids: Sequence[str], references: Sequence[np.ndarray], estimates: Sequence[np.ndarray]) -> list[Row]:
         """One row per utterance and metric, in the order given.
 
         A row holds utterance, metric, value (float or None), status ("ok", "silent_reference",
@@ -104,9 +102,7 @@ def _function(name: str) -> Callable[[np.ndarray, np.ndarray, int], float]:
     return function
 
 
-def _measure(
-    name: str, reference: np.ndarray, estimate: np.ndarray, sample_rate: int
-) -> tuple[float | None, str]:
+def _measure(name: str, reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> tuple[float | None, str]:
     """(value, "ok") or (None, why there is none)."""
     try:
         value = _function(name)(reference, estimate, sample_rate)

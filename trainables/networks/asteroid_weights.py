@@ -132,6 +132,5 @@ def _check_structure(arguments: Mapping[str, Any], where: str) -> None:
     for step, width in (("stride", "kernel_size"), ("hop_size", "chunk_size")):
         if arguments.get(step) and arguments[step] != arguments[width] // 2:
             raise UserError(
-                f"{where}: {step}={arguments[step]} with {width}={arguments[width]}; "
-                "only half of it can be loaded"
+                f"{where}: {step}={arguments[step]} with {width}={arguments[width]}; only half of it can be loaded"
             )

@@ -17,9 +17,7 @@ def cut(features: Tensor, chunk: int) -> Tensor:
 def overlap_add(chunks: Tensor, frames: int) -> Tensor:
     """(batch, channels, chunk, chunks) -> (batch, channels, frames): overlapping frames are summed."""
     chunk = chunks.shape[2]
-    summed = functional.fold(
-        chunks.flatten(1, 2), (frames, 1), (chunk, 1), padding=(chunk, 0), stride=(chunk // 2, 1)
-    )
+    summed = functional.fold(chunks.flatten(1, 2), (frames, 1), (chunk, 1), padding=(chunk, 0), stride=(chunk // 2, 1))
     return summed[..., 0]
 
 

@@ -37,9 +37,7 @@ class ConvMasker(Masker):
         self.norm = global_norm(filters)
         self.bottleneck = nn.Conv1d(filters, bottleneck, 1)
         self.blocks = nn.ModuleList(
-            ConvBlock(bottleneck, hidden, dilation=2**number)
-            for _ in range(repeats)
-            for number in range(blocks)
+            ConvBlock(bottleneck, hidden, dilation=2**number) for _ in range(repeats) for number in range(blocks)
         )
         self.head = ConvHead(sources, bottleneck, filters)
 

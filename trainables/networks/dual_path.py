@@ -103,9 +103,7 @@ class DualPathHead(nn.Module):
     `overlap_gain` scales the overlap-added features: asteroid sums in DPRNN and averages in DPTNet.
     """
 
-    def __init__(
-        self, sources: int, channels: int, filters: int, project: bool = True, overlap_gain: float = 1.0
-    ):
+    def __init__(self, sources: int, channels: int, filters: int, project: bool = True, overlap_gain: float = 1.0):
         super().__init__()
         self.sources = sources
         self.overlap_gain = overlap_gain

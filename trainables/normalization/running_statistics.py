@@ -25,9 +25,7 @@ class RunningStatistics(nn.Module):
     ratio_sum: Tensor
     weights: Tensor
 
-    def __init__(
-        self, channels: int, start: str = "corrected", momentum: tuple[float, float] = PAPER_MOMENTUM
-    ):
+    def __init__(self, channels: int, start: str = "corrected", momentum: tuple[float, float] = PAPER_MOMENTUM):
         super().__init__()
         self.start = start
         self.momentum = momentum

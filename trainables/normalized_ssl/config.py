@@ -101,9 +101,7 @@ class NormalizedSSLConfig(MethodConfig):
         section="Feature normalization",
         help="Layers normalized while training: 1-3 of mockingjay and tera, 1-9 of the others.",
     )
-    norm_site: str = choice(
-        "input", of=("input", "output"), help="Where a layer is normalized; the paper says input."
-    )
+    norm_site: str = choice("input", of=("input", "output"), help="Where a layer is normalized; the paper says input.")
     skip_reads: str | None = choice(
         None,
         of=("raw", "normalized", None),
@@ -154,16 +152,10 @@ class NormalizedSSLConfig(MethodConfig):
 
     w_time: float = number(1.0, (0.0, 1e3), section="Losses and head", help="Weight of the waveform MSE.")
     w_mstft: float = number(1.0, (0.0, 1e3), help="Weight of the multi-resolution STFT loss.")
-    w_cirm: float = number(
-        1.0, (0.0, 1e3), help="Weight of the compressed complex mask's MSE; spectral upstreams."
-    )
+    w_cirm: float = number(1.0, (0.0, 1e3), help="Weight of the compressed complex mask's MSE; spectral upstreams.")
     w_si_sdr: float = number(0.0, (0.0, 1e3), help="Weight of the negative SI-SDR.")
-    head_kernel: int = choice(
-        1, of=(1, 3, 5), unit="frames", help="Kernel of the head; spectral upstreams only."
-    )
-    skip_channels: int = choice(
-        128, of=(64, 128), unit="channels", help="Skips of a waveform body's U-Net; base size."
-    )
+    head_kernel: int = choice(1, of=(1, 3, 5), unit="frames", help="Kernel of the head; spectral upstreams only.")
+    skip_channels: int = choice(128, of=(64, 128), unit="channels", help="Skips of a waveform body's U-Net; base size.")
     decoder_channels: int = choice(
         256, of=(128, 256, 512), unit="channels", help="That U-Net's stages but the last; base size."
     )
@@ -181,9 +173,7 @@ class NormalizedSSLConfig(MethodConfig):
         help="muon orthogonalizes the momentum of matrices; null = muon for tiny waveform bodies, else adam.",
     )
     lr_head: float = number(1e-3, (1e-7, 1.0), help="Peak learning rate of the head or decoder.")
-    lr_body_ratio: float = number(
-        0.5, (0.0, 10.0), unit="share of lr_head", help="Learning rate of the body."
-    )
+    lr_body_ratio: float = number(0.5, (0.0, 10.0), unit="share of lr_head", help="Learning rate of the body.")
     warmup_share: float = number(0.05, (0.0, 0.9), unit="share of the budget", help="Linear warm-up.")
     lr_floor: float = number(0.05, (0.0, 1.0), unit="share of the peak", help="End of the cosine decay.")
     clip: float = number(5.0, (1e-6, 1e6), help="Largest norm of the gradient.")
@@ -197,9 +187,7 @@ class NormalizedSSLConfig(MethodConfig):
         section="Pre-training and measurements",
         help="Pre-training of a tiny body on clean speech.",
     )
-    gate_steps: int = whole(
-        60, (1, 10_000_000), unit="steps", help="Training of a head for the transfer gate."
-    )
+    gate_steps: int = whole(60, (1, 10_000_000), unit="steps", help="Training of a head for the transfer gate.")
     similarity_pairs: int = whole(
         0,
         (0, 10_000),
@@ -341,14 +329,10 @@ class NormalizedSSLConfig(MethodConfig):
     def _check_together(self) -> None:
         deepest = DEEPEST_LAYER[self.upstream]
         if self.planted_layer is not None and self.planted_layer > deepest:
-            raise _RULES.refusal(
-                "planted_layer", self.planted_layer, f"layers 1 to {deepest} of {self.upstream}"
-            )
+            raise _RULES.refusal("planted_layer", self.planted_layer, f"layers 1 to {deepest} of {self.upstream}")
         for layer in self.norm_layers:
             if not 1 <= layer <= deepest:
-                raise _RULES.refusal(
-                    "norm_layers", list(self.norm_layers), f"layers 1 to {deepest} of {self.upstream}"
-                )
+                raise _RULES.refusal("norm_layers", list(self.norm_layers), f"layers 1 to {deepest} of {self.upstream}")
         if self.norm_layers and self.init == "random":
             raise _RULES.refusal(
                 "norm_layers",

@@ -49,14 +49,10 @@ class FeatureNormalization(NormalizedSites):
         self.planted_site = planted_site
         self.planted = None if planted_site is None else PlantedShift(body, planted_site)
         measured = {} if corpus_targets is None else {site: corpus_targets[site] for site in sites}
-        self.corpus_targets = nn.ModuleDict(
-            {str(site): FixedTarget(*found) for site, found in measured.items()}
-        )
+        self.corpus_targets = nn.ModuleDict({str(site): FixedTarget(*found) for site, found in measured.items()})
         self.clean_body = body.frozen_prefix(max(sites)) if sites and not measured else None
 
-    def walk(
-        self, body: Body, noisy: Tensor, clean: Tensor | None = None, lengths: Tensor | None = None
-    ) -> Walk:
+    def walk(self, body: Body, noisy: Tensor, clean: Tensor | None = None, lengths: Tensor | None = None) -> Walk:
         """Through the whole body, normalizing on the way.
 
         Args:
@@ -78,9 +74,7 @@ class FeatureNormalization(NormalizedSites):
             normalized.append(x)
         return Walk(raw, normalized)
 
-    def _normalize(
-        self, body: Body, x: Tensor, site: int, lengths: Tensor | None, target: Moments | None
-    ) -> Tensor:
+    def _normalize(self, body: Body, x: Tensor, site: int, lengths: Tensor | None, target: Moments | None) -> Tensor:
         """By running statistics, updated first where there is a target; or by this batch's own."""
         statistics, k = self.running(site), self.strengths[site]
         if target is None:
@@ -116,9 +110,7 @@ class FeatureNormalization(NormalizedSites):
         return self._clean_statistics(clean, lengths, active)
 
     @torch.no_grad()
-    def _clean_statistics(
-        self, clean: Tensor, lengths: Tensor | None, active: list[int]
-    ) -> dict[int, Moments]:
+    def _clean_statistics(self, clean: Tensor, lengths: Tensor | None, active: list[int]) -> dict[int, Moments]:
         """Mean and deviation of the clean features at every active site."""
         if not active or self.clean_body is None:
             return {}

@@ -24,17 +24,13 @@ class CleanReference:
         self._body = body.frozen_prefix(body.sites - 1)
 
     @torch.no_grad()
-    def similarity(
-        self, body: Body, normalization: FeatureNormalization, pairs: Iterable[Pair]
-    ) -> dict[str, float]:
+    def similarity(self, body: Body, normalization: FeatureNormalization, pairs: Iterable[Pair]) -> dict[str, float]:
         """Name of each site ("site3") -> mean cosine, at the normalization's present strength."""
         rows = [self._of_pair(body, normalization, noisy, clean) for noisy, clean in pairs]
         means = torch.stack(rows).mean(dim=0)
         return {f"site{site}": float(value) for site, value in enumerate(means)}
 
-    def _of_pair(
-        self, body: Body, normalization: FeatureNormalization, noisy: Tensor, clean: Tensor
-    ) -> Tensor:
+    def _of_pair(self, body: Body, normalization: FeatureNormalization, noisy: Tensor, clean: Tensor) -> Tensor:
         """(sites,) mean cosines over frames."""
         wanted = self._body.to(clean.device)(clean[None])
         found = normalization.walk(body, noisy[None]).normalized

@@ -113,9 +113,7 @@ class NormalizedSSL(Method):
         return curves
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        groups: list[dict[str, Any]] = [
-            {"params": list(self.decoder.parameters()), "lr": self.config.lr_head}
-        ]
+        groups: list[dict[str, Any]] = [{"params": list(self.decoder.parameters()), "lr": self.config.lr_head}]
         if not self.config.freeze_body:
             rate = self.config.lr_head * self.config.lr_body_ratio
             groups.append({"params": list(self.body.parameters()), "lr": rate})

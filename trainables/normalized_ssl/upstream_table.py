@@ -18,9 +18,7 @@ class Upstream:
     published: str | None  # hub id of its weights, pinned to a revision; None = on no hub
     model_types: tuple[str, ...] = ()  # of `transformers`, whose weights the waveform body can hold
     masks_time_only: bool = False  # spectral pre-training masks no mel bands
-    predicts_units: bool = (
-        False  # waveform pre-training predicts k-means units, a stage of their own; else contrastive
-    )
+    predicts_units: bool = False  # waveform pre-training predicts k-means units, a stage of their own; else contrastive
     mixes_utterances: bool = False  # unit prediction hears a second utterance
     relative_bias: bool = False  # gated relative position bias in the transformer layer
     step_seconds: tuple[float, float]  # of training: (whatever the batch, for each second of audio)

@@ -44,24 +44,14 @@ class SeparationConfig(MethodConfig):
     # What overrides the size's own arguments; see architectures.py.
     model: str = choice("convtasnet", of=MODELS, section="Network", help="The separator.")
     size: str = choice("tiny", of=SIZES, help="paper is the published one, tiny is for a CPU.")
-    blocks: int | None = whole(
-        None, (1, 64), unit="blocks", help="In each repeat, or in all; null = the size's own."
-    )
-    repeats: int | None = whole(
-        None, (1, 64), unit="repeats", help="Of the stack of blocks; null = the size's own."
-    )
+    blocks: int | None = whole(None, (1, 64), unit="blocks", help="In each repeat, or in all; null = the size's own.")
+    repeats: int | None = whole(None, (1, 64), unit="repeats", help="Of the stack of blocks; null = the size's own.")
     bottleneck: int | None = whole(
         None, (4, 4096), unit="channels", help="Width between blocks; null = the size's own."
     )
-    hidden: int | None = whole(
-        None, (1, 4096), unit="channels", help="Width within a block; null = the size's own."
-    )
-    kernel: int | None = whole(
-        None, (2, 4096), unit="samples", help="Encoder kernel, even; null = the size's own."
-    )
-    chunk: int | None = whole(
-        None, (4, 4096), unit="frames", help="Dual-path chunk, even; null = the size's own."
-    )
+    hidden: int | None = whole(None, (1, 4096), unit="channels", help="Width within a block; null = the size's own.")
+    kernel: int | None = whole(None, (2, 4096), unit="samples", help="Encoder kernel, even; null = the size's own.")
+    chunk: int | None = whole(None, (4, 4096), unit="frames", help="Dual-path chunk, even; null = the size's own.")
 
     sources: int = whole(2, (2, 5), unit="voices", section="Task", help="Voices in a mixture.")
     sample_rate: int = choice(8000, of=(8000, 16000), unit="Hz", help="Sample rate of the mixtures.")
@@ -74,9 +64,7 @@ class SeparationConfig(MethodConfig):
     pretraining_steps: int = whole(
         400, (1, 10_000_000), unit="steps", section="Pre-training", help="Length of pre-training."
     )
-    pretraining_stretch: int = whole(
-        200, (1, 10_000_000), unit="steps", help="Distance between kept weights."
-    )
+    pretraining_stretch: int = whole(200, (1, 10_000_000), unit="steps", help="Distance between kept weights.")
     pretraining_batch: int = whole(8, (1, 4096), unit="crops", help="Batch size.")
     pretraining_crop_seconds: float = number(1.0, (0.1, 60.0), unit="s", help="Length of a crop.")
     pretraining_lr: float = number(1e-3, (1e-7, 1.0), help="Constant learning rate.")
@@ -102,9 +90,7 @@ class SeparationConfig(MethodConfig):
     )
     span_ms: float = number(70.0, (1.0, 10_000.0), unit="ms", help="Length of a masked span.")
     mama_loss: str = choice("si_sdr", of=("si_sdr", "l1"), help="Loss of the reconstruction.")
-    mask_noise_p: float = number(
-        0.15, (0.0, 1.0), unit="probability", help="Chance of noise at 0.2 of a crop's RMS."
-    )
+    mask_noise_p: float = number(0.15, (0.0, 1.0), unit="probability", help="Chance of noise at 0.2 of a crop's RMS.")
 
     cc_temperature: float = number(
         0.1,
@@ -143,9 +129,7 @@ class SeparationConfig(MethodConfig):
     clip: float | None = number(
         5.0, (1e-6, 1e6), optional=True, help="Largest norm of the gradient; null = no clipping."
     )
-    schedule: str = choice(
-        "plateau", of=("plateau", "noam"), help="Of the rate; noam is DPTNet's, see noam.py."
-    )
+    schedule: str = choice("plateau", of=("plateau", "noam"), help="Of the rate; noam is DPTNet's, see noam.py.")
     plateau_patience: int | None = whole(
         5,
         (1, 1_000_000),
@@ -273,15 +257,11 @@ class SeparationConfig(MethodConfig):
                 raise _RULES.refusal(name, getattr(self, name), f"only null with model={self.model!r}")
         for name in ("kernel", "chunk"):
             if (self.architecture.get(name) or 2) % 2:
-                raise _RULES.refusal(
-                    name, self.architecture[name], "an even number: its stride is half of it"
-                )
+                raise _RULES.refusal(name, self.architecture[name], "an even number: its stride is half of it")
         if self.noise_snr_low > self.noise_snr_high:
             raise _RULES.refusal("noise_snr_low", self.noise_snr_low, "at most noise_snr_high")
         if self.strategy == "multitask" and self.pretrain_task == "cc":
-            raise _RULES.refusal(
-                "pretrain_task", "cc", "se or mama with strategy='multitask': cc has no output"
-            )
+            raise _RULES.refusal("pretrain_task", "cc", "se or mama with strategy='multitask': cc has no output")
         self._check_normalization()
 
     def _check_normalization(self) -> None:

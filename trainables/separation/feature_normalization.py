@@ -62,8 +62,7 @@ class FeatureNormalization(NormalizedSites):
     def diagnostics(self) -> dict[str, float]:
         """|log r| per block, and k."""
         ratios = {
-            f"block{block}/log_ratio_mean": self.running(block).diagnostics()["log_ratio_mean"]
-            for block in self.sites
+            f"block{block}/log_ratio_mean": self.running(block).diagnostics()["log_ratio_mean"] for block in self.sites
         }
         return {**ratios, "normalization/k": float(self.strengths.max())}
 

@@ -52,9 +52,7 @@ def build(config: SeparationConfig, artifacts: dict[str, bytes], seed: int) -> "
 class Separation(Method):
     """A separator, its second task in multi-task training, and the monitor of label switches."""
 
-    def __init__(
-        self, config: SeparationConfig, network: MaskingSeparator, pretrained: MaskingSeparator | None = None
-    ):
+    def __init__(self, config: SeparationConfig, network: MaskingSeparator, pretrained: MaskingSeparator | None = None):
         super().__init__()
         self.config = config
         self.sources = config.sources
@@ -161,7 +159,5 @@ def _observed(corpus: "Corpus", data: "DataSettings", count: int) -> tuple["Batc
     if spare:
         kept = data.batch - spare
         last = batches[-1]
-        batches[-1] = replace(
-            last, noisy=last.noisy[:kept], clean=last.clean[:kept], lengths=last.lengths[:kept]
-        )
+        batches[-1] = replace(last, noisy=last.noisy[:kept], clean=last.clean[:kept], lengths=last.lengths[:kept])
     return tuple(batches)

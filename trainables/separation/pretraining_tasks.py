@@ -104,8 +104,7 @@ class ContrastiveCoding(nn.Module):
         context = self._steps(network.masker.context(self._hide(encoded, masked)))
         predicted, targets = self.from_context(context), self.from_features(self._steps(encoded))
         losses = [
-            self._identify(predicted[item, masked[item]], targets[item, masked[item]])
-            for item in range(len(encoded))
+            self._identify(predicted[item, masked[item]], targets[item, masked[item]]) for item in range(len(encoded))
         ]
         return torch.stack(losses).mean()
 
@@ -136,9 +135,7 @@ class ContrastiveCoding(nn.Module):
             ranks = torch.rand(count, count, device=targets.device).fill_diagonal_(2.0)
             left_out = ranks.argsort(dim=1)[:, :others]
             similarity = similarity.scatter(1, left_out, -math.inf)
-        return functional.cross_entropy(
-            similarity / self.temperature, torch.arange(count, device=targets.device)
-        )
+        return functional.cross_entropy(similarity / self.temperature, torch.arange(count, device=targets.device))
 
 
 def span_mask(signal: Tensor, ratio: float, span: int) -> Tensor:

@@ -18,9 +18,7 @@ def score_plot(result: Result, path: str | PathLike[str]) -> None:
     for axes, group in zip(panels, groups, strict=True):
         _draw(axes, group)
     figure.supylabel(f"{METRICS[result['metric']].title} on test")
-    figure.supxlabel(
-        "orange: not separated from the leader; hollow: baselines; dotted: noisy input", fontsize="small"
-    )
+    figure.supxlabel("orange: not separated from the leader; hollow: baselines; dotted: noisy input", fontsize="small")
     mark = "" if result.get("meaningful", True) else " (not meaningful)"
     figure.suptitle(f"{result['space']}, {result.get('preset', '')} preset{mark}", fontsize="medium")
     save(figure, path)

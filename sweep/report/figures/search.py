@@ -37,9 +37,7 @@ def search_plots(plan: Plan, records: Sequence[JobRecord], folder: Path) -> None
             # Optuna's figures change matplotlib's style for everything drawn after them.
             with pyplot.rc_context(), warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                _save(
-                    draw(study, METRICS[plan.metric].title), group.name, folder / f"{name}-{group.name}.png"
-                )
+                _save(draw(study, METRICS[plan.metric].title), group.name, folder / f"{name}-{group.name}.png")
 
 
 def study_of(records: Sequence[JobRecord]) -> optuna.Study:

@@ -15,9 +15,7 @@ from sweep.verdict.result import Collapse, Findings, SharedTraining
 from trainables.job.stages import Stage
 
 
-def findings(
-    plan: Plan, scores: Scores, leaders: Mapping[str, str], records: Sequence[JobRecord]
-) -> Findings:
+def findings(plan: Plan, scores: Scores, leaders: Mapping[str, str], records: Sequence[JobRecord]) -> Findings:
     """The further keys of a result; `scores` are of the test split, `records` of all jobs."""
     return {
         "metrics": metric_means(plan, scores, leaders),

@@ -45,15 +45,11 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> Iterator[
             yield _entry(plan, candidate.label, mine, baseline)
 
 
-def _entry(
-    plan: Plan, label: str, records: Sequence[JobRecord], baseline: Mapping[int, float]
-) -> LabelSwitches:
+def _entry(plan: Plan, label: str, records: Sequence[JobRecord], baseline: Mapping[int, float]) -> LabelSwitches:
     steps = [report.step for report in records[0].reports]
     switch, symmetric = _curve(records, _SWITCH), _curve(records, _SYMMETRIC)
     by_seed = _symmetric_by_seed(records)
-    difference, interval = mean_and_interval(
-        [by_seed[seed] - baseline[seed] for seed in by_seed if seed in baseline]
-    )
+    difference, interval = mean_and_interval([by_seed[seed] - baseline[seed] for seed in by_seed if seed in baseline])
     return {
         "group": records[0].job.group,
         "candidate": label,
@@ -71,9 +67,7 @@ def _entry(
 
 def _curve(records: Sequence[JobRecord], name: str) -> list[float]:
     """The mean over jobs, round by round."""
-    return np.mean(
-        [[report.metrics[name] for report in record.reports] for record in records], axis=0
-    ).tolist()
+    return np.mean([[report.metrics[name] for report in record.reports] for record in records], axis=0).tolist()
 
 
 def _symmetric_by_seed(records: Sequence[JobRecord]) -> dict[int, float]:

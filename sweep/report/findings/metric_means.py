@@ -33,14 +33,10 @@ def metric_means(plan: Plan, scores: Scores, leaders: Mapping[str, str]) -> list
 
     Where the group is an upstream that the paper has, its rows follow as entries with "published": true.
     """
-    return [
-        entry for group in plan.groups for entry in _of_group(group, plan.scored, scores, leaders[group.name])
-    ]
+    return [entry for group in plan.groups for entry in _of_group(group, plan.scored, scores, leaders[group.name])]
 
 
-def _of_group(
-    group: GroupPlan, metrics: tuple[str, ...], scores: Scores, leader: str
-) -> Iterator[MetricMeans]:
+def _of_group(group: GroupPlan, metrics: tuple[str, ...], scores: Scores, leader: str) -> Iterator[MetricMeans]:
     means = {metric: mean_scores(scores[group.name, metric], leader) for metric in metrics}
     for label in (NOISY, *(candidate.label for candidate in group.candidates)):
         found = {metric: by_label[label] for metric, by_label in means.items() if label in by_label}

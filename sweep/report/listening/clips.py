@@ -78,17 +78,13 @@ def listening_clips(
         for voice in _voices(clip, outputs):
             versions = _versions(voice, clip, scores, standing)
             title = f"{clip.noise_type}, {round(clip.snr_db, 1):g} dB{voice.name}"
-            made.append(
-                ListeningClip(title, f"{clip.speaker}, {clip.utterance}", plan.data.sample_rate, versions)
-            )
+            made.append(ListeningClip(title, f"{clip.speaker}, {clip.utterance}", plan.data.sample_rate, versions))
     return made, seed
 
 
 def shown_candidates(group: GroupResult) -> list[str]:
     """The baseline of the gain, the leader, and the next best on test that are not baselines."""
-    rivals = [
-        c["label"] for c in by_score(group["candidates"]) if not c["baseline"] and c["score"] is not None
-    ]
+    rivals = [c["label"] for c in by_score(group["candidates"]) if not c["baseline"] and c["score"] is not None]
     best = dict.fromkeys([group["leader"]["label"], *rivals])
     return list(dict.fromkeys([group["baseline"], *list(best)[:_TOP_CANDIDATES]]))
 

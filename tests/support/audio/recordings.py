@@ -10,15 +10,11 @@ SPEAKERS = ("ann", "bea", "cleo", "dora")
 NOISES = ("fan", "hiss", "hum")
 
 
-def write_sound(
-    path: Path, seconds: float = 0.5, rate: int = RATE, channels: int = 1, level: float = 0.1
-) -> None:
+def write_sound(path: Path, seconds: float = 0.5, rate: int = RATE, channels: int = 1, level: float = 0.1) -> None:
     """Gaussian noise that depends on the file's name only."""
     rng = np.random.default_rng(list(path.name.encode()))
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(
-        path, level * rng.standard_normal((round(seconds * rate), channels)), rate, subtype="PCM_16"
-    )
+    soundfile.write(path, level * rng.standard_normal((round(seconds * rate), channels)), rate, subtype="PCM_16")
 
 
 def speech_and_noise(folder: Path, seconds: float = 0.5) -> Path:

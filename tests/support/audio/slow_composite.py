@@ -56,9 +56,7 @@ def levinson_durbin(lags):
 
 def prediction_error(lags, coefficients):
     inverse = [1.0] + [-a for a in coefficients]
-    return sum(
-        inverse[i] * lags[abs(i - j)] * inverse[j] for i in range(len(inverse)) for j in range(len(inverse))
-    )
+    return sum(inverse[i] * lags[abs(i - j)] * inverse[j] for i in range(len(inverse)) for j in range(len(inverse)))
 
 
 def llr(reference, estimate):
@@ -76,9 +74,7 @@ def llr(reference, estimate):
 def band_weights(centre, width):
     """{bin: weight} of one critical band, down to its -30 dB point."""
     middle, spread = math.floor(centre / 8000 * 512), width / 8000 * 512
-    shape = [
-        math.exp(-11 * ((k - middle) / spread) ** 2 + math.log(70) - math.log(width)) for k in range(512)
-    ]
+    shape = [math.exp(-11 * ((k - middle) / spread) ** 2 + math.log(70) - math.log(width)) for k in range(512)]
     return {k: weight for k, weight in enumerate(shape) if weight > math.exp(-30 / (2 * 2.303))}
 
 

@@ -23,9 +23,7 @@ def make_tiny_corpus(folder: Path, speakers: int = len(SPEAKERS)) -> Corpus:
     names = [*SPEAKERS, *(f"extra{number}" for number in range(speakers - len(SPEAKERS)))]
     for number, speaker in enumerate(names):
         for take in range(2):
-            _write(
-                folder / "raw/speech" / speaker / f"{speaker}-{take}.wav", _voice(rng, 110.0 + 30 * number)
-            )
+            _write(folder / "raw/speech" / speaker / f"{speaker}-{take}.wav", _voice(rng, 110.0 + 30 * number))
     for number, kind in enumerate(NOISES):
         _write(folder / "raw/noise" / kind / f"{kind}.wav", _noise(rng, smoothing=2**number))
     return write_corpus(folder_recipe.list_source(folder / "raw"), folder / "corpus", cache=folder / "cache")

@@ -50,9 +50,7 @@ def result_rows(
     """One row per candidate, seed and utterance of `values`, and the noisy input's; NaN is a failed score."""
     n_utterances = values.shape[-1]
     jobs = [
-        (label, seed, values[c, s])
-        for c, label in enumerate(labels)
-        for s, seed in enumerate(seeds[: values.shape[1]])
+        (label, seed, values[c, s]) for c, label in enumerate(labels) for s, seed in enumerate(seeds[: values.shape[1]])
     ]
     jobs.append(("noisy", -1, noisy_scores(n_utterances)))
     frames = [

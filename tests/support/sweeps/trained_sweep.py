@@ -83,16 +83,12 @@ def _train(plan: Plan, storage: Storage, study: StudyStore, job: Job) -> None:
     assignment = plan.assignment(job, nuisance, attempt=1)
     require_stages(plan, assignment, stage_store(plan.output))
     trainable = object.__new__(SpeechTrainable)  # in this process, without a cluster
-    trainable.setup(
-        {"assignment": assignment.to_json()}, StoredCheckpoints(storage), stage_store(plan.output)
-    )
+    trainable.setup({"assignment": assignment.to_json()}, StoredCheckpoints(storage), stage_store(plan.output))
     done = False
     while not done:
         result = trainable.step()
         done = result["done"]
-        metrics = {
-            k: float(v) for k, v in result.items() if isinstance(v, float | int) and k not in _IDENTITY
-        }
+        metrics = {k: float(v) for k, v in result.items() if isinstance(v, float | int) and k not in _IDENTITY}
         study.report(job, 1, result["step"], result["score"], metrics)
     study.end(job, 1, "complete", result["score"])
     StoredCheckpoints(storage).prune(job.path, keep=1)

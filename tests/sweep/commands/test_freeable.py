@@ -31,9 +31,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SPEECH_SWEEP_OUTPUT", str(tmp_path / "sweeps"))
     plan = finished_sweep(tmp_path / "sweeps")
     StudyStore(plan.study_uri, plan.name)
-    keep_checkpoints(
-        plan, *plan.final_jobs("tera"), *plan.final_jobs("wav2vec2"), *plan.search_jobs("tera")[:2]
-    )
+    keep_checkpoints(plan, *plan.final_jobs("tera"), *plan.final_jobs("wav2vec2"), *plan.search_jobs("tera")[:2])
     cache = Storage(tmp_path / "cache")
     cache.write("stages/pretraining-1", b"s" * 5000)
     cache.write("prepared/demo-1/corpus.json", b"p" * 20_000_000)
@@ -55,9 +53,7 @@ def kept_jobs(plan: Plan) -> set[str]:
     return {job.path for job in plan.all_jobs() if checkpoints.newest(job.path)}
 
 
-def test_listing_is_sorted_readable_and_deletes_nothing(
-    base: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_listing_is_sorted_readable_and_deletes_nothing(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = Storage(base).sizes()
     assert clean_command.main([]) == 0
     out = capsys.readouterr().out
@@ -81,14 +77,10 @@ def test_freeing_a_sweep_leaves_the_winners_and_every_row(base: Path) -> None:
     assert found(base)["evening"].bytes == 0
 
 
-def test_freeing_a_part_of_the_cache_leaves_the_others(
-    base: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_freeing_a_part_of_the_cache_leaves_the_others(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert clean_command.main(["--free", "cache/stages"]) == 0
     assert "freed 5.0 kB" in capsys.readouterr().out
-    assert [path for path in Storage(base / "cache").list() if "locks" not in path] == [
-        "prepared/demo-1/corpus.json"
-    ]
+    assert [path for path in Storage(base / "cache").list() if "locks" not in path] == ["prepared/demo-1/corpus.json"]
 
 
 def test_what_was_listed_is_what_goes(base: Path) -> None:

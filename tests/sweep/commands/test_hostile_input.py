@@ -24,12 +24,8 @@ FLAGS = [
     "--help-config",
 ]  # fmt: skip
 VALUES = st.one_of(
-    st.sampled_from(
-        ["", "0", "-1", "nan", "inf", "1e400", "norm_layers", "smoke", "tera", "tera,tera", "a=b", "k0="]
-    ),
-    st.sampled_from(
-        ["k0=0.5", "k0=[1]", "norm_layers=[9]", "../x", "s3://", "s3://b", "ftp://x", "x.py", "/dev/null"]
-    ),
+    st.sampled_from(["", "0", "-1", "nan", "inf", "1e400", "norm_layers", "smoke", "tera", "tera,tera", "a=b", "k0="]),
+    st.sampled_from(["k0=0.5", "k0=[1]", "norm_layers=[9]", "../x", "s3://", "s3://b", "ftp://x", "x.py", "/dev/null"]),
     st.sampled_from(["postgresql://u:pw@h/d", "http://u:pw@h", "sqlite://", "://", "\x00", "2**9", "{}"]),
     st.text(max_size=12),
 )
@@ -61,9 +57,7 @@ def test_any_command_line_is_a_plan_or_one_clear_line(
 
 
 @pytest.mark.parametrize("flag", ["--space", "--corpus", "--output", "--name", "--resume", "--study-uri"])
-def test_a_null_byte_is_refused_wherever_it_stands(
-    inside: Path, capsys: pytest.CaptureFixture[str], flag: str
-) -> None:
+def test_a_null_byte_is_refused_wherever_it_stands(inside: Path, capsys: pytest.CaptureFixture[str], flag: str) -> None:
     assert run_command.main(["--space", "norm_layers", flag, "a\x00b", "--dry-run"]) == 2
     assert f"{flag} 'a\\x00b': holds a null byte" in capsys.readouterr().err
 
@@ -85,9 +79,7 @@ def test_a_damaged_plan_is_refused_in_one_line(tmp_path: Path, content: bytes) -
 
 
 @given(field=st.sampled_from(sorted(simulated_plan().to_json())), value=JSON)
-def test_a_plan_with_any_one_field_damaged_never_ends_in_a_traceback(
-    tmp_path: Path, field: str, value: object
-) -> None:
+def test_a_plan_with_any_one_field_damaged_never_ends_in_a_traceback(tmp_path: Path, field: str, value: object) -> None:
     damaged = {**simulated_plan().to_json(), field: value}
     Storage(tmp_path / "broken").write(layout.PLAN, json.dumps(damaged).encode())
     try:

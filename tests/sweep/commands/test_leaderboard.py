@@ -31,9 +31,7 @@ def test_json_is_the_stored_result_untouched(plan: Plan, capsys: pytest.CaptureF
     assert json.loads(printed(capsys, "--format", "json")) == stored
 
 
-def test_csv_has_a_row_per_candidate_best_first_unrounded(
-    plan: Plan, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_csv_has_a_row_per_candidate_best_first_unrounded(plan: Plan, capsys: pytest.CaptureFixture[str]) -> None:
     rows = list(csv.DictReader(io.StringIO(printed(capsys, "--format", "csv"))))
     tera = [row for row in rows if row["group"] == "tera"]
     assert [row["candidate"] for row in tera] == ["layer2", "layer3", "layer1", "none", "random"]
@@ -44,17 +42,13 @@ def test_csv_has_a_row_per_candidate_best_first_unrounded(
 
 
 @pytest.mark.parametrize("form", ["table", "markdown"])
-def test_tables_name_groups_candidates_and_verdicts(
-    plan: Plan, form: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tables_name_groups_candidates_and_verdicts(plan: Plan, form: str, capsys: pytest.CaptureFixture[str]) -> None:
     out = printed(capsys, "--format", form)
     for word in ("tera", "wav2vec2", "layer2", "none", "winner"):
         assert word in out
 
 
-def test_another_metric_keeps_the_leader_and_says_what_decided(
-    plan: Plan, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_another_metric_keeps_the_leader_and_says_what_decided(plan: Plan, capsys: pytest.CaptureFixture[str]) -> None:
     result = json.loads(printed(capsys, "--metric", "wb_pesq", "--format", "json"))
     assert (result["metric"], result["decided_by"]) == ("wb_pesq", "si_sdr")
     for group in result["groups"]:
@@ -81,9 +75,7 @@ def test_bad_input_is_one_line(
     assert captured.err.count("\n") == 1
 
 
-def test_a_sweep_without_a_result_points_to_its_status(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_sweep_without_a_result_points_to_its_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = make_plan(tmp_path / "noon", name="noon")
     Storage(plan.output).write("plan.json", json.dumps(plan.to_json()).encode())
     assert leaderboard_command.main(["noon", "--output", str(tmp_path)]) == 2
@@ -102,8 +94,7 @@ def test_a_damaged_result_is_named_with_the_way_to_another(
         assert leaderboard_command.main(["evening", *flags]) == 2
         error = capsys.readouterr().err
         assert (
-            f"{plan.output}/result.json is damaged: delete it and run python sweep/run.py --resume evening\n"
-            in error
+            f"{plan.output}/result.json is damaged: delete it and run python sweep/run.py --resume evening\n" in error
         )
 
 

@@ -90,9 +90,7 @@ def test_it_lists_its_commands_with_a_line_each(capsys: pytest.CaptureFixture[st
     listed = capsys.readouterr().out
     lines = listed.splitlines()
     for command, summary in COMMANDS.items():
-        assert [line.split() for line in lines if line.startswith(f"  {command} ")] == [
-            [command, *summary.split()]
-        ]
+        assert [line.split() for line in lines if line.startswith(f"  {command} ")] == [[command, *summary.split()]]
     assert main([]) == 0
     assert capsys.readouterr().out == listed
     assert main(["--version"]) == 0
@@ -125,9 +123,7 @@ def test_without_the_install_it_says_how_to_install(command: str, tmp_path: Path
     (tmp_path / "in.wav").touch()
     done = python(tmp_path, "-I", "-S", script(command), *AT_WORK[command])
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(
-        f"error: speech-sweep is not installed for {sys.executable} (No module named "
-    )
+    assert done.stderr.startswith(f"error: speech-sweep is not installed for {sys.executable} (No module named ")
     assert done.stderr.count("\n") == 1
 
 

@@ -51,9 +51,7 @@ def test_output_is_named_where_it_is_needed(place: Path, base: str, where: str) 
 @example(folders=["-x"])
 @example(folders=["~"])
 @example(folders=["s3:", "bucket"])
-@given(
-    folders=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1), min_size=1)
-)
+@given(folders=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1), min_size=1))
 def test_any_folder_is_found_again_by_the_command(place: Path, folders: list[str]) -> None:
     base = base_of("/".join([str(place), *folders]))
     words = shlex.split(command_line("run --resume", f"{base}/evening"))
@@ -64,9 +62,7 @@ def test_any_folder_is_found_again_by_the_command(place: Path, folders: list[str
 
 def test_another_default_leaves_nothing_to_chance(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPEECH_SWEEP_OUTPUT", "elsewhere")
-    assert (
-        command_line("status", f"{place}/sweeps/evening") == "python sweep/status.py evening --output sweeps"
-    )
+    assert command_line("status", f"{place}/sweeps/evening") == "python sweep/status.py evening --output sweeps"
 
 
 def test_a_driver_in_a_folder_of_its_own_writes_for_its_users(place: Path) -> None:

@@ -96,9 +96,7 @@ def test_bad_input_is_one_line_and_status_2(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_damaged_recording_is_one_line_after_the_bar(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_recording_is_one_line_after_the_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = speech_and_noise(tmp_path / "source")
     write_sound(source / "noise/fan/mute.wav", level=0.0)
     assert main(["folder", str(source), str(tmp_path / "corpus")]) == 2

@@ -75,9 +75,7 @@ def test_one_bit_of_the_model_or_of_the_optimizer_is_found(trained: Plan, stored
         ("tera/final/random/seed-1002", "has no report of tera/final/random/seed-1002"),
     ],
 )
-def test_bad_input_is_one_line(
-    trained: Plan, job: str, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_is_one_line(trained: Plan, job: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert replay_command.main(["trained", job]) == 2
     error = capsys.readouterr().err
     assert message in error

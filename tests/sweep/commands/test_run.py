@@ -39,9 +39,7 @@ def test_no_option_bears_a_name_that_ray_submit_takes() -> None:
 
 
 def test_list_spaces_and_help_config_print_their_pages(tmp_path: Path) -> None:
-    spaces, fields = (
-        run(tmp_path, *flags) for flags in (["--list-spaces"], ["--help-config", "norm_layers"])
-    )
+    spaces, fields = (run(tmp_path, *flags) for flags in (["--list-spaces"], ["--help-config", "norm_layers"]))
     assert spaces.returncode == fields.returncode == 0
     assert "norm_layers" in spaces.stdout
     assert "adam, muon, null" in fields.stdout
@@ -146,9 +144,7 @@ def _folder_with(folder: Path, speakers: int, noises: int, silent: bool = False)
 
 
 @pytest.mark.parametrize(("speakers", "noises"), [(0, 4), (1, 4), (4, 0), (4, 1)])
-def test_too_little_material_is_refused_before_anything_starts(
-    tmp_path: Path, speakers: int, noises: int
-) -> None:
+def test_too_little_material_is_refused_before_anything_starts(tmp_path: Path, speakers: int, noises: int) -> None:
     corpus = _folder_with(tmp_path / "raw", speakers, noises)
     done = run(tmp_path, "--space", "norm_layers", "--preset", "smoke", "--corpus", str(corpus))
     assert done.returncode == 2, done.stderr
@@ -217,10 +213,7 @@ def test_a_dry_run_on_gpus_says_the_price_of_each_tenth_of_a_second(tmp_path: Pa
     """2 groups x 5 candidates x (2 search trials + 3 seeds) x 7,200 steps x 0.1 s x half a GPU."""
     line = ("--space", "norm_layers", "--preset", "demo", "--dry-run", "--gpus-per-trial", "0.5")
     done = run(tmp_path, *line, "--steps", "7200", "--price", "1.5/8/1")
-    assert (
-        "about 5 GPU-hours for every 0.1 s that a step takes on its GPU, which is not known yet"
-        in done.stdout
-    )
+    assert "about 5 GPU-hours for every 0.1 s that a step takes on its GPU, which is not known yet" in done.stdout
     assert "50 jobs of 7,200 steps, 0.5 GPU each" in done.stdout
     assert "about 7.50 for every 0.1 s, at 1.5000 per GPU and hour" in done.stdout
     assert "like 1.21/8/1" in run(tmp_path, *line, "--price", "0.34/8").stdout

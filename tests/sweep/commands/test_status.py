@@ -21,9 +21,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def planned(tmp_path: Path, beat: dict[str, Any] | None = None, name: str = "evening") -> None:
     storage = Storage(tmp_path / "sweeps" / name)
-    storage.write(
-        "plan.json", json.dumps(make_plan(tmp_path / "sweeps" / name, name=name).to_json()).encode()
-    )
+    storage.write("plan.json", json.dumps(make_plan(tmp_path / "sweeps" / name, name=name).to_json()).encode())
     if beat:
         storage.write("heartbeat.json", json.dumps(beat).encode())
 
@@ -46,9 +44,7 @@ def beat(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def test_a_dead_sweep_says_how_far_it_came_and_how_to_go_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dead_sweep_says_how_far_it_came_and_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     planned(tmp_path, beat())
     assert status_command.main(["evening"]) == 0
     out = capsys.readouterr().out
@@ -61,9 +57,7 @@ def test_a_dead_sweep_says_how_far_it_came_and_how_to_go_on(
     assert "leaderboard.py" not in out
 
 
-def test_a_finished_sweep_points_to_its_leaderboard(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_finished_sweep_points_to_its_leaderboard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finished_sweep(tmp_path / "elsewhere")
     assert status_command.main(["evening", "--output", "elsewhere", "--json"]) == 0
     status = json.loads(capsys.readouterr().out)
@@ -88,9 +82,7 @@ def test_a_finished_sweep_that_was_given_more_is_to_be_resumed(
     assert json.loads(capsys.readouterr().out)["answered"] is False
 
 
-def test_a_planned_sweep_that_never_started_can_be_resumed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_planned_sweep_that_never_started_can_be_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     planned(tmp_path)
     assert status_command.main(["evening"]) == 0
     out = capsys.readouterr().out

@@ -39,9 +39,7 @@ def driver(tmp_path: Path) -> Path:
         ({"CUDA_VISIBLE_DEVICES": "-1"}, 0),
     ],
 )
-def test_devices_that_the_driver_knows_and_nothing_hides(
-    driver: Path, environ: dict[str, str], expected: int
-) -> None:
+def test_devices_that_the_driver_knows_and_nothing_hides(driver: Path, environ: dict[str, str], expected: int) -> None:
     assert cuda_devices(environ, driver) == expected
 
 

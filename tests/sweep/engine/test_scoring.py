@@ -46,9 +46,7 @@ def finalist(corpus, storage) -> Assignment:
     )
     trainable = object.__new__(SpeechTrainable)
     with deterministic(1):
-        trainable.setup(
-            {"assignment": assignment.to_json()}, StoredCheckpoints(storage), StoredArtifacts(storage)
-        )
+        trainable.setup({"assignment": assignment.to_json()}, StoredCheckpoints(storage), StoredArtifacts(storage))
         assert trainable.step()["done"]
     return assignment
 

@@ -77,9 +77,7 @@ def test_listeners_hear_when_each_stage_is_stored(ray_cluster: None, artifacts: 
     assert stored == ["base", "top"]
 
 
-def test_a_defect_in_a_stage_is_reported_with_the_stages_name(
-    ray_cluster: None, artifacts: Artifacts
-) -> None:
+def test_a_defect_in_a_stage_is_reported_with_the_stages_name(ray_cluster: None, artifacts: Artifacts) -> None:
     broken = _stage("tera pre-training, seed 11", **{"break": True})
     with pytest.raises(StageFailed, match=r"tera pre-training, seed 11 failed: ZeroDivisionError: division"):
         run_stages([_stage("base"), broken, _stage("top", broken)], "ab", artifacts)

@@ -80,9 +80,7 @@ def test_a_sweep_through_tune_ends_as_the_simulation_does_although_a_worker_is_k
     assert set(metrics) == {"score", "score_current"}
 
 
-def test_a_job_that_raises_fails_with_its_reason_and_the_rest_goes_on(
-    ray_cluster: None, tmp_path: Path
-) -> None:
+def test_a_job_that_raises_fails_with_its_reason_and_the_rest_goes_on(ray_cluster: None, tmp_path: Path) -> None:
     job_file(tmp_path, "tera/search/none/0000", "raise").touch()
     plan = _plan(tmp_path)
     run_sweep(plan, _store(plan), simulated_parameters(tmp_path), trainable_cls=SimulatedTrainable)

@@ -105,9 +105,7 @@ def test_no_more_is_asked_for_than_the_plan_has_jobs(cluster: FakeCluster, tmp_p
     assert TrialCapacity(make_plan(tmp_path)).pending_limit(running=0) == 50
 
 
-def test_machines_that_join_a_running_sweep_are_used_and_queries_are_rare(
-    cluster: FakeCluster, tmp_path: Path
-) -> None:
+def test_machines_that_join_a_running_sweep_are_used_and_queries_are_rare(cluster: FakeCluster, tmp_path: Path) -> None:
     now = [0.0]
     limit = TrialCapacity(make_plan(tmp_path), clock=lambda: now[0])
     assert [limit.pending_limit(running=0) for _ in range(1000)] == [1] * 1000

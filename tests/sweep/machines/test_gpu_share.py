@@ -40,9 +40,7 @@ def test_no_more_than_the_cores_can_feed() -> None:
 
 
 def test_what_does_not_fit_is_refused_with_the_figures() -> None:
-    with pytest.raises(
-        UserError, match=r"takes about 28\.2 GB and the smallest GPU of the cluster has 24\.0 GB"
-    ):
+    with pytest.raises(UserError, match=r"takes about 28\.2 GB and the smallest GPU of the cluster has 24\.0 GB"):
         fitting_share(22 * GB, 24 * GB)
 
 
@@ -69,9 +67,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 @pytest.mark.parametrize("sweep", [small_sweep, contrastive_sweep, separation_sweep])
-def test_a_probe_trains_and_infers_without_any_stage(
-    sweep: ModuleType, corpus: Corpus, tmp_path: Path
-) -> None:
+def test_a_probe_trains_and_infers_without_any_stage(sweep: ModuleType, corpus: Corpus, tmp_path: Path) -> None:
     plan = sweep.make_plan(tmp_path)
     short = replace(plan.data, batch=2, crop_seconds=0.512, evaluation_clip_seconds=1.0)
     tried = probes(replace(plan, data=short))

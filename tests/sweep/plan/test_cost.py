@@ -43,8 +43,7 @@ def test_nothing_is_said_of_a_network_never_timed(separation):
 def test_full_size_checkpoints_take_full_size_disk(tmp_path):
     """Measured with optimizer: 227 MB for a waveform body, 317 MB for TERA with a frozen branch of three layers."""
     tiny, base = (
-        small_sweep.make_plan(tmp_path, corpus_summary={}, method_config={"size": size})
-        for size in ("tiny", "base")
+        small_sweep.make_plan(tmp_path, corpus_summary={}, method_config={"size": size}) for size in ("tiny", "base")
     )
     jobs = sum(1 for _ in base.all_jobs())
     finalists = sum(len(base.final_jobs(group.name)) for group in base.groups)

@@ -149,9 +149,7 @@ def test_without_an_address_nothing_is_posted(plan: Plan, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("url", ["hooks.example/x", "ftp://host/x", "http://", "file:///etc"])
-def test_what_is_no_web_address_is_refused_before_anything_starts(
-    url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_no_web_address_is_refused_before_anything_starts(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match="--notify"):
         check_address(url)
     assert cli.main(["--space", "norm_layers", "--notify", url]) == 2

@@ -28,9 +28,7 @@ def printed(base: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> 
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("field", "column"), [("noise_type", "noise_type"), ("snr", "snr_db"), ("speaker", "speaker")]
-)
+@pytest.mark.parametrize(("field", "column"), [("noise_type", "noise_type"), ("snr", "snr_db"), ("speaker", "speaker")])
 def test_means_are_those_that_pandas_gives(
     base: Path, field: str, column: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -91,9 +91,7 @@ def test_what_cannot_be_paired_has_no_interval_and_says_why(
 def test_another_test_set_of_the_same_corpus_is_noticed(first: Scored, second: Scored) -> None:
     shifted = second.rows.copy()
     shifted.loc[shifted["candidate"].eq("noisy"), "value"] += 1e-6
-    assert (
-        compare(first, Scored(second.plan, shifted), "si_sdr")["not_paired_because"] == "the test sets differ"
-    )
+    assert compare(first, Scored(second.plan, shifted), "si_sdr")["not_paired_because"] == "the test sets differ"
 
 
 def test_a_candidate_only_one_sweep_has_keeps_its_row(first: Scored, second: Scored) -> None:
@@ -127,9 +125,7 @@ def test_the_command_names_both_sweeps_and_what_their_plans_differ_in(
 @pytest.mark.parametrize(
     ("other", "message"), [("evening", "that is the sweep itself"), ("noon", "no sweep named 'noon'")]
 )
-def test_bad_input_is_one_line(
-    base: Path, other: str, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input_is_one_line(base: Path, other: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert leaderboard_command.main(["evening", "--compare", other, "--output", str(base)]) == 2
     error = capsys.readouterr().err
     assert message in error

@@ -25,9 +25,7 @@ def test_every_form_has_the_number(form: str, capsys: pytest.CaptureFixture[str]
 
 def test_programs_get_unrounded_numbers_and_empty_where_unknown() -> None:
     assert json.loads(to_json(VIEW)) == {"score": 1.23456}
-    assert list(csv.DictReader(io.StringIO(to_csv(VIEW)))) == [
-        {"candidate": "layer_1", "score": "1.23456", "low": ""}
-    ]
+    assert list(csv.DictReader(io.StringIO(to_csv(VIEW)))) == [{"candidate": "layer_1", "score": "1.23456", "low": ""}]
 
 
 def test_latex_escapes_what_it_would_read_as_a_command() -> None:

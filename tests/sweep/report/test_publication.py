@@ -103,9 +103,7 @@ def test_pareto_keeps_what_no_other_beats_in_both():
 def test_without_a_second_metric_there_is_no_pareto_plot(published, tmp_path):
     _, result = published
     assert second_metric(result) == "wb_pesq"
-    single = [
-        e | {"scores": {m: v for m, v in e["scores"].items() if m == "si_sdr"}} for e in result["metrics"]
-    ]
+    single = [e | {"scores": {m: v for m, v in e["scores"].items() if m == "si_sdr"}} for e in result["metrics"]]
     pareto_plot(result | {"metrics": single}, tmp_path / "pareto.png")
     assert list(tmp_path.iterdir()) == []
 
@@ -115,9 +113,7 @@ def test_the_study_of_a_search_is_honest_about_early_stops(searched):
     study = study_of([record for record in records if record.job.group == "tera"])
     states = [trial.state.name for trial in study.trials]
     assert states.count("PRUNED") == sum(r.state == "pruned" and r.job.group == "tera" for r in records) > 0
-    assert study.best_value == max(
-        r.score for r in records if r.state == "complete" and r.job.group == "tera"
-    )
+    assert study.best_value == max(r.score for r in records if r.state == "complete" and r.job.group == "tera")
 
 
 def test_a_parameter_that_some_candidates_lack_is_not_shared(searched):

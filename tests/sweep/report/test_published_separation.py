@@ -24,9 +24,7 @@ def test_gains_are_those_the_paper_prints():
         ("WSJ0-2mix", "multi-task SE", (0.1, 0.2)),
     ):
         network = f"{corpus} Conv-TasNet"
-        found = [
-            gain("2", f"{network} {strategy}", f"{network} scratch", metric) for metric in ("si_sdri", "sdri")
-        ]
+        found = [gain("2", f"{network} {strategy}", f"{network} scratch", metric) for metric in ("si_sdri", "sdri")]
         assert tuple(found) == gains
 
 

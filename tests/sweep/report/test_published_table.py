@@ -26,9 +26,7 @@ def test_by_wb_pesq_tera_leads_with_layer_1_and_wav2vec2_with_layer_2() -> None:
 
 
 def test_table_2_alone_says_the_same_and_holds_layers_only() -> None:
-    groups = {
-        group["group"]["upstream"]: group for group in published_result("wb_pesq", tables=("2",))["groups"]
-    }
+    groups = {group["group"]["upstream"]: group for group in published_result("wb_pesq", tables=("2",))["groups"]}
     assert {name: group["leader"]["label"] for name, group in groups.items()} == {
         "tera": "layer1",
         "wav2vec2": "layer2",

@@ -63,9 +63,7 @@ def after_each(*events: Callable[[], object]) -> Callable[[float], None]:
     return lambda seconds: waiting.pop(0)() and None
 
 
-def test_watch_shows_every_change_until_the_sweep_is_over(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_watch_shows_every_change_until_the_sweep_is_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = simulated_plan(f"sqlite:///{tmp_path}/study.db", groups=("tera",), output=str(tmp_path))
     storage, store = Storage(tmp_path), StudyStore(f"sqlite:///{tmp_path}/study.db", plan.name)
     simulation = Simulation(plan, store)
@@ -87,15 +85,11 @@ def test_watching_what_stopped_says_how_to_go_on(tmp_path: Path) -> None:
         watch(plan, Storage(output))
 
 
-def test_watching_a_finished_sweep_shows_its_leaderboard(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_watching_a_finished_sweep_shows_its_leaderboard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = finished_sweep(tmp_path)
     StudyStore(plan.study_uri, plan.name)  # creates the file
     assert leaderboard_command.main(["evening", "--watch", "--output", str(tmp_path)]) == 0
     assert "winner" in capsys.readouterr().out
-    assert (
-        leaderboard_command.main(["evening", "--watch", "--format", "json", "--output", str(tmp_path)]) == 2
-    )
+    assert leaderboard_command.main(["evening", "--watch", "--format", "json", "--output", str(tmp_path)]) == 2
     assert "--watch shows tables" in capsys.readouterr().err
     assert json.loads(Storage(plan.output).read("heartbeat.json"))["state"] == "finished"

@@ -75,9 +75,7 @@ def test_a_winner_and_a_tie_read_as_such(both):
     assert "| layer2 | 2.00 ± " in markdown_row(page, "tera")
     assert "| winner |" in markdown_row(page, "tera")
     assert "| tie with layer3 |" in markdown_row(page, "wav2vec2")
-    assert " seeds) |" in markdown_row(page, "wav2vec2") or "more test audio" in markdown_row(
-        page, "wav2vec2"
-    )
+    assert " seeds) |" in markdown_row(page, "wav2vec2") or "more test audio" in markdown_row(page, "wav2vec2")
 
 
 def test_numbers_are_those_of_the_verdict_rounded_once(both):

@@ -34,9 +34,7 @@ def test_a_model_that_fell_silent_on_hard_clips_is_not_chosen_for_its_score_on_t
     silent, honest = record(0, 9.0, 0.9, failed_clips=4), record(3, 2.0, 0.2)
     assert ranked_configuration([silent, honest], 0).nuisance["k0"] == 0.2
     assert best_configuration([silent, honest], "best1").nuisance["k0"] == 0.2
-    assert best_configuration([silent], "best1").nuisance["k0"] == 0.9, (
-        "who has nothing better is still compared"
-    )
+    assert best_configuration([silent], "best1").nuisance["k0"] == 0.9, "who has nothing better is still compared"
 
 
 def plan(folder: Path, *flags: str) -> Plan:

@@ -25,9 +25,7 @@ def plan() -> Plan:
     return simulated_plan(groups=("tera",), exempt=2)
 
 
-def _record(
-    number: int, scores: dict[int, float], state: State = "complete", label: str = "layer1"
-) -> JobRecord:
+def _record(number: int, scores: dict[int, float], state: State = "complete", label: str = "layer1") -> JobRecord:
     reports = tuple(Report(step, score, {}, 0) for step, score in scores.items())
     job = Job("tera", "search", label, number)
     last = reports[-1].score if state == "complete" else None

@@ -105,10 +105,7 @@ def test_asking_again_from_the_same_records_gives_the_same_values(plan: Plan) ->
 def test_a_trials_own_generation_is_not_in_its_view(plan: Plan) -> None:
     records = _asked(plan, 13)
     job = plan.search_jobs("tera")[13]
-    others = [
-        replace(record, score=100.0, state="failed") if record.generation == 2 else record
-        for record in records
-    ]
+    others = [replace(record, score=100.0, state="failed") if record.generation == 2 else record for record in records]
     assert GroupSearch(plan, "tera").propose(job, others) == GroupSearch(plan, "tera").propose(job, records)
 
 

@@ -41,9 +41,7 @@ def command(corpus: Path) -> list[str]:
     return ["--space", "norm_layers", "--preset", "smoke", "--corpus", str(corpus)]
 
 
-def test_a_dry_run_says_what_was_left_out_and_converted(
-    recordings: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dry_run_says_what_was_left_out_and_converted(recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command.main([*command(recordings), "--dry-run"]) == 0
     report = capsys.readouterr().out
     assert LEFT_OUT in report

@@ -63,9 +63,7 @@ def test_further_metrics_are_columns_that_never_decide(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_further_metric_that_cannot_be_is_refused(
-    tmp_path: Path, flags: tuple[str, ...], message: str
-) -> None:
+def test_a_further_metric_that_cannot_be_is_refused(tmp_path: Path, flags: tuple[str, ...], message: str) -> None:
     with pytest.raises(UserError, match=message):
         plan(tmp_path, *flags)
 
@@ -162,9 +160,7 @@ def test_a_fixed_field_is_never_searched(tmp_path: Path) -> None:
         (["--study-uri", "postgresql://[::1"], ["postgresql://[::1", "sqlite:////"]),
     ],
 )
-def test_bad_input_is_one_line_that_says_what_is_allowed(
-    tmp_path: Path, flags: list[str], says: list[str]
-) -> None:
+def test_bad_input_is_one_line_that_says_what_is_allowed(tmp_path: Path, flags: list[str], says: list[str]) -> None:
     with pytest.raises(UserError) as error:
         plan(tmp_path, *flags)
     line = str(error.value)
@@ -176,9 +172,7 @@ def test_bad_input_is_one_line_that_says_what_is_allowed(
     ("variable", "value"),
     [("SPEECH_SWEEP_CORPUS", "nowhere"), ("SPEECH_SWEEP_PRESET", "big"), ("MLFLOW_TRACKING_URI", "mlruns")],
 )
-def test_bad_input_from_the_environment_is_blamed_on_its_variable(
-    tmp_path: Path, variable: str, value: str
-) -> None:
+def test_bad_input_from_the_environment_is_blamed_on_its_variable(tmp_path: Path, variable: str, value: str) -> None:
     with pytest.raises(UserError, match=f"{variable}.*'{value}'"):
         plan(tmp_path, environ={variable: value})
 
@@ -227,9 +221,7 @@ def test_resume_refuses_what_would_change_the_plan_by_name(tmp_path: Path) -> No
         (["--study-uri", "sqlite:///study.db"], ["--study-uri", "sqlite:///study.db"]),
     ],
 )
-def test_resume_takes_what_merely_repeats_the_plan(
-    tmp_path: Path, started: list[str], repeated: list[str]
-) -> None:
+def test_resume_takes_what_merely_repeats_the_plan(tmp_path: Path, started: list[str], repeated: list[str]) -> None:
     freeze(plan(tmp_path, "--name", "first", *started))
     assert resume(tmp_path, "first", "--space", "norm_layers", *repeated).resume
 
@@ -277,9 +269,7 @@ def test_resume_refuses_weights_that_are_no_longer_what_they_were(tmp_path: Path
     weights.touch()
     assert resume(tmp_path, "first").plan == started.plan
     weights.write_bytes(b"WEIGHTS")
-    with pytest.raises(
-        UserError, match=r"the weights of tera \(base\) checkpoint have changed since sweep 'first'"
-    ):
+    with pytest.raises(UserError, match=r"the weights of tera \(base\) checkpoint have changed since sweep 'first'"):
         resume(tmp_path, "first")
 
 
@@ -297,9 +287,7 @@ def test_only_a_default_share_is_measured(tmp_path: Path) -> None:
     planned = plan(tmp_path, *at_scale, environ=on_a_cluster)
     assert planned.plan.gpus_per_trial == 1
     assert planned.shares_gpus_as_it_likes
-    assert not plan(
-        tmp_path, *at_scale, "--gpus-per-trial", "1", environ=on_a_cluster
-    ).shares_gpus_as_it_likes
+    assert not plan(tmp_path, *at_scale, "--gpus-per-trial", "1", environ=on_a_cluster).shares_gpus_as_it_likes
     assert not plan(tmp_path, "--preset", "demo", environ=on_a_cluster).shares_gpus_as_it_likes
     freeze(planned)
     assert not resume(tmp_path, "first").shares_gpus_as_it_likes
@@ -312,9 +300,7 @@ def test_more_than_a_gpu_is_refused(tmp_path: Path, share: str, capsys: pytest.C
     assert "a number from 0 to 1" in capsys.readouterr().err
 
 
-def test_a_bucket_that_cannot_be_reached_is_bad_input(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bucket_that_cannot_be_reached_is_bad_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
         "AWS_ACCESS_KEY_ID": "a",
@@ -327,9 +313,7 @@ def test_a_bucket_that_cannot_be_reached_is_bad_input(
 
 
 def test_a_folder_that_cannot_be_looked_into_is_no_matter_of_buckets(tmp_path: Path) -> None:
-    with pytest.raises(
-        UserError, match=r"cannot look into .*File name too long.*a folder you may read"
-    ) as error:
+    with pytest.raises(UserError, match=r"cannot look into .*File name too long.*a folder you may read") as error:
         plan(tmp_path, "--output", "a" * 300, "--name", "evening")
     assert "AWS" not in str(error.value)
 
@@ -343,9 +327,7 @@ def test_only_sweeps_are_listed_and_nothing_below_them(tmp_path: Path) -> None:
         resume(tmp_path, "second")
 
 
-def test_a_strangers_folder_beside_the_sweeps_is_none_of_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_strangers_folder_beside_the_sweeps_is_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The refusal is made here, since tests may run as root, who may enter every folder."""
     freeze(plan(tmp_path, "--name", "first"))
     (tmp_path / "sweeps" / "private").mkdir()

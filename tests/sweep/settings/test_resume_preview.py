@@ -57,9 +57,7 @@ def test_a_study_that_cannot_be_asked_is_said_and_left_alone(tmp_path: Path, sta
     file = Path(started.home, "study.db")
     for path in file.parent.glob("study.db*"):
         path.unlink()
-    assert "done       not known, nor whether more could be added: sweep 'first' has no study" in dry_run(
-        tmp_path
-    )
+    assert "done       not known, nor whether more could be added: sweep 'first' has no study" in dry_run(tmp_path)
     assert not file.exists()
     file.write_bytes(b"no database" * 100)
     assert "cannot open the study storage" in dry_run(tmp_path, "--samples", "3")

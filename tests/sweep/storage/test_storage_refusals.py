@@ -18,9 +18,7 @@ from trainables.base.storage.bucket import ENCRYPTION_VARIABLE, encryption_argum
 from trainables.base.storage.storage import Storage
 
 WORKERS, ROUNDS, PART = 4, 3, 5 * 2**20
-JOBS = [
-    Job(group, "final", label, seed) for group in "ab" for label in ("none", "layer1") for seed in (1, 2, 3)
-]
+JOBS = [Job(group, "final", label, seed) for group in "ab" for label in ("none", "layer1") for seed in (1, 2, 3)]
 
 
 @pytest.fixture

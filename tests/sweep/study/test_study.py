@@ -26,9 +26,7 @@ def _reopened(study_uri: str, job: Job = JOB) -> JobRecord | None:
     return StudyStore(study_uri, "sweep").record(job)
 
 
-def test_a_job_as_started_reported_and_ended_is_what_another_process_reads(
-    store: StudyStore, study_uri: str
-) -> None:
+def test_a_job_as_started_reported_and_ended_is_what_another_process_reads(store: StudyStore, study_uri: str) -> None:
     store.start(JOB, PROPOSAL, generation=1)
     assert store.report(JOB, 1, 50, 1.5, {"score": 1.5, "loss_total": 0.3})
     assert store.report(JOB, 1, 100, 2.5, {"score": 2.5})
@@ -94,9 +92,7 @@ def test_a_job_ends_once(store: StudyStore, study_uri: str) -> None:
     assert _reopened(study_uri).state == "complete"  # type: ignore[union-attr]
 
 
-def test_records_come_in_the_order_of_their_start_and_phases_are_apart(
-    store: StudyStore, study_uri: str
-) -> None:
+def test_records_come_in_the_order_of_their_start_and_phases_are_apart(store: StudyStore, study_uri: str) -> None:
     jobs = [Job("tera", "search", "none", 0), Job("tera", "search", "layer1", 1)]
     for job in jobs:
         store.start(job, PROPOSAL)

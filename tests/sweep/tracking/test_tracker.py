@@ -119,9 +119,7 @@ def test_each_job_is_one_run_below_the_sweep_with_all_its_reports(start: Any, pl
     assert "size" not in params  # the same for every job of the sweep: no column of its own
 
 
-@pytest.mark.parametrize(
-    ("state", "status"), [("complete", "FINISHED"), ("pruned", "FINISHED"), ("failed", "FAILED")]
-)
+@pytest.mark.parametrize(("state", "status"), [("complete", "FINISHED"), ("pruned", "FINISHED"), ("failed", "FAILED")])
 def test_how_a_job_ended_is_an_honest_tag(start: Any, plan: Plan, state: str, status: str) -> None:
     job = jobs_of(plan)[0]
     tracker = start()
@@ -279,9 +277,7 @@ def test_reconcile_puts_back_what_a_lost_spool_took(start: Any, plan: Plan) -> N
 def record_of(job: Job, state: Any, until: int = STEPS) -> JobRecord:
     reports = tuple(Report(step, score, {}, time_ms) for step, score, time_ms in expected_history(job, until))
     nuisance = {"lr_head": 1e-3, "lr_body_ratio": 0.5}
-    return JobRecord(
-        job, state, 1, 0, Proposal(nuisance), START_MS + job.number, reports, ended_ms=START_MS + 999
-    )
+    return JobRecord(job, state, 1, 0, Proposal(nuisance), START_MS + job.number, reports, ended_ms=START_MS + 999)
 
 
 def test_of_two_runs_with_one_identity_the_one_with_content_stays(start: Any, plan: Plan) -> None:
@@ -317,9 +313,7 @@ def spool_records(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
 
 
-def test_a_record_that_mlflow_refuses_does_not_block_the_others(
-    start: Any, plan: Plan, said: list[str]
-) -> None:
+def test_a_record_that_mlflow_refuses_does_not_block_the_others(start: Any, plan: Plan, said: list[str]) -> None:
     first, second = jobs_of(plan)[:2]
     tracker = start()
     tracker.hear(JobReported(first, START_MS, 50, {"score": 1.0, "site 1?/k": 0.1}))

@@ -86,9 +86,7 @@ def test_what_all_candidates_share_does_not_count():
 def test_intervals_scale_with_the_metric_and_ignore_its_origin(scale, shift, seed):
     scores = np.random.default_rng(seed).standard_normal((3, 3, 6))
     plain = crossed_effects.of_differences(scores).half_width(0.05)
-    assert crossed_effects.of_differences(scale * scores + shift).half_width(0.05) == pytest.approx(
-        scale * plain
-    )
+    assert crossed_effects.of_differences(scale * scores + shift).half_width(0.05) == pytest.approx(scale * plain)
 
 
 def test_many_worlds_at_once_are_the_same_as_one_by_one():

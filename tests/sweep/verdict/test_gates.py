@@ -56,9 +56,7 @@ def test_the_gaps_interval_is_over_seeds_and_utterances():
 
 def test_a_failed_utterance_is_left_out_of_both_bodies():
     scores = bodies(1.0)
-    gappy = {
-        name: [[None if u == 3 else v for u, v in enumerate(row)] for row in scores[name]] for name in scores
-    }
+    gappy = {name: [[None if u == 3 else v for u, v in enumerate(row)] for row in scores[name]] for name in scores}
     without = {name: np.delete(value, 3, axis=1) for name, value in scores.items()}
     assert interpretable(gappy, SITES) == interpretable(without, SITES)
 
@@ -71,9 +69,7 @@ def test_one_seed_has_no_interval_and_says_so():
 
 def test_ten_speakers_are_the_unit_of_the_gap():
     scores = bodies(1.0)
-    by_speaker = {
-        name: np.stack([v[:, s::10].mean(axis=1) for s in range(10)], axis=1) for name, v in scores.items()
-    }
+    by_speaker = {name: np.stack([v[:, s::10].mean(axis=1) for s in range(10)], axis=1) for name, v in scores.items()}
     found = interpretable({**scores, "speakers": [f"s{u % 10}" for u in range(40)]}, SITES)
     reference = interpretable(by_speaker, SITES)
     assert found["transfer_gap"]["interval"] == pytest.approx(reference["transfer_gap"]["interval"])

@@ -46,9 +46,7 @@ def untyped(value: Any, kind: Any, place: str) -> list[str]:
         return [fault for each in value for fault in untyped(each, inner[0], f"{place}[]")]
     hints = get_type_hints(inner[0])
     faults = [f"{place}.{key}" for key in set(value) ^ set(hints)]
-    return faults + [
-        f for key in set(value) & set(hints) for f in untyped(value[key], hints[key], f"{place}.{key}")
-    ]
+    return faults + [f for key in set(value) & set(hints) for f in untyped(value[key], hints[key], f"{place}.{key}")]
 
 
 def test_every_key_of_a_groups_result_is_typed_and_there(group: GroupResult) -> None:

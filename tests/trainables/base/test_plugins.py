@@ -42,9 +42,7 @@ def test_every_kind_of_thing_is_found_by_its_name(toy_package: Path) -> None:
 
 
 def test_an_unknown_name_is_refused_with_those_there_are(toy_package: Path) -> None:
-    with pytest.raises(
-        UserError, match=r"unknown method 'toi': .*contrastive_se, normalized_ssl, separation, toy"
-    ):
+    with pytest.raises(UserError, match=r"unknown method 'toi': .*contrastive_se, normalized_ssl, separation, toy"):
         METHODS["toi"]
 
 
@@ -134,9 +132,7 @@ def test_a_broken_package_breaks_only_what_asks_for_it(tmp_path: Path) -> None:
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, REPOSITORY / "sweep" / "run.py", *arguments]
-        return subprocess.run(
-            command, env=environment_with(tmp_path), cwd=tmp_path, capture_output=True, text=True
-        )
+        return subprocess.run(command, env=environment_with(tmp_path), cwd=tmp_path, capture_output=True, text=True)
 
     assert run("--help").returncode == 0
     assert run("--help-config", "separation").returncode == 0

@@ -77,15 +77,10 @@ def test_allowed_values_are_read_as_the_dataclass_stores_them() -> None:
         ("frozen", 1, "true or false"),
         ("file", "x", "an absolute path, or null"),
         ("file", 3, "an absolute path, or null"),
-        *(
-            ("layers", value, "a list of distinct layers, [] = off")
-            for value in ([1, 1], [1.0], "12", [True], None)
-        ),
+        *(("layers", value, "a list of distinct layers, [] = off") for value in ([1, 1], [1.0], "12", [True], None)),
     ],
 )
-def test_a_refusal_names_the_field_the_value_and_what_is_allowed(
-    field: str, value: Any, allowed: str
-) -> None:
+def test_a_refusal_names_the_field_the_value_and_what_is_allowed(field: str, value: Any, allowed: str) -> None:
     with pytest.raises(UserError) as refused:
         TOY.read({field: value})
     assert str(refused.value) == f"toy: {field}={value!r} is not possible; allowed: {allowed}"
@@ -171,12 +166,7 @@ def _inside(rule: Rule) -> st.SearchStrategy[Any]:
 def _outside(rule: Rule) -> st.SearchStrategy[Any]:
     """JSON values of the wrong type, and of the right type beyond the rule."""
     json_values = (
-        st.none()
-        | st.booleans()
-        | st.integers()
-        | st.floats()
-        | st.text()
-        | st.lists(st.integers() | st.text())
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers() | st.text())
     )
     wrong = json_values.filter(lambda value: not _keeps(rule, value))
     if not isinstance(rule, Number):

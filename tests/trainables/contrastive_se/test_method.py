@@ -54,10 +54,7 @@ def test_both_views_contribute_alike():
     trained, views = method(), batch()
     losses = trained.training_losses(views, START)
     estimate = trained.network(views.noisy / views.noisy.square().mean(-1, keepdim=True).sqrt())
-    each = [
-        si_sdr_loss(e, c, zero_mean=False)
-        for e, c in zip(estimate.chunk(2), views.clean.chunk(2), strict=True)
-    ]
+    each = [si_sdr_loss(e, c, zero_mean=False) for e, c in zip(estimate.chunk(2), views.clean.chunk(2), strict=True)]
     assert float(losses["se"].detach()) == pytest.approx(float(sum(each).detach()) / 2, rel=1e-5)
 
 
@@ -122,9 +119,7 @@ def test_a_balanced_weight_meets_its_ratio(decoder_input):
     trained = method(target="simsiam", weighting="balanced", cl_ratio=0.5, decoder_input=decoder_input)
     losses = trained.training_losses(batch(), START)
     shared = trained.network.last_shared_weights()
-    enhancement, whole = (
-        torch.autograd.grad(losses[name], shared, retain_graph=True)[0] for name in ("se", "total")
-    )
+    enhancement, whole = (torch.autograd.grad(losses[name], shared, retain_graph=True)[0] for name in ("se", "total"))
     assert float((whole - enhancement).norm() / enhancement.norm()) == pytest.approx(0.5, rel=1e-3)
 
 
@@ -163,9 +158,7 @@ def train(trained, steps=30):
     for step in range(steps):
         when = When(step=step, epoch=0, steps=steps)
         optimizer.zero_grad()
-        trained.training_losses(batch(seed=step, crops=4, samples=1024, noise_level=1.0), when)[
-            "total"
-        ].backward()
+        trained.training_losses(batch(seed=step, crops=4, samples=1024, noise_level=1.0), when)["total"].backward()
         torch.nn.utils.clip_grad_norm_(trained.parameters(), trained.config.clip)
         optimizer.step()
         trained.after_step(when)

@@ -23,6 +23,4 @@ def test_its_json_holds_plain_values_only():
 
 
 def test_what_a_newer_version_added_is_ignored():
-    assert Assignment.from_json({"job": "a/search/b/0001", "colour": "blue"}) == Assignment(
-        job="a/search/b/0001"
-    )
+    assert Assignment.from_json({"job": "a/search/b/0001", "colour": "blue"}) == Assignment(job="a/search/b/0001")

@@ -25,9 +25,7 @@ def brute_force(estimates: torch.Tensor, references: torch.Tensor) -> tuple[floa
     losses, orders = [], []
     for estimate, reference in zip(estimates, references, strict=True):
         scores = {
-            order: np.mean(
-                [float(si_sdr(estimate[None, o], reference[None, r])) for r, o in enumerate(order)]
-            )
+            order: np.mean([float(si_sdr(estimate[None, o], reference[None, r])) for r, o in enumerate(order)])
             for order in permutations(range(len(reference)))
         }
         best = max(scores, key=scores.__getitem__)

@@ -11,9 +11,7 @@ def numpy_si_sdr(estimate: np.ndarray, reference: np.ndarray) -> float:
     """By projection with least squares, in float64: an independent way to the same number."""
     estimate, reference = estimate - estimate.mean(), reference - reference.mean()
     scale = np.linalg.lstsq(reference[:, None], estimate, rcond=None)[0][0]
-    return float(
-        20 * np.log10(np.linalg.norm(scale * reference) / np.linalg.norm(estimate - scale * reference))
-    )
+    return float(20 * np.log10(np.linalg.norm(scale * reference) / np.linalg.norm(estimate - scale * reference)))
 
 
 def signals(seed: int, noise: float = 0.3, samples: int = 800) -> tuple[torch.Tensor, torch.Tensor]:
@@ -25,9 +23,7 @@ def signals(seed: int, noise: float = 0.3, samples: int = 800) -> tuple[torch.Te
 
 def test_agrees_with_a_least_squares_projection():
     estimate, reference = signals(0)
-    expected = [
-        numpy_si_sdr(e, r) for e, r in zip(estimate.numpy() + 0.2, reference.numpy() - 0.1, strict=True)
-    ]
+    expected = [numpy_si_sdr(e, r) for e, r in zip(estimate.numpy() + 0.2, reference.numpy() - 0.1, strict=True)]
     np.testing.assert_allclose(si_sdr(estimate + 0.2, reference - 0.1).numpy(), expected, atol=1e-6)
 
 

@@ -30,9 +30,7 @@ def reference_loss(estimate: np.ndarray, reference: np.ndarray) -> float:
 def signals(samples: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
     rng = np.random.default_rng(0)
     reference = rng.standard_normal((2, samples)) * np.array([[0.05], [0.3]])
-    return torch.from_numpy(reference + 0.05 * rng.standard_normal(reference.shape)), torch.from_numpy(
-        reference
-    )
+    return torch.from_numpy(reference + 0.05 * rng.standard_normal(reference.shape)), torch.from_numpy(reference)
 
 
 def test_resolutions_are_the_papers():

@@ -41,9 +41,7 @@ def assert_agrees_with_slow_definition(clean: np.ndarray, estimate: np.ndarray) 
     assert weighted_spectral_slope(clean, estimate, RATE) == pytest.approx(ingredients[1], abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    "kind", ["speech in noise", "muffled speech", "flipped and too loud", "noise for speech"]
-)
+@pytest.mark.parametrize("kind", ["speech in noise", "muffled speech", "flipped and too loud", "noise for speech"])
 def test_agrees_with_the_slow_definition_on_synthetic_signals(kind: str) -> None:
     assert_agrees_with_slow_definition(*synthetic_pair(kind))
 
@@ -75,9 +73,7 @@ def test_llr_and_wss_do_not_hear_gain_or_polarity() -> None:
     clean = speech_like(1.0)
     estimate = noisy(clean, 10.0)
     for measure in (log_likelihood_ratio, weighted_spectral_slope):
-        assert measure(clean, -0.25 * estimate, RATE) == pytest.approx(
-            measure(clean, estimate, RATE), abs=1e-6
-        )
+        assert measure(clean, -0.25 * estimate, RATE) == pytest.approx(measure(clean, estimate, RATE), abs=1e-6)
 
 
 def test_llr_of_a_partly_digitally_silent_reference_is_finite() -> None:

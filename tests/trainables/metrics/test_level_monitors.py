@@ -43,7 +43,5 @@ def test_a_turned_sign_is_counted():
 
 def test_a_clip_that_cannot_be_scored_does_not_count():
     waves = noisy()
-    assert monitored([np.zeros(8000, dtype=np.float32), *waves[1:]])["estimate_gain"] == pytest.approx(
-        1.0, abs=0.05
-    )
+    assert monitored([np.zeros(8000, dtype=np.float32), *waves[1:]])["estimate_gain"] == pytest.approx(1.0, abs=0.05)
     assert monitored([np.full(8000, np.nan, dtype=np.float32)]) == {}

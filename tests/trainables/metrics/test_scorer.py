@@ -226,9 +226,7 @@ def test_si_sdr_alone_loads_no_other_metric_library() -> None:
 
 
 def test_mean_of_ok_counts_what_it_leaves_out() -> None:
-    rows = Scorer(["si_sdr"]).score(
-        ["a", "b", "c"], [CLEAN, CLEAN, CLEAN], [NOISY, np.zeros_like(CLEAN), 0.5 * NOISY]
-    )
+    rows = Scorer(["si_sdr"]).score(["a", "b", "c"], [CLEAN, CLEAN, CLEAN], [NOISY, np.zeros_like(CLEAN), 0.5 * NOISY])
     mean, n_ok, n_failed = mean_of_ok(rows, "si_sdr")
     assert (n_ok, n_failed) == (2, 1)
     assert mean == pytest.approx((rows[0]["value"] + rows[2]["value"]) / 2)

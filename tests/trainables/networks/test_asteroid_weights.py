@@ -13,12 +13,7 @@ from trainables.networks.dual_path import dprnn_tasnet
 from trainables.networks.dual_path_transformer import dptnet
 
 # asteroid 0.7, `state_dict()` of models with two blocks.
-_LSTM = [
-    f"{kind}_{part}_l0{way}"
-    for way in ("", "_reverse")
-    for kind in ("weight", "bias")
-    for part in ("ih", "hh")
-]
+_LSTM = [f"{kind}_{part}_l0{way}" for way in ("", "_reverse") for kind in ("weight", "bias") for part in ("ih", "hh")]
 _FRAME = ["encoder.filterbank._filters", "decoder.filterbank._filters"]
 _BOTTLENECK = [f"masker.bottleneck.{leaf}" for leaf in ("0.gamma", "0.beta", "1.weight", "1.bias")]
 _GATES = [f"masker.{part}.0.{leaf}" for part in ("net_out", "net_gate") for leaf in ("weight", "bias")]

@@ -82,10 +82,7 @@ def test_the_arithmetic_is_to_the_bit_that_of_weighted_sums(momentum: tuple[floa
         running.update(noisy, clean)
         ratio = ((clean[1] + 1e-5) / (noisy[1] + 1e-5)).clamp(0.1, 10.0)
         betas = (momentum[0], momentum[0], momentum[1])
-        sums = [
-            total * beta + new
-            for total, beta, new in zip(sums, betas, (noisy[0], clean[0], ratio), strict=True)
-        ]
+        sums = [total * beta + new for total, beta, new in zip(sums, betas, (noisy[0], clean[0], ratio), strict=True)]
         weights = weights * torch.tensor(momentum) + 1.0
     averages = [sums[0] / weights[0], sums[1] / weights[0], sums[2] / weights[1]]
     assert torch.equal(running.noisy_mean, averages[0])
@@ -113,9 +110,7 @@ def test_checkpoints_with_the_old_names_load() -> None:
         "statistics.1.sums": torch.stack([running.noisy_sum, running.clean_sum, running.ratio_sum]),
         "statistics.1.weight": running.weights[0],
     }
-    of_ssl = {
-        ("strength" if name == "strengths" else name): value for name, value in sites.state_dict().items()
-    }
+    of_ssl = {("strength" if name == "strengths" else name): value for name, value in sites.state_dict().items()}
     for old in (of_separation, of_ssl):
         loaded = NormalizedSites({1: 3}, 4)
         loaded.load_state_dict(old)

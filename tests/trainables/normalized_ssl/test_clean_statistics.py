@@ -68,9 +68,7 @@ def test_they_are_the_moments_of_all_clean_crops_together(corpus, upstream, seco
         together = torch.cat(collected[site], dim=1)
         mean, deviation = found[site]
         torch.testing.assert_close(mean.double(), together.mean(dim=1), atol=1e-4, rtol=1e-3)
-        torch.testing.assert_close(
-            deviation.double(), together.std(dim=1, unbiased=False), atol=1e-4, rtol=1e-3
-        )
+        torch.testing.assert_close(deviation.double(), together.std(dim=1, unbiased=False), atol=1e-4, rtol=1e-3)
 
 
 def test_training_pulls_towards_them_and_needs_no_clean_branch(corpus):
@@ -106,7 +104,5 @@ def test_only_a_candidate_that_normalizes_rests_on_them(corpus):
 
 
 def test_an_unknown_choice_is_refused():
-    with pytest.raises(
-        UserError, match="clean_stats='speaker' is not possible; allowed: one of batch, corpus"
-    ):
+    with pytest.raises(UserError, match="clean_stats='speaker' is not possible; allowed: one of batch, corpus"):
         NormalizedSSLConfig.from_dict({"clean_stats": "speaker"})

@@ -97,9 +97,7 @@ def test_every_candidate_of_a_seed_shares_one_pretraining():
     assert {key(**candidate) for candidate in candidates} == {key()}
 
 
-@pytest.mark.parametrize(
-    "other", [{"seed": 2}, {"pretraining_steps": 7}, {"cmvn": "corpus"}, {"upstream": "wav2vec2"}]
-)
+@pytest.mark.parametrize("other", [{"seed": 2}, {"pretraining_steps": 7}, {"cmvn": "corpus"}, {"upstream": "wav2vec2"}])
 def test_what_changes_the_body_changes_its_key(other):
     assert key(**other) != key()
 

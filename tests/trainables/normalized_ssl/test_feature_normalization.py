@@ -94,9 +94,7 @@ def test_several_sites_use_a_clean_branch_that_is_not_normalized():
     plain = body(clean)
     for site in (1, 3):
         mean, _ = statistics(plain[site])
-        torch.testing.assert_close(
-            normalization.statistics[str(site)].clean_mean.double(), mean, atol=1e-5, rtol=1e-4
-        )
+        torch.testing.assert_close(normalization.statistics[str(site)].clean_mean.double(), mean, atol=1e-5, rtol=1e-4)
 
 
 def test_the_clean_branch_goes_no_further_than_the_last_active_site():

@@ -205,9 +205,7 @@ def test_candidates_of_a_seed_start_from_the_same_weights():
     none, layer = make("wav2vec2", seed=5), make("wav2vec2", seed=5, norm_layers=[1])
     for part in ("body", "decoder"):
         expected = getattr(none, part).state_dict()
-        assert all(
-            torch.equal(expected[name], value) for name, value in getattr(layer, part).state_dict().items()
-        )
+        assert all(torch.equal(expected[name], value) for name, value in getattr(layer, part).state_dict().items())
 
 
 @pytest.mark.parametrize("step", [0, 100])

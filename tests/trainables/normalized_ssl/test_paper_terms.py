@@ -31,9 +31,7 @@ def test_a_momentum_comes_back_exactly_from_its_horizon(written: Any) -> None:
     assert paper_terms(config(beta_m=beta), steps=100)["beta_m"] == beta
 
 
-@pytest.mark.parametrize(
-    ("beta", "horizon"), [(0.99, 100.0), (0.999, 1000.0), (0.5, 2.0), (0, 1.0), (0.999999, 1e6)]
-)
+@pytest.mark.parametrize(("beta", "horizon"), [(0.99, 100.0), (0.999, 1000.0), (0.5, 2.0), (0, 1.0), (0.999999, 1e6)])
 def test_round_momenta_are_round_horizons(beta: float, horizon: float) -> None:
     assert horizon_of(beta) == horizon
     assert config(beta_m=beta, beta_r=beta) == config(horizon_m=horizon, horizon_r=horizon)
@@ -74,14 +72,10 @@ def test_the_two_momenta_are_independent() -> None:
         ),
     ],
 )
-def test_what_is_used_is_resolved_for_the_budget(
-    values: dict[str, Any], steps: int, terms: dict[str, float]
-) -> None:
+def test_what_is_used_is_resolved_for_the_budget(values: dict[str, Any], steps: int, terms: dict[str, float]) -> None:
     found = config(**values)
     assert paper_terms(found, steps) == terms
-    assert [1 - 1 / horizon for horizon in horizons(found, steps)] == pytest.approx(
-        [terms["beta_m"], terms["beta_r"]]
-    )
+    assert [1 - 1 / horizon for horizon in horizons(found, steps)] == pytest.approx([terms["beta_m"], terms["beta_r"]])
 
 
 def test_without_normalization_there_is_nothing_to_show() -> None:

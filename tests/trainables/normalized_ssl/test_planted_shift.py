@@ -41,9 +41,7 @@ def test_it_disturbs_the_noisy_branch_and_leaves_the_clean_one_alone(upstream):
 @pytest.mark.parametrize("upstream", ["tera", "wav2vec2"])
 def test_normalizing_that_layer_takes_it_away(upstream):
     """At full strength the disturbed features end with the statistics of clean speech."""
-    method = make(
-        upstream, norm_layers=[2], planted_layer=2, k0=1.0, k_shape="constant", affine_stats="batch"
-    )
+    method = make(upstream, norm_layers=[2], planted_layer=2, k0=1.0, k_shape="constant", affine_stats="batch")
     method.training_losses(batch(), START)
     given = batch()
     walk = method.normalization.walk(method.body, given.noisy, given.clean)
@@ -121,8 +119,7 @@ def test_batch_statistics_train_with_the_batch_and_deploy_with_the_running_ones(
         for seed in (1, 2):
             method.training_losses(batch(seed), START)
     walks = [
-        each.normalization.walk(each.body, batch(3).noisy, batch(3).clean).normalized[1]
-        for each in (running, own)
+        each.normalization.walk(each.body, batch(3).noisy, batch(3).clean).normalized[1] for each in (running, own)
     ]
     assert not torch.allclose(*walks)
     deployed = [each.normalization.walk(each.body, batch(4).noisy).normalized[1] for each in (running, own)]

@@ -70,9 +70,7 @@ def test_only_fine_tuning_rests_on_pre_training():
 
 def test_a_shorter_pre_training_is_an_earlier_link_of_the_same_chain():
     def keys(steps: int) -> list[str]:
-        stages = config(strategy="ptft", pretraining_steps=steps, pretraining_stretch=100).stages(
-            seed=1, **PLACE
-        )
+        stages = config(strategy="ptft", pretraining_steps=steps, pretraining_stretch=100).stages(seed=1, **PLACE)
         return [stage.key for stage in in_order(stages)]
 
     assert len(keys(300)) == 3

@@ -17,9 +17,7 @@ DATA = DataSettings(batch=2, crop_seconds=0.3, speakers=2, sample_rate=8000)
 
 
 def make(seed: int = 1, **values) -> Separation:
-    config = SeparationConfig.from_dict(
-        {"hidden": 16, "observed_mixtures": 5, "observed_seconds": 0.3, **values}
-    )
+    config = SeparationConfig.from_dict({"hidden": 16, "observed_mixtures": 5, "observed_seconds": 0.3, **values})
     artifacts = {}
     if config.strategy == "ptft":
         artifacts["pretraining"] = pack_network(build_separator(config, 1, seed=77))
@@ -135,9 +133,7 @@ def test_full_strength_gives_the_features_the_statistics_of_single_voices(model)
     method = make(model=model, strategy="ptft", norm_blocks=[1], k0=1.0).train()
     seen = []
     method.network.masker.blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
-    method.normalization.voices.masker.blocks[0].register_forward_hook(
-        lambda _, inputs, __: seen.append(inputs[0])
-    )
+    method.normalization.voices.masker.blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
     method.training_losses(mixtures(), START)
     of_voices, of_mixtures = (features.transpose(0, 1).flatten(1) for features in seen)
     torch.testing.assert_close(of_mixtures.mean(1), of_voices.mean(1), atol=1e-4, rtol=1e-3)

@@ -56,9 +56,7 @@ def test_a_convolution_is_the_matrix_of_its_first_axis_against_all_others() -> N
     seed=st.integers(0, 2**31),
     scale=st.floats(1e-4, 1e4),
 )
-def test_directions_stay_and_their_sizes_become_alike(
-    rows: int, columns: int, seed: int, scale: float
-) -> None:
+def test_directions_stay_and_their_sizes_become_alike(rows: int, columns: int, seed: int, scale: float) -> None:
     matrix = scale * torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))
     left, sizes, right = torch.linalg.svd(matrix, full_matrices=False)
     found = torch.diag(left.T @ orthogonalised(matrix) @ right.T)

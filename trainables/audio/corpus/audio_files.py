@@ -83,9 +83,7 @@ def read_header(path: Path) -> Header:
     if cut and int(cut[2]) < int(cut[1]) < _UNKNOWN_LENGTH:
         raise _truncated(path, f"{cut[2]} of {cut[1]} bytes of audio are there")
     if not 0 < info.frames < 2**40:
-        raise UserError(
-            f"{path}: holds no samples, or its header does not say how many; replace or remove it"
-        )
+        raise UserError(f"{path}: holds no samples, or its header does not say how many; replace or remove it")
     return Header(frames=info.frames, sample_rate=info.samplerate, channels=info.channels)
 
 
@@ -94,9 +92,7 @@ def _require_openable(path: Path) -> None:
     try:
         path.open("rb").close()
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be opened ({error.strerror}); check its name and its permissions"
-        ) from error
+        raise UserError(f"{path}: cannot be opened ({error.strerror}); check its name and its permissions") from error
 
 
 def read_audio(path: Path) -> NDArray[np.int16]:
@@ -136,9 +132,7 @@ def conversion_notes(headers: Iterable[Header]) -> list[str]:
     """What `read_audio` will change, as notes for the user: one line per kind of change."""
     listed = list(headers)
     rates = Counter(header.sample_rate for header in listed if header.sample_rate != SAMPLE_RATE)
-    notes = [
-        f"{_files(count)} resampled from {rate} to {SAMPLE_RATE} Hz" for rate, count in sorted(rates.items())
-    ]
+    notes = [f"{_files(count)} resampled from {rate} to {SAMPLE_RATE} Hz" for rate, count in sorted(rates.items())]
     several = sum(header.channels > 1 for header in listed)
     return notes + ([f"{_files(several)} with several channels averaged to one"] if several else [])
 

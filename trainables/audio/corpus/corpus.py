@@ -88,9 +88,7 @@ class Corpus:
         """Clean speech of a split; of a paired corpus the clean sides, of mixtures the first voices."""
         if self.kind == "mixtures":
             return self.mixtures(split)
-        return (
-            self._table("paired", split, "clean") if self.kind == "paired" else self._table("speech", split)
-        )
+        return self._table("paired", split, "clean") if self.kind == "paired" else self._table("speech", split)
 
     def noise(self, split: str) -> "Table":
         """Noise recordings of a split."""
@@ -238,18 +236,14 @@ def read_description(place: InputStorage) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(f"{place.uri}/{CORPUS_FILE} is not JSON: prepare the corpus again") from error
     if not isinstance(description, dict):
-        raise UserError(
-            f"{place.uri}/{CORPUS_FILE} describes no corpus: restore it, or prepare the corpus again"
-        )
+        raise UserError(f"{place.uri}/{CORPUS_FILE} describes no corpus: restore it, or prepare the corpus again")
     if description.get("format") != FORMAT:
         raise UserError(
             f"{place.uri}/{CORPUS_FILE} has format {description.get('format')!r}, this version reads "
             f"{FORMAT}: prepare the corpus again"
         )
     for name in _damaged_entries(description):
-        raise UserError(
-            f"{place.uri}/{CORPUS_FILE} is damaged at {name!r}: restore it, or prepare the corpus again"
-        )
+        raise UserError(f"{place.uri}/{CORPUS_FILE} is damaged at {name!r}: restore it, or prepare the corpus again")
     return description
 
 

@@ -180,9 +180,7 @@ def _make_writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise UserError(
-            f"cannot write to {folder}: {error.strerror}; choose another target or cache"
-        ) from error
+        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another target or cache") from error
 
 
 def _fill(items: list[Item], shard_bytes: int) -> list[list[Item]]:

@@ -110,8 +110,7 @@ class ShardReader:
         self.owners = _strings(batches, OWNER_COLUMN[part])
         self.seconds = [value for batch in batches for value in batch.column("seconds").to_pylist()]
         self._audio = {
-            name: [view for batch in batches for view in _views(batch.column(name))]
-            for name in AUDIO_COLUMNS[part]
+            name: [view for batch in batches for view in _views(batch.column(name))] for name in AUDIO_COLUMNS[part]
         }
 
     def view(self, column: str, row: int) -> NDArray[np.int16]:

@@ -93,9 +93,7 @@ def training_batch(corpus: Corpus, data: DataSettings, seed: int, step: int, spl
     return _padded_batch([draw(corpus, data, source, samples, rng) for _ in range(data.batch)], samples)
 
 
-def view_batch(
-    corpus: Corpus, data: DataSettings, seed: int, step: int, views: int, same_snr: bool = False
-) -> Batch:
+def view_batch(corpus: Corpus, data: DataSettings, seed: int, step: int, views: int, same_snr: bool = False) -> Batch:
     """Clean crops in several noises each: (views x batch, samples), view after view in the same order of crops.
 
     Noises are drawn separately for each view, and so are SNRs unless `same_snr`.
@@ -327,9 +325,7 @@ def evaluation_set(corpus: Corpus, data: DataSettings, split: str, seed: int = 0
     return enough_clips(make, corpus, data, split, seed)
 
 
-def enough_clips(
-    make: ClipSource, corpus: Corpus, data: DataSettings, split: str, seed: int
-) -> list[EvaluationClip]:
+def enough_clips(make: ClipSource, corpus: Corpus, data: DataSettings, split: str, seed: int) -> list[EvaluationClip]:
     """Clips of `make` until `valid_seconds` or `test_seconds` are reached, or all there are.
 
     Raises:
@@ -374,11 +370,7 @@ def _cuts_and_snrs(
     if not data.evaluation_snrs:
         return cuts, rounds(snrs, order)
     listed = list(cuts)
-    placed = [
-        (cut, snrs[(index + turn) % len(snrs)])
-        for turn in range(len(snrs))
-        for index, cut in enumerate(listed)
-    ]
+    placed = [(cut, snrs[(index + turn) % len(snrs)]) for turn in range(len(snrs)) for index, cut in enumerate(listed)]
     named = [replace(cut, name=f"{cut.name}@{snr_db:+g}dB") for cut, snr_db in placed]
     return named, iter([snr_db for _, snr_db in placed])
 
@@ -394,9 +386,7 @@ def _paired_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> 
         clean = pairs.clean(cut.row, cut.start, cut.stop)
         noisy = pairs.noisy(cut.row, cut.start, cut.stop)
         snr_db = 10 * np.log10(_power(clean) / max(_power(noisy - clean), 1e-20))
-        yield EvaluationClip(
-            cut.name, pairs.speakers[cut.row], PAIRED_NOISE_TYPE, float(snr_db), noisy, clean
-        )
+        yield EvaluationClip(cut.name, pairs.speakers[cut.row], PAIRED_NOISE_TYPE, float(snr_db), noisy, clean)
 
 
 @dataclass(frozen=True)

@@ -31,9 +31,7 @@ def draw_stored_mixture(corpus: "Corpus", data: DataSettings, rng: np.random.Gen
     return table.sources(row, start, stop)
 
 
-def draw_stored_voice(
-    corpus: "Corpus", data: DataSettings, rng: np.random.Generator
-) -> tuple[Samples, Samples]:
+def draw_stored_voice(corpus: "Corpus", data: DataSettings, rng: np.random.Generator) -> tuple[Samples, Samples]:
     """The first source of a random mixture with the mixture's noise: (noisy, clean), (samples,) each.
 
     Raises:

@@ -128,9 +128,7 @@ def _entry(source: Path, path: Path, row: ManifestRow | None) -> Recording:
 
 def _owner(path: Path, below: Sequence[str]) -> str:
     if len(below) < 2:
-        raise UserError(
-            f"{path}: lies outside a folder of its own speaker or noise type; allowed is {LAYOUT}: move it"
-        )
+        raise UserError(f"{path}: lies outside a folder of its own speaker or noise type; allowed is {LAYOUT}: move it")
     return below[0]
 
 
@@ -144,9 +142,7 @@ def _with_splits(source: Path, part: str, entries: list[Recording], decided: boo
     if not chosen:
         folder = source / ("clean" if part == "paired" else part)
         if decided:
-            raise UserError(
-                f"{folder}: {MANIFEST} lists no .wav or .flac file in it; add rows, or remove {MANIFEST}"
-            )
+            raise UserError(f"{folder}: {MANIFEST} lists no .wav or .flac file in it; add rows, or remove {MANIFEST}")
         raise UserError(f"{folder}: missing, or no .wav or .flac file in it counts; it should hold {LAYOUT}")
     if decided:
         return chosen
@@ -156,18 +152,14 @@ def _with_splits(source: Path, part: str, entries: list[Recording], decided: boo
 
 def _require_known_folders(source: Path, manifest: dict[Path, ManifestRow] | None) -> None:
     for path in sorted((manifest or {}).keys() - set(_audio_of(source, FOLDERS))):
-        raise UserError(
-            f"{source / MANIFEST}: {path.relative_to(source)} is not where it counts; allowed is {LAYOUT}"
-        )
+        raise UserError(f"{source / MANIFEST}: {path.relative_to(source)} is not where it counts; allowed is {LAYOUT}")
 
 
 def _require_distinct(entries: list[Recording]) -> None:
     counts = Counter((entry.part, entry.id) for entry in entries)
     for entry in entries:
         if counts[entry.part, entry.id] > 1:
-            raise UserError(
-                f"{entry.path}: another file has this name with another ending: remove one of them"
-            )
+            raise UserError(f"{entry.path}: another file has this name with another ending: remove one of them")
 
 
 # -- pairs ------------------------------------------------------------------------------------------------
@@ -178,14 +170,10 @@ def _noisy_files(source: Path, entries: list[Recording]) -> dict[str, Path]:
     noisy = {path.relative_to(folder).with_suffix("").as_posix(): path for path in find_audio(folder)}
     clean = {entry.id for entry in entries}
     for name in sorted(clean - noisy.keys()):
-        raise UserError(
-            f"{source}: clean/{name} has no partner noisy/{name}; every pair needs both: add or remove"
-        )
+        raise UserError(f"{source}: clean/{name} has no partner noisy/{name}; every pair needs both: add or remove")
     if not (source / MANIFEST).is_file():
         for name in sorted(noisy.keys() - clean):
-            raise UserError(
-                f"{source}: noisy/{name} has no partner clean/{name}; every pair needs both: add or remove"
-            )
+            raise UserError(f"{source}: noisy/{name} has no partner clean/{name}; every pair needs both: add or remove")
     return noisy
 
 

@@ -39,9 +39,7 @@ def read_manifest(source: Path) -> dict[Path, ManifestRow] | None:
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not written in UTF-8 (byte {error.start}): save it as UTF-8") from error
     except OSError as error:
-        raise UserError(
-            f"{path}: cannot be read ({error.strerror}); make it readable or remove it"
-        ) from error
+        raise UserError(f"{path}: cannot be read ({error.strerror}); make it readable or remove it") from error
     if not rows:
         raise UserError(f"{path}: has a header and no row: list the files that count, or remove it")
     return rows

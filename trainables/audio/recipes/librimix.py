@@ -143,9 +143,7 @@ def _require_splits(folder: Path, voices: int, found: dict[str, Path]) -> None:
 def _rows(source: Path, split: str, path: Path) -> list[_Mixture]:
     with path.open(newline="") as file:
         reader = csv.DictReader(file)
-        voices = sum(
-            name.startswith("source_") and name.endswith("_path") for name in reader.fieldnames or ()
-        )
+        voices = sum(name.startswith("source_") and name.endswith("_path") for name in reader.fieldnames or ())
         if not voices or "noise_path" not in (reader.fieldnames or ()):
             raise UserError(f"{path}: no LibriMix metadata: columns source_1_path ... noise_path are needed")
         return [_mixture(source, split, row, voices) for row in reader]
@@ -165,9 +163,7 @@ def _mixture(source: Path, split: str, row: dict[str, str], voices: int) -> _Mix
 def _item(mixture: _Mixture, voices: int, sample_rate: int) -> Item:
     for path in mixture.paths:
         if not path.is_file():
-            raise UserError(
-                f"mixture {mixture.id}: no file {path}; complete LibriSpeech and wham_noise there"
-            )
+            raise UserError(f"mixture {mixture.id}: no file {path}; complete LibriSpeech and wham_noise there")
     shortest = min(read_header(path).frames for path in mixture.paths[:-1])
     return Item(
         part=f"mixture{voices}",

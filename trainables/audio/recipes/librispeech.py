@@ -72,9 +72,7 @@ def _utterances(subset: Path) -> list[Recording]:
     for name, path in sorted(found.items()):
         speaker, chapter = path.parent.parent.name, path.parent.name
         if not name.startswith(f"{speaker}-{chapter}-"):
-            raise UserError(
-                f"{path}: does not belong there; the layout is <speaker>/<chapter>/<speaker>-<chapter>-*"
-            )
+            raise UserError(f"{path}: does not belong there; the layout is <speaker>/<chapter>/<speaker>-<chapter>-*")
         rows.append(Recording("speech", f"{subset.name}/{name}", speaker, path, SUBSETS[subset.name]))
     if not rows:
         raise UserError(f"{subset}: holds no .flac file: unpack it again, or remove the folder")
@@ -85,9 +83,7 @@ def _transcribed(subset: Path) -> set[str]:
     """Ids of every utterance that the subset's transcripts list."""
     transcripts = sorted(subset.glob("*/*/*.trans.txt"))
     if not transcripts:
-        raise UserError(
-            f"{subset}: holds no transcript (*.trans.txt), so it cannot be checked: unpack it again"
-        )
+        raise UserError(f"{subset}: holds no transcript (*.trans.txt), so it cannot be checked: unpack it again")
     lines = (line for path in transcripts for line in path.read_text(encoding="utf-8").splitlines())
     return {line.split(maxsplit=1)[0] for line in lines if line.strip()}
 
@@ -96,9 +92,7 @@ def _noises(source: Path) -> list[Recording]:
     folder = source / "noise"
     files = find_audio(folder)
     if not files:
-        raise UserError(
-            f"{folder}: no noises there; LibriSpeech has none: add noise/<type>/*.wav of your own"
-        )
+        raise UserError(f"{folder}: no noises there; LibriSpeech has none: add noise/<type>/*.wav of your own")
     owners = {path: path.relative_to(folder).parts[0] for path in files}
     loose = [path for path in files if path.parent == folder]
     if loose:

@@ -69,14 +69,10 @@ def noises(source: Path) -> list[Noise]:
         if not 1 <= number <= 100:
             continue
         if number in found:
-            raise UserError(
-                f"{path}: noise {number} is there twice, also as {found[number].path}: remove one"
-            )
+            raise UserError(f"{path}: noise {number} is there twice, also as {found[number].path}: remove one")
         found[number] = Noise(id=f"n{number}", type=_type_of(number), path=path)
     if not found:
-        raise UserError(
-            f"{source}: no Nonspeech-100 here; somewhere below there should be n1.wav to n100.wav"
-        )
+        raise UserError(f"{source}: no Nonspeech-100 here; somewhere below there should be n1.wav to n100.wav")
     return [found[number] for number in sorted(found)]
 
 
@@ -90,9 +86,7 @@ def split_of_noises(listed: Iterable[Noise]) -> dict[str, str]:
     test = _evenly(ordered, TEST_SHARE)
     left = [noise for noise in ordered if noise not in test]
     valid = _evenly(left, VALID_SHARE)
-    return {
-        noise.id: "test" if noise in test else "valid" if noise in valid else "train" for noise in ordered
-    }
+    return {noise.id: "test" if noise in test else "valid" if noise in valid else "train" for noise in ordered}
 
 
 def _type_of(number: int) -> str:

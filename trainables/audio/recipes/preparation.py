@@ -20,9 +20,7 @@ from trainables.base.errors import UserError
 from trainables.base.storage.storage import InputStorage
 
 
-def open_or_prepare(
-    source: str | Path, cache: str | Path | None = None, progress: Progress | None = None
-) -> Corpus:
+def open_or_prepare(source: str | Path, cache: str | Path | None = None, progress: Progress | None = None) -> Corpus:
     """The corpus that `--corpus SOURCE` means, prepared into the cache first if it is raw.
 
     A raw folder is identified by its paths, sizes and times of change, so a changed one is prepared again.
@@ -78,9 +76,7 @@ def _recognise(source: str | Path) -> tuple[str | None, InputStorage]:
     for name, recipe in sorted(RECIPES.usable().items(), key=lambda item: item[0] == "folder"):
         if recipe.matches(place.folder):
             return name, place
-    raise UserError(
-        f"{place.folder} holds neither {CORPUS_FILE} nor recordings; it should hold {folder_recipe.LAYOUT}"
-    )
+    raise UserError(f"{place.folder} holds neither {CORPUS_FILE} nor recordings; it should hold {folder_recipe.LAYOUT}")
 
 
 def _cached_target(recipe: str, place: InputStorage, cache: str | Path | None) -> Path:

@@ -40,17 +40,13 @@ def list_source(source: Path) -> Listing:
         UserError: a set or a partner is missing, a header is damaged, or a name is not wsj0-2mix's.
     """
     root = _root(source)
-    items = tuple(
-        _item(root, split, path) for split in SPLITS for path in find_audio(root / _FOLDERS[split] / "s1")
-    )
+    items = tuple(_item(root, split, path) for split in SPLITS for path in find_audio(root / _FOLDERS[split] / "s1"))
     for split in SPLITS:
         if not any(item.split == split for item in items):
             raise UserError(f"{root}: no .wav file in {_FOLDERS[split]}/s1; every set needs some")
 
     def load(item: Item) -> dict[str, NDArray[np.int16]]:
-        names = {
-            part: root / _FOLDERS[item.split] / part / f"{item.id}.wav" for part in ("s1", "s2", "noise")
-        }
+        names = {part: root / _FOLDERS[item.split] / part / f"{item.id}.wav" for part in ("s1", "s2", "noise")}
         voices = {part: _read(names[part]) for part in ("s1", "s2")}
         noise = _read(names["noise"]) if names["noise"].is_file() else np.zeros(0, np.int16)
         shortest = min(map(len, voices.values()))
@@ -58,21 +54,15 @@ def list_source(source: Path) -> Listing:
 
     rates = {item.sample_rate for item in items}
     if len(rates) > 1:
-        raise UserError(
-            f"{root}: files at {' and '.join(map(str, sorted(rates)))} Hz; all must have one rate"
-        )
-    return Listing(
-        kind="mixtures", items=items, load=load, identity=identity(source), sample_rate=rates.pop()
-    )
+        raise UserError(f"{root}: files at {' and '.join(map(str, sorted(rates)))} Hz; all must have one rate")
+    return Listing(kind="mixtures", items=items, load=load, identity=identity(source), sample_rate=rates.pop())
 
 
 def _root(source: Path) -> Path:
     for below in _BELOW:
         if (source / below / "tr" / "s1").is_dir():
             return (source / below).resolve()
-    raise UserError(
-        f"{source}: no wsj0-2mix there; it should hold tr, cv and tt with s1 and s2, or wav8k/min"
-    )
+    raise UserError(f"{source}: no wsj0-2mix there; it should hold tr, cv and tt with s1 and s2, or wav8k/min")
 
 
 def _item(root: Path, split: str, path: Path) -> Item:

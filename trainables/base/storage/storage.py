@@ -113,9 +113,7 @@ class Storage:
 
     def sizes(self, prefix: str = "") -> dict[str, int]:
         """The bytes of every file below the folder `prefix`, by path, sorted."""
-        return self._call(
-            lambda: dict(sorted(self._backend.sizes(_checked(prefix) if prefix else "").items()))
-        )
+        return self._call(lambda: dict(sorted(self._backend.sizes(_checked(prefix) if prefix else "").items())))
 
     def folders(self) -> tuple[str, ...]:
         """The sorted names of the folders directly below; quick, however much they hold."""
@@ -141,9 +139,7 @@ class Storage:
             intact = self.read(path) == content
             self.delete_prefix(path.split("/")[0])
         except Exception as error:  # boto3 and the file system each have their own kinds
-            raise UserError(
-                f"cannot write to {self.uri}: {_one_line(error)}; {self._backend.remedy}"
-            ) from error
+            raise UserError(f"cannot write to {self.uri}: {_one_line(error)}; {self._backend.remedy}") from error
         if not intact:
             raise UserError(f"{self.uri} returned other bytes than were written; choose another --output")
 

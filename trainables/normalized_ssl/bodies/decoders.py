@@ -59,23 +59,16 @@ class UNetDecoder(nn.Module):
     def __init__(self, channels: tuple[int, ...], architecture: UNetArchitecture):
         super().__init__()
         inputs = (*architecture.outputs[1:], channels[-1])
-        self.skips = nn.ModuleList(
-            nn.Conv1d(channels[j + 1], architecture.skips[j], 1) for j in range(CONVOLUTIONS)
-        )
+        self.skips = nn.ModuleList(nn.Conv1d(channels[j + 1], architecture.skips[j], 1) for j in range(CONVOLUTIONS))
         self.stages = nn.ModuleList(
-            nn.ConvTranspose1d(
-                inputs[j] + architecture.skips[j], architecture.outputs[j], KERNELS[j], STRIDES[j]
-            )
+            nn.ConvTranspose1d(inputs[j] + architecture.skips[j], architecture.outputs[j], KERNELS[j], STRIDES[j])
             for j in range(CONVOLUTIONS)
         )
         self.norms = nn.ModuleList(
-            nn.GroupNorm(1, width) if architecture.group_norm else nn.Identity()
-            for width in architecture.outputs
+            nn.GroupNorm(1, width) if architecture.group_norm else nn.Identity() for width in architecture.outputs
         )
         self.output = nn.Conv1d(architecture.outputs[0] + 1, 1, 1)
-        self.output.weight = nn.Parameter(
-            torch.tensor([0.0] * architecture.outputs[0] + [1.0])[None, :, None]
-        )
+        self.output.weight = nn.Parameter(torch.tensor([0.0] * architecture.outputs[0] + [1.0])[None, :, None])
         self.output.bias = nn.Parameter(torch.zeros(1))
 
     def forward(self, sites: list[Tensor], noisy: Tensor) -> Decoded:

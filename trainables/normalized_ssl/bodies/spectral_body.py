@@ -121,11 +121,7 @@ class TransformerStep(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         pieces = features.split(piece_length(features.shape[2]), dim=2)
-        return (
-            torch.cat([self._piece(piece) for piece in pieces], dim=2)
-            if len(pieces) > 1
-            else self._piece(features)
-        )
+        return torch.cat([self._piece(piece) for piece in pieces], dim=2) if len(pieces) > 1 else self._piece(features)
 
     def _piece(self, features: Tensor) -> Tensor:
         x = features.transpose(1, 2)

@@ -89,9 +89,7 @@ def mismatch(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Pro
             load_artifact(body, config, artifacts.read(below.key))
             by_body.append(_shifts(body.to(stage.device).eval(), clips))
             progress(len(by_body), len(stage.rests_on))
-    sites = [
-        {"site": site, **measure([shifts[site] for shifts in by_body])} for site in range(len(by_body[0]))
-    ]
+    sites = [{"site": site, **measure([shifts[site] for shifts in by_body])} for site in range(len(by_body[0]))]
     return _to_bytes({"sites": sites})
 
 
@@ -99,10 +97,7 @@ def _shifts(body: Body, clips: list["EvaluationClip"]) -> list[SiteShift]:
     """One per site. Mixtures are scaled to unit RMS and clean speech by the same gain, as in training."""
     noisy = [_features(body, clip.noisy, clip.noisy) for clip in clips]
     clean = [_features(body, clip.clean, clip.noisy) for clip in clips]
-    return [
-        site_shift([item[site] for item in noisy], [item[site] for item in clean])
-        for site in range(body.sites)
-    ]
+    return [site_shift([item[site] for item in noisy], [item[site] for item in clean]) for site in range(body.sites)]
 
 
 @torch.no_grad()

@@ -53,16 +53,12 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
         return pack_body(body.cpu(), info=_summary(history))
 
 
-def build_objective(
-    body: SpectralBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts
-) -> nn.Module:
+def build_objective(body: SpectralBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts) -> nn.Module:
     """The family's own objective, all of it on the stage's device; its heads are discarded with it."""
     return _objective(body, upstream, stage, artifacts).to(stage.device)
 
 
-def _objective(
-    body: SpectralBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts
-) -> nn.Module:
+def _objective(body: SpectralBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts) -> nn.Module:
     if isinstance(body, SpectralBody):
         return MaskedReconstruction(body, time_only=UPSTREAM_TABLE[upstream].masks_time_only)
     if not stage.rests_on:
@@ -104,10 +100,6 @@ def _measure_speech(body: SpectralBody, corpus: "Corpus", seed: int) -> None:
 def _summary(history: list[dict[str, float]]) -> dict[str, list[float]]:
     """Each monitor's curve: its means over up to `CURVE_POINTS` stretches of steps."""
     return {
-        name: [
-            float(part.mean())
-            for part in np.array_split([row[name] for row in history], CURVE_POINTS)
-            if len(part)
-        ]
+        name: [float(part.mean()) for part in np.array_split([row[name] for row in history], CURVE_POINTS) if len(part)]
         for name in history[0]
     }

@@ -54,8 +54,7 @@ class UnitPrediction(nn.Module):
         monitors = {
             "loss": loss.item(),
             "accuracy": (logits.argmax(1) == targets).float().mean().item(),
-            "chance": torch.bincount(targets).max().item()
-            / len(targets),  # of always predicting the commonest unit
+            "chance": torch.bincount(targets).max().item() / len(targets),  # of always predicting the commonest unit
         }
         return loss, monitors
 

@@ -87,9 +87,7 @@ def _refuse_script(path: Path) -> None:
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-                raise UserError(
-                    f"{path}: a TorchScript archive, not a checkpoint; give the training checkpoint"
-                )
+                raise UserError(f"{path}: a TorchScript archive, not a checkpoint; give the training checkpoint")
 
 
 def _pickle_module() -> ModuleType:

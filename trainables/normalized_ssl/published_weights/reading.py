@@ -144,9 +144,7 @@ def _check_waveform_config(body: WaveformBody, upstream: str, path: Path) -> Non
     for name in _WAVEFORM_FACTS:
         value, wanted = theirs.get(name, getattr(usual, name)), getattr(ours, name)
         if _plain(value) != _plain(wanted):
-            raise UserError(
-                f"{path}: not a base-size {upstream}: {name} is {_plain(value)}, not {_plain(wanted)}"
-            )
+            raise UserError(f"{path}: not a base-size {upstream}: {name} is {_plain(value)}, not {_plain(wanted)}")
 
 
 def _plain(value: Any) -> Any:
@@ -156,14 +154,10 @@ def _plain(value: Any) -> Any:
 def _waveform_state(path: Path) -> dict[str, Tensor]:
     """Tensors by their name in the bare model; a task's head around it is left out."""
     state = _weights(path)
-    prefix = next(
-        (name.removesuffix(_FIRST_CONVOLUTION) for name in state if name.endswith(_FIRST_CONVOLUTION)), ""
-    )
+    prefix = next((name.removesuffix(_FIRST_CONVOLUTION) for name in state if name.endswith(_FIRST_CONVOLUTION)), "")
     bare = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     for new, old in _OLD_WEIGHT_NORM.items():
-        bare |= {
-            name.removesuffix(old) + new: value for name, value in bare.items() if name.endswith("." + old)
-        }
+        bare |= {name.removesuffix(old) + new: value for name, value in bare.items() if name.endswith("." + old)}
     return bare
 
 
@@ -207,13 +201,9 @@ def _spectral_state(body: SpectralBody, path: Path) -> dict[str, Tensor]:
 
 def _check_spectral_config(body: SpectralBody, content: dict[str, Any], path: Path) -> None:
     settings = [content.get(name) for name in ("Config", "Upstream_Config")]
-    theirs = next(
-        (each["transformer"] for each in settings if isinstance(each, dict) and "transformer" in each), None
-    )
+    theirs = next((each["transformer"] for each in settings if isinstance(each, dict) and "transformer" in each), None)
     if theirs is None:
-        raise UserError(
-            f"{path}: neither Config nor Upstream_Config has 'transformer'; not s3prl's own checkpoint"
-        )
+        raise UserError(f"{path}: neither Config nor Upstream_Config has 'transformer'; not s3prl's own checkpoint")
     ours = body.architecture
     wanted = {
         "hidden_size": ours.hidden,

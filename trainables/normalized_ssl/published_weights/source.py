@@ -75,7 +75,5 @@ def identity(source: str) -> str:
         return source
     path = Path(source).expanduser()
     if not path.exists():
-        raise UserError(
-            f"no checkpoint at {path}: check the path, or leave checkpoint out to fetch the published one"
-        )
+        raise UserError(f"no checkpoint at {path}: check the path, or leave checkpoint out to fetch the published one")
     return content_digest(path)

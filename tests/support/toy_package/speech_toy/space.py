@@ -41,9 +41,7 @@ TOY_STRENGTH = Space(
             steps=8,
             round_steps=2,
             metric="si_sdr",
-            data=DataSettings(
-                batch=2, crop_seconds=0.5, valid_seconds=3, test_seconds=3, evaluation_clip_seconds=1.0
-            ),
+            data=DataSettings(batch=2, crop_seconds=0.5, valid_seconds=3, test_seconds=3, evaluation_clip_seconds=1.0),
             meaningful=False,
         )
     },

@@ -22,9 +22,7 @@ def means(plan, rows):
 
 def entries(plan, rows, published=False):
     found = means(plan, rows)
-    return {
-        e["candidate"]: e["scores"] for e in found if e["group"] == "tera" and e["published"] is published
-    }
+    return {e["candidate"]: e["scores"] for e in found if e["group"] == "tera" and e["published"] is published}
 
 
 def test_a_mean_is_over_seeds_and_utterances(plan):

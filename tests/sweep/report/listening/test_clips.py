@@ -65,9 +65,7 @@ def test_all_versions_of_a_clip_speak_equally_loud_and_none_clips(plan):
 def test_scores_are_of_that_clip_and_seed(plan):
     clips, seed = heard(plan)
     rows = rows_on_test(plan)
-    mine = rows[
-        rows.candidate.eq("layer2") & rows.seed.eq(seed) & rows.group.eq("tera") & rows.utterance.eq("u01")
-    ]
+    mine = rows[rows.candidate.eq("layer2") & rows.seed.eq(seed) & rows.group.eq("tera") & rows.utterance.eq("u01")]
     (version,) = [version for version in clips[1].versions if version.label == "layer2"]
     assert version.scores == dict(zip(mine.metric, mine.value, strict=True))
     assert list(version.scores) == ["si_sdr", "wb_pesq"]

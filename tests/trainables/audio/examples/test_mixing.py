@@ -104,9 +104,7 @@ def test_a_batch_has_noisy_and_clean_of_the_asked_size(mixed_corpus: Corpus) -> 
 
 @settings(max_examples=15, deadline=None)
 @given(steps=st.lists(st.integers(0, 50), min_size=1, max_size=5), seed=st.integers(0, 3))
-def test_a_step_does_not_depend_on_what_was_drawn_before(
-    steps: list[int], seed: int, mixed_corpus: Corpus
-) -> None:
+def test_a_step_does_not_depend_on_what_was_drawn_before(steps: list[int], seed: int, mixed_corpus: Corpus) -> None:
     fresh = Corpus.open(mixed_corpus.uri)
     for step in steps:
         last = training_batch(mixed_corpus, DATA, seed, step)
@@ -214,9 +212,7 @@ def test_all_minutes_are_all_rows(mixed_corpus: Corpus) -> None:
 def test_training_stays_within_the_labelled_rows(mixed_corpus: Corpus) -> None:
     speech = mixed_corpus.speech("train")
     (row,) = labelled_rows(speech, 0.001)
-    batch = training_batch(
-        mixed_corpus, DataSettings(batch=8, crop_seconds=0.25, labelled_minutes=0.001), 0, 0
-    )
+    batch = training_batch(mixed_corpus, DataSettings(batch=8, crop_seconds=0.25, labelled_minutes=0.001), 0, 0)
     utterance = speech.audio(row)
     for clean in batch.clean.numpy():
         scale = np.abs(clean).max()
@@ -235,9 +231,7 @@ def wide_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     for split, speakers, noises in (("train", 1, 1), ("valid", 1, 1), ("test", 20, 4)):
         for speaker in range(speakers):
             for take in range(2):
-                rows.append(
-                    _add(folder, f"speech/{split}-{speaker}/{split}-{speaker}-{take}.wav", split, 1.3)
-                )
+                rows.append(_add(folder, f"speech/{split}-{speaker}/{split}-{speaker}-{take}.wav", split, 1.3))
         rows += [_add(folder, f"noise/{split}-{n}/{split}-{n}.wav", split, 2.0) for n in range(noises)]
     (folder / "MANIFEST.csv").write_text("\n".join(rows))
     return write_corpus(folder_recipe.list_source(folder), folder / "corpus", cache=folder / "cache")

@@ -200,9 +200,7 @@ def test_a_manifest_that_cannot_be_used(tmp_path: Path, content: str, problem: s
 
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
 def test_a_manifest_in_another_encoding(tmp_path: Path, encoding: str) -> None:
-    (speech_and_noise(tmp_path) / "MANIFEST.csv").write_bytes(
-        "path,split\nspeech/zoë.wav,train\n".encode(encoding)
-    )
+    (speech_and_noise(tmp_path) / "MANIFEST.csv").write_bytes("path,split\nspeech/zoë.wav,train\n".encode(encoding))
     assert "MANIFEST.csv: is not written in UTF-8" in refusal(tmp_path)
 
 

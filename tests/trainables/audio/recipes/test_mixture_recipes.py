@@ -24,9 +24,7 @@ INT16 = 1 / 32768
 
 def tone(seed: int, seconds: float) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    return (0.2 * np.convolve(rng.standard_normal(int(seconds * RATE)), [0.5, 0.3, 0.2], "same")).astype(
-        np.float32
-    )
+    return (0.2 * np.convolve(rng.standard_normal(int(seconds * RATE)), [0.5, 0.3, 0.2], "same")).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +38,7 @@ def librimix(tmp_path_factory) -> Path:
             row = {"mixture_ID": f"{number}1-1-{take}_{number}2-1-{take}"}
             for source in (1, 2):
                 path = f"{subset}/{number}{source}/1/{number}{source}-1-{take}.flac"
-                _write(
-                    root / "LibriSpeech" / path, tone(100 * number + 10 * source + take, 1.2 + 0.3 * source)
-                )
+                _write(root / "LibriSpeech" / path, tone(100 * number + 10 * source + take, 1.2 + 0.3 * source))
                 row |= {f"source_{source}_path": path, f"source_{source}_gain": str(0.4 + 0.2 * source)}
             noise = f"{split}/n{take}.wav"
             _write(root / "wham_noise" / noise, np.stack([tone(7 + take, 1.3), tone(8, 1.3)], axis=1))
@@ -66,8 +62,7 @@ def generated(librimix: Path, split: str, folder: Path) -> dict[str, dict[str, n
     with (librimix / "metadata" / f"libri2mix_{SUBSETS[split]}.csv").open() as file:
         for row in csv.DictReader(file):
             voices = [
-                soundfile.read(librimix / "LibriSpeech" / row[f"source_{n}_path"], dtype="float32")[0]
-                for n in (1, 2)
+                soundfile.read(librimix / "LibriSpeech" / row[f"source_{n}_path"], dtype="float32")[0] for n in (1, 2)
             ]
             longest = max(map(len, voices))
             noise = soundfile.read(librimix / "wham_noise" / row["noise_path"], dtype="float32")[0][:, 0]
@@ -162,8 +157,7 @@ def test_wsj0_2mix_keeps_its_files_samples(wsj0, tmp_path):
     table = corpus.mixtures("test")
     assert table.speakers == ["012+202"]
     expected = [
-        soundfile.read(wsj0 / f"wav8k/min/tt/s{source}/{table.ids[0]}.wav", dtype="float32")[0]
-        for source in (1, 2)
+        soundfile.read(wsj0 / f"wav8k/min/tt/s{source}/{table.ids[0]}.wav", dtype="float32")[0] for source in (1, 2)
     ]
     np.testing.assert_array_equal(table.sources(0), expected)
     with pytest.raises(UserError, match="stores no noise with its mixtures"):

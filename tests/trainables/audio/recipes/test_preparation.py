@@ -43,9 +43,9 @@ def test_what_a_dry_run_says_is_what_preparing_gives(tmp_path: Path) -> None:
     expected = inspect_source(source, cache)
     corpus = open_or_prepare(source, cache)
     known_later = {"fingerprint", "uri", "prepared"}
-    assert {**corpus.summary()} == {
-        key: value for key, value in expected.items() if key not in known_later
-    } | {"fingerprint": corpus.fingerprint}
+    assert {**corpus.summary()} == {key: value for key, value in expected.items() if key not in known_later} | {
+        "fingerprint": corpus.fingerprint
+    }
     assert (expected["fingerprint"], expected["prepared"], expected["uri"]) == (None, False, corpus.uri)
     assert inspect_source(source, cache) == {**corpus.summary(), "prepared": True, "uri": corpus.uri}
 
@@ -79,9 +79,7 @@ def test_a_prepared_corpus_in_s3_is_inspected_and_opened(s3_bucket: str, tmp_pat
     assert open_or_prepare(f"{s3_bucket}/mine").fingerprint == written.fingerprint
 
 
-@pytest.mark.parametrize(
-    ("source", "problem"), [("nowhere", "no corpus at"), (".", "neither corpus.json nor")]
-)
+@pytest.mark.parametrize(("source", "problem"), [("nowhere", "no corpus at"), (".", "neither corpus.json nor")])
 @pytest.mark.parametrize("use", [open_or_prepare, inspect_source])
 def test_nothing_usable_there(tmp_path: Path, source: str, problem: str, use: object) -> None:
     with pytest.raises(UserError, match=problem):

@@ -62,9 +62,7 @@ def test_only_train_counts(tmp_path):
 
 
 def test_the_whole_corpus_is_prepared(tmp_path):
-    corpus = write_corpus(
-        list_source(make_source(tmp_path / "source")), tmp_path / "corpus", cache=tmp_path / "c"
-    )
+    corpus = write_corpus(list_source(make_source(tmp_path / "source")), tmp_path / "corpus", cache=tmp_path / "c")
     splits = {split: corpus.summary()["splits"][split] for split in ("train", "valid", "test")}
     assert sum(counts["utterances"] for counts in splits.values()) == 20
     assert all(counts["speakers"] >= 1 and counts["noises"] >= 1 for counts in splits.values())

@@ -57,16 +57,12 @@ def test_the_estimate_is_as_long_as_the_mixture_whatever_its_length(upstream):
 
 def test_a_unet_gives_back_every_length_from_16000_to_16400():
     body = WaveformBody(
-        WaveformArchitecture(
-            channels=(2,) * 7, hidden=4, heads=1, feed_forward=4, position_kernel=2, position_groups=1
-        )
+        WaveformArchitecture(channels=(2,) * 7, hidden=4, heads=1, feed_forward=4, position_kernel=2, position_groups=1)
     )
     decoder = UNetDecoder(body.channels, UNetArchitecture(skips=(1,) * 7, outputs=(1,) * 7))
     for samples in range(16000, 16401):
         frames = [body.site_frames(samples, site) for site in range(body.sites)]
-        sites = [
-            torch.zeros(1, channels, length) for channels, length in zip(body.channels, frames, strict=True)
-        ]
+        sites = [torch.zeros(1, channels, length) for channels, length in zip(body.channels, frames, strict=True)]
         assert decoder(sites, torch.zeros(1, samples)).wave.shape == (1, samples)
 
 

@@ -64,9 +64,7 @@ def test_agrees_with_transformers_own_pretraining_loss(objective):
     torch.testing.assert_close(loss, expected.loss / mask.sum())
     assert monitors["loss"] == pytest.approx((expected.contrastive_loss / mask.sum()).item(), rel=1e-5)
     assert 1 / (1 + DISTRACTORS) <= monitors["chance"] < 1
-    assert monitors["perplexity"] * CODEBOOKS == pytest.approx(
-        expected.codevector_perplexity.item(), rel=1e-5
-    )
+    assert monitors["perplexity"] * CODEBOOKS == pytest.approx(expected.codevector_perplexity.item(), rel=1e-5)
 
 
 def transplanted(objective: ContrastivePretraining) -> Wav2Vec2ForPreTraining:

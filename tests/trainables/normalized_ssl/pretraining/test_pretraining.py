@@ -84,9 +84,7 @@ def test_clean_speech_is_measured_for_corpus_statistics(corpus):
     state = unpack(pretrain(corpus, upstream="tera", cmvn="corpus", pretraining_steps=1))["body"]
     crops = speech_batch(corpus, 1, "statistics", pretraining.STATISTICS_CROPS, pretraining.CROP_SECONDS)
     bands = log_mel(crops).numpy().reshape(-1, 80)
-    torch.testing.assert_close(
-        state["entry.feature_mean"], torch.from_numpy(bands.mean(0)), rtol=1e-4, atol=1e-4
-    )
+    torch.testing.assert_close(state["entry.feature_mean"], torch.from_numpy(bands.mean(0)), rtol=1e-4, atol=1e-4)
     std = torch.from_numpy(bands.std(0, ddof=1))
     torch.testing.assert_close(state["entry.feature_std"], std, rtol=1e-4, atol=1e-4)
 

@@ -281,9 +281,7 @@ def test_a_truncated_s3prl_file(tmp_path, s3prl_file):
 
 def test_a_large_s3prl_model(tmp_path):
     path = tmp_path / "large.ckpt"
-    torch.save(
-        {"Transformer": {}, "Config": {"transformer": {**s3prl_model.BASE, "num_hidden_layers": 12}}}, path
-    )
+    torch.save({"Transformer": {}, "Config": {"transformer": {**s3prl_model.BASE, "num_hidden_layers": 12}}}, path)
     assert "num_hidden_layers is 12, not 3" in refusal("tera", path)
 
 
@@ -326,9 +324,7 @@ def test_without_a_network_the_error_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     (stage,) = base("wavlm").stages("", "", seed=1)
-    with pytest.raises(
-        UserError, match=r"hf download microsoft/wavlm-base --revision .* --set checkpoint="
-    ) as found:
+    with pytest.raises(UserError, match=r"hf download microsoft/wavlm-base --revision .* --set checkpoint=") as found:
         run_stage(stage, None, MemoryArtifacts())
     assert "\n" not in str(found.value)
 

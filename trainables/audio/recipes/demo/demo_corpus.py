@@ -53,9 +53,7 @@ def identity() -> str:
 def expected_summary() -> dict[str, Any]:
     """The corpus's summary before it is made; speech lengths are estimates."""
     _require_espeak()
-    spoken = [
-        _item(line, round(line.text.count(".") * _SENTENCE_SECONDS * SAMPLE_RATE)) for line in _script()
-    ]
+    spoken = [_item(line, round(line.text.count(".") * _SENTENCE_SECONDS * SAMPLE_RATE)) for line in _script()]
     return summarise(_listing({item: np.zeros(0, np.int16) for item in [*spoken, *_noise_items()]}))
 
 
@@ -149,9 +147,7 @@ def _noise(item: Item, generate: demo_noise.Generator) -> Sound:
 
 def _list_source(source: Path) -> Listing:
     if source.name != BUILT_IN:
-        raise UserError(
-            f"recipe {DEMO} has no source but {BUILT_IN!r}: give that word in place of {source.name!r}"
-        )
+        raise UserError(f"recipe {DEMO} has no source but {BUILT_IN!r}: give that word in place of {source.name!r}")
     return list_demo()
 
 

@@ -40,9 +40,7 @@ def rumble(rng: np.random.Generator, samples: int) -> Signal:
 
 def hum(rng: np.random.Generator, samples: int) -> Signal:
     """Mains hum: a harmonic series on 50 or 60 Hz over a faint hiss."""
-    tones = _harmonics(
-        rng, rng.choice([50.0, 60.0]) * np.ones(samples), count=24, decay=rng.uniform(0.6, 1.2)
-    )
+    tones = _harmonics(rng, rng.choice([50.0, 60.0]) * np.ones(samples), count=24, decay=rng.uniform(0.6, 1.2))
     return tones / tones.std() + 0.15 * pink(rng, samples)
 
 
@@ -50,11 +48,7 @@ def fan(rng: np.random.Generator, samples: int) -> Signal:
     """Air noise that swells with the blades, and their tone."""
     blades = rng.uniform(60, 140) * (1 + 0.01 * _wander(rng, samples, 0.5))
     phase = _phase(blades)
-    return (
-        coloured(rng, samples, 3.5) * (1 + 0.4 * np.sin(phase))
-        + 0.5 * np.sin(phase)
-        + 0.2 * np.sin(2 * phase)
-    )
+    return coloured(rng, samples, 3.5) * (1 + 0.4 * np.sin(phase)) + 0.5 * np.sin(phase) + 0.2 * np.sin(2 * phase)
 
 
 def engine(rng: np.random.Generator, samples: int) -> Signal:
@@ -79,9 +73,7 @@ def wind(rng: np.random.Generator, samples: int) -> Signal:
 
 def clatter(rng: np.random.Generator, samples: int) -> Signal:
     """Dishes: ringing knocks with pauses between them."""
-    knocks = _bursts(
-        rng, samples, rate=rng.uniform(2, 5), frequencies=(600, 4000), seconds=rng.uniform(0.05, 0.12)
-    )
+    knocks = _bursts(rng, samples, rate=rng.uniform(2, 5), frequencies=(600, 4000), seconds=rng.uniform(0.05, 0.12))
     return knocks / np.abs(knocks).max() + 0.003 * pink(rng, samples)
 
 
@@ -182,9 +174,7 @@ def _harmonics(rng: np.random.Generator, frequency: Signal, count: int, decay: f
 def _wander(rng: np.random.Generator, samples: int, rate: float) -> Signal:
     """A smooth random curve around 0, about 1 strong, that turns `rate` times a second."""
     count = max(3, round(rate * samples / SAMPLE_RATE) + 2)
-    return np.interp(
-        np.linspace(0, count - 1, samples), np.arange(count), rng.standard_normal(count).clip(-2, 2)
-    )
+    return np.interp(np.linspace(0, count - 1, samples), np.arange(count), rng.standard_normal(count).clip(-2, 2))
 
 
 def _bursts(
