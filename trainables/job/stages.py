@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import metadata
-from typing import Any, Protocol
+from typing import Any, NotRequired, Protocol, TypedDict
 
 # Libraries whose version can change a tensor's bits.
 _VERSIONED = ("torch", "transformers", "numpy", "scipy")
@@ -22,6 +22,15 @@ class Artifacts(Protocol):
     def has(self, key: str) -> bool: ...
     def read(self, key: str) -> bytes: ...
     def write(self, key: str, content: bytes) -> None: ...
+
+
+class StagePlace(TypedDict):
+    """The fields of a `Stage` that say on which corpus and with what hardware it is computed."""
+
+    corpus_uri: str
+    corpus_fingerprint: str
+    threads: NotRequired[int]
+    device: NotRequired[str]
 
 
 @dataclass(frozen=True, kw_only=True)

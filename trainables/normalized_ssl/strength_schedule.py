@@ -6,14 +6,16 @@ end of training: the deployed network needs no clean input.
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from trainables.normalized_ssl.config import NormalizedSSLConfig
+if TYPE_CHECKING:
+    from trainables.normalized_ssl.config import NormalizedSSLConfig
 
 _PAPER_HORIZONS = (100.0, 1000.0)  # steps; beta_m = 0.99, beta_r = 0.999
 _PAPER_SCALE = 20_000  # steps of budget from which the paper's horizons fit
 
 
-def strength_at(config: NormalizedSSLConfig, progress: float) -> float:
+def strength_at(config: "NormalizedSSLConfig", progress: float) -> float:
     """k at `progress` (step / whole budget): k0 while held, then down to 0 at `k_end` and beyond.
 
     "constant" stays at k0 to the end: an ablation, since deployment has no clean statistics.
@@ -27,7 +29,7 @@ def strength_at(config: NormalizedSSLConfig, progress: float) -> float:
     return config.initial_strength * _shape(config)(u)
 
 
-def _shape(config: NormalizedSSLConfig) -> Callable[[float], float]:
+def _shape(config: "NormalizedSSLConfig") -> Callable[[float], float]:
     """A fall from 1 at u = 0 to 0 at u = 1."""
     shapes: dict[str, Callable[[float], float]] = {
         "linear": lambda u: 1.0 - u,
@@ -39,7 +41,7 @@ def _shape(config: NormalizedSSLConfig) -> Callable[[float], float]:
     return shapes[config.k_shape]
 
 
-def horizons(config: NormalizedSSLConfig, budget: int) -> tuple[float, float]:
+def horizons(config: "NormalizedSSLConfig", budget: int) -> tuple[float, float]:
     """Steps over which means and deviation ratios are averaged, for a budget of that many steps.
 
     With the paper's beta_r of 0.999 a run of 300 steps would end near its first batch, so short budgets

@@ -27,7 +27,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pretrain(corpus: Corpus, seed: int = 1, **fields: object) -> bytes:
     config = NormalizedSSLConfig.from_dict({"pretraining_steps": 3, **fields})
-    (stage,) = config.stages(corpus.uri, corpus.fingerprint, seed)
+    (stage,) = config.stages(seed, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
     artifacts = MemoryArtifacts()
     for each in in_order((stage,)):
         run_stage(each, corpus, artifacts)
@@ -105,7 +105,7 @@ def test_utterances_shorter_than_a_crop_add_no_silence_to_the_statistics(corpus,
 def test_body_and_heads_are_all_trained_on_the_stages_device(upstream, corpus, artifacts):
     """The device "meta" computes nothing, so every machine has it; heads are made on the CPU."""
     config = NormalizedSSLConfig.from_dict({"upstream": upstream})
-    (stage,) = config.stages(corpus.uri, corpus.fingerprint, seed=1, device="meta")
+    (stage,) = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint, device="meta")
     for below in stage.rests_on:
         run_stage(below, corpus, artifacts)
     body = build_body(config, seed=1).to(stage.device)
