@@ -7,6 +7,7 @@ loaded with weights_only=True).
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import metadata
@@ -14,6 +15,8 @@ from typing import Any, NotRequired, Protocol, TypedDict
 
 # Libraries whose version can change a tensor's bits.
 _VERSIONED = ("torch", "transformers", "numpy", "scipy")
+
+Progress = Callable[[int, int], None]  # (done, total)
 
 
 class Artifacts(Protocol):

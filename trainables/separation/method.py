@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from trainables.audio.examples.speaker_mixtures import mixture_batch, noisy_batch
 from trainables.base.randomness import generator
+from trainables.base.tensors import unpack
 from trainables.losses.permutation import pit_loss
 from trainables.method import Method, When
 from trainables.networks.masking_separator import MaskingSeparator
@@ -23,7 +24,7 @@ from trainables.separation.config import SeparationConfig
 from trainables.separation.feature_normalization import FeatureNormalization
 from trainables.separation.label_switches import LabelSwitches
 from trainables.separation.pretraining_tasks import build_task
-from trainables.separation.separators import build_separator, load_pretrained, unpack
+from trainables.separation.separators import build_separator, load_pretrained
 from trainables.training.learning_rate import noam_rate
 
 if TYPE_CHECKING:

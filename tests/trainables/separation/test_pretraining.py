@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from trainables.base.errors import UserError
+from trainables.base.tensors import unpack
 from trainables.config.registry import run_stage
 from trainables.job.stages import in_order
 from trainables.separation import pretraining
 from trainables.separation.config import SeparationConfig
 from trainables.separation.method import build
-from trainables.separation.separators import build_separator, unpack
+from trainables.separation.separators import build_separator
 
 SMALL = {
     "strategy": "ptft", "hidden": 8, "pretraining_batch": 2, "pretraining_crop_seconds": 0.25,

@@ -5,13 +5,11 @@ and strides, projection, transformer layer) and has few channels where the frame
 training step takes some 70 ms on one CPU core. "base" is the published architecture.
 """
 
-import io
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from trainables.base.randomness import seed_global_generators
+from trainables.base.tensors import pack, unpack
 from trainables.normalized_ssl.bodies.body import Body
 from trainables.normalized_ssl.bodies.decoders import MaskDecoder, UNetArchitecture, UNetDecoder
 from trainables.normalized_ssl.bodies.spectral_body import (
@@ -81,14 +79,7 @@ def _unet(config: NormalizedSSLConfig) -> UNetArchitecture:
 
 def pack_body(body: Body, **extra: Any) -> bytes:
     """A pre-trained body as an artifact: its state, and further tensors or plain values."""
-    buffer = io.BytesIO()
-    torch.save({"body": body.state_dict(), **extra}, buffer)
-    return buffer.getvalue()
-
-
-def unpack(artifact: bytes) -> dict[str, Any]:
-    """The values that `pack_body` stored; never executes a pickle."""
-    return torch.load(io.BytesIO(artifact), map_location="cpu", weights_only=True)
+    return pack({"body": body.state_dict(), **extra})
 
 
 def load_artifact(body: Body, config: NormalizedSSLConfig, artifact: bytes) -> None:

@@ -8,6 +8,7 @@ from torch import nn
 from transformers import HubertConfig, HubertModel, Wav2Vec2Model, WavLMModel
 
 from trainables.audio import features as audio
+from trainables.base.tensors import unpack
 from trainables.normalized_ssl.bodies.body import valid_frames
 from trainables.normalized_ssl.bodies.spectral_body import (
     SpectralArchitecture,
@@ -20,7 +21,6 @@ from trainables.normalized_ssl.bodies.upstreams import (
     build_decoder,
     load_artifact,
     pack_body,
-    unpack,
 )
 from trainables.normalized_ssl.bodies.waveform_body import (
     WaveformArchitecture,

@@ -8,9 +8,10 @@ from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.examples.mixing import speech_batch
 from trainables.audio.features import log_mel
+from trainables.base.tensors import unpack
 from trainables.config.registry import run_stage
 from trainables.job.stages import in_order
-from trainables.normalized_ssl.bodies.upstreams import build_body, load_artifact, unpack
+from trainables.normalized_ssl.bodies.upstreams import build_body, load_artifact
 from trainables.normalized_ssl.config import PRETRAINING_VERSION, UPSTREAMS, NormalizedSSLConfig
 from trainables.normalized_ssl.pretraining import pretraining
 

@@ -9,6 +9,7 @@ from torch import nn
 from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.features import log_mel
 from trainables.base.randomness import seed_global_generators
+from trainables.base.tensors import unpack
 from trainables.config.registry import run_stage
 from trainables.job.stages import in_order
 from trainables.normalized_ssl.bodies.upstreams import build_body
@@ -77,7 +78,7 @@ def test_the_stage_clusters_the_corpus_and_repeats_to_the_bit(corpus):
         run_stage(stage.rests_on[0], corpus, each)
     first, second = (each.read(stage.rests_on[0].key) for each in artifacts)
     assert first == second
-    assert SpeechUnits.unpack(first).centroids.shape == (UNITS, 3 * COEFFICIENTS)
+    assert SpeechUnits(**unpack(first)).centroids.shape == (UNITS, 3 * COEFFICIENTS)
 
 
 def test_utterances_shorter_than_a_crop_add_no_silence_to_the_units(corpus, monkeypatch):
@@ -89,7 +90,7 @@ def test_utterances_shorter_than_a_crop_add_no_silence_to_the_units(corpus, monk
     for seconds in (1.5, 3.0):
         monkeypatch.setattr(speech_units, "CROP_SECONDS", seconds)
         units = speech_units.run(stage.rests_on[0], corpus, MemoryArtifacts(), lambda done, total: None)
-        found.append(SpeechUnits.unpack(units))
+        found.append(SpeechUnits(**unpack(units)))
     whole, looped = found
     assert ((whole.mean - looped.mean).abs() < 0.1 * whole.std).all()
 

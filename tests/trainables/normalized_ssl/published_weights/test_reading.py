@@ -23,9 +23,10 @@ from transformers import (
 from tests.support.methods import s3prl_model
 from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.base.errors import UserError
+from trainables.base.tensors import unpack
 from trainables.config.registry import run_stage
 from trainables.method import When
-from trainables.normalized_ssl.bodies.upstreams import build_body, unpack
+from trainables.normalized_ssl.bodies.upstreams import build_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import build
 from trainables.normalized_ssl.published_weights import source as checkpoint_source
