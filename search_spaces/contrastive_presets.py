@@ -60,7 +60,7 @@ PRESETS = by_name(
 def learning_rates(preset: Preset) -> list[float]:
     """The same for every candidate, so that trials of one rate share what they have in common.
 
-    A few hundred steps of AdamW want other rates than thousands of SGD.
+    A few hundred steps of AdamW need other rates than thousands of steps of SGD.
     """
     if preset.config["optimizer"] == "sgd":
         return [0.005, 0.02, 0.05, 0.1]

@@ -1,4 +1,4 @@
-"""Does a sweep find an answer that is known beforehand?
+"""Does a sweep find an answer that is known in advance?
 
 A fixed affine per channel is planted on the noisy branch at layer 2's input, for every candidate alike.
 Normalizing layer 2, with full and constant strength, removes it: layer 2 must win. Layer 1 of a waveform body

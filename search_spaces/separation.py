@@ -73,7 +73,7 @@ PRESETS = by_name(
 
 
 def learning_rates(preset: Preset) -> list[float]:
-    """Around the paper's 1e-3 at its scale; a few hundred steps want higher ones."""
+    """Around the paper's 1e-3 at its scale; a few hundred steps need higher ones."""
     return [3e-4, 1e-3, 2e-3] if preset.at_scale else [1e-3, 2e-3, 4e-3]
 
 

@@ -1,4 +1,4 @@
-"""A user's own file is a space like the built-in ones, and its mistakes are told by file and line."""
+"""A user's own file is a space like the built-in ones, and its mistakes are reported with file and line."""
 
 from pathlib import Path
 

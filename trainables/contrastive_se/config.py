@@ -31,31 +31,15 @@ class Widths:
     groups: int
     encoder_blocks: int
     predictor_blocks: int
-    decoder_blocks: int
+    decoder_blocks: int = 0
 
 
-# "base" is the report's Tables 6-8 to the parameter; "tiny" keeps its kernels, hop and order of layers. It has as
-# many channels as a frame has samples, for with fewer the waveform itself would not pass through, and is narrow where
-# the rate is high, for there lies a third of a step's time.
+# "base" is the report's Tables 6-8 to the parameter; "tiny" keeps its kernels, hop and order of layers. "tiny" has as
+# many channels as a frame has samples, since with fewer the waveform itself would not get through, and is narrow at
+# the high rates, which take a third of a step's time.
 _WIDTHS = {
-    "base": Widths(
-        channels=128,
-        pooled=(32, 64),
-        hidden=256,
-        groups=8,
-        encoder_blocks=2,
-        predictor_blocks=4,
-        decoder_blocks=0,
-    ),
-    "tiny": Widths(
-        channels=64,
-        pooled=(8, 16),
-        hidden=32,
-        groups=4,
-        encoder_blocks=1,
-        predictor_blocks=1,
-        decoder_blocks=0,
-    ),
+    "base": Widths(channels=128, pooled=(32, 64), hidden=256, groups=8, encoder_blocks=2, predictor_blocks=4),
+    "tiny": Widths(channels=64, pooled=(8, 16), hidden=32, groups=4, encoder_blocks=1, predictor_blocks=1),
 }
 
 

@@ -2,7 +2,7 @@
 
 They depend on data and body alone, so they can be measured once instead of running a clean branch at every
 training step; running averages over batches would end near them. Crops are those of training, scaled to unit
-RMS: only site 0 of a waveform body, the waveform itself, can tell that from a mixture's gain.
+RMS; only at site 0 of a waveform body, the waveform itself, does that differ from a mixture's gain.
 """
 
 from typing import TYPE_CHECKING

@@ -125,11 +125,6 @@ class NormalizedSSL(Method):
     def minimum_samples(self) -> int:
         return _MINIMUM_SAMPLES
 
-    def deployed_parameters(self) -> int:
-        """Parameters of the network that enhances; the frozen clean branch is not part of it."""
-        deployed = (self.body, self.decoder)
-        return sum(parameter.numel() for part in deployed for parameter in part.parameters())
-
     def train(self, mode: bool = True) -> "NormalizedSSL":
         """A frozen body stays in evaluation mode."""
         super().train(mode)

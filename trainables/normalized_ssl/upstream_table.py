@@ -1,4 +1,4 @@
-"""The self-supervised upstreams, an entry each; torch-free, for configurations and plans.
+"""The self-supervised upstreams, one entry each; torch-free, for configurations and plans.
 
 An upstream of one of the two families (bodies/spectral_body.py, bodies/waveform_body.py) needs no more than its entry
 here; `--upstreams`, every space, pre-training and the plan's cost follow from it.

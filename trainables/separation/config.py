@@ -22,7 +22,7 @@ STRATEGIES = ("scratch", "ptft", "multitask")
 TASKS = ("se", "mama", "cc")
 _ARCHITECTURE_FIELDS = ("blocks", "repeats", "bottleneck", "hidden", "kernel", "chunk")
 
-# What each group of fields does its work in; elsewhere the effective configuration holds their defaults.
+# Fields of one strategy or task; they are reset to their defaults where they have no effect.
 _PRETRAINING_FIELDS = (
     *("pretraining_steps", "pretraining_stretch", "pretraining_batch", "pretraining_crop_seconds"),
     *("pretraining_lr", "reinit", "checkpoint", "norm_blocks"),
@@ -128,7 +128,7 @@ class SeparationConfig(MethodConfig):
     clip: float | None = number(
         5.0, (1e-6, 1e6), optional=True, help="Largest norm of the gradient; null = no clipping."
     )
-    schedule: str = choice("plateau", of=("plateau", "noam"), help="Of the rate; noam is DPTNet's, see noam.py.")
+    schedule: str = choice("plateau", of=("plateau", "noam"), help="Of the rate; noam is DPTNet's own.")
     plateau_patience: int | None = whole(
         5,
         (1, 1_000_000),
@@ -259,8 +259,7 @@ class SeparationConfig(MethodConfig):
 
     def idle(self) -> Collection[str]:
         learns_a_task = self.strategy != "scratch"
-        idle: list[str] = []
-        idle += [] if self.strategy == "ptft" else _PRETRAINING_FIELDS
+        idle = [] if self.strategy == "ptft" else [*_PRETRAINING_FIELDS]
         idle += [] if self.strategy == "multitask" else _MULTITASK_FIELDS
         idle += [] if learns_a_task else ("pretrain_task", *_NOISE_FIELDS)
         idle += [] if learns_a_task and self.pretrain_task == "mama" else _MAMA_FIELDS

@@ -185,4 +185,5 @@ def test_the_optimizer_is_the_configured_one(name, kind):
 
 
 def test_what_is_deployed_is_the_autoencoder():
-    assert method(size="base", target="byol").deployed_parameters() == 5_064_064
+    network = method(size="base", target="byol").network
+    assert sum(parameter.numel() for parameter in network.parameters()) == 5_064_064

@@ -25,11 +25,7 @@ _SPECTRAL = {
     "tiny": SpectralArchitecture(hidden=64, heads=2, feed_forward=128, dropout=0.0),
     "base": SpectralArchitecture(hidden=768, heads=12, feed_forward=3072),
 }
-# The tiny widths, of body and U-Net, were chosen for wav2vec2 on real speech in noise types of the train split that
-# were kept out of training: two folds of four types, one seed, equal time (600 to 700 steps). Half the width
-# where frames are few loses 0.2 dB (0.5 in one fold, -0.1 in the other); 16 channels at the waveform's rate
-# make a step a fifth to a third longer and gain nothing for it. Without GroupNorm, bodies of half this width
-# lost 0.2 dB.
+# How the tiny widths, of body and U-Net, were chosen: docs/experiments/normalized_ssl.md.
 _WAVEFORM = {
     "tiny": WaveformArchitecture(
         channels=(16, 16, 32, 64, 96, 128, 128),

@@ -105,7 +105,7 @@ def test_hubert_is_the_architecture_of_wav2vec2():
 
 @pytest.mark.parametrize("architecture", [SMALL_WAVEFORM, SMALL_WAVLM])
 def test_masking_reaches_the_transformer_of_transformers(architecture):
-    """`contextualize` with a mask equals the model that is told the same time indices."""
+    """`contextualize` with a mask equals the model given the same time indices."""
     settings = transformers_config(architecture)
     settings.apply_spec_augment, settings.mask_time_prob = True, 0.5
     torch.manual_seed(0)

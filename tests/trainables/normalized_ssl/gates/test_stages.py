@@ -73,6 +73,6 @@ def test_readings_fit_the_judgement():
     read = read_gates({"transfer_gap": gaps, "mismatch": [json.dumps({"sites": [site]}).encode()]})
     assert read["transfer_gap"]["seeds"] == list(SEEDS)
     assert np.shape(read["transfer_gap"]["pretrained"]) == (3, 6)
-    judged = interpretable(read["transfer_gap"], read["mismatch"])
-    assert judged["interpretable"]
-    assert judged["transfer_gap"]["value"] == pytest.approx(1 + 2.5 / 9)
+    result = interpretable(read["transfer_gap"], read["mismatch"])
+    assert result["interpretable"]
+    assert result["transfer_gap"]["value"] == pytest.approx(1 + 2.5 / 9)

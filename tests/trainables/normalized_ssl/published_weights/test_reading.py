@@ -161,7 +161,7 @@ def test_tensorflow_names_of_layer_norms_are_understood(tmp_path, s3prl_file):
 
 
 class ForeignOptimizer:
-    """Pickled by reference to a module that nobody here has."""
+    """Pickled by reference to a module that is not installed here."""
 
     def __init__(self) -> None:
         self.rate = [1.0]
