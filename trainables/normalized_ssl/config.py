@@ -8,15 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Unpack
 
-from trainables.config.fields import (
-    PaperTerm,
-    choice,
-    flag,
-    number,
-    positions,
-    text,
-    whole,
-)
+from trainables.config.fields import PaperTerm, choice, flag, number, positions, text, whole
 from trainables.config.method_config import MethodConfig
 from trainables.job.stages import Stage, StagePlace
 from trainables.normalized_ssl.published_weights import source as checkpoint_source
@@ -56,18 +48,8 @@ def _momentum(name: str, horizon: str) -> PaperTerm:
 
 # Without a normalized layer these do nothing; the effective configuration holds their defaults.
 _STRENGTH_FIELDS = (
-    "norm_site",
-    "skip_reads",
-    "k0",
-    "k_shape",
-    "k_end",
-    "k_hold",
-    "k_power",
-    "horizon_m",
-    "horizon_r",
-    "affine_stats",
-    "clean_stats",
-    "running_start",
+    *("norm_site", "skip_reads", "k0", "k_shape", "k_end", "k_hold", "k_power"),
+    *("horizon_m", "horizon_r", "affine_stats", "clean_stats", "running_start"),
 )
 # Meaningful for spectral upstreams only; a waveform upstream takes nothing but the default.
 _SPECTRAL_FIELDS = ("w_cirm", "head_kernel", "cmvn")

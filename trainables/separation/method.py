@@ -125,7 +125,8 @@ class Separation(Method):
         training, strength = self.training, self._strength()
         self.eval()
         self._use_strength(0.0)
-        batches = _observed(corpus, self._observed_data(data), self.config.observed_mixtures)
+        drawn = replace(data, batch=_OBSERVED_BATCH, crop_seconds=self.config.observed_seconds)
+        batches = _observed(corpus, drawn, self.config.observed_mixtures)
         found = self.switches.measure(self.network, list(batches))
         self._use_strength(strength)
         self.train(training)
@@ -133,9 +134,6 @@ class Separation(Method):
 
     def diagnostics(self) -> dict[str, float]:
         return {} if self.normalization is None else self.normalization.diagnostics()
-
-    def _observed_data(self, data: "DataSettings") -> "DataSettings":
-        return replace(data, batch=_OBSERVED_BATCH, crop_seconds=self.config.observed_seconds)
 
     # -- normalization's strength -----------------------------------------------------------------------
 

@@ -80,7 +80,13 @@ class _Pretraining:
         self.step = 0
         self._parameters = [*self.network.parameters(), *self.task.parameters()]
         self._optimizer = torch.optim.Adam(self._parameters, lr=config.pretraining_lr, fused=True)
-        self._data = _data_settings(config)
+        self._data = DataSettings(
+            batch=config.pretraining_batch,
+            crop_seconds=config.pretraining_crop_seconds,
+            snr_low=config.noise_snr_low,
+            snr_high=config.noise_snr_high,
+            sample_rate=config.sample_rate,
+        )
 
     def resume_from(self, artifact: dict[str, Any]) -> None:
         self.network.load_state_dict(artifact["network"])
@@ -118,13 +124,3 @@ class _Pretraining:
         nn.utils.clip_grad_norm_(self._parameters, CLIP)
         self._optimizer.step()
         return float(loss.detach())
-
-
-def _data_settings(config: SeparationConfig) -> DataSettings:
-    return DataSettings(
-        batch=config.pretraining_batch,
-        crop_seconds=config.pretraining_crop_seconds,
-        snr_low=config.noise_snr_low,
-        snr_high=config.noise_snr_high,
-        sample_rate=config.sample_rate,
-    )

@@ -80,7 +80,7 @@ def test_training_pulls_towards_them_and_needs_no_clean_branch(corpus):
     torch.testing.assert_close(method.normalization.running(1).clean_mean, target)
 
 
-def test_what_is_deployed_reads_the_running_statistics_as_ever(corpus):
+def test_the_deployed_network_reads_the_running_statistics_as_before(corpus):
     method = make(corpus, "tera")
     method.train()
     method.training_losses(batch_of(corpus), START)

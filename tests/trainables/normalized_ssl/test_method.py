@@ -139,7 +139,7 @@ def test_the_frozen_copy_never_changes(upstream):
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_what_is_deployed_has_no_part_for_normalization(upstream):
+def test_the_deployed_network_has_no_part_for_normalization(upstream):
     plain, normed = make(upstream), make(upstream, norm_layers=[1, 3])
     deployed = sum(p.numel() for part in (plain.body, plain.decoder) for p in part.parameters())
     for method in (plain, normed):

@@ -71,7 +71,7 @@ def test_the_two_momenta_are_independent() -> None:
         ),
     ],
 )
-def test_what_is_used_is_resolved_for_the_budget(values: dict[str, Any], steps: int, terms: dict[str, float]) -> None:
+def test_paper_terms_are_resolved_for_the_budget(values: dict[str, Any], steps: int, terms: dict[str, float]) -> None:
     found = config(**values)
     assert found.paper_terms(steps) == terms
     assert [1 - 1 / horizon for horizon in horizons(found, steps)] == pytest.approx([terms["beta_m"], terms["beta_r"]])

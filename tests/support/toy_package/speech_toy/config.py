@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from typing import Unpack
 
+from trainables.config.fields import choice
 from trainables.config.method_config import MethodConfig
 from trainables.job.stages import Stage, StagePlace
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToyConfig(MethodConfig):
-    flavour: str = "plain"  # "plain" or "sharp": half as many taps
+    METHOD = "toy"
+
+    flavour: str = choice("plain", of=("plain", "sharp"), help="sharp has half as many taps.")
     lr: float = 3e-3
     warmup_share: float = 0.1
     lr_floor: float = 0.05
