@@ -17,6 +17,7 @@ class Upstream:
     spectral: bool  # reads log-mel frames, with three transformer layers; else the waveform
     paper_strength: float  # the paper's k0
     published: str | None  # hub id of its weights, pinned to a revision; None = on no hub
+    elsewhere: str = ""  # where to fetch them by hand
     model_types: tuple[str, ...] = ()  # of `transformers`, whose weights the waveform body can hold
     masks_time_only: bool = False  # spectral pre-training masks no mel bands
     predicts_units: bool = False  # waveform pre-training predicts k-means units, a stage of their own; else contrastive
@@ -36,7 +37,13 @@ _waveform = partial(
 )
 
 UPSTREAM_TABLE = {
-    "mockingjay": _spectral(paper_strength=1.0, published=None, masks_time_only=True),
+    "mockingjay": _spectral(
+        paper_strength=1.0,
+        published=None,
+        elsewhere="s3prl's mockingjay_logMelBase_T_AdamW_b32_1m_960hr_drop1/states-1000000.ckpt, a Dropbox share "
+        "(s3prl's upstream/mockingjay/hubconf.py has the link)",
+        masks_time_only=True,
+    ),
     "tera": _spectral(paper_strength=0.8, published=f"s3prl/tera:{_TERA_FILE}"),
     "wav2vec2": _waveform(
         published="facebook/wav2vec2-base@0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8",

@@ -4,6 +4,7 @@ import json
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import build
 from trainables.normalized_ssl.published_weights import source as checkpoint_source
 from trainables.normalized_ssl.published_weights.reading import load_weights
+from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 MODELS = {
     "wav2vec2": (Wav2Vec2Config, Wav2Vec2Model),
@@ -299,9 +301,13 @@ def test_a_folder_without_weights(tmp_path):
 # -- where it is --------------------------------------------------------------------------------------------
 
 
-def test_mockingjay_has_no_published_default():
-    with pytest.raises(UserError, match=r"--set checkpoint=.*states-1000000"):
+def test_without_a_published_default_the_refusal_says_where_its_own_weights_are(monkeypatch):
+    with pytest.raises(UserError, match=r"states-1000000.*--set checkpoint="):
         base("mockingjay").stages(1, corpus_uri="", corpus_fingerprint="")
+    monkeypatch.setitem(UPSTREAM_TABLE, "tera", replace(UPSTREAM_TABLE["tera"], published=None))
+    with pytest.raises(UserError, match=r"tera at base size.*--set checkpoint=") as refused:
+        base("tera").stages(1, corpus_uri="", corpus_fingerprint="")
+    assert "mockingjay" not in str(refused.value)
 
 
 def test_a_missing_path_is_said_before_anything_runs():
