@@ -19,7 +19,6 @@ from search_spaces.ssl_presets import (
     suggest_rates,
 )
 from trainables.normalized_ssl.config import PAPER_STRENGTH, SPECTRAL_UPSTREAMS, NormalizedSSLConfig
-from trainables.normalized_ssl.strength_schedule import horizons
 
 if TYPE_CHECKING:
     import optuna
@@ -84,7 +83,7 @@ def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
     if not spectral:
         as_they_are.append("norm_site")
     defaults = NormalizedSSLConfig()
-    means, ratios = horizons(defaults, preset.steps)
+    means, ratios = defaults.horizons(preset.steps)
     return {
         **values,
         **{name: getattr(defaults, name) for name in as_they_are},

@@ -12,7 +12,6 @@ from trainables.config.fields import PaperTerm, choice, flag, number, positions,
 from trainables.config.method_config import MethodConfig
 from trainables.job.stages import Stage, StagePlace
 from trainables.normalized_ssl.published_weights import source as checkpoint_source
-from trainables.normalized_ssl.strength_schedule import horizons
 from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 # Bump when a change of code changes what pre-training produces (trainables/normalized_ssl/pretraining/pretraining.py).
@@ -29,6 +28,9 @@ SPECTRAL_UPSTREAMS = tuple(name for name, upstream in UPSTREAM_TABLE.items() if 
 PAPER_STRENGTH = {name: upstream.paper_strength for name, upstream in UPSTREAM_TABLE.items()}
 # Layers that can be normalized: three transformer layers; seven convolutions, projection, transformer layer.
 DEEPEST_LAYER = {name: 3 if upstream.spectral else 9 for name, upstream in UPSTREAM_TABLE.items()}
+
+_PAPER_HORIZONS = (100.0, 1000.0)  # steps; beta_m = 0.99, beta_r = 0.999
+_PAPER_SCALE = 20_000  # steps of budget from which the paper's horizons fit
 
 
 def horizon_of(momentum: float) -> float:
@@ -180,7 +182,7 @@ class NormalizedSSLConfig(MethodConfig):
         """k0, beta_m and beta_r as a training of `steps` steps uses them; {} where no layer is normalized."""
         if not self.norm_layers:
             return {}
-        means, ratios = horizons(self, steps)
+        means, ratios = self.horizons(steps)
         return {"k0": self.initial_strength, "beta_m": momentum_of(means), "beta_r": momentum_of(ratios)}
 
     def stages(self, seed: int, **place: Unpack[StagePlace]) -> tuple[Stage, ...]:
@@ -269,6 +271,17 @@ class NormalizedSSLConfig(MethodConfig):
     def initial_strength(self) -> float:
         """k0, resolved."""
         return PAPER_STRENGTH[self.upstream] if self.k0 is None else self.k0
+
+    def horizons(self, budget: int) -> tuple[float, float]:
+        """Steps over which means and deviation ratios are averaged, for a budget of that many steps.
+
+        With the paper's beta_r of 0.999 a run of 300 steps would end near its first batch, so short budgets
+        average over a fortieth and a tenth of themselves.
+        """
+        rule = _PAPER_HORIZONS if budget >= _PAPER_SCALE else (budget / 40, budget / 10)
+        means = rule[0] if self.horizon_m is None else self.horizon_m
+        ratios = rule[1] if self.horizon_r is None else self.horizon_r
+        return max(1.0, means), max(1.0, ratios)
 
     @property
     def takes_muon(self) -> bool:

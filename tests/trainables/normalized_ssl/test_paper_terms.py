@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from trainables.base.errors import UserError
 from trainables.contrastive_se.config import ContrastiveSEConfig
 from trainables.normalized_ssl.config import NormalizedSSLConfig, horizon_of, momentum_of
-from trainables.normalized_ssl.strength_schedule import horizons
 
 NORMALIZED = {"upstream": "tera", "norm_layers": [1]}
 
@@ -74,7 +73,7 @@ def test_the_two_momenta_are_independent() -> None:
 def test_paper_terms_are_resolved_for_the_budget(values: dict[str, Any], steps: int, terms: dict[str, float]) -> None:
     found = config(**values)
     assert found.paper_terms(steps) == terms
-    assert [1 - 1 / horizon for horizon in horizons(found, steps)] == pytest.approx([terms["beta_m"], terms["beta_r"]])
+    assert [1 - 1 / horizon for horizon in found.horizons(steps)] == pytest.approx([terms["beta_m"], terms["beta_r"]])
 
 
 def test_without_normalization_there_is_nothing_to_show() -> None:
