@@ -1,4 +1,4 @@
-"""What to try: one file a space, found by name."""
+"""What to try: one file per space, found by name."""
 
 from functools import lru_cache
 from pathlib import Path

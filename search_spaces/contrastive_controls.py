@@ -5,8 +5,8 @@
 
 from collections.abc import Sequence
 
-from search_spaces.contrastive_presets import NORMAL, PRESETS, RATE_ALONE, shared_fields
-from search_spaces.space import Candidate, Group, Preset, Space
+from search_spaces.contrastive_presets import NORMAL, contrastive_space
+from search_spaces.space import Candidate, Group, Preset
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
@@ -18,13 +18,9 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     ]
 
 
-CONTRASTIVE_CONTROLS = Space(
+CONTRASTIVE_CONTROLS = contrastive_space(
     name="contrastive_controls",
     question="Control: does the collapse monitor tell a collapsed encoder from a healthy one?",
-    group_by=None,
-    groups=(),
     candidates=_candidates,
-    presets=PRESETS,
-    **RATE_ALONE,
-    **shared_fields(),
+    published=None,
 )

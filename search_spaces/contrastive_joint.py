@@ -7,8 +7,8 @@ tuned within the two that have them. Every candidate gets the same number of tri
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from search_spaces.contrastive_presets import NORMAL, PRESETS, shared_fields
-from search_spaces.space import Candidate, Config, Group, Preset, Space
+from search_spaces.contrastive_presets import NORMAL, contrastive_space
+from search_spaces.space import Candidate, Config, Group, Preset
 
 if TYPE_CHECKING:
     import optuna
@@ -86,15 +86,10 @@ def _taus(preset: Preset) -> list[float]:
     return [round(1.0 - 1.0 / horizon, 6) for horizon in horizons]
 
 
-CONTRASTIVE_JOINT = Space(
+CONTRASTIVE_JOINT = contrastive_space(
     name="contrastive_joint",
     question="Does contrastive learning help speech enhancement when everything is tuned?",
-    group_by=None,
-    groups=(),
     candidates=_candidates,
     suggest=_suggest,
     anchor=_anchor,
-    presets=PRESETS,
-    published="contrastive_se",
-    **shared_fields(),
 )

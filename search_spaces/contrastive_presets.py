@@ -4,14 +4,13 @@ Compare at equal numbers of forward examples: every candidate, `normal` included
 """
 
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 from search_spaces.presets import by_name, demo, smoke, tune_rate
-from search_spaces.space import Candidate, Preset
+from search_spaces.space import Candidate, Preset, Space
 from trainables.job.assignment import DataSettings
 from trainables.metrics.catalogue import EVERYDAY
 
-SCORED = (*EVERYDAY, "nb_pesq")  # the report's PESQ is narrow-band
 NORMAL = Candidate(label="normal", config={"target": "none"}, baseline=True)
 
 # The report's protocol; one epoch of its 4120 utterances in batches of 256 is 16 steps.
@@ -61,17 +60,22 @@ PRESETS = by_name(
 def learning_rates(preset: Preset) -> list[float]:
     """The same for every candidate, so that trials of one rate share what they have in common.
 
-    A few hundred steps of AdamW want other rates than thousands of SGD.
+    A few hundred steps of AdamW need other rates than thousands of steps of SGD.
     """
     if preset.config["optimizer"] == "sgd":
         return [0.005, 0.02, 0.05, 0.1]
     return [5e-3, 1e-2]
 
 
-# `suggest` and `anchor` of the spaces that ask about the contrastive loss and tune nothing else.
-RATE_ALONE = tune_rate(learning_rates)
-
-
-def shared_fields() -> dict[str, Any]:
-    """What every space of this method has in common."""
-    return {"method": "contrastive_se", "baseline": NORMAL.label, "scored": SCORED}
+# A space of this method gives its name, question and candidates, and whatever differs from these.
+contrastive_space = partial(
+    Space,
+    method="contrastive_se",
+    group_by=None,
+    groups=(),
+    presets=PRESETS,
+    baseline=NORMAL.label,
+    scored=(*EVERYDAY, "nb_pesq"),  # the report's PESQ is narrow-band
+    published="contrastive_se",
+    **tune_rate(learning_rates),
+)

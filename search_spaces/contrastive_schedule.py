@@ -8,8 +8,8 @@ grid for all, so that search trials share their training up to the first switch 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from search_spaces.contrastive_presets import NORMAL, PRESETS, RATE_ALONE, learning_rates, shared_fields
-from search_spaces.space import Candidate, Config, Group, Preset, Space
+from search_spaces.contrastive_presets import NORMAL, PRESETS, contrastive_space, learning_rates
+from search_spaces.space import Candidate, Config, Group, Preset
 
 _FLOOR = 0.1  # of the weight stays in the late phases of "floor"
 
@@ -45,17 +45,11 @@ def _every_draw(group: Group, candidate: Candidate, preset: Preset) -> Sequence[
     return [{"lr": rate} for rate in learning_rates(preset)]
 
 
-CONTRASTIVE_SCHEDULE = Space(
+CONTRASTIVE_SCHEDULE = contrastive_space(
     name="contrastive_schedule",
     question="When should the contrastive loss be active in speech enhancement?",
-    group_by=None,
-    groups=(),
     candidates=_candidates,
     every_draw=_every_draw,
-    presets=PRESETS,
-    published="contrastive_se",
-    **RATE_ALONE,
-    **shared_fields(),
 )
 
 # The report's Fig. 6: train and test are exchanged.

@@ -8,8 +8,8 @@ candidate, `normal` included, is tuned by the learning rate.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from search_spaces.contrastive_presets import NORMAL, PRESETS, RATE_ALONE, shared_fields
-from search_spaces.space import Candidate, Group, Preset, Space
+from search_spaces.contrastive_presets import NORMAL, PRESETS, contrastive_space
+from search_spaces.space import Candidate, Group, Preset
 
 _TARGETS = ("byol", "simsiam")
 
@@ -20,22 +20,15 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
         Candidate(label=f"weight_{weight:g}", config={"target": group["target"], "cl_weight": weight})
         for weight in weights
     ]
-    adaptive = {"target": group["target"], "weighting": "balanced"}
-    return [
-        NORMAL,
-        *weighted,
-        Candidate(label="adaptive", config=adaptive),
-    ]
+    adaptive = Candidate(label="adaptive", config={"target": group["target"], "weighting": "balanced"})
+    return [NORMAL, *weighted, adaptive]
 
 
-CONTRASTIVE_WEIGHTS = Space(
+CONTRASTIVE_WEIGHTS = contrastive_space(
     name="contrastive_weights",
     question="How large should the weight of the contrastive loss be in speech enhancement?",
     group_by="target",
     groups=_TARGETS,
     candidates=_candidates,
     presets={name: replace(preset, groups=_TARGETS) for name, preset in PRESETS.items()},
-    published="contrastive_se",
-    **RATE_ALONE,
-    **shared_fields(),
 )

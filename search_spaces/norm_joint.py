@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from search_spaces.space import BEST_CONFIGURATION, Candidate, Config, Group, Preset, Space
+from search_spaces.space import BEST_CONFIGURATION, Candidate, Config, Group, Preset
 from search_spaces.ssl_presets import (
     STRENGTHS,
     anchor_rates,
@@ -15,11 +15,10 @@ from search_spaces.ssl_presets import (
     baselines,
     deepest_default,
     paper_layer,
-    shared_fields,
+    ssl_space,
     suggest_rates,
 )
 from trainables.normalized_ssl.config import PAPER_STRENGTH, SPECTRAL_UPSTREAMS, NormalizedSSLConfig
-from trainables.normalized_ssl.strength_schedule import horizons
 
 if TYPE_CHECKING:
     import optuna
@@ -80,17 +79,11 @@ def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
     low_layers = list(range(1, deepest_default(group, preset) + 1))
     starts = {"best1": paper_layer(group), "best2": low_layers, "best3": low_layers[-1:]}
     spectral, base = group["upstream"] in SPECTRAL_UPSTREAMS, at_base_size(preset)
-    as_they_are = [
-        "k_shape",
-        "k_end",
-        "k_hold",
-        *_decoder_choices(spectral, base),
-        *_loss_weights(spectral, base),
-    ]
+    as_they_are = ["k_shape", "k_end", "k_hold", *_decoder_choices(spectral, base), *_loss_weights(spectral, base)]
     if not spectral:
         as_they_are.append("norm_site")
     defaults = NormalizedSSLConfig()
-    means, ratios = horizons(defaults, preset.steps)
+    means, ratios = defaults.horizons(preset.steps)
     return {
         **values,
         **{name: getattr(defaults, name) for name in as_they_are},
@@ -120,7 +113,7 @@ def _layer_sets(group: Group, preset: Preset) -> dict[str, list[int]]:
     return {_name_of(each): each for each in sets}
 
 
-NORM_JOINT = Space(
+NORM_JOINT = ssl_space(
     name="norm_joint",
     question="Which configuration is best when everything is tuned, for each upstream?",
     candidates=_candidates,
@@ -128,5 +121,4 @@ NORM_JOINT = Space(
     anchor=_anchor,
     parameters=_parameters,
     answer=BEST_CONFIGURATION,
-    **shared_fields(),
 )

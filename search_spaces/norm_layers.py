@@ -6,24 +6,18 @@ learning rates of head and body, and those that normalize by the initial strengt
 
 from collections.abc import Sequence
 
-from search_spaces.space import Candidate, Group, Preset, Space
-from search_spaces.ssl_presets import baselines, deepest_default, shared_fields, usual_anchor, usual_suggest
+from search_spaces.space import Candidate, Group, Preset
+from search_spaces.ssl_presets import baselines, deepest_default, normalized, ssl_space
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     """`none` and `random` always; layers 1-3, and for waveform bodies at base size also 4."""
-    layers = [
-        Candidate(label=f"layer{layer}", config={"init": "pretrained", "norm_layers": [layer]})
-        for layer in range(1, deepest_default(group, preset) + 1)
-    ]
-    return [*baselines(), *layers]
+    layers = range(1, deepest_default(group, preset) + 1)
+    return [*baselines(), *(normalized(f"layer{layer}", [layer]) for layer in layers)]
 
 
-NORM_LAYERS = Space(
+NORM_LAYERS = ssl_space(
     name="norm_layers",
     question="Which layer should be normalized, for each self-supervised upstream?",
     candidates=_candidates,
-    suggest=usual_suggest,
-    anchor=usual_anchor,
-    **shared_fields(),
 )

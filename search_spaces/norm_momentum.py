@@ -8,12 +8,13 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from search_spaces.space import Candidate, Config, Group, Preset, Space
+from search_spaces.space import Candidate, Config, Group, Preset
 from search_spaces.ssl_presets import (
     baselines,
+    normalized,
     normalizes,
     paper_layer,
-    shared_fields,
+    ssl_space,
     usual_anchor,
     usual_suggest,
 )
@@ -30,8 +31,7 @@ _BINS = {
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
-    config = {"init": "pretrained", "norm_layers": paper_layer(group)}
-    return [*baselines(), *(Candidate(label=label, config=dict(config)) for label in _BINS)]
+    return [*baselines(), *(normalized(label, paper_layer(group)) for label in _BINS)]
 
 
 def _suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: Preset) -> Config:
@@ -59,11 +59,10 @@ def _range(field: str, half: str, preset: Preset) -> tuple[float, float]:
     return (1.0, middle) if half == "short" else (middle, longest)
 
 
-NORM_MOMENTUM = Space(
+NORM_MOMENTUM = ssl_space(
     name="norm_momentum",
     question="Which momentum should the running statistics have, for each upstream?",
     candidates=_candidates,
     suggest=_suggest,
     anchor=_anchor,
-    **shared_fields(),
 )

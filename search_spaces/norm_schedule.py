@@ -7,8 +7,8 @@ each, the search draws the end itself, how long k is held first, and the exponen
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from search_spaces.space import Candidate, Config, Group, Preset, Space
-from search_spaces.ssl_presets import baselines, paper_layer, shared_fields, usual_anchor, usual_suggest
+from search_spaces.space import Candidate, Config, Group, Preset
+from search_spaces.ssl_presets import baselines, normalized, paper_layer, ssl_space, usual_anchor, usual_suggest
 
 if TYPE_CHECKING:
     import optuna
@@ -20,11 +20,9 @@ _POWERS = (0.5, 2.0)
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
-    fixed = {"init": "pretrained", "norm_layers": paper_layer(group)}
-    falling = [
-        Candidate(label=f"{shape}-{end}", config={**fixed, "k_shape": shape}) for shape in _SHAPES for end in _ENDS
-    ]
-    return [*baselines(), *falling, Candidate(label="constant", config={**fixed, "k_shape": "constant"})]
+    layers = paper_layer(group)
+    falling = [normalized(f"{shape}-{end}", layers, k_shape=shape) for shape in _SHAPES for end in _ENDS]
+    return [*baselines(), *falling, normalized("constant", layers, k_shape="constant")]
 
 
 def _suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: Preset) -> Config:
@@ -53,11 +51,10 @@ def _end(candidate: Candidate) -> tuple[float, float] | None:
     return _ENDS.get(candidate.label.rsplit("-", 1)[-1])
 
 
-NORM_SCHEDULE = Space(
+NORM_SCHEDULE = ssl_space(
     name="norm_schedule",
     question="How should the strength k decay, and when should it reach 0, for each upstream?",
     candidates=_candidates,
     suggest=_suggest,
     anchor=_anchor,
-    **shared_fields(),
 )

@@ -6,32 +6,20 @@ normalized ones. Spectral decoders read the last layer alone, so there only its 
 
 from collections.abc import Sequence
 
-from search_spaces.space import Candidate, Group, Preset, Space
-from search_spaces.ssl_presets import all_layers, baselines, shared_fields, usual_anchor, usual_suggest
-from trainables.normalized_ssl.config import SPECTRAL_UPSTREAMS
+from search_spaces.space import Candidate, Group, Preset
+from search_spaces.ssl_presets import baselines, normalized, ssl_space
+from trainables.normalized_ssl.config import DEEPEST_LAYER, SPECTRAL_UPSTREAMS
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
-    layers = list(all_layers(group))
+    layers = list(range(1, DEEPEST_LAYER[group["upstream"]] + 1))
     outputs = layers[-1:] if group["upstream"] in SPECTRAL_UPSTREAMS else layers
     readings = [("input", layer) for layer in layers] + [("output", layer) for layer in outputs]
-    return [
-        *baselines(),
-        *(
-            Candidate(
-                label=f"{site}{layer}",
-                config={"init": "pretrained", "norm_layers": [layer], "norm_site": site},
-            )
-            for site, layer in readings
-        ),
-    ]
+    return [*baselines(), *(normalized(f"{site}{layer}", [layer], norm_site=site) for site, layer in readings)]
 
 
-NORM_SITE = Space(
+NORM_SITE = ssl_space(
     name="norm_site",
     question="At which layer's input or output should features be normalized, for each upstream?",
     candidates=_candidates,
-    suggest=usual_suggest,
-    anchor=usual_anchor,
-    **shared_fields(),
 )

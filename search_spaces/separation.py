@@ -3,10 +3,10 @@
 Every candidate, the baseline included, is tuned by the learning rate alone, over the same values.
 """
 
-from typing import Any
+from functools import partial
 
 from search_spaces.presets import by_name, demo, smoke, tune_rate
-from search_spaces.space import Candidate, Preset
+from search_spaces.space import Candidate, Preset, Space
 from trainables.job.assignment import DataSettings
 from trainables.metrics.catalogue import SEPARATION
 from trainables.separation.architectures import MODELS
@@ -73,19 +73,19 @@ PRESETS = by_name(
 
 
 def learning_rates(preset: Preset) -> list[float]:
-    """Around the paper's 1e-3 at its scale; a few hundred steps want higher ones."""
-    return [3e-4, 1e-3, 2e-3] if preset.name in ("small", "paper") else [1e-3, 2e-3, 4e-3]
+    """Around the paper's 1e-3 at its scale; a few hundred steps need higher ones."""
+    return [3e-4, 1e-3, 2e-3] if preset.at_scale else [1e-3, 2e-3, 4e-3]
 
 
-def shared_fields() -> dict[str, Any]:
-    """What every space of this method has in common."""
-    return {
-        "method": "separation",
-        "group_by": "model",
-        "groups": MODELS,
-        "presets": PRESETS,
-        **tune_rate(learning_rates),
-        "baseline": "scratch",
-        "scored": SEPARATION,
-        "published": "separation",
-    }
+# A space of this method gives its name, question and candidates.
+separation_space = partial(
+    Space,
+    method="separation",
+    group_by="model",
+    groups=MODELS,
+    presets=PRESETS,
+    baseline=SCRATCH.label,
+    scored=SEPARATION,
+    published="separation",
+    **tune_rate(learning_rates),
+)

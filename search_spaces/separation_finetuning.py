@@ -5,8 +5,8 @@ All candidates but `scratch` rest on the same pre-training run: a shorter one is
 
 from collections.abc import Sequence
 
-from search_spaces import separation
-from search_spaces.space import Candidate, Group, Preset, Space
+from search_spaces.separation import SCRATCH, separation_space
+from search_spaces.space import Candidate, Group, Preset
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
@@ -20,14 +20,13 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
         "full+norm": {"pretraining_steps": steps, "norm_blocks": [1]},
     }
     return [
-        separation.SCRATCH,
+        SCRATCH,
         *(Candidate(label=label, config={**tuned, **config}) for label, config in variants.items()),
     ]
 
 
-SEPARATION_FINETUNING = Space(
+SEPARATION_FINETUNING = separation_space(
     name="separation_finetuning",
     question="How long to pre-train a separator, which layers to re-initialize, for each network?",
     candidates=_candidates,
-    **separation.shared_fields(),
 )

@@ -5,14 +5,14 @@ The ratio counts enhancement batches per separation batch; separation updates ar
 
 from collections.abc import Sequence
 
-from search_spaces import separation
-from search_spaces.space import Candidate, Group, Preset, Space
+from search_spaces.separation import SCRATCH, separation_space
+from search_spaces.space import Candidate, Group, Preset
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     joint = {"strategy": "multitask", "pretrain_task": "se"}
     return [
-        separation.SCRATCH,
+        SCRATCH,
         Candidate(label="se", config={"strategy": "ptft", "pretrain_task": "se"}),
         Candidate(label="ratio1-3", config={**joint, "mtl_ratio": 1 / 3}),
         Candidate(label="ratio1-1", config={**joint, "mtl_ratio": 1.0}),
@@ -21,9 +21,8 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     ]
 
 
-SEPARATION_JOINT = Space(
+SEPARATION_JOINT = separation_space(
     name="separation_joint",
     question="How much enhancement should a separator also be trained on, for each network?",
     candidates=_candidates,
-    **separation.shared_fields(),
 )

@@ -5,19 +5,18 @@ Every candidate makes the same number of separation updates; `scratch` is the ba
 
 from collections.abc import Sequence
 
-from search_spaces import separation
-from search_spaces.space import Candidate, Group, Preset, Space
+from search_spaces.separation import SCRATCH, separation_space
+from search_spaces.space import Candidate, Group, Preset
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     tasks = [Candidate(label=task, config={"strategy": "ptft", "pretrain_task": task}) for task in ("se", "mama", "cc")]
     multitask = Candidate(label="multitask", config={"strategy": "multitask", "pretrain_task": "se"})
-    return [separation.SCRATCH, *tasks, multitask]
+    return [SCRATCH, *tasks, multitask]
 
 
-SEPARATION_PRETRAINING = Space(
+SEPARATION_PRETRAINING = separation_space(
     name="separation_pretraining",
     question="Which pre-training gives the better separator, for each network?",
     candidates=_candidates,
-    **separation.shared_fields(),
 )

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 Group = Mapping[str, str]  # {"upstream": "tera"}, or {} where a space has a single question
 Config = dict[str, Any]
 
-# What a space answers with: one of its candidates, or the best configurations that its search found.
+# The answer of a space: one of its candidates, or the best configurations that its search found.
 BEST_CANDIDATE, BEST_CONFIGURATION = "best candidate", "best configuration"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One answer the verdict may give: a label and the part of the method's configuration it fixes."""
+    """One possible answer of the verdict: a label and the part of the method's configuration it fixes."""
 
     label: str
     config: Config
-    baseline: bool = False  # "none", "random" and their like: compared, but no answer to the question
+    baseline: bool = False  # "none", "random" and the like: compared, but no answer to the question
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +67,11 @@ class Space:
     suggest: Callable[["optuna.Trial", Group, Candidate, Preset], Config]
     anchor: Callable[[Group, Candidate, Preset], Config]
     presets: Mapping[str, Preset]
-    # The values `suggest` asks a trial for behind an anchor, where they are not the anchor's fields themselves.
+    # From an anchor to the parameters that `suggest` asks a trial for, where they are not the anchor's own fields.
     parameters: Callable[[Config], Config] = dict
     answer: str = BEST_CANDIDATE
     baseline: str = "none"  # the candidate that `gain` is measured against
     scored: tuple[str, ...] = EVERYDAY  # every metric of the result rows
-    # Where the values of a search trial are few: all of them, so that trials can share what they have in common.
+    # All nuisance values a search trial can draw, where they are few: trials then share the training in common.
     every_draw: Callable[[Group, Candidate, Preset], Sequence[Config]] | None = None
     published: str | None = None  # the paper whose tables are shown with the results

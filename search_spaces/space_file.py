@@ -16,8 +16,8 @@ from search_spaces.space import Preset, Space
 from trainables.base.errors import UserError
 
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # a folder's name and a tag's value
-# What stands among the candidates' labels without being one: in the rows, or on the pages to listen to.
-_TAKEN = {"noisy": "the scores of the unprocessed input", "clean": "the references one listens to"}
+# Labels with a meaning of their own in the rows or on the listening pages.
+_TAKEN = {"noisy": "the scores of the unprocessed input", "clean": "the references on the listening pages"}
 
 
 def is_space_file(name: str) -> bool:
@@ -39,7 +39,7 @@ def load_space(path: Path, ours: Mapping[str, Space]) -> Space:
 
 
 def fingerprint(path: Path) -> str:
-    """Of the file's content: a resumed sweep refuses another one. Raises `UserError` if it is gone."""
+    """Digest of the file's content: a resumed sweep refuses a changed file. Raises `UserError` if it is gone."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
     except OSError as error:
@@ -50,7 +50,7 @@ def _run_file(path: Path) -> ModuleType:
     fingerprint(path)  # reports a missing file as such
     spec = importlib.util.spec_from_file_location(f"user_space_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise UserError(f"--space {path}: is no Python file")
+        raise UserError(f"--space {path}: is not a Python file")
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
@@ -60,9 +60,10 @@ def _run_file(path: Path) -> ModuleType:
 
 
 def check_space(space: Space, named: str, file: str = "") -> None:
-    """What the engine relies on, asked of every preset and group; errors in `file` are placed by their line.
+    """Check what the engine relies on, for every preset and group.
 
-    Raises UserError, which begins with `named`.
+    Raises:
+        UserError: begins with `named`, and gives the line of an error in `file`.
     """
 
     def require(holds: object, otherwise: str) -> None:
@@ -90,7 +91,7 @@ def check_space(space: Space, named: str, file: str = "") -> None:
 
 
 def _labels(space: Space, preset: Preset, name: str, named: str, file: str) -> list[str]:
-    """The candidates' labels, after asking for each one's anchor too."""
+    """The candidates' labels; each one's anchor is tried too."""
     group = {space.group_by: name} if space.group_by else {}
     try:
         candidates = list(space.candidates(group, preset))

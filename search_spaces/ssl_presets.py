@@ -3,14 +3,14 @@
 Published strengths and layers are where a search starts.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.presets import by_name, demo, smoke
-from search_spaces.space import Candidate, Config, Preset
+from search_spaces.space import Candidate, Config, Group, Preset, Space
 from trainables.job.assignment import DataSettings
-from trainables.normalized_ssl.config import DEEPEST_LAYER, PAPER_STRENGTH, SPECTRAL_UPSTREAMS, UPSTREAMS
+from trainables.normalized_ssl.config import PAPER_STRENGTH, SPECTRAL_UPSTREAMS, UPSTREAMS
 
 if TYPE_CHECKING:
     import optuna
@@ -85,21 +85,22 @@ def baselines() -> list[Candidate]:
     ]
 
 
+def normalized(label: str, layers: list[int], **more: Any) -> Candidate:
+    """The pre-trained body with these layers normalized."""
+    return Candidate(label=label, config={"init": "pretrained", "norm_layers": layers, **more})
+
+
 def at_base_size(preset: Preset) -> bool:
     return preset.config.get("size") == "base"
 
 
-def deepest_default(group: Mapping[str, str], preset: Preset) -> int:
+def deepest_default(group: Group, preset: Preset) -> int:
     """Layers 1-3; at base size also 4 of waveform bodies."""
     return 4 if at_base_size(preset) and group["upstream"] not in SPECTRAL_UPSTREAMS else 3
 
 
-def paper_layer(group: Mapping[str, str]) -> list[int]:
+def paper_layer(group: Group) -> list[int]:
     return [PAPER_LAYER[group["upstream"]]]
-
-
-def all_layers(group: Mapping[str, str]) -> range:
-    return range(1, DEEPEST_LAYER[group["upstream"]] + 1)
 
 
 def suggest_rates(trial: "optuna.Trial", preset: Preset) -> Config:
@@ -111,7 +112,7 @@ def suggest_rates(trial: "optuna.Trial", preset: Preset) -> Config:
     }
 
 
-def anchor_rates(group: Mapping[str, str], preset: Preset) -> Config:
+def anchor_rates(group: Group, preset: Preset) -> Config:
     """The paper names no optimizer: these are ours, measured at tiny size."""
     base = at_base_size(preset)
     return {
@@ -120,32 +121,36 @@ def anchor_rates(group: Mapping[str, str], preset: Preset) -> Config:
     }
 
 
-def suggest_strength(trial: "optuna.Trial", candidate: Candidate) -> Config:
-    """k0, unless the candidate fixes it or does not normalize."""
-    if not normalizes(candidate) or "k0" in candidate.config:
-        return {}
-    return {"k0": trial.suggest_categorical("k0", STRENGTHS)}
-
-
-def anchor_strength(group: Mapping[str, str], candidate: Candidate) -> Config:
-    if not normalizes(candidate) or "k0" in candidate.config:
-        return {}
-    return {"k0": PAPER_STRENGTH[group["upstream"]]}
-
-
 def normalizes(candidate: Candidate) -> bool:
     return bool(candidate.config.get("norm_layers"))
 
 
-def usual_suggest(trial: "optuna.Trial", group: Mapping[str, str], candidate: Candidate, preset: Preset) -> Config:
-    """Learning rates, and k0 within each candidate that normalizes."""
-    return {**suggest_rates(trial, preset), **suggest_strength(trial, candidate)}
+def _tunes_strength(candidate: Candidate) -> bool:
+    return normalizes(candidate) and "k0" not in candidate.config
 
 
-def usual_anchor(group: Mapping[str, str], candidate: Candidate, preset: Preset) -> Config:
-    return {**anchor_rates(group, preset), **anchor_strength(group, candidate)}
+def usual_suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: Preset) -> Config:
+    """Learning rates, and k0 within each candidate that normalizes and does not fix it."""
+    values = suggest_rates(trial, preset)
+    if _tunes_strength(candidate):
+        values["k0"] = trial.suggest_categorical("k0", STRENGTHS)
+    return values
 
 
-def shared_fields() -> dict[str, Any]:
-    """What every space of this method has in common."""
-    return {"method": "normalized_ssl", "group_by": "upstream", "groups": UPSTREAMS, "presets": PRESETS}
+def usual_anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
+    values = anchor_rates(group, preset)
+    if _tunes_strength(candidate):
+        values["k0"] = PAPER_STRENGTH[group["upstream"]]
+    return values
+
+
+# A space of this method gives its name, question and candidates, and whatever differs from these.
+ssl_space = partial(
+    Space,
+    method="normalized_ssl",
+    group_by="upstream",
+    groups=UPSTREAMS,
+    presets=PRESETS,
+    suggest=usual_suggest,
+    anchor=usual_anchor,
+)

@@ -4,7 +4,6 @@ A session may stop after any round and resume in another process from `state()`;
 an uninterrupted one, because every draw is keyed by (seed, purpose, step).
 """
 
-import io
 import json
 import math
 import time
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainables.base.randomness import seed_global_generators
+from trainables.base.tensors import pack, unpack
 from trainables.config.registry import build_method, config_class
 from trainables.evaluation import evaluation_clips, score_clips
 from trainables.job.assignment import Assignment, DataSettings
@@ -103,8 +103,8 @@ class TrainingSession:
         """Everything a session needs to resume, as files by name."""
         progress = {"step": self.step, "reports": self.reports}
         return {
-            _MODEL: _to_bytes(self.method.state_dict()),
-            _OPTIMIZER: _to_bytes(self._optimizer.state_dict()),
+            _MODEL: pack(self.method.state_dict()),
+            _OPTIMIZER: pack(self._optimizer.state_dict()),
             PROGRESS: json.dumps(progress).encode(),
         }
 
@@ -113,7 +113,7 @@ class TrainingSession:
         progress = json.loads(files[PROGRESS])
         self.step, self.reports = progress["step"], progress["reports"]
         load_weights(self.method, files)
-        self._optimizer.load_state_dict(_from_bytes(files[_OPTIMIZER], self.method.device))
+        self._optimizer.load_state_dict(unpack(files[_OPTIMIZER], self.method.device))
 
     def _when(self, step: int) -> When:
         return When(step=step, epoch=self._epoch(step), steps=self.assignment.steps)
@@ -234,7 +234,7 @@ def build_for(assignment: Assignment, artifacts: Artifacts) -> Method:
 
 def load_weights(method: Method, files: dict[str, bytes]) -> None:
     """Load a checkpoint's weights; `files` as `TrainingSession.state` returned them."""
-    method.load_state_dict(_from_bytes(files[_MODEL], method.device))
+    method.load_state_dict(unpack(files[_MODEL], method.device))
 
 
 def _training_seconds(corpus: "Corpus", data: DataSettings) -> float:
@@ -255,13 +255,3 @@ def _buffers(method: Method) -> list[Tensor]:
 
 def _equal(ones: list[Tensor], others: list[Tensor]) -> bool:
     return all(torch.equal(one, other) for one, other in zip(ones, others, strict=True))
-
-
-def _to_bytes(value: Any) -> bytes:
-    file = io.BytesIO()
-    torch.save(value, file)
-    return file.getvalue()
-
-
-def _from_bytes(content: bytes, device: torch.device) -> Any:
-    return torch.load(io.BytesIO(content), map_location=device, weights_only=True)

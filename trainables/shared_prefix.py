@@ -11,13 +11,13 @@ A method takes part through its configuration's `until_first_switch()` (trainabl
 import io
 import math
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from trainables.config.registry import config_class
 from trainables.job.assignment import Assignment
-from trainables.job.stages import Artifacts, Stage
+from trainables.job.stages import Artifacts, Progress, Stage
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -55,7 +55,7 @@ def prefix_stage(assignment: Assignment, siblings: Sequence[dict[str, Any]]) -> 
     )
 
 
-def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Callable[[int, int], None]) -> bytes:
+def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
     """Train up to the switch; the artifact is the session's state as one archive."""
     from trainables.base.determinism import make_deterministic
     from trainables.session import TrainingSession

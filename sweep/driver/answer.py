@@ -24,7 +24,6 @@ from sweep.verdict.paired_scores import group_rows
 from sweep.verdict.result import GateVerdict, GroupResult, Result
 from sweep.verdict.verdict import decide, holm, nominate
 from trainables.base.storage.storage import Storage
-from trainables.config.fields import paper_terms
 from trainables.config.registry import config_class
 
 _NOT_DECISIVE = {"max_hours", "extensions", "study_uri", "tracking_uri"}
@@ -136,7 +135,7 @@ def terms_of_paper(
     kind = config_class(plan.method_name())
     found: dict[str, dict[str, dict[str, float]]] = {}
     for (group, candidate), values in nuisance.items():
-        terms = paper_terms(kind.from_dict(plan.config(group, candidate, values)), plan.steps)
+        terms = kind.from_dict(plan.config(group, candidate, values)).paper_terms(plan.steps)
         if terms:
             found.setdefault(group, {})[candidate] = terms
     return found

@@ -26,7 +26,6 @@ from sweep.tracking.mlflow_view import EXPERIMENT, KIND_TAG, STATE_TAG, MlflowVi
 from sweep.tracking.provenance import origin_tags
 from sweep.tracking.spool import Record, Spool
 from sweep.verdict.result import CandidateResult, GroupResult, Result, candidate_verdict, group_name
-from trainables.config.fields import paper_terms
 from trainables.config.registry import config_class
 
 if TYPE_CHECKING:
@@ -260,7 +259,7 @@ class Tracker:
     def _paper_terms(self, config: dict[str, Any]) -> dict[str, float]:
         """Columns of their own: a field may have a term's name, and be null."""
         parsed = config_class(self._plan.method_name()).from_dict(config)
-        return {f"paper_{name}": value for name, value in paper_terms(parsed, self._plan.steps).items()}
+        return {f"paper_{name}": value for name, value in parsed.paper_terms(self._plan.steps).items()}
 
     def _varied_of(self, config: dict[str, Any]) -> dict[str, Any]:
         return {key: config[key] for key in self._varied if key in config}

@@ -1,4 +1,4 @@
-"""A user's own file is a space like the built-in ones, and its mistakes are told by file and line."""
+"""A user's own file is a space like the built-in ones, and its mistakes are reported with file and line."""
 
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def test_what_stands_among_the_candidates_everywhere_lends_none_its_name(tmp_pat
         find_space(str(path))
 
 
-def test_a_missing_file_is_told_as_one(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_as_missing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
         find_space(str(tmp_path / "absent.py"))
 

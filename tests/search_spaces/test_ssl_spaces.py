@@ -76,7 +76,7 @@ def test_layers_1_to_3_and_at_base_size_also_4_of_waveform_bodies() -> None:
     assert "layer4" not in candidates("norm_layers", "mockingjay", "paper")
 
 
-def test_demo_and_smoke_ask_about_tera_and_wav2vec2_unless_told_otherwise() -> None:
+def test_demo_and_smoke_ask_about_tera_and_wav2vec2_by_default() -> None:
     for space in SSL_SPACES:
         assert set(space.groups) == set(UPSTREAMS)
         assert all(space.presets[name].groups == ("tera", "wav2vec2") for name in ("demo", "smoke"))

@@ -40,7 +40,7 @@ class NormalizedSSLConformance(MethodConformance):
     @pytest.fixture
     def make(self, corpus, artifacts):
         config = config_class(self.method_name).from_dict(self.config)
-        stages = config.stages(corpus.uri, corpus.fingerprint, seed=1)
+        stages = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
         for stage in in_order(stages):
             run_stage(stage, corpus, artifacts)
         contents = {stage.kind: artifacts.read(stage.key) for stage in stages}

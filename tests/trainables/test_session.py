@@ -97,7 +97,7 @@ def test_the_shipped_method_resumes_to_the_bit(assignment, corpus, artifacts, up
     config = config_class("normalized_ssl").from_dict(
         {"upstream": upstream, "norm_layers": [1], "pretraining_steps": 1}
     )
-    stages = config.stages(corpus.uri, corpus.fingerprint, seed=7)
+    stages = config.stages(7, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
     for stage in stages:
         run_stage(stage, corpus, artifacts)
     real = replace(

@@ -7,7 +7,6 @@ Checks, error messages and `--help-config` are derived from these declarations (
 range are allowed. A field whose default is None may be null; its help says what null stands for.
 """
 
-import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple
@@ -164,19 +163,6 @@ def _declared(default: Any, rule: Rule) -> Any:
 def rules_of(kind: type) -> dict[str, Rule]:
     """Every field of the dataclass with its rule, in the order of the file."""
     return {each.name: each.metadata.get("rule", Rule(help="")) for each in fields(kind)}
-
-
-def paper_terms(config: Any, steps: int) -> dict[str, float]:
-    """What `config` uses in a training of `steps` steps, in the terms of its method's paper.
-
-    By the function that the class names as `PAPER_TERMS` ("module:function"); {} where it names none.
-    """
-    path = getattr(config, "PAPER_TERMS", None)
-    if path is None:
-        return {}
-    module, name = path.split(":")
-    found: dict[str, float] = getattr(importlib.import_module(module), name)(config, steps)
-    return found
 
 
 class FieldRules:

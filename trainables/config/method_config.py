@@ -1,21 +1,24 @@
 """What a sweep reads of any method's configuration, whatever its fields are."""
 
-from dataclasses import fields
-from typing import Any, ClassVar, Protocol, Self
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any, ClassVar, Protocol, Self, Unpack
 
 from trainables.base.errors import UserError
+from trainables.config.fields import FieldRules
 from trainables.job.assignment import DataSettings
-from trainables.job.stages import Stage
+from trainables.job.stages import Stage, StagePlace
 
 
 class MethodConfig(Protocol):
     """A frozen dataclass, torch-free, whose fields all have defaults; spaces and `--set` give them values.
 
-    Configurations that are equal train alike. To inherit from this class gives what most configurations say; a field
-    of the same name stands in for a property.
+    Build one by `from_dict`, which validates, and resets idle fields: the same effective settings are equal. Inherit
+    from this class for what most configurations say; a field of the same name stands in for a property.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
+    METHOD: ClassVar[str] = "the configuration"  # its name in error messages
 
     @property
     def clip(self) -> float | None:
@@ -44,19 +47,39 @@ class MethodConfig(Protocol):
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Validate. Raises UserError naming the field, its value and what is allowed."""
-        known = {field.name for field in fields(cls)}
-        for name in values.keys() - known:
-            raise UserError(f"no field {name!r}: the fields are {', '.join(sorted(known))}")
-        return cls(**values)
+        """Validate, and reduce to the settings that have an effect.
+
+        Raises:
+            UserError: naming the field, its value and what is allowed.
+        """
+        config = cls(**FieldRules(cls.METHOD, cls).read(values))
+        config.check_together()
+        return config.effective()
 
     def to_dict(self) -> dict[str, Any]:
         """Every field as plain JSON; `from_dict` takes them back."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
-    def stages(
-        self, corpus_uri: str, corpus_fingerprint: str, seed: int, threads: int = 1, device: str = "cpu"
-    ) -> tuple[Stage, ...]:
+    def check_together(self) -> None:
+        """Raise `refusal(...)` where fields that are allowed by themselves do not go together."""
+
+    def idle(self) -> Collection[str]:
+        """The fields that have no effect on the training."""
+        return ()
+
+    def effective(self) -> Self:
+        """With every idle field at its default."""
+        return replace(self, **{name: getattr(type(self), name) for name in self.idle()})
+
+    def refusal(self, name: str, value: Any, allowed: str) -> UserError:
+        """The error for a value that a field cannot have."""
+        return FieldRules(self.METHOD, type(self)).refusal(name, value, allowed)
+
+    def paper_terms(self, steps: int) -> dict[str, float]:
+        """What a training of `steps` steps uses, in the terms of the method's paper."""
+        return {}
+
+    def stages(self, seed: int, **place: Unpack[StagePlace]) -> tuple[Stage, ...]:
         """What a job reads that is computed before it, such as pre-training."""
         return ()
 

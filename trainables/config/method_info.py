@@ -1,4 +1,4 @@
-"""What a method says of itself, so that no other file has to name it: torch-free, one `INFO` a method.
+"""What a method says of itself, so that no other file has to name it: torch-free, one `INFO` per method.
 
 Figures of cost are those of one core of a shared 2.x GHz machine with one thread.
 """
@@ -26,7 +26,7 @@ class MethodInfo:
     gates: str | None = None  # torch-free module with `gate_stages(config, ...)` and `read_gates(artifacts)`
     groups: str | None = None  # what its spaces are usually grouped by: "upstream" makes the flag --upstreams
 
-    # Too large to train on a CPU: no cost is known of it, and a plan for a CPU gets a warning.
+    # Too large to train on a CPU: its cost is unknown, and a plan for a CPU gets a warning.
     full_size: Callable[[Any], bool] = lambda config: False
     # Seconds of a training step: (whatever the batch, for each second of audio in it); None = never measured.
     step_seconds: Callable[[Any], tuple[float, float] | None] = lambda config: None
@@ -35,9 +35,9 @@ class MethodInfo:
     # With the optimizer, of a model that is not of full size and of one that is.
     checkpoint_bytes: tuple[float, float] = (8e6, 8e6)
 
-    # Kind of corpus ("paired", "mixtures") -> why it does not serve, ending with what to give in its place.
+    # Kind of corpus ("paired", "mixtures") -> why it cannot be used, ending with what to give instead.
     refuses: Mapping[str, str] = field(default_factory=dict)
-    # What is allowed and may not be meant, each in a line.
+    # Warnings about what is allowed but may not be intended, one line each.
     cautions: Callable[[Any], Sequence[str]] = lambda config: ()
 
     # Metrics of a report that MLflow draws, next to those of every method -> the name of the curve. Of all that match

@@ -1,14 +1,13 @@
 """The methods by name, loaded only when asked for: reading a configuration must not import torch."""
 
 import importlib
-from collections.abc import Callable
 from typing import Any
 
 from trainables.base.errors import UserError
 from trainables.base.plugins import Registry, load
 from trainables.config.method_config import MethodConfig
 from trainables.config.method_info import MethodInfo
-from trainables.job.stages import Artifacts, Stage
+from trainables.job.stages import Artifacts, Progress, Stage
 
 METHODS = Registry(
     "methods",
@@ -45,9 +44,7 @@ def group_flags() -> list[str]:
     return [f"--{group}s" for group in sorted(filter(None, groups))]
 
 
-def run_stage(
-    stage: Stage, corpus: Any, artifacts: Artifacts, progress: Callable[[int, int], None] | None = None
-) -> None:
+def run_stage(stage: Stage, corpus: Any, artifacts: Artifacts, progress: Progress | None = None) -> None:
     """Compute one stage and store it, unless it is there already."""
     if not artifacts.has(stage.key):
         content = load(stage_runner(stage.runner))(stage, corpus, artifacts, progress or (lambda done, total: None))

@@ -1,4 +1,4 @@
-"""The waveform autoencoder of the contrastive report: encoder -> predictor -> decoder, one frame in 64 samples.
+"""The waveform autoencoder of the contrastive report: encoder -> predictor -> decoder, one frame per 64 samples.
 
 Tables 6-8 of the report, to the parameter: 5,064,064 at size "base", of which the encoder has 1,752,896.
 All convolutions pad with zeros to "same" length, have stride 1 and a bias. The report's "about 26M" is most

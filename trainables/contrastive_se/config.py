@@ -8,10 +8,10 @@ learning rate: at mix_scale = 1 every schedule trains enhancement with the same 
 """
 
 import math
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
-from trainables.config.fields import FieldRules, choice, flag, number, whole
+from trainables.config.fields import choice, flag, number, whole
 from trainables.config.method_config import MethodConfig
 
 TARGETS = ("none", "byol", "simsiam")
@@ -31,41 +31,23 @@ class Widths:
     groups: int
     encoder_blocks: int
     predictor_blocks: int
-    decoder_blocks: int
+    decoder_blocks: int = 0
 
 
-# "base" is the report's Tables 6-8 to the parameter; "tiny" keeps its kernels, hop and order of layers. It has as
-# many channels as a frame has samples, for with fewer the waveform itself would not pass through, and is narrow where
-# the rate is high, for there lies a third of a step's time.
+# "base" is the report's Tables 6-8 to the parameter; "tiny" keeps its kernels, hop and order of layers. "tiny" has as
+# many channels as a frame has samples, since with fewer the waveform itself would not get through, and is narrow at
+# the high rates, which take a third of a step's time.
 _WIDTHS = {
-    "base": Widths(
-        channels=128,
-        pooled=(32, 64),
-        hidden=256,
-        groups=8,
-        encoder_blocks=2,
-        predictor_blocks=4,
-        decoder_blocks=0,
-    ),
-    "tiny": Widths(
-        channels=64,
-        pooled=(8, 16),
-        hidden=32,
-        groups=4,
-        encoder_blocks=1,
-        predictor_blocks=1,
-        decoder_blocks=0,
-    ),
+    "base": Widths(channels=128, pooled=(32, 64), hidden=256, groups=8, encoder_blocks=2, predictor_blocks=4),
+    "tiny": Widths(channels=64, pooled=(8, 16), hidden=32, groups=4, encoder_blocks=1, predictor_blocks=1),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContrastiveSEConfig(MethodConfig):
-    """One candidate of "which contrastive loss, when, and how much?" with its nuisance values.
+    """One candidate of "which contrastive loss, when, and how much?" with its nuisance values."""
 
-    Build it with `from_dict`, which validates and reduces it to its effective settings: two configurations
-    that train the same network in the same way are equal.
-    """
+    METHOD = "contrastive_se"
 
     # Tables 6-8; the tables' decoder has no main blocks before its convolution.
     size: str = choice(
@@ -130,23 +112,12 @@ class ContrastiveSEConfig(MethodConfig):
     lr_floor: float = number(1.0, (0.0, 1.0), unit="share of the peak", help="End of the cosine decay.")
     clip: float = number(5.0, (1e-6, 1e6), help="Largest norm of the gradient.")
 
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> "ContrastiveSEConfig":
-        """Validate and reduce to effective settings.
-
-        Raises:
-            UserError: naming the field, its value and what is allowed.
-        """
-        config = ContrastiveSEConfig(**_RULES.read(values))
-        config._check_together()
-        return config._effective()
-
     def until_first_switch(self) -> tuple["ContrastiveSEConfig", float]:
         """The training without a schedule, and the share of the budget for which this is the same.
 
         0 for "anneal", which lowers the weight from the first step on; infinity where nothing ever switches.
         """
-        unscheduled = replace(self, schedule="full")._effective()
+        unscheduled = replace(self, schedule="full").effective()
         shares = {
             "full": math.inf,
             "round": self.round_period,
@@ -176,19 +147,17 @@ class ContrastiveSEConfig(MethodConfig):
 
     # -- validation ---------------------------------------------------------------------------------
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         widths = self.widths
         if widths.hidden % widths.groups:
-            raise _RULES.refusal("groups", widths.groups, f"a divisor of hidden={widths.hidden}")
+            raise self.refusal("groups", widths.groups, f"a divisor of hidden={widths.hidden}")
         if not self.stop_gradient and self.target != "simsiam":
-            raise _RULES.refusal("stop_gradient", False, 'only true, except with target="simsiam"')
+            raise self.refusal("stop_gradient", False, 'only true, except with target="simsiam"')
 
-    def _effective(self) -> "ContrastiveSEConfig":
-        """What has no effect takes its default."""
-        idle = {name for names, used in self._conditions() if not used for name in names}
+    def idle(self) -> Collection[str]:
+        unused = {name for names, used in self._conditions() if not used for name in names}
         widths = _WIDTHS[self.size]
-        own = {name for name in _SIZE_FIELDS if getattr(self, name) == getattr(widths, name)}
-        return replace(self, **{name: _DEFAULTS[name] for name in idle | own})
+        return unused | {name for name in _SIZE_FIELDS if getattr(self, name) == getattr(widths, name)}
 
     def _conditions(self) -> tuple[tuple[tuple[str, ...], bool], ...]:
         """Fields, and whether they do anything here."""
@@ -205,7 +174,3 @@ class ContrastiveSEConfig(MethodConfig):
             (("tau", "tau_ramp"), self.target == "byol"),
             (("momentum",), self.optimizer == "sgd"),
         )
-
-
-_RULES = FieldRules("contrastive_se", ContrastiveSEConfig)
-_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(ContrastiveSEConfig)}

@@ -4,10 +4,10 @@ The adaptive weight of VQGAN (Esser, Rombach & Ommer, "Taming transformers", 202
 (Chen et al., 2018) with alpha = 0, solved at each step. Enhancement keeps its own scale and only the
 contrastive term is rescaled, so that the balance is not a change of learning rate.
 
-The norms are of this step and of weights, both on purpose. SI-SDR's gradient is the steeper the worse the
-estimate: with running means (EnCodec's balancer) one bad batch lets the contrastive term dominate for as
-long as the mean lasts, which makes the next batch worse. And the contrastive gradient is alike in all
-frames, which the other is not: equal norms at the activations give a threefold contrastive gradient at the weights.
+The norms are of this step and of weights, both on purpose. SI-SDR's gradient grows as the estimate gets worse: with
+running means (EnCodec's balancer) one bad batch lets the contrastive term dominate for as long as the mean lasts, which
+makes the next batch worse. And the contrastive gradient is nearly the same in all frames, unlike the other: equal norms
+at the activations give a threefold contrastive gradient at the weights.
 """
 
 import torch

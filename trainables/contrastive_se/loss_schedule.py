@@ -28,7 +28,7 @@ def loss_scale(config: ContrastiveSEConfig, progress: float) -> float:
 
 
 def mixing(config: ContrastiveSEConfig, progress: float) -> bool:
-    """Is this a phase with the contrastive term? Every schedule starts with one."""
+    """Whether this is a phase with the contrastive term; every schedule starts with one."""
     if not config.contrastive:
         return False
     if config.schedule == "round":

@@ -112,10 +112,6 @@ class ContrastiveSE(Method):
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [{"params": list(self.network.parameters()), "lr": self.config.lr}]
 
-    def deployed_parameters(self) -> int:
-        """Parameters of the network that enhances; BYOL's target is not part of it."""
-        return sum(parameter.numel() for parameter in self.network.parameters())
-
     def _views(self, noisy: Tensor, encoded: Tensor, predicted: Tensor) -> _Views:
         parts = (encoded, predicted, self._target(noisy, encoded))
         return _Views(*(part.unflatten(0, (self.config.views, -1)) for part in parts))
@@ -138,8 +134,8 @@ class ContrastiveSE(Method):
 def _network_input(wave: Tensor) -> Tensor:
     """(batch, samples) at unit power, zero-padded at the end to a multiple of 64 samples.
 
-    The pooled branch ends in a batch norm, the patch branch is linear: at the level of recordings, some -25 dB,
-    the samples themselves would hardly count in the encoder and be learnt last.
+    The pooled branch ends in a batch norm, the patch branch is linear: at the level of recordings, about -25 dB, the
+    samples themselves would hardly contribute to the encoder and would be learned last.
     """
     power = wave.square().mean(dim=-1, keepdim=True)
     return functional.pad(wave * power.clamp_min(_SMALLEST_POWER).rsqrt(), (0, -wave.shape[1] % HOP))

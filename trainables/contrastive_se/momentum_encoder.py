@@ -20,7 +20,7 @@ class MomentumEncoder(nn.Module):
 
     @torch.no_grad()
     def update(self, online: nn.Module, tau: float) -> None:
-        """theta' <- tau theta' + (1 - tau) theta; running statistics are copied, for they are averages already."""
+        """theta' <- tau theta' + (1 - tau) theta; running statistics are copied, being averages already."""
         torch._foreach_lerp_(list(self.encoder.parameters()), list(online.parameters()), 1.0 - tau)
         for mine, theirs in zip(self.encoder.buffers(), online.buffers(), strict=True):
             mine.copy_(theirs)

@@ -7,13 +7,16 @@ loaded with weights_only=True).
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import metadata
-from typing import Any, Protocol
+from typing import Any, NotRequired, Protocol, TypedDict
 
 # Libraries whose version can change a tensor's bits.
 _VERSIONED = ("torch", "transformers", "numpy", "scipy")
+
+Progress = Callable[[int, int], None]  # (done, total)
 
 
 class Artifacts(Protocol):
@@ -22,6 +25,15 @@ class Artifacts(Protocol):
     def has(self, key: str) -> bool: ...
     def read(self, key: str) -> bytes: ...
     def write(self, key: str, content: bytes) -> None: ...
+
+
+class StagePlace(TypedDict):
+    """The fields of a `Stage` that say on which corpus and with what hardware it is computed."""
+
+    corpus_uri: str
+    corpus_fingerprint: str
+    threads: NotRequired[int]
+    device: NotRequired[str]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Running statistics of normalized sites, and the strength k at each; what two methods share of their modules."""
+"""Running statistics of normalized sites, and the strength k at each, for both methods that normalize."""
 
 from collections.abc import Mapping
 from typing import Any, cast

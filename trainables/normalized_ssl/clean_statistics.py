@@ -2,11 +2,9 @@
 
 They depend on data and body alone, so they can be measured once instead of running a clean branch at every
 training step; running averages over batches would end near them. Crops are those of training, scaled to unit
-RMS: only site 0 of a waveform body, the waveform itself, can tell that from a mixture's gain.
+RMS; only at site 0 of a waveform body, the waveform itself, does that differ from a mixture's gain.
 """
 
-import io
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,8 +13,9 @@ from torch import Tensor
 from trainables.audio.examples.mixing import training_batch
 from trainables.audio.features import rms
 from trainables.base.determinism import deterministic
+from trainables.base.tensors import pack, unpack
 from trainables.job.assignment import DataSettings
-from trainables.job.stages import Artifacts, Stage
+from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.normalization.moments import Moments
 from trainables.normalized_ssl.bodies.body import Body, valid_frames
 from trainables.normalized_ssl.bodies.upstreams import build_body, load_artifact
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 BATCHES, BATCH = 32, 8
 SPECTRAL_CROP, WAVEFORM_CROP = 2.0, 1.0  # s, the paper's
-
-Progress = Callable[[int, int], None]
 
 
 def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
@@ -45,14 +42,12 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
             batch = training_batch(corpus, data, stage.seed, step)
             _add(pooled, body, batch.clean.to(stage.device), batch.lengths.to(stage.device))
             progress(step + 1, BATCHES)
-    buffer = io.BytesIO()
-    torch.save([each.moments() for each in pooled], buffer)
-    return buffer.getvalue()
+    return pack([each.moments() for each in pooled])
 
 
 def unpack_moments(artifact: bytes) -> dict[int, Moments]:
     """Site -> mean and deviation, (channels,) each."""
-    return dict(enumerate(torch.load(io.BytesIO(artifact), map_location="cpu", weights_only=True)))
+    return dict(enumerate(unpack(artifact)))
 
 
 class PooledMoments:

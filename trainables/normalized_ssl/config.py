@@ -3,23 +3,14 @@
 Spaces, plans and dry runs read this file; it must never import torch. The method itself is in method.py.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Any, Unpack
 
-from trainables.config.fields import (
-    FieldRules,
-    PaperTerm,
-    choice,
-    flag,
-    number,
-    positions,
-    text,
-    whole,
-)
+from trainables.config.fields import PaperTerm, choice, flag, number, positions, text, whole
 from trainables.config.method_config import MethodConfig
-from trainables.job.stages import Stage
+from trainables.job.stages import Stage, StagePlace
 from trainables.normalized_ssl.published_weights import source as checkpoint_source
 from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
@@ -37,6 +28,9 @@ SPECTRAL_UPSTREAMS = tuple(name for name, upstream in UPSTREAM_TABLE.items() if 
 PAPER_STRENGTH = {name: upstream.paper_strength for name, upstream in UPSTREAM_TABLE.items()}
 # Layers that can be normalized: three transformer layers; seven convolutions, projection, transformer layer.
 DEEPEST_LAYER = {name: 3 if upstream.spectral else 9 for name, upstream in UPSTREAM_TABLE.items()}
+
+_PAPER_HORIZONS = (100.0, 1000.0)  # steps; beta_m = 0.99, beta_r = 0.999
+_PAPER_SCALE = 20_000  # steps of budget from which the paper's horizons fit
 
 
 def horizon_of(momentum: float) -> float:
@@ -56,18 +50,8 @@ def _momentum(name: str, horizon: str) -> PaperTerm:
 
 # Without a normalized layer these do nothing; the effective configuration holds their defaults.
 _STRENGTH_FIELDS = (
-    "norm_site",
-    "skip_reads",
-    "k0",
-    "k_shape",
-    "k_end",
-    "k_hold",
-    "k_power",
-    "horizon_m",
-    "horizon_r",
-    "affine_stats",
-    "clean_stats",
-    "running_start",
+    *("norm_site", "skip_reads", "k0", "k_shape", "k_end", "k_hold", "k_power"),
+    *("horizon_m", "horizon_r", "affine_stats", "clean_stats", "running_start"),
 )
 # Meaningful for spectral upstreams only; a waveform upstream takes nothing but the default.
 _SPECTRAL_FIELDS = ("w_cirm", "head_kernel", "cmvn")
@@ -79,13 +63,12 @@ _UNET_FIELDS = ("skip_channels", "decoder_channels")
 class NormalizedSSLConfig(MethodConfig):
     """One candidate of "which layer should be normalized?" with its nuisance values.
 
-    Build it with `from_dict`, which validates and reduces it: without a normalized layer the fields of the
-    strength take their defaults, and so does the checkpoint of a random body. All else is kept as written, so
-    two candidates can differ that train alike: `k0=None` and the value it stands for, or two `k_power` of a
-    shape that reads none.
+    Without a normalized layer the fields of the strength take their defaults, and so does the checkpoint of a random
+    body. All else is kept as written, so two candidates can differ that train alike: `k0=None` and the value it stands
+    for, or two `k_power` of a shape that reads none.
     """
 
-    PAPER_TERMS: ClassVar[str] = "trainables.normalized_ssl.paper_terms:paper_terms"
+    METHOD = "normalized_ssl"
 
     upstream: str = choice("tera", of=UPSTREAMS, section="Network", help="The self-supervised body.")
     size: str = choice("tiny", of=("tiny", "base"), help="base is the published one, tiny is for a CPU.")
@@ -195,54 +178,41 @@ class NormalizedSSLConfig(MethodConfig):
         help="Validation pairs behind the similarity curve of every layer, measured once a round; 0 = no curve.",
     )
 
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> "NormalizedSSLConfig":
-        """Validate, and reset what has no effect without a normalized layer or with a random body.
+    def paper_terms(self, steps: int) -> dict[str, float]:
+        """k0, beta_m and beta_r as a training of `steps` steps uses them; {} where no layer is normalized."""
+        if not self.norm_layers:
+            return {}
+        means, ratios = self.horizons(steps)
+        return {"k0": self.initial_strength, "beta_m": momentum_of(means), "beta_r": momentum_of(ratios)}
 
-        Raises:
-            UserError: naming the field, its value and what is allowed.
-        """
-        config = NormalizedSSLConfig(**_RULES.read(values))
-        config._check_together()
-        return config._effective()
-
-    def stages(
-        self, corpus_uri: str, corpus_fingerprint: str, seed: int, threads: int = 1, device: str = "cpu"
-    ) -> tuple[Stage, ...]:
+    def stages(self, seed: int, **place: Unpack[StagePlace]) -> tuple[Stage, ...]:
         """The pre-trained body this trial reads, and what is measured on it; shared by candidates alike."""
         if not self.needs_pretraining:
             return ()
-        place: dict[str, Any] = {
-            "seed": seed,
-            "corpus_uri": corpus_uri,
-            "corpus_fingerprint": corpus_fingerprint,
-            "threads": threads,
-            "device": device,
-        }
-        body = self._checkpoint_stage() if self.size == "base" else self._pretraining_stage(place)
+        body = self._checkpoint_stage() if self.size == "base" else self._pretraining_stage(seed, place)
         if not self.norm_layers or self.clean_stats == "batch":
             return (body,)
-        return (body, self._clean_statistics_stage(body, place))
-
-    def _pretraining_stage(self, place: dict[str, Any]) -> Stage:
-        return Stage(
-            kind="pretraining",
-            name=f"{self.upstream} ({self.size}) pre-training, seed {place['seed']}",
-            runner="ssl_pretraining",
-            version=PRETRAINING_VERSION,
-            config=self.pretraining_config(),
-            rests_on=self._unit_stages(place),
-            **place,
-        )
-
-    def _clean_statistics_stage(self, body: Stage, place: dict[str, Any]) -> Stage:
-        return Stage(
+        statistics = Stage(
             kind="clean_statistics",
-            name=f"{self.upstream} ({self.size}) clean statistics, seed {place['seed']}",
+            name=f"{self.upstream} ({self.size}) clean statistics, seed {seed}",
             runner="ssl_clean_statistics",
             version=CLEAN_STATISTICS_VERSION,
             config=self.pretraining_config(),
+            seed=seed,
             rests_on=(body,),
+            **place,
+        )
+        return (body, statistics)
+
+    def _pretraining_stage(self, seed: int, place: StagePlace) -> Stage:
+        return Stage(
+            kind="pretraining",
+            name=f"{self.upstream} ({self.size}) pre-training, seed {seed}",
+            runner="ssl_pretraining",
+            version=PRETRAINING_VERSION,
+            config=self.pretraining_config(),
+            seed=seed,
+            rests_on=self._unit_stages(seed, place),
             **place,
         )
 
@@ -266,19 +236,20 @@ class NormalizedSSLConfig(MethodConfig):
             corpus_fingerprint="",
         )
 
-    def _unit_stages(self, place: dict[str, Any]) -> tuple[Stage, ...]:
+    def _unit_stages(self, seed: int, place: StagePlace) -> tuple[Stage, ...]:
         """The k-means units that HuBERT and WavLM learn to predict: the same stage for both."""
         if not UPSTREAM_TABLE[self.upstream].predicts_units:
             return ()
         stage = Stage(
             kind="speech_units",
-            name=f"k-means units, seed {place['seed']}",
+            name=f"k-means units, seed {seed}",
             runner="ssl_speech_units",
             version=UNITS_VERSION,
             config={},
-            **{**place, "device": "cpu"},
+            seed=seed,
+            **place,
         )
-        return (stage,)
+        return (replace(stage, device="cpu"),)
 
     @property
     def needs_pretraining(self) -> bool:
@@ -300,6 +271,17 @@ class NormalizedSSLConfig(MethodConfig):
     def initial_strength(self) -> float:
         """k0, resolved."""
         return PAPER_STRENGTH[self.upstream] if self.k0 is None else self.k0
+
+    def horizons(self, budget: int) -> tuple[float, float]:
+        """Steps over which means and deviation ratios are averaged, for a budget of that many steps.
+
+        With the paper's beta_r of 0.999 a run of 300 steps would end near its first batch, so short budgets
+        average over a fortieth and a tenth of themselves.
+        """
+        rule = _PAPER_HORIZONS if budget >= _PAPER_SCALE else (budget / 40, budget / 10)
+        means = rule[0] if self.horizon_m is None else self.horizon_m
+        ratios = rule[1] if self.horizon_r is None else self.horizon_r
+        return max(1.0, means), max(1.0, ratios)
 
     @property
     def takes_muon(self) -> bool:
@@ -326,15 +308,15 @@ class NormalizedSSLConfig(MethodConfig):
 
     # -- validation ---------------------------------------------------------------------------------
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         deepest = DEEPEST_LAYER[self.upstream]
         if self.planted_layer is not None and self.planted_layer > deepest:
-            raise _RULES.refusal("planted_layer", self.planted_layer, f"layers 1 to {deepest} of {self.upstream}")
+            raise self.refusal("planted_layer", self.planted_layer, f"layers 1 to {deepest} of {self.upstream}")
         for layer in self.norm_layers:
             if not 1 <= layer <= deepest:
-                raise _RULES.refusal("norm_layers", list(self.norm_layers), f"layers 1 to {deepest} of {self.upstream}")
+                raise self.refusal("norm_layers", list(self.norm_layers), f"layers 1 to {deepest} of {self.upstream}")
         if self.norm_layers and self.init == "random":
-            raise _RULES.refusal(
+            raise self.refusal(
                 "norm_layers",
                 list(self.norm_layers),
                 'nothing with init="random": clean features of an untrained body carry no target',
@@ -350,23 +332,17 @@ class NormalizedSSLConfig(MethodConfig):
         if self.spectral or self.size != "base":
             self._check_defaults(_UNET_FIELDS, f"upstream={self.upstream!r}, size={self.size!r}")
         if not self._loss_weights():
-            raise _RULES.refusal("w_time, w_mstft, w_si_sdr", 0, "at least one loss weight above 0")
+            raise self.refusal("w_time, w_mstft, w_si_sdr", 0, "at least one loss weight above 0")
 
     def _check_defaults(self, names: Iterable[str], where: str) -> None:
         for name in names:
-            default = _DEFAULTS[name]
+            default = getattr(NormalizedSSLConfig, name)
             if getattr(self, name) != default:
-                raise _RULES.refusal(name, getattr(self, name), f"only {default!r} with {where}")
+                raise self.refusal(name, getattr(self, name), f"only {default!r} with {where}")
 
     def _loss_weights(self) -> float:
         return self.w_time + self.w_mstft + self.w_si_sdr + (self.w_cirm if self.spectral else 0.0)
 
-    def _effective(self) -> "NormalizedSSLConfig":
+    def idle(self) -> Collection[str]:
         unused = () if self.norm_layers else _STRENGTH_FIELDS
-        if self.init == "random":
-            unused = (*unused, "checkpoint")
-        return replace(self, **{name: _DEFAULTS[name] for name in unused})
-
-
-_RULES = FieldRules("normalized_ssl", NormalizedSSLConfig)
-_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(NormalizedSSLConfig)}
+        return (*unused, "checkpoint") if self.init == "random" else unused

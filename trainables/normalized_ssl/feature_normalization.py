@@ -1,14 +1,11 @@
 """Feature normalization (Yang & Kang, Algorithm 1), for any body with sites.
 
-At a normalized site every channel of the noisy features is moved towards the mean and deviation that a
-frozen copy of the pre-trained body gives for the paired clean speech (normalization/moments.py):
-
-    x <- (1 + k (r - 1)) x + k (m_clean - r m_noisy),    r = sigma_clean / sigma_noisy
-
-with running statistics over batch and time, updated from the batch before use. k = 1 replaces the statistics,
-k = 0 is the identity, and then neither statistics nor the clean branch are computed. Gradient flows through x
-alone. The clean branch itself is never normalized, and ends at the last site with k > 0. If the clean
-statistics were measured on the corpus beforehand (clean_statistics.py), there is no clean branch.
+At a normalized site every channel of the noisy features is moved by the affine map of normalization/moments.py
+towards the mean and deviation that a frozen copy of the pre-trained body gives for the paired clean speech, with
+running statistics over batch and time, updated from the batch before use. At k = 0 neither statistics nor the clean
+branch are computed. Gradient flows through x alone. The clean branch itself is never normalized, and ends at the last
+site with k > 0. If the clean statistics were measured on the corpus beforehand (clean_statistics.py), there is no
+clean branch.
 """
 
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ from trainables.normalized_ssl.clean_statistics import unpack_moments
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.feature_normalization import FeatureNormalization
 from trainables.normalized_ssl.layer_similarity import CleanReference
-from trainables.normalized_ssl.strength_schedule import horizons, strength_at
+from trainables.normalized_ssl.strength_schedule import strength_at
 from trainables.training.muon import Muon
 
 if TYPE_CHECKING:
@@ -125,11 +125,6 @@ class NormalizedSSL(Method):
     def minimum_samples(self) -> int:
         return _MINIMUM_SAMPLES
 
-    def deployed_parameters(self) -> int:
-        """Parameters of the network that enhances; the frozen clean branch is not part of it."""
-        deployed = (self.body, self.decoder)
-        return sum(parameter.numel() for part in deployed for parameter in part.parameters())
-
     def train(self, mode: bool = True) -> "NormalizedSSL":
         """A frozen body stays in evaluation mode."""
         super().train(mode)
@@ -140,7 +135,7 @@ class NormalizedSSL(Method):
     def _set_schedules(self, when: When) -> None:
         self.normalization.set_strength(strength_at(self.config, when.progress))
         # From the first step on: a start other than "corrected" is weighed by them.
-        self.normalization.set_horizons(*horizons(self.config, when.steps))
+        self.normalization.set_horizons(*self.config.horizons(when.steps))
 
     def _enhance(self, noisy: Tensor, clean: Tensor | None = None, lengths: Tensor | None = None) -> Decoded:
         walk = self.normalization.walk(self.body, noisy, clean, lengths)

@@ -1,6 +1,6 @@
-"""The strength k of normalization over training, and the averaging horizons of its statistics.
+"""The strength k of normalization over training.
 
-Pure functions of progress, so that a resumed run continues them exactly. The strength falls to 0 before the
+A pure function of progress, so that a resumed run continues it exactly. The strength falls to 0 before the
 end of training: the deployed network needs no clean input.
 """
 
@@ -8,9 +8,6 @@ import math
 from collections.abc import Callable
 
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-
-_PAPER_HORIZONS = (100.0, 1000.0)  # steps; beta_m = 0.99, beta_r = 0.999
-_PAPER_SCALE = 20_000  # steps of budget from which the paper's horizons fit
 
 
 def strength_at(config: NormalizedSSLConfig, progress: float) -> float:
@@ -37,15 +34,3 @@ def _shape(config: NormalizedSSLConfig) -> Callable[[float], float]:
         "poly": lambda u: (1.0 - u) ** config.k_power,
     }
     return shapes[config.k_shape]
-
-
-def horizons(config: NormalizedSSLConfig, budget: int) -> tuple[float, float]:
-    """Steps over which means and deviation ratios are averaged, for a budget of that many steps.
-
-    With the paper's beta_r of 0.999 a run of 300 steps would end near its first batch, so short budgets
-    average over a fortieth and a tenth of themselves.
-    """
-    rule = _PAPER_HORIZONS if budget >= _PAPER_SCALE else (budget / 40, budget / 10)
-    means = rule[0] if config.horizon_m is None else config.horizon_m
-    ratios = rule[1] if config.horizon_r is None else config.horizon_r
-    return max(1.0, means), max(1.0, ratios)

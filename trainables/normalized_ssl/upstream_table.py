@@ -1,10 +1,11 @@
-"""The self-supervised upstreams, an entry each; torch-free, for configurations and plans.
+"""The self-supervised upstreams, one entry each; torch-free, for configurations and plans.
 
 An upstream of one of the two families (bodies/spectral_body.py, bodies/waveform_body.py) needs no more than its entry
 here; `--upstreams`, every space, pre-training and the plan's cost follow from it.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 _TERA_FILE = "tera_logMelBase_T_F_M_AdamW_b32_1m_960hr_drop1/states-1000000.ckpt"
 
@@ -16,6 +17,7 @@ class Upstream:
     spectral: bool  # reads log-mel frames, with three transformer layers; else the waveform
     paper_strength: float  # the paper's k0
     published: str | None  # hub id of its weights, pinned to a revision; None = on no hub
+    elsewhere: str = ""  # where to fetch them by hand
     model_types: tuple[str, ...] = ()  # of `transformers`, whose weights the waveform body can hold
     masks_time_only: bool = False  # spectral pre-training masks no mel bands
     predicts_units: bool = False  # waveform pre-training predicts k-means units, a stage of their own; else contrastive
@@ -25,42 +27,34 @@ class Upstream:
     pretraining_step_seconds: float
 
 
+_spectral = partial(Upstream, spectral=True, step_seconds=(0.015, 0.0067), pretraining_step_seconds=0.05)
+_waveform = partial(
+    Upstream,
+    spectral=False,
+    paper_strength=0.5,
+    step_seconds=(0.055, 0.0175),  # Muon's 0.035 by its ratio to Adam's step
+    pretraining_step_seconds=0.065,
+)
+
 UPSTREAM_TABLE = {
-    "mockingjay": Upstream(
-        spectral=True,
+    "mockingjay": _spectral(
         paper_strength=1.0,
         published=None,
+        elsewhere="s3prl's mockingjay_logMelBase_T_AdamW_b32_1m_960hr_drop1/states-1000000.ckpt, a Dropbox share "
+        "(s3prl's upstream/mockingjay/hubconf.py has the link)",
         masks_time_only=True,
-        step_seconds=(0.015, 0.0067),
-        pretraining_step_seconds=0.05,
     ),
-    "tera": Upstream(
-        spectral=True,
-        paper_strength=0.8,
-        published=f"s3prl/tera:{_TERA_FILE}",
-        step_seconds=(0.015, 0.0067),
-        pretraining_step_seconds=0.05,
-    ),
-    "wav2vec2": Upstream(
-        spectral=False,
-        paper_strength=0.5,
+    "tera": _spectral(paper_strength=0.8, published=f"s3prl/tera:{_TERA_FILE}"),
+    "wav2vec2": _waveform(
         published="facebook/wav2vec2-base@0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8",
         model_types=("wav2vec2", "hubert", "unispeech", "unispeech-sat"),
-        step_seconds=(0.055, 0.0175),  # Muon's 0.035 by its ratio to Adam's step
-        pretraining_step_seconds=0.065,
     ),
-    "hubert": Upstream(
-        spectral=False,
-        paper_strength=0.5,
+    "hubert": _waveform(
         published="facebook/hubert-base-ls960@dba3bb02fda4248b6e082697eee756de8fe8aa8a",
         model_types=("hubert",),
         predicts_units=True,
-        step_seconds=(0.055, 0.0175),
-        pretraining_step_seconds=0.065,
     ),
-    "wavlm": Upstream(
-        spectral=False,
-        paper_strength=0.5,
+    "wavlm": _waveform(
         published="microsoft/wavlm-base@efa81aae7ff777e464159e0f877d54eac5b84f81",
         model_types=("wavlm",),
         predicts_units=True,

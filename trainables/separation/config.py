@@ -3,15 +3,16 @@
 Spaces, plans and dry runs read this file; it must never import torch. The method itself is in method.py.
 """
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from trainables.base.weights_file import content_digest
-from trainables.config.fields import FieldRules, choice, number, positions, text, whole
+from trainables.config.fields import choice, number, positions, text, whole
 from trainables.config.method_config import MethodConfig
 from trainables.job.assignment import DataSettings
-from trainables.job.stages import Stage
+from trainables.job.stages import Stage, StagePlace
 from trainables.separation.architectures import ARCHITECTURES, MODELS, SIZES
 
 # Bump when a change of code changes what pre-training produces (trainables/separation/pretraining.py).
@@ -21,7 +22,7 @@ STRATEGIES = ("scratch", "ptft", "multitask")
 TASKS = ("se", "mama", "cc")
 _ARCHITECTURE_FIELDS = ("blocks", "repeats", "bottleneck", "hidden", "kernel", "chunk")
 
-# What each group of fields does its work in; elsewhere the effective configuration holds their defaults.
+# Fields of one strategy or task; they are reset to their defaults where they have no effect.
 _PRETRAINING_FIELDS = (
     *("pretraining_steps", "pretraining_stretch", "pretraining_batch", "pretraining_crop_seconds"),
     *("pretraining_lr", "reinit", "checkpoint", "norm_blocks"),
@@ -35,11 +36,9 @@ _STRENGTH_FIELDS = ("k0", "k_end")
 
 @dataclass(frozen=True, kw_only=True)
 class SeparationConfig(MethodConfig):
-    """One way to train a separator.
+    """One way to train a separator."""
 
-    Build it with `from_dict`, which validates and reduces it to its effective settings: two configurations
-    that train the same network in the same way are equal.
-    """
+    METHOD = "separation"
 
     # What overrides the size's own arguments; see architectures.py.
     model: str = choice("convtasnet", of=MODELS, section="Network", help="The separator.")
@@ -129,7 +128,7 @@ class SeparationConfig(MethodConfig):
     clip: float | None = number(
         5.0, (1e-6, 1e6), optional=True, help="Largest norm of the gradient; null = no clipping."
     )
-    schedule: str = choice("plateau", of=("plateau", "noam"), help="Of the rate; noam is DPTNet's, see noam.py.")
+    schedule: str = choice("plateau", of=("plateau", "noam"), help="Of the rate; noam is DPTNet's own.")
     plateau_patience: int | None = whole(
         5,
         (1, 1_000_000),
@@ -151,17 +150,6 @@ class SeparationConfig(MethodConfig):
     )
     observed_seconds: float = number(4.0, (0.1, 600.0), unit="s", help="Length of each such mixture.")
 
-    @staticmethod
-    def from_dict(values: dict[str, Any]) -> "SeparationConfig":
-        """Validate and reduce to effective settings.
-
-        Raises:
-            UserError: naming the field, its value and what is allowed.
-        """
-        config = SeparationConfig(**_RULES.read(values))
-        config._check_together()
-        return config._effective()
-
     def data_settings(self, data: DataSettings) -> DataSettings:
         """How this trial's examples are drawn: mixtures of its number of speakers, at its rate."""
         return replace(data, speakers=self.sources, sample_rate=self.sample_rate)
@@ -180,22 +168,13 @@ class SeparationConfig(MethodConfig):
 
     # -- stages ---------------------------------------------------------------------------------------
 
-    def stages(
-        self, corpus_uri: str, corpus_fingerprint: str, seed: int, threads: int = 1, device: str = "cpu"
-    ) -> tuple[Stage, ...]:
+    def stages(self, seed: int, **place: Unpack[StagePlace]) -> tuple[Stage, ...]:
         """The pre-training this trial reads, shared by every trial with the same model, task and seed.
 
-        It is a chain of stretches, each continuing the one before: whoever wants fewer steps reads an
-        earlier link of the same chain.
+        It is a chain of stretches, each continuing the one before: fewer steps are an earlier link of the same chain.
         """
         if self.strategy != "ptft":
             return ()
-        place: dict[str, Any] = {
-            "corpus_uri": corpus_uri,
-            "corpus_fingerprint": corpus_fingerprint,
-            "threads": threads,
-            "device": device,
-        }
         if self.checkpoint is not None:
             return (self._imported(place),)
         below: tuple[Stage, ...] = ()
@@ -232,11 +211,11 @@ class SeparationConfig(MethodConfig):
             self.pretraining_steps,
         ]
 
-    def _imported(self, place: dict[str, Any]) -> Stage:
+    def _imported(self, place: StagePlace) -> Stage:
         assert self.checkpoint is not None
         path = Path(self.checkpoint)
         if not path.is_file():
-            raise _RULES.refusal("checkpoint", self.checkpoint, "a file in asteroid's format on this machine")
+            raise self.refusal("checkpoint", self.checkpoint, "a file in asteroid's format on this machine")
         network = {"model": self.model, "size": self.size, **self.architecture_overrides()}
         return Stage(
             kind="pretraining",
@@ -250,25 +229,25 @@ class SeparationConfig(MethodConfig):
 
     # -- validation ---------------------------------------------------------------------------------
 
-    def _check_together(self) -> None:
+    def check_together(self) -> None:
         known = ARCHITECTURES[self.model][self.size]
         for name in _ARCHITECTURE_FIELDS:
             if getattr(self, name) is not None and name not in known:
-                raise _RULES.refusal(name, getattr(self, name), f"only null with model={self.model!r}")
+                raise self.refusal(name, getattr(self, name), f"only null with model={self.model!r}")
         for name in ("kernel", "chunk"):
             if (self.architecture.get(name) or 2) % 2:
-                raise _RULES.refusal(name, self.architecture[name], "an even number: its stride is half of it")
+                raise self.refusal(name, self.architecture[name], "an even number: its stride is half of it")
         if self.noise_snr_low > self.noise_snr_high:
-            raise _RULES.refusal("noise_snr_low", self.noise_snr_low, "at most noise_snr_high")
+            raise self.refusal("noise_snr_low", self.noise_snr_low, "at most noise_snr_high")
         if self.strategy == "multitask" and self.pretrain_task == "cc":
-            raise _RULES.refusal("pretrain_task", "cc", "se or mama with strategy='multitask': cc has no output")
+            raise self.refusal("pretrain_task", "cc", "se or mama with strategy='multitask': cc has no output")
         self._check_normalization()
 
     def _check_normalization(self) -> None:
         if not self.norm_blocks:
             return
         if self.strategy != "ptft":
-            raise _RULES.refusal(
+            raise self.refusal(
                 "norm_blocks",
                 list(self.norm_blocks),
                 "nothing without strategy='ptft': an untrained network's features carry no target",
@@ -276,13 +255,11 @@ class SeparationConfig(MethodConfig):
         deepest = self.architecture["blocks"] * self.architecture.get("repeats", 1)
         for block in self.norm_blocks:
             if not 1 <= block <= deepest:
-                raise _RULES.refusal("norm_blocks", list(self.norm_blocks), f"blocks 1 to {deepest}")
+                raise self.refusal("norm_blocks", list(self.norm_blocks), f"blocks 1 to {deepest}")
 
-    def _effective(self) -> "SeparationConfig":
-        """Fields without effect go back to their defaults."""
+    def idle(self) -> Collection[str]:
         learns_a_task = self.strategy != "scratch"
-        idle: list[str] = []
-        idle += [] if self.strategy == "ptft" else _PRETRAINING_FIELDS
+        idle = [] if self.strategy == "ptft" else [*_PRETRAINING_FIELDS]
         idle += [] if self.strategy == "multitask" else _MULTITASK_FIELDS
         idle += [] if learns_a_task else ("pretrain_task", *_NOISE_FIELDS)
         idle += [] if learns_a_task and self.pretrain_task == "mama" else _MAMA_FIELDS
@@ -290,8 +267,4 @@ class SeparationConfig(MethodConfig):
         idle += [] if self.norm_blocks else _STRENGTH_FIELDS
         idle += [] if self.schedule == "noam" else ("noam_scale",)
         idle += [] if self.schedule == "plateau" else ("plateau_patience", "plateau_factor")
-        return replace(self, **{name: _DEFAULTS[name] for name in idle})
-
-
-_RULES = FieldRules("separation", SeparationConfig)
-_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(SeparationConfig)}
+        return idle

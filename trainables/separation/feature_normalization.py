@@ -1,13 +1,10 @@
 """Feature normalization (Yang and Kang, Algorithm 1) carried over to separation.
 
-Pre-training has seen one voice at a time, fine-tuning sees several at once. At the input of a chosen block
-every channel of the mixture's features is moved towards the mean and deviation that a frozen copy of the
-pre-trained network gives for the single voices:
-
-    x <- (1 + k (r - 1)) x + k (m_voices - r m_mixture),    r = sigma_voices / sigma_mixture
-
-with running statistics over batch and time, updated before use. k falls linearly to 0 during training, so
-the network that is deployed has no extra part. Gradient flows through x alone.
+Pre-training sees one voice at a time, fine-tuning several at once. At the input of a chosen block every channel of
+the mixture's features is moved by the affine map of normalization/moments.py towards the mean and deviation that a
+frozen copy of the pre-trained network gives for the single voices ("clean" there), with running statistics over batch
+and time, updated before use. k falls linearly to 0 during training, so the network that is deployed has no extra part.
+Gradient flows through x alone.
 """
 
 from functools import partial

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from trainables.audio.examples.speaker_mixtures import mixture_batch, noisy_batch
 from trainables.base.randomness import generator
+from trainables.base.tensors import unpack
 from trainables.losses.permutation import pit_loss
 from trainables.method import Method, When
 from trainables.networks.masking_separator import MaskingSeparator
@@ -23,7 +24,7 @@ from trainables.separation.config import SeparationConfig
 from trainables.separation.feature_normalization import FeatureNormalization
 from trainables.separation.label_switches import LabelSwitches
 from trainables.separation.pretraining_tasks import build_task
-from trainables.separation.separators import build_separator, load_pretrained, unpack
+from trainables.separation.separators import build_separator, load_pretrained
 from trainables.training.learning_rate import noam_rate
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ class Separation(Method):
         training, strength = self.training, self._strength()
         self.eval()
         self._use_strength(0.0)
-        batches = _observed(corpus, self._observed_data(data), self.config.observed_mixtures)
+        drawn = replace(data, batch=_OBSERVED_BATCH, crop_seconds=self.config.observed_seconds)
+        batches = _observed(corpus, drawn, self.config.observed_mixtures)
         found = self.switches.measure(self.network, list(batches))
         self._use_strength(strength)
         self.train(training)
@@ -132,9 +134,6 @@ class Separation(Method):
 
     def diagnostics(self) -> dict[str, float]:
         return {} if self.normalization is None else self.normalization.diagnostics()
-
-    def _observed_data(self, data: "DataSettings") -> "DataSettings":
-        return replace(data, batch=_OBSERVED_BATCH, crop_seconds=self.config.observed_seconds)
 
     # -- normalization's strength -----------------------------------------------------------------------
 

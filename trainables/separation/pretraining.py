@@ -6,7 +6,6 @@ learning rate does not depend on the budget, and draws are keyed by the step: th
 """
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,20 +17,19 @@ from trainables.audio.examples.speaker_mixtures import noisy_batch
 from trainables.base.determinism import deterministic
 from trainables.base.errors import UserError
 from trainables.base.randomness import seed_global_generators
+from trainables.base.tensors import unpack
 from trainables.job.assignment import DataSettings
-from trainables.job.stages import Artifacts, Stage
+from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.networks.asteroid_weights import read_asteroid
 from trainables.separation.config import SeparationConfig
 from trainables.separation.pretraining_tasks import build_task
-from trainables.separation.separators import build_separator, pack_network, unpack
+from trainables.separation.separators import build_separator, pack_network
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
 
 CLIP = 5.0  # norm of the gradient
 CURVE_POINTS = 20  # the loss curve keeps the means of at most this many parts of a stretch
-
-Progress = Callable[[int, int], None]
 
 
 def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
@@ -82,7 +80,13 @@ class _Pretraining:
         self.step = 0
         self._parameters = [*self.network.parameters(), *self.task.parameters()]
         self._optimizer = torch.optim.Adam(self._parameters, lr=config.pretraining_lr, fused=True)
-        self._data = _data_settings(config)
+        self._data = DataSettings(
+            batch=config.pretraining_batch,
+            crop_seconds=config.pretraining_crop_seconds,
+            snr_low=config.noise_snr_low,
+            snr_high=config.noise_snr_high,
+            sample_rate=config.sample_rate,
+        )
 
     def resume_from(self, artifact: dict[str, Any]) -> None:
         self.network.load_state_dict(artifact["network"])
@@ -120,13 +124,3 @@ class _Pretraining:
         nn.utils.clip_grad_norm_(self._parameters, CLIP)
         self._optimizer.step()
         return float(loss.detach())
-
-
-def _data_settings(config: SeparationConfig) -> DataSettings:
-    return DataSettings(
-        batch=config.pretraining_batch,
-        crop_seconds=config.pretraining_crop_seconds,
-        snr_low=config.noise_snr_low,
-        snr_high=config.noise_snr_high,
-        sample_rate=config.sample_rate,
-    )

@@ -4,7 +4,6 @@ A pre-trained network has one output, a separator one per source; the rest is th
 everything but the layers that are reinitialised.
 """
 
-import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from trainables.base.randomness import derive_seed
+from trainables.base.tensors import pack
 from trainables.networks.conv_tasnet import conv_tasnet
 from trainables.networks.dual_path import dprnn_tasnet
 from trainables.networks.dual_path_transformer import dptnet
@@ -37,14 +37,7 @@ def build_separator(config: SeparationConfig, outputs: int, seed: int) -> Maskin
 def pack_network(network: MaskingSeparator, **extra: Any) -> bytes:
     """The artifact of a pre-training: the network's state and whatever else its continuation needs."""
     state = {name: value.detach().cpu() for name, value in network.state_dict().items()}
-    file = io.BytesIO()
-    torch.save({"network": state, **extra}, file)
-    return file.getvalue()
-
-
-def unpack(content: bytes) -> dict[str, Any]:
-    """The values that `pack_network` packed; never executes a pickle."""
-    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    return pack({"network": state, **extra})
 
 
 def load_pretrained(network: MaskingSeparator, config: SeparationConfig, state: Mapping[str, Tensor]) -> None:

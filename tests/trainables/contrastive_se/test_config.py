@@ -29,7 +29,7 @@ def test_the_paper_mix_is_expressible():
         ({"stop_gradient": "no"}, "true or false"),
     ],
 )
-def test_what_is_not_possible_is_refused_in_one_line(values, message):
+def test_impossible_values_are_refused_in_one_line(values, message):
     with pytest.raises(UserError, match=message) as error:
         ContrastiveSEConfig.from_dict(values)
     assert "\n" not in str(error.value)

@@ -184,5 +184,6 @@ def test_the_optimizer_is_the_configured_one(name, kind):
     assert optimizer.param_groups[0]["weight_decay"] == 1e-3
 
 
-def test_what_is_deployed_is_the_autoencoder():
-    assert method(size="base", target="byol").deployed_parameters() == 5_064_064
+def test_the_deployed_network_is_the_autoencoder():
+    network = method(size="base", target="byol").network
+    assert sum(parameter.numel() for parameter in network.parameters()) == 5_064_064

@@ -31,7 +31,7 @@ def few_crops(monkeypatch: pytest.MonkeyPatch) -> None:
 def measured(corpus: Corpus, config: NormalizedSSLConfig) -> dict[str, bytes]:
     """The artifacts of every stage that the configuration rests on, by kind."""
     store = MemoryArtifacts()
-    stages = config.stages(corpus.uri, corpus.fingerprint, seed=1)
+    stages = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
     for stage in in_order(stages):
         run_stage(stage, corpus, store)
     return {stage.kind: store.read(stage.key) for stage in stages}
@@ -80,7 +80,7 @@ def test_training_pulls_towards_them_and_needs_no_clean_branch(corpus):
     torch.testing.assert_close(method.normalization.running(1).clean_mean, target)
 
 
-def test_what_is_deployed_reads_the_running_statistics_as_ever(corpus):
+def test_the_deployed_network_reads_the_running_statistics_as_before(corpus):
     method = make(corpus, "tera")
     method.train()
     method.training_losses(batch_of(corpus), START)
@@ -95,7 +95,7 @@ def test_what_is_deployed_reads_the_running_statistics_as_ever(corpus):
 def test_only_a_candidate_that_normalizes_rests_on_them(corpus):
     def kinds(**values: object) -> list[str]:
         config = NormalizedSSLConfig.from_dict({"upstream": "tera", **SETTINGS, **values})
-        return [stage.kind for stage in config.stages(corpus.uri, corpus.fingerprint, seed=1)]
+        return [stage.kind for stage in config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)]
 
     assert kinds() == ["pretraining", "clean_statistics"]
     assert kinds(norm_layers=[]) == ["pretraining"]

@@ -88,7 +88,7 @@ def test_the_initial_strength_is_the_papers_unless_given():
 
 
 def key(seed: int = 1, **values) -> str:
-    (stage,) = config(**values).stages("corpus", "fingerprint", seed=seed)
+    (stage,) = config(**values).stages(seed, corpus_uri="corpus", corpus_fingerprint="fingerprint")
     return stage.key
 
 
@@ -103,7 +103,7 @@ def test_what_changes_the_body_changes_its_key(other):
 
 
 def test_an_untrained_body_needs_pretraining_only_for_the_statistics_of_speech():
-    assert config(init="random").stages("corpus", "fingerprint", seed=1) == ()
+    assert config(init="random").stages(1, corpus_uri="corpus", corpus_fingerprint="fingerprint") == ()
     assert key(init="random", cmvn="corpus") == key(init="pretrained", cmvn="corpus")
 
 

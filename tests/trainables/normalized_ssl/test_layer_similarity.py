@@ -55,7 +55,7 @@ def test_it_compares_with_the_upstream_as_pretrained():
     assert after["similarity/site9"] < 0.99
 
 
-def test_the_present_strength_stands_beside_k_0():
+def test_curves_are_measured_at_the_present_strength_and_at_0():
     method = make("tera", norm_layers=[2], k0=1.0, k_shape="constant")
     method.train()
     from types import SimpleNamespace

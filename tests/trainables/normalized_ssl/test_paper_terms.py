@@ -1,4 +1,4 @@
-"""The paper's momenta beside our horizons: exact both ways, and what a training uses in the paper's terms."""
+"""The paper's momenta and our horizons: exact both ways, and what a training uses in the paper's terms."""
 
 from fractions import Fraction
 from typing import Any
@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainables.base.errors import UserError
-from trainables.config.fields import paper_terms
 from trainables.contrastive_se.config import ContrastiveSEConfig
 from trainables.normalized_ssl.config import NormalizedSSLConfig, horizon_of, momentum_of
-from trainables.normalized_ssl.strength_schedule import horizons
 
 NORMALIZED = {"upstream": "tera", "norm_layers": [1]}
 
@@ -28,7 +26,7 @@ def test_a_momentum_comes_back_exactly_from_its_horizon(written: Any) -> None:
     assert horizon is not None
     assert 1.0 <= horizon <= 1e6
     assert momentum_of(horizon) == beta
-    assert paper_terms(config(beta_m=beta), steps=100)["beta_m"] == beta
+    assert config(beta_m=beta).paper_terms(steps=100)["beta_m"] == beta
 
 
 @pytest.mark.parametrize(("beta", "horizon"), [(0.99, 100.0), (0.999, 1000.0), (0.5, 2.0), (0, 1.0), (0.999999, 1e6)])
@@ -72,12 +70,12 @@ def test_the_two_momenta_are_independent() -> None:
         ),
     ],
 )
-def test_what_is_used_is_resolved_for_the_budget(values: dict[str, Any], steps: int, terms: dict[str, float]) -> None:
+def test_paper_terms_are_resolved_for_the_budget(values: dict[str, Any], steps: int, terms: dict[str, float]) -> None:
     found = config(**values)
-    assert paper_terms(found, steps) == terms
-    assert [1 - 1 / horizon for horizon in horizons(found, steps)] == pytest.approx([terms["beta_m"], terms["beta_r"]])
+    assert found.paper_terms(steps) == terms
+    assert [1 - 1 / horizon for horizon in found.horizons(steps)] == pytest.approx([terms["beta_m"], terms["beta_r"]])
 
 
 def test_without_normalization_there_is_nothing_to_show() -> None:
-    assert paper_terms(NormalizedSSLConfig(), steps=100) == {}
-    assert paper_terms(ContrastiveSEConfig(), steps=100) == {}
+    assert NormalizedSSLConfig().paper_terms(steps=100) == {}
+    assert ContrastiveSEConfig().paper_terms(steps=100) == {}

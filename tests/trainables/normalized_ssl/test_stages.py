@@ -15,9 +15,9 @@ from trainables.normalized_ssl.gates.stages import gate_stages
 @pytest.mark.parametrize("kind", ["speech_units", "pretraining", "clean_statistics", "transfer_gap", "mismatch"])
 def test_a_stage_computes_deterministically_as_its_device_allows(kind, corpus, artifacts, monkeypatch):
     config = NormalizedSSLConfig.from_dict({"upstream": "hubert", "norm_layers": [1], "clean_stats": "corpus"})
-    place = (corpus.uri, corpus.fingerprint)
-    gates = gate_stages(config, *place, (1,), DataSettings(valid_seconds=2), device="cuda")
-    stages = in_order((*config.stages(*place, seed=1, device="cuda"), *gates))
+    place = {"corpus_uri": corpus.uri, "corpus_fingerprint": corpus.fingerprint, "device": "cuda"}
+    gates = gate_stages(config, (1,), DataSettings(valid_seconds=2), **place)
+    stages = in_order((*config.stages(1, **place), *gates))
     stage = next(stage for stage in stages if stage.kind == kind)
     module, function = stage_runner(stage.runner).split(":")
     runner = importlib.import_module(module)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.strength_schedule import horizons, strength_at
+from trainables.normalized_ssl.strength_schedule import strength_at
 
 SHAPES = ["linear", "cosine", "exp", "step", "poly"]
 
@@ -53,9 +53,9 @@ def test_only_constant_survives_to_the_end():
     ("budget", "expected"), [(50_000, (100, 1000)), (20_000, (100, 1000)), (400, (10, 40)), (6, (1, 1))]
 )
 def test_horizons_follow_the_budget(budget, expected):
-    assert horizons(NormalizedSSLConfig(), budget) == expected
+    assert NormalizedSSLConfig().horizons(budget) == expected
 
 
 def test_given_horizons_are_kept():
     config = NormalizedSSLConfig.from_dict({"norm_layers": [1], "horizon_m": 3, "horizon_r": 7})
-    assert horizons(config, 50_000) == (3, 7)
+    assert config.horizons(50_000) == (3, 7)

@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from trainables.base.errors import UserError
+from trainables.base.tensors import unpack
 from trainables.config.registry import run_stage
 from trainables.job.stages import in_order
 from trainables.separation import pretraining
 from trainables.separation.config import SeparationConfig
 from trainables.separation.method import build
-from trainables.separation.separators import build_separator, unpack
+from trainables.separation.separators import build_separator
 
 SMALL = {
     "strategy": "ptft", "hidden": 8, "pretraining_batch": 2, "pretraining_crop_seconds": 0.25,
@@ -21,7 +22,7 @@ SMALL = {
 
 def run(config: SeparationConfig, corpus, artifacts) -> bytes:
     """The last stage's artifact."""
-    stages = config.stages(corpus.uri, corpus.fingerprint, seed=1)
+    stages = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
     for stage in in_order(stages):
         run_stage(stage, corpus, artifacts)
     return artifacts.read(stages[-1].key)
@@ -44,7 +45,7 @@ def test_it_computes_deterministically_as_its_device_allows(corpus, artifacts, m
     asked = Mock(side_effect=InterruptedError)
     monkeypatch.setattr(pretraining, "deterministic", asked)
     config = SeparationConfig.from_dict(SMALL)
-    stage, *_ = in_order(config.stages(corpus.uri, corpus.fingerprint, seed=1, device="cuda"))
+    stage, *_ = in_order(config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint, device="cuda"))
     with pytest.raises(InterruptedError):
         pretraining.run(stage, corpus, artifacts, lambda done, total: None)
     asked.assert_called_once_with(stage.threads, "cuda")

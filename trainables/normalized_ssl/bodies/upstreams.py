@@ -5,13 +5,11 @@ and strides, projection, transformer layer) and has few channels where the frame
 training step takes some 70 ms on one CPU core. "base" is the published architecture.
 """
 
-import io
 from dataclasses import replace
 from typing import Any
 
-import torch
-
 from trainables.base.randomness import seed_global_generators
+from trainables.base.tensors import pack, unpack
 from trainables.normalized_ssl.bodies.body import Body
 from trainables.normalized_ssl.bodies.decoders import MaskDecoder, UNetArchitecture, UNetDecoder
 from trainables.normalized_ssl.bodies.spectral_body import (
@@ -27,11 +25,7 @@ _SPECTRAL = {
     "tiny": SpectralArchitecture(hidden=64, heads=2, feed_forward=128, dropout=0.0),
     "base": SpectralArchitecture(hidden=768, heads=12, feed_forward=3072),
 }
-# The tiny widths, of body and U-Net, were chosen for wav2vec2 on real speech in noise types of the train split that
-# were kept out of training: two folds of four types, one seed, equal time (600 to 700 steps). Half the width
-# where frames are few loses 0.2 dB (0.5 in one fold, -0.1 in the other); 16 channels at the waveform's rate
-# make a step a fifth to a third longer and gain nothing for it. Without GroupNorm, bodies of half this width
-# lost 0.2 dB.
+# How the tiny widths, of body and U-Net, were chosen: docs/experiments/normalized_ssl.md.
 _WAVEFORM = {
     "tiny": WaveformArchitecture(
         channels=(16, 16, 32, 64, 96, 128, 128),
@@ -81,14 +75,7 @@ def _unet(config: NormalizedSSLConfig) -> UNetArchitecture:
 
 def pack_body(body: Body, **extra: Any) -> bytes:
     """A pre-trained body as an artifact: its state, and further tensors or plain values."""
-    buffer = io.BytesIO()
-    torch.save({"body": body.state_dict(), **extra}, buffer)
-    return buffer.getvalue()
-
-
-def unpack(artifact: bytes) -> dict[str, Any]:
-    """The values that `pack_body` stored; never executes a pickle."""
-    return torch.load(io.BytesIO(artifact), map_location="cpu", weights_only=True)
+    return pack({"body": body.state_dict(), **extra})
 
 
 def load_artifact(body: Body, config: NormalizedSSLConfig, artifact: bytes) -> None:

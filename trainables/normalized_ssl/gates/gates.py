@@ -1,7 +1,6 @@
 """Compute the gates that stages.py lists; each result is a JSON object of plain floats."""
 
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from trainables.audio.features import rms
 from trainables.base.determinism import deterministic
 from trainables.evaluation import evaluation_clips
 from trainables.job.assignment import Assignment, DataSettings
-from trainables.job.stages import Artifacts, Stage
+from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.metrics.scorer import Scorer
 from trainables.normalized_ssl.bodies.body import Body
 from trainables.normalized_ssl.bodies.upstreams import build_body, load_artifact
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
 _METRIC = "si_sdr"
 _ARMS = ("pretrained", "random")
-
-Progress = Callable[[int, int], None]
 
 
 def transfer_gap(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:

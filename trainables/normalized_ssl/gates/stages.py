@@ -8,10 +8,10 @@ site. This file lists the stages and reads their results without torch; gates.py
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from trainables.job.assignment import DataSettings
-from trainables.job.stages import Stage
+from trainables.job.stages import Stage, StagePlace
 
 if TYPE_CHECKING:
     from trainables.normalized_ssl.config import NormalizedSSLConfig
@@ -22,27 +22,15 @@ TRANSFER_GAP, MISMATCH = "transfer_gap", "mismatch"
 
 
 def gate_stages(
-    config: "NormalizedSSLConfig",
-    corpus_uri: str,
-    corpus_fingerprint: str,
-    seeds: Sequence[int],
-    data: DataSettings,
-    threads: int = 1,
-    device: str = "cpu",
+    config: "NormalizedSSLConfig", seeds: Sequence[int], data: DataSettings, **place: Unpack[StagePlace]
 ) -> tuple[Stage, ...]:
     """A transfer gap for each seed, resting on that seed's pre-training, and one mismatch resting on all.
 
     Published weights are the same stage for every seed; the mismatch rests on it once.
     Of `config`, the upstream, the pre-training and the head's training count; normalization is off.
     """
-    place: dict[str, Any] = {
-        "corpus_uri": corpus_uri,
-        "corpus_fingerprint": corpus_fingerprint,
-        "threads": threads,
-        "device": device,
-    }
     frozen = replace(config, init="pretrained", norm_layers=(), freeze_body=True)
-    below = {seed: frozen.stages(seed=seed, **place) for seed in seeds}
+    below = {seed: frozen.stages(seed, **place) for seed in seeds}
     distinct = {stage.key: stage for stages in below.values() for stage in stages}
     settings = {"method": frozen.to_dict(), "data": asdict(data)}
     gaps = [

@@ -5,7 +5,6 @@ unit_prediction.py) on the train split. The learning rate does not depend on the
 exactly like a shorter one.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,8 @@ from trainables.audio.examples.mixing import speech_batch
 from trainables.audio.features import log_mel
 from trainables.base.determinism import deterministic
 from trainables.base.randomness import seed_global_generators
-from trainables.job.stages import Artifacts, Stage
+from trainables.base.tensors import unpack
+from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.normalized_ssl.bodies.spectral_body import SpectralBody
 from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.bodies.waveform_body import WaveformBody
@@ -37,8 +37,6 @@ WARMUP_STEPS = 30
 CLIP = 5.0  # norm of the gradient
 CURVE_POINTS = 20  # the loss curve keeps the means of at most that many stretches of steps
 STATISTICS_CROPS = 256  # of clean speech, for cmvn="corpus"
-
-Progress = Callable[[int, int], None]
 
 
 def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
@@ -63,7 +61,7 @@ def _objective(body: SpectralBody | WaveformBody, upstream: str, stage: Stage, a
         return MaskedReconstruction(body, time_only=UPSTREAM_TABLE[upstream].masks_time_only)
     if not stage.rests_on:
         return ContrastivePretraining(body)
-    units = SpeechUnits.unpack(artifacts.read(stage.rests_on[0].key))
+    units = SpeechUnits(**unpack(artifacts.read(stage.rests_on[0].key)))
     return UnitPrediction(body, units, mixing=UPSTREAM_TABLE[upstream].mixes_utterances)
 
 

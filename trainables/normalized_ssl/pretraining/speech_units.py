@@ -5,8 +5,6 @@ with first and second differences). They are computed on the mel grid of trainab
 taken every 20 ms, where the waveform bodies have their frames.
 """
 
-import io
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +17,8 @@ from trainables.audio.examples.mixing import speech_batch
 from trainables.audio.features import MEL_BANDS, log_mel
 from trainables.base.determinism import deterministic
 from trainables.base.randomness import derive_seed
-from trainables.job.stages import Artifacts, Stage
+from trainables.base.tensors import pack
+from trainables.job.stages import Artifacts, Progress, Stage
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -28,8 +27,6 @@ UNITS = 50  # clusters; the paper's 100 are for 960 hours
 COEFFICIENTS = 13
 CROPS, CROP_SECONDS = 256, 1.0  # of clean training speech to cluster
 ITERATIONS = 20
-
-Progress = Callable[[int, int], None]
 
 
 class SpeechUnits(nn.Module):
@@ -51,17 +48,6 @@ class SpeechUnits(nn.Module):
         features = (mfcc(waveforms)[:, :frames] - self.mean) / self.std
         return torch.cdist(features, self.centroids.expand(len(features), -1, -1)).argmin(-1)
 
-    def pack(self) -> bytes:
-        """The artifact that `unpack` reads."""
-        buffer = io.BytesIO()
-        torch.save(self.state_dict(), buffer)
-        return buffer.getvalue()
-
-    @staticmethod
-    def unpack(artifact: bytes) -> "SpeechUnits":
-        """The units of an artifact; never executes a pickle."""
-        return SpeechUnits(**torch.load(io.BytesIO(artifact), map_location="cpu", weights_only=True))
-
 
 def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
     """The artifact: mean and deviation of the MFCCs, and the centroids."""
@@ -73,7 +59,7 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
         seed = derive_seed(stage.seed, "units") % 2**32
         centroids, _ = kmeans2(standardised, UNITS, iter=ITERATIONS, minit="++", rng=seed)
         progress(1, 1)
-        return SpeechUnits(mean, std, torch.from_numpy(centroids).float()).pack()
+        return pack(SpeechUnits(mean, std, torch.from_numpy(centroids).float()).state_dict())
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from trainables.audio.corpus.shards import file_sha256
 from trainables.base.errors import UserError
-from trainables.job.stages import Artifacts, Stage
+from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.normalized_ssl.bodies.body import Body
 from trainables.normalized_ssl.bodies.spectral_body import SPEECH_STATISTICS, SpectralBody
 from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
@@ -26,8 +26,6 @@ from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
-
-Progress = Callable[[int, int], None]
 
 # Settings on which the published configuration and the body must agree.
 _WAVEFORM_FACTS = (

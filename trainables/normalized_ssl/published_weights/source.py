@@ -18,10 +18,6 @@ from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 FILE_ENDINGS = (".ckpt", ".pt", ".bin", ".safetensors")
 _HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w.-]+))?(:(?P<file>[\w./-]+))?")
 
-# The weights of the paper, at the revisions their repositories have had since publication.
-PUBLISHED = {name: upstream.published for name, upstream in UPSTREAM_TABLE.items() if upstream.published}
-_MOCKINGJAY_NAME = "mockingjay_logMelBase_T_AdamW_b32_1m_960hr_drop1"
-
 
 @dataclass(frozen=True)
 class HubSource:
@@ -38,13 +34,12 @@ def resolve(upstream: str, given: str | None) -> str:
     Raises:
         UserError: none is given and none is on the hub, or the source has no known form.
     """
-    if given is None and upstream not in PUBLISHED:
+    source = UPSTREAM_TABLE[upstream].published if given is None else given.replace("{upstream}", upstream)
+    if source is None:
         raise UserError(
-            f"{upstream} at base size: its checkpoint is on no hub; s3prl's {_MOCKINGJAY_NAME}/states-1000000.ckpt "
-            "is a Dropbox share (s3prl's upstream/mockingjay/hubconf.py has the link): fetch it and give "
-            "--set checkpoint=/path/states-1000000.ckpt"
+            f"{upstream} at base size: its weights are on no hub; fetch "
+            f"{UPSTREAM_TABLE[upstream].elsewhere or 'them'} and give --set checkpoint=/path"
         )
-    source = PUBLISHED[upstream] if given is None else given.replace("{upstream}", upstream)
     if not is_local(source) and not source.startswith("s3://") and not _HUB.fullmatch(source):
         raise UserError(
             f"checkpoint {source!r}: give a hub id (owner/name, owner/name@revision, owner/name:file), an absolute "

@@ -1,14 +1,18 @@
 """The toy's configuration; torch-free."""
 
 from dataclasses import dataclass
+from typing import Unpack
 
+from trainables.config.fields import choice
 from trainables.config.method_config import MethodConfig
-from trainables.job.stages import Stage
+from trainables.job.stages import Stage, StagePlace
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToyConfig(MethodConfig):
-    flavour: str = "plain"  # "plain" or "sharp": half as many taps
+    METHOD = "toy"
+
+    flavour: str = choice("plain", of=("plain", "sharp"), help="sharp has half as many taps.")
     lr: float = 3e-3
     warmup_share: float = 0.1
     lr_floor: float = 0.05
@@ -18,9 +22,7 @@ class ToyConfig(MethodConfig):
     break_at: int = -1  # the step whose loss is not a number
     mute: bool = False  # estimates are silence
 
-    def stages(
-        self, corpus_uri: str, corpus_fingerprint: str, seed: int, threads: int = 1, device: str = "cpu"
-    ) -> tuple[Stage, ...]:
+    def stages(self, seed: int, **place: Unpack[StagePlace]) -> tuple[Stage, ...]:
         if not self.pretrained:
             return ()
         stage = Stage(
@@ -30,9 +32,6 @@ class ToyConfig(MethodConfig):
             version=1,
             config={"pretraining_steps": 50, "flavour": self.flavour},
             seed=seed,
-            corpus_uri=corpus_uri,
-            corpus_fingerprint=corpus_fingerprint,
-            threads=threads,
-            device=device,
+            **place,
         )
         return (stage,)

@@ -8,6 +8,7 @@ from torch import nn
 from transformers import HubertConfig, HubertModel, Wav2Vec2Model, WavLMModel
 
 from trainables.audio import features as audio
+from trainables.base.tensors import unpack
 from trainables.normalized_ssl.bodies.body import valid_frames
 from trainables.normalized_ssl.bodies.spectral_body import (
     SpectralArchitecture,
@@ -20,7 +21,6 @@ from trainables.normalized_ssl.bodies.upstreams import (
     build_decoder,
     load_artifact,
     pack_body,
-    unpack,
 )
 from trainables.normalized_ssl.bodies.waveform_body import (
     WaveformArchitecture,
@@ -105,7 +105,7 @@ def test_hubert_is_the_architecture_of_wav2vec2():
 
 @pytest.mark.parametrize("architecture", [SMALL_WAVEFORM, SMALL_WAVLM])
 def test_masking_reaches_the_transformer_of_transformers(architecture):
-    """`contextualize` with a mask equals the model that is told the same time indices."""
+    """`contextualize` with a mask equals the model given the same time indices."""
     settings = transformers_config(architecture)
     settings.apply_spec_augment, settings.mask_time_prob = True, 0.5
     torch.manual_seed(0)

@@ -16,7 +16,7 @@ FIELDS = {"pretraining_steps": 3, "gate_steps": 2, "w_mstft": 0.0, "lr_head": 0.
 def measured(request, corpus, artifacts):
     """Every gate stage of one upstream, with its artifact."""
     config = NormalizedSSLConfig.from_dict({"upstream": request.param, **FIELDS})
-    stages = gate_stages(config, corpus.uri, corpus.fingerprint, (1, 2), DATA)
+    stages = gate_stages(config, (1, 2), DATA, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
     for stage in in_order(stages):
         run_stage(stage, corpus, artifacts)
     return [(stage, artifacts.read(stage.key)) for stage in stages]

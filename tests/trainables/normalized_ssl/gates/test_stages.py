@@ -13,10 +13,11 @@ from trainables.normalized_ssl.gates.stages import gate_stages, read_gates
 
 CONFIG = NormalizedSSLConfig(upstream="tera")
 SEEDS = (11, 12, 13)
+PLACE = {"corpus_uri": "corpus", "corpus_fingerprint": "print"}
 
 
 def stages(config=CONFIG, data=DataSettings(), seeds=SEEDS):  # noqa: B008
-    return gate_stages(config, "corpus", "print", seeds, data)
+    return gate_stages(config, seeds, data, **PLACE)
 
 
 def keys(*args, **kwargs) -> list[str]:
@@ -27,14 +28,14 @@ def test_one_transfer_gap_a_seed_and_one_mismatch_over_all():
     *gaps, mismatch = stages()
     assert [(stage.kind, stage.seed) for stage in gaps] == [("transfer_gap", seed) for seed in SEEDS]
     assert mismatch.kind == "mismatch"
-    assert [stage.rests_on for stage in gaps] == [CONFIG.stages("corpus", "print", seed) for seed in SEEDS]
+    assert [stage.rests_on for stage in gaps] == [CONFIG.stages(seed, **PLACE) for seed in SEEDS]
     assert [below.seed for below in mismatch.rests_on] == list(SEEDS)
 
 
 def test_a_checkpoint_is_one_body_of_the_mismatch_whatever_the_seeds():
     config = NormalizedSSLConfig(upstream="tera", size="base")
     *gaps, mismatch = stages(config)
-    assert mismatch.rests_on == config.stages("corpus", "print", SEEDS[0])
+    assert mismatch.rests_on == config.stages(SEEDS[0], **PLACE)
     assert all(gap.rests_on == mismatch.rests_on for gap in gaps)
 
 
@@ -72,6 +73,6 @@ def test_readings_fit_the_judgement():
     read = read_gates({"transfer_gap": gaps, "mismatch": [json.dumps({"sites": [site]}).encode()]})
     assert read["transfer_gap"]["seeds"] == list(SEEDS)
     assert np.shape(read["transfer_gap"]["pretrained"]) == (3, 6)
-    judged = interpretable(read["transfer_gap"], read["mismatch"])
-    assert judged["interpretable"]
-    assert judged["transfer_gap"]["value"] == pytest.approx(1 + 2.5 / 9)
+    result = interpretable(read["transfer_gap"], read["mismatch"])
+    assert result["interpretable"]
+    assert result["transfer_gap"]["value"] == pytest.approx(1 + 2.5 / 9)

@@ -8,9 +8,10 @@ from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.examples.mixing import speech_batch
 from trainables.audio.features import log_mel
+from trainables.base.tensors import unpack
 from trainables.config.registry import run_stage
 from trainables.job.stages import in_order
-from trainables.normalized_ssl.bodies.upstreams import build_body, load_artifact, unpack
+from trainables.normalized_ssl.bodies.upstreams import build_body, load_artifact
 from trainables.normalized_ssl.config import PRETRAINING_VERSION, UPSTREAMS, NormalizedSSLConfig
 from trainables.normalized_ssl.pretraining import pretraining
 
@@ -27,7 +28,7 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def pretrain(corpus: Corpus, seed: int = 1, **fields: object) -> bytes:
     config = NormalizedSSLConfig.from_dict({"pretraining_steps": 3, **fields})
-    (stage,) = config.stages(corpus.uri, corpus.fingerprint, seed)
+    (stage,) = config.stages(seed, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
     artifacts = MemoryArtifacts()
     for each in in_order((stage,)):
         run_stage(each, corpus, artifacts)
@@ -105,7 +106,7 @@ def test_utterances_shorter_than_a_crop_add_no_silence_to_the_statistics(corpus,
 def test_body_and_heads_are_all_trained_on_the_stages_device(upstream, corpus, artifacts):
     """The device "meta" computes nothing, so every machine has it; heads are made on the CPU."""
     config = NormalizedSSLConfig.from_dict({"upstream": upstream})
-    (stage,) = config.stages(corpus.uri, corpus.fingerprint, seed=1, device="meta")
+    (stage,) = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint, device="meta")
     for below in stage.rests_on:
         run_stage(below, corpus, artifacts)
     body = build_body(config, seed=1).to(stage.device)

@@ -9,6 +9,7 @@ from torch import nn
 from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.features import log_mel
 from trainables.base.randomness import seed_global_generators
+from trainables.base.tensors import unpack
 from trainables.config.registry import run_stage
 from trainables.job.stages import in_order
 from trainables.normalized_ssl.bodies.upstreams import build_body
@@ -58,7 +59,9 @@ def test_every_frame_of_the_body_has_the_nearest_centroid():
 
 def test_hubert_and_wavlm_share_one_stage_of_units(corpus):
     stages = [
-        NormalizedSSLConfig.from_dict({"upstream": upstream}).stages(corpus.uri, corpus.fingerprint, seed=1)
+        NormalizedSSLConfig.from_dict({"upstream": upstream}).stages(
+            1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint
+        )
         for upstream in ("hubert", "wavlm")
     ]
     keys = [{stage.kind: stage.key for stage in in_order(each)} for each in stages]
@@ -67,23 +70,27 @@ def test_hubert_and_wavlm_share_one_stage_of_units(corpus):
 
 
 def test_the_stage_clusters_the_corpus_and_repeats_to_the_bit(corpus):
-    (stage,) = NormalizedSSLConfig.from_dict({"upstream": "hubert"}).stages("", corpus.fingerprint, seed=3)
+    (stage,) = NormalizedSSLConfig.from_dict({"upstream": "hubert"}).stages(
+        3, corpus_uri="", corpus_fingerprint=corpus.fingerprint
+    )
     artifacts = [MemoryArtifacts(), MemoryArtifacts()]
     for each in artifacts:
         run_stage(stage.rests_on[0], corpus, each)
     first, second = (each.read(stage.rests_on[0].key) for each in artifacts)
     assert first == second
-    assert SpeechUnits.unpack(first).centroids.shape == (UNITS, 3 * COEFFICIENTS)
+    assert SpeechUnits(**unpack(first)).centroids.shape == (UNITS, 3 * COEFFICIENTS)
 
 
 def test_utterances_shorter_than_a_crop_add_no_silence_to_the_units(corpus, monkeypatch):
     """All last 1.5 s: crops of twice that hold the same speech, within a tenth of a deviation."""
-    (stage,) = NormalizedSSLConfig.from_dict({"upstream": "hubert"}).stages("", corpus.fingerprint, seed=3)
+    (stage,) = NormalizedSSLConfig.from_dict({"upstream": "hubert"}).stages(
+        3, corpus_uri="", corpus_fingerprint=corpus.fingerprint
+    )
     found = []
     for seconds in (1.5, 3.0):
         monkeypatch.setattr(speech_units, "CROP_SECONDS", seconds)
         units = speech_units.run(stage.rests_on[0], corpus, MemoryArtifacts(), lambda done, total: None)
-        found.append(SpeechUnits.unpack(units))
+        found.append(SpeechUnits(**unpack(units)))
     whole, looped = found
     assert ((whole.mean - looped.mean).abs() < 0.1 * whole.std).all()
 

@@ -68,7 +68,7 @@ def test_one_step_of_the_paper_preset(upstream: str, corpus: Corpus, tmp_path: P
             "similarity_pairs": 1,
         }
     )
-    (stage,) = config.stages(corpus.uri, corpus.fingerprint, seed=1)
+    (stage,) = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
     artifacts = MemoryArtifacts()
     run_stage(stage, corpus, artifacts)
     data = replace(PAPER.data, crop_seconds=PAPER.crop_seconds[upstream], valid_seconds=2.0)

@@ -4,6 +4,7 @@ import json
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,15 @@ from transformers import (
 from tests.support.methods import s3prl_model
 from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.base.errors import UserError
+from trainables.base.tensors import unpack
 from trainables.config.registry import run_stage
 from trainables.method import When
-from trainables.normalized_ssl.bodies.upstreams import build_body, unpack
+from trainables.normalized_ssl.bodies.upstreams import build_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import build
 from trainables.normalized_ssl.published_weights import source as checkpoint_source
 from trainables.normalized_ssl.published_weights.reading import load_weights
+from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 MODELS = {
     "wav2vec2": (Wav2Vec2Config, Wav2Vec2Model),
@@ -160,7 +163,7 @@ def test_tensorflow_names_of_layer_norms_are_understood(tmp_path, s3prl_file):
 
 
 class ForeignOptimizer:
-    """Pickled by reference to a module that nobody here has."""
+    """Pickled by reference to a module that is not installed here."""
 
     def __init__(self) -> None:
         self.rate = [1.0]
@@ -298,14 +301,18 @@ def test_a_folder_without_weights(tmp_path):
 # -- where it is --------------------------------------------------------------------------------------------
 
 
-def test_mockingjay_has_no_published_default():
-    with pytest.raises(UserError, match=r"--set checkpoint=.*states-1000000"):
-        base("mockingjay").stages("", "", seed=1)
+def test_without_a_published_default_the_refusal_says_where_its_own_weights_are(monkeypatch):
+    with pytest.raises(UserError, match=r"states-1000000.*--set checkpoint="):
+        base("mockingjay").stages(1, corpus_uri="", corpus_fingerprint="")
+    monkeypatch.setitem(UPSTREAM_TABLE, "tera", replace(UPSTREAM_TABLE["tera"], published=None))
+    with pytest.raises(UserError, match=r"tera at base size.*--set checkpoint=") as refused:
+        base("tera").stages(1, corpus_uri="", corpus_fingerprint="")
+    assert "mockingjay" not in str(refused.value)
 
 
 def test_a_missing_path_is_said_before_anything_runs():
     with pytest.raises(UserError, match="no checkpoint at /nowhere/wavlm"):
-        base("wavlm", checkpoint="/nowhere/{upstream}").stages("", "", seed=1)
+        base("wavlm", checkpoint="/nowhere/{upstream}").stages(1, corpus_uri="", corpus_fingerprint="")
 
 
 @pytest.mark.parametrize("source", ["wav2vec2-base", "models/a/b", "a b/c", ""])
@@ -323,7 +330,7 @@ def test_published_models_are_pinned():
 def test_without_a_network_the_error_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    (stage,) = base("wavlm").stages("", "", seed=1)
+    (stage,) = base("wavlm").stages(1, corpus_uri="", corpus_fingerprint="")
     with pytest.raises(UserError, match=r"hf download microsoft/wavlm-base --revision .* --set checkpoint=") as found:
         run_stage(stage, None, MemoryArtifacts())
     assert "\n" not in str(found.value)
@@ -332,12 +339,14 @@ def test_without_a_network_the_error_says_how_to_get_it(monkeypatch, tmp_path):
 def test_one_stage_serves_every_seed_and_a_changed_file_is_another(tmp_path, s3prl_file):
     _, path = s3prl_file
     config = base("tera", checkpoint=str(path))
-    assert config.stages("a", "b", seed=1) == config.stages("c", "d", seed=2)
+    assert config.stages(1, corpus_uri="a", corpus_fingerprint="b") == config.stages(
+        2, corpus_uri="c", corpus_fingerprint="d"
+    )
     copy = tmp_path / "copy.ckpt"
     copy.write_bytes(b"1")
-    (before,) = base("tera", checkpoint=str(copy)).stages("", "", seed=1)
+    (before,) = base("tera", checkpoint=str(copy)).stages(1, corpus_uri="", corpus_fingerprint="")
     copy.write_bytes(b"12")
-    (after,) = base("tera", checkpoint=str(copy)).stages("", "", seed=1)
+    (after,) = base("tera", checkpoint=str(copy)).stages(1, corpus_uri="", corpus_fingerprint="")
     assert before.key != after.key
 
 
@@ -357,7 +366,7 @@ def test_settings_that_do_not_belong_together(values, words):
 def test_a_method_is_built_from_the_checkpoint_and_trains_a_step(published):
     upstream, model, folder = published
     config = base(upstream, checkpoint=str(folder), norm_layers=[2])
-    (stage,) = config.stages("", "", seed=1)
+    (stage,) = config.stages(1, corpus_uri="", corpus_fingerprint="")
     artifacts = MemoryArtifacts()
     run_stage(stage, None, artifacts)
     assert len(unpack(artifacts[stage.key])["info"]["sha256"]) == 64
@@ -369,7 +378,7 @@ def test_a_method_is_built_from_the_checkpoint_and_trains_a_step(published):
 @pytest.mark.parametrize("upstream", ["mockingjay", "tera"])
 def test_a_spectral_method_trains_a_step_from_the_checkpoint(upstream, s3prl_file):
     config = base(upstream, checkpoint=str(s3prl_file[1]), norm_layers=[1])
-    (stage,) = config.stages("", "", seed=1)
+    (stage,) = config.stages(1, corpus_uri="", corpus_fingerprint="")
     artifacts = MemoryArtifacts()
     run_stage(stage, None, artifacts)
     take_a_step(build(config, {"pretraining": artifacts[stage.key]}, seed=1))
