@@ -93,13 +93,7 @@ def score_estimates(
 ) -> list[Row]:
     """Rows of one job's estimates of a split, by all metrics or by those named."""
     group, phase, candidate, _ = assignment.job.split("/")
-    identity = {
-        "group": group,
-        "candidate": candidate,
-        "phase": phase,
-        "seed": assignment.seed,
-        "job": assignment.job,
-    }
+    identity = {"group": group, "candidate": candidate, "phase": phase, "seed": assignment.seed, "job": assignment.job}
     return _rows(identity, split, estimates, assignment.data, metrics, map_fn)
 
 

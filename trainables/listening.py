@@ -79,11 +79,7 @@ def _familiarity(clip: EvaluationClip, used: Counter[tuple[str, str | int]], sam
 
 
 def _kinds(clip: EvaluationClip) -> list[tuple[str, str | int]]:
-    return [
-        ("noise", clip.noise_type),
-        ("snr", round(clip.snr_db / _SNR_STEP)),
-        ("speaker", clip.speaker),
-    ]
+    return [("noise", clip.noise_type), ("snr", round(clip.snr_db / _SNR_STEP)), ("speaker", clip.speaker)]
 
 
 def _clip(row: dict[str, object]) -> EvaluationClip:

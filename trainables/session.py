@@ -48,11 +48,7 @@ class TrainingSession:
     """
 
     def __init__(
-        self,
-        assignment: Assignment,
-        corpus: "Corpus",
-        artifacts: Artifacts,
-        map_fn: Callable[..., Iterable[Any]] = map,
+        self, assignment: Assignment, corpus: "Corpus", artifacts: Artifacts, map_fn: Callable[..., Iterable[Any]] = map
     ):
         self.assignment = assignment
         self.step = 0

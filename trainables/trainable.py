@@ -47,10 +47,7 @@ class SpeechTrainable(tune.Trainable):
     _undelivered: list[dict[str, Any]]  # stored reports that Tune may not have received, oldest first
 
     def setup(
-        self,
-        config: dict[str, Any],
-        checkpoints: Checkpoints | None = None,
-        artifacts: Artifacts | None = None,
+        self, config: dict[str, Any], checkpoints: Checkpoints | None = None, artifacts: Artifacts | None = None
     ) -> None:
         """Note the job of this config; the first step starts it."""
         if checkpoints is None or artifacts is None:

@@ -9,9 +9,9 @@ from trainables.networks.dual_path_transformer import dptnet
 from trainables.networks.masking_separator import global_norm
 
 SMALL = {
-    "convtasnet": lambda sources: conv_tasnet(sources, 16, 16, 8, 12, 3, 2),
-    "dprnn": lambda sources: dprnn_tasnet(sources, 8, 8, 8, 6, 2, 10),
-    "dptnet": lambda sources: dptnet(sources, 8, 8, 6, 2, 10),
+    "convtasnet": lambda sources: conv_tasnet(sources, 16, filters=16, bottleneck=8, hidden=12, blocks=3, repeats=2),
+    "dprnn": lambda sources: dprnn_tasnet(sources, 8, filters=8, bottleneck=8, hidden=6, blocks=2, chunk=10),
+    "dptnet": lambda sources: dptnet(sources, 8, filters=8, hidden=6, blocks=2, chunk=10),
 }
 
 

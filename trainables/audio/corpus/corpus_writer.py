@@ -16,15 +16,7 @@ from pathlib import Path
 
 from trainables.audio.corpus.corpus import CORPUS_FILE, Corpus, describe, read_description
 from trainables.audio.corpus.listing import Item, Listing, digest, summarise
-from trainables.audio.corpus.shards import (
-    AUDIO_COLUMNS,
-    BATCH_ROWS,
-    SHARD_BYTES,
-    Row,
-    Shard,
-    file_sha256,
-    write_shard,
-)
+from trainables.audio.corpus.shards import AUDIO_COLUMNS, BATCH_ROWS, SHARD_BYTES, Row, Shard, file_sha256, write_shard
 from trainables.base.cache import cache_folder, require_free_space
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import InputStorage

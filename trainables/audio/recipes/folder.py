@@ -36,10 +36,7 @@ def matches(source: Path) -> bool:
 def identity(source: Path) -> str:
     """A hash of paths, sizes and times of change, found without opening a file."""
     manifest = source / MANIFEST
-    files = [
-        *_audio_of(source, FOLDERS),
-        *([manifest] if manifest.is_file() else []),
-    ]
+    files = [*_audio_of(source, FOLDERS), *([manifest] if manifest.is_file() else [])]
     return digest(["folder", VERSION, file_facts(source, files)])
 
 

@@ -87,13 +87,7 @@ def list_source(source: Path, training: TrainingSet = SPEAKERS_28) -> Listing:
     listing = Listing(
         kind="paired",
         items=tuple(
-            Item(
-                part="paired",
-                id=pair.id,
-                owner=pair.speaker,
-                split=splits[pair.id],
-                samples=headers[pair.id].samples,
-            )
+            Item(part="paired", id=pair.id, owner=pair.speaker, split=splits[pair.id], samples=headers[pair.id].samples)
             for pair in pairs.values()
         ),
         load=load,
