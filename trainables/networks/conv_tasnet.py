@@ -14,23 +14,15 @@ from trainables.networks.masking_separator import Masker, MaskingSeparator, glob
 _TAPS = 3  # of the depthwise convolutions
 
 
-def conv_tasnet(sources: int, kernel: int = 16, **sizes: int) -> MaskingSeparator:
-    """`sizes` are the masker's; with the defaults 5,050,545 parameters for two sources."""
+def conv_tasnet(sources: int, kernel: int, **sizes: int) -> MaskingSeparator:
+    """`sizes` are the masker's; "paper" has 5,050,545 parameters for two sources."""
     return MaskingSeparator(ConvMasker(sources, **sizes), kernel)
 
 
 class ConvMasker(Masker):
     """`repeats` times `blocks` blocks with dilations 1, 2, 4, ...; masks come from the sum of their skips."""
 
-    def __init__(
-        self,
-        sources: int,
-        filters: int = 512,
-        bottleneck: int = 128,
-        hidden: int = 512,
-        blocks: int = 8,
-        repeats: int = 3,
-    ):
+    def __init__(self, sources: int, filters: int, bottleneck: int, hidden: int, blocks: int, repeats: int):
         super().__init__()
         self.filters = filters
         self.block_channels = self.context_channels = bottleneck

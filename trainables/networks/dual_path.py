@@ -13,11 +13,8 @@ from trainables.networks import chunking
 from trainables.networks.masking_separator import Masker, MaskingSeparator, global_norm
 
 
-def dprnn_tasnet(sources: int, kernel: int = 2, **sizes: int) -> MaskingSeparator:
-    """`sizes` are the masker's; with the defaults 3,651,073 parameters for two sources.
-
-    With bottleneck=64 they are 2,608,065.
-    """
+def dprnn_tasnet(sources: int, kernel: int, **sizes: int) -> MaskingSeparator:
+    """`sizes` are the masker's; "paper" has 3,651,073 parameters for two sources, 2,608,065 with bottleneck=64."""
     return MaskingSeparator(DPRNNMasker(sources, **sizes), kernel)
 
 
@@ -46,15 +43,7 @@ class DualPathMasker(Masker):
 class DPRNNMasker(DualPathMasker):
     """Bottleneck, blocks over chunks, gated head, and a projection back to the encoder's filters."""
 
-    def __init__(
-        self,
-        sources: int,
-        filters: int = 64,
-        bottleneck: int = 128,
-        hidden: int = 128,
-        blocks: int = 6,
-        chunk: int = 250,
-    ):
+    def __init__(self, sources: int, filters: int, bottleneck: int, hidden: int, blocks: int, chunk: int):
         super().__init__()
         self.filters, self.chunk = filters, chunk
         self.block_channels = bottleneck

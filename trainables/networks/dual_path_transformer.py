@@ -12,20 +12,15 @@ from trainables.networks.dual_path import DualPathHead, DualPathMasker
 from trainables.networks.masking_separator import MaskingSeparator, global_norm
 
 
-def dptnet(sources: int, kernel: int = 2, **sizes: int) -> MaskingSeparator:
-    """`sizes` are the masker's; with the defaults 8,527,233 parameters for two sources.
-
-    With hidden=128 they are 2,801,025 (paper: 2.69 M).
-    """
+def dptnet(sources: int, kernel: int, **sizes: int) -> MaskingSeparator:
+    """`sizes` are the masker's; "paper" has 8,527,233 parameters for two sources, 2,801,025 with hidden=128."""
     return MaskingSeparator(DPTNetMasker(sources, **sizes), kernel, rectify=True)
 
 
 class DPTNetMasker(DualPathMasker):
     """Blocks of two transformer layers on the encoder's own channels, and the gated head."""
 
-    def __init__(
-        self, sources: int, filters: int = 64, hidden: int = 256, blocks: int = 6, chunk: int = 250, heads: int = 4
-    ):
+    def __init__(self, sources: int, filters: int, hidden: int, blocks: int, chunk: int, heads: int = 4):
         super().__init__()
         self.filters, self.chunk = filters, chunk
         self.block_channels = filters

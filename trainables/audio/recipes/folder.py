@@ -152,9 +152,9 @@ def _noisy_files(source: Path, entries: list[Recording]) -> dict[str, Path]:
 
 
 RECIPE = Recipe(
+    list_source,
+    identity,
+    matches,
     summary="your own recordings: speech/<speaker>/ and noise/<type>/, or clean/ and noisy/ (same names)",
     source="the folder that holds them, with MANIFEST.csv if you want to choose the splits",
-    list_source=list_source,
-    identity=identity,
-    matches=matches,
 )

@@ -169,11 +169,9 @@ def _item(mixture: _Mixture, voices: int, sample_rate: int) -> Item:
 
 
 RECIPE = Recipe(
+    list_source,
+    identity,
     summary="Libri2Mix or Libri3Mix at 8 kHz, min mode, from its metadata (librimix-16k: at 16 kHz)",
     source="the folder that holds LibriSpeech/, wham_noise/ and metadata/libri2mix_*.csv",
-    list_source=list_source,
-    identity=identity,
 )
-RECIPE_16K = replace(
-    RECIPE, summary="the same at 16 kHz", source="as for librimix", list_source=partial(list_source, sample_rate=16_000)
-)
+RECIPE_16K = replace(RECIPE, summary="librimix at 16 kHz", list_source=partial(list_source, sample_rate=16_000))

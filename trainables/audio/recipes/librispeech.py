@@ -100,9 +100,9 @@ def _noises(source: Path) -> list[Recording]:
 
 
 RECIPE = Recipe(
+    list_source,
+    identity,
+    matches,
     summary="LibriSpeech as published, mixed with noises of your own",
     source=f"the folder that holds {LAYOUT}",
-    list_source=list_source,
-    identity=identity,
-    matches=matches,
 )

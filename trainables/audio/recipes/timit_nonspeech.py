@@ -58,15 +58,14 @@ def _membership(files: list[Recording]) -> list[str]:
 
 
 RECIPE = Recipe(
+    list_source,
+    identity,
     summary="TIMIT's voices (TRAIN, 412 and 50 speakers) and Nonspeech-100's noises (75 and 25)",
     source="a folder that holds TIMIT's TRAIN and n1.wav to n100.wav, at any depth",
-    list_source=list_source,
-    identity=identity,
 )
 RECIPE_WITHOUT_SA = replace(
     RECIPE,
-    summary="the same without the two sentences that every speaker of TIMIT reads",
-    source="as above",
+    summary="timit_nonspeech without the two sentences that every speaker of TIMIT reads",
     list_source=partial(list_source, drop_sa=True),
     identity=partial(identity, drop_sa=True),
 )
