@@ -41,7 +41,7 @@ def write_corpus(
         UserError: the target holds another corpus or cannot be written, or a recording is damaged or silent.
     """
     place = InputStorage(target)
-    with _workshop(place, cache_folder(cache)) as folder:
+    with _staging_folder(place, cache_folder(cache)) as folder:
         if place.size(CORPUS_FILE) is None:
             _write_shards(listing, place, folder, progress, shard_bytes)
         elif read_description(place)["source"] != listing.identity:
@@ -151,7 +151,7 @@ class _Meter:
 
 
 @contextmanager
-def _workshop(place: InputStorage, cache: Path) -> Iterator[Path]:
+def _staging_folder(place: InputStorage, cache: Path) -> Iterator[Path]:
     """The folder where shards are written before they get their names; one process at a time per target."""
     from filelock import FileLock
 

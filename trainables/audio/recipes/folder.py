@@ -74,7 +74,7 @@ def _refuse_a_second_layout(source: Path) -> None:
 
 
 def _entries(source: Path, folders: Sequence[str]) -> tuple[list[Recording], list[str]]:
-    """The rows to be with their splits, sorted by part and id, and notes on what was left out."""
+    """The future rows with their splits, sorted by part and id, and notes on what was left out."""
     manifest = read_manifest(source)
     _require_known_folders(source, manifest)
     files = _audio_of(source, folders)

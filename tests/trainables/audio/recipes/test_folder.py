@@ -255,7 +255,7 @@ def test_both_layouts_in_one_folder(tmp_path: Path, name: str) -> None:
     assert f"holds recordings in {name}/ as well as clean/ and noisy/" in refusal(tmp_path)
 
 
-def test_an_empty_folder_beside_pairs_is_nothing(tmp_path: Path) -> None:
+def test_an_empty_folder_next_to_pairs_does_not_count(tmp_path: Path) -> None:
     (pairs(tmp_path) / "noise").mkdir()
     assert list_source(tmp_path).kind == "paired"
 
