@@ -22,10 +22,11 @@ from trainables.losses.permutation import pit_loss
 from trainables.networks.conv_tasnet import conv_tasnet
 from trainables.networks.dual_path import dprnn_tasnet
 from trainables.networks.dual_path_transformer import dptnet
+from trainables.separation.architectures import ARCHITECTURES
 
 RATE = 8000
 # name -> (builder, crop in seconds, the paper's batch)
-NETWORKS: dict[str, tuple[Callable[[int], nn.Module], float, int]] = {
+NETWORKS: dict[str, tuple[Callable[..., nn.Module], float, int]] = {
     "convtasnet": (conv_tasnet, 3.0, 24),
     "dprnn": (dprnn_tasnet, 2.0, 24),
     "dptnet": (dptnet, 4.0, 4),
@@ -38,8 +39,9 @@ def main() -> None:
         build, crop, paper_batch = NETWORKS[name]
         batch = options.batch or (paper_batch if options.device == "cuda" else 1)
         samples = round((options.crop or crop) * RATE)
-        seconds = _step_seconds(build(2), batch, samples, options)
-        line = f"{name:<12}{_parameters(build(2)):>10,} parameters, {batch} x {samples / RATE:g} s: "
+        network = build(2, **ARCHITECTURES[name]["paper"])
+        seconds = _step_seconds(network, batch, samples, options)
+        line = f"{name:<12}{_parameters(network):>10,} parameters, {batch} x {samples / RATE:g} s: "
         line += f"{seconds:.3f} s a step, {batch / seconds:.2f} mixtures/s"
         if options.toolkit:
             theirs = _step_seconds(_of_toolkit(name), batch, samples, options)

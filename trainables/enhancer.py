@@ -39,7 +39,7 @@ class Enhancer:
     def of(assignment: Assignment, artifacts: Artifacts, files: dict[str, bytes]) -> "Enhancer":
         """The job as its last checkpoint, `files`, has it; the training-only aid switched off.
 
-        On the CPU, whatever it was trained on: a recording is short, and there always is one.
+        Always on the CPU, whatever the job was trained on: a recording is short.
         """
         method = build_for(replace(assignment, device="cpu"), artifacts)
         load_weights(method, files)

@@ -1,13 +1,13 @@
 """The fixed clips a job is evaluated on, kept in memory from one job to the next, and the scores of its estimates."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trainables.job.assignment import DataSettings
-from trainables.metrics.mixture_scorer import MixtureScorer
+from trainables.metrics.mixture_scorer import Mixture, score_mixtures
 from trainables.metrics.scorer import Scorer
 
 if TYPE_CHECKING:
@@ -40,11 +40,11 @@ def score_clips(
     estimates: Sequence[np.ndarray],
     metrics: Iterable[str] | None,
     data: DataSettings,
-    map_fn: Callable[..., Iterable[Any]] = map,
 ) -> list[dict[str, Any]]:
     """One row per clip and metric; by default all metrics of one voice in noise, or of several voices."""
-    ids, references = [clip.utterance for clip in clips], [clip.clean for clip in clips]
     if data.speakers > 1:
-        mixtures = [clip.noisy for clip in clips]
-        return MixtureScorer(metrics, data.sample_rate, map_fn).score(ids, mixtures, references, estimates)
-    return Scorer(metrics, data.sample_rate, map_fn).score(ids, references, estimates)
+        scored = zip(clips, estimates, strict=True)
+        mixtures = [Mixture(clip.utterance, clip.noisy, clip.clean, estimate) for clip, estimate in scored]
+        return score_mixtures(mixtures, metrics, data.sample_rate)
+    ids, references = [clip.utterance for clip in clips], [clip.clean for clip in clips]
+    return Scorer(metrics, data.sample_rate).score(ids, references, estimates)

@@ -8,7 +8,7 @@ noise_type, snr_db (dB), metric, value (None unless status is "ok"), status, gai
 """
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 # Each clip with its estimate, float32, shaped as the clip's `clean`.
 Estimates = list[tuple["EvaluationClip", np.ndarray]]
 Row = dict[str, Any]
-MapFunction = Callable[..., Iterable[Any]]
 
 NOISY = "noisy"  # the candidate label of the unprocessed input
 NOISY_SEED = -1
@@ -70,9 +69,13 @@ def stored_estimates(assignment: Assignment, corpus: "Corpus", checkpoints: Chec
 def write_estimates(estimates: Estimates) -> bytes:
     """The estimates as an Arrow IPC stream, (sources, samples) flattened."""
     columns = [[clip.utterance for clip, _ in estimates], [audio.ravel() for _, audio in estimates]]
-    table = pa.table(columns, schema=_SCHEMA)
+    return arrow_stream(pa.table(columns, schema=_SCHEMA))
+
+
+def arrow_stream(table: pa.Table) -> bytes:
+    """The table as an Arrow IPC stream."""
     file = io.BytesIO()
-    with pa.ipc.new_stream(file, _SCHEMA) as writer:
+    with pa.ipc.new_stream(file, table.schema) as writer:
         writer.write_table(table)
     return file.getvalue()
 
@@ -89,18 +92,11 @@ def score_estimates(
     estimates: Estimates,
     split: str,
     metrics: Iterable[str] | None = None,
-    map_fn: MapFunction = map,
 ) -> list[Row]:
     """Rows of one job's estimates of a split, by all metrics or by those named."""
     group, phase, candidate, _ = assignment.job.split("/")
-    identity = {
-        "group": group,
-        "candidate": candidate,
-        "phase": phase,
-        "seed": assignment.seed,
-        "job": assignment.job,
-    }
-    return _rows(identity, split, estimates, assignment.data, metrics, map_fn)
+    identity = {"group": group, "candidate": candidate, "phase": phase, "seed": assignment.seed, "job": assignment.job}
+    return _rows(identity, split, estimates, assignment.data, metrics)
 
 
 def score_noisy(
@@ -108,14 +104,12 @@ def score_noisy(
     data: DataSettings,
     split: str,
     metrics: Iterable[str] | None = None,
-    map_fn: MapFunction = map,
-    group: str = "all",
 ) -> list[Row]:
     """Rows of the noisy input itself, as candidate "noisy": what every method must improve on."""
-    identity = {"group": group, "candidate": NOISY, "phase": "final", "seed": NOISY_SEED, "job": NOISY}
+    identity = {"group": "all", "candidate": NOISY, "phase": "final", "seed": NOISY_SEED, "job": NOISY}
     clips = evaluation_clips(corpus, data, split)
     unprocessed = [(clip, np.broadcast_to(clip.noisy, clip.clean.shape)) for clip in clips]
-    return _rows(identity, split, unprocessed, data, metrics, map_fn)
+    return _rows(identity, split, unprocessed, data, metrics)
 
 
 def _rows(
@@ -124,13 +118,8 @@ def _rows(
     estimates: Estimates,
     data: DataSettings,
     metrics: Iterable[str] | None,
-    map_fn: MapFunction,
 ) -> list[Row]:
-    clips = {clip.utterance: clip for clip, _ in estimates}
-    audio = [estimate for _, estimate in estimates]
-    scored = score_clips(list(clips.values()), audio, metrics, data, map_fn)
-    return [{**identity, "split": split, **_facts(clips[row["utterance"]]), **row} for row in scored]
-
-
-def _facts(clip: Any) -> Row:
-    return {"speaker": clip.speaker, "noise_type": clip.noise_type, "snr_db": clip.snr_db}
+    clips, audio = [clip for clip, _ in estimates], [estimate for _, estimate in estimates]
+    facts = {c.utterance: {"speaker": c.speaker, "noise_type": c.noise_type, "snr_db": c.snr_db} for c in clips}
+    scored = score_clips(clips, audio, metrics, data)
+    return [{**identity, "split": split, **facts[row["utterance"]], **row} for row in scored]

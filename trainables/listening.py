@@ -4,19 +4,14 @@ The estimates of the test split are inferred once, scored and deleted; those of 
 rows. The choice depends on the clips alone, so all jobs of a sweep keep the same ones.
 """
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from trainables.audio.examples.mixing import EvaluationClip
-from trainables.inference import write_estimates
-
-if TYPE_CHECKING:
-    from trainables.inference import Estimates
+from trainables.inference import Estimates, arrow_stream, write_estimates
 
 LISTENING_FILE = "listening.arrow"  # next to a job's rows its estimates, next to those of the noisy input the clips
 CLIPS = 6
@@ -54,10 +49,7 @@ def write_clips(clips: Iterable[EvaluationClip]) -> bytes:
         {name: getattr(clip, name) for name in _SCHEMA.names[:4]} | {"noisy": clip.noisy, "clean": clip.clean.ravel()}
         for clip in clips
     ]
-    file = io.BytesIO()
-    with pa.ipc.new_stream(file, _SCHEMA) as writer:
-        writer.write_table(pa.Table.from_pylist(facts, schema=_SCHEMA))
-    return file.getvalue()
+    return arrow_stream(pa.Table.from_pylist(facts, schema=_SCHEMA))
 
 
 def read_clips(content: bytes) -> list[EvaluationClip]:
@@ -66,7 +58,7 @@ def read_clips(content: bytes) -> list[EvaluationClip]:
     return [_clip(row) for row in table.to_batches()[0].to_pylist()] if len(table) else []
 
 
-def write_chosen(estimates: "Estimates", sample_rate: int) -> bytes:
+def write_chosen(estimates: Estimates, sample_rate: int) -> bytes:
     """The estimates of the chosen clips, as `trainables.inference.read_estimates` reads them."""
     kept = {clip.utterance for clip in choose([clip for clip, _ in estimates], sample_rate)}
     return write_estimates([(clip, audio) for clip, audio in estimates if clip.utterance in kept])
@@ -79,11 +71,7 @@ def _familiarity(clip: EvaluationClip, used: Counter[tuple[str, str | int]], sam
 
 
 def _kinds(clip: EvaluationClip) -> list[tuple[str, str | int]]:
-    return [
-        ("noise", clip.noise_type),
-        ("snr", round(clip.snr_db / _SNR_STEP)),
-        ("speaker", clip.speaker),
-    ]
+    return [("noise", clip.noise_type), ("snr", round(clip.snr_db / _SNR_STEP)), ("speaker", clip.speaker)]
 
 
 def _clip(row: dict[str, object]) -> EvaluationClip:

@@ -7,7 +7,6 @@ an uninterrupted one, because every draw is keyed by (seed, purpose, step).
 import json
 import math
 import time
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,13 +46,7 @@ class TrainingSession:
         reports: one dict of plain floats for each round done, the newest last; part of `state()`.
     """
 
-    def __init__(
-        self,
-        assignment: Assignment,
-        corpus: "Corpus",
-        artifacts: Artifacts,
-        map_fn: Callable[..., Iterable[Any]] = map,
-    ):
+    def __init__(self, assignment: Assignment, corpus: "Corpus", artifacts: Artifacts):
         self.assignment = assignment
         self.step = 0
         self.reports: list[dict[str, Any]] = []
@@ -62,7 +55,6 @@ class TrainingSession:
         self.method = build_for(assignment, artifacts)
         self._optimizer = self.method.optimizer()
         self._peak_rates = [group["lr"] for group in self._optimizer.param_groups]
-        self._map_fn = map_fn
         self._training_seconds = _training_seconds(corpus, assignment.data)
 
     @property
@@ -116,12 +108,10 @@ class TrainingSession:
         self._optimizer.load_state_dict(unpack(files[_OPTIMIZER], self.method.device))
 
     def _when(self, step: int) -> When:
-        return When(step=step, epoch=self._epoch(step), steps=self.assignment.steps)
-
-    def _epoch(self, step: int) -> int:
-        """Seconds of audio drawn so far over the seconds there are, rounded down."""
+        """An epoch is as many seconds of audio drawn as the training split has."""
         data = self.assignment.data
-        return int(step * data.batch * data.crop_seconds / self._training_seconds)
+        epoch = int(step * data.batch * data.crop_seconds / self._training_seconds)
+        return When(step=step, epoch=epoch, steps=self.assignment.steps)
 
     def _train(self, last: int) -> dict[str, float]:
         """Train up to step `last`; returns mean losses and the mean gradient norm before clipping."""
@@ -174,12 +164,13 @@ class TrainingSession:
         """The deciding metric on the valid set, with the training-only aid off and as it is now."""
         when = self._when(self.step)
         self.method.before_inference(when, ablate=True)
-        ablated = _buffers(self.method)
+        # Buffers are all that `before_inference` may change.
+        ablated = [buffer.clone() for buffer in self.method.buffers()]
         watched = (SEGMENTAL,) if self.method.sources == 1 else ()
         rows = self._score(self.assignment.metric, *watched)
         score, failed = self._mean(rows)
         self.method.before_inference(when)
-        same = _equal(ablated, _buffers(self.method))
+        same = all(map(torch.equal, ablated, self.method.buffers()))
         current = score if same else self._mean(self._score(self.assignment.metric))[0]
         curves = self.method.validation_curves(self._valid_pairs(), when)
         scores = {"score": score, "score_current": current, "failed_clips": failed}
@@ -198,7 +189,7 @@ class TrainingSession:
     def _score(self, *metrics: str) -> list[dict[str, Any]]:
         """One row per valid clip and metric."""
         clips = evaluation_clips(self._corpus, self.assignment.data, "valid")
-        return score_clips(clips, self._infer(clips), dict.fromkeys(metrics), self.assignment.data, self._map_fn)
+        return score_clips(clips, self._infer(clips), dict.fromkeys(metrics), self.assignment.data)
 
     def _mean(self, rows: list[dict[str, Any]]) -> tuple[float, int]:
         """Mean of the deciding metric over the valid clips that could be scored, and how many could not."""
@@ -246,12 +237,3 @@ def _check_finite(values: dict[str, float], step: int) -> None:
     for name in ("loss_total", "gradient_norm"):
         if not math.isfinite(values[name]):
             raise Diverged(f"{name} is {values[name]} at step {step}")
-
-
-def _buffers(method: Method) -> list[Tensor]:
-    """A copy of what `before_inference` may change."""
-    return [buffer.clone() for buffer in method.buffers()]
-
-
-def _equal(ones: list[Tensor], others: list[Tensor]) -> bool:
-    return all(torch.equal(one, other) for one, other in zip(ones, others, strict=True))

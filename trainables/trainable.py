@@ -42,15 +42,12 @@ class SpeechTrainable(tune.Trainable):
     """
 
     _assignment: Assignment
-    _taken_up: bool
+    _started: bool
     _session: "TrainingSession | None"  # None before the first step, and if the job is already finished
     _undelivered: list[dict[str, Any]]  # stored reports that Tune may not have received, oldest first
 
     def setup(
-        self,
-        config: dict[str, Any],
-        checkpoints: Checkpoints | None = None,
-        artifacts: Artifacts | None = None,
+        self, config: dict[str, Any], checkpoints: Checkpoints | None = None, artifacts: Artifacts | None = None
     ) -> None:
         """Note the job of this config; the first step starts it."""
         if checkpoints is None or artifacts is None:
@@ -62,8 +59,8 @@ class SpeechTrainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train one round, or repeat a stored report: of shared training, or the last one of a resumed job."""
-        if not self._taken_up:
-            self._take_up()
+        if not self._started:
+            self._start()
         if not self._undelivered:
             self._run_round()
         report = self._undelivered.pop(0)
@@ -73,7 +70,7 @@ class SpeechTrainable(tune.Trainable):
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Note another job for the same process."""
         self._assignment = Assignment.from_json(new_config["assignment"])
-        self._taken_up = False
+        self._started = False
         self._session = None
         self._undelivered = []
         return True
@@ -84,11 +81,11 @@ class SpeechTrainable(tune.Trainable):
         if self._lease is not None:
             self._lease.close()
 
-    def _take_up(self) -> None:
+    def _start(self) -> None:
         """Start the job, or resume from its newest checkpoint that verifies."""
         assignment = self._assignment
         step, files = self._checkpoints.newest(assignment.job) or (0, None)
-        self._taken_up = True
+        self._started = True
         self._undelivered = stored_reports(files)[-1:] if files else []
         self._session = None
         if step >= assignment.steps:
@@ -120,7 +117,7 @@ class SpeechTrainable(tune.Trainable):
         try:
             self._checkpoints.save(job, report["step"], self._session.state())
         except CheckpointConflict:  # an older attempt of this job is alive and was faster: keep its checkpoint
-            self._take_up()
+            self._start()
             return
         self._checkpoints.prune(job, _CHECKPOINTS_KEPT)
         self._undelivered = [report]

@@ -1,6 +1,6 @@
 """Stage artifacts in a `Storage`: one file each, led by its checksum.
 
-The checksum travels inside the file, not beside it, so that two writers of the same stage cannot leave one's
+The checksum travels inside the file, not next to it, so that two writers of the same stage cannot leave one's
 checksum with the other's content.
 """
 

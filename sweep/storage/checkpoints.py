@@ -17,14 +17,13 @@ _MANIFEST = "manifest.json"
 
 
 class StoredCheckpoints:
-    """Implements `trainables.job.checkpoints.Checkpoints`. Pickles as its storage's address."""
+    """Implements `trainables.job.checkpoints.Checkpoints`, which documents it. Pickles as its storage's address."""
 
     def __init__(self, storage: Storage, prefix: str = JOBS):
         self._storage = storage
         self._prefix = prefix
 
     def save(self, job: str, step: int, files: dict[str, bytes]) -> None:
-        """Store a checkpoint. Raises `CheckpointConflict` where the step exists with other content."""
         folder = self._folder(job, step)
         stored = self._verified(job, step, self._storage.list(folder))
         if stored == files:
@@ -37,7 +36,6 @@ class StoredCheckpoints:
         self._storage.write(f"{folder}/{_MANIFEST}", _manifest(job, step, files))
 
     def newest(self, job: str) -> tuple[int, dict[str, bytes]] | None:
-        """The largest step that verifies, with its files."""
         steps = self._steps(job)
         for step in sorted(steps, reverse=True):
             files = self._verified(job, step, steps[step])
@@ -48,18 +46,15 @@ class StoredCheckpoints:
     def prune(self, job: str, keep: int) -> None:
         """Delete all but the `keep` newest complete checkpoints; a newer one may still be in the making."""
         steps = self._steps(job)
-        complete = [step for step, paths in steps.items() if _is_complete(paths)]
-        kept = sorted(complete)[-keep:]
+        kept = sorted(step for step, paths in steps.items() if _is_complete(paths))[-keep:]
         for step in steps:
             if kept and step < kept[0]:
                 self._storage.delete_prefix(self._folder(job, step))
 
     def write_result(self, job: str, name: str, content: bytes) -> None:
-        """Keep a file beside the job's checkpoints."""
         self._storage.write(f"{self._prefix}/{job}/{name}", content)
 
     def read_result(self, job: str, name: str) -> bytes:
-        """The file's content. Raises FileNotFoundError."""
         return self._storage.read(f"{self._prefix}/{job}/{name}")
 
     def has_result(self, job: str, name: str) -> bool:
@@ -67,7 +62,6 @@ class StoredCheckpoints:
         return self._storage.exists(f"{self._prefix}/{job}/{name}")
 
     def reach(self) -> None:
-        """Ask the storage anything. Raises what it raises when it cannot be reached."""
         self._storage.exists(f"{self._prefix}/reached")
 
     def _folder(self, job: str, step: int) -> str:

@@ -1,4 +1,4 @@
-"""Where a sweep's stages are kept: this machine's cache, or beside the sweeps in a bucket.
+"""Where a sweep's stages are kept: this machine's cache, or next to the sweeps in a bucket.
 
 Workers on other machines read stages, so a sweep whose output is in S3 keeps them there too.
 """

@@ -6,11 +6,11 @@ import pytest
 
 from sweep.storage.artifacts import StoredArtifacts
 from tests.support.methods.tiny_corpus import make_tiny_corpus
-from tests.support.servers.s3 import s3_bucket, s3_server
+from tests.support.servers.s3 import s3_bucket, s3_server, storage
 from trainables.audio.corpus.corpus import Corpus
 from trainables.base.storage.storage import Storage
 
-__all__ = ["s3_bucket", "s3_server"]
+__all__ = ["s3_bucket", "s3_server", "storage"]
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def finished(session):
     return session
 
 
-def told(session):
+def outcome(session):
     timeless = [
         {name: value for name, value in report.items() if not name.startswith("seconds_")} for report in session.reports
     ]
@@ -63,7 +63,7 @@ def test_going_on_from_it_equals_training_from_scratch_to_the_bit(assignment, co
     shared, alone = TrainingSession(job, corpus, artifacts), TrainingSession(job, corpus, artifacts)
     shared.load_state(read_prefix(job, artifacts))
     assert shared.step == 4
-    assert told(finished(shared)) == told(finished(alone))
+    assert outcome(finished(shared)) == outcome(finished(alone))
 
 
 def trained_by_tune(assignment, storage):
@@ -83,9 +83,9 @@ def test_tune_hears_the_same_results_round_by_round(assignment, corpus, tmp_path
     shared, alone = Storage(tmp_path / "shared"), Storage(tmp_path / "alone")
     stage = prefix_stage(assignment, ALL)
     run_stage(stage, corpus, StoredArtifacts(shared))
-    told_of = trained_by_tune(replace(assignment, prefix=stage.to_json()), shared)
-    assert [result["step"] for result in told_of[0]] == [2, 4, 6, 8]
-    assert told_of == trained_by_tune(assignment, alone)
+    results = trained_by_tune(replace(assignment, prefix=stage.to_json()), shared)
+    assert [result["step"] for result in results[0]] == [2, 4, 6, 8]
+    assert results == trained_by_tune(assignment, alone)
 
 
 def test_it_ends_with_the_first_switch_of_those_who_share(assignment):
@@ -106,7 +106,7 @@ def test_those_who_share_name_one_stage(assignment):
 
 
 @pytest.mark.parametrize("config", [ANNEAL, NORMAL], ids=["anneal", "normal"])
-def test_what_nobody_shares_has_none(assignment, config):
+def test_what_no_other_job_shares_has_none(assignment, config):
     assert prefix_of(assignment, config) is None
 
 

@@ -103,11 +103,11 @@ def test_setup_leaves_no_trace(assignment, storage):
 
 def test_a_resumed_job_repeats_its_last_report_and_goes_on_to_the_same_bits(assignment, storage, unbroken):
     first = set_up(assignment, storage)
-    told = [first.step(), first.step()]
+    reported = [first.step(), first.step()]
     second = set_up(replace(assignment, attempt=2), storage)
     results = step_until_done(second)
     assert [result["step"] for result in results] == [4, 6, 8]
-    assert results[0] == {**told[-1], "attempt": 2}
+    assert results[0] == {**reported[-1], "attempt": 2}
     assert final_bits(storage, assignment.job) == unbroken
 
 

@@ -68,7 +68,7 @@ def utterance_cmvn(features: Tensor, frames: Tensor | None = None) -> Tensor:
 
     `features` (batch, frames, bands); `frames` (batch,) are the valid frames. Unbiased deviation.
     """
-    valid = frame_mask(features, frames)
+    valid = valid_mask(features[..., 0], frames)[..., None]
     count = valid.sum(dim=1, keepdim=True)
     mean = (features * valid).sum(dim=1, keepdim=True) / count
     centred = (features - mean) * valid
@@ -79,11 +79,6 @@ def utterance_cmvn(features: Tensor, frames: Tensor | None = None) -> Tensor:
 def corpus_cmvn(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """Features minus a corpus' mean over its deviation, both (bands,)."""
     return (features - mean) / (std + _EPS)
-
-
-def frame_mask(features: Tensor, frames: Tensor | None) -> Tensor:
-    """(batch, frames, 1), 1 where a frame is valid and 0 where it is padding."""
-    return valid_mask(features[..., 0], frames)[..., None]
 
 
 def rms(wave: Tensor, lengths: Tensor | None = None) -> Tensor:

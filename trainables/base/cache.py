@@ -1,7 +1,7 @@
 """The cache of everything that can be made again: `$SPEECH_SWEEP_CACHE`, else `~/.cache/speech-sweep`.
 
-The sweeps of a machine share it, and freeing parts of it needs it alone: an flock that every process working with
-the cache shares, and that dies with its holder.
+All sweeps of a machine share it. A process that uses it holds a shared flock, which ends with the process; freeing
+parts of it takes the lock exclusively.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ def require_free_space(folder: Path, needed: int) -> None:
     if free < needed + _SPARE_BYTES:
         raise UserError(
             f"not enough space in {folder}: {_mib(needed)} are needed and {_mib(free)} are free "
-            f"({_mib(_SPARE_BYTES)} must stay so): free some, or choose another target or SPEECH_SWEEP_CACHE"
+            f"({_mib(_SPARE_BYTES)} must stay free): free some, or choose another target or SPEECH_SWEEP_CACHE"
         )
 
 

@@ -1,7 +1,7 @@
 """Reproducible bits: a fixed number of threads, in torch and in numpy's BLAS, and deterministic algorithms.
 
-The number of threads changes the order of sums, hence bits; more than one also crawl while another process keeps
-the cores busy. `make_deterministic` sets up a whole process, `deterministic` a block of code within one.
+The number of threads changes the order of sums, hence bits; several threads also become very slow while another
+process keeps the cores busy. `make_deterministic` sets up a whole process, `deterministic` a block of code within one.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What weights given as a file, or as a folder of files, contain: a digest that a copy or a touch does not change."""
+"""A digest of the contents of weights, a file or a folder of files: copying or touching them does not change it."""
 
 import hashlib
 from functools import lru_cache

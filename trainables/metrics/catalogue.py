@@ -15,7 +15,7 @@ from trainables.base.plugins import Registry
 
 @dataclass(frozen=True, kw_only=True)
 class MetricInfo:
-    """How a metric is computed, shown and compared.
+    """How a metric is computed, shown and compared; of all of them, more is better.
 
     `function`: "module:function" of (reference, estimate) or (reference, estimate, sample_rate), float waveforms
     (samples,) and Hz, which returns a float and raises `Unscorable` where there is none. With `ingredients`, metrics or
@@ -34,7 +34,6 @@ class MetricInfo:
     sample_rate: int | None = None  # Hz, the only one it is defined at; None = any
     title: str
     unit: str = ""  # "" where the metric is a pure number
-    higher_is_better: bool = True
     margin: float
     everyday: bool = False
     packages: tuple[str, ...] = ()

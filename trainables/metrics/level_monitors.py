@@ -1,8 +1,4 @@
-"""Monitors of faults that the deciding metric may miss: a wrong gain, a flipped sign, a small shift.
-
-PESQ, STOI and SI-SDR are blind to level and mostly to sign; segmental SNR is not. A good score with a
-segmental SNR of -4 dB is explained by one of these three.
-"""
+"""Monitors of faults that the deciding metric may miss: a wrong gain, a flipped sign, a small shift (`alignment`)."""
 
 import math
 from collections.abc import Iterable, Mapping

@@ -7,17 +7,15 @@ unprocessed mixture, which is computed once for a mixture however many jobs are 
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from trainables.metrics.catalogue import IMPROVEMENTS, SEPARATION, known_metrics
-from trainables.metrics.scorer import Utterance, score_utterance
+from trainables.metrics.scorer import UNPLACED, Row, Utterance, score_utterance
 from trainables.metrics.si_sdr import si_sdr
 
-Row = dict[str, Any]
 Outcome = tuple[float | None, str]  # a metric's value, None unless the status is "ok"
 
 _KEPT_INPUTS = 4096  # mixtures whose own scores a process caches
@@ -33,52 +31,33 @@ class Mixture(NamedTuple):
     estimates: np.ndarray
 
 
-class MixtureScorer:
-    """Scores separated mixtures by the metrics of `catalogue.SEPARATION` (None = all of them).
+def score_mixtures(mixtures: Sequence[Mixture], metrics: Iterable[str] | None, sample_rate: int) -> list[Row]:
+    """One row per mixture and metric (None = those of `catalogue.SEPARATION`), in the order given.
 
-    `map_fn(function, iterable)` runs the mixtures: `map`, or the `map` of a process pool.
+    Rows are as in `Scorer.score`; gain, polarity and lag are None. A source that cannot be scored gives the
+    row its status: half a separation is no separation.
+
+    Raises:
+        UserError: an unknown metric.
+        ValueError: references and estimates differ in shape; the message names the mixture.
     """
-
-    def __init__(
-        self,
-        metrics: Iterable[str] | None = None,
-        sample_rate: int = 16000,
-        map_fn: Callable[..., Iterable[list[Row]]] = map,
-    ) -> None:
-        self.metrics = SEPARATION if metrics is None else known_metrics(metrics)
-        self.sample_rate = sample_rate
-        self.map_fn = map_fn
-
-    def score(
-        self,
-        ids: Sequence[str],
-        mixtures: Sequence[np.ndarray],
-        references: Sequence[np.ndarray],
-        estimates: Sequence[np.ndarray],
-    ) -> list[Row]:
-        """One row per mixture and metric, in the order given.
-
-        Rows are as in `Scorer.score`; gain, polarity and lag are None. A source that cannot be scored gives the
-        row its status: half a separation is no separation.
-
-        Raises:
-            ValueError: references and estimates differ in shape; the message names the mixture.
-        """
-        items = [Mixture(*each) for each in zip(ids, mixtures, references, estimates, strict=True)]
-        for item in items:
-            _check_shapes(item)
-        score = partial(score_mixture, metrics=self.metrics, sample_rate=self.sample_rate)
-        return [row for rows in self.map_fn(score, items) for row in rows]
+    chosen = SEPARATION if metrics is None else known_metrics(metrics)
+    for item in mixtures:
+        _check_shapes(item)
+    return [row for item in mixtures for row in _score_mixture(item, chosen, sample_rate)]
 
 
-def score_mixture(item: Mixture, metrics: Sequence[str], sample_rate: int) -> list[Row]:
-    """The rows of one mixture; a top-level function, so that it pickles for a process pool."""
+def _score_mixture(item: Mixture, metrics: Sequence[str], sample_rate: int) -> list[Row]:
     basic = sorted({IMPROVEMENTS.get(metric, metric) for metric in metrics})
     improved = sorted({IMPROVEMENTS[metric] for metric in metrics if metric in IMPROVEMENTS})
     order = best_order(item.references, item.estimates)
     found = _mean_over_sources(item.id, item.references, item.estimates[order], basic, sample_rate)
     unprocessed = _score_input(item, improved, sample_rate)
-    return [_row(item.id, metric, *_outcome(metric, found, unprocessed)) for metric in metrics]
+    outcomes = [(metric, *_outcome(metric, found, unprocessed)) for metric in metrics]
+    return [
+        {"utterance": item.id, "metric": metric, "value": value, "status": status, **UNPLACED}
+        for metric, value, status in outcomes
+    ]
 
 
 def best_order(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
@@ -128,11 +107,6 @@ def _outcome(metric: str, found: dict[str, Outcome], unprocessed: dict[str, Outc
     if after is None or before is None:
         return None, status if after is None else input_status
     return after - before, "ok"
-
-
-def _row(name: str, metric: str, value: float | None, status: str) -> Row:
-    nothing = {"gain": None, "polarity": None, "lag": None}
-    return {"utterance": name, "metric": metric, "value": value, "status": status, **nothing}
 
 
 def _check_shapes(item: Mixture) -> None:

@@ -19,9 +19,8 @@ from trainables.metrics import Unscorable
 from trainables.metrics.alignment import align
 from trainables.metrics.catalogue import IMPROVEMENTS, INGREDIENTS, METRICS, known_metrics
 
-__all__ = ["METRICS", "Scorer", "mean_of_ok", "score_utterance"]
-
 Row = dict[str, Any]
+UNPLACED = {"gain": None, "polarity": None, "lag": None}  # where there is no alignment
 SILENCE = 0.5 / 2**15  # peak around the mean; below half a step, 16-bit audio is all zeros
 
 
@@ -72,8 +71,7 @@ def score_utterance(utterance: Utterance, metrics: Sequence[str], sample_rate: i
     reference, estimate = utterance.reference, utterance.estimate
     status = _signal_status(reference, estimate)
     if status != "ok":
-        nothing = {"gain": None, "polarity": None, "lag": None}
-        return [_row(utterance.id, metric, None, status, nothing) for metric in metrics]
+        return [_row(utterance.id, metric, None, status, UNPLACED) for metric in metrics]
     placement = asdict(align(reference, estimate, sample_rate))
     needed = {name for metric in metrics for name in _ingredients(metric)}
     measured = {name: _measure(name, reference, estimate, sample_rate) for name in sorted(needed)}

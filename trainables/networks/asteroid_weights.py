@@ -7,18 +7,13 @@ DPRNNTasNet and DPTNet models are files of this kind. Only tensors and plain val
 import io
 import pickle
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from trainables.base.errors import UserError
-from trainables.networks.conv_tasnet import conv_tasnet
-from trainables.networks.dual_path import dprnn_tasnet
-from trainables.networks.dual_path_transformer import dptnet
-from trainables.networks.masking_separator import MaskingSeparator
 
 # asteroid's key -> ours; the first rule that matches the whole key counts.
 _RULES = [
@@ -49,49 +44,18 @@ _RULES = [
 _PARTS = {"mha": "attention", "recurrent": "lstm", "norm_mha": "attention_norm", "norm_ff": "recurrent_norm"}
 _LEAVES = {"gamma": "weight", "beta": "bias"}
 
-# asteroid's arguments -> those of our builders. What is not named must have the value that we build in.
-_ARGUMENTS = {
-    "ConvTasNet": {
-        "n_src": "sources", "n_filters": "filters", "kernel_size": "kernel", "bn_chan": "bottleneck",
-        "hid_chan": "hidden", "n_blocks": "blocks", "n_repeats": "repeats",
-    },
-    "DPRNNTasNet": {
-        "n_src": "sources", "n_filters": "filters", "kernel_size": "kernel", "bn_chan": "bottleneck",
-        "hid_size": "hidden", "n_repeats": "blocks", "chunk_size": "chunk",
-    },
-    "DPTNet": {
-        "n_src": "sources", "n_filters": "filters", "kernel_size": "kernel", "ff_hid": "hidden",
-        "n_repeats": "blocks", "chunk_size": "chunk", "n_heads": "heads",
-    },
-}  # fmt: skip
+# What a model must have where its arguments name it, since we build in nothing else.
 _BUILT_IN: dict[str, Any] = {
     "norm_type": "gLN", "mask_act": "relu", "causal": False, "bidirectional": True, "rnn_type": "LSTM",
-    "use_mulcat": False, "num_layers": 1, "conv_kernel_size": 3, "ff_activation": "relu",
+    "use_mulcat": False, "num_layers": 1, "conv_kernel_size": 3, "ff_activation": "relu", "n_heads": 4,
 }  # fmt: skip
-_BUILDERS: dict[str, Callable[..., MaskingSeparator]] = {
-    "ConvTasNet": conv_tasnet,
-    "DPRNNTasNet": dprnn_tasnet,
-    "DPTNet": dptnet,
-}
+_MODELS = ("ConvTasNet", "DPRNNTasNet", "DPTNet")
+# asteroid's arguments that no weight's shape shows -> ours.
+_SHAPELESS = {"n_blocks": "blocks", "chunk_size": "chunk"}
 
 
-@dataclass(frozen=True)
-class AsteroidWeights:
-    """`model` is asteroid's class name; `arguments` and `weights` are in our names."""
-
-    model: str
-    arguments: dict[str, Any]
-    weights: dict[str, Tensor]
-
-    def build(self) -> MaskingSeparator:
-        """The network with its weights."""
-        network = _BUILDERS[self.model](**self.arguments)
-        network.load_state_dict(self.weights)
-        return network
-
-
-def read_asteroid(content: bytes, where: str = "checkpoint") -> AsteroidWeights:
-    """The weights in a file's `content`.
+def read_asteroid(content: bytes, where: str = "checkpoint") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights in a file's `content`, and those of its builder's arguments that no shape shows, in our names.
 
     Raises:
         UserError: the file is of another kind, or its model differs from ours in structure.
@@ -103,16 +67,11 @@ def read_asteroid(content: bytes, where: str = "checkpoint") -> AsteroidWeights:
         raise UserError(
             f"{where}: no checkpoint in asteroid's format (model_name, model_args, state_dict): {error}"
         ) from error
-    if name not in _BUILDERS:
-        raise UserError(f"{where}: model {name!r}; allowed are {', '.join(_BUILDERS)}")
+    if name not in _MODELS:
+        raise UserError(f"{where}: model {name!r}; allowed are {', '.join(_MODELS)}")
     _check_structure(arguments, where)
-    known = {ours: arguments[theirs] for theirs, ours in _ARGUMENTS[name].items() if theirs in arguments}
-    return AsteroidWeights(name, known, our_state(state))
-
-
-def our_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A state dict with asteroid's keys, under ours."""
-    return {our_key(key): value for key, value in state.items()}
+    shapeless = {ours: arguments[theirs] for theirs, ours in _SHAPELESS.items() if theirs in arguments}
+    return {our_key(key): value for key, value in state.items()}, shapeless
 
 
 def our_key(key: str) -> str:

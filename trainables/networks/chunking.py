@@ -4,8 +4,12 @@ Luo, Chen, Yoshioka, "Dual-path RNN", ICASSP 2020, section 2.1: a path within ch
 keep both sequences short.
 """
 
+from collections.abc import Callable
+
 from torch import Tensor
 from torch.nn import functional
+
+Path = Callable[[Tensor], Tensor]  # of sequences, (sequences, length, channels) -> the same
 
 
 def cut(features: Tensor, chunk: int) -> Tensor:
@@ -21,21 +25,13 @@ def overlap_add(chunks: Tensor, frames: int) -> Tensor:
     return summed[..., 0]
 
 
-def within_chunks(chunks: Tensor) -> Tensor:
-    """(batch, channels, chunk, chunks) -> (batch x chunks, chunk, channels), one sequence a chunk."""
-    return chunks.permute(0, 3, 2, 1).flatten(0, 1)
+def within_chunks(path: Path, chunks: Tensor) -> Tensor:
+    """`path` along each chunk of (batch, channels, chunk, chunks), which keeps its shape."""
+    sequences = path(chunks.permute(0, 3, 2, 1).flatten(0, 1))
+    return sequences.unflatten(0, (len(chunks), -1)).permute(0, 3, 2, 1)
 
 
-def from_within(sequences: Tensor, batch: int) -> Tensor:
-    """The inverse of `within_chunks`."""
-    return sequences.unflatten(0, (batch, -1)).permute(0, 3, 2, 1)
-
-
-def across_chunks(chunks: Tensor) -> Tensor:
-    """(batch, channels, chunk, chunks) -> (batch x chunk, chunks, channels), one sequence a position."""
-    return chunks.permute(0, 2, 3, 1).flatten(0, 1)
-
-
-def from_across(sequences: Tensor, batch: int) -> Tensor:
-    """The inverse of `across_chunks`."""
-    return sequences.unflatten(0, (batch, -1)).permute(0, 3, 1, 2)
+def across_chunks(path: Path, chunks: Tensor) -> Tensor:
+    """`path` from chunk to chunk at each position of (batch, channels, chunk, chunks), which keeps its shape."""
+    sequences = path(chunks.permute(0, 2, 3, 1).flatten(0, 1))
+    return sequences.unflatten(0, (len(chunks), -1)).permute(0, 3, 1, 2)

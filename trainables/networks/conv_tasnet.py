@@ -14,18 +14,9 @@ from trainables.networks.masking_separator import Masker, MaskingSeparator, glob
 _TAPS = 3  # of the depthwise convolutions
 
 
-def conv_tasnet(
-    sources: int,
-    filters: int = 512,
-    kernel: int = 16,
-    bottleneck: int = 128,
-    hidden: int = 512,
-    blocks: int = 8,
-    repeats: int = 3,
-) -> MaskingSeparator:
-    """5,050,545 parameters for two sources with the defaults; the stride is half the kernel."""
-    masker = ConvMasker(sources, filters, bottleneck, hidden, blocks, repeats)
-    return MaskingSeparator(masker, filters, kernel, kernel // 2)
+def conv_tasnet(sources: int, kernel: int, **sizes: int) -> MaskingSeparator:
+    """`sizes` are the masker's; "paper" has 5,050,545 parameters for two sources."""
+    return MaskingSeparator(ConvMasker(sources, **sizes), kernel)
 
 
 class ConvMasker(Masker):
@@ -33,6 +24,7 @@ class ConvMasker(Masker):
 
     def __init__(self, sources: int, filters: int, bottleneck: int, hidden: int, blocks: int, repeats: int):
         super().__init__()
+        self.filters = filters
         self.block_channels = self.context_channels = bottleneck
         self.norm = global_norm(filters)
         self.bottleneck = nn.Conv1d(filters, bottleneck, 1)

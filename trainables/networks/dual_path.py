@@ -13,18 +13,9 @@ from trainables.networks import chunking
 from trainables.networks.masking_separator import Masker, MaskingSeparator, global_norm
 
 
-def dprnn_tasnet(
-    sources: int,
-    filters: int = 64,
-    kernel: int = 2,
-    bottleneck: int = 128,
-    hidden: int = 128,
-    blocks: int = 6,
-    chunk: int = 250,
-) -> MaskingSeparator:
-    """3,651,073 parameters for two sources with the defaults; 2,608,065 with a bottleneck of 64."""
-    masker = DPRNNMasker(sources, filters, bottleneck, hidden, blocks, chunk)
-    return MaskingSeparator(masker, filters, kernel, kernel // 2)
+def dprnn_tasnet(sources: int, kernel: int, **sizes: int) -> MaskingSeparator:
+    """`sizes` are the masker's; "paper" has 3,651,073 parameters for two sources, 2,608,065 with bottleneck=64."""
+    return MaskingSeparator(DPRNNMasker(sources, **sizes), kernel)
 
 
 class DualPathMasker(Masker):
@@ -54,7 +45,7 @@ class DPRNNMasker(DualPathMasker):
 
     def __init__(self, sources: int, filters: int, bottleneck: int, hidden: int, blocks: int, chunk: int):
         super().__init__()
-        self.chunk = chunk
+        self.filters, self.chunk = filters, chunk
         self.block_channels = bottleneck
         self.context_channels = sources * bottleneck
         self.norm = global_norm(filters)
@@ -76,11 +67,8 @@ class DPRNNBlock(nn.Module):
 
     def forward(self, chunks: Tensor) -> Tensor:
         """(batch, channels, chunk, chunks) -> the same."""
-        batch = len(chunks)
-        inside = chunking.from_within(self.within(chunking.within_chunks(chunks)), batch)
-        chunks = chunks + self.within.norm(inside)
-        between = chunking.from_across(self.across(chunking.across_chunks(chunks)), batch)
-        return chunks + self.across.norm(between)
+        chunks = chunks + self.within.norm(chunking.within_chunks(self.within, chunks))
+        return chunks + self.across.norm(chunking.across_chunks(self.across, chunks))
 
 
 class RecurrentPath(nn.Module):

@@ -12,26 +12,17 @@ from trainables.networks.dual_path import DualPathHead, DualPathMasker
 from trainables.networks.masking_separator import MaskingSeparator, global_norm
 
 
-def dptnet(
-    sources: int,
-    filters: int = 64,
-    kernel: int = 2,
-    hidden: int = 256,
-    blocks: int = 6,
-    chunk: int = 250,
-    heads: int = 4,
-) -> MaskingSeparator:
-    """8,527,233 parameters for two sources with the defaults; 2,801,025 with hidden=128 (paper: 2.69 M)."""
-    masker = DPTNetMasker(sources, filters, hidden, blocks, chunk, heads)
-    return MaskingSeparator(masker, filters, kernel, kernel // 2, rectify=True)
+def dptnet(sources: int, kernel: int, **sizes: int) -> MaskingSeparator:
+    """`sizes` are the masker's; "paper" has 8,527,233 parameters for two sources, 2,801,025 with hidden=128."""
+    return MaskingSeparator(DPTNetMasker(sources, **sizes), kernel, rectify=True)
 
 
 class DPTNetMasker(DualPathMasker):
     """Blocks of two transformer layers on the encoder's own channels, and the gated head."""
 
-    def __init__(self, sources: int, filters: int, hidden: int, blocks: int, chunk: int, heads: int):
+    def __init__(self, sources: int, filters: int, hidden: int, blocks: int, chunk: int, heads: int = 4):
         super().__init__()
-        self.chunk = chunk
+        self.filters, self.chunk = filters, chunk
         self.block_channels = filters
         self.context_channels = sources * filters
         self.norm = global_norm(filters)
@@ -49,9 +40,7 @@ class DPTNetBlock(nn.Module):
 
     def forward(self, chunks: Tensor) -> Tensor:
         """(batch, channels, chunk, chunks) -> the same."""
-        batch = len(chunks)
-        chunks = chunking.from_within(self.within(chunking.within_chunks(chunks)), batch)
-        return chunking.from_across(self.across(chunking.across_chunks(chunks)), batch)
+        return chunking.across_chunks(self.across, chunking.within_chunks(self.within, chunks))
 
 
 class TransformerLayer(nn.Module):

@@ -24,12 +24,14 @@ class Masker(nn.Module):
     Attributes:
         blocks: the body, walked in order; each takes (batch, channels, ...) features first.
         head: what follows the body; its `output` layer alone depends on the number of sources.
+        filters: channels of the encoder's output.
         block_channels: channels that enter a block.
         context_channels: channels of `context`.
     """
 
     blocks: nn.ModuleList
     head: nn.Module
+    filters: int
     block_channels: int
     context_channels: int
 
@@ -45,16 +47,16 @@ class Masker(nn.Module):
 class MaskingSeparator(nn.Module):
     """Encoder `Conv1d(1, filters, kernel)`, masker, decoder `ConvTranspose1d(filters, 1, kernel)`; no bias.
 
-    `rectify` puts a ReLU behind the encoder (DPTNet).
+    The stride is half the kernel. `rectify` puts a ReLU behind the encoder (DPTNet).
     """
 
-    def __init__(self, masker: Masker, filters: int, kernel: int, stride: int, rectify: bool = False):
+    def __init__(self, masker: Masker, kernel: int, rectify: bool = False):
         super().__init__()
         self.kernel = kernel
         self.rectify = rectify
-        self.encoder = nn.Conv1d(1, filters, kernel, stride, bias=False)
+        self.encoder = nn.Conv1d(1, masker.filters, kernel, kernel // 2, bias=False)
         self.masker = masker
-        self.decoder = nn.ConvTranspose1d(filters, 1, kernel, stride, bias=False)
+        self.decoder = nn.ConvTranspose1d(masker.filters, 1, kernel, kernel // 2, bias=False)
         for filterbank in (self.encoder, self.decoder):
             nn.init.xavier_normal_(filterbank.weight)
 

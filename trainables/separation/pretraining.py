@@ -58,9 +58,10 @@ def import_checkpoint(stage: Stage, corpus: "Corpus", artifacts: Artifacts, prog
         raise UserError(f"{path} has changed since the sweep was planned: restore it, or start a new sweep")
     config = SeparationConfig.from_dict(facts)
     network = build_separator(config, 1, stage.seed)
-    weights = read_asteroid(content, str(path)).weights
+    weights, arguments = read_asteroid(content, str(path))
     expected = {name: value.shape for name, value in network.state_dict().items()}
-    if expected != {name: value.shape for name, value in weights.items()}:
+    found = {name: value.shape for name, value in weights.items()}
+    if expected != found or not arguments.items() <= config.architecture.items():
         raise UserError(
             f"{path}: holds another network than model={config.model!r}, size={config.size!r} with one "
             "output; choose the size, or set kernel, blocks, repeats, bottleneck, hidden and chunk to the file's"

@@ -24,7 +24,7 @@ class Muon(torch.optim.Optimizer):
     Args:
         groups: as any optimizer of PyTorch takes them.
         momentum: of the matrices' gradients, Nesterov's.
-        betas, eps: Adam's, for what is no matrix: biases, gains, and what has a single row or column.
+        betas, eps: Adam's, for parameters that are not matrices: biases, gains, and what has a single row or column.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Fixtures: a real S3 server on the loopback and a fresh bucket on it, for conftest files to import."""
+"""Fixtures for conftest files: a real S3 server on the loopback, a fresh bucket on it, storage of both kinds."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+
+from trainables.base.storage.storage import Storage
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +34,9 @@ def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     bucket = f"bucket-{tmp_path.name.replace('_', '-').lower()}"[:60].rstrip("-")
     boto3.client("s3").create_bucket(Bucket=bucket)
     return f"s3://{bucket}"
+
+
+@pytest.fixture(params=["folder", "s3"])
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
+    """Empty, in a folder and then in a bucket."""
+    return Storage(tmp_path / "sweep" if request.param == "folder" else f"{request.getfixturevalue('s3_bucket')}/sweep")

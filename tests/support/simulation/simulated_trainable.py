@@ -36,8 +36,8 @@ class SimulatedTrainable(SpeechTrainable):
     def _open_session(self, assignment: Assignment) -> Any:
         return SimulatedSession(assignment, self._folder, self._seconds)
 
-    def _take_up(self) -> None:
-        super()._take_up()
+    def _start(self) -> None:
+        super()._start()
         step = self._undelivered[-1]["step"] if self._undelivered else 0
         note(self._folder, self._assignment.job, "from", step)
 

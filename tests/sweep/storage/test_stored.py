@@ -15,13 +15,6 @@ from trainables.job.checkpoints import CheckpointConflict
 FILES = {"model.pt": bytes(range(256)), "reports.json": b"[]"}
 
 
-@pytest.fixture(params=["folder", "s3"])
-def storage(request, tmp_path):
-    if request.param == "folder":
-        return Storage(tmp_path / "sweep")
-    return Storage(f"{request.getfixturevalue('s3_bucket')}/sweep")
-
-
 def test_the_newest_checkpoint_is_the_largest_step(storage):
     checkpoints = StoredCheckpoints(storage)
     assert checkpoints.newest("tera/search/none/0001") is None

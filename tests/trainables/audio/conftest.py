@@ -28,8 +28,7 @@ def paired_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 @pytest.fixture(scope="session")
 def real_recordings() -> Path:
-    beside = REPOSITORY.parent / "shared" / "corpus"
-    folder = Path(os.environ.get("SPEECH_SWEEP_CORPUS", beside))
+    folder = Path(os.environ.get("SPEECH_SWEEP_CORPUS", REPOSITORY.parent / "shared" / "corpus"))
     if not (folder / "MANIFEST.csv").is_file():
         pytest.skip(f"no real recordings at {folder}; name a folder with SPEECH_SWEEP_CORPUS")
     return folder

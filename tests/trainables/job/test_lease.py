@@ -6,10 +6,10 @@ from trainables.job.lease import Lease
 
 
 def _unreachable() -> None:
-    raise ConnectionError("nobody there")
+    raise ConnectionError("unreachable")
 
 
-def test_a_worker_that_reaches_nobody_ends_itself() -> None:
+def test_a_worker_that_reaches_neither_side_ends_itself() -> None:
     expired = threading.Event()
     Lease([_unreachable, _unreachable], seconds=0.05, every=0.01, expire=expired.set)
     assert expired.wait(30)

@@ -1,4 +1,4 @@
-"""The monitors beside the deciding metric: each fault shows in one of them."""
+"""The monitors next to the deciding metric: each fault shows in one of them."""
 
 import numpy as np
 import pytest

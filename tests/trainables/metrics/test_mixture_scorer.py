@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trainables.metrics.mixture_scorer import MixtureScorer, best_order
+from trainables.metrics.mixture_scorer import Mixture, best_order, score_mixtures
 from trainables.metrics.scorer import Scorer
 from trainables.metrics.si_sdr import si_sdr
 
@@ -22,7 +22,7 @@ ESTIMATES = REFERENCES + 0.1 * voices(2)
 
 def scores(estimates: np.ndarray, references: np.ndarray = REFERENCES, metrics=None) -> dict[str, dict]:
     mixture = references.sum(0)
-    rows = MixtureScorer(metrics, RATE).score(["m"], [mixture], [references], [estimates])
+    rows = score_mixtures([Mixture("m", mixture, references, estimates)], metrics, RATE)
     return {row["metric"]: row for row in rows}
 
 
@@ -78,10 +78,10 @@ def test_an_oracle_improves_by_a_lot():
 def test_half_a_separation_is_no_separation(change, status):
     references, estimates = REFERENCES.copy(), ESTIMATES.copy()
     change(references, estimates)
-    rows = MixtureScorer(None, RATE).score(["m"], [MIXTURE], [references], [estimates])
+    rows = score_mixtures([Mixture("m", MIXTURE, references, estimates)], None, RATE)
     assert {(row["value"], row["status"]) for row in rows} == {(None, status)}
 
 
 def test_shapes_that_do_not_fit_are_a_defect():
     with pytest.raises(ValueError, match="mixture 'm'"):
-        MixtureScorer(None, RATE).score(["m"], [MIXTURE], [REFERENCES], [ESTIMATES[:1]])
+        score_mixtures([Mixture("m", MIXTURE, REFERENCES, ESTIMATES[:1])], None, RATE)

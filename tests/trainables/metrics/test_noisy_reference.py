@@ -1,4 +1,4 @@
-"""The noisy side of VoiceBank-DEMAND's test set has known scores: whoever reproduces them measures alike.
+"""The noisy side of VoiceBank-DEMAND's test set has known scores: reproducing them shows that we measure the same.
 
 Needs the real corpus: its folder, or a prepared corpus, in SPEECH_SWEEP_VOICEBANK.
 """

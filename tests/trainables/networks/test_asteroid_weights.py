@@ -57,17 +57,17 @@ KEYS = {
 FRAME_ARGUMENTS = {"fb_name": "free", "sample_rate": 8000, "norm_type": "gLN", "mask_act": "relu"}
 MODELS = {
     "ConvTasNet": (
-        lambda: conv_tasnet(2, 16, 8, 6, 10, 2, 1),
+        lambda: conv_tasnet(2, 8, filters=16, bottleneck=6, hidden=10, blocks=2, repeats=1),
         {"n_filters": 16, "kernel_size": 8, "stride": 4, "n_src": 2, "bn_chan": 6, "skip_chan": 6,
          "hid_chan": 10, "n_blocks": 2, "n_repeats": 1, "conv_kernel_size": 3},
     ),
     "DPRNNTasNet": (
-        lambda: dprnn_tasnet(2, 16, 8, 6, 5, 2, 10),
+        lambda: dprnn_tasnet(2, 8, filters=16, bottleneck=6, hidden=5, blocks=2, chunk=10),
         {"n_filters": 16, "kernel_size": 8, "stride": 4, "n_src": 2, "bn_chan": 6, "hid_size": 5,
          "n_repeats": 2, "chunk_size": 10, "hop_size": 5, "rnn_type": "LSTM", "bidirectional": True},
     ),
     "DPTNet": (
-        lambda: dptnet(2, 16, 8, 5, 2, 10),
+        lambda: dptnet(2, 8, filters=16, hidden=5, blocks=2, chunk=10),
         {"n_filters": 16, "kernel_size": 8, "stride": 4, "n_src": 2, "ff_hid": 5, "n_heads": 4,
          "n_repeats": 2, "chunk_size": 10, "hop_size": 5, "ff_activation": "relu"},
     ),
@@ -98,21 +98,25 @@ def test_the_exact_keys_cover_the_network(model):
 @pytest.mark.parametrize("model", MODELS)
 def test_a_file_gives_the_network_that_it_holds(model):
     content, network = file_of(model)
-    loaded, mixture = read_asteroid(content).build(), torch.randn(1, 500)
+    loaded, mixture = MODELS[model][0](), torch.randn(1, 500)
+    weights, shapeless = read_asteroid(content)
+    loaded.load_state_dict(weights)
     assert torch.equal(loaded(mixture), network(mixture))
+    assert shapeless == ({"blocks": 2} if model == "ConvTasNet" else {"chunk": 10})
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("model", "changes", "message"),
     [
-        ({"causal": True}, "causal=True; only False can be loaded"),
-        ({"mask_act": "sigmoid"}, "mask_act='sigmoid'; only 'relu' can be loaded"),
-        ({"stride": 2}, "stride=2 with kernel_size=8"),
+        ("ConvTasNet", {"causal": True}, "causal=True; only False can be loaded"),
+        ("ConvTasNet", {"mask_act": "sigmoid"}, "mask_act='sigmoid'; only 'relu' can be loaded"),
+        ("ConvTasNet", {"stride": 2}, "stride=2 with kernel_size=8"),
+        ("DPTNet", {"n_heads": 8}, "n_heads=8; only 4 can be loaded"),
     ],
 )
-def test_another_structure_is_refused(changes, message):
+def test_another_structure_is_refused(model, changes, message):
     with pytest.raises(UserError, match=re.escape(message)):
-        read_asteroid(file_of("ConvTasNet", **changes)[0])
+        read_asteroid(file_of(model, **changes)[0])
 
 
 def test_other_files_are_refused():

@@ -7,12 +7,17 @@ from trainables.networks.conv_tasnet import conv_tasnet
 from trainables.networks.dual_path import dprnn_tasnet
 from trainables.networks.dual_path_transformer import dptnet
 from trainables.networks.masking_separator import global_norm
+from trainables.separation.architectures import ARCHITECTURES
 
 SMALL = {
-    "convtasnet": lambda sources: conv_tasnet(sources, 16, 16, 8, 12, 3, 2),
-    "dprnn": lambda sources: dprnn_tasnet(sources, 8, 8, 8, 6, 2, 10),
-    "dptnet": lambda sources: dptnet(sources, 8, 8, 6, 2, 10),
+    "convtasnet": lambda sources: conv_tasnet(sources, 16, filters=16, bottleneck=8, hidden=12, blocks=3, repeats=2),
+    "dprnn": lambda sources: dprnn_tasnet(sources, 8, filters=8, bottleneck=8, hidden=6, blocks=2, chunk=10),
+    "dptnet": lambda sources: dptnet(sources, 8, filters=8, hidden=6, blocks=2, chunk=10),
 }
+
+
+def paper(name: str) -> dict[str, int]:
+    return ARCHITECTURES[name]["paper"]
 
 
 def small(name: str, sources: int = 2) -> torch.nn.Module:
@@ -23,14 +28,14 @@ def small(name: str, sources: int = 2) -> torch.nn.Module:
 @pytest.mark.parametrize(
     ("network", "parameters"),
     [
-        (lambda: conv_tasnet(1), 4_984_497),
-        (lambda: conv_tasnet(2), 5_050_545),
-        (lambda: conv_tasnet(3), 5_116_593),
-        (lambda: dprnn_tasnet(1), 3_634_561),
-        (lambda: dprnn_tasnet(2), 3_651_073),
-        (lambda: dprnn_tasnet(2, bottleneck=64), 2_608_065),
-        (lambda: dptnet(2), 8_527_233),
-        (lambda: dptnet(2, hidden=128), 2_801_025),
+        (lambda: conv_tasnet(1, **paper("convtasnet")), 4_984_497),
+        (lambda: conv_tasnet(2, **paper("convtasnet")), 5_050_545),
+        (lambda: conv_tasnet(3, **paper("convtasnet")), 5_116_593),
+        (lambda: dprnn_tasnet(1, **paper("dprnn")), 3_634_561),
+        (lambda: dprnn_tasnet(2, **paper("dprnn")), 3_651_073),
+        (lambda: dprnn_tasnet(2, **paper("dprnn") | {"bottleneck": 64}), 2_608_065),
+        (lambda: dptnet(2, **paper("dptnet")), 8_527_233),
+        (lambda: dptnet(2, **paper("dptnet") | {"hidden": 128}), 2_801_025),
     ],
 )
 def test_full_size_networks_have_the_published_number_of_parameters(network, parameters):

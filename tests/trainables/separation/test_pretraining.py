@@ -69,7 +69,8 @@ def asteroid_file(path, config: SeparationConfig) -> dict[str, torch.Tensor]:
     weights = network.state_dict()
     file = io.BytesIO()
     state = {key: weights[our_key(key)] for key in keys}
-    torch.save({"model_name": "ConvTasNet", "model_args": {"n_src": 1}, "state_dict": state}, file)
+    arguments = {"n_src": 1, "n_blocks": config.architecture["blocks"]}
+    torch.save({"model_name": "ConvTasNet", "model_args": arguments, "state_dict": state}, file)
     path.write_bytes(file.getvalue())
     return weights
 
@@ -84,9 +85,11 @@ def test_a_file_in_asteroids_format_takes_the_place_of_pre_training(corpus, arti
     assert all(torch.equal(loaded[name], weights[name]) for name in taken)
 
 
-def test_a_file_of_another_size_is_refused(corpus, artifacts, tmp_path):
+# 1 x 4 blocks have the weights of 2 x 2, and other dilations.
+@pytest.mark.parametrize("other", [{"hidden": 12}, {"blocks": 1, "repeats": 4}])
+def test_a_file_of_another_size_is_refused(other, corpus, artifacts, tmp_path):
     path = tmp_path / "enhancer.pth"
-    asteroid_file(path, SeparationConfig.from_dict(SMALL))
-    config = SeparationConfig.from_dict({**SMALL, "hidden": 12, "checkpoint": str(path)})
+    asteroid_file(path, SeparationConfig.from_dict({**SMALL, "blocks": 2, "repeats": 2}))
+    config = SeparationConfig.from_dict({**SMALL, **other, "checkpoint": str(path)})
     with pytest.raises(UserError, match="holds another network than model='convtasnet', size='tiny'"):
         run(config, corpus, artifacts)

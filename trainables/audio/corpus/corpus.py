@@ -108,7 +108,7 @@ class Corpus:
         return table
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reopen, (self.uri, self.fingerprint)
+        return Corpus.open, (self.uri, None, self.fingerprint)
 
     def _table(self, part: str, split: str, column: str = "audio") -> "Table":
         if part not in _PARTS[self.kind] or split not in SPLITS:
@@ -141,7 +141,10 @@ class Corpus:
 
 
 class Table:
-    """The rows of one part and split of a corpus; pickles as its corpus and name."""
+    """The rows of one part and split of a corpus; pickles as its corpus and name.
+
+    Attributes: `ids`, `seconds`, and `speakers`, of noise recordings `types`: one entry a row.
+    """
 
     def __init__(self, corpus: Corpus, part: str, split: str, column: str) -> None:
         self.corpus = corpus
@@ -151,21 +154,11 @@ class Table:
         readers = [corpus._reader(s) for s in corpus._shards if s.part == part and s.split == split]
         self._rows = [(reader, row) for reader in readers for row in range(len(reader.ids))]
         self.ids: list[str] = [name for reader in readers for name in reader.ids]
-        self.owners: list[str] = [owner for reader in readers for owner in reader.owners]
+        self.speakers = self.types = [owner for reader in readers for owner in reader.owners]
         self.seconds: list[float] = [seconds for reader in readers for seconds in reader.seconds]
 
     def __len__(self) -> int:
         return len(self._rows)
-
-    @property
-    def speakers(self) -> list[str]:
-        """The speaker of each utterance."""
-        return self.owners
-
-    @property
-    def types(self) -> list[str]:
-        """The noise type of each recording."""
-        return self.owners
 
     def samples(self, row: int) -> int:
         """The length of a row in samples."""
@@ -186,9 +179,7 @@ class Table:
 class PairedTable(Table):
     """Rows that carry a clean and a noisy recording; `audio` is the clean one."""
 
-    def clean(self, row: int, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
-        """As `audio`."""
-        return self.audio(row, start, stop)
+    clean = Table.audio
 
     def noisy(self, row: int, start: int = 0, stop: int | None = None) -> NDArray[np.float32]:
         """As `audio`, of the noisy recording."""
@@ -249,14 +240,7 @@ def read_description(place: InputStorage) -> dict[str, Any]:
 
 def _damaged_entries(description: dict[str, Any]) -> list[str]:
     """Entries that `describe` wrote and that are now missing or of another type."""
-    kinds = {
-        "kind": str,
-        "fingerprint": str,
-        "source": str,
-        "sample_rate": int,
-        "summary": dict,
-        "shards": list,
-    }
+    kinds = {"kind": str, "fingerprint": str, "source": str, "sample_rate": int, "summary": dict, "shards": list}
     damaged = [name for name, kind in kinds.items() if not isinstance(description.get(name), kind)]
     if damaged:
         return damaged
@@ -290,10 +274,6 @@ def describe(summary: dict[str, Any], shards: list[Shard], source: str) -> dict[
 def _fingerprint(kind: str, sample_rate: int, shards: list[Shard]) -> str:
     facts = [FORMAT, kind, sample_rate, [(shard.part, shard.split, shard.sha256) for shard in shards]]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
-
-
-def _reopen(uri: str, fingerprint: str) -> Corpus:
-    return Corpus.open(uri, fingerprint=fingerprint)
 
 
 def _to_float(samples: NDArray[np.int16]) -> NDArray[np.float32]:

@@ -16,15 +16,7 @@ from pathlib import Path
 
 from trainables.audio.corpus.corpus import CORPUS_FILE, Corpus, describe, read_description
 from trainables.audio.corpus.listing import Item, Listing, digest, summarise
-from trainables.audio.corpus.shards import (
-    AUDIO_COLUMNS,
-    BATCH_ROWS,
-    SHARD_BYTES,
-    Row,
-    Shard,
-    file_sha256,
-    write_shard,
-)
+from trainables.audio.corpus.shards import AUDIO_COLUMNS, BATCH_ROWS, SHARD_BYTES, Row, Shard, file_sha256, write_shard
 from trainables.base.cache import cache_folder, require_free_space
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import InputStorage
@@ -49,7 +41,7 @@ def write_corpus(
         UserError: the target holds another corpus or cannot be written, or a recording is damaged or silent.
     """
     place = InputStorage(target)
-    with _workshop(place, cache_folder(cache)) as folder:
+    with _staging_folder(place, cache_folder(cache)) as folder:
         if place.size(CORPUS_FILE) is None:
             _write_shards(listing, place, folder, progress, shard_bytes)
         elif read_description(place)["source"] != listing.identity:
@@ -159,7 +151,7 @@ class _Meter:
 
 
 @contextmanager
-def _workshop(place: InputStorage, cache: Path) -> Iterator[Path]:
+def _staging_folder(place: InputStorage, cache: Path) -> Iterator[Path]:
     """The folder where shards are written before they get their names; one process at a time per target."""
     from filelock import FileLock
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,10 @@ class Item:
     split: str
     samples: int
     sample_rate: int = SAMPLE_RATE
+
+    @property
+    def owners(self) -> list[str]:
+        return self.owner.split("+") if self.part in MIXTURE_PARTS else [self.owner]
 
     @property
     def seconds(self) -> float:
@@ -94,7 +98,12 @@ def assign_splits(owners: set[str], part: str, where: str) -> dict[str, str]:
         )
     ordered = sorted(owners, key=lambda owner: hashlib.sha256(f"{part}/{owner}".encode()).digest())
     held_out = max(1, round(len(ordered) / 10))
-    return {owner: _split_at(index, held_out) for index, owner in enumerate(ordered)}
+    return splits_in_order(ordered, test=held_out, valid=held_out)
+
+
+def splits_in_order(ordered: Sequence[str], test: int, valid: int) -> dict[str, str]:
+    """The first `test` of a shuffled order to test, the next `valid` to valid, the rest to train."""
+    return dict(zip(ordered, ["test"] * test + ["valid"] * valid + ["train"] * len(ordered), strict=False))
 
 
 def digest(facts: Any) -> str:
@@ -111,28 +120,17 @@ def _require_utf8(names: set[str], where: str) -> None:
             raise UserError(f"{where}: the name {os.fsencode(name)!r} is not UTF-8; rename it") from error
 
 
-def _split_at(index: int, held_out: int) -> str:
-    if index < held_out:
-        return "test"
-    return "valid" if index < 2 * held_out else "train"
-
-
 def _counts(items: list[Item]) -> dict[str, Any]:
     spoken = [item for item in items if item.part != "noise"]
     noises = [item for item in items if item.part == "noise"]
     return {
-        "speakers": len(_speakers(spoken)),
+        "speakers": len({name for item in spoken for name in item.owners}),
         "utterances": len(spoken),
         "speech_seconds": round(sum(item.seconds for item in spoken), 3),
         "noise_types": len({item.owner for item in noises}),
         "noises": len(noises),
         "noise_seconds": round(sum(item.seconds for item in noises), 3),
     }
-
-
-def _speakers(items: list[Item]) -> set[str]:
-    mixed = {name for item in items if item.part in MIXTURE_PARTS for name in item.owner.split("+")}
-    return mixed | {item.owner for item in items if item.part not in MIXTURE_PARTS}
 
 
 def _require_disjoint(items: list[Item], word: str, where: str) -> None:

@@ -27,13 +27,7 @@ AUDIO_COLUMNS: dict[str, tuple[str, ...]] = {
     "mixture2": ("s1", "s2", "noise"),
     "mixture3": ("s1", "s2", "s3", "noise"),
 }
-OWNER_COLUMN = {
-    "speech": "speaker",
-    "noise": "type",
-    "paired": "speaker",
-    "mixture2": "speaker",
-    "mixture3": "speaker",
-}
+OWNER_COLUMN = {part: "type" if part == "noise" else "speaker" for part in AUDIO_COLUMNS}
 MIXTURE_PARTS = ("mixture2", "mixture3")
 
 
@@ -106,9 +100,10 @@ class ShardReader:
         with pa.memory_map(str(path)) as mapped:
             reader = pa.ipc.open_file(mapped)
             batches = [reader.get_batch(index) for index in range(reader.num_record_batches)]
-        self.ids = _strings(batches, "id")
-        self.owners = _strings(batches, OWNER_COLUMN[part])
-        self.seconds = [value for batch in batches for value in batch.column("seconds").to_pylist()]
+        self.ids, self.owners, self.seconds = (
+            [value for batch in batches for value in batch.column(name).to_pylist()]
+            for name in ("id", OWNER_COLUMN[part], "seconds")
+        )
         self._audio = {
             name: [view for batch in batches for view in _views(batch.column(name))] for name in AUDIO_COLUMNS[part]
         }
@@ -159,10 +154,6 @@ def _views(column: Any) -> Iterator[NDArray[np.int16]]:
     offsets = np.from_dlpack(column.offsets)
     values = np.asarray(np.from_dlpack(column.values), np.int16)
     return (values[start:stop] for start, stop in pairwise(offsets))
-
-
-def _strings(batches: list[Any], name: str) -> list[str]:
-    return [value for batch in batches for value in batch.column(name).to_pylist()]
 
 
 def _batched(rows: Iterable[Row]) -> Iterator[list[Row]]:

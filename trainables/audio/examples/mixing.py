@@ -90,7 +90,7 @@ def training_batch(corpus: Corpus, data: DataSettings, seed: int, step: int, spl
     samples = round(data.crop_seconds * SAMPLE_RATE)
     draw = _draw_pair if corpus.kind == "paired" else _draw_mixture
     source = data.source_split(split)
-    return _padded_batch([draw(corpus, data, source, samples, rng) for _ in range(data.batch)], samples)
+    return padded_batch([draw(corpus, data, source, samples, rng) for _ in range(data.batch)], samples)
 
 
 def view_batch(corpus: Corpus, data: DataSettings, seed: int, step: int, views: int, same_snr: bool = False) -> Batch:
@@ -114,7 +114,7 @@ def view_batch(corpus: Corpus, data: DataSettings, seed: int, step: int, views: 
         clean = _draw_clean(speech, data, samples, rng)
         snr_db = draw_snr(data, rng) if same_snr else None
         crops.append([_in_noise(clean, noise, data, rng, snr_db) for _ in range(views)])
-    return _padded_batch([crop[view] for view in range(views) for crop in crops], samples)
+    return padded_batch([crop[view] for view in range(views) for crop in crops], samples)
 
 
 def speech_batch(
@@ -205,15 +205,17 @@ def _draw_pair(
     return pairs.noisy(row, start, start + samples), pairs.clean(row, start, start + samples)
 
 
-def _padded_batch(pairs: Sequence[tuple[Samples, Samples]], samples: int) -> Batch:
+def padded_batch(pairs: Sequence[tuple[Samples, Samples]], samples: int) -> Batch:
+    """Pairs of noisy, (samples,), and clean, (samples,) or (speakers, samples), with zeros up to `samples`."""
     import torch
 
-    stacked = np.zeros((2, len(pairs), samples), dtype=np.float32)
-    for index, (noisy, clean) in enumerate(pairs):
-        stacked[0, index, : len(noisy)] = noisy
-        stacked[1, index, : len(clean)] = clean
-    lengths = torch.tensor([len(clean) for _, clean in pairs])
-    return Batch(noisy=torch.from_numpy(stacked[0]), clean=torch.from_numpy(stacked[1]), lengths=lengths)
+    noisy = np.zeros((len(pairs), samples), dtype=np.float32)
+    clean = np.zeros((len(pairs), *pairs[0][1].shape[:-1], samples), dtype=np.float32)
+    for index, (mixture, voices) in enumerate(pairs):
+        noisy[index, : len(mixture)] = mixture
+        clean[index, ..., : len(mixture)] = voices
+    lengths = torch.tensor([len(mixture) for mixture, _ in pairs])
+    return Batch(noisy=torch.from_numpy(noisy), clean=torch.from_numpy(clean), lengths=lengths)
 
 
 @lru_cache(maxsize=16)

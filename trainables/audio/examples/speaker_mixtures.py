@@ -11,11 +11,9 @@ keyed by (seed, purpose, step) as in mixing.py.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trainables.audio.corpus.corpus import Corpus, Table
 from trainables.audio.examples.mixing import (
@@ -28,21 +26,24 @@ from trainables.audio.examples.mixing import (
     draw_snr,
     enough_clips,
     labelled_rows,
+    padded_batch,
     rounds,
     snr_grid,
     speech_crop,
     spoken_cuts,
     training_batch,
 )
-from trainables.audio.examples.stored_mixtures import draw_stored_mixture, draw_stored_voice, stored_clips
+from trainables.audio.examples.stored_mixtures import (
+    INTERFERENCE,
+    Voices,
+    crop_samples,
+    draw_stored_mixture,
+    draw_stored_voice,
+    stored_clips,
+)
 from trainables.base.errors import UserError
 from trainables.base.randomness import generator
 from trainables.job.assignment import DataSettings
-
-INTERFERENCE = "speech"  # in place of a noise type
-
-Voices = NDArray[np.float32]  # (speakers, samples)
-
 
 # -- training ---------------------------------------------------------------------------------------------
 
@@ -59,17 +60,15 @@ def mixture_batch(
     """
     rng = generator(seed, purpose, step)
     draw = draw_stored_mixture if corpus.kind == "mixtures" else _draw_speakers
-    voices = [draw(corpus, data, rng) for _ in range(data.batch)]
-    return _padded([each.sum(axis=0) for each in voices], voices, data)
+    drawn = [draw(corpus, data, rng) for _ in range(data.batch)]
+    return padded_batch([(voices.sum(axis=0), voices) for voices in drawn], crop_samples(data))
 
 
 def noisy_batch(corpus: Corpus, data: DataSettings, seed: int, step: int) -> Batch:
     """One voice in noise each, SNR uniform in [snr_low, snr_high] dB; stored mixtures bring their noise."""
     if corpus.kind == "mixtures":
         rng = generator(seed, "voices in noise", step)
-        pairs = [draw_stored_voice(corpus, data, rng) for _ in range(data.batch)]
-        batch = _padded([noisy for noisy, _ in pairs], [clean[None] for _, clean in pairs], data)
-        return replace(batch, clean=batch.clean[:, 0])
+        return padded_batch([draw_stored_voice(corpus, data, rng) for _ in range(data.batch)], crop_samples(data))
     return _at_rate(training_batch(corpus, data, seed, step), corpus.sample_rate, data.sample_rate)
 
 
@@ -93,19 +92,6 @@ def _rows_by_speaker(speech: Table, minutes: float | None) -> list[list[int]]:
     for row in labelled_rows(speech, minutes):
         rows.setdefault(speech.speakers[row], []).append(row)
     return [rows[speaker] for speaker in sorted(rows)]
-
-
-def _padded(mixtures: Sequence[Samples], voices: Sequence[Voices], data: DataSettings) -> Batch:
-    import torch
-
-    samples = round(data.crop_seconds * data.sample_rate)
-    noisy = np.zeros((len(mixtures), samples), dtype=np.float32)
-    clean = np.zeros((len(voices), len(voices[0]), samples), dtype=np.float32)
-    for index, (mixture, sources) in enumerate(zip(mixtures, voices, strict=True)):
-        noisy[index, : len(mixture)] = mixture
-        clean[index, :, : sources.shape[1]] = sources
-    lengths = torch.tensor([len(mixture) for mixture in mixtures])
-    return Batch(noisy=torch.from_numpy(noisy), clean=torch.from_numpy(clean), lengths=lengths)
 
 
 def _at_rate(batch: Batch, rate: int, wanted: int) -> Batch:

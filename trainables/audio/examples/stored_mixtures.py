@@ -18,7 +18,7 @@ from trainables.job.assignment import DataSettings
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus, MixtureTable
 
-INTERFERENCE = "speech"
+INTERFERENCE = "speech"  # in place of a noise type
 
 Voices = NDArray[np.float32]  # (speakers, samples)
 
@@ -26,9 +26,7 @@ Voices = NDArray[np.float32]  # (speakers, samples)
 def draw_stored_mixture(corpus: "Corpus", data: DataSettings, rng: np.random.Generator) -> Voices:
     """A random crop of a random mixture; those shorter than the crop are drawn only if all are."""
     table = _table(corpus, data, data.source_split("train"))
-    row = _long_enough(table, data, rng)
-    start, stop = _crop(table, row, data, rng)
-    return table.sources(row, start, stop)
+    return table.sources(*_crop(table, data, rng))
 
 
 def draw_stored_voice(corpus: "Corpus", data: DataSettings, rng: np.random.Generator) -> tuple[Samples, Samples]:
@@ -43,10 +41,9 @@ def draw_stored_voice(corpus: "Corpus", data: DataSettings, rng: np.random.Gener
             f"{corpus.uri} stores no noise with its mixtures: voices in noise, which pre-training needs, "
             "cannot be drawn from it; prepare it with noise, or use strategy='scratch'"
         )
-    row = _long_enough(table, data, rng)
-    start, stop = _crop(table, row, data, rng)
-    clean = table.sources(row, start, stop)[0]
-    return clean + table.noise(row, start, stop), clean
+    crop = _crop(table, data, rng)
+    clean = table.sources(*crop)[0]
+    return clean + table.noise(*crop), clean
 
 
 def stored_clips(corpus: "Corpus", data: DataSettings, split: str, seed: int) -> Iterator[EvaluationClip]:
@@ -82,12 +79,15 @@ def _table(corpus: "Corpus", data: DataSettings, split: str) -> "MixtureTable":
     return table
 
 
-def _long_enough(table: "MixtureTable", data: DataSettings, rng: np.random.Generator) -> int:
-    rows = [row for row, seconds in enumerate(table.seconds) if seconds >= data.crop_seconds]
-    return rows[rng.integers(len(rows))] if rows else int(rng.integers(len(table)))
-
-
-def _crop(table: "MixtureTable", row: int, data: DataSettings, rng: np.random.Generator) -> tuple[int, int]:
-    wanted = round(data.crop_seconds * data.sample_rate)
+def _crop(table: "MixtureTable", data: DataSettings, rng: np.random.Generator) -> tuple[int, int, int]:
+    """Row, start and stop in samples."""
+    rows = [row for row, seconds in enumerate(table.seconds) if seconds >= data.crop_seconds] or range(len(table))
+    row = rows[rng.integers(len(rows))]
+    wanted = crop_samples(data)
     start = int(rng.integers(max(0, table.samples(row) - wanted) + 1))
-    return start, start + wanted
+    return row, start, start + wanted
+
+
+def crop_samples(data: DataSettings) -> int:
+    """The length of a training crop in samples."""
+    return round(data.crop_seconds * data.sample_rate)

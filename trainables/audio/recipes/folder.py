@@ -13,14 +13,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from trainables.audio.corpus.audio_files import Header, conversion_notes, find_audio, read_audio, read_header
-from trainables.audio.corpus.listing import Item, Listing, assign_splits, digest, require_answerable
+from trainables.audio.corpus.audio_files import find_audio
+from trainables.audio.corpus.listing import Listing, assign_splits, digest, require_answerable
 from trainables.audio.recipes.folder_manifest import MANIFEST, ManifestRow, read_manifest
 from trainables.audio.recipes.recipe import Recipe
-from trainables.audio.recipes.recordings import Recording, file_facts, items_of, speech_and_noise
+from trainables.audio.recipes.recordings import Recording, file_facts, pairs, speech_and_noise
 from trainables.base.errors import UserError
 
 VERSION = 1  # raise it when the same files would give another corpus
@@ -36,10 +33,7 @@ def matches(source: Path) -> bool:
 def identity(source: Path) -> str:
     """A hash of paths, sizes and times of change, found without opening a file."""
     manifest = source / MANIFEST
-    files = [
-        *_audio_of(source, FOLDERS),
-        *([manifest] if manifest.is_file() else []),
-    ]
+    files = [*_audio_of(source, FOLDERS), *([manifest] if manifest.is_file() else [])]
     return digest(["folder", VERSION, file_facts(source, files)])
 
 
@@ -57,7 +51,8 @@ def list_source(source: Path) -> Listing:
     paired = (source / "clean").is_dir() or (source / "noisy").is_dir()
     if paired:
         _refuse_a_second_layout(source)
-        listing = _list_pairs(source)
+        entries, notes = _entries(source, ("clean",))
+        listing = pairs(entries, _noisy_files(source, entries), identity(source), "replace or remove the pair", notes)
     else:
         entries, notes = _entries(source, ("speech", "noise"))
         listing = speech_and_noise(entries, identity(source), notes)
@@ -75,32 +70,11 @@ def _refuse_a_second_layout(source: Path) -> None:
             )
 
 
-def _list_pairs(source: Path) -> Listing:
-    entries, notes = _entries(source, ("clean",))
-    noisy = _noisy_files(source, entries)
-    clean_headers = [read_header(entry.path) for entry in entries]
-    noisy_headers = [read_header(noisy[entry.id]) for entry in entries]
-    for entry, clean_header, noisy_header in zip(entries, clean_headers, noisy_headers, strict=True):
-        _require_same_length(entry, clean_header, noisy_header)
-    paths = {entry.id: entry.path for entry in entries}
-
-    def load(item: Item) -> dict[str, NDArray[np.int16]]:
-        return {"clean": read_audio(paths[item.id]), "noisy": read_audio(noisy[item.id])}
-
-    return Listing(
-        kind="paired",
-        items=items_of(entries, clean_headers),
-        load=load,
-        identity=identity(source),
-        notes=(*conversion_notes(clean_headers + noisy_headers), *notes),
-    )
-
-
 # -- which files, whose, in which split -------------------------------------------------------------------
 
 
 def _entries(source: Path, folders: Sequence[str]) -> tuple[list[Recording], list[str]]:
-    """The rows to be with their splits, sorted by part and id, and notes on what was left out."""
+    """The future rows with their splits, sorted by part and id, and notes on what was left out."""
     manifest = read_manifest(source)
     _require_known_folders(source, manifest)
     files = _audio_of(source, folders)
@@ -177,18 +151,10 @@ def _noisy_files(source: Path, entries: list[Recording]) -> dict[str, Path]:
     return noisy
 
 
-def _require_same_length(entry: Recording, clean: Header, noisy: Header) -> None:
-    if (clean.frames, clean.sample_rate) != (noisy.frames, noisy.sample_rate):
-        raise UserError(
-            f"{entry.path}: {clean.frames} samples at {clean.sample_rate} Hz, but its noisy partner has "
-            f"{noisy.frames} at {noisy.sample_rate} Hz; both must agree: replace or remove the pair"
-        )
-
-
 RECIPE = Recipe(
+    list_source,
+    identity,
+    matches,
     summary="your own recordings: speech/<speaker>/ and noise/<type>/, or clean/ and noisy/ (same names)",
     source="the folder that holds them, with MANIFEST.csv if you want to choose the splits",
-    list_source=list_source,
-    identity=identity,
-    matches=matches,
 )

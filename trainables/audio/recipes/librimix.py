@@ -11,7 +11,7 @@ int16 samples its files hold; mixtures are summed when read, which saves the mix
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.audio.corpus.audio_files import read_header
-from trainables.audio.corpus.listing import SPLITS, Item, Listing, digest
+from trainables.audio.corpus.listing import Item, Listing, digest
 from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.recordings import file_facts
 from trainables.base.errors import UserError
@@ -122,22 +122,15 @@ def _metadata(source: Path) -> dict[str, Path]:
     folder = source / "metadata"
     for voices in (2, 3):
         found = {}
-        for split in SPLITS:
-            candidates = [folder / f"libri{voices}mix_{subset}.csv" for subset in _SUBSETS[split]]
-            there = [path for path in candidates if path.is_file()]
-            if there:
-                found[split] = there[0]
-        if found:
-            _require_splits(folder, voices, found)
+        for split, subsets in _SUBSETS.items():
+            candidates = [folder / f"libri{voices}mix_{subset}.csv" for subset in subsets]
+            found[split] = next(filter(Path.is_file, candidates), candidates[0])
+        missing = [(split, path) for split, path in found.items() if not path.is_file()]
+        for split, path in missing if len(missing) < len(found) else ():
+            raise UserError(f"{folder}: no {path.name} for split {split!r}; copy it from the LibriMix repository")
+        if not missing:
             return found
     raise UserError(f"{source}: no LibriMix metadata there; it should hold {_LAYOUT}")
-
-
-def _require_splits(folder: Path, voices: int, found: dict[str, Path]) -> None:
-    for split in SPLITS:
-        if split not in found:
-            name = f"libri{voices}mix_{_SUBSETS[split][0]}.csv"
-            raise UserError(f"{folder}: no {name} for split {split!r}; copy it from the LibriMix repository")
 
 
 def _rows(source: Path, split: str, path: Path) -> list[_Mixture]:
@@ -176,14 +169,9 @@ def _item(mixture: _Mixture, voices: int, sample_rate: int) -> Item:
 
 
 RECIPE = Recipe(
+    list_source,
+    identity,
     summary="Libri2Mix or Libri3Mix at 8 kHz, min mode, from its metadata (librimix-16k: at 16 kHz)",
     source="the folder that holds LibriSpeech/, wham_noise/ and metadata/libri2mix_*.csv",
-    list_source=list_source,
-    identity=identity,
 )
-RECIPE_16K = Recipe(
-    summary="the same at 16 kHz",
-    source="as for librimix",
-    list_source=partial(list_source, sample_rate=16_000),
-    identity=identity,
-)
+RECIPE_16K = replace(RECIPE, summary="librimix at 16 kHz", list_source=partial(list_source, sample_rate=16_000))

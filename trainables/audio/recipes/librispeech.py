@@ -38,10 +38,7 @@ def matches(source: Path) -> bool:
 
 def identity(source: Path) -> str:
     """A hash of paths, sizes and times of change, found without opening a file."""
-    files = [
-        *(path for folder in _subsets(source) for path in find_audio(folder)),
-        *find_audio(source / "noise"),
-    ]
+    files = [*(path for folder in _subsets(source) for path in find_audio(folder)), *find_audio(source / "noise")]
     return digest(["librispeech", VERSION, file_facts(source, files)])
 
 
@@ -103,9 +100,9 @@ def _noises(source: Path) -> list[Recording]:
 
 
 RECIPE = Recipe(
+    list_source,
+    identity,
+    matches,
     summary="LibriSpeech as published, mixed with noises of your own",
     source=f"the folder that holds {LAYOUT}",
-    list_source=list_source,
-    identity=identity,
-    matches=matches,
 )

@@ -52,12 +52,7 @@ def inspect_source(source: str | Path, cache: str | Path | None = None) -> dict[
             return {**_expected(recipe, place), "fingerprint": None, "uri": str(target), "prepared": False}
         place = InputStorage(target)
     description = read_description(place)
-    return {
-        **description["summary"],
-        "fingerprint": description["fingerprint"],
-        "uri": place.uri,
-        "prepared": True,
-    }
+    return {**description["summary"], "fingerprint": description["fingerprint"], "uri": place.uri, "prepared": True}
 
 
 def _recognise(source: str | Path) -> tuple[str | None, InputStorage]:

@@ -1,7 +1,7 @@
 """What a corpus recipe is; each lies in a file of its own, and recipes.py lists them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trainables.audio.corpus.listing import Listing
@@ -14,8 +14,8 @@ BUILT_IN = "builtin"  # what stands for the source of the demo corpus
 class Recipe:
     """How one kind of source becomes a corpus. `identity` is cheap; `list_source` reads headers."""
 
-    summary: str
-    source: str  # what SOURCE means to it
     list_source: Callable[[Path], Listing]
     identity: Callable[[Path], str]
     matches: Callable[[Path], bool] = lambda source: False  # does a folder look like this source?
+    summary: str = field(kw_only=True)
+    source: str = field(kw_only=True)  # what SOURCE means to it

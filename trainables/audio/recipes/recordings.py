@@ -1,6 +1,6 @@
-"""What recipes share: recordings before their headers are read, and the listing of a corpus of speech and noise."""
+"""What recipes share: recordings before their headers are read, and the listings of a corpus of either kind."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trainables.audio.corpus.audio_files import Header, conversion_notes, read_audio, read_header
 from trainables.audio.corpus.listing import Item, Listing
+from trainables.base.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,41 @@ def file_facts(folder: Path, files: Iterable[Path]) -> list[tuple[str, int, int]
     return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 
 
-def items_of(recordings: Sequence[Recording], headers: Sequence[Header]) -> tuple[Item, ...]:
+def _items(recordings: Sequence[Recording], headers: Sequence[Header]) -> tuple[Item, ...]:
     """Rows with the lengths that the headers give, in samples at 16 kHz."""
     return tuple(
         Item(part=each.part, id=each.id, owner=each.owner, split=each.split, samples=header.samples)
         for each, header in zip(recordings, headers, strict=True)
+    )
+
+
+def pairs(
+    recordings: Sequence[Recording], noisy: Mapping[str, Path], identity: str, remedy: str, notes: Iterable[str] = ()
+) -> Listing:
+    """A corpus of kind "paired", from headers only; `noisy` has each recording's noisy file by id.
+
+    Raises:
+        UserError: a header cannot be read, or those of a pair differ in length or rate, which `remedy` repairs.
+    """
+    headers = [read_header(each.path) for each in recordings]
+    noisy_headers = [read_header(noisy[each.id]) for each in recordings]
+    for each, clean, other in zip(recordings, headers, noisy_headers, strict=True):
+        if (clean.frames, clean.sample_rate) != (other.frames, other.sample_rate):
+            raise UserError(
+                f"{each.path}: {clean.frames} samples at {clean.sample_rate} Hz, but {noisy[each.id]} has "
+                f"{other.frames} at {other.sample_rate} Hz; both must agree: {remedy}"
+            )
+    paths = {each.id: each.path for each in recordings}
+
+    def load(item: Item) -> dict[str, NDArray[np.int16]]:
+        return {"clean": read_audio(paths[item.id]), "noisy": read_audio(noisy[item.id])}
+
+    return Listing(
+        kind="paired",
+        items=_items(recordings, headers),
+        load=load,
+        identity=identity,
+        notes=(*conversion_notes([*headers, *noisy_headers]), *notes),
     )
 
 
@@ -52,7 +83,7 @@ def speech_and_noise(
 
     return Listing(
         kind="speech+noise",
-        items=items_of(recordings, headers),
+        items=_items(recordings, headers),
         load=load,
         identity=identity,
         notes=(*conversion_notes(headers), *notes),

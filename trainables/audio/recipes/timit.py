@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainables.audio.corpus.audio_files import find_audio
+from trainables.audio.corpus.listing import splits_in_order
 from trainables.base.errors import UserError
 
 TEST_SHARE = 50 / 462  # of the speakers of TRAIN
@@ -53,8 +54,7 @@ def split_of_speakers(speakers: set[str]) -> dict[str, str]:
     ordered = sorted(speakers, key=lambda speaker: hashlib.sha256(f"timit/{speaker}".encode()).digest())
     test = max(1, round(TEST_SHARE * len(ordered)))
     valid = max(1, round(VALID_SHARE * (len(ordered) - test)))
-    names = ["test"] * test + ["valid"] * valid + ["train"] * (len(ordered) - test - valid)
-    return dict(zip(ordered, names, strict=True))
+    return splits_in_order(ordered, test, valid)
 
 
 def _train_folder(source: Path) -> Path:

@@ -4,6 +4,7 @@ SOURCE holds both, at any depth: TIMIT's TRAIN folder and n1.wav to n100.wav. Sp
 noise recordings are too, while their types are spread over all splits, as in the report.
 """
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -52,22 +53,19 @@ def _noise(source: Path) -> list[Recording]:
 
 def _membership(files: list[Recording]) -> list[str]:
     """The noises of each split that is not for training: the report does not say which it took."""
-    named = {
-        split: [file.id for file in files if file.part == "noise" and file.split == split]
-        for split in ("valid", "test")
-    }
-    return [f"noises of {split}: {', '.join(ids)}" for split, ids in named.items()]
+    ids = {s: [file.id for file in files if file.part == "noise" and file.split == s] for s in ("valid", "test")}
+    return [f"noises of {split}: {', '.join(named)}" for split, named in ids.items()]
 
 
 RECIPE = Recipe(
+    list_source,
+    identity,
     summary="TIMIT's voices (TRAIN, 412 and 50 speakers) and Nonspeech-100's noises (75 and 25)",
     source="a folder that holds TIMIT's TRAIN and n1.wav to n100.wav, at any depth",
-    list_source=list_source,
-    identity=identity,
 )
-RECIPE_WITHOUT_SA = Recipe(
-    summary="the same without the two sentences that every speaker of TIMIT reads",
-    source="as above",
+RECIPE_WITHOUT_SA = replace(
+    RECIPE,
+    summary="timit_nonspeech without the two sentences that every speaker of TIMIT reads",
     list_source=partial(list_source, drop_sa=True),
     identity=partial(identity, drop_sa=True),
 )

@@ -10,17 +10,14 @@ of the 56, which hold neither, the two that a stable hash names. The 824 test pa
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from trainables.audio.corpus.audio_files import Header, conversion_notes, find_audio, read_audio, read_header
-from trainables.audio.corpus.listing import Item, Listing, digest, require_answerable
+from trainables.audio.corpus.audio_files import find_audio
+from trainables.audio.corpus.listing import Listing, digest, require_answerable
 from trainables.audio.recipes.recipe import Recipe
-from trainables.audio.recipes.recordings import file_facts
+from trainables.audio.recipes.recordings import Recording, file_facts, pairs
 from trainables.base.errors import UserError
 
 VERSION = 1  # raise it when the same files would give another corpus
@@ -39,17 +36,6 @@ class TrainingSet:
 
 SPEAKERS_28 = TrainingSet(speakers=28, pairs=11_572)
 SPEAKERS_56 = TrainingSet(speakers=56, pairs=23_075)
-
-
-@dataclass(frozen=True)
-class _Pair:
-    id: str  # "trainset/p226_001"
-    clean: Path
-    noisy: Path
-
-    @property
-    def speaker(self) -> str:
-        return self.clean.stem.split("_")[0]
 
 
 def matches(source: Path, training: TrainingSet) -> bool:
@@ -76,35 +62,17 @@ def list_source(source: Path, training: TrainingSet = SPEAKERS_28) -> Listing:
     train_name, test_name = _names(training)
     train = _pairs(source, train_name, training.pairs, training)
     test = _pairs(source, test_name, training.test_pairs, training)
-    splits = {**_train_splits(train), **dict.fromkeys((pair.id for pair in test), "test")}
-    headers = {pair.id: _header_of(pair) for pair in (*train, *test)}
-    pairs = {pair.id: pair for pair in (*train, *test)}
-
-    def load(item: Item) -> dict[str, NDArray[np.int16]]:
-        pair = pairs[item.id]
-        return {"clean": read_audio(pair.clean), "noisy": read_audio(pair.noisy)}
-
-    listing = Listing(
-        kind="paired",
-        items=tuple(
-            Item(
-                part="paired",
-                id=pair.id,
-                owner=pair.speaker,
-                split=splits[pair.id],
-                samples=headers[pair.id].samples,
-            )
-            for pair in pairs.values()
-        ),
-        load=load,
-        identity=identity(source, training),
-        notes=tuple(conversion_notes(headers.values())),
-    )
+    held_out = _held_out({each.owner for each in train})
+    placed = [replace(each, split="valid" if each.owner in held_out else "train") for each in train]
+    placed += [replace(each, split="test") for each in test]
+    noisy = {each.id: path for each, path in (train | test).items()}
+    listing = pairs(placed, noisy, identity(source, training), "unpack both archives again")
     require_answerable(listing, str(source))
     return listing
 
 
-def _pairs(source: Path, name: str, expected: int, training: TrainingSet) -> list[_Pair]:
+def _pairs(source: Path, name: str, expected: int, training: TrainingSet) -> dict[Recording, Path]:
+    """Clean recordings, with ids such as "trainset/p226_001", and the noisy file of each."""
     clean, noisy = (_folder(source, kind, name, training) for kind in ("clean", "noisy"))
     clean_files, noisy_files = ({path.stem: path for path in find_audio(folder)} for folder in (clean, noisy))
     for lacking, present, folder in ((noisy_files, clean_files, noisy), (clean_files, noisy_files, clean)):
@@ -116,27 +84,18 @@ def _pairs(source: Path, name: str, expected: int, training: TrainingSet) -> lis
             "set; unpack the archive again"
         )
     short = name.split("_")[0]
-    return [_Pair(f"{short}/{stem}", clean_files[stem], noisy_files[stem]) for stem in sorted(clean_files)]
+    return {
+        Recording("paired", f"{short}/{stem}", stem.split("_")[0], clean_files[stem]): noisy_files[stem]
+        for stem in sorted(clean_files)
+    }
 
 
-def _train_splits(pairs: list[_Pair]) -> dict[str, str]:
-    speakers = {pair.speaker for pair in pairs}
-    held_out = set(HELD_OUT) if set(HELD_OUT) <= speakers else set(sorted(speakers, key=_hash)[:2])
-    return {pair.id: "valid" if pair.speaker in held_out else "train" for pair in pairs}
+def _held_out(speakers: set[str]) -> set[str]:
+    return set(HELD_OUT) if set(HELD_OUT) <= speakers else set(sorted(speakers, key=_hash)[:2])
 
 
 def _hash(speaker: str) -> bytes:
     return hashlib.sha256(f"voicebank/{speaker}".encode()).digest()
-
-
-def _header_of(pair: _Pair) -> Header:
-    clean, noisy = read_header(pair.clean), read_header(pair.noisy)
-    if (clean.frames, clean.sample_rate) != (noisy.frames, noisy.sample_rate):
-        raise UserError(
-            f"{pair.clean}: {clean.frames} samples at {clean.sample_rate} Hz, but {pair.noisy} has {noisy.frames} at "
-            f"{noisy.sample_rate} Hz; both must agree: unpack both archives again"
-        )
-    return clean
 
 
 def _names(training: TrainingSet) -> tuple[str, str]:

@@ -92,8 +92,8 @@ def _read(path: Path) -> NDArray[np.int16]:
 
 
 RECIPE = Recipe(
+    list_source,
+    identity,
     summary="wsj0-2mix as its scripts write it, 8 kHz, min mode",
     source="the folder that holds tr/, cv/ and tt/ with s1/ and s2/ (and noise/ of WHAM)",
-    list_source=list_source,
-    identity=identity,
 )

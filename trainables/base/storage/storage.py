@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from trainables.base.errors import UserError
 from trainables.base.storage.bucket import Bucket
@@ -72,7 +72,7 @@ class Storage:
         return None if self.is_remote else Path(self.uri)
 
     @cached_property
-    def _backend(self) -> "_Backend":
+    def _backend(self) -> Bucket | Folder:
         return Bucket(self.uri) if self.is_remote else Folder(Path(self.uri))
 
     def _call(self, access: Callable[[], T]) -> T:
@@ -169,28 +169,6 @@ class InputStorage(Storage):
         except Exception as error:  # boto3 and the file system each have their own kinds
             remedy = "check the path, its permissions and its disk" if self.folder else self._backend.remedy
             raise self._unusable(error, remedy) from error
-
-
-class _Backend(Protocol):
-    @property
-    def remedy(self) -> str:
-        """What a person does about storage that cannot be written."""
-
-    @property
-    def reading_remedy(self) -> str:
-        """And about one that cannot be read."""
-
-    def read(self, path: str) -> bytes: ...
-    def write(self, path: str, content: bytes) -> None: ...
-    def upload(self, file: Path, path: str) -> None: ...
-    def move_in(self, file: Path, path: str) -> None: ...
-    def download(self, path: str, file: Path) -> None: ...
-    def size(self, path: str) -> int | None: ...
-    def sizes(self, prefix: str) -> dict[str, int]: ...
-    def folders(self) -> tuple[str, ...]: ...
-    def delete(self, path: str) -> None: ...
-    def delete_prefix(self, prefix: str) -> None: ...
-    def free_bytes(self) -> int | None: ...
 
 
 def _checked(path: str) -> str:

@@ -53,7 +53,7 @@ def test_originals_at_48_khz_are_resampled_and_a_16_khz_copy_is_taken_as_it_is(t
     original = voicebank_recipe.list_source(voicebank(tmp_path / "a", rate=48_000), MINIATURE)
     copy = voicebank_recipe.list_source(voicebank(tmp_path / "b", ending="_16k"), MINIATURE)
     assert {item.samples for item in original.items} == {item.samples for item in copy.items} == {1600}
-    assert original.notes == ("12 files resampled from 48000 to 16000 Hz",)
+    assert original.notes == ("24 files resampled from 48000 to 16000 Hz",)
     assert copy.notes == ()
 
 

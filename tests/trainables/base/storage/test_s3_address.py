@@ -1,4 +1,4 @@
-"""s3://bucket[/prefix] is in S3, s3: with anything else is a slip, and the rest is somebody else's to read."""
+"""s3://bucket[/prefix] is in S3, s3: with anything else is a slip, and the rest is not an S3 address."""
 
 import pytest
 

@@ -10,13 +10,6 @@ from trainables.base.storage import bucket, folder
 from trainables.base.storage.storage import InputStorage, Storage
 
 
-@pytest.fixture(params=["folder", "s3"])
-def storage(request, tmp_path):
-    if request.param == "folder":
-        return Storage(tmp_path / "sweep")
-    return Storage(f"{request.getfixturevalue('s3_bucket')}/sweep")
-
-
 def test_what_is_written_is_read(storage):
     storage.write("a/b/file", b"first")
     storage.write("a/b/file", b"second")

@@ -110,7 +110,7 @@ class _Espeak:
         return np.concatenate(self._pieces)
 
     def _set_voice(self, voice: str) -> None:
-        """A variant that does not exist would be left out in silence, and two speakers be one."""
+        """espeak-ng ignores an unknown variant without a word, which would make two speakers sound alike."""
         variant = voice.partition("+")[2]
         if not (self._data / "voices" / "!v" / variant).is_file():
             raise RuntimeError(f"espeak-ng has no variant for voice {voice}")

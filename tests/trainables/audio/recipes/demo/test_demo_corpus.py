@@ -61,7 +61,7 @@ def test_every_utterance_is_audible_and_short_of_clipping(demo: Corpus) -> None:
 
 
 def test_a_process_that_speaks_again_says_the_same(demo: Corpus) -> None:
-    """Breathy voices draw on a clock unless they are told not to; f5 and victor are breathy."""
+    """Breathy voices draw on a clock unless they are seeded; f5 and victor are breathy."""
     breathy = [s for split in SPLITS for s in demo_voices.speakers(split) if s.voice.endswith(("+f5", "+victor"))]
     lines = [speaker.says("The baker leaves two warm loaves.") for speaker in breathy]
     assert len(lines) == 2
