@@ -89,7 +89,8 @@ def decide(
     comparisons = Comparisons(paired)
     rivals = [label for label, done in zip(labels, paired.finished, strict=True) if done.any() and label != leader]
     leads = {label: comparisons.difference(leader, label) for label in rivals}
-    contenders = [label for label, lead in leads.items() if not _is_ahead(lead, alpha)]
+    intervals = {label: lead.interval(alpha) if lead else None for label, lead in leads.items()}
+    contenders = [label for label, found in intervals.items() if not (found and found[0] > 0)]
     obstacles = _obstacles(comparisons, leader, rivals)
     won = not contenders and not obstacles
     results = {
@@ -107,7 +108,9 @@ def decide(
             leader=named,
             verdict="winner" if won else "tie",
             contenders=contenders,
-            equivalent=[label for label, lead in leads.items() if _is_equivalent(lead, margin, alpha)],
+            equivalent=[
+                label for label, found in intervals.items() if found and -margin < found[0] and found[1] < margin
+            ],
             resolvable=None if pooled is None else float(pooled.resolvable(alpha)),
             half_width=None if pooled is None else float(pooled.half_width(alpha)),
             seeds_needed=len(comparisons.pooled_block.seeds) if won else _seeds_needed(pooled, leads, margin, alpha),
@@ -152,16 +155,6 @@ def holm(verdicts: Sequence[GroupResult]) -> list[GroupResult]:
         }
         for found, winner_p, gain_p in zip(verdicts, winner_ps, gain_ps, strict=True)
     ]
-
-
-def _is_ahead(lead: Difference | None, alpha: float) -> bool:
-    interval = lead.interval(alpha) if lead else None
-    return interval is not None and interval[0] > 0
-
-
-def _is_equivalent(lead: Difference | None, margin: float, alpha: float) -> bool:
-    interval = lead.interval(alpha) if lead else None
-    return interval is not None and -margin < interval[0] and interval[1] < margin
 
 
 def _obstacles(comparisons: Comparisons, leader: str, rivals: Sequence[str]) -> list[str]:
