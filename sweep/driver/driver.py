@@ -37,7 +37,7 @@ from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.patient import PatientStorage
 from sweep.storage.stage_store import stage_store
 from sweep.stored import layout
-from sweep.stored.heartbeat import SPENT, beating, Hours
+from sweep.stored.heartbeat import SPENT, Hours, beating
 from sweep.stored.ledger import ReadLedger
 from sweep.stored.reading import is_answered, read_result
 from sweep.stored.rows import has_rows, store_rows

@@ -1,4 +1,4 @@
-"""The driver's sign of life, `heartbeat.json`: written by it, read by others, and the count behind `--max-hours`.
+"""The driver's heartbeat, `heartbeat.json`: written by it, read by other commands, and the count for `--max-hours`.
 
 Each beat carries the seconds the sweep has been driven over all its starts, so a killed driver's time counts too,
 up to its last beat.
@@ -89,7 +89,7 @@ def read_pulse(storage: Storage) -> Pulse:
 
 
 def pulse_of(beat: dict[str, Any], now: float, host: str) -> Pulse:
-    """What `beat` means to an observer on `host` at Unix time `now`."""
+    """The state that `beat` shows to an observer on `host` at Unix time `now`."""
     age = max(0.0, now - beat["time"])
     if beat["state"] != "running":
         return Pulse(beat["state"], age, beat)

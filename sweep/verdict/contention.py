@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sweep.verdict.comparisons import Comparisons, Difference
 from sweep.verdict.paired_scores import PairedScores
-from sweep.verdict.verdict import leader_of
+from sweep.verdict.verdict import nominate
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def look(paired: PairedScores, alpha: float) -> Look:
 
 def _shown_behind(paired: PairedScores, alpha: float) -> dict[str, str]:
     comparisons = Comparisons(paired)
-    leader = leader_of(paired)
+    leader = nominate(paired)
     if leader is None:
         return {}
     rivals = [label for label in paired.complete if label != leader]

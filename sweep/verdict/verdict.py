@@ -19,34 +19,16 @@ from sweep.verdict.paired_scores import PairedScores, paired_scores
 from sweep.verdict.population import by_noise_type, population
 from sweep.verdict.result import Gain, Gates, GateVerdict, GroupResult, Holm, Leader, NoisyInput, Spread
 from sweep.verdict.simultaneous import holm_adjusted
-from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS
 
 MOST_SEEDS = 100  # `seeds_needed` looks no further
 
 
-def nominate(
-    rows: pd.DataFrame,
-    metric: str,
-    candidates: Sequence[Any],
-    *,
-    seeds: Sequence[int] | None = None,
-    failed_jobs: Collection[tuple[str, int]] = (),
-) -> str:
-    """The label with the best mean on the valid `rows` of one group; the earlier candidate where equal.
+def nominate(paired: PairedScores) -> str | None:
+    """The label with the best mean on valid; the earlier candidate where equal, None where none has a score.
 
     Only candidates that can win are considered, unless there is none: no failed seed, no failed score.
-    Raises UserError where no candidate has a score.
     """
-    labels = [_candidate(candidate)["label"] for candidate in candidates]
-    leader = leader_of(paired_scores(rows, metric, labels, seeds, failed_jobs))
-    if leader is None:
-        raise UserError(f"no candidate has a valid {metric} score: see the failed jobs in the study")
-    return leader
-
-
-def leader_of(paired: PairedScores) -> str | None:
-    """As `nominate`; None where no candidate has a score."""
     flawless = [
         label
         for label, count in zip(paired.labels, paired.failures, strict=True)
