@@ -29,15 +29,8 @@ def leaderboard(result: Result) -> tuple[Row, list[Row]]:
     groups, metric = result["groups"], result["metric"]
     baseline = groups[0]["baseline"] if groups else "none"
     named_by = next(iter(groups[0]["group"]), "") if groups else ""
-    header = [
-        named_by,
-        "leader",
-        METRICS[metric].title,
-        f"gain over {baseline}",
-        "verdict",
-        "detectable",
-        "meaningful?",
-    ]
+    title, gained = METRICS[metric].title, f"gain over {baseline}"
+    header = [named_by, "leader", title, gained, "verdict", "detectable", "meaningful?"]
     rows = [
         [
             group_name(group["group"]),
@@ -55,16 +48,8 @@ def leaderboard(result: Result) -> tuple[Row, list[Row]]:
 
 def candidates(group: GroupResult, metric: str) -> tuple[Row, list[Row]]:
     """Header and one row per candidate of a group, best first."""
-    header = [
-        "candidate",
-        METRICS[metric].title,
-        "leader's lead",
-        f"gain over {group['baseline']}",
-        "P(best)",
-        "seeds",
-        "failures",
-        "",
-    ]
+    title, gained = METRICS[metric].title, f"gain over {group['baseline']}"
+    header = ["candidate", title, "leader's lead", gained, "P(best)", "seeds", "failures", ""]
     rows = [
         [
             row["label"],

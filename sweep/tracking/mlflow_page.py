@@ -33,9 +33,9 @@ def experiment_name(space: str) -> str:
     return f"speech-sweep/{space}"
 
 
-def open_line(tracking_uri: str, space: str = "", sweep: str = "") -> str:
+def open_line(tracking_uri: str, space: str, sweep: str) -> str:
     """The command to type and the page to open: the sweep's leaderboard, if MLflow has it yet."""
-    experiment = find_experiment(tracking_uri, experiment_name(space)) if space else None
+    experiment = find_experiment(tracking_uri, experiment_name(space))
     page = page_url(tracking_uri, experiment, sweep) if experiment else _server(tracking_uri)
     if is_server(tracking_uri):
         return f"open {page}"

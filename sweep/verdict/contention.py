@@ -25,7 +25,7 @@ class Look:
 
 def look(paired: PairedScores, alpha: float) -> Look:
     """One look at the candidates still in contention, on valid; `alpha` is this look's share."""
-    left = {label: "a seed has failed" for label in paired.labels if paired.has_failed_seed(label)}
+    left = {label: "a seed has failed" for label in paired.labels if paired.failed_seeds(label)}
     if paired.complete:
         left |= _shown_behind(paired, alpha)
     return Look(len(paired.seeds), tuple(label for label in paired.labels if label not in left), left)

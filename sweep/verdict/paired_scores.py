@@ -69,9 +69,6 @@ class PairedScores:
         given = self.left_after.get(label, len(self.seeds))
         return int((~self.finished[self.labels.index(label), :given]).sum())
 
-    def has_failed_seed(self, label: str) -> bool:
-        return self.failed_seeds(label) > 0
-
     def with_seeds_of(self, labels: Sequence[str]) -> tuple[str, ...]:
         """All candidates that finished every seed that all of `labels` finished."""
         shared = self.finished[[self.labels.index(label) for label in labels]].all(axis=0)

@@ -144,7 +144,7 @@ def _obstacles(comparisons: Comparisons, leader: str, rivals: Sequence[str]) -> 
     paired = comparisons.paired
     count = paired.failures[paired.labels.index(leader)]
     found = []
-    if paired.has_failed_seed(leader):
+    if paired.failed_seeds(leader):
         found.append(f"{leader} has a failed seed and cannot win")
     if count:
         found.append(f"{leader} failed on {count} utterances that the noisy input passed and cannot win")
@@ -168,7 +168,7 @@ def _remarks(comparisons: Comparisons, leads: Mapping[str, Difference | None], l
     for label, count in zip(paired.labels, paired.failures, strict=True):
         if label != leader and label not in leads:
             remarks.append(f"{label} was not compared: all its seeds failed, so it cannot win")
-        elif label != leader and paired.has_failed_seed(label):
+        elif label != leader and paired.failed_seeds(label):
             remarks.append(f"{label} has a failed seed: it cannot win and is compared on its other seeds")
         elif label != leader and count:
             remarks.append(f"{label} failed on {count} utterances that the noisy input passed")
