@@ -50,7 +50,7 @@ class MlflowSender:
                 self._closing.wait(_GATHER)
             else:
                 if self._closing.wait(pause):
-                    self._stop.wait(_FIRST_PAUSE)  # once the sweep is closing, no longer pause
+                    self._stop.wait(_FIRST_PAUSE)  # while closing, retry after the shortest pause
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _deliver(self) -> bool:
