@@ -3,10 +3,10 @@
     from sweep.frames import leaderboard, trials, utterance_scores
 
     leaderboard("NAME")        a row per group and candidate, best first, unrounded
-    trials("NAME")             a row per job: its values, its scores, how it ended
+    trials("NAME")             a row per job: its values, its scores, its state
     utterance_scores("NAME")   a row per finalist, utterance and metric
 
-`output` is run.py's (default SPEECH_SWEEP_OUTPUT, else ./sweeps). All raise `UserError` for what is missing.
+`output` is run.py's (default SPEECH_SWEEP_OUTPUT, else ./sweeps). All raise `UserError` where data are missing.
 """
 
 import pandas as pd

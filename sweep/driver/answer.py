@@ -14,15 +14,16 @@ import pandas as pd
 
 from sweep.core.addresses import hide_password
 from sweep.core.jobs import Job
-from sweep.plan.plan import Plan
+from sweep.plan.plan import GroupPlan, Plan
 from sweep.report.findings.metric_means import Scores
 from sweep.stored import layout
 from sweep.stored.rows import Rows
 from sweep.study.study import JobRecord
 from sweep.verdict.means import seed_means
-from sweep.verdict.paired_scores import group_rows
+from sweep.verdict.paired_scores import group_rows, paired_scores
 from sweep.verdict.result import GateVerdict, GroupResult, Result
 from sweep.verdict.verdict import decide, holm, nominate
+from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 from trainables.config.registry import config_class
 
@@ -52,13 +53,16 @@ class Finalists:
 
 
 def plan_hash(plan: Plan) -> str:
-    """The hash of everything decided before test that can matter: metric, candidates, seeds, margin, alpha, ..."""
+    """The hash of all settings that can change the verdict: metric, candidates, seeds, margin, alpha, ..."""
     decisive = {name: value for name, value in plan.to_json().items() if name not in _NOT_DECISIVE}
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def freeze_nominations(plan: Plan, storage: Storage, rows: Rows, finalists: Mapping[str, Finalists]) -> dict[str, str]:
-    """Each group's leader on valid, stored with the plan's hash; a stored nomination never changes."""
+    """Each group's leader on valid, stored with the plan's hash; a stored nomination never changes.
+
+    Raises `UserError` where no candidate of a group has a score.
+    """
     stored: dict[str, str] = {}
     if storage.exists(layout.NOMINATIONS):
         stored = json.loads(storage.read(layout.NOMINATIONS))["leaders"]
@@ -66,16 +70,7 @@ def freeze_nominations(plan: Plan, storage: Storage, rows: Rows, finalists: Mapp
     if not new:
         return stored
     table = pd.DataFrame(rows)
-    leaders = stored | {
-        group.name: nominate(
-            group_rows(table, group.name),
-            plan.metric,
-            group.candidates,
-            seeds=plan.seeds,
-            failed_jobs=finalists[group.name].failed,
-        )
-        for group in new
-    }
+    leaders = stored | {group.name: _leader(plan, group, table, finalists[group.name].failed) for group in new}
     frozen = {
         "leaders": leaders,
         "plan": plan_hash(plan),
@@ -87,6 +82,14 @@ def freeze_nominations(plan: Plan, storage: Storage, rows: Rows, finalists: Mapp
     }
     storage.write(layout.NOMINATIONS, json.dumps(frozen, indent=1).encode())
     return leaders
+
+
+def _leader(plan: Plan, group: GroupPlan, rows: pd.DataFrame, failed: Sequence[tuple[str, int]]) -> str:
+    labels = [candidate.label for candidate in group.candidates]
+    leader = nominate(paired_scores(group_rows(rows, group.name), plan.metric, labels, plan.seeds, failed))
+    if leader is None:
+        raise UserError(f"no candidate has a valid {plan.metric} score: see the failed jobs in the study")
+    return leader
 
 
 def verdicts(
@@ -131,7 +134,7 @@ def verdicts(
 def terms_of_paper(
     plan: Plan, nuisance: Mapping[tuple[str, str], dict[str, Any]]
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Group -> candidate -> what its finalists trained with, in the terms of the method's paper."""
+    """Group -> candidate -> its finalists' settings in the terms of the method's paper."""
     kind = config_class(plan.method_name())
     found: dict[str, dict[str, dict[str, float]]] = {}
     for (group, candidate), values in nuisance.items():

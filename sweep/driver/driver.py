@@ -37,7 +37,7 @@ from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.patient import PatientStorage
 from sweep.storage.stage_store import stage_store
 from sweep.stored import layout
-from sweep.stored.heartbeat import SPENT, Heartbeat, Hours
+from sweep.stored.heartbeat import SPENT, Hours, beating
 from sweep.stored.ledger import ReadLedger
 from sweep.stored.reading import is_answered, read_result
 from sweep.stored.rows import has_rows, store_rows
@@ -129,7 +129,7 @@ class Drive:
             stack.callback(progress.close)
             stack.callback(spent.close)
             stack.enter_context(stop_on_signals(self.stop))
-            stack.enter_context(Heartbeat(self.signs, lambda: {**progress.snapshot(), SPENT: self.hours.spent()}))
+            stack.enter_context(beating(self.signs, lambda: {**progress.snapshot(), SPENT: self.hours.spent()}))
             void_requests(self.storage)
             stack.enter_context(stop_on_request(self.stop, self.signs, self.hours.left, progress.phase))
             if records := self.store.all_records(self.plan):  # of earlier drivers

@@ -1,1 +1,1 @@
-"""What a finished sweep shows: tables, figures, pages and files."""
+"""The report of a sweep: tables, figures, pages and files."""

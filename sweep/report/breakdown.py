@@ -4,13 +4,12 @@ Means as in the leaderboard, of the complete candidates and restricted to one no
 decide nothing.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from sweep.plan.plan import Plan
-from sweep.report.cells import BREAKDOWNS, Row, estimate
+from sweep.report.cells import BREAKDOWNS, Row, parts_table
 from sweep.report.output_formats import View
 from sweep.verdict.means import parts
 from sweep.verdict.paired_scores import PairedScores, group_rows, paired_scores
@@ -21,12 +20,7 @@ def breakdown(paired: PairedScores, field: str) -> list[dict[str, Any]]:
     """One entry per value of `field`: value, utterances, leader there, and scores by candidate and of "noisy"."""
     column = {"snr": "snr_db"}.get(field, field)  # of the rows
     return [
-        {
-            "value": part.value,
-            "utterances": part.n_utterances,
-            "leader": part.leader,
-            "scores": part.means,
-        }
+        {"value": part.value, "utterances": part.n_utterances, "leader": part.leader, "scores": part.means}
         for part in parts(paired, paired.complete, column)
     ]
 
@@ -66,15 +60,6 @@ def breakdown_view(rows: pd.DataFrame, plan: Plan, metric: str, field: str) -> V
     )
 
 
-def _cells(entries: Sequence[dict[str, Any]], metric: str, field: str) -> tuple[Row, list[Row]]:
-    labels = list(entries[0]["scores"]) if entries else []
-    rows = [
-        [
-            str(entry["value"]),
-            str(entry["utterances"]),
-            entry["leader"],
-            *(estimate(entry["scores"][label], None, metric) for label in labels),
-        ]
-        for entry in entries
-    ]
-    return [BREAKDOWNS[field], "utterances", "leader", *labels], rows
+def _cells(rows: list[dict[str, Any]], metric: str, field: str) -> tuple[Row, list[Row]]:
+    entries = [(row["value"], row["utterances"], row["leader"], row["scores"]) for row in rows]
+    return parts_table(BREAKDOWNS[field], entries, metric)

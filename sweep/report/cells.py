@@ -29,15 +29,8 @@ def leaderboard(result: Result) -> tuple[Row, list[Row]]:
     groups, metric = result["groups"], result["metric"]
     baseline = groups[0]["baseline"] if groups else "none"
     named_by = next(iter(groups[0]["group"]), "") if groups else ""
-    header = [
-        named_by,
-        "leader",
-        METRICS[metric].title,
-        f"gain over {baseline}",
-        "verdict",
-        "detectable",
-        "meaningful?",
-    ]
+    title, gained = METRICS[metric].title, f"gain over {baseline}"
+    header = [named_by, "leader", title, gained, "verdict", "detectable", "meaningful?"]
     rows = [
         [
             group_name(group["group"]),
@@ -55,16 +48,8 @@ def leaderboard(result: Result) -> tuple[Row, list[Row]]:
 
 def candidates(group: GroupResult, metric: str) -> tuple[Row, list[Row]]:
     """Header and one row per candidate of a group, best first."""
-    header = [
-        "candidate",
-        METRICS[metric].title,
-        "leader's lead",
-        f"gain over {group['baseline']}",
-        "P(best)",
-        "seeds",
-        "failures",
-        "",
-    ]
+    title, gained = METRICS[metric].title, f"gain over {group['baseline']}"
+    header = ["candidate", title, "leader's lead", gained, "P(best)", "seeds", "failures", ""]
     rows = [
         [
             row["label"],
@@ -84,17 +69,20 @@ def candidates(group: GroupResult, metric: str) -> tuple[Row, list[Row]]:
 def noise_types(group: GroupResult, metric: str) -> tuple[Row, list[Row]]:
     """Header and one row per noise type: its leader and every candidate's mean."""
     types = group["by_noise_type"]["types"]
-    labels = list(types[0]["scores"])
+    entries = [(row["noise_type"], row["n_utterances"], row["leader"], row["scores"]) for row in types]
+    return parts_table("noise type", entries, metric)
+
+
+def parts_table(
+    title: str, entries: Sequence[tuple[object, int, str, Mapping[str, float]]], metric: str
+) -> tuple[Row, list[Row]]:
+    """Header and one row per part of the test set: (value, utterances, leader, means by candidate)."""
+    labels = list(entries[0][-1]) if entries else []
     rows = [
-        [
-            row["noise_type"],
-            str(row["n_utterances"]),
-            row["leader"],
-            *(estimate(row["scores"][label], None, metric) for label in labels),
-        ]
-        for row in types
+        [str(value), str(utterances), leader, *(estimate(means[label], None, metric) for label in labels)]
+        for value, utterances, leader, means in entries
     ]
-    return ["noise type", "utterances", "leader", *labels], rows
+    return [title, "utterances", "leader", *labels], rows
 
 
 def estimate(value: float | None, interval: Sequence[float] | None, metric: str, signed: bool = False) -> str:
@@ -125,7 +113,7 @@ def verdict(group: GroupResult) -> str:
 
 
 def resolvable(group: GroupResult, metric: str) -> str:
-    """ "0.21 (needs 9 seeds)": the smallest true difference this design finds, and what it takes to break a tie."""
+    """ "0.21 (needs 9 seeds)": the smallest detectable difference, and the seeds or audio that a tie needs."""
     if group["resolvable"] is None:
         return NOT_KNOWN
     shown = f"{group['resolvable']:.{_digits(metric)}f}"
@@ -150,7 +138,7 @@ def standing(group: GroupResult, row: CandidateResult) -> str:
 
 
 def footers(result: Result) -> list[str]:
-    """What the tables are based on, line by line."""
+    """The data and settings behind the tables, one fact per line."""
     groups = result["groups"]
     lines = warnings(result)
     if groups:
@@ -168,7 +156,7 @@ def footers(result: Result) -> list[str]:
 
 
 def warnings(result: Result) -> list[str]:
-    """Why the whole result must not be believed or repeated, if so."""
+    """Why the whole result is not meaningful or not reproducible, if so."""
     lines = []
     if not result.get("meaningful", True):
         lines.append(f"NOT MEANINGFUL: the {result.get('preset')} preset only shows that everything runs.")
@@ -247,7 +235,7 @@ def _spread(spread: Spread, unit: str, metric: str) -> str:
 
 
 def _paper_terms(result: Result) -> list[str]:
-    """What the leaders trained with, in the terms of the method's paper."""
+    """The leaders' settings in the terms of the method's paper."""
     lines = []
     for group in result["groups"]:
         name, leader = group_name(group["group"]), group["leader"]["label"]

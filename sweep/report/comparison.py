@@ -78,26 +78,23 @@ def compare(ours: Scored, theirs: Scored, metric: str) -> dict[str, Any]:
 
 def _candidates(ours: Scored, theirs: Scored, metric: str, group: str, can_be_paired: bool) -> list[dict[str, Any]]:
     means = [_means(scored, metric, group) for scored in (ours, theirs)]
+    # One that only one of them has keeps a row.
+    labels = dict.fromkeys(c.label for s in (ours, theirs) for c in s.plan.group_plan(group).candidates)
     return [
         {
             "label": label,
             **((can_be_paired and _paired(ours, theirs, metric, group, label)) or _unpaired(means, label)),
         }
-        for label in _labels(ours, theirs, group)
+        for label in labels
     ]
-
-
-def _labels(ours: Scored, theirs: Scored, group: str) -> list[str]:
-    """The candidates of both sweeps; one that only one of them has keeps a row."""
-    return list(dict.fromkeys(c.label for s in (ours, theirs) for c in s.plan.group_plan(group).candidates))
 
 
 def _paired(ours: Scored, theirs: Scored, metric: str, group: str, label: str) -> dict[str, Any] | None:
     """One candidate's two finalists of every seed, cell by cell, with its own variance; None where one lacks scores."""
     first, second = "ours", "theirs"
-    mine, other = (_of_candidate(scored.rows, group, label) for scored in (ours, theirs))
-    other = other[other["candidate"] != NOISY]
-    table = pd.concat([mine.replace({"candidate": {label: first}}), other.assign(candidate=second)])
+    mine, other = (group_rows(scored.rows, group) for scored in (ours, theirs))
+    mine = mine[mine["candidate"].isin([label, NOISY])].replace({"candidate": {label: first}})
+    table = pd.concat([mine, other[other["candidate"].eq(label)].assign(candidate=second)])
     comparisons = Comparisons(paired_scores(table, metric, [first, second], common_seeds(ours, theirs)))
     difference = comparisons.difference(first, second)
     if difference is None:
@@ -121,11 +118,6 @@ def _means(scored: Scored, metric: str, group: str) -> dict[str, float]:
     """As the sweep's own leaderboard has them."""
     labels = [candidate.label for candidate in scored.plan.group_plan(group).candidates]
     return mean_scores(paired_scores(group_rows(scored.rows, group), metric, labels, scored.plan.seeds))
-
-
-def _of_candidate(rows: pd.DataFrame, group: str, label: str) -> pd.DataFrame:
-    mine = group_rows(rows, group)
-    return mine[mine["candidate"].isin([label, NOISY])]
 
 
 def _noisy(rows: pd.DataFrame, metric: str) -> pd.Series:

@@ -113,9 +113,7 @@ def _reached(curve: LearningCurve) -> str:
     return NOT_KNOWN if curve["reached_baseline"] is None else f"epoch {curve['reached_baseline']:.3g}"
 
 
-def _snr_tables(
-    breakdown: Sequence[SnrScores],
-) -> Iterator[tuple[str | None, str, list[SnrScores]]]:
+def _snr_tables(breakdown: Sequence[SnrScores]) -> Iterator[tuple[str | None, str, list[SnrScores]]]:
     """(group, metric, its entries with the published ones last) for each table worth printing."""
     measured = [entry for entry in breakdown if not entry["published"]]
     for group, metric in dict.fromkeys((entry["group"], entry["metric"]) for entry in measured):

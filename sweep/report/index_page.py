@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from sweep.report import cells as report_cells
+from sweep.report import cells
 from sweep.report.cells import Row
 from sweep.report.findings_cells import finding_lines
 from sweep.report.pages import html_page
@@ -27,13 +27,13 @@ _FIGURES = {
 def index_page(result: Result, files: Sequence[str]) -> str:
     """HTML with links to `files`, which are in the same folder."""
     groups = result["groups"]
-    tables = [_table(*report_cells.leaderboard(result))]
+    tables = [_table(*cells.leaderboard(result))]
     for group in groups:
         name = group_name(group["group"])
-        tables += [f"<h2>{escape(name)}</h2>", _table(*report_cells.candidates(group, result["metric"]))]
+        tables += [f"<h2>{escape(name)}</h2>", _table(*cells.candidates(group, result["metric"]))]
         if f"listen-{name}.html" in files:
             tables.append(f'<p><a href="listen-{escape(name)}.html">Listen to {escape(name)}</a></p>')
-    lines = "".join(f"<li>{escape(line)}</li>" for line in (*report_cells.footers(result), *finding_lines(result)))
+    lines = "".join(f"<li>{escape(line)}</li>" for line in (*cells.footers(result), *finding_lines(result)))
     links = ", ".join(f'<a href="{escape(file)}">{escape(file)}</a>' for file in files)
     body = f"""<p>{escape(result["question"])}</p>
 {"".join(tables)}

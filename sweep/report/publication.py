@@ -57,8 +57,8 @@ class Publication:
             "the Pareto front": partial(pareto_plot, result, folder / "pareto.png"),
         }
         if result["label_switches"]:
-            switches = partial(switch_plot, result["label_switches"], folder / "switches.png")
-            figures["the label switches"] = switches
+            path = folder / "switches.png"
+            figures["the label switches"] = partial(switch_plot, result["label_switches"], path)
         if self.plan.meaningful:
             figures["the search"] = partial(_search_plots, self.plan, self.records, folder)
         return figures
@@ -89,4 +89,4 @@ def _attempt(what: str, make: Callable[[], object]) -> None:
     try:
         make()
     except Exception as error:
-        say_on_standard_error(f"the report goes without {what}: {type(error).__name__}: {error}")
+        say_on_standard_error(f"the report lacks {what}: {type(error).__name__}: {error}")

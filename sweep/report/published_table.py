@@ -4,25 +4,23 @@ The figures of sweep/report/published/*.csv are single numbers: n is not stated,
 winner; the best figure of each group leads.
 """
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 from sweep.report.output_formats import View
+from sweep.report.published import published_rows
 from sweep.verdict.result import by_score, group_name
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS
 
-FIGURES = "feature_normalization.csv"
+FIGURES = "feature_normalization"
 NOT_STATED = "n not stated, no interval"
 PUBLISHED_METRICS = ("wb_pesq", "stoi", "csig", "cbak", "covl")
 
 
-def published_rows(upstream: str) -> list[dict[str, str]]:
+def rows_of_upstream(upstream: str) -> list[dict[str, str]]:
     """The rows of one upstream, each variant once; none for an upstream that is not in the paper."""
-    mine = (row for row in _rows() if upstream in row["upstream"].split("/"))
+    mine = (row for row in published_rows(FIGURES) if upstream in row["upstream"].split("/"))
     return list({row["variant"]: row for row in mine}.values())
 
 
@@ -37,16 +35,11 @@ def published_result(metric: str, tables: Sequence[str] = ("1", "2")) -> dict[st
     if metric not in PUBLISHED_METRICS:
         raise UserError(f"--metric {metric}: the paper gives {', '.join(PUBLISHED_METRICS)}")
     groups: dict[str, dict[str, dict[str, Any]]] = {}
-    for row in (row for row in _rows() if row["table"] in tables):
+    for row in (row for row in published_rows(FIGURES) if row["table"] in tables):
         for upstream in row["upstream"].split("/"):
             label = _label(row["variant"])
-            candidate = {
-                "label": label,
-                "system": row["system"],
-                "score": float(row[metric]),
-                "interval": None,
-            }
-            groups.setdefault(upstream, {})[label] = candidate
+            score = {"score": float(row[metric]), "interval": None}
+            groups.setdefault(upstream, {})[label] = {"label": label, "system": row["system"], **score}
     return {
         "sweep": "published",
         "metric": metric,
@@ -76,11 +69,6 @@ def published_view(result: Mapping[str, Any]) -> View:
         tables=[(name, *_cells(rows, result["metric"])) for name, rows in named],
         lines=[f"{METRICS[result['metric']].title} as published: {result['note']}"],
     )
-
-
-def _rows() -> list[dict[str, str]]:
-    text = resources.files("sweep.report.published").joinpath(FIGURES).read_text(encoding="utf-8")
-    return list(csv.DictReader(io.StringIO(text)))
 
 
 def _label(variant: str) -> str:

@@ -1,4 +1,4 @@
-"""A sweep's result as one view, in whichever form it is wanted."""
+"""A sweep's result as one view, for every output format."""
 
 from collections.abc import Iterator
 

@@ -10,8 +10,6 @@ from sweep.report.output_formats import View
 from sweep.study.outcomes import Outcome
 from trainables.metrics.catalogue import METRICS
 
-_DONE = ("complete", "pruned", "failed")
-
 
 def standings(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
     """One entry per group, its candidates best first: by the finalists' mean, else by the best search trial."""
@@ -48,13 +46,8 @@ def _candidates(plan: Plan, group: GroupPlan, found: dict[tuple[str, str], list[
 
 def _counts(outcomes: Sequence[Outcome], planned: int) -> dict[str, int]:
     states = [outcome.state for outcome in outcomes]
-    done = sum(state in _DONE for state in states)
-    return {
-        "planned": planned,
-        "done": done,
-        "running": states.count("running"),
-        "failed": states.count("failed"),
-    }
+    counts = {state: states.count(state) for state in ("running", "failed")}
+    return {"planned": planned, "done": len(states) - counts["running"], **counts}
 
 
 def _rank(row: dict[str, Any]) -> tuple[bool, float, bool, float]:

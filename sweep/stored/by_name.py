@@ -14,19 +14,19 @@ LONGEST_NAME = 80
 
 def load_plan(name: str, base: str) -> Plan:
     """The frozen plan of a sweep. Raises `UserError`, naming the known sweeps, if there is none."""
-    name = sweep_name(name)
-    if not is_there(join(base, name)):
+    output = join(base, sweep_name(name))
+    if not is_there(output):
         known = sweep_names(base)
         there = f"there are: {', '.join(known[-10:])}" if known else "it holds none"
-        raise UserError(f"no sweep named {name!r} in {base} ({there}); start one with --space")
-    output = Storage(join(base, name))
-    with output.within_reach():
-        content = output.read(layout.PLAN)
+        raise UserError(f"no sweep named {sweep_name(name)!r} in {base} ({there}); start one with --space")
+    storage = Storage(output)
+    with storage.within_reach():
+        content = storage.read(layout.PLAN)
     try:
         return Plan.from_json(json.loads(content))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
-            f"{join(join(base, name), layout.PLAN)} is not a plan that this version can read ({type(error).__name__}): "
+            f"{output}/{layout.PLAN} is not a plan that this version can read ({type(error).__name__}): "
             "restore it, or start a new sweep"
         ) from error
 

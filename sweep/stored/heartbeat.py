@@ -1,4 +1,4 @@
-"""The driver's sign of life, `heartbeat.json`: written by it, read by others, and the count behind `--max-hours`.
+"""The driver's heartbeat, `heartbeat.json`: written by it, read by other commands, and the count for `--max-hours`.
 
 Each beat carries the seconds the sweep has been driven over all its starts, so a killed driver's time counts too,
 up to its last beat.
@@ -10,9 +10,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Literal
 
 from sweep.stored import layout
@@ -25,45 +24,45 @@ SPENT = "spent"  # the heartbeat's field for seconds of driving, over all starts
 Life = Literal["running", "not responding", "finished", "interrupted", "dead", "never started"]
 
 
-class Heartbeat:
-    """`with Heartbeat(storage, snapshot):` writes a beat `every` few seconds, and at the end how the sweep ended.
+@contextlib.contextmanager
+def beating(storage: Storage, snapshot: Callable[[], dict[str, Any]], every: float = EVERY_SECONDS) -> Iterator[None]:
+    """Write a beat `every` few seconds while the block runs, and at the end how the sweep ended.
 
     `snapshot` returns plain JSON. A beat that cannot be written is skipped: it must never stop a sweep.
     """
 
-    def __init__(self, storage: Storage, snapshot: Callable[[], dict[str, Any]], every: float = EVERY_SECONDS) -> None:
-        self._storage = storage
-        self._snapshot = snapshot
-        self._every = every
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
-
-    def __enter__(self) -> "Heartbeat":
-        self._write("running")
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join(self._every)
-        self._write("finished" if kind is None else "interrupted")
-
-    def _beat(self) -> None:
-        while not self._over.wait(self._every):
-            self._write("running")
-
-    def _write(self, state: str) -> None:
-        beat = {
-            "state": state,
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "time": time.time(),
-            **self._snapshot(),
-        }
+    def write(state: str = "running") -> None:
+        identity = {"state": state, "pid": os.getpid(), "host": socket.gethostname(), "time": time.time()}
+        beat = {**identity, **snapshot()}
         with contextlib.suppress(Exception):  # the sweep itself reports a full disk or a missing bucket
-            self._storage.write(layout.HEARTBEAT, json.dumps(beat).encode())
+            storage.write(layout.HEARTBEAT, json.dumps(beat).encode())
+
+    write()
+    try:
+        with periodically(write, every, "heartbeat"):
+            yield
+    except BaseException:
+        write("interrupted")
+        raise
+    write("finished")
+
+
+@contextlib.contextmanager
+def periodically(action: Callable[[], bool | None], seconds: float, name: str) -> Iterator[None]:
+    """Call `action` in a thread of that name, every few `seconds` until the block ends or it returns True."""
+    over = threading.Event()
+
+    def repeat() -> None:
+        while not over.wait(seconds) and not action():
+            pass
+
+    thread = threading.Thread(target=repeat, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(seconds)
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def read_pulse(storage: Storage) -> Pulse:
 
 
 def pulse_of(beat: dict[str, Any], now: float, host: str) -> Pulse:
-    """What `beat` means to an observer on `host` at Unix time `now`."""
+    """The state that `beat` shows to an observer on `host` at Unix time `now`."""
     age = max(0.0, now - beat["time"])
     if beat["state"] != "running":
         return Pulse(beat["state"], age, beat)

@@ -9,13 +9,17 @@ RESULT = "result.json"  # the answer, as --json prints it
 NOMINATIONS = "nominations.json"  # each group's leader, named on valid before test is opened
 LOOKS = "looks.json"  # the candidates still in contention, look by look
 LEDGER = "test_reads.jsonl"  # every read of test audio
-HEARTBEAT = "heartbeat.json"  # the driver's sign of life
+HEARTBEAT = "heartbeat.json"  # written by the driver every few seconds
 REQUESTS = "requests"  # to the running driver
 STOP_REQUEST = f"{REQUESTS}/stop.json"
 REPORT = "report"  # tables, figures and pages to read
-RESULTS = "results"  # rows of all finalists together
+
+
+def rows_file(split: str) -> str:
+    """A job's own rows of a split, in its folder in JOBS."""
+    return f"rows-{split}.parquet"
 
 
 def rows_path(split: str) -> str:
-    """The file of all finalists' rows of a split; each job's own lie in its folder in JOBS."""
-    return f"{RESULTS}/rows-{split}.parquet"
+    """The rows of all finalists together."""
+    return f"results/{rows_file(split)}"

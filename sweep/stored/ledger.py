@@ -5,21 +5,10 @@ never one too few.
 """
 
 import json
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from sweep.stored import layout
 from trainables.base.storage.storage import Storage
-
-
-@dataclass(frozen=True, kw_only=True)
-class LedgerEntry:
-    """One read of one group's test audio."""
-
-    group: str
-    purpose: str  # "score the finalists"
-    plan: str  # hash of the frozen plan
-    time: str  # UTC, ISO 8601
 
 
 class ReadLedger:
@@ -28,18 +17,14 @@ class ReadLedger:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
-    def record(self, group: str, purpose: str, plan: str) -> int:
-        """Record a read that is about to happen; returns the number of reads of `group`, this one included."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        entry = LedgerEntry(group=group, purpose=purpose, plan=plan, time=now)
-        self._storage.write(layout.LEDGER, self._content() + json.dumps(asdict(entry)).encode() + b"\n")
-        return self.count(group)
-
-    def reads(self) -> list[LedgerEntry]:
-        return [LedgerEntry(**json.loads(line)) for line in self._content().splitlines()]
+    def record(self, group: str, purpose: str, plan: str) -> None:
+        """Record a read of the group's test audio that is about to happen; `plan` is the frozen plan's hash."""
+        time = datetime.now(UTC).isoformat(timespec="seconds")
+        line = json.dumps({"group": group, "purpose": purpose, "plan": plan, "time": time}).encode() + b"\n"
+        self._storage.write(layout.LEDGER, self._content() + line)
 
     def count(self, group: str) -> int:
-        return sum(read.group == group for read in self.reads())
+        return sum(json.loads(line)["group"] == group for line in self._content().splitlines())
 
     def _content(self) -> bytes:
         return self._storage.read(layout.LEDGER) if self._storage.exists(layout.LEDGER) else b""

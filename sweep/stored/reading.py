@@ -108,7 +108,7 @@ def _frame(content: bytes, storage: Storage, path: str, **what: Any) -> "pd.Data
         return pd.read_parquet(io.BytesIO(content), **what)
     except (OSError, pa.ArrowException) as error:
         raise UserError(
-            f"{storage.uri}/{path} is damaged: delete it and {layout.RESULT} beside {path.split('/')[0]}/, and run "
+            f"{storage.uri}/{path} is damaged: delete it and {layout.RESULT} in the folder above, and run "
             f"{command_line('run --resume', storage.uri)}, which writes both again from each job's own scores"
         ) from error
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.stored import layout
+from sweep.stored.layout import rows_file, rows_path
 from trainables.base.storage.storage import Storage
 
 Rows = list[dict[str, Any]]
@@ -38,10 +38,6 @@ ROW_SCHEMA = pa.schema(
 )
 
 
-def rows_file(split: str) -> str:
-    return f"rows-{split}.parquet"
-
-
 def has_rows(checkpoints: StoredCheckpoints, job: str, split: str) -> bool:
     """Whether the job is scored on the split; reads no file."""
     return checkpoints.has_result(job, rows_file(split))
@@ -49,14 +45,12 @@ def has_rows(checkpoints: StoredCheckpoints, job: str, split: str) -> bool:
 
 def collect_rows(checkpoints: StoredCheckpoints, jobs: Iterable[str], split: str) -> Rows:
     """The rows of these jobs (and of the noisy input, named "noisy"), in the order given."""
-    rows: Rows = []
-    for job in jobs:
-        rows.extend(from_parquet(checkpoints.read_result(job, rows_file(split))))
-    return rows
+    contents = (checkpoints.read_result(job, rows_file(split)) for job in jobs)
+    return [row for content in contents for row in pq.read_table(io.BytesIO(content)).to_pylist()]
 
 
 def store_rows(storage: Storage, rows: Rows, split: str) -> None:
-    storage.write(layout.rows_path(split), to_parquet(rows))
+    storage.write(rows_path(split), to_parquet(rows))
 
 
 def to_parquet(rows: Rows) -> bytes:
@@ -64,7 +58,3 @@ def to_parquet(rows: Rows) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema=ROW_SCHEMA), buffer, compression="zstd")
     return buffer.getvalue()
-
-
-def from_parquet(content: bytes) -> Rows:
-    return pq.read_table(io.BytesIO(content)).to_pylist()

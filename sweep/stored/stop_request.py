@@ -9,6 +9,7 @@ from typing import Any
 
 from sweep.core.stopping import StopSignal
 from sweep.stored import layout
+from sweep.stored.heartbeat import periodically
 from trainables.base.storage.storage import Storage
 
 _EVERY_SECONDS = 2.0  # between polls for a request
@@ -36,10 +37,9 @@ def stop_on_request(
 
     `hours_left` returns seconds, None without a limit; `every` is in seconds.
     """
-    over = threading.Event()
     said = False
 
-    def look() -> None:
+    def look() -> bool:
         nonlocal said
         left = hours_left()
         if left is not None and left <= 0:
@@ -50,22 +50,13 @@ def stop_on_request(
         if stop.asked and not said:
             said = True
             say(f"stopping after the rounds under way ({stop.reason}); Ctrl-C stops now")
-        if request is not None and request.get("now") is True:
-            over.set()
-            main = threading.main_thread().ident
-            signal.pthread_kill(main or 0, signal.SIGINT)  # as a second Ctrl-C: wakes any wait
+        if request is None or request.get("now") is not True:
+            return False
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)  # as a second Ctrl-C: wakes any wait
+        return True
 
-    def watch() -> None:
-        while not over.wait(every):
-            look()
-
-    thread = threading.Thread(target=watch, name="stop-requests", daemon=True)
-    thread.start()
-    try:
+    with periodically(look, every, "stop-requests"):
         yield
-    finally:
-        over.set()
-        thread.join(every)
 
 
 def _read_request(storage: Storage) -> dict[str, Any] | None:

@@ -9,13 +9,12 @@ import contextlib
 import json
 import sqlite3
 import urllib.request
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from sweep.core.addresses import hide_password, is_server
-from sweep.verdict.result import Result, group_name, records
+from sweep.verdict.result import GroupResult, Result, group_name, records
 
 # The columns of the leaderboard view, in this order, with their widths in pixels.
 _COLUMNS = {
@@ -34,9 +33,9 @@ def experiment_name(space: str) -> str:
     return f"speech-sweep/{space}"
 
 
-def open_line(tracking_uri: str, space: str = "", sweep: str = "") -> str:
+def open_line(tracking_uri: str, space: str, sweep: str) -> str:
     """The command to type and the page to open: the sweep's leaderboard, if MLflow has it yet."""
-    experiment = find_experiment(tracking_uri, experiment_name(space)) if space else None
+    experiment = find_experiment(tracking_uri, experiment_name(space))
     page = page_url(tracking_uri, experiment, sweep) if experiment else _server(tracking_uri)
     if is_server(tracking_uri):
         return f"open {page}"
@@ -52,15 +51,18 @@ def page_url(tracking_uri: str, experiment_id: str, sweep: str) -> str:
 def find_experiment(tracking_uri: str, name: str) -> str | None:
     """The experiment's id, found without importing MLflow, which takes seconds; None if unknown."""
     try:
-        return _ask_server(tracking_uri, name) if is_server(tracking_uri) else _ask_file(tracking_uri, name)
+        if not is_server(tracking_uri):
+            return _ask_file(tracking_uri, name)
+        question = f"experiments/get-by-name?experiment_name={quote(name)}"
+        return ask_server(tracking_uri, question, _PATIENCE_SECONDS)["experiment"]["experiment_id"]
     except (OSError, sqlite3.Error, ValueError, KeyError):
         return None
 
 
-def _ask_server(uri: str, name: str) -> str:
-    question = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(name)}"
-    with urllib.request.urlopen(question, timeout=_PATIENCE_SECONDS) as answer:
-        return json.load(answer)["experiment"]["experiment_id"]
+def ask_server(uri: str, question: str, timeout: float) -> Any:
+    """The answer of MLflow's REST API, `timeout` in seconds. Raises OSError or ValueError where there is none."""
+    with urllib.request.urlopen(f"{uri.rstrip('/')}/api/2.0/mlflow/{question}", timeout=timeout) as answer:
+        return json.load(answer)
 
 
 def _ask_file(uri: str, name: str) -> str | None:
@@ -102,14 +104,7 @@ def _leaderboard_view(sweep: str) -> dict[str, Any]:
 def answer_texts(result: Result) -> dict[str, str]:
     """Each group's answer in a few words: {"tera": "winner layer2 1.900 (1.700 to 2.100)"}."""
     return {
-        group_name(group["group"]): " ".join(
-            [
-                group["verdict"],
-                group["leader"]["label"],
-                _number(group["score"]),
-                _interval(group["interval"]),
-            ]
-        )
+        group_name(group["group"]): f"{group['verdict']} {group['leader']['label']} {_estimate(group)}"
         for group in result["groups"]
     }
 
@@ -117,31 +112,20 @@ def answer_texts(result: Result) -> dict[str, str]:
 def note(result: Result) -> str:
     """The answer as the sweep's description, in Markdown."""
     lines = [f"- {name}: {text}" for name, text in answer_texts(result).items()]
-    return "\n".join([f"Decided by {result['metric']}; 95 % intervals.", "", *lines])
+    levels = dict.fromkeys(f"{100 * (1 - group['alpha']):g} %" for group in result["groups"])
+    return "\n".join([f"Decided by {result['metric']}; {', '.join(levels)} intervals.", "", *lines])
 
 
-def _number(value: float | None) -> str:
-    return "without a score" if value is None else f"{value:.3f}"
-
-
-def _interval(value: Sequence[float] | None) -> str:
-    return "" if value is None else f"({value[0]:.3f} to {value[1]:.3f})"
+def _estimate(group: GroupResult) -> str:
+    score, interval = group["score"], group["interval"]
+    if score is None:
+        return "without a score"
+    return f"{score:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
 
 
 def table(result: Result) -> dict[str, Any]:
     """Every candidate in the layout that MLflow's table viewer reads (columns and rows of values)."""
-    columns = [
-        "group",
-        "candidate",
-        "verdict",
-        "score",
-        "low",
-        "high",
-        "gain",
-        "seeds",
-        "utterances",
-        "failures",
-    ]
+    columns = ["group", "candidate", "verdict", "score", "low", "high", "gain", "seeds", "utterances", "failures"]
     return {"columns": columns, "data": [[row[name] for name in columns] for row in records(result)]}
 
 

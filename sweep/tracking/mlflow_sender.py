@@ -23,7 +23,6 @@ class MlflowSender:
         self._closing = threading.Event()
         self._stop = threading.Event()
         self._outage = ""  # why MLflow cannot be reached, "" while it can
-        self._rejected_reported = 0
         self._thread = threading.Thread(target=self._run, name="mlflow-sender", daemon=True)
         self._thread.start()
 
@@ -50,7 +49,8 @@ class MlflowSender:
                 pause = _FIRST_PAUSE
                 self._closing.wait(_GATHER)
             else:
-                self._rest(pause)
+                if self._closing.wait(pause):
+                    self._stop.wait(_FIRST_PAUSE)  # while closing, retry after the shortest pause
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _deliver(self) -> bool:
@@ -58,29 +58,15 @@ class MlflowSender:
         try:
             self._view.apply(records)
         except Exception as error:  # MLflow raises whatever its database or HTTP library does
-            self._note_outage(error)
+            reason = self._view.describe(error)
+            if not self._outage:
+                self._say(f"MLflow cannot be reached ({reason}); the sweep continues and its records are kept")
+            self._outage = reason
             return False
         self._spool.delivered(len(records))
-        self._note_back()
-        return True
-
-    def _rest(self, pause: float) -> None:
-        """Sleep; once the sweep is closing, for no longer than the first pause."""
-        if not self._closing.wait(pause):
-            return
-        self._stop.wait(_FIRST_PAUSE)
-
-    def _note_outage(self, error: Exception) -> None:
-        """Report once per outage that records are kept."""
-        reason = self._view.describe(error)
-        if not self._outage:
-            self._say(f"MLflow cannot be reached ({reason}); the sweep continues and its records are kept")
-        self._outage = reason
-
-    def _note_back(self) -> None:
         if self._outage:
             self._say("MLflow is back; the kept records have been delivered")
         self._outage = ""
-        for refusal in self._view.rejected[self._rejected_reported :]:
-            self._say(f"MLflow refused a record: {refusal}")
-        self._rejected_reported = len(self._view.rejected)
+        while self._view.rejected:
+            self._say(f"MLflow refused a record: {self._view.rejected.pop(0)}")
+        return True

@@ -69,7 +69,8 @@ class MlflowView:
     def _send(self, run: str, records: Sequence[Record]) -> None:
         """As few calls as MLflow allows: create, log everything, set the status."""
         if run == EXPERIMENT:
-            self._describe_experiment(records)
+            for key, value in merged(record["tags"] for record in records).items():
+                self._client.set_experiment_tag(self.experiment_id, key, value)
             return
         known = run in self._runs
         run_id = self._find_or_create(records[0])
@@ -80,14 +81,16 @@ class MlflowView:
         self._set_status(run_id, records, known)
 
     def _log(self, run_id: str, records: Sequence[Record]) -> None:
+        from mlflow.entities import Param, RunTag
+
         params = merged(record.get("params", {}) for record in records)
         tags = merged(record.get("tags", {}) for record in records)
         first, *rest = _batches(self._new_metrics(run_id, records)) or [[]]
         self._client.log_batch(
             run_id,
             metrics=first,
-            params=[_param(key, value) for key, value in params.items()],
-            tags=[_tag(key, value) for key, value in tags.items()],
+            params=[Param(key, str(value)) for key, value in params.items()],
+            tags=[RunTag(key, str(value)) for key, value in tags.items()],
         )
         for metrics in rest:
             self._client.log_batch(run_id, metrics=metrics)
@@ -114,10 +117,6 @@ class MlflowView:
             self._client.set_terminated(run_id, last["status"], last["time"])
         elif known:
             self._client.update_run(run_id, status="RUNNING")
-
-    def _describe_experiment(self, records: Sequence[Record]) -> None:
-        for key, value in merged(record["tags"] for record in records).items():
-            self._client.set_experiment_tag(self.experiment_id, key, value)
 
     # -- connection ----------------------------------------------------------------------------------
 
@@ -166,10 +165,9 @@ class MlflowView:
     # -- runs ----------------------------------------------------------------------------------------
 
     def _find_or_create(self, record: Record) -> str:
-        job = record["run"]
-        if job not in self._runs:
-            self._runs[job] = self._create(record)
-        return self._runs[job]
+        if record["run"] not in self._runs:
+            self._runs[record["run"]] = self._create(record)
+        return self._runs[record["run"]]
 
     def _create(self, record: Record) -> str:
         """The job tag is set in the create call itself, so that no run is ever without it."""
@@ -241,15 +239,3 @@ def _batches(reports: Iterable[list[Any]]) -> list[list[Any]]:
 def merged(tables: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """All entries; the last one of each key."""
     return {key: value for table in tables for key, value in table.items()}
-
-
-def _param(key: str, value: Any) -> Any:
-    from mlflow.entities import Param
-
-    return Param(key, str(value))
-
-
-def _tag(key: str, value: Any) -> Any:
-    from mlflow.entities import RunTag
-
-    return RunTag(key, str(value))

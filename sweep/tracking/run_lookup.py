@@ -1,18 +1,16 @@
 """The job of an MLflow run, read from the database or server directly: importing MLflow takes seconds."""
 
 import contextlib
-import json
 import os
 import re
-import urllib.request
 from collections.abc import Iterator
-from urllib.parse import quote
 
 import sqlalchemy
 
 from sweep.core.addresses import HIDDEN, is_server
 from sweep.stored.by_name import load_plan, sweep_names
 from sweep.study.database import database_url, sqlite_file
+from sweep.tracking.mlflow_page import ask_server
 from sweep.tracking.mlflow_view import JOB_TAG
 from trainables.base.errors import UserError
 
@@ -45,21 +43,12 @@ def _tracking_uris(base: str) -> Iterator[str]:
 
 def _tag(uri: str, run_id: str) -> str | None:
     try:
-        return _ask_server(uri, run_id) if is_server(uri) else _ask_database(uri, run_id)
-    except (
-        OSError,
-        sqlalchemy.exc.SQLAlchemyError,
-        ValueError,
-        KeyError,
-    ):  # unreachable, or without this run
+        if not is_server(uri):
+            return _ask_database(uri, run_id)
+        tags = ask_server(uri, f"runs/get?run_id={run_id}", _PATIENCE_SECONDS)["run"]["data"]["tags"]
+        return next((tag["value"] for tag in tags if tag["key"] == JOB_TAG), None)
+    except (OSError, sqlalchemy.exc.SQLAlchemyError, ValueError, KeyError):  # unreachable, or without this run
         return None
-
-
-def _ask_server(uri: str, run_id: str) -> str | None:
-    question = f"{uri.rstrip('/')}/api/2.0/mlflow/runs/get?run_id={quote(run_id)}"
-    with urllib.request.urlopen(question, timeout=_PATIENCE_SECONDS) as answer:
-        tags = json.load(answer)["run"]["data"]["tags"]
-    return next((tag["value"] for tag in tags if tag["key"] == JOB_TAG), None)
 
 
 def _ask_database(uri: str, run_id: str) -> str | None:

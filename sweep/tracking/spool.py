@@ -24,10 +24,12 @@ class Spool:
         self._records = folder / "records.jsonl"
         self._cursor = folder / "delivered"
         self._lock = threading.Lock()
-        _cut_torn_line(self._records)
-        self._delivered = min(_read_number(self._cursor), _size(self._records))
-        self._waiting = self._count_waiting()
         self._file = self._records.open("ab")
+        content = self._records.read_bytes()
+        whole = content.rfind(b"\n") + 1  # a process killed while writing leaves half a line behind
+        self._file.truncate(whole)
+        self._delivered = min(int(self._cursor.read_text()) if self._cursor.exists() else 0, whole)
+        self._waiting = content.count(b"\n", self._delivered)
 
     def __len__(self) -> int:
         """Undelivered records."""
@@ -74,28 +76,3 @@ class Spool:
             self._file.close()
             if not self._waiting:
                 shutil.rmtree(self.folder)
-
-    def _count_waiting(self) -> int:
-        if not self._records.exists():
-            return 0
-        with self._records.open("rb") as file:
-            file.seek(self._delivered)
-            return sum(1 for _ in file)
-
-
-def _cut_torn_line(path: Path) -> None:
-    """Remove the half line that a process killed while writing leaves behind."""
-    if not path.exists():
-        return
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        os.truncate(path, whole)
-
-
-def _read_number(path: Path) -> int:
-    return int(path.read_text()) if path.exists() else 0
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

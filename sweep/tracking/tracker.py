@@ -24,16 +24,15 @@ from sweep.tracking import mlflow_page
 from sweep.tracking.mlflow_sender import MlflowSender
 from sweep.tracking.mlflow_view import EXPERIMENT, KIND_TAG, STATE_TAG, MlflowView, import_mlflow
 from sweep.tracking.provenance import origin_tags
-from sweep.tracking.spool import Record, Spool
+from sweep.tracking.spool import Spool
 from sweep.verdict.result import CandidateResult, GroupResult, Result, candidate_verdict, group_name
 from trainables.config.registry import config_class
 
 if TYPE_CHECKING:
     from sweep.study.study import JobRecord
 
-# Many columns make MLflow's page slow and unreadable: only these become curves; the study has the rest.
-# MLflow's page gets slow and unreadable with many columns: these few and a method's own are curves, the rest stays
-# in the study.
+# Many columns make MLflow's page slow and unreadable: only these and a method's own become curves; the study has the
+# rest.
 _CURVES = {
     "score": "score",
     "score_current": "score_current",
@@ -127,7 +126,9 @@ class Tracker:
             for candidate in group["candidates"]:
                 self._log_candidate(group, candidate, now)
         self._append_metrics("summary", self._plan.name, _sweep_metrics(result), self._plan.steps, now)
-        self._append_tags(self._plan.name, _verdict_tags(result))
+        verdicts = {f"verdict.{name}": text for name, text in mlflow_page.answer_texts(result).items()}
+        # The description comes first on MLflow's page of a run.
+        self._append_tags(self._plan.name, {"mlflow.note.content": mlflow_page.note(result)} | verdicts)
         self._send_table(result)
         for name, path in files.items():
             self._send_file(name, path)
@@ -189,7 +190,6 @@ class Tracker:
     def _log_candidate(self, group: GroupResult, candidate: CandidateResult, now: int) -> None:
         name = group_name(group["group"])
         run = f"{self._plan.name}/candidates/{name}/{candidate['label']}"
-        metrics = _candidate_metrics(candidate)
         config = self._plan.config(name, candidate["label"], candidate["config"])
         self._spool.append(
             {
@@ -205,7 +205,7 @@ class Tracker:
                 },
                 "tags": {
                     **self._origin,
-                    **{f"speech_sweep.{key}": value for key, value in group["group"].items()},
+                    **self._group_tags(name),
                     KIND_TAG: "candidate",
                     "speech_sweep.candidate": candidate["label"],
                     "speech_sweep.seeds": self._seeds(),
@@ -214,13 +214,12 @@ class Tracker:
                 },
             }
         )
-        self._append_metrics("summary", run, metrics, self._plan.steps, now)
+        self._append_metrics("summary", run, _candidate_metrics(candidate), self._plan.steps, now)
         self._end(run, "complete", now, None)
 
     def _append_metrics(self, kind: str, run: str, metrics: dict[str, float], step: int, time_ms: int) -> None:
         if metrics:
-            record: Record = {"kind": kind, "run": run, "step": step, "time": time_ms, "metrics": metrics}
-            self._spool.append(record)
+            self._spool.append({"kind": kind, "run": run, "step": step, "time": time_ms, "metrics": metrics})
 
     def _append_tags(self, run: str, tags: dict[str, str]) -> None:
         self._spool.append({"kind": "tags", "run": run, "time": _now_ms(), "tags": tags})
@@ -278,7 +277,9 @@ def deliver_left_over(plan: Plan, spool: Path, say: Callable[[str], None] | None
 
 def _view(plan: Plan) -> MlflowView:
     experiment = mlflow_page.experiment_name(plan.space)
-    return MlflowView(plan.tracking_uri, experiment, plan.name, _artifact_location(plan))
+    # With the sweep's other files, unless a server has its own artifact store.
+    artifacts = None if is_server(plan.tracking_uri) else f"{plan.output}/mlflow-artifacts"
+    return MlflowView(plan.tracking_uri, experiment, plan.name, artifacts)
 
 
 def _close(sender: MlflowSender, spool: Spool, plan: Plan, say: Callable[[str], None], timeout: float) -> None:
@@ -302,11 +303,6 @@ def _varied_fields(plan: Plan) -> tuple[str, ...]:
     return tuple(varied)
 
 
-def _artifact_location(plan: Plan) -> str | None:
-    """With the sweep's other files, unless a server has its own artifact store."""
-    return None if is_server(plan.tracking_uri) else f"{plan.output}/mlflow-artifacts"
-
-
 def curves(metrics: Mapping[str, float], own: Mapping[str, str]) -> dict[str, float]:
     """The metrics of a report that become curves in MLflow: those of every method, and its `own`
     (`MethodInfo.curves`); of a pattern that several match, the largest."""
@@ -320,20 +316,11 @@ def curves(metrics: Mapping[str, float], own: Mapping[str, str]) -> dict[str, fl
 
 def _candidate_metrics(candidate: CandidateResult) -> dict[str, float]:
     """The verdict's numbers; unknown ones are left out."""
-    score_low, score_high = candidate.get("interval") or (None, None)
-    gain_low, gain_high = candidate.get("gain_interval") or (None, None)
-    metrics = {
-        "score": candidate["score"],
-        "score_low": score_low,
-        "score_high": score_high,
-        "gain": candidate.get("gain"),
-        "gain_low": gain_low,
-        "gain_high": gain_high,
-        "p_best": candidate.get("p_best"),
-        "n_seeds": candidate["n_seeds"],
-        "n_utterances": candidate["n_utterances"],
-        "failures": candidate["failures"],
+    metrics: dict[str, Any] = {
+        name: candidate.get(name) for name in ("score", "gain", "p_best", "n_seeds", "n_utterances", "failures")
     }
+    metrics["score_low"], metrics["score_high"] = candidate["interval"] or (None, None)
+    metrics["gain_low"], metrics["gain_high"] = candidate["gain_interval"] or (None, None)
     return {key: float(value) for key, value in metrics.items() if value is not None}
 
 
@@ -343,12 +330,6 @@ def _sweep_metrics(result: Result) -> dict[str, float]:
         if group["score"] is not None:
             metrics[f"leader_score/{group_name(group['group'])}"] = group["score"]
     return metrics
-
-
-def _verdict_tags(result: Result) -> dict[str, str]:
-    """The verdict in the description, which MLflow's run page shows first, and as a tag per group."""
-    verdicts = {f"verdict.{name}": text for name, text in mlflow_page.answer_texts(result).items()}
-    return {"mlflow.note.content": mlflow_page.note(result)} | verdicts
 
 
 def _now_ms() -> int:

@@ -98,15 +98,10 @@ class Comparisons:
         self.pooled = self._pool.effects  # behind every pair of complete candidates
         self.unstable = self._pool.unstable
 
-    def scores(self, label: str) -> Array:
-        """(seeds, units) scores of one candidate."""
-        block = self.paired.block_of(label)
-        return block.scores[block.labels.index(label)]
-
     def difference(self, first: str, second: str) -> Difference | None:
         """`first` - `second`; None where they have no scored cell in common."""
         pool = self._pool_with(first, second)
-        a, b = (pool.block.scores[pool.block.labels.index(label)] for label in (first, second))
+        a, b = pool.block.of(first), pool.block.of(second)
         if a.size == 0:
             return None
         bases = [pool.effects]
@@ -121,14 +116,12 @@ class Comparisons:
 
     def level(self, label: str, alpha: float) -> tuple[float | None, Interval | None]:
         """Mean score of one candidate and its own interval."""
-        return level(self.scores(label), alpha)
+        return level(self.paired.block_of(label).of(label), alpha)
 
     def gain_over_noisy(self, label: str, alpha: float) -> tuple[float | None, Interval | None]:
         """Mean improvement over the noisy input and its own interval."""
-        noisy = self.paired.block_of(label).noisy
-        if noisy is None:
-            return None, None
-        return level(self.scores(label) - noisy, alpha)
+        block = self.paired.block_of(label)
+        return (None, None) if block.noisy is None else level(block.of(label) - block.noisy, alpha)
 
     @cached_property
     def p_best(self) -> dict[str, float]:

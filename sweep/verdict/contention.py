@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sweep.verdict.comparisons import Comparisons, Difference
 from sweep.verdict.paired_scores import PairedScores
-from sweep.verdict.verdict import leader_of
+from sweep.verdict.verdict import nominate
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Look:
 
 def look(paired: PairedScores, alpha: float) -> Look:
     """One look at the candidates still in contention, on valid; `alpha` is this look's share."""
-    left = {label: "a seed has failed" for label in paired.labels if paired.has_failed_seed(label)}
+    left = {label: "a seed has failed" for label in paired.labels if paired.failed_seeds(label)}
     if paired.complete:
         left |= _shown_behind(paired, alpha)
     return Look(len(paired.seeds), tuple(label for label in paired.labels if label not in left), left)
@@ -33,7 +33,7 @@ def look(paired: PairedScores, alpha: float) -> Look:
 
 def _shown_behind(paired: PairedScores, alpha: float) -> dict[str, str]:
     comparisons = Comparisons(paired)
-    leader = leader_of(paired)
+    leader = nominate(paired)
     if leader is None:
         return {}
     rivals = [label for label in paired.complete if label != leader]

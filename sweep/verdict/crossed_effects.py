@@ -8,7 +8,7 @@ degrees of freedom (Satterthwaite 1946; Searle, Casella & McCulloch, "Variance C
 All functions take arrays with any number of leading axes, so that simulations run the very code that decides.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,15 +71,8 @@ class CrossedEffects:
     def with_seeds(self, n_seeds: int) -> "CrossedEffects":
         """The effects to expect of the same design with another number of seeds."""
         seed, unit, residual = self.components
-        return CrossedEffects(
-            residual + self.n_units * seed,
-            residual + n_seeds * unit,
-            residual,
-            n_seeds,
-            self.n_units,
-            self.replicas,
-            self.terms,
-        )
+        ms_seed, ms_unit = residual + self.n_units * seed, residual + n_seeds * unit
+        return replace(self, ms_seed=ms_seed, ms_unit=ms_unit, n_seeds=n_seeds)
 
     @property
     def _mean_square(self) -> Array:

@@ -25,7 +25,7 @@ def interpretable(
     failed; seeds and utterances in the same order, and, where known, "speakers", one per utterance: with ten
     or more of them they are the unit. `mismatch` has one {"site", "value", "interval"} per site.
     Both must be above zero beyond their intervals: the gap, and the mismatch of at least one site.
-    `reasons` lists what is missing.
+    `reasons` lists the gates that failed.
     """
     gap = _gap(transfer_gap, alpha)
     sites: list[SiteMismatch] = [

@@ -35,8 +35,7 @@ def mean_scores(paired: PairedScores, leader: str | None = None) -> dict[str, fl
     noisy = paired.complete_block.noisy if leader is None else paired.block_of(leader).noisy
     means = {NOISY: mean(noisy)}
     for label in paired.labels:
-        block = paired.block_of(label)
-        means[label] = mean(block.scores[block.labels.index(label)])
+        means[label] = mean(paired.block_of(label).of(label))
     return {label: value for label, value in means.items() if value is not None}
 
 
@@ -46,7 +45,7 @@ def seed_means(paired: PairedScores) -> dict[tuple[str, int], float]:
     for label in paired.labels:
         block = paired.block_of(label)
         if block.scores.size:
-            of_seeds = block.scores[block.labels.index(label)].mean(axis=-1)
+            of_seeds = block.of(label).mean(axis=-1)
             means |= {(label, seed): float(value) for seed, value in zip(block.seeds, of_seeds, strict=True)}
     return means
 

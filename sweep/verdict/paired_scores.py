@@ -31,6 +31,10 @@ class Block:
     noisy: Array | None  # (units,)
     n_utterances: int
 
+    def of(self, label: str) -> Array:
+        """(seeds, units) scores of one candidate."""
+        return self.scores[self.labels.index(label)]
+
 
 @dataclass(frozen=True)
 class PairedScores:
@@ -64,9 +68,6 @@ class PairedScores:
         """How many of the seeds that it was given have failed."""
         given = self.left_after.get(label, len(self.seeds))
         return int((~self.finished[self.labels.index(label), :given]).sum())
-
-    def has_failed_seed(self, label: str) -> bool:
-        return self.failed_seeds(label) > 0
 
     def with_seeds_of(self, labels: Sequence[str]) -> tuple[str, ...]:
         """All candidates that finished every seed that all of `labels` finished."""
@@ -193,7 +194,6 @@ def _trained(
     rows: pd.DataFrame, labels: Sequence[str], seeds: Sequence[int], failed_jobs: Collection[tuple[str, int]]
 ) -> NDArray[np.bool_]:
     """(candidates, seeds): the job left rows and is not among the failed."""
-    present = set(rows[["candidate", "seed"]].drop_duplicates().itertuples(index=False, name=None))
-    return np.array(
-        [[(label, seed) in present - set(failed_jobs) for seed in seeds] for label in labels], dtype=bool
-    ).reshape(len(labels), len(seeds))
+    present = set(rows[["candidate", "seed"]].drop_duplicates().itertuples(index=False, name=None)) - set(failed_jobs)
+    trained = [[(label, seed) in present for seed in seeds] for label in labels]
+    return np.array(trained, dtype=bool).reshape(len(labels), len(seeds))

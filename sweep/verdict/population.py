@@ -7,7 +7,7 @@ from sweep.verdict.result import ByNoiseType, NoiseType, Population
 
 
 def population(comparisons: Comparisons) -> Population:
-    """What the verdict speaks about, and on what it is conditional."""
+    """The population that the verdict generalizes to, and its conditions."""
     utterances = comparisons.paired.utterances
     speakers = int(utterances["speaker"].nunique())
     return {

@@ -1,6 +1,6 @@
 """The result of a sweep as `--json` prints it and `result.json` keeps it, key by key, and how to read it.
 
-Everything is plain JSON: what is not known is null, never NaN. A key that is not required is absent from results of
+Everything is plain JSON: unknown values are null, never NaN. A key that is not required is absent from results of
 earlier versions, or where the sweep has nothing to say about it.
 """
 
@@ -62,7 +62,7 @@ class NoisyInput(TypedDict):
 
 
 class Population(TypedDict):
-    """What the verdict speaks about, and on what it is conditional."""
+    """The population that the verdict generalizes to, and its conditions."""
 
     speakers: int
     utterances: int
@@ -161,7 +161,7 @@ class GroupResult(TypedDict):
     interval: Interval | None
 
 
-# -- what is shown in addition ------------------------------------------------------------------------------
+# -- findings ----------------------------------------------------------------------------------------------
 
 
 class MetricMeans(TypedDict):
@@ -233,7 +233,7 @@ class Collapse(TypedDict):
 
 
 class Findings(TypedDict, total=False):
-    """What decides nothing."""
+    """Results that decide nothing."""
 
     metrics: list[MetricMeans]
     by_snr: list[SnrScores]
@@ -306,7 +306,7 @@ def records(result: Result) -> list[dict[str, Any]]:
 
 def _record(group: GroupResult, candidate: CandidateResult, metric: str) -> dict[str, Any]:
     low, high = candidate["interval"] or (None, None)
-    gain_low, gain_high = candidate.get("gain_interval") or (None, None)
+    gain_low, gain_high = candidate["gain_interval"] or (None, None)
     return {
         "group": group_name(group["group"]),
         "candidate": candidate["label"],
@@ -315,7 +315,7 @@ def _record(group: GroupResult, candidate: CandidateResult, metric: str) -> dict
         "score": candidate["score"],
         "low": low,
         "high": high,
-        "gain": candidate.get("gain"),
+        "gain": candidate["gain"],
         "gain_low": gain_low,
         "gain_high": gain_high,
         "seeds": candidate["n_seeds"],

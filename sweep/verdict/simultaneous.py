@@ -13,18 +13,18 @@ from scipy import optimize, special  # not stats: importing it takes longer than
 
 Array = NDArray[np.float64]
 
-_HERMITE_NODES = 96
-_SCALE_NODES = 64
+_NORMAL_NODES, _NORMAL_WEIGHTS = np.polynomial.hermite_e.hermegauss(96)  # integrate over a standard normal
+_NORMAL_WEIGHTS = _NORMAL_WEIGHTS / _NORMAL_WEIGHTS.sum()
+_INTERVAL_NODES, _INTERVAL_WEIGHTS = np.polynomial.legendre.leggauss(64)  # integrate over [-1, 1]
 _LARGEST_DF = 1e6  # beyond this a t distribution is a normal one to every digit shown
 
 
 def dunnett_p(t: float, n_compared: int, df: float) -> float:
     """P(max |T_i| > |t|) for `n_compared` t statistics that share a baseline (correlation 1/2)."""
-    z, z_weight = _normal_nodes()
     scale, scale_weight = _scale_nodes(min(float(df), _LARGEST_DF))
     reach = np.sqrt(2) * abs(t) * scale[:, None]
-    inside = special.ndtr(z + reach) - special.ndtr(z - reach)
-    return float(np.clip(1 - scale_weight @ (inside**n_compared @ z_weight), 0, 1))
+    inside = special.ndtr(_NORMAL_NODES + reach) - special.ndtr(_NORMAL_NODES - reach)
+    return float(np.clip(1 - scale_weight @ (inside**n_compared @ _NORMAL_WEIGHTS), 0, 1))
 
 
 @lru_cache(maxsize=256)
@@ -53,12 +53,11 @@ def probability_best(means: Array, standard_error: float, df: float) -> Array:
     if standard_error == 0:
         best = means == means.max()
         return best / best.sum()
-    z, z_weight = _normal_nodes()
     scale, scale_weight = _scale_nodes(min(float(df), _LARGEST_DF))
     ahead = (means[:, None] - means[None, :]) / standard_error  # (candidate, rival)
-    above = special.ndtr(z + ahead[:, :, None, None] * scale[:, None])  # (candidate, rival, scale, z)
+    above = special.ndtr(_NORMAL_NODES + ahead[:, :, None, None] * scale[:, None])  # (candidate, rival, scale, z)
     above[np.arange(len(means)), np.arange(len(means))] = 1.0  # a candidate is not its own rival
-    probability = above.prod(axis=1) @ z_weight @ scale_weight
+    probability = above.prod(axis=1) @ _NORMAL_WEIGHTS @ scale_weight
     return probability / probability.sum()
 
 
@@ -72,26 +71,12 @@ def holm_adjusted(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
-@lru_cache(maxsize=1)
-def _normal_nodes() -> tuple[Array, Array]:
-    """Nodes and weights that integrate over a standard normal."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(_HERMITE_NODES)
-    return nodes, weights / weights.sum()
-
-
-@lru_cache(maxsize=1)
-def _interval_nodes() -> tuple[Array, Array]:
-    """Nodes and weights that integrate over [-1, 1]."""
-    return np.polynomial.legendre.leggauss(_SCALE_NODES)
-
-
 @lru_cache(maxsize=256)
 def _scale_nodes(df: float) -> tuple[Array, Array]:
     """Nodes and weights that integrate over sqrt(chi2(df) / df), the scale of a t distribution."""
     low, high = np.sqrt(special.chdtri(df, [1 - 1e-13, 1e-13]) / df)
-    nodes, weights = _interval_nodes()
-    scale = low + (high - low) * (nodes + 1) / 2
+    scale = low + (high - low) * (_INTERVAL_NODES + 1) / 2
     # The density of chi2 at df scale^2 up to a constant, times d chi2 / d scale.
     log_density = (df - 1) * np.log(scale) - df * scale**2 / 2
-    weights = weights * np.exp(log_density - log_density.max())
+    weights = _INTERVAL_WEIGHTS * np.exp(log_density - log_density.max())
     return scale, weights / weights.sum()

@@ -19,34 +19,16 @@ from sweep.verdict.paired_scores import PairedScores, paired_scores
 from sweep.verdict.population import by_noise_type, population
 from sweep.verdict.result import Gain, Gates, GateVerdict, GroupResult, Holm, Leader, NoisyInput, Spread
 from sweep.verdict.simultaneous import holm_adjusted
-from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS
 
 MOST_SEEDS = 100  # `seeds_needed` looks no further
 
 
-def nominate(
-    rows: pd.DataFrame,
-    metric: str,
-    candidates: Sequence[Any],
-    *,
-    seeds: Sequence[int] | None = None,
-    failed_jobs: Collection[tuple[str, int]] = (),
-) -> str:
-    """The label with the best mean on the valid `rows` of one group; the earlier candidate where equal.
+def nominate(paired: PairedScores) -> str | None:
+    """The label with the best mean on valid; the earlier candidate where equal, None where none has a score.
 
     Only candidates that can win are considered, unless there is none: no failed seed, no failed score.
-    Raises UserError where no candidate has a score.
     """
-    labels = [_candidate(candidate)["label"] for candidate in candidates]
-    leader = leader_of(paired_scores(rows, metric, labels, seeds, failed_jobs))
-    if leader is None:
-        raise UserError(f"no candidate has a valid {metric} score: see the failed jobs in the study")
-    return leader
-
-
-def leader_of(paired: PairedScores) -> str | None:
-    """As `nominate`; None where no candidate has a score."""
     flawless = [
         label
         for label, count in zip(paired.labels, paired.failures, strict=True)
@@ -89,7 +71,8 @@ def decide(
     comparisons = Comparisons(paired)
     rivals = [label for label, done in zip(labels, paired.finished, strict=True) if done.any() and label != leader]
     leads = {label: comparisons.difference(leader, label) for label in rivals}
-    contenders = [label for label, lead in leads.items() if not _is_ahead(lead, alpha)]
+    intervals = {label: lead.interval(alpha) if lead else None for label, lead in leads.items()}
+    contenders = [label for label, found in intervals.items() if not (found and found[0] > 0)]
     obstacles = _obstacles(comparisons, leader, rivals)
     won = not contenders and not obstacles
     results = {
@@ -107,7 +90,9 @@ def decide(
             leader=named,
             verdict="winner" if won else "tie",
             contenders=contenders,
-            equivalent=[label for label, lead in leads.items() if _is_equivalent(lead, margin, alpha)],
+            equivalent=[
+                label for label, found in intervals.items() if found and -margin < found[0] and found[1] < margin
+            ],
             resolvable=None if pooled is None else float(pooled.resolvable(alpha)),
             half_width=None if pooled is None else float(pooled.half_width(alpha)),
             seeds_needed=len(comparisons.pooled_block.seeds) if won else _seeds_needed(pooled, leads, margin, alpha),
@@ -154,22 +139,12 @@ def holm(verdicts: Sequence[GroupResult]) -> list[GroupResult]:
     ]
 
 
-def _is_ahead(lead: Difference | None, alpha: float) -> bool:
-    interval = lead.interval(alpha) if lead else None
-    return interval is not None and interval[0] > 0
-
-
-def _is_equivalent(lead: Difference | None, margin: float, alpha: float) -> bool:
-    interval = lead.interval(alpha) if lead else None
-    return interval is not None and -margin < interval[0] and interval[1] < margin
-
-
 def _obstacles(comparisons: Comparisons, leader: str, rivals: Sequence[str]) -> list[str]:
     """Why the leader cannot win, whatever its lead."""
     paired = comparisons.paired
     count = paired.failures[paired.labels.index(leader)]
     found = []
-    if paired.has_failed_seed(leader):
+    if paired.failed_seeds(leader):
         found.append(f"{leader} has a failed seed and cannot win")
     if count:
         found.append(f"{leader} failed on {count} utterances that the noisy input passed and cannot win")
@@ -193,7 +168,7 @@ def _remarks(comparisons: Comparisons, leads: Mapping[str, Difference | None], l
     for label, count in zip(paired.labels, paired.failures, strict=True):
         if label != leader and label not in leads:
             remarks.append(f"{label} was not compared: all its seeds failed, so it cannot win")
-        elif label != leader and paired.has_failed_seed(label):
+        elif label != leader and paired.failed_seeds(label):
             remarks.append(f"{label} has a failed seed: it cannot win and is compared on its other seeds")
         elif label != leader and count:
             remarks.append(f"{label} failed on {count} utterances that the noisy input passed")

@@ -19,5 +19,5 @@ def panelled(panels: int, inches: tuple[float, float]) -> tuple["Figure", list[A
 
 
 def save(figure: "Figure", path: str | PathLike[str]) -> None:
-    """As a PNG whose bytes depend on what it shows alone."""
+    """Write a PNG without metadata: equal figures give equal bytes."""
     figure.savefig(path, format="png", dpi=120, metadata={"Software": None})

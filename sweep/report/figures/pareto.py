@@ -22,7 +22,7 @@ _PANEL_INCHES = (4.6, 4.0)
 
 def second_metric(result: Result) -> str | None:
     """The metric plotted against the deciding one; None where nothing else was scored."""
-    scored = {metric for entry in _ours(result) for metric in entry["scores"]}
+    scored = {metric for entry in result["metrics"] if not entry["published"] for metric in entry["scores"]}
     return next((m for m in shown_in("pareto") if m in scored and m != result["metric"]), None)
 
 
@@ -58,7 +58,7 @@ def _draw(axes: Any, group: GroupResult, entries: Sequence[MetricMeans], across:
     front = pareto_front(ours)
     axes.step(*zip(*(ours[label] for label in front), strict=True), where="pre", color="tab:green", alpha=0.5)
     for label, (x, y) in points.items():
-        marker, colour = ("s", "tab:purple") if label in published else ("o", _colour(group, label))
+        marker, colour = ("s", "tab:purple") if label in published else ("o", COLOURS[candidate_verdict(group, label)])
         axes.plot(x, y, marker, color=colour, markerfacecolor="white" if label in published else None)
         axes.annotate(label, (x, y), xytext=(5, 4), textcoords="offset points", fontsize="small")
     axes.margins(0.2)
@@ -68,14 +68,6 @@ def _draw(axes: Any, group: GroupResult, entries: Sequence[MetricMeans], across:
         axes.annotate(note, (0.02, 0.02), xycoords="axes fraction", fontsize="small", color="dimgrey")
     axes.set_title(f"{group_name(group['group'])}: front {', '.join(front)}", fontsize="medium")
     axes.grid(alpha=0.3)
-
-
-def _colour(group: GroupResult, label: str) -> str:
-    return COLOURS[candidate_verdict(group, label)]
-
-
-def _ours(result: Result) -> list[MetricMeans]:
-    return [entry for entry in result["metrics"] if not entry["published"]]
 
 
 def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:

@@ -6,7 +6,8 @@ candidates lack (such as the strength of a normalization that is off).
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from sweep.plan.plan import Plan
+from sweep.report.figures.panels import panelled, save
 from sweep.search.proposals import trial_of
 from sweep.study.study import JobRecord
 from trainables.metrics.catalogue import METRICS
@@ -33,11 +35,11 @@ def search_plots(plan: Plan, records: Sequence[JobRecord], folder: Path) -> None
         _curves(plan, searched, folder / "curves-search.png")
     for group in plan.groups:
         study = study_of([record for record in searched if record.job.group == group.name])
-        for name, draw in _optunas_figures(study).items():
+        for name, draw in _optunas_figures(study, f"{METRICS[plan.metric].title} on valid").items():
             # Optuna's figures change matplotlib's style for everything drawn after them.
             with pyplot.rc_context(), warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                _save(draw(study, METRICS[plan.metric].title), group.name, folder / f"{name}-{group.name}.png")
+                _save(draw(), group.name, folder / f"{name}-{group.name}.png")
 
 
 def study_of(records: Sequence[JobRecord]) -> optuna.Study:
@@ -58,37 +60,27 @@ def shared_parameters(trials: Sequence[FrozenTrial]) -> list[str]:
     return sorted(name for name in common if len({trial.params[name] for trial in trials}) > 1)
 
 
-def _optunas_figures(study: optuna.Study) -> dict[str, Any]:
+def _optunas_figures(study: optuna.Study, title: str) -> dict[str, Callable[[], Any]]:
+    """Name -> how its axes are drawn; none where nothing varied."""
     complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    if not shared_parameters(complete):
+    params, plots = shared_parameters(complete), optuna.visualization.matplotlib
+    if not params:
         return {}
-    figures = {"history": _history, "parallel": _parallel}
-    return figures | ({"importance": _importance} if len(complete) >= _FEWEST_FOR_IMPORTANCE else {})
 
+    def history() -> Any:
+        axes = plots.plot_optimization_history(study, target_name=title)
+        axes.set_facecolor("white")
+        axes.grid(color="lightgrey")
+        return axes
 
-def _history(study: optuna.Study, title: str) -> Any:
-    plot = optuna.visualization.matplotlib.plot_optimization_history
-    axes = plot(study, target_name=f"{title} on valid")
-    axes.set_facecolor("white")
-    axes.grid(color="lightgrey")
-    return axes
-
-
-def _parallel(study: optuna.Study, title: str) -> Any:
-    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    return optuna.visualization.matplotlib.plot_parallel_coordinate(
-        study, params=shared_parameters(complete), target_name=f"{title} on valid"
-    )
-
-
-def _importance(study: optuna.Study, title: str) -> Any:
-    complete = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
-    return optuna.visualization.matplotlib.plot_param_importances(
-        study,
-        evaluator=optuna.importance.FanovaImportanceEvaluator(seed=_SEED),
-        params=shared_parameters(complete),
-        target_name=f"{title} on valid",
-    )
+    figures: dict[str, Callable[[], Any]] = {
+        "history": history,
+        "parallel": partial(plots.plot_parallel_coordinate, study, params, target_name=title),
+    }
+    if len(complete) >= _FEWEST_FOR_IMPORTANCE:
+        trees = optuna.importance.FanovaImportanceEvaluator(seed=_SEED)
+        figures["importance"] = partial(plots.plot_param_importances, study, trees, params, target_name=title)
+    return figures
 
 
 def _save(axes: Any, group: str, path: Path) -> None:
@@ -103,23 +95,19 @@ def _save(axes: Any, group: str, path: Path) -> None:
 
 def _curves(plan: Plan, records: Sequence[JobRecord], path: Path) -> None:
     """A panel per group, a line per search trial in its candidate's colour; a cross where one was stopped."""
-    from matplotlib.figure import Figure
-
     width, height = _INCHES
-    figure = Figure(figsize=(0.8 * width * len(plan.groups), height), layout="constrained")
-    for column, group in enumerate(plan.groups):
-        axes = figure.add_subplot(1, len(plan.groups), column + 1)
+    figure, panels = panelled(len(plan.groups), (0.8 * width, height))
+    for axes, group in zip(panels, plan.groups, strict=True):
         for place, candidate in enumerate(group.candidates):
             mine = [r for r in records if (r.job.group, r.job.candidate) == (group.name, candidate.label)]
             for record in mine:
-                first = record is mine[0]
-                _curve(axes, record, f"C{place}", candidate.label if first else None)
+                _curve(axes, record, f"C{place}", candidate.label if record is mine[0] else None)
         axes.set_title(group.name, fontsize="medium")
         axes.set_xlabel("step; a cross: stopped early or failed")
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small", frameon=False, loc="lower right")
     figure.supylabel(f"{METRICS[plan.metric].title} on valid, each search trial", fontsize="medium")
-    figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
+    save(figure, path)
 
 
 def _curve(axes: Any, record: JobRecord, colour: str, label: str | None) -> None:

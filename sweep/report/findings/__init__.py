@@ -1,1 +1,1 @@
-"""What a sweep shows in addition to its verdict, computed from rows and reports."""
+"""Findings in addition to the verdict, computed from rows and reports."""

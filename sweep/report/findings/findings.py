@@ -1,7 +1,4 @@
-"""What a sweep shows in addition to its verdict; none of it decides anything.
-
-All metrics, scores by SNR, learning curves, label switches, shared training and alarms.
-"""
+"""Findings that decide nothing: metrics, scores by SNR, learning curves, label switches, shared training, alarms."""
 
 from collections.abc import Mapping, Sequence
 
@@ -44,10 +41,8 @@ def collapse(records: Sequence[JobRecord], alarm: str | None) -> Collapse | None
     `alarm`: a metric of the reports that is above 0 where training went wrong (`MethodInfo.alarm`).
     """
     complete = [record for record in records if record.state == "complete"]
-    if alarm is None:
-        return None
     watched = [r for r in complete if any(alarm in report.metrics for report in r.reports)]
-    if not watched:
+    if alarm is None or not watched:
         return None
     alarmed = [r.job.path for r in watched if any(report.metrics.get(alarm, 0) > 0 for report in r.reports)]
     return {"watched": len(watched), "alarmed": alarmed}

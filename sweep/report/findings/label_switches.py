@@ -19,11 +19,7 @@ _SWITCH, _SYMMETRIC = "switch_percent", "switch_symmetric_percent"
 
 
 def label_switches(plan: Plan, records: Iterable[JobRecord]) -> list[LabelSwitches]:
-    """One entry per group and candidate; none for methods that have no labels to switch.
-
-    Each has steps, epochs, switch and symmetric (% in each round, means over seeds), mean_switch and
-    mean_symmetric (over all rounds), difference and difference_interval (against the baseline).
-    """
+    """One entry per group and candidate; none for methods that have no labels to switch."""
     if not plan.method_info().counts_label_switches:
         return []
     finished = [r for r in records if r.job.phase == "final" and r.state == "complete" and _watched(r)]

@@ -6,7 +6,6 @@ valid set. Curves decide nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -16,12 +15,7 @@ from sweep.verdict.result import LearningCurve
 
 
 def learning_curves(plan: Plan, records: Iterable[JobRecord]) -> list[LearningCurve]:
-    """One entry per group and candidate.
-
-    Each has steps, epochs, score (means over seeds), seeds, lead and lead_interval (over the baseline, at each
-    step), switches (epochs at which its schedule switches), and reached_baseline: the first epoch at which its mean
-    is at least the baseline's at the end, None if it never is.
-    """
+    """One entry per group and candidate that has a complete finalist."""
     finished = [record for record in records if record.job.phase == "final" and record.state == "complete"]
     return [curve for group in plan.groups for curve in _of_group(plan, group.name, finished)]
 
@@ -29,7 +23,8 @@ def learning_curves(plan: Plan, records: Iterable[JobRecord]) -> list[LearningCu
 def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[LearningCurve]:
     baseline = plan.space_object().baseline
     scores = {c.label: _scores(records, group, c.label) for c in plan.group_plan(group).candidates}
-    goal = _at_the_end(scores.get(baseline, {}))
+    ends = [curve[max(curve)] for curve in scores.get(baseline, {}).values()]
+    goal = float(np.mean(ends)) if ends else None
     nuisance = {r.job.candidate: r.nuisance for r in records if r.job.group == group}
     curves: list[LearningCurve] = []
     for label, by_seed in scores.items():
@@ -39,7 +34,7 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[Lear
         means = [float(np.mean([curve[step] for curve in by_seed.values()])) for step in steps]
         reached = [step for step, mean in zip(steps, means, strict=True) if goal is not None and mean >= goal]
         leads = [_lead(by_seed, scores[baseline], step) for step in steps]
-        switches = _switches(plan.config(group, label, nuisance[label]), plan)
+        config = plan.method_info().config.from_dict(plan.config(group, label, nuisance[label]))
         curves.append(
             {
                 "group": group,
@@ -50,7 +45,7 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[Lear
                 "score": means,
                 "lead": [value for value, _ in leads],
                 "lead_interval": [interval for _, interval in leads],
-                "switches": [epoch_at(plan, share * plan.steps) for share in switches],
+                "switches": [epoch_at(plan, share * plan.steps) for share in config.phase_switches()],
                 "reached_baseline": epoch_at(plan, reached[0]) if reached else None,
             }
         )
@@ -61,10 +56,6 @@ def _scores(records: Sequence[JobRecord], group: str, label: str) -> dict[int, d
     """Seed -> step -> score."""
     mine = (record for record in records if (record.job.group, record.job.candidate) == (group, label))
     return {record.job.number: record.scores for record in mine}
-
-
-def _at_the_end(by_seed: Mapping[int, Mapping[int, float]]) -> float | None:
-    return float(np.mean([curve[max(curve)] for curve in by_seed.values()])) if by_seed else None
 
 
 def _lead(
@@ -86,11 +77,6 @@ def mean_and_interval(differences: Sequence[float]) -> tuple[float | None, list[
         return mean, None
     half = float(t_above(0.025, seeds - 1) * np.std(differences, ddof=1) / np.sqrt(seeds))
     return mean, [mean - half, mean + half]
-
-
-def _switches(config: dict[str, Any], plan: Plan) -> tuple[float, ...]:
-    """Shares of the budget at which the candidate's schedule switches; none for methods without schedules."""
-    return plan.method_info().config.from_dict(config).phase_switches()
 
 
 def epoch_at(plan: Plan, step: float) -> float:

@@ -1,4 +1,4 @@
-"""Every metric's mean on test, candidate by candidate, with what the paper reports of the same upstream.
+"""Every metric's mean on test, candidate by candidate, with the paper's figures for the same upstream.
 
 Each is the mean that the verdict would take of that metric (`sweep.verdict.means`). They decide nothing.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from sweep.plan.plan import GroupPlan, Plan
-from sweep.report.published_table import PUBLISHED_METRICS, published_rows
+from sweep.report.published_table import PUBLISHED_METRICS, rows_of_upstream
 from sweep.verdict.means import mean_scores
 from sweep.verdict.paired_scores import NOISY, PairedScores, group_rows, paired_scores
 from sweep.verdict.result import MetricMeans
@@ -42,7 +42,7 @@ def _of_group(group: GroupPlan, metrics: tuple[str, ...], scores: Scores, leader
         found = {metric: by_label[label] for metric, by_label in means.items() if label in by_label}
         if found:
             yield {"group": group.name, "candidate": label, "published": False, "scores": found}
-    for row in published_rows(group.group.get("upstream", "")):
+    for row in rows_of_upstream(group.group.get("upstream", "")):
         yield {
             "group": group.name,
             "candidate": f"{row['system']} (published)",

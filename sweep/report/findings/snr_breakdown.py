@@ -1,4 +1,4 @@
-"""Test scores, SNR by SNR where the plan lists SNRs, with what the paper reports of its systems.
+"""Test scores, SNR by SNR where the plan lists SNRs, with the paper's figures for its systems.
 
 The mean over all SNRs is the leaderboard's; each SNR's is the same mean over that SNR's utterances alone. They
 decide nothing.

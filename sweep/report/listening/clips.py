@@ -71,7 +71,7 @@ def listening_clips(
         return [], None
     seed, estimates = found
     scores = _scores(rows, plan, name, seed)
-    standing = {label: _standing(group, label) for label in labels}
+    standing = {label: candidate_verdict(group, label) for label in labels} | {group["baseline"]: "baseline"}
     made = []
     for clip in clips:
         outputs = {label: estimates[label][clip.utterance].reshape(clip.clean.shape) for label in labels}
@@ -87,10 +87,6 @@ def shown_candidates(group: GroupResult) -> list[str]:
     rivals = [c["label"] for c in by_score(group["candidates"]) if not c["baseline"] and c["score"] is not None]
     best = dict.fromkeys([group["leader"]["label"], *rivals])
     return list(dict.fromkeys([group["baseline"], *list(best)[:_TOP_CANDIDATES]]))
-
-
-def _standing(group: GroupResult, label: str) -> str:
-    return "baseline" if label == group["baseline"] else candidate_verdict(group, label)
 
 
 def _estimates(

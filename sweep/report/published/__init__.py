@@ -20,10 +20,15 @@ class PublishedScore:
     value: float
 
 
+def published_rows(paper: str) -> list[dict[str, str]]:
+    """The rows of a paper's file. Raises FileNotFoundError for an unknown paper."""
+    text = resources.files(__package__).joinpath(f"{paper}.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
 @cache
 def published_scores(paper: str) -> tuple[PublishedScore, ...]:
-    """Every score of the paper, in the order of its tables. Raises FileNotFoundError for an unknown paper."""
-    text = resources.files(__package__).joinpath(f"{paper}.csv").read_text(encoding="utf-8")
+    """Every score of the paper, in the order of its tables."""
     return tuple(
         PublishedScore(
             table=row["table"],
@@ -32,5 +37,5 @@ def published_scores(paper: str) -> tuple[PublishedScore, ...]:
             snr_db=float(row["snr_db"]) if row["snr_db"] else None,
             value=float(row["value"]),
         )
-        for row in csv.DictReader(text.splitlines())
+        for row in published_rows(paper)
     )

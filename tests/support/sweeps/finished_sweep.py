@@ -10,7 +10,7 @@ import pandas as pd
 
 from sweep.plan.plan import Plan
 from sweep.progress.progress_state import ProgressState
-from sweep.stored.heartbeat import Heartbeat
+from sweep.stored.heartbeat import beating
 from sweep.verdict.verdict import decide, holm
 from tests.support.sweeps.small_sweep import make_plan
 from trainables.base.storage.storage import Storage
@@ -24,7 +24,7 @@ def finished_sweep(base: Path, name: str = "evening") -> Plan:
     plan = make_plan(base / name, name=name)
     storage = Storage(plan.output)
     storage.write("plan.json", json.dumps(plan.to_json()).encode())
-    with Heartbeat(storage, ProgressState(plan, phase="done", elapsed=600.0).snapshot):
+    with beating(storage, ProgressState(plan, phase="done", elapsed=600.0).snapshot):
         pass
     rows = rows_on_test(plan)
     buffer = io.BytesIO()

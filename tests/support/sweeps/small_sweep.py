@@ -144,6 +144,7 @@ def _group_result(group: GroupPlan, tie: bool) -> dict[str, Any]:
         "interpretable": True,
         "score": 1.9,
         "interval": [1.7, 2.1],
+        "alpha": 0.05,
         "gain": {"value": 0.9, "interval": [0.6, 1.2], "p": 0.001},
         "candidates": candidates,
     }

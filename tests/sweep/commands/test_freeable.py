@@ -12,7 +12,7 @@ from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.stored import layout
-from sweep.stored.heartbeat import Heartbeat
+from sweep.stored.heartbeat import beating
 from sweep.study.lock import sweep_lock
 from sweep.study.study import Proposal, StudyStore
 from tests.support.sweeps.finished_sweep import finished_sweep, given_more
@@ -101,7 +101,7 @@ def test_a_cache_that_a_sweep_is_using_is_not_freed(base: Path, capsys: pytest.C
 def test_a_running_sweep_is_never_touched(base: Path) -> None:
     plan = make_plan(base / "sweeps" / "evening")
     before = kept_jobs(plan)
-    with Heartbeat(Storage(plan.output), dict):
+    with beating(Storage(plan.output), dict):
         assert found(base)["evening"].free is None
         assert clean_command.main(["--free", "evening"]) == 2
         assert clean_command.main(["--free", "all"]) == 0

@@ -14,7 +14,7 @@ from sweep.commands import stop as stop_command
 from sweep.core.next_command import called_as_console_script, command_line, typed, typed_in
 from sweep.settings.settings import Planned
 from sweep.stored import layout
-from sweep.stored.heartbeat import Heartbeat
+from sweep.stored.heartbeat import beating
 from sweep.stored.reading import base_of
 from sweep.study.lock import sweep_lock
 from tests.support.sweeps.finished_sweep import finished_sweep
@@ -76,7 +76,7 @@ def test_a_driver_in_a_folder_of_its_own_writes_for_its_users(place: Path) -> No
 
 def test_a_sweep_under_way_elsewhere(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     swept = finished_sweep(place / "elsewhere")
-    with Heartbeat(Storage(swept.output), dict):
+    with beating(Storage(swept.output), dict):
         assert stop_command.main(["evening", "--output", "elsewhere"]) == 0
     assert "python sweep/status.py evening --output elsewhere shows when" in capsys.readouterr().out
     with (

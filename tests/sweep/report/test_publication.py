@@ -74,7 +74,7 @@ def test_latex_has_the_leaderboard_and_a_table_per_group_with_balanced_columns(p
     assert "_" not in printed.replace("\\_", "")
 
 
-def test_markdown_shows_published_rows_beside_ours(published):
+def test_markdown_shows_published_rows_below_ours(published):
     page = (published[0] / "leaderboard.md").read_text()
     assert "| TERA-normed (layer 1) (published) | 3.073 |" in page
     assert "Published rows are the paper's" in page
@@ -162,7 +162,7 @@ def test_what_cannot_be_made_is_reported_and_left_out(published, tmp_path, capsy
     folder = tmp_path / "report"
     folder.mkdir()
     Publication(plan, result, rows_on_test(plan), [], checkpoints).write(folder)
-    assert "the report goes without a listening page: ArrowInvalid" in capsys.readouterr().err
+    assert "the report lacks a listening page: ArrowInvalid" in capsys.readouterr().err
     names = {path.name for path in folder.iterdir()}
     assert "listen-tera.html" not in names
     assert {"index.html", "listen-wav2vec2.html", "leaderboard.md", "scores.png"} <= names

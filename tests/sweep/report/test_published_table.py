@@ -80,6 +80,6 @@ def test_what_the_paper_does_not_give_is_refused(capsys: pytest.CaptureFixture[s
     assert "the paper gives wb_pesq" in capsys.readouterr().err
 
 
-def test_a_sweeps_name_beside_it_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sweeps_name_with_it_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert leaderboard_command.main(["evening", "--published"]) == 2
     assert "leave 'evening' out" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from sweep.commands.watch import watch
 from sweep.plan.plan import Plan
 from sweep.progress.progress_state import ProgressState
 from sweep.report.standings import standings
-from sweep.stored.heartbeat import Heartbeat
+from sweep.stored.heartbeat import beating
 from sweep.study.outcomes import outcomes
 from sweep.study.study import Proposal, StudyStore
 from tests.support.simulation.simulated import Simulation, simulated_plan
@@ -67,10 +67,10 @@ def test_watch_shows_every_change_until_the_sweep_is_over(tmp_path: Path, capsys
     plan = simulated_plan(f"sqlite:///{tmp_path}/study.db", groups=("tera",), output=str(tmp_path))
     storage, store = Storage(tmp_path), StudyStore(f"sqlite:///{tmp_path}/study.db", plan.name)
     simulation = Simulation(plan, store)
-    beating = Heartbeat(storage, ProgressState(plan, phase="searching").snapshot)
-    beating.__enter__()
+    driver = beating(storage, ProgressState(plan, phase="searching").snapshot)
+    driver.__enter__()
     nothing, more = (lambda: None), (lambda: simulation.run(killed_after=12))
-    end = lambda: beating.__exit__(None, None, None)  # noqa: E731
+    end = lambda: driver.__exit__(None, None, None)  # noqa: E731
     watch(plan, storage, sleep=after_each(nothing, more, nothing, end))
     out = capsys.readouterr().out
     assert out.count("best trial") == 2  # before the first job and after some of them

@@ -118,7 +118,7 @@ def test_the_page_states_why_the_question_is_not_meaningful(both):
     assert "tera: the question is not meaningful" not in page
 
 
-def test_several_groups_are_also_judged_together(both):
+def test_several_groups_are_also_corrected_together(both):
     assert "Claimed together (Holm-corrected), winners stand in: tera." in page_of(both)
     alone = result(decided("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))))
     assert "Holm" not in page_of(alone)
@@ -130,7 +130,7 @@ def test_a_smoke_run_says_that_it_means_nothing():
     assert "no interval can be had" in page_of(smoke)
 
 
-def test_failures_show_beside_the_candidate():
+def test_failures_show_next_to_the_candidate():
     values = scores((1.0, 1.2, 2.0, 1.5, 0.4))
     values[4, 1, :5] = np.nan
     page = page_of(result(decided("tera", values, failed_jobs=[("none", seed) for seed in SEEDS])))

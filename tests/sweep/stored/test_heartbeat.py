@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sweep.stored import layout
-from sweep.stored.heartbeat import Heartbeat, pulse_of, read_pulse
+from sweep.stored.heartbeat import beating, pulse_of, read_pulse
 from trainables.base.storage.storage import Storage
 
 
@@ -30,7 +30,7 @@ def beat(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_running_driver_beats_and_tells_its_progress(storage: Storage) -> None:
-    with Heartbeat(storage, lambda: {"phase": "searching"}):
+    with beating(storage, lambda: {"phase": "searching"}):
         pulse = read_pulse(storage)
         assert pulse.life == "running"
         assert pulse.beat is not None
@@ -41,16 +41,16 @@ def test_a_running_driver_beats_and_tells_its_progress(storage: Storage) -> None
 def test_beats_follow_each_other(storage: Storage) -> None:
     phases = iter(range(1000))
     seen: set[int] = set()
-    with Heartbeat(storage, lambda: {"phase": next(phases)}, every=0.01):
+    with beating(storage, lambda: {"phase": next(phases)}, every=0.01):
         while len(seen) < 3:
             seen.add(json.loads(storage.read(layout.HEARTBEAT))["phase"])
 
 
 def test_the_last_beat_says_how_it_ended(storage: Storage) -> None:
-    with Heartbeat(storage, dict):
+    with beating(storage, dict):
         pass
     assert read_pulse(storage).life == "finished"
-    with pytest.raises(KeyboardInterrupt), Heartbeat(storage, dict):
+    with pytest.raises(KeyboardInterrupt), beating(storage, dict):
         raise KeyboardInterrupt
     assert read_pulse(storage).life == "interrupted"
 
@@ -80,5 +80,5 @@ def test_a_killed_driver_is_dead_at_once(storage: Storage) -> None:
 
 def test_storage_that_fails_never_stops_the_sweep(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with Heartbeat(Storage(tmp_path / "file" / "below"), dict):
+    with beating(Storage(tmp_path / "file" / "below"), dict):
         pass

@@ -10,11 +10,12 @@ from trainables.base.storage.storage import Storage
 def test_reads_are_counted_per_group_and_survive_a_restart(tmp_path):
     ledger = ReadLedger(Storage(tmp_path))
     assert ledger.count("tera") == 0
-    assert ledger.record("tera", "score the finalists", plan="abc") == 1
-    assert ledger.record("wav2vec2", "score the finalists", plan="abc") == 1
+    ledger.record("tera", "score the finalists", plan="abc")
+    ledger.record("wav2vec2", "score the finalists", plan="abc")
+    assert (ledger.count("tera"), ledger.count("wav2vec2")) == (1, 1)
     again = ReadLedger(Storage(tmp_path))
-    assert again.record("tera", "score the finalists", plan="abc") == 2
-    assert [read.group for read in again.reads()] == ["tera", "wav2vec2", "tera"]
+    again.record("tera", "score the finalists", plan="abc")
+    assert (again.count("tera"), again.count("wav2vec2")) == (2, 1)
 
 
 def test_earlier_lines_are_never_rewritten(tmp_path):

@@ -15,6 +15,7 @@ from sweep.core.jobs import Job
 from sweep.core.listener import JobReported
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord, Proposal, Report
+from sweep.tracking.mlflow_page import note
 from sweep.tracking.mlflow_view import JOB_TAG, KIND_TAG, STATE_TAG, MlflowView, open_client
 from sweep.tracking.spool import Spool
 from sweep.tracking.tracker import Tracker, curves, deliver_left_over
@@ -169,6 +170,14 @@ def test_the_answer_is_one_search_away(start: Any, plan: Plan, tmp_path: Path) -
     assert experiment.artifact_location == f"{tmp_path}/mlflow-artifacts"
     finalist = run_of(plan, Job("tera", "final", "layer2", 1001))
     assert finalist.data.metrics["test_wb_pesq"] == 1.2
+
+
+@pytest.mark.parametrize(("alpha", "level"), [(0.05, "95 %"), (0.0125, "98.75 %")])
+def test_the_description_has_the_level_of_its_intervals(plan: Plan, alpha: float, level: str) -> None:
+    """With several looks at the data, each has a share of alpha."""
+    result: Any = make_result(plan)
+    result["groups"] = [group | {"alpha": alpha} for group in result["groups"]]
+    assert f"; {level} intervals." in note(result)
 
 
 def test_a_whole_sweep_needs_fewer_than_fifty_columns(start: Any, plan: Plan) -> None:
@@ -357,7 +366,7 @@ def test_a_server_killed_in_the_middle_has_everything_once_afterwards(
     assert capfd.readouterr().out == ""  # standard output belongs to the answer
 
 
-def test_what_could_not_be_delivered_is_told_and_delivered_by_the_next_start(
+def test_what_could_not_be_delivered_is_reported_and_delivered_by_the_next_start(
     server: MlflowServer, tmp_path: Path, said: list[str]
 ) -> None:
     secret = server.uri.replace("://", "://me:hunter2@")

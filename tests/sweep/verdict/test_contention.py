@@ -12,7 +12,7 @@ from sweep.settings.new_plan import LOOKS
 from sweep.verdict.comparisons import Comparisons
 from sweep.verdict.contention import look
 from sweep.verdict.paired_scores import PairedScores
-from sweep.verdict.verdict import leader_of
+from sweep.verdict.verdict import nominate
 
 ALPHA = 0.05
 SHARE = ALPHA / len(LOOKS)
@@ -48,7 +48,7 @@ def race(valid: NDArray[np.float64], test: NDArray[np.float64]) -> Outcome:
             break
         given = next(end for end in LOOKS if end > n_seeds)
     shown = {label: n_seeds for label, n_seeds in left.items() if n_seeds < given}
-    leader = leader_of(as_paired(valid[:, :given], shown))
+    leader = nominate(as_paired(valid[:, :given], shown))
     assert leader is not None
     comparisons = Comparisons(as_paired(test[:, :given], shown))
     leads = [comparisons.difference(leader, label) for label in labels if label != leader]
@@ -69,7 +69,7 @@ def scores(means: list[float], n_seeds: int = 3, spread: float = 0.05) -> NDArra
     return np.array(means)[:, None, None] + spread * chance
 
 
-def test_who_is_clearly_behind_leaves_and_who_is_close_stays():
+def test_a_candidate_clearly_behind_leaves_and_a_close_one_stays():
     found = look(as_paired(scores([1.0, 0.99, 0.0])), SHARE)
     assert found.staying == ("0", "1")
     assert found.left.keys() == {"2"}
@@ -84,7 +84,7 @@ def test_a_candidate_with_a_failed_seed_leaves_for_it_cannot_win():
     assert found.left == {"0": "a seed has failed"}
 
 
-def test_nobody_leaves_where_nothing_can_be_shown():
+def test_no_candidate_leaves_where_nothing_can_be_shown():
     assert look(as_paired(scores([1.0, 0.5, 0.0], n_seeds=1)), SHARE).left == {}
 
 

@@ -120,7 +120,7 @@ def test_more_seeds_shrink_only_what_seeds_cause():
     assert effects.with_seeds(10**6).variance == pytest.approx(2 * unit / 50, rel=1e-2)
 
 
-def test_seed_variances_are_unbiased_beside_an_unruly_neighbour():
+def test_seed_variances_are_unbiased_next_to_an_unstable_candidate():
     world = World(seed_sds=(0.09, 0.03, 0.03, 0.03, 0.03, 0.03))
     estimates = [crossed_effects.seed_variances(test) for _, test in repeated(world, 2000, 5, 10)]
     noise = 0.1**2 / 10  # the residual's, in the mean over ten units

@@ -28,7 +28,7 @@ def test_an_utterance_that_one_candidate_failed_counts_for_no_candidate():
     assert block.n_utterances == 199
     assert np.array_equal(block.scores, np.delete(values(), 7, axis=-1))
     assert paired.failures == (0, 1, 0, 0, 0)
-    assert not paired.has_failed_seed("layer1")
+    assert not paired.failed_seeds("layer1")
 
 
 def test_a_reference_that_fails_by_itself_is_no_candidates_failure():
@@ -45,7 +45,7 @@ def test_a_job_that_fails_on_more_than_one_percent_has_failed():
     gappy = values()
     gappy[1, 2, :3] = np.nan
     paired = paired_scores(result_rows(gappy), "si_sdr", LABELS, SEEDS)
-    assert paired.has_failed_seed("layer1")
+    assert paired.failed_seeds("layer1")
     assert paired.complete == ("none", "layer2", "layer3", "random")
     assert paired.block(paired.complete).n_utterances == 200
 

@@ -83,7 +83,7 @@ def test_the_papers_rows_follow_without_a_group(rows, tmp_path):
     assert published["mean"] == 9.378
 
 
-def test_without_listed_snrs_there_are_means_beside_what_was_published(tmp_path):
+def test_without_listed_snrs_there_are_means_and_the_published_ones(tmp_path):
     rows = [
         row("noisy", seed, level, number, metric="si_sdri")
         | {"group": "convtasnet", "candidate": label, "value": score + 0.1 * level}

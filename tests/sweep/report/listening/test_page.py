@@ -52,7 +52,7 @@ def test_every_version_has_a_spectrogram(page):
     assert [each.size for each in pictures] == [(COLUMNS, ROWS)] * 4
 
 
-def test_scores_stand_beside_their_version(page):
+def test_scores_stand_under_their_version(page):
     (winner, *_) = re.findall(r'class="winner">winner.*?</button>', page, re.DOTALL)
     assert "<span>SI-SDR</span> 3.1 dB" in winner
     assert "<span>WB-PESQ</span> 1.23" in winner
