@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.simulation.simulated import Simulation
 from sweep.commands import run as run_command
 from sweep.core.jobs import Job
 from sweep.core.stopping import StopSignal
@@ -20,7 +21,6 @@ from sweep.engine.finalist_scoring import FinalistScoring
 from sweep.engine.interim_looks import InterimLooks
 from sweep.report.findings.metric_means import scores_of
 from sweep.stored.rows import ROW_SCHEMA, has_rows, rows_file, to_parquet
-from tests.support.simulation.simulated import Simulation
 from trainables.base.randomness import generator
 from trainables.inference import NOISY
 from trainables.job.assignment import Assignment
@@ -93,7 +93,7 @@ class SimulatedDrive(driver.Drive):
     seconds: float
 
     def __init__(self, *parts: Any) -> None:
-        from tests.support.simulation.simulated_trainable import SimulatedTrainable
+        from benchmarks.simulation.simulated_trainable import SimulatedTrainable
 
         super().__init__(*parts)
         self.trainable = SimulatedTrainable

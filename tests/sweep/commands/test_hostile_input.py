@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.simulation.simulated import simulated_plan
 from sweep.commands import run as run_command
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.stored import layout
 from sweep.stored.by_name import load_plan
 from sweep.stored.heartbeat import Hours, read_pulse
-from tests.support.simulation.simulated import simulated_plan
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 

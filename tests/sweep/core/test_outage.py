@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from optuna.storages import InMemoryStorage
 
+from benchmarks.postgres_server import PostgresServer
+from benchmarks.simulation.simulated import simulated_plan
 from sweep.core.jobs import Job
 from sweep.core.outage import Endurance, OutageTooLong, storage_is_away
 from sweep.core.stopping import Interrupted
@@ -16,8 +18,7 @@ from sweep.storage.patient import PatientStorage
 from sweep.study.database import DatabaseAway
 from sweep.study.lock import sweep_lock
 from sweep.study.study import Proposal, StudyStore
-from tests.chaos.servers import BUCKET, PostgresServer, S3Server, Server, create_bucket
-from tests.support.simulation.simulated import simulated_plan
+from tests.chaos.servers import BUCKET, S3Server, Server, create_bucket
 from trainables.base.errors import UserError
 
 JOB = Job("tera", "search", "layer2", 3)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 
+from benchmarks.simulation.simulated import BEST_LAYER, Simulation, facts, simulated_plan
 from sweep.core.jobs import Job
 from sweep.core.listener import Announcer, Event, JobsWaived
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
@@ -17,7 +18,6 @@ from sweep.settings.new_plan import LOOKS
 from sweep.stored import layout
 from sweep.study.study import StudyStore
 from sweep.verdict.paired_scores import NOISY
-from tests.support.simulation.simulated import BEST_LAYER, Simulation, facts, simulated_plan
 from trainables.base.randomness import generator
 from trainables.base.storage.storage import Storage
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.simulation.simulated import Simulation, simulated_plan
 from sweep.commands import leaderboard as leaderboard_command
 from sweep.commands.watch import watch
 from sweep.plan.plan import Plan
@@ -15,7 +16,6 @@ from sweep.report.standings import standings
 from sweep.stored.heartbeat import Heartbeat
 from sweep.study.outcomes import outcomes
 from sweep.study.study import Proposal, StudyStore
-from tests.support.simulation.simulated import Simulation, simulated_plan
 from tests.support.sweeps.finished_sweep import finished_sweep
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage

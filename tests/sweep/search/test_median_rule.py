@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from optuna.pruners import MedianPruner
 from optuna.trial import TrialState, create_trial
 
+from benchmarks.simulation.simulated import simulated_plan
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.search.median_rule import should_stop
 from sweep.study.study import JobRecord, Proposal, Report, State
-from tests.support.simulation.simulated import simulated_plan
 
 # Five candidates: trial 2 is layer1's first, 7 its second, 12 its third. Budget 8, rounds of 2.
 TRIAL = Job("tera", "search", "layer1", 12)
