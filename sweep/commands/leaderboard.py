@@ -1,10 +1,9 @@
 """`leaderboard`: the stored answer again, in another metric or format, split, or compared with another sweep."""
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sweep.commands.common import add_sweep_arguments, command_parser, guarded, open_sweep
+from sweep.commands.common import add_sweep_arguments, command_parser, open_sweep
 from sweep.report.cells import BREAKDOWNS
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS, known_metrics
@@ -46,11 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str]) -> int:
-    return guarded(lambda: _run(build_parser().parse_args(argv)))
-
-
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
 
     known_metrics([arguments.metric] if arguments.metric else None)
     if arguments.published:

@@ -7,11 +7,11 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.commands.common import command_parser, guarded
+from sweep.commands.common import command_parser
 from sweep.core.next_command import command_line
 from sweep.settings.machine_price import MachinePrice, read_price
 from sweep.stored import layout
@@ -118,22 +118,17 @@ def _add_views(add: Callable[..., object]) -> None:
     add("--json", action="store_true", help=text)
 
 
-def main(argv: Sequence[str]) -> int:
-    return guarded(lambda: _run(argv))
-
-
-def _run(argv: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     parser = build_parser()
-    arguments = parser.parse_args(argv)
     if arguments.list_spaces:
         from sweep.commands.list_spaces import list_spaces
 
-        print(list_spaces())
+        print(list_spaces(parser))
     elif arguments.help_config:
         from sweep.commands.config_help import config_help
 
         print(config_help(arguments.help_config))
-    elif not argv:
+    elif arguments == parser.parse_args([]):
         parser.print_help()
     else:
         return _plan_and_start(arguments)

@@ -2,10 +2,9 @@
 
 import argparse
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sweep.commands.common import add_sweep_arguments, command_parser, guarded, open_sweep
+from sweep.commands.common import add_sweep_arguments, command_parser, open_sweep
 from sweep.core.next_command import command_line
 
 if TYPE_CHECKING:
@@ -39,11 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str]) -> int:
-    return guarded(lambda: _run(build_parser().parse_args(argv)))
-
-
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     plan, storage = open_sweep(arguments)
     status = sweep_status(plan, storage)
     print(json.dumps(status) if arguments.json else to_text(status))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.simulation.simulated import Simulation
-from sweep.commands import run as run_command
+from sweep.commands.main import run_command
 from sweep.core.jobs import Job
 from sweep.core.stopping import StopSignal
 from sweep.driver import driver
@@ -139,7 +139,7 @@ def main(folder: str, seconds: str, *arguments: str) -> int:
     SimulatedDrive.folder, SimulatedDrive.seconds = folder, float(seconds)
     real = driver.drive
     driver.drive = lambda planned: real(planned, SimulatedDrive)  # type: ignore[assignment]
-    return run_command.main(arguments)
+    return run_command("run", arguments)
 
 
 if __name__ == "__main__":
