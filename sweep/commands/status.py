@@ -18,9 +18,7 @@ examples
   python sweep/status.py NAME --json          the same for a program
 """
 _LIFE_TEXT = {
-    "running": "running",
     "not responding": "its process exists but has not reported; see its log, or stop it and resume",
-    "finished": "finished",
     "interrupted": "stopped before its end",
     "dead": "its driver is dead",
     "never started": "planned, but its driver has not reported yet",
@@ -77,26 +75,20 @@ def _next(plan: "Plan", storage: "Storage", pulse: "Pulse", answered: bool) -> l
 
 
 def to_text(status: dict[str, Any]) -> str:
+    from sweep.progress.progress_state import duration
+
     beat = status["heartbeat"]
-    lines = [f"{status['sweep']}  {_life_text(status)}{_age_text(status)}"]
+    first = f"{status['sweep']}  {_life_text(status)}"
     if beat:
-        lines += _beat_lines(beat)
+        first += f" (process {beat['pid']} on {beat['host']}, {duration(status['seconds_since_heartbeat'])} ago)"
+    lines = [first, *(_beat_lines(beat) if beat else ())]
     return "\n".join([*lines, *(f"next       {line}" for line in status["next"])])
 
 
 def _life_text(status: dict[str, Any]) -> str:
     if status["state"] == "finished" and not status["answered"]:
         return "finished, but without an answer to its whole plan"
-    return _LIFE_TEXT[status["state"]]
-
-
-def _age_text(status: dict[str, Any]) -> str:
-    from sweep.progress.progress_state import duration
-
-    beat = status["heartbeat"]
-    if not beat:
-        return ""
-    return f" (process {beat['pid']} on {beat['host']}, {duration(status['seconds_since_heartbeat'])} ago)"
+    return _LIFE_TEXT.get(status["state"], status["state"])
 
 
 def _beat_lines(beat: dict[str, Any]) -> list[str]:

@@ -46,11 +46,13 @@ def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
     if plan.device != "cpu":
         return None
     search = final = 0.0
+    # Training that search trials go on from; what it saves them is not counted.
+    shared_steps = sum(int(stage.config["steps"]) for stage in missing if stage.kind == PREFIX)
     for group in plan.groups:
         step, job = _step_seconds(plan, group), job_seconds(plan, group)
         if step is None or job is None:
             return None
-        search += sum(_shared_steps(stage) for stage in missing) * step / len(plan.groups)
+        search += shared_steps * step / len(plan.groups)
         search += job * plan.samples * len(group.candidates)
         final += job * len(plan.seeds) * len(group.candidates)
     jobs = sum(len(group.candidates) * len(plan.seeds) for group in plan.groups)
@@ -147,11 +149,6 @@ def _step_seconds(plan: Plan, group: GroupPlan) -> float | None:
         return None
     fixed, per_second = measured
     return fixed + per_second * plan.data.batch * plan.data.crop_seconds
-
-
-def _shared_steps(stage: Stage) -> int:
-    """Training that search trials go on from; what it saves them is not counted."""
-    return int(stage.config["steps"]) if stage.kind == PREFIX else 0
 
 
 def _pretraining_seconds(plan: Plan, stage: Stage) -> float:

@@ -32,22 +32,15 @@ class ProgressState:
 
     # -- counts --------------------------------------------------------------------------------------
 
-    @property
-    def total(self) -> int:
-        return len(self._jobs())
-
     def _jobs(self, group: str | None = None) -> list[Job]:
         """The jobs of the plan without those waived so far."""
         jobs = (job for job in self.plan.all_jobs() if group in (None, job.group))
         return [job for job in jobs if job not in self.waived]
 
-    def count(self, state: str, group: str | None = None) -> int:
-        return sum(s == state for job, s in self.states.items() if group in (None, job.group))
-
     def counts(self, group: str | None = None) -> dict[str, int]:
-        return {"total": len(self._jobs(group))} | {
-            state: self.count(state, group) for state in ("running", "complete", "pruned", "failed")
-        }
+        states = [state for job, state in self.states.items() if group in (None, job.group)]
+        counted = {state: states.count(state) for state in ("running", "complete", "pruned", "failed")}
+        return {"total": len(self._jobs(group)), **counted}
 
     def running_stages(self) -> dict[str, int]:
         """The stages under way, in percent."""

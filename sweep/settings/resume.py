@@ -57,7 +57,7 @@ def resumed(settings: Settings) -> Planned:
     plan = extended(stored, settings.arguments)
     check_plan(plan)
     plan = _with_weights(plan)
-    return Planned(plan, resume=True, sources={"plan": f"{layout.PLAN} of {plan.name}"}, stored=stored)
+    return Planned(plan, stored=stored, sources={"plan": f"{layout.PLAN} of {plan.name}"})
 
 
 def _with_passwords(stored: Plan, settings: Settings) -> Plan:

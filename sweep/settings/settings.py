@@ -26,11 +26,10 @@ _SQLITE = "sqlite:///"
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan, where its settings came from, and whether it continues an earlier start."""
+    """A plan, where its settings came from, and what it continues."""
 
     plan: Plan
-    resume: bool
-    stored: Plan | None = None  # the plan as the last start left it, before this one's flags extended it
+    stored: Plan | None = None  # of a resume: the plan as the last start left it, before this one's flags extended it
     sources: dict[str, str] = field(default_factory=dict)  # setting -> "--flag", "VARIABLE" or "default"
 
     @property

@@ -135,20 +135,16 @@ def sqlite_file(url: sqlalchemy.URL) -> Path | None:
 
 
 def _open(study_uri: str) -> RDBStorage:
-    storage = _open_tuned(study_uri)
-    sqlalchemy.event.listen(storage.engine, "handle_error", _name_outages)
-    return storage
-
-
-def _open_tuned(study_uri: str) -> RDBStorage:
     url = database_url(study_uri)
     path = sqlite_file(url)
     if path is None:
-        return _connect(url, {"pool_pre_ping": True})
-    _refuse_network_file_system(path)
-    storage = _connect(url, {"connect_args": {"timeout": 60}})  # seconds a writer waits for another
-    sqlalchemy.event.listen(storage.engine, "connect", _tune_sqlite)
-    storage.engine.dispose()  # existing connections are not tuned
+        storage = _connect(url, {"pool_pre_ping": True})
+    else:
+        _refuse_network_file_system(path)
+        storage = _connect(url, {"connect_args": {"timeout": 60}})  # seconds a writer waits for another
+        sqlalchemy.event.listen(storage.engine, "connect", _tune_sqlite)
+        storage.engine.dispose()  # existing connections are not tuned
+    sqlalchemy.event.listen(storage.engine, "handle_error", _name_outages)
     return storage
 
 

@@ -196,7 +196,7 @@ def test_resume_takes_everything_from_the_plan(tmp_path: Path) -> None:
     freeze(started)
     again = resume(tmp_path, "first")
     assert again.plan == started.plan
-    assert again.resume
+    assert again.stored is not None
 
 
 def test_resume_refuses_what_would_change_the_plan_by_name(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_resume_refuses_what_would_change_the_plan_by_name(tmp_path: Path) -> No
 )
 def test_resume_takes_what_merely_repeats_the_plan(tmp_path: Path, started: list[str], repeated: list[str]) -> None:
     freeze(plan(tmp_path, "--name", "first", *started))
-    assert resume(tmp_path, "first", "--space", "norm_layers", *repeated).resume
+    assert resume(tmp_path, "first", "--space", "norm_layers", *repeated).stored is not None
 
 
 @pytest.mark.parametrize(
