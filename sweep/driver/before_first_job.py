@@ -105,7 +105,7 @@ def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:
 
 def _with_gpu_share(planned: Planned, plan: Plan, corpus: Corpus) -> Plan:
     """The plan with as many jobs per GPU as its memory holds, unless the user has fixed that."""
-    if not planned.shares_gpus_as_it_likes:
+    if not planned.measures_gpu_share:
         return plan
     return replace(plan, gpus_per_trial=measured_share(plan, corpus, stage_store(plan.output)))
 

@@ -226,17 +226,17 @@ class Drive:
     def _gates(self) -> dict[str, GateVerdict]:
         """Each group's gate readings, interpreted; empty where the method has no gates."""
         reader = gates_of(self.plan.method_name())
-        judged: dict[str, GateVerdict] = {}
+        interpreted: dict[str, GateVerdict] = {}
         if reader is None:
-            return judged
+            return interpreted
         for group in self.plan.groups:
             measured = defaultdict(list)
             for stage in self.plan.gate_stages(group.name):
                 measured[stage.kind].append(self.stages.read(stage.key))
             if measured:
                 facts = reader.read_gates(measured)
-                judged[group.name] = interpretable(facts["transfer_gap"], facts["mismatch"], self.plan.alpha)
-        return judged
+                interpreted[group.name] = interpretable(facts["transfer_gap"], facts["mismatch"], self.plan.alpha)
+        return interpreted
 
     def _publish(self, result: Result, rows: pd.DataFrame) -> dict[str, Path]:
         """Write the report next to the rows; returns the local copies, which MLflow takes."""

@@ -272,22 +272,20 @@ class Plan:
         gates = gates_of(self.method_name()) if self.gates else None
         if gates is None:
             return []
-        measured: list[Stage] = []
-        for plan in self.groups:
-            if group not in (None, plan.name):
-                continue
-            measured.extend(
-                gates.gate_stages(
-                    self._first_config(plan, self.candidate(plan.name, self.space_object().baseline)),
-                    corpus_uri=self.corpus_uri,
-                    corpus_fingerprint=self.corpus_fingerprint,
-                    seeds=self.at_first_look().seeds,
-                    data=self.data_of(plan.name),
-                    threads=self.threads,
-                    device=self.device,
-                )
+        return [
+            stage
+            for asked in self.groups
+            if group in (None, asked.name)
+            for stage in gates.gate_stages(
+                self._first_config(asked, self.candidate(asked.name, self.space_object().baseline)),
+                corpus_uri=self.corpus_uri,
+                corpus_fingerprint=self.corpus_fingerprint,
+                seeds=self.at_first_look().seeds,
+                data=self.data_of(asked.name),
+                threads=self.threads,
+                device=self.device,
             )
-        return measured
+        ]
 
     # -- persistence ---------------------------------------------------------------------------------
 

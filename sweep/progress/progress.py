@@ -41,8 +41,6 @@ class Progress:
         else:
             threading.Thread(target=self._print_lines, name="progress-lines", daemon=True).start()
 
-    # -- events of the driver and the engine ---------------------------------------------------------
-
     def phase(self, text: str) -> None:
         """Show what the driver does now."""
         with self._lock:
@@ -95,15 +93,11 @@ class Progress:
         else:
             self._print_line()
 
-    # -- for other readers -----------------------------------------------------------------------------
-
     def snapshot(self) -> dict[str, Any]:
         """For the heartbeat: plain JSON."""
         with self._lock:
             self._tick()
             return self._state.snapshot()
-
-    # -- showing it ----------------------------------------------------------------------------------
 
     def _tick(self) -> None:
         self._state.elapsed = time.monotonic() - self._begin

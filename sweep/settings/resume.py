@@ -28,15 +28,8 @@ from trainables.base.errors import UserError
 
 # Allowed next to --resume because they change nothing that was planned.
 _FREE = {"resume", "output", "dry_run", "price", "json", "list_spaces", "help_config", "notify", *EXTENSIBLE}
-# Fields of the plan that a flag may repeat as they are; argument -> field.
-_REPEATABLE = {
-    "name": "name",
-    "preset": "preset",
-    "steps": "steps",
-    "seed": "sweep_seed",
-    "gpus_per_trial": "gpus_per_trial",
-    "asynchronous": "asynchronous",
-}
+# Flags that may repeat what the plan has.
+_REPEATABLE = {"name", "preset", "steps", "seed", "gpus_per_trial", "asynchronous"}
 
 
 def resumed(settings: Settings) -> Planned:
@@ -112,4 +105,5 @@ def _agrees(plan: Plan, argument: str, value: Any, folder: Path) -> bool:
         return fixed_fields(value, plan.method_name()).items() <= plan.fixed.items()
     if argument in ("tracking_uri", "study_uri"):
         return bool(getattr(plan, argument) == absolute_uri(value, folder))
-    return argument in _REPEATABLE and bool(getattr(plan, _REPEATABLE[argument]) == value)
+    field = "sweep_seed" if argument == "seed" else argument
+    return argument in _REPEATABLE and bool(getattr(plan, field) == value)

@@ -33,7 +33,7 @@ class Planned:
     sources: dict[str, str] = field(default_factory=dict)  # setting -> "--flag", "VARIABLE" or "default"
 
     @property
-    def shares_gpus_as_it_likes(self) -> bool:
+    def measures_gpu_share(self) -> bool:
         """Whether jobs use GPUs and the user left open how many share one."""
         return self.plan.gpus_per_trial > 0 and self.sources.get("gpus_per_trial") == "default"
 

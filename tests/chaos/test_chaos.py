@@ -103,7 +103,7 @@ def _check_mlflow(plan: Plan, store: StudyStore) -> None:
 
 
 def _check_journal(folder: Path, job: str) -> None:
-    """Whoever takes a job up goes on from the newest checkpoint that was stored by then."""
+    """The worker that takes a job up goes on from the newest checkpoint that was stored by then."""
     stored = 0
     for what, step in journal_of(folder, job):
         if what == "stored":

@@ -286,11 +286,11 @@ def test_only_a_default_share_is_measured(tmp_path: Path) -> None:
     on_a_cluster = {"RAY_ADDRESS": "10.0.0.1:6379"}
     planned = plan(tmp_path, *at_scale, environ=on_a_cluster)
     assert planned.plan.gpus_per_trial == 1
-    assert planned.shares_gpus_as_it_likes
-    assert not plan(tmp_path, *at_scale, "--gpus-per-trial", "1", environ=on_a_cluster).shares_gpus_as_it_likes
-    assert not plan(tmp_path, "--preset", "demo", environ=on_a_cluster).shares_gpus_as_it_likes
+    assert planned.measures_gpu_share
+    assert not plan(tmp_path, *at_scale, "--gpus-per-trial", "1", environ=on_a_cluster).measures_gpu_share
+    assert not plan(tmp_path, "--preset", "demo", environ=on_a_cluster).measures_gpu_share
     freeze(planned)
-    assert not resume(tmp_path, "first").shares_gpus_as_it_likes
+    assert not resume(tmp_path, "first").measures_gpu_share
 
 
 @pytest.mark.parametrize("share", ["2", "-1", "half", "nan"])
