@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         _prepare(arguments.recipe, arguments.source, arguments.target)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("run the same command again to go on from the last finished shard") from None
+        raise KeyboardInterrupt("run the same command again to continue from the last finished shard") from None
     return 0
 
 

@@ -32,8 +32,8 @@ examples
   python sweep/run.py --space norm_layers --dry-run              what it would do: jobs, hours, disk
   python sweep/run.py --space norm_layers --corpus DIR           on your own speech/ and noise/ folders
   python sweep/run.py --space norm_layers --seeds auto           more seeds only for candidates still in contention
-  python sweep/run.py --resume NAME                              go on after a crash or Ctrl-C
-  python sweep/run.py --resume NAME --max-hours 20               go on with more hours, or --samples, --seeds
+  python sweep/run.py --resume NAME                              continue after a crash or Ctrl-C
+  python sweep/run.py --resume NAME --max-hours 20               continue with more hours, or --samples, --seeds
   python sweep/stop.py NAME                                      stop it cleanly, from another shell
   python sweep/status.py NAME                                    alive? how far? what to type next
   python sweep/leaderboard.py NAME                               the table again; --by, --compare, --watch
@@ -185,7 +185,7 @@ def _stopped(plan: "Plan", why: str) -> str:
 
     reason = f" ({why})" if why else ""
     if Storage(plan.output).exists(layout.PLAN):
-        return f"stopped{reason}; go on with: {command_line('run --resume', plan.output)}"
+        return f"stopped{reason}; continue with: {command_line('run --resume', plan.output)}"
     return f"stopped{reason} before anything had started: run the same command again"
 
 

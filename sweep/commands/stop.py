@@ -7,7 +7,7 @@ from sweep.core.next_command import command_line
 from trainables.base.errors import UserError
 
 _DESCRIPTION = """\
-Ask a running sweep to stop. The rounds under way end and are stored, then its driver leaves; run --resume goes on
+Ask a running sweep to stop. The rounds under way end and are stored, then its driver leaves; run --resume continues
 from there.
 """
 _EXAMPLES = """\

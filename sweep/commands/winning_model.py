@@ -1,4 +1,4 @@
-"""Finds and loads a finished sweep's winner: the work behind `sweep.winners`, which says who that is, and `enhance`."""
+"""Finds and loads a finished sweep's winner, for `sweep.winners`, which defines it, and for `enhance`."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -180,10 +180,8 @@ class Drive:
 
     def _trainable_parameters(self) -> dict[str, Any]:
         """Plain storage, not patient: see `PatientStorage`."""
-        return {
-            "checkpoints": StoredCheckpoints(Storage(self.plan.output)),
-            "artifacts": stage_store(self.plan.output),
-        }
+        checkpoints = StoredCheckpoints(Storage(self.plan.output))
+        return {"checkpoints": checkpoints, "artifacts": stage_store(self.plan.output)}
 
     def _nominate(self, scoring: FinalistScoring) -> dict[str, str]:
         """Freeze each group's leader on valid."""
@@ -209,12 +207,8 @@ class Drive:
         found = answer.result_object(self.plan, decided, counts, failed)
         reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
         terms = answer.terms_of_paper(self.plan, self._chosen())
-        return {
-            **found,
-            "test_reads": reads,
-            "paper_terms": terms,
-            **findings(self.plan, scores, leaders, records),
-        }
+        more = findings(self.plan, scores, leaders, records)
+        return {**found, "test_reads": reads, "paper_terms": terms, **more}
 
     def _record_test_read(self, jobs: list[Job]) -> None:
         """Before any test audio is opened; a resumed sweep that finds everything scored reads nothing."""

@@ -37,7 +37,7 @@ class Plan:
 
     name: str
     space: str
-    space_file: str = ""  # where the space is the user's own: its file, which must stay as it was
+    space_file: str = ""  # of a user's own space: its file, which must not change
     space_fingerprint: str = ""
     preset: str
     version: str  # of speech-sweep
@@ -47,7 +47,7 @@ class Plan:
     groups: tuple[GroupPlan, ...]
     samples: int  # search trials per candidate
     seeds: tuple[int, ...]  # of the finalists, the same for all candidates
-    looks: tuple[int, ...] = ()  # where later seeds go only to who is in contention: numbers of seeds
+    looks: tuple[int, ...] = ()  # numbers of seeds after which only candidates still in contention get more
     sweep_seed: int
     search_seed: int  # all search trials train with this one
     generation_size: int  # search trials of a group that are drawn from the same view
@@ -55,9 +55,9 @@ class Plan:
     steps: int
     round_steps: int
     data: DataSettings
-    method_config: dict[str, Any]  # fields of the method the preset gives a value
+    method_config: dict[str, Any]  # the method's fields that the preset sets
     fixed: dict[str, Any] = field(default_factory=dict)  # fields fixed with --set: never searched
-    weights: dict[str, str] = field(default_factory=dict)  # stage that reads published weights -> what they are
+    weights: dict[str, str] = field(default_factory=dict)  # stage that reads published weights -> hash or identity
     corpus_source: str  # as the user named it
     corpus_uri: str  # the prepared corpus
     corpus_fingerprint: str
@@ -120,7 +120,7 @@ class Plan:
         return self.alpha / len(self.look_ends)
 
     def at_first_look(self) -> "Plan":
-        """The least this plan can come to: no candidate gets more seeds than the first look needs."""
+        """The smallest this plan can turn out: no candidate gets more seeds than the first look needs."""
         return replace(self, seeds=self.seeds[: self.look_ends[0]], looks=())
 
     # -- jobs ----------------------------------------------------------------------------------------
@@ -265,7 +265,7 @@ class Plan:
         return {name: value for name, value in nuisance.items() if name not in self.fixed}
 
     def gate_stages(self, group: str | None = None) -> list[Stage]:
-        """What measures whether the question means anything at this size, for one group or all.
+        """The stages that measure whether the question is meaningful at this size, for one group or all.
 
         They rest on the baseline's pre-training, which is not listed here.
         """

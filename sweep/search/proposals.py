@@ -1,4 +1,4 @@
-"""The nuisance values of search trials: Optuna's TPE, made independent of who finishes first.
+"""The nuisance values of search trials: Optuna's TPE, made independent of the order in which trials finish.
 
 Trials come in generations whose size the plan fixes. Trial n is sampled from a *view* of its group that holds only
 earlier generations, by a sampler seeded from (sweep seed, group, n), so the same plan gives the same trials whatever

@@ -28,12 +28,12 @@ from trainables.base.errors import UserError
 
 # Allowed next to --resume because they change nothing that was planned.
 _FREE = {"resume", "output", "dry_run", "price", "json", "list_spaces", "help_config", "notify", *EXTENSIBLE}
-# Flags that may repeat what the plan has.
+# Flags that may repeat the plan's value.
 _REPEATABLE = {"name", "preset", "steps", "seed", "gpus_per_trial", "asynchronous"}
 
 
 def resumed(settings: Settings) -> Planned:
-    """The plan to go on with. Raises `UserError` for a flag, code or weights that differ from what was started."""
+    """The plan to continue. Raises `UserError` for a flag, code or weights that differ from what was started."""
     name = settings.arguments.resume
     stored = _with_passwords(load_plan(name, settings.base()), settings)
     extra = [

@@ -42,7 +42,9 @@ class StudyDatabase:
 
     def __init__(self, study_uri: str | BaseStorage, returned: Callable[[], None] = lambda: None) -> None:
         self._storage = _open(study_uri) if isinstance(study_uri, str) else study_uri
-        self._endurance = Endurance("the study's database", _is_away, returned=returned)
+        self._endurance = Endurance(
+            "the study's database", lambda error: isinstance(error, DatabaseAway), returned=returned
+        )
 
     def find_study(self, name: str) -> int | None:
         return self._endurance.call(lambda: self._find_study(name))
@@ -100,10 +102,6 @@ class StudyDatabase:
 
 def _job(trial: FrozenTrial) -> Any:
     return trial.user_attrs["job"]
-
-
-def _is_away(error: BaseException) -> bool:
-    return isinstance(error, DatabaseAway)
 
 
 def _name_outages(context: sqlalchemy.engine.ExceptionContext) -> None:

@@ -116,7 +116,7 @@ def test_a_start_that_was_stopped(
     flags = ["--space", "norm_layers", "--name", "evening", "--output", "my results"]
     assert run_command("run", flags) == 130
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said == "stopped (Ctrl-C); go on with: python sweep/run.py --resume evening --output 'my results'"
+    assert said == "stopped (Ctrl-C); continue with: python sweep/run.py --resume evening --output 'my results'"
     words = shlex.split(said.split("run.py ")[1])
     assert build_parser().parse_args(words).output == "my results"
 

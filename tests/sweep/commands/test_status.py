@@ -1,4 +1,4 @@
-"""What `sweep/status.py` says, and what it tells one to type."""
+"""What `sweep/status.py` says, and the commands it suggests."""
 
 import json
 import os

@@ -54,7 +54,7 @@ def test_an_outage_is_waited_out_and_said_once() -> None:
     ]
 
 
-def test_after_an_outage_the_careful_call_is_made_and_whoever_must_know_hears_of_it_first() -> None:
+def test_after_an_outage_returned_is_called_first_and_then_the_careful_call() -> None:
     order: list[str] = []
     endurance = _endurance([], returned=lambda: order.append("returned"))
     assert endurance.call(_Flaky(1, OSError("gone")), again=lambda: order.append("again") or 8) == 8

@@ -294,7 +294,7 @@ def test_a_sweep_whose_jobs_all_fail_alike_asks_to_stop() -> None:
         stop.check()
 
 
-def test_with_async_nobody_waits_for_a_generation() -> None:
+def test_with_async_no_trial_waits_for_a_generation() -> None:
     dispatcher = Dispatcher(replace(PLAN, asynchronous=True), _store(), Announcer())
     assert len(_handouts(dispatcher)) == 15
 

@@ -116,7 +116,7 @@ def test_the_first_seeds_go_to_all_and_later_ones_to_who_stays() -> None:
     assert set(waived.jobs) == set(PLAN.final_jobs("tera")) - ended
 
 
-def test_there_is_no_further_look_where_nobody_stays() -> None:
+def test_there_is_no_further_look_where_no_candidate_stays() -> None:
     store, contention, waived = StudyStore(InMemoryStorage(), PLAN.name), _Only(), _Waived()
     Simulation(PLAN, store, contention=contention, listeners=(waived,)).run()
     assert contention.asked == [3]

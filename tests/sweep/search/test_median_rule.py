@@ -71,7 +71,7 @@ def test_a_silent_peer_is_no_measure_of_others(plan: Plan) -> None:
     assert should_stop([*peers, _record(12, {4: 1.0}, "running")], TRIAL, 4, plan)
 
 
-def test_clips_that_nobody_can_score_change_nothing(plan: Plan) -> None:
+def test_clips_that_no_trial_can_score_change_nothing(plan: Plan) -> None:
     records = [_silent(record, 2) for record in _with_peers({2: 0.5, 4: 2.5})]
     assert not should_stop(records, TRIAL, 4, plan)
     records = [_silent(record, 2) for record in _with_peers({2: 0.5, 4: 1.0})]

@@ -327,7 +327,7 @@ def test_only_sweeps_are_listed_and_nothing_below_them(tmp_path: Path) -> None:
         resume(tmp_path, "second")
 
 
-def test_a_strangers_folder_beside_the_sweeps_is_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_foreign_folder_next_to_the_sweeps_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The refusal is made here, since tests may run as root, who may enter every folder."""
     freeze(plan(tmp_path, "--name", "first"))
     (tmp_path / "sweeps" / "private").mkdir()
