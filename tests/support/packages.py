@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from search_spaces import find_space
 from sweep.plan.code_version import training_code_fingerprint
@@ -30,6 +31,27 @@ def join_path(folder: Path) -> None:
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
         forget_packages()
+
+
+class ToyText:
+    """Stands for a corpus: while it is used, the worker that unpickled it knows the toy package."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        self.folder, self.text = folder, text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled_text, (self.folder, self.text)
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: object) -> None:
+        sys.path.remove(str(self.folder))  # the worker goes on to other tests
+        _forget()
+
+
+def _unpickled_text(folder: Path, text: str) -> ToyText:
+    join_path(folder)
+    return ToyText(folder, text)
 
 
 @contextmanager

@@ -8,27 +8,17 @@ import pytest
 from sweep.core.listener import Event, StageProgressed
 from sweep.engine.stage_runner import StageFailed, run_stages
 from sweep.storage.artifacts import StoredArtifacts
+from tests.support.packages import ToyText
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 from trainables.job.stages import Artifacts, Stage
-
-
-def double(stage: Stage, corpus: Any, artifacts: Artifacts, progress: Any) -> bytes:
-    """The artifact below, twice; refuses or breaks where its config says so."""
-    if stage.config.get("refuse"):
-        raise UserError("the corpus is empty: prepare one")
-    if stage.config.get("break"):
-        raise ZeroDivisionError("division by zero")
-    progress(1, 2)
-    below = [artifacts.read(other.key) for other in stage.rests_on]
-    return b"".join(below) * 2 or str(corpus).encode()
 
 
 def _stage(name: str, *rests_on: Stage, **config: Any) -> Stage:
     return Stage(
         kind="pretraining",
         name=name,
-        runner=f"{__name__}:double",
+        runner="toy_double",
         version=1,
         config={"name": name, **config},
         seed=0,
@@ -51,38 +41,48 @@ def artifacts(tmp_path: Path) -> Artifacts:
     return StoredArtifacts(Storage(str(tmp_path)))
 
 
-def test_stages_are_computed_after_what_they_rest_on(ray_cluster: None, artifacts: Artifacts) -> None:
+@pytest.fixture
+def text(toy_folder: Path) -> ToyText:
+    """What the stages are computed from; it brings the toy's stage runner to the workers."""
+    return ToyText(toy_folder, "ab")
+
+
+def test_stages_are_computed_after_what_they_rest_on(ray_cluster: None, text: ToyText, artifacts: Artifacts) -> None:
     base = _stage("base")
     left, right = _stage("left", base), _stage("right", base)
     top = _stage("top", left, right)
-    run_stages([top], "ab", artifacts)
+    run_stages([top], text, artifacts)
     assert artifacts.read(base.key) == b"ab"
     assert artifacts.read(top.key) == b"ab" * 8
 
 
-def test_what_is_stored_is_not_computed_again_but_announced(ray_cluster: None, artifacts: Artifacts) -> None:
+def test_what_is_stored_is_not_computed_again_but_announced(
+    ray_cluster: None, text: ToyText, artifacts: Artifacts
+) -> None:
     base = _stage("base")
     artifacts.write(base.key, b"stored before")
     log = _Log()
-    run_stages([base], "ab", artifacts, [log])
+    run_stages([base], text, artifacts, [log])
     assert artifacts.read(base.key) == b"stored before"
     assert log.events == [StageProgressed("base", 1, 1)]
 
 
-def test_listeners_hear_when_each_stage_is_stored(ray_cluster: None, artifacts: Artifacts) -> None:
+def test_listeners_hear_when_each_stage_is_stored(ray_cluster: None, text: ToyText, artifacts: Artifacts) -> None:
     base = _stage("base")
     log = _Log()
-    run_stages([_stage("top", base)], "ab", artifacts, [log])
+    run_stages([_stage("top", base)], text, artifacts, [log])
     stored = [event.name for event in log.events if event.done == event.total]  # type: ignore[union-attr]
     assert stored == ["base", "top"]
 
 
-def test_a_defect_in_a_stage_is_reported_with_the_stages_name(ray_cluster: None, artifacts: Artifacts) -> None:
+def test_a_defect_in_a_stage_is_reported_with_the_stages_name(
+    ray_cluster: None, text: ToyText, artifacts: Artifacts
+) -> None:
     broken = _stage("tera pre-training, seed 11", **{"break": True})
     with pytest.raises(StageFailed, match=r"tera pre-training, seed 11 failed: ZeroDivisionError: division"):
-        run_stages([_stage("base"), broken, _stage("top", broken)], "ab", artifacts)
+        run_stages([_stage("base"), broken, _stage("top", broken)], text, artifacts)
 
 
-def test_an_error_that_the_user_can_mend_stays_one(ray_cluster: None, artifacts: Artifacts) -> None:
+def test_an_error_that_the_user_can_mend_stays_one(ray_cluster: None, text: ToyText, artifacts: Artifacts) -> None:
     with pytest.raises(UserError, match="mismatch gate: the corpus is empty: prepare one"):
-        run_stages([_stage("mismatch gate", refuse=True)], "ab", artifacts)
+        run_stages([_stage("mismatch gate", refuse=True)], text, artifacts)
