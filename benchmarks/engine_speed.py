@@ -17,11 +17,11 @@ from typing import Any
 import psutil
 from optuna.storages import InMemoryStorage
 
+from benchmarks.simulation.known_world import ROUND_STEPS, ROUNDS, world_plan, world_score
+from benchmarks.simulation.simulated import Simulation
 from sweep.core.listener import Event, JobEnded
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord, StudyStore
-from tests.support.simulation.known_world import ROUND_STEPS, ROUNDS, world_plan, world_score
-from tests.support.simulation.simulated import Simulation
 
 _STRETCH = 1000  # trials
 
@@ -71,10 +71,10 @@ def in_memory(plan: Plan) -> TimedStore:
 
 
 def through_ray(plan: Plan) -> TimedStore:
+    from benchmarks.postgres_server import PostgresServer
+    from benchmarks.simulation.simulated_trainable import SimulatedTrainable, simulated_parameters
     from sweep.engine.tune_run import run_sweep
     from sweep.machines.ray_session import ray_session
-    from tests.chaos.servers import PostgresServer
-    from tests.support.simulation.simulated_trainable import SimulatedTrainable, simulated_parameters
 
     with tempfile.TemporaryDirectory() as folder:
         database = PostgresServer(Path(folder))

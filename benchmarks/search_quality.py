@@ -19,10 +19,10 @@ from optuna.storages import InMemoryStorage
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from ray.tune.search.optuna import OptunaSearch
 
+from benchmarks.simulation.known_world import ROUND_STEPS, ROUNDS, WORLD, found, world_plan, world_score
+from benchmarks.simulation.simulated import Simulation
 from sweep.plan.plan import Plan, default_seeds
 from sweep.study.study import StudyStore
-from tests.support.simulation.known_world import ROUND_STEPS, ROUNDS, WORLD, found, world_plan, world_score
-from tests.support.simulation.simulated import Simulation
 
 WORKERS = 4
 

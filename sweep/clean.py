@@ -1,4 +1,4 @@
-"""List what caches and checkpoints take, and free what can be made again or is no longer needed.
+"""List the disk space of caches and checkpoints, and free what can be recomputed or is no longer needed.
 
 python sweep/clean.py
 python sweep/clean.py --free cache/stages

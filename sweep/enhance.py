@@ -1,4 +1,4 @@
-"""Let a sweep's winner work on a recording.
+"""Enhance or separate a recording with a sweep's winner.
 
 python sweep/enhance.py NAME in.wav out.wav
 python sweep/enhance.py NAME in.wav out.wav --group tera

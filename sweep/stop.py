@@ -1,4 +1,4 @@
-"""Stop a running sweep cleanly, from another shell: rounds under way end, and --resume goes on from there.
+"""Stop a running sweep cleanly, from another shell: rounds under way end, and --resume continues from there.
 
 python sweep/stop.py NAME
 python sweep/stop.py NAME --output s3://bucket/prefix --now

@@ -122,8 +122,8 @@ def test_an_upstream_is_one_entry(page: Path, tmp_path: Path) -> None:
     """The entry is all it takes: it is a group of every space, with its cost and its pre-training."""
     text = (page / "upstream").read_text()
     plan = (
-        "import sys; from sweep.commands.run import main; "
-        "sys.exit(main(['--space', 'norm_layers', '--upstreams', 'tera-strong', '--dry-run', '--json']))"
+        "import sys; from sweep.commands.main import run_command; "
+        "sys.exit(run_command('run', ['--space', 'norm_layers', '--upstreams', 'tera-strong', '--dry-run', '--json']))"
     )
     done = subprocess.run(
         [sys.executable, "-c", text + plan],

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sweep.commands.common import add_output_argument, command_parser, guarded
+from sweep.commands.common import add_output_argument, command_parser
 from trainables.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,11 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str]) -> int:
-    return guarded(lambda: _run(build_parser().parse_args(argv)))
-
-
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     from sweep.commands.freeable import everything
     from sweep.stored.reading import base_of
     from trainables.base.cache import cache_folder

@@ -1,55 +1,14 @@
-"""What the commands share: their parser, the arguments that name a sweep, and errors as one line with a status.
-
-Imports nothing outside the standard library, so that a missing dependency can still be reported.
-"""
+"""What the commands share: their parser, and the arguments that name a sweep."""
 
 import argparse
-import atexit
-import gc
-import os
 import re
-import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sweep.core.next_command import CONSOLE_SCRIPT, typed
-from trainables.base.errors import UserError
 
 if TYPE_CHECKING:
     from sweep.plan.plan import Plan
     from trainables.base.storage.storage import Storage
-
-_OURS = {"sweep", "trainables", "search_spaces"}
-
-
-def guarded(command: Callable[[], int]) -> int:
-    """Run `command` and return the exit status.
-
-    Bad input is one line and status 2, Ctrl-C one line and 130, a dependency that is not installed one line and 1.
-    """
-    atexit.register(gc.freeze)  # else the interpreter sorts through every imported module as it exits: 1.5 s
-    try:
-        return command()
-    except UserError as error:
-        return _failed(f"error: {error}", 2)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] in _OURS:
-            raise
-        return _failed(
-            f"error: speech-sweep is not installed for {sys.executable} ({error}): "
-            "in its repository, run `pip install .`, or `make sweep`",
-            1,
-        )
-    except KeyboardInterrupt as stop:
-        return _failed(f"interrupted{f': {stop}' if str(stop) else ''}", 130)
-    except BrokenPipeError:  # the reader (head, less) has quit, which is not an error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-
-
-def _failed(line: str, status: int) -> int:
-    print(line, file=sys.stderr)
-    return status
 
 
 def command_parser(name: str, description: str, examples: str = "") -> argparse.ArgumentParser:

@@ -33,10 +33,7 @@ def config_help(method: str) -> str:
             lines += ["", rule.section]
         row = f"  {name:<{name_width}}  {default:<{default_width}}  {brief:<{brief_width}}  {rule.unit}"
         term = f" The paper's {rule.paper.name} ({rule.paper.formula}) is accepted too." if rule.paper else ""
-        lines += [
-            row,
-            *textwrap.wrap(rule.help + term, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT),
-        ]
+        lines += [row, *textwrap.wrap(rule.help + term, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)]
     return "\n".join(lines)
 
 

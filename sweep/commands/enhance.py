@@ -2,11 +2,10 @@
 
 import argparse
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sweep.commands.common import add_output_argument, command_parser, guarded
+from sweep.commands.common import add_output_argument, command_parser
 from trainables.base.errors import UserError
 
 _DESCRIPTION = """\
@@ -41,11 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str]) -> int:
-    return guarded(lambda: _run(build_parser().parse_args(argv)))
-
-
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     source, target = Path(arguments.source).expanduser(), Path(arguments.target).expanduser()
     _check_files(source, target)
     audio, rate = _read(source)

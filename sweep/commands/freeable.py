@@ -8,21 +8,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.stored import layout
 from sweep.stored.by_name import sweep_names
 from sweep.stored.heartbeat import read_pulse
-from sweep.stored.reading import (
-    base_of,
-    is_answered,
-    open_study,
-    read_result,
-    stored_sweep,
-    with_study_password,
-)
+from sweep.stored.reading import base_of, is_answered, open_study, read_result, stored_sweep, with_study_password
 from sweep.study.lock import sweep_lock
 from sweep.verdict.result import group_name
 from trainables.base.cache import cache_folder, freeing_cache
@@ -53,16 +45,9 @@ class Freeable:
 
 def everything(output: str | None = None) -> list[Freeable]:
     """The cache's parts and the sweeps in `output`, the largest first."""
-    found = [*_cache_parts(cache_folder()), *_sweeps(output)]
+    parts = [_cache_part(Storage(cache_folder()), name) for name in _MEANINGS if (cache_folder() / name).is_dir()]
+    found = [*parts, *(_sweep_or_reason(name, output) for name in sweep_names(base_of(output)))]
     return sorted(found, key=lambda item: (-item.bytes, -item.kept, item.name))
-
-
-# -- the cache -----------------------------------------------------------------------------------------
-
-
-def _cache_parts(cache: Path) -> list[Freeable]:
-    parts = Storage(cache)
-    return [_cache_part(parts, name) for name in _MEANINGS if (cache / name).is_dir()]
 
 
 def _cache_part(cache: Storage, name: str) -> Freeable:
@@ -71,13 +56,6 @@ def _cache_part(cache: Storage, name: str) -> Freeable:
             cache.delete_prefix(name)
 
     return Freeable(f"cache/{name}", sum(cache.sizes(name).values()), 0, _MEANINGS[name], free)
-
-
-# -- sweeps --------------------------------------------------------------------------------------------
-
-
-def _sweeps(output: str | None) -> list[Freeable]:
-    return [_sweep_or_reason(name, output) for name in sweep_names(base_of(output))]
 
 
 def _sweep_or_reason(name: str, output: str | None) -> Freeable:
@@ -116,17 +94,11 @@ def _no_longer_needed(plan: Plan, storage: Storage, folders: Iterable[str]) -> l
     """Folders that may be deleted. Raises `UserError` if an unanswered sweep's study cannot be opened."""
     jobs = {folder: Job.parse(folder.removeprefix(f"{layout.JOBS}/").rpartition("/")[0]) for folder in folders}
     if is_answered(plan, storage):
-        leaders = _leaders(plan, storage)
-        return [folder for folder, job in jobs.items() if not _leads(job, leaders)]
+        groups = read_result(plan, storage)["groups"]
+        leaders = {(group_name(group["group"]), group["leader"]["label"]) for group in groups}
+        return [
+            folder for folder, job in jobs.items() if job.phase != "final" or (job.group, job.candidate) not in leaders
+        ]
     study = open_study(plan)
     records = {folder: study.record(job) for folder, job in jobs.items() if job.phase == "search"}
     return [folder for folder, record in records.items() if record is not None and record.ended]
-
-
-def _leaders(plan: Plan, storage: Storage) -> set[tuple[str, str]]:
-    groups = read_result(plan, storage)["groups"]
-    return {(group_name(group["group"]), group["leader"]["label"]) for group in groups}
-
-
-def _leads(job: Job, leaders: set[tuple[str, str]]) -> bool:
-    return job.phase == "final" and (job.group, job.candidate) in leaders

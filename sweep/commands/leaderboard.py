@@ -1,17 +1,15 @@
 """`leaderboard`: the stored answer again, in another metric or format, split, or compared with another sweep."""
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sweep.commands.common import add_sweep_arguments, command_parser, guarded, open_sweep
+from sweep.commands.common import add_sweep_arguments, command_parser, open_sweep
 from sweep.report.cells import BREAKDOWNS
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS, known_metrics
 
 if TYPE_CHECKING:
     from sweep.plan.plan import Plan
-    from sweep.verdict.result import Result
     from trainables.base.storage.storage import Storage
 
 FORMATS = ("table", "markdown", "json", "csv", "latex")
@@ -46,12 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str]) -> int:
-    return guarded(lambda: _run(build_parser().parse_args(argv)))
-
-
-def _run(arguments: argparse.Namespace) -> int:
-
+def run(arguments: argparse.Namespace) -> int:
     known_metrics([arguments.metric] if arguments.metric else None)
     if arguments.published:
         _show_published(arguments)
@@ -64,9 +57,11 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.by or arguments.compare:
         _show_rows(plan, storage, arguments)
     else:
+        from sweep.report.output_formats import print_view
+        from sweep.report.result_tables import result_view
         from sweep.stored.reading import read_result
 
-        show(read_result(plan, storage, arguments.metric), arguments.format)
+        print_view(result_view(read_result(plan, storage, arguments.metric), arguments.format), arguments.format)
     return 0
 
 
@@ -105,11 +100,3 @@ def _show_rows(plan: "Plan", storage: "Storage", arguments: argparse.Namespace) 
     other, there = stored_sweep(arguments.compare, arguments.output)
     theirs = Scored(other, read_rows(other, there, metric=metric))
     print_view(comparison_view(Scored(plan, rows), theirs, metric), arguments.format)
-
-
-def show(result: "Result", form: str) -> None:
-    """Print the result on standard output; `form` is one of `FORMATS`."""
-    from sweep.report.output_formats import print_view
-    from sweep.report.result_tables import result_view
-
-    print_view(result_view(result, form), form)

@@ -4,6 +4,7 @@ Times come from sweep/plan/cost.py, for two cores and nothing in the cache. No G
 preset at scale is given for each tenth of a second that a training step will take.
 """
 
+from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -11,7 +12,6 @@ from pathlib import Path
 
 from search_spaces import SPACES
 from search_spaces.space import Preset, Space
-from sweep.commands.run import build_parser
 from sweep.plan.cost import estimate
 from sweep.settings.new_plan import plan_from_arguments
 
@@ -24,18 +24,18 @@ _INTRODUCTION = (
 )
 
 
-def list_spaces() -> str:
-    """Plain text of at most 40 lines."""
+def list_spaces(parser: ArgumentParser) -> str:
+    """Plain text of at most 40 lines; `parser` is that of `run`, which plans each demo."""
+    demo_hours = {space.name: hours for space in SPACES.values() if (hours := _demo_cpu_hours(space, parser))}
     lines = list(_INTRODUCTION)
     for method, spaces in groupby(SPACES.values(), key=lambda space: space.method):
-        lines += ["", *_method_lines(method, list(spaces))]
+        lines += ["", *_method_lines(method, list(spaces), demo_hours)]
     return "\n".join(lines)
 
 
-def _method_lines(method: str, spaces: Sequence[Space]) -> list[str]:
+def _method_lines(method: str, spaces: Sequence[Space], demo_hours: Mapping[str, float]) -> list[str]:
     groups = {f"--{space.group_by}s {','.join(space.groups)}" for space in spaces if space.group_by}
     presets = {name: preset for space in spaces for name, preset in space.presets.items()}
-    demo_hours = {space.name: hours for space in spaces if (hours := _cpu_hours(space, "demo"))}
     lines = ["   ".join((method, *sorted(groups)))]
     for name, preset in presets.items():
         cost = _range_of_cost(preset, [space for space in spaces if name in space.presets], demo_hours)
@@ -51,9 +51,9 @@ def _range_of_cost(preset: Preset, spaces: Sequence[Space], demo_hours: Mapping[
     if preset.at_scale:
         hours = [_gpu_hours(space, space.presets[preset.name]) for space in spaces]
         return f"; {_range(hours, 0)} GPU-hours at {_STEP_SECONDS} s a step"
-    if preset.name != "demo" or not demo_hours:
+    hours = [demo_hours[space.name] for space in spaces if space.name in demo_hours]
+    if preset.name != "demo" or not hours:
         return ""
-    hours = list(demo_hours.values())
     return f"; {_range([_minutes(each) for each in hours], 0)} min, {_range(hours, 1)} CPU-hours"
 
 
@@ -65,14 +65,13 @@ def _minutes(cpu_hours: float) -> float:
     return 60 * cpu_hours / _CORES + _START_MINUTES
 
 
-def _cpu_hours(space: Space, preset: str) -> float | None:
-    """On the demo corpus; None where the space has no such preset, or its steps were never timed."""
-    if preset not in space.presets:
+def _demo_cpu_hours(space: Space, parser: ArgumentParser) -> float | None:
+    """On the demo corpus; None where the space has no demo, or its steps were never timed."""
+    if "demo" not in space.presets:
         return None
-    flags = ("--space", space.name, "--preset", preset, "--corpus", "demo", "--gpus-per-trial", "0")
-    plan = plan_from_arguments(build_parser().parse_args(flags), {}, Path.cwd()).plan
-    stages = [*plan.stages(), *plan.gate_stages()]
-    cost = estimate(replace(plan, metric=""), stages)  # without the gain it could show, which needs scipy
+    flags = ("--space", space.name, "--preset", "demo", "--corpus", "demo", "--gpus-per-trial", "0")
+    plan = plan_from_arguments(parser.parse_args(flags), {}, Path.cwd()).plan
+    cost = estimate(replace(plan, metric=""), [*plan.stages(), *plan.gate_stages()])  # no metric: no scipy
     return None if cost is None else cost.core_seconds / 3600
 
 

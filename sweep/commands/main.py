@@ -5,16 +5,19 @@ speech-sweep run --space norm_layers
 python -m sweep.commands.main status NAME
 """
 
+import atexit
+import gc
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
 from sweep import __version__
-from sweep.commands.common import guarded
 from sweep.core.next_command import CONSOLE_SCRIPT, called_as_console_script
 from trainables.base.errors import UserError
 
+_OURS = {"sweep", "trainables", "search_spaces"}
 COMMANDS = {
     "run": "run a sweep and print its answer: a leader per group, with interval and verdict",
     "prepare": "prepare a corpus once, for many sweeps",
@@ -48,14 +51,45 @@ def run_script(file: str) -> int:
 
 
 def run_command(name: str, argv: Sequence[str]) -> int:
-    """The exit status; a command is imported only when it is run."""
+    """The exit status; a command's module, imported only when it is run, has `build_parser()` and `run(arguments)`."""
 
     def command() -> int:
         if name not in COMMANDS:
             raise UserError(f"unknown command {name[:40]!r}: choose one of {', '.join(COMMANDS)}")
-        return int(import_module(f"sweep.commands.{name}").main(argv))
+        module = import_module(f"sweep.commands.{name}")
+        return int(module.run(module.build_parser().parse_args(argv)))
 
     return guarded(command)
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run `command` and return the exit status.
+
+    Bad input is one line and status 2, Ctrl-C one line and 130, a dependency that is not installed one line and 1.
+    """
+    atexit.register(gc.freeze)  # else the interpreter sorts through every imported module as it exits: 1.5 s
+    try:
+        return command()
+    except UserError as error:
+        return _failed(f"error: {error}", 2)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in _OURS:
+            raise
+        return _failed(
+            f"error: speech-sweep is not installed for {sys.executable} ({error}): "
+            "in its repository, run `pip install .`, or `make sweep`",
+            1,
+        )
+    except KeyboardInterrupt as stop:
+        return _failed(f"interrupted{f': {stop}' if str(stop) else ''}", 130)
+    except BrokenPipeError:  # the reader (head, less) has quit, which is not an error
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _failed(line: str, status: int) -> int:
+    print(line, file=sys.stderr)
+    return status
 
 
 def _overview() -> str:

@@ -3,12 +3,12 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sweep.commands.common import command_parser, guarded
+from sweep.commands.common import command_parser
 from trainables.audio.recipes.recipe import DEMO
 from trainables.audio.recipes.recipes import RECIPES
 from trainables.base.errors import UserError
@@ -44,15 +44,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str]) -> int:
-    return guarded(lambda: _run(build_parser().parse_args(argv)))
-
-
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     try:
         _prepare(arguments.recipe, arguments.source, arguments.target)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt("run the same command again to go on from the last finished shard") from None
+        raise KeyboardInterrupt("run the same command again to continue from the last finished shard") from None
     return 0
 
 

@@ -2,10 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sweep.commands.common import add_sweep_arguments, command_parser, guarded, open_sweep
+from sweep.commands.common import add_sweep_arguments, command_parser, open_sweep
 from trainables.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,11 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str]) -> int:
-    return guarded(lambda: _run(build_parser().parse_args(argv)))
-
-
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     from sweep.commands.replaying import replay, stored_job
     from trainables.base.cache import using_cache
 

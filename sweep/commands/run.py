@@ -7,11 +7,11 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from sweep.commands.common import command_parser, guarded
+from sweep.commands.common import command_parser
 from sweep.core.next_command import command_line
 from sweep.settings.machine_price import MachinePrice, read_price
 from sweep.stored import layout
@@ -20,6 +20,8 @@ from trainables.config.registry import METHODS, group_flags
 if TYPE_CHECKING:
     from sweep.plan.plan import Plan
     from sweep.settings.settings import Planned
+
+N = TypeVar("N", int, float)
 
 # A larger number is a typing error, and its plan would take minutes to count.
 _MOST_SAMPLES, _MOST_SEEDS, _MOST_STEPS, _LARGEST_SEED = 100_000, 1_000, 1_000_000_000, 1_000_000_000
@@ -30,8 +32,8 @@ examples
   python sweep/run.py --space norm_layers --dry-run              what it would do: jobs, hours, disk
   python sweep/run.py --space norm_layers --corpus DIR           on your own speech/ and noise/ folders
   python sweep/run.py --space norm_layers --seeds auto           more seeds only for candidates still in contention
-  python sweep/run.py --resume NAME                              go on after a crash or Ctrl-C
-  python sweep/run.py --resume NAME --max-hours 20               go on with more hours, or --samples, --seeds
+  python sweep/run.py --resume NAME                              continue after a crash or Ctrl-C
+  python sweep/run.py --resume NAME --max-hours 20               continue with more hours, or --samples, --seeds
   python sweep/stop.py NAME                                      stop it cleanly, from another shell
   python sweep/status.py NAME                                    alive? how far? what to type next
   python sweep/leaderboard.py NAME                               the table again; --by, --compare, --watch
@@ -118,22 +120,17 @@ def _add_views(add: Callable[..., object]) -> None:
     add("--json", action="store_true", help=text)
 
 
-def main(argv: Sequence[str]) -> int:
-    return guarded(lambda: _run(argv))
-
-
-def _run(argv: Sequence[str]) -> int:
+def run(arguments: argparse.Namespace) -> int:
     parser = build_parser()
-    arguments = parser.parse_args(argv)
     if arguments.list_spaces:
         from sweep.commands.list_spaces import list_spaces
 
-        print(list_spaces())
+        print(list_spaces(parser))
     elif arguments.help_config:
         from sweep.commands.config_help import config_help
 
         print(config_help(arguments.help_config))
-    elif not argv:
+    elif arguments == parser.parse_args([]):
         parser.print_help()
     else:
         return _plan_and_start(arguments)
@@ -152,8 +149,8 @@ def _plan_and_start(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps(planned.plan.to_json()))
         return 0
-    if not planned.resume:
-        for note in (*corpus_notes(planned.plan.corpus_summary), *cautions(planned.plan)):
+    if planned.stored is None:
+        for note in (*corpus_notes(planned.plan), *cautions(planned.plan)):
             print(f"note: {note}", file=sys.stderr)
     try:
         with interrupted_by_sigterm():
@@ -188,7 +185,7 @@ def _stopped(plan: "Plan", why: str) -> str:
 
     reason = f" ({why})" if why else ""
     if Storage(plan.output).exists(layout.PLAN):
-        return f"stopped{reason}; go on with: {command_line('run --resume', plan.output)}"
+        return f"stopped{reason}; continue with: {command_line('run --resume', plan.output)}"
     return f"stopped{reason} before anything had started: run the same command again"
 
 
@@ -196,20 +193,25 @@ def _notify_address(arguments: argparse.Namespace) -> str | None:
     """The web address of --notify or its variable, checked before anything starts; it is not stored in the plan."""
     from sweep.progress.notification import VARIABLE, check_address
 
-    url: str | None = arguments.notify or os.environ.get(VARIABLE)
+    url: str | None = arguments.notify or os.environ.get(VARIABLE) or None
     if url:
         check_address(url)
-    return url or None
+    return url
+
+
+def _number(text: str, kind: Callable[[str], N], fits: Callable[[N], bool], what: str) -> N:
+    value: N | None
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not fits(value):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not {what}")
+    return value
 
 
 def _whole(text: str, lowest: int, highest: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = lowest - 1
-    if not lowest <= value <= highest:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from {lowest} to {highest:,}")
-    return value
+    return _number(text, int, lambda value: lowest <= value <= highest, f"a whole number from {lowest} to {highest:,}")
 
 
 def _count_up_to(highest: int) -> Callable[[str], int]:
@@ -225,13 +227,11 @@ def _seed(text: str) -> int:
 
 
 def _gpu_share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a fraction of a GPU: a number from 0 to 1")
-    return share
+    return _number(text, float, lambda share: 0 <= share <= 1, "a fraction of a GPU: a number from 0 to 1")
+
+
+def _hours(text: str) -> float:
+    return _number(text, float, lambda hours: 0 < hours < float("inf"), "a number of hours above 0")
 
 
 def _machine_price(text: str) -> MachinePrice:
@@ -241,13 +241,3 @@ def _machine_price(text: str) -> MachinePrice:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a price and a number of cores: write it like 0.34/8, or 1.21/8/1 with a GPU"
         ) from error
-
-
-def _hours(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours above 0")
-    return value

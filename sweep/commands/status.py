@@ -2,10 +2,9 @@
 
 import argparse
 import json
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sweep.commands.common import add_sweep_arguments, command_parser, guarded, open_sweep
+from sweep.commands.common import add_sweep_arguments, command_parser, open_sweep
 from sweep.core.next_command import command_line
 
 if TYPE_CHECKING:
@@ -19,9 +18,7 @@ examples
   python sweep/status.py NAME --json          the same for a program
 """
 _LIFE_TEXT = {
-    "running": "running",
     "not responding": "its process exists but has not reported; see its log, or stop it and resume",
-    "finished": "finished",
     "interrupted": "stopped before its end",
     "dead": "its driver is dead",
     "never started": "planned, but its driver has not reported yet",
@@ -39,11 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str]) -> int:
-    return guarded(lambda: _run(build_parser().parse_args(argv)))
-
-
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     plan, storage = open_sweep(arguments)
     status = sweep_status(plan, storage)
     print(json.dumps(status) if arguments.json else to_text(status))
@@ -82,26 +75,20 @@ def _next(plan: "Plan", storage: "Storage", pulse: "Pulse", answered: bool) -> l
 
 
 def to_text(status: dict[str, Any]) -> str:
+    from sweep.progress.progress_state import duration
+
     beat = status["heartbeat"]
-    lines = [f"{status['sweep']}  {_life_text(status)}{_age_text(status)}"]
+    first = f"{status['sweep']}  {_life_text(status)}"
     if beat:
-        lines += _beat_lines(beat)
+        first += f" (process {beat['pid']} on {beat['host']}, {duration(status['seconds_since_heartbeat'])} ago)"
+    lines = [first, *(_beat_lines(beat) if beat else ())]
     return "\n".join([*lines, *(f"next       {line}" for line in status["next"])])
 
 
 def _life_text(status: dict[str, Any]) -> str:
     if status["state"] == "finished" and not status["answered"]:
         return "finished, but without an answer to its whole plan"
-    return _LIFE_TEXT[status["state"]]
-
-
-def _age_text(status: dict[str, Any]) -> str:
-    from sweep.progress.progress_state import duration
-
-    beat = status["heartbeat"]
-    if not beat:
-        return ""
-    return f" (process {beat['pid']} on {beat['host']}, {duration(status['seconds_since_heartbeat'])} ago)"
+    return _LIFE_TEXT.get(status["state"], status["state"])
 
 
 def _beat_lines(beat: dict[str, Any]) -> list[str]:

@@ -1,14 +1,13 @@
 """`stop`: leaves a request where the sweep's driver finds it, on whatever machine it runs."""
 
 import argparse
-from collections.abc import Sequence
 
-from sweep.commands.common import add_sweep_arguments, command_parser, guarded, open_sweep
+from sweep.commands.common import add_sweep_arguments, command_parser, open_sweep
 from sweep.core.next_command import command_line
 from trainables.base.errors import UserError
 
 _DESCRIPTION = """\
-Ask a running sweep to stop. The rounds under way end and are stored, then its driver leaves; run --resume goes on
+Ask a running sweep to stop. The rounds under way end and are stored, then its driver leaves; run --resume continues
 from there.
 """
 _EXAMPLES = """\
@@ -25,11 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(argv: Sequence[str]) -> int:
-    return guarded(lambda: _run(build_parser().parse_args(argv)))
-
-
-def _run(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     from sweep.stored.heartbeat import read_pulse
     from sweep.stored.stop_request import request_stop
 

@@ -35,7 +35,7 @@ def watch(plan: Plan, storage: Storage, sleep: Callable[[float], None] = time.sl
         sleep(EVERY_SECONDS)
     if pulse.life != "finished":
         again = command_line("run --resume", storage.uri)
-        raise UserError(f"sweep {plan.name!r} is not running ({pulse.life}): go on with {again}")
+        raise UserError(f"sweep {plan.name!r} is not running ({pulse.life}): continue with {again}")
 
 
 def _with_progress(view: View, pulse: Pulse) -> View:

@@ -1,12 +1,4 @@
-"""Finds and loads a finished sweep's winner: the work behind `sweep.winners` and `enhance`.
-
-    from sweep.winners import load_winner
-
-    enhance = load_winner("NAME", group="tera")
-    enhanced = enhance(noisy, sample_rate)
-
-The winner is the leader named on valid, with the seed that has the best mean score on valid: test is not read.
-"""
+"""Finds and loads a finished sweep's winner, for `sweep.winners`, which defines it, and for `enhance`."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,1 +1,1 @@
-"""What every room needs and none owns: a job's identity, addresses, events, hardware, outages, stopping."""
+"""Shared by all rooms: a job's identity, addresses, events, hardware, outages, stopping."""

@@ -5,6 +5,9 @@ import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 CONSOLE_SCRIPT = "speech-sweep"
 _called_as = ["script"]  # "script" for python sweep/NAME.py, else CONSOLE_SCRIPT; the last entry counts
@@ -37,21 +40,20 @@ def _where(base: str) -> str:
     return f" --output {shlex.quote(base)}"
 
 
-@contextlib.contextmanager
-def called_as_console_script() -> Iterator[None]:
+def called_as_console_script() -> contextlib.AbstractContextManager[None]:
     """Until the end, commands are written as `speech-sweep NAME`."""
-    _called_as.append(CONSOLE_SCRIPT)
-    try:
-        yield
-    finally:
-        _called_as.pop()
+    return _while_last(_called_as, CONSOLE_SCRIPT)
+
+
+def typed_in(folder: Path) -> contextlib.AbstractContextManager[None]:
+    """While the process works elsewhere, commands are still written for the user's own `folder`."""
+    return _while_last(_left, folder)
 
 
 @contextlib.contextmanager
-def typed_in(folder: Path) -> Iterator[None]:
-    """While the process works elsewhere, commands are still written for the user's own `folder`."""
-    _left.append(folder)
+def _while_last(stack: list[T], item: T) -> Iterator[None]:
+    stack.append(item)
     try:
         yield
     finally:
-        _left.pop()
+        stack.pop()

@@ -6,7 +6,7 @@ Ctrl-C stops at once. Either way the sweep can be continued with --resume.
 
 import contextlib
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 
@@ -44,8 +44,7 @@ class StopSignal:
             raise self._error(self._reason)
 
 
-@contextlib.contextmanager
-def stop_on_signals(stop: StopSignal) -> Iterator[None]:
+def stop_on_signals(stop: StopSignal) -> contextlib.AbstractContextManager[None]:
     """Ctrl-C and SIGTERM request a clean stop; a second one raises KeyboardInterrupt. For the main thread.
 
     The handler prints nothing, since it may have interrupted a print.
@@ -57,24 +56,23 @@ def stop_on_signals(stop: StopSignal) -> Iterator[None]:
             raise KeyboardInterrupt(name)
         stop.ask(name)
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return _handling(handle, signal.SIGINT, signal.SIGTERM)
 
 
-@contextlib.contextmanager
-def interrupted_by_sigterm() -> Iterator[None]:
+def interrupted_by_sigterm() -> contextlib.AbstractContextManager[None]:
     """SIGTERM raises KeyboardInterrupt like Ctrl-C, in the seconds before `stop_on_signals`."""
 
     def interrupt(number: int, _: FrameType | None) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    return _handling(interrupt, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _handling(handler: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

@@ -95,7 +95,7 @@ def _print_preparation(done: int, total: int) -> None:
 def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:
     """The plan with the corpus it will run on; on resume it must be the same one."""
     plan = planned.plan
-    if planned.resume and corpus.fingerprint != plan.corpus_fingerprint:
+    if planned.stored is not None and corpus.fingerprint != plan.corpus_fingerprint:
         raise UserError(
             f"the corpus {plan.corpus_source} has changed since sweep {plan.name!r} started (fingerprint "
             f"{corpus.fingerprint}, it was {plan.corpus_fingerprint}): restore it, or start a new sweep"
@@ -105,7 +105,7 @@ def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:
 
 def _with_gpu_share(planned: Planned, plan: Plan, corpus: Corpus) -> Plan:
     """The plan with as many jobs per GPU as its memory holds, unless the user has fixed that."""
-    if not planned.shares_gpus_as_it_likes:
+    if not planned.measures_gpu_share:
         return plan
     return replace(plan, gpus_per_trial=measured_share(plan, corpus, stage_store(plan.output)))
 

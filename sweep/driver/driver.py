@@ -180,10 +180,8 @@ class Drive:
 
     def _trainable_parameters(self) -> dict[str, Any]:
         """Plain storage, not patient: see `PatientStorage`."""
-        return {
-            "checkpoints": StoredCheckpoints(Storage(self.plan.output)),
-            "artifacts": stage_store(self.plan.output),
-        }
+        checkpoints = StoredCheckpoints(Storage(self.plan.output))
+        return {"checkpoints": checkpoints, "artifacts": stage_store(self.plan.output)}
 
     def _nominate(self, scoring: FinalistScoring) -> dict[str, str]:
         """Freeze each group's leader on valid."""
@@ -209,12 +207,8 @@ class Drive:
         found = answer.result_object(self.plan, decided, counts, failed)
         reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
         terms = answer.terms_of_paper(self.plan, self._chosen())
-        return {
-            **found,
-            "test_reads": reads,
-            "paper_terms": terms,
-            **findings(self.plan, scores, leaders, records),
-        }
+        more = findings(self.plan, scores, leaders, records)
+        return {**found, "test_reads": reads, "paper_terms": terms, **more}
 
     def _record_test_read(self, jobs: list[Job]) -> None:
         """Before any test audio is opened; a resumed sweep that finds everything scored reads nothing."""
@@ -226,17 +220,17 @@ class Drive:
     def _gates(self) -> dict[str, GateVerdict]:
         """Each group's gate readings, interpreted; empty where the method has no gates."""
         reader = gates_of(self.plan.method_name())
-        judged: dict[str, GateVerdict] = {}
+        interpreted: dict[str, GateVerdict] = {}
         if reader is None:
-            return judged
+            return interpreted
         for group in self.plan.groups:
             measured = defaultdict(list)
             for stage in self.plan.gate_stages(group.name):
                 measured[stage.kind].append(self.stages.read(stage.key))
             if measured:
                 facts = reader.read_gates(measured)
-                judged[group.name] = interpretable(facts["transfer_gap"], facts["mismatch"], self.plan.alpha)
-        return judged
+                interpreted[group.name] = interpretable(facts["transfer_gap"], facts["mismatch"], self.plan.alpha)
+        return interpreted
 
     def _publish(self, result: Result, rows: pd.DataFrame) -> dict[str, Path]:
         """Write the report next to the rows; returns the local copies, which MLflow takes."""

@@ -61,9 +61,8 @@ class Dispatcher:
         self._store = store
         self._announcer = announcer
         self._groups = [GroupQueue(plan, group, store, announcer, contention) for group in plan.groups]
-        self._seconds = {  # per job; all equal where nothing was measured
-            group.name: job_seconds(plan, group) or 1.0 for group in plan.groups
-        }
+        # Per job; all equal where nothing was measured.
+        self._seconds = {group.name: job_seconds(plan, group) or 1.0 for group in plan.groups}
         self._running: set[Job] = set()
         self._stop = stop or StopSignal()
         self._clock = clock
@@ -160,13 +159,7 @@ class Dispatcher:
         if record.step >= self._plan.steps:
             self._end(job, attempt, "complete", score=record.reports[-1].score)
         elif stop:
-            self._end(
-                job,
-                attempt,
-                "pruned",
-                score=record.reports[-1].score,
-                reason=f"stopped at step {record.step}",
-            )
+            self._end(job, attempt, "pruned", record.reports[-1].score, f"stopped at step {record.step}")
         return stop or record.step >= self._plan.steps
 
     def _worse_than_its_peers(self, job: Job, step: int) -> bool:

@@ -1,6 +1,7 @@
 """Sends finalists to the scoring pool, as they complete and at the end, and collects their rows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sweep.core.jobs import Job
@@ -15,22 +16,15 @@ from trainables.inference import NOISY
 from trainables.job.assignment import Assignment
 
 
+@dataclass
 class FinalistScoring:
     """A listener that has every finalist scored on valid while other jobs train."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        store: StudyStore,
-        checkpoints: StoredCheckpoints,
-        pool: ScoringPool,
-        stop: StopSignal,
-    ) -> None:
-        self._plan = plan
-        self._store = store
-        self._checkpoints = checkpoints
-        self._pool = pool
-        self._stop = stop
+    plan: Plan
+    store: StudyStore
+    checkpoints: StoredCheckpoints
+    pool: ScoringPool
+    stop: StopSignal
 
     def hear(self, event: Event) -> None:
         """Submit a finalist that completed."""
@@ -40,32 +34,32 @@ class FinalistScoring:
     def submit(self, jobs: Sequence[Job], split: str, infer: bool = False) -> None:
         """Queue these finalists and the noisy input; with `infer` their estimates are computed first."""
         for job in jobs:
-            self._pool.submit(self._assignment(job), split, infer=infer)
+            self.pool.submit(self._assignment(job), split, infer=infer)
         if jobs:
-            self._pool.submit_noisy(self._assignment(jobs[0]), split)
+            self.pool.submit_noisy(self._assignment(jobs[0]), split)
 
     def score(self, jobs: Sequence[Job], split: str, infer: bool = False) -> Rows:
         """Wait until these are scored. Raises `ScoringFailed`, and `Interrupted` if the sweep is to stop."""
         self.submit(jobs, split, infer)
-        self._pool.wait(self._stop)
+        self.pool.wait(self.stop)
         return self._rows(jobs, split)
 
     def valid_rows(self, group: str) -> Rows | None:
         """The validation rows of the group's ended finalists; None while they are being scored. Never waits."""
-        jobs = [record.job for record in self._store.records(group, "final") if record.state == "complete"]
+        jobs = [record.job for record in self.store.records(group, "final") if record.state == "complete"]
         if not jobs:
             return []
         try:
-            scored = self._pool.has_scored([NOISY, *(job.path for job in jobs)], "valid")
+            scored = self.pool.has_scored([NOISY, *(job.path for job in jobs)], "valid")
         except ScoringFailed as error:
-            self._stop.ask(str(error), ScoringFailed)
+            self.stop.ask(str(error), ScoringFailed)
             return None
         return self._rows(jobs, "valid") if scored else None
 
     def _rows(self, jobs: Sequence[Job], split: str) -> Rows:
-        return collect_rows(self._checkpoints, [NOISY, *(job.path for job in jobs)], split)
+        return collect_rows(self.checkpoints, [NOISY, *(job.path for job in jobs)], split)
 
     def _assignment(self, job: Job) -> Assignment:
-        record = self._store.record(job)
+        record = self.store.record(job)
         nuisance: dict[str, Any] = record.nuisance if record else {}
-        return self._plan.assignment(job, nuisance, attempt=1)
+        return self.plan.assignment(job, nuisance, attempt=1)

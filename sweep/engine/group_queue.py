@@ -22,12 +22,7 @@ class GroupQueue:
     """Hands out a group's jobs; with interim looks `contention` decides on the finalists (see `FinalistQueue`)."""
 
     def __init__(
-        self,
-        plan: Plan,
-        group: GroupPlan,
-        store: StudyStore,
-        announcer: Announcer,
-        contention: Contention | None,
+        self, plan: Plan, group: GroupPlan, store: StudyStore, announcer: Announcer, contention: Contention | None
     ) -> None:
         self._plan = plan
         self.name = group.name
@@ -84,9 +79,8 @@ class GroupQueue:
 def ranked_configuration(records: Sequence[JobRecord], rank: int) -> Proposal | None:
     """The rank-th best (0 = best) distinct configuration of all complete trials; None past the last."""
     complete = [record for record in records if record.state == "complete"]
-    ordered = sorted(complete, key=_merit, reverse=True)
     distinct: list[dict[str, Any]] = []
-    for record in ordered:
+    for record in sorted(complete, key=_merit, reverse=True):
         if record.nuisance not in distinct:
             distinct.append(record.nuisance)
     return Proposal(distinct[rank]) if rank < len(distinct) else None
@@ -94,10 +88,7 @@ def ranked_configuration(records: Sequence[JobRecord], rank: int) -> Proposal | 
 
 def best_configuration(records: Sequence[JobRecord], candidate: str) -> Proposal | None:
     """The configuration of the candidate's best complete search trial; ties go to the earliest."""
-    complete = [r for r in records if r.job.candidate == candidate and r.state == "complete"]
-    if not complete:
-        return None
-    return Proposal(max(complete, key=_merit).nuisance)
+    return ranked_configuration([record for record in records if record.job.candidate == candidate], 0)
 
 
 def _merit(record: JobRecord) -> tuple[int, float, int]:

@@ -50,7 +50,11 @@ def run_sweep(
     """
     stop = stop or StopSignal()
     dispatcher = Dispatcher(plan, store, Announcer(listeners), stop, contention=contention)
-    trainable = tune.with_parameters(trainable_cls or _speech_trainable(), **trainable_parameters)
+    if trainable_cls is None:
+        from trainables.trainable import SpeechTrainable  # imports torch
+
+        trainable_cls = SpeechTrainable
+    trainable = tune.with_parameters(trainable_cls, **trainable_parameters)
     resources = {"cpu": plan.cpus_per_trial, "gpu": plan.gpus_per_trial}
     with tempfile.TemporaryDirectory(prefix="speech-sweep-tune-") as folder:
         tuner = tune.Tuner(
@@ -74,12 +78,6 @@ def run_sweep(
     if not dispatcher.done:
         stop.check()
         raise Interrupted("Tune ended early")
-
-
-def _speech_trainable() -> type[tune.Trainable]:
-    from trainables.trainable import SpeechTrainable  # imports torch
-
-    return SpeechTrainable
 
 
 class JobSearcher(Searcher):

@@ -35,16 +35,12 @@ def require_capacity(plan: Plan) -> None:
     if not _patience(machines):
         raise UserError(_fits_nowhere(needed, machines))
     print(f"cluster    waiting for a machine with {_words(needed)}", file=sys.stderr, flush=True)
-    with _pending_request(needed):
-        _wait_for_machine(needed)
-
-
-def _wait_for_machine(needed: Resources) -> None:
     start = time.monotonic()
-    while not _any_fits(needed, machines := _machines()):
-        if time.monotonic() - start >= _patience(machines):
-            raise UserError(_fits_nowhere(needed, machines))
-        time.sleep(_POLL_SECONDS)
+    with _pending_request(needed):
+        while not _any_fits(needed, machines := _machines()):
+            if time.monotonic() - start >= _patience(machines):
+                raise UserError(_fits_nowhere(needed, machines))
+            time.sleep(_POLL_SECONDS)
 
 
 @contextlib.contextmanager

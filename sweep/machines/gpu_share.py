@@ -33,7 +33,7 @@ def measured_share(plan: Plan, corpus: Any, artifacts: Artifacts) -> float:
     if not tried:
         return plan.gpus_per_trial
     job_bytes = _on_a_gpu(_reserved_bytes, tried, corpus, artifacts)
-    gpu_bytes = min(_on_each_gpu_machine(_device_bytes))
+    gpu_bytes = min(_bytes_of_each_gpu())
     share = fitting_share(job_bytes, gpu_bytes, _jobs_by_cores(plan))
     print(
         f"GPU        {share:g} for each job: its training takes {job_bytes / 1e9:.1f} GB, the smallest GPU has "
@@ -67,9 +67,8 @@ def probes(plan: Plan) -> list[Assignment]:
     tried = []
     for group in plan.groups:
         for candidate in group.candidates:
-            start = plan.space_object().anchor(group.group, candidate, plan.preset_object())
             job = Job(group.name, "final", candidate.label, plan.seeds[0])
-            assignment = plan.assignment(job, start, attempt=1)
+            assignment = plan.assignment(job, plan.anchor(group, candidate), attempt=1)
             if not assignment.stages:
                 tried.append(_shortened(assignment))
     return tried
@@ -98,13 +97,13 @@ def _on_a_gpu(work: Any, *arguments: Any) -> Any:
         ) from error
 
 
-def _on_each_gpu_machine(work: Any) -> list[Any]:
-    """The results of `work` on every GPU machine alive; machines not started yet are unknown."""
+def _bytes_of_each_gpu() -> list[int]:
+    """One device's memory on every GPU machine alive; machines not started yet are unknown."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     nodes = [node["NodeID"] for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU", 0) > 0]
-    task = ray.remote(num_cpus=0, num_gpus=0.01)(work)
+    task = ray.remote(num_cpus=0, num_gpus=0.01)(_device_bytes)
     return ray.get(
         [task.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)).remote() for node in nodes]
     )

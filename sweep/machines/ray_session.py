@@ -57,11 +57,7 @@ def _join(address: str) -> None:
         if port.isdecimal():
             socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS).close()
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ) as error:  # unreachable; malformed; another version, a wrong token
+    except (OSError, ValueError, RuntimeError) as error:  # unreachable; malformed; another version, a wrong token
         cause = str(error).strip().splitlines()[0]
         if "AuthenticationError" in str(error.__cause__):  # Ray gives it only inside another error's text
             raise UserError(

@@ -25,19 +25,14 @@ def warm_workers(plan: Plan) -> list[ray.ObjectRef]:
     if os.environ.get("RAY_ADDRESS"):
         return []
     finalists = sum(len(plan.final_jobs(group.name)) for group in plan.groups)
-    return [_import_method.remote(plan.method_name()) for _ in range(min(trials_at_once(plan), finalists))]
+    task = ray.remote(num_cpus=0, max_retries=0)(import_method)  # no CPU: it must delay no job if all stages are cached
+    return [task.remote(plan.method_name()) for _ in range(min(trials_at_once(plan), finalists))]
 
 
 def wait_until_warm(warming: Sequence[ray.ObjectRef]) -> None:
     """Wait for these imports; a task submitted earlier would get a cold worker."""
     if warming:
         ray.wait(list(warming), num_returns=len(warming))
-
-
-@ray.remote(num_cpus=0, max_retries=0)
-def _import_method(method: str) -> None:
-    """Reserves no CPU, so that it delays no job of a sweep whose stages are all cached."""
-    import_method(method)
 
 
 def import_method(method: str) -> None:

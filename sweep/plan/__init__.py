@@ -1,1 +1,1 @@
-"""What a sweep will do, frozen before it starts, and what that costs."""
+"""What a sweep will do, frozen before it starts, and its cost."""

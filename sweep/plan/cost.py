@@ -1,4 +1,4 @@
-"""What a plan costs before it runs: core-hours, wall time, disk, and the smallest gain it could show.
+"""What a plan costs before it runs: core-hours, wall time, disk, and the smallest detectable gain.
 
 The figures, each method's own among them (`MethodInfo`), were measured on one shared 2.x GHz core with one thread;
 other machines differ by a small factor, which is why everything here is printed with "about".
@@ -26,7 +26,7 @@ _SPREADS = {"wb_pesq": (0.03, 0.10, 0.10), "si_sdr": (0.12, 0.05, 0.16)}
 
 @dataclass(frozen=True)
 class Cost:
-    """Core-seconds by purpose, and what else a person wants to know before saying yes."""
+    """Core-seconds by purpose, disk space in bytes and the smallest detectable gain."""
 
     pretraining: float
     gates: float
@@ -46,11 +46,13 @@ def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
     if plan.device != "cpu":
         return None
     search = final = 0.0
+    # Training that search trials go on from; what it saves them is not counted.
+    shared_steps = sum(int(stage.config["steps"]) for stage in missing if stage.kind == PREFIX)
     for group in plan.groups:
         step, job = _step_seconds(plan, group), job_seconds(plan, group)
         if step is None or job is None:
             return None
-        search += sum(_shared_steps(stage) for stage in missing) * step / len(plan.groups)
+        search += shared_steps * step / len(plan.groups)
         search += job * plan.samples * len(group.candidates)
         final += job * len(plan.seeds) * len(group.candidates)
     jobs = sum(len(group.candidates) * len(plan.seeds) for group in plan.groups)
@@ -76,14 +78,15 @@ def job_seconds(plan: Plan, group: GroupPlan) -> float | None:
 
 
 def gpu_hours(plan: Plan, step_seconds: float) -> float:
-    """What training takes, all jobs in full, where a step takes so long with as many jobs on a GPU as planned."""
+    """GPU-hours to train all jobs in full, if a step takes `step_seconds` with the planned number of jobs per GPU."""
     steps = plan.steps * sum(1 for _ in plan.all_jobs())
     return steps * step_seconds * plan.gpus_per_trial / 3600
 
 
 def disk_bytes(plan: Plan) -> float:
-    """The most a sweep has on disk at once: every finalist's last checkpoint and estimates, and two checkpoints of
-    each job under way, which are no more than a generation of each group.
+    """Peak disk use in bytes: every finalist's last checkpoint and estimates, and two checkpoints of each running job.
+
+    At most a generation of each group runs at once.
     """
     info = plan.method_info()
     full_size = any(info.full_size(plan.typical_config(group.name)) for group in plan.groups)
@@ -95,7 +98,7 @@ def disk_bytes(plan: Plan) -> float:
 
 
 def resolvable_gain(plan: Plan) -> float | None:
-    """The true difference the verdict would find with 80 % power, from typical spreads of this metric."""
+    """The true difference, in the metric's unit, that the verdict would find with 80 % power at its typical spreads."""
     if plan.metric not in _SPREADS or len(plan.seeds) < 2:
         return None
     import numpy as np
@@ -147,11 +150,6 @@ def _step_seconds(plan: Plan, group: GroupPlan) -> float | None:
         return None
     fixed, per_second = measured
     return fixed + per_second * plan.data.batch * plan.data.crop_seconds
-
-
-def _shared_steps(stage: Stage) -> int:
-    """Training that search trials go on from; what it saves them is not counted."""
-    return int(stage.config["steps"]) if stage.kind == PREFIX else 0
 
 
 def _pretraining_seconds(plan: Plan, stage: Stage) -> float:

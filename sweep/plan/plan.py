@@ -37,7 +37,7 @@ class Plan:
 
     name: str
     space: str
-    space_file: str = ""  # where the space is the user's own: its file, which must stay as it was
+    space_file: str = ""  # of a user's own space: its file, which must not change
     space_fingerprint: str = ""
     preset: str
     version: str  # of speech-sweep
@@ -47,7 +47,7 @@ class Plan:
     groups: tuple[GroupPlan, ...]
     samples: int  # search trials per candidate
     seeds: tuple[int, ...]  # of the finalists, the same for all candidates
-    looks: tuple[int, ...] = ()  # where later seeds go only to who is in contention: numbers of seeds
+    looks: tuple[int, ...] = ()  # numbers of seeds after which only candidates still in contention get more
     sweep_seed: int
     search_seed: int  # all search trials train with this one
     generation_size: int  # search trials of a group that are drawn from the same view
@@ -55,9 +55,9 @@ class Plan:
     steps: int
     round_steps: int
     data: DataSettings
-    method_config: dict[str, Any]  # fields of the method the preset gives a value
+    method_config: dict[str, Any]  # the method's fields that the preset sets
     fixed: dict[str, Any] = field(default_factory=dict)  # fields fixed with --set: never searched
-    weights: dict[str, str] = field(default_factory=dict)  # stage that reads published weights -> what they are
+    weights: dict[str, str] = field(default_factory=dict)  # stage that reads published weights -> hash or identity
     corpus_source: str  # as the user named it
     corpus_uri: str  # the prepared corpus
     corpus_fingerprint: str
@@ -120,7 +120,7 @@ class Plan:
         return self.alpha / len(self.look_ends)
 
     def at_first_look(self) -> "Plan":
-        """The least this plan can come to: no candidate gets more seeds than the first look needs."""
+        """The smallest this plan can turn out: no candidate gets more seeds than the first look needs."""
         return replace(self, seeds=self.seeds[: self.look_ends[0]], looks=())
 
     # -- jobs ----------------------------------------------------------------------------------------
@@ -164,11 +164,16 @@ class Plan:
         """The method's complete, validated configuration of a candidate with its nuisance values."""
         return self._parsed(group, candidate, nuisance).to_dict()
 
+    def anchor(self, group: GroupPlan, candidate: Candidate) -> dict[str, Any]:
+        """The nuisance values of the candidate's first search trial."""
+        return self.space_object().anchor(group.group, candidate, self.preset_object())
+
     def typical_config(self, group: str) -> MethodConfig:
         """The first candidate's, as its first search trial has it: what costs and requirements are taken from."""
-        plan, space = self.group_plan(group), self.space_object()
-        anchor = space.anchor(plan.group, plan.candidates[0], self.preset_object())
-        return self._parsed(group, plan.candidates[0].label, anchor)
+        return self._first_config(self.group_plan(group), self.group_plan(group).candidates[0])
+
+    def _first_config(self, group: GroupPlan, candidate: Candidate) -> MethodConfig:
+        return self._parsed(group.name, candidate.label, self.anchor(group, candidate))
 
     def _parsed(self, group: str, candidate: str, nuisance: dict[str, Any]) -> MethodConfig:
         merged = {
@@ -213,11 +218,8 @@ class Plan:
 
     # -- stages --------------------------------------------------------------------------------------
 
-    def stages_of(self, config: dict[str, Any], seed: int) -> tuple[Stage, ...]:
-        """What a job with this configuration and seed reads."""
-        return self._stages_of(config_class(self.method_name()).from_dict(config), seed)
-
     def _stages_of(self, parsed: MethodConfig, seed: int) -> tuple[Stage, ...]:
+        """What a job with this configuration and seed reads."""
         return parsed.stages(
             corpus_uri=self.corpus_uri,
             corpus_fingerprint=self.corpus_fingerprint,
@@ -228,14 +230,13 @@ class Plan:
 
     def stages(self) -> list[Stage]:
         """Every distinct stage any job rests on, dependencies first."""
-        preset = self.preset_object()
-        space = self.space_object()
-        needed: list[Stage] = []
-        for group in self.groups:
-            for candidate in group.candidates:
-                config = self.config(group.name, candidate.label, space.anchor(group.group, candidate, preset))
-                for seed in (self.search_seed, *self.seeds):
-                    needed.extend(self.stages_of(config, seed))
+        needed = [
+            stage
+            for group in self.groups
+            for parsed in [self._first_config(group, candidate) for candidate in group.candidates]
+            for seed in (self.search_seed, *self.seeds)
+            for stage in self._stages_of(parsed, seed)
+        ]
         return in_order((*needed, *self._prefixes()))
 
     def _prefix(self, job: Job, nuisance: dict[str, Any], assignment: Assignment) -> Stage | None:
@@ -247,50 +248,44 @@ class Plan:
 
     def _prefixes(self) -> Iterator[Stage]:
         """Of every draw a search trial may make; none where the space does not list its draws."""
-        space, preset = self.space_object(), self.preset_object()
-        if space.every_draw is None:
+        every_draw, preset = self.space_object().every_draw, self.preset_object()
+        if every_draw is None:
             return
         for group in self.groups:
             for candidate in group.candidates:
                 job = Job(group.name, "search", candidate.label, 0)
-                first = space.anchor(group.group, candidate, preset)
-                more = space.every_draw(group.group, candidate, preset) if self.samples > 1 else ()
-                for nuisance in (first, *more):
-                    prefix = self.assignment(job, self._searched(nuisance), attempt=1).prefix
+                more = every_draw(group.group, candidate, preset) if self.samples > 1 else ()
+                for nuisance in (self.anchor(group, candidate), *more):
+                    prefix = self.assignment(job, self.searched(nuisance), attempt=1).prefix
                     if prefix:
                         yield Stage.from_json(prefix)
 
-    def _searched(self, nuisance: dict[str, Any]) -> dict[str, Any]:
+    def searched(self, nuisance: dict[str, Any]) -> dict[str, Any]:
         """Without the fields that --set fixed."""
         return {name: value for name, value in nuisance.items() if name not in self.fixed}
 
     def gate_stages(self, group: str | None = None) -> list[Stage]:
-        """What measures whether the question means anything at this size, for one group or all.
+        """The stages that measure whether the question is meaningful at this size, for one group or all.
 
         They rest on the baseline's pre-training, which is not listed here.
         """
         gates = gates_of(self.method_name()) if self.gates else None
         if gates is None:
             return []
-        space, preset = self.space_object(), self.preset_object()
-        measured: list[Stage] = []
-        for plan in self.groups:
-            if group not in (None, plan.name):
-                continue
-            anchor = space.anchor(plan.group, self.candidate(plan.name, space.baseline), preset)
-            config = config_class(space.method).from_dict(self.config(plan.name, space.baseline, anchor))
-            measured.extend(
-                gates.gate_stages(
-                    config,
-                    corpus_uri=self.corpus_uri,
-                    corpus_fingerprint=self.corpus_fingerprint,
-                    seeds=self.at_first_look().seeds,
-                    data=self.data_of(plan.name),
-                    threads=self.threads,
-                    device=self.device,
-                )
+        return [
+            stage
+            for asked in self.groups
+            if group in (None, asked.name)
+            for stage in gates.gate_stages(
+                self._first_config(asked, self.candidate(asked.name, self.space_object().baseline)),
+                corpus_uri=self.corpus_uri,
+                corpus_fingerprint=self.corpus_fingerprint,
+                seeds=self.at_first_look().seeds,
+                data=self.data_of(asked.name),
+                threads=self.threads,
+                device=self.device,
             )
-        return measured
+        ]
 
     # -- persistence ---------------------------------------------------------------------------------
 

@@ -11,16 +11,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sweep.core.listener import Event, JobEnded, JobReported, JobStarted, JobsWaived, StageProgressed
 from sweep.plan.plan import Plan
-from sweep.progress.progress_state import (
-    ProgressState,
-    job_counts_text,
-    leader_texts,
-    progress_line,
-    time_text,
-)
+from sweep.progress.progress_state import ProgressState, job_counts_text, leader_texts, progress_line, time_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.live import Live
 
     from sweep.study.study import JobRecord
 
@@ -36,13 +31,15 @@ class Progress:
         self._begin = time.monotonic()
         self._lock = threading.RLock()
         self._closed = threading.Event()
-        self._live = _live_display(self._stream, self._renderable) if self._stream.isatty() else None
-        if self._live:
+        self._live: Live | None = None
+        if self._stream.isatty():
+            from rich import console, live
+
+            screen = console.Console(file=self._stream)
+            self._live = live.Live(console=screen, get_renderable=self._renderable, refresh_per_second=2)
             self._live.start()
         else:
             threading.Thread(target=self._print_lines, name="progress-lines", daemon=True).start()
-
-    # -- events of the driver and the engine ---------------------------------------------------------
 
     def phase(self, text: str) -> None:
         """Show what the driver does now."""
@@ -96,15 +93,11 @@ class Progress:
         else:
             self._print_line()
 
-    # -- for other readers -----------------------------------------------------------------------------
-
     def snapshot(self) -> dict[str, Any]:
         """For the heartbeat: plain JSON."""
         with self._lock:
             self._tick()
             return self._state.snapshot()
-
-    # -- showing it ----------------------------------------------------------------------------------
 
     def _tick(self) -> None:
         self._state.elapsed = time.monotonic() - self._begin
@@ -147,10 +140,3 @@ def display(state: ProgressState) -> "RenderableType":
     leaders = leader_texts(state.snapshot())
     ahead = Text(f"  ahead so far   {'   '.join(leaders)}" if leaders else "")
     return Group(head, rows, ahead)
-
-
-def _live_display(stream: TextIO, renderable: Any) -> Any:
-    from rich.console import Console
-    from rich.live import Live
-
-    return Live(console=Console(file=stream), get_renderable=renderable, refresh_per_second=2)

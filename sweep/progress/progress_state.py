@@ -30,30 +30,19 @@ class ProgressState:
     steps_before: int = 0  # trained by earlier drivers
     waived: set[Job] = field(default_factory=set)  # finalists of candidates that have left contention
 
-    # -- counts --------------------------------------------------------------------------------------
-
-    @property
-    def total(self) -> int:
-        return len(self._jobs())
-
     def _jobs(self, group: str | None = None) -> list[Job]:
         """The jobs of the plan without those waived so far."""
         jobs = (job for job in self.plan.all_jobs() if group in (None, job.group))
         return [job for job in jobs if job not in self.waived]
 
-    def count(self, state: str, group: str | None = None) -> int:
-        return sum(s == state for job, s in self.states.items() if group in (None, job.group))
-
     def counts(self, group: str | None = None) -> dict[str, int]:
-        return {"total": len(self._jobs(group))} | {
-            state: self.count(state, group) for state in ("running", "complete", "pruned", "failed")
-        }
+        states = [state for job, state in self.states.items() if group in (None, job.group)]
+        counted = {state: states.count(state) for state in ("running", "complete", "pruned", "failed")}
+        return {"total": len(self._jobs(group)), **counted}
 
     def running_stages(self) -> dict[str, int]:
         """The stages under way, in percent."""
         return {n: 100 * done // max(total, 1) for n, (done, total) in self.stages.items() if done < total}
-
-    # -- leaders -------------------------------------------------------------------------------------
 
     def leader(self, group: str) -> dict[str, Any] | None:
         """The best candidate so far: by the mean of its complete finalists, else by its best search trial."""
@@ -72,8 +61,6 @@ class ProgressState:
                 found[job.candidate].append(score)
         return found
 
-    # -- time ----------------------------------------------------------------------------------------
-
     def seconds_left(self) -> float | None:
         """Estimated from the rate of training steps since the first job started; None before the first report."""
         if self.training_since is None:
@@ -89,8 +76,6 @@ class ProgressState:
         return sum(
             self.plan.steps - self.steps.get(job, 0) for job in self._jobs() if self.states.get(job) not in ended
         )
-
-    # -- as plain data -------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
         """For the heartbeat: plain JSON."""

@@ -1,4 +1,4 @@
-"""The nuisance values of search trials: Optuna's TPE, made independent of who finishes first.
+"""The nuisance values of search trials: Optuna's TPE, made independent of the order in which trials finish.
 
 Trials come in generations whose size the plan fixes. Trial n is sampled from a *view* of its group that holds only
 earlier generations, by a sampler seeded from (sweep seed, group, n), so the same plan gives the same trials whatever
@@ -84,13 +84,13 @@ class GroupSearch:
 
     def _anchor(self, job: Job) -> Proposal:
         candidate = self._plan.candidate(job.group, job.candidate)
-        anchor = self._space.anchor(self._group.group, candidate, self._preset)
+        anchor = self._plan.anchor(self._group, candidate)
         try:
             proposal = self._ask(job, RandomSampler(seed=0), self._space.parameters(anchor))
             create_trial(value=0.0, params=proposal.params, distributions=proposal.distributions)
         except ValueError:  # a value outside its distribution
             proposal = Proposal({})
-        if proposal.nuisance != self._searched(anchor):
+        if proposal.nuisance != self._plan.searched(anchor):
             raise UserError(
                 f"space {self._space.name}: the anchor {anchor} of candidate {job.candidate!r} is not "
                 "among the values its suggest function draws: correct the space"
@@ -108,11 +108,7 @@ class GroupSearch:
         trial.suggest_categorical(_CANDIDATE, [candidate.label for candidate in self._group.candidates])
         candidate = self._plan.candidate(job.group, job.candidate)
         nuisance = self._space.suggest(trial, self._group.group, candidate, self._preset)
-        return Proposal(self._searched(nuisance), dict(trial.params), dict(trial.distributions))
-
-    def _searched(self, nuisance: dict[str, object]) -> dict[str, object]:
-        """Without the fields that --set fixed."""
-        return {name: value for name, value in nuisance.items() if name not in self._plan.fixed}
+        return Proposal(self._plan.searched(nuisance), dict(trial.params), dict(trial.distributions))
 
     def _grid_size(self, proposal: Proposal) -> float:
         """The number of different configurations of its candidate; inf where a parameter is continuous."""

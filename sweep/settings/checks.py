@@ -42,7 +42,7 @@ def _check_candidate(plan: Plan, group: GroupPlan, candidate: Candidate) -> None
     clash = sorted(set(plan.fixed) & (set(candidate.config) | set(group.group)))
     if clash:
         raise UserError(f"--set {clash[0]}=...: that is what space {space.name} compares; it cannot be fixed")
-    plan.config(group.name, candidate.label, space.anchor(group.group, candidate, plan.preset_object()))
+    plan.config(group.name, candidate.label, plan.anchor(group, candidate))
     if plan.space_file or SPACES.added_by(plan.space):
         _check_suggestions(plan, group, candidate.label)
 
@@ -57,9 +57,7 @@ def _check_further_metrics(plan: Plan) -> None:
     basic = [IMPROVEMENTS.get(name, name) if separates else name for name in plan.also]
     for group in plan.groups:
         job = plan.search_jobs(group.name)[0]
-        anchor = plan.space_object().anchor(
-            group.group, plan.candidate(group.name, job.candidate), plan.preset_object()
-        )
+        anchor = plan.anchor(group, plan.candidate(group.name, job.candidate))
         Scorer(basic, plan.assignment(job, anchor, attempt=1).data.sample_rate)
 
 

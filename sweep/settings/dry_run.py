@@ -8,12 +8,14 @@ from sweep.core.addresses import hide_password
 from sweep.core.hardware import usable_cores
 from sweep.plan.cost import estimate, gpu_hours, scored_seconds, speech_seconds
 from sweep.plan.plan import Plan
+from sweep.settings.extension import refuse_dishonest
 from sweep.settings.machine_price import MachinePrice
-from sweep.settings.resume_preview import preview
 from sweep.settings.settings import Planned
 from sweep.storage.stage_store import stage_store
 from trainables.base.cache import VARIABLE as CACHE_VARIABLE
 from trainables.base.cache import cache_folder
+from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 from trainables.job.stages import Stage
 from trainables.metrics.catalogue import METRICS
 
@@ -32,7 +34,7 @@ def describe(planned: Planned, price: MachinePrice | None = None) -> str:
         *_question(plan),
         "",
         *_work(plan, stages, missing),
-        *preview(planned),
+        *_done(planned),
         "",
         *(_gpu_cost(plan, price) if plan.device == "cuda" else _cost(plan, missing, price)),
         "",
@@ -65,7 +67,7 @@ def _question(plan: Plan) -> list[str]:
     also = "".join(f"; also {METRICS[name].title}" for name in plan.also)
     lines = [f"preset     {plan.preset}{mark}", f"metric     {METRICS[plan.metric].title} decides{also}"]
     lines.append(f"corpus     {corpus_line(plan.corpus_summary)}")
-    lines += [f"           {note}" for note in corpus_notes(plan.corpus_summary)]
+    lines += [f"           {note}" for note in corpus_notes(plan)]
     for group in plan.groups:
         lines.append(f"{group.name:<10} {', '.join(candidate.label for candidate in group.candidates)}")
     return lines
@@ -75,16 +77,31 @@ def _work(plan: Plan, stages: list[Stage], missing: list[Stage]) -> list[str]:
     search = sum(len(plan.search_jobs(group.name)) for group in plan.groups)
     kinds = sorted({stage.kind for stage in stages})
     counted = ", ".join(f"{sum(stage.kind == kind for stage in stages)} {kind.replace('_', ' ')}" for kind in kinds)
+    scored = {split: scored_seconds(plan, split) for split in ("valid", "test")}
     return [
         f"stages     {len(stages)} ({counted}); {len(stages) - len(missing)} are in the cache already",
         f"search     {search} jobs: {plan.samples} per candidate, {plan.steps} steps each",
         f"final      {_final(plan)}",
-        f"scoring    {' and '.join(_scored(plan, split) for split in ('valid', 'test'))} audio per finalist",
+        f"scoring    {scored['valid']:.4g} s of valid and {scored['test']:.4g} s of test audio per finalist",
     ]
 
 
-def _scored(plan: Plan, split: str) -> str:
-    return f"{scored_seconds(plan, split):.4g} s of {split}"
+def _done(planned: Planned) -> list[str]:
+    """How much of a resume is done already. Raises `UserError` if the start itself would refuse its extension."""
+    if planned.stored is None:
+        return []
+    from sweep.stored.reading import open_study  # imports optuna
+
+    study, problem = None, ""
+    try:
+        study = open_study(planned.stored)
+    except UserError as error:  # it cannot be opened here
+        problem = str(error)
+    refuse_dishonest(planned.stored, planned.plan, study, Storage(planned.plan.output))
+    if study is None:
+        return [f"done       not known, nor whether more could be added: {problem}"]
+    ended = sum(record.ended for record in study.all_records(planned.plan))
+    return [f"done       {ended} of these jobs; cost, time and disk are those of all"]
 
 
 def _final(plan: Plan) -> str:
@@ -146,18 +163,14 @@ def _gpu_cost(plan: Plan, price: MachinePrice | None) -> list[str]:
         f"cost       about {hours:,.0f} GPU-hours for every 0.1 s that a step takes on its GPU, which is not known "
         f"yet: {jobs} jobs of {plan.steps:,} steps, {plan.gpus_per_trial:g} GPU each; stages and scoring come on top"
     ]
-    if price is not None:
-        lines.append(_gpu_price(hours, price.gpu_hour))
+    if price is not None and price.gpu_hour is None:
+        lines.append("price      not known: write it with the machine's number of GPUs, like 1.21/8/1")
+    elif price is not None and price.gpu_hour is not None:
+        lines.append(
+            f"price      about {hours * price.gpu_hour:,.2f} for every 0.1 s, at {price.gpu_hour:.4f} per GPU and hour "
+            "while all GPUs are busy; the head, idle minutes and the disk come on top"
+        )
     return lines
-
-
-def _gpu_price(hours: float, gpu_hour: float | None) -> str:
-    if gpu_hour is None:
-        return "price      not known: write it with the machine's number of GPUs, like 1.21/8/1"
-    return (
-        f"price      about {hours * gpu_hour:,.2f} for every 0.1 s, at {gpu_hour:.4f} per GPU and hour while all GPUs "
-        "are busy; the head, idle minutes and the disk come on top"
-    )
 
 
 def _places(planned: Planned) -> list[str]:
@@ -206,9 +219,9 @@ def _split_line(split: str, counts: dict[str, Any]) -> str:
     return f"{split} {counts.get('speakers', '?')} speakers, {long}{noises}"
 
 
-def corpus_notes(summary: dict[str, Any]) -> list[str]:
+def corpus_notes(plan: Plan) -> list[str]:
     """Notes on what was converted or left out when the corpus was prepared."""
-    return list(summary.get("notes") or ())
+    return list(plan.corpus_summary.get("notes") or ())
 
 
 def _missing(plan: Plan, stages: list[Stage]) -> list[Stage]:

@@ -34,15 +34,13 @@ def extended(plan: Plan, arguments: argparse.Namespace) -> Plan:
     changes = {name: change for name, change in larger.items() if change is not None}
     if not changes:
         return plan
-    more = plan
-    if "samples" in changes:
-        more = replace(more, samples=arguments.samples)
+    values = {"samples": arguments.samples, "max_hours": arguments.max_hours}
     if "seeds" in changes:
-        more = replace(more, seeds=default_seeds(arguments.seeds, plan.sweep_seed))
-    if "max_hours" in changes:
-        more = replace(more, max_hours=arguments.max_hours)
+        values["seeds"] = default_seeds(arguments.seeds, plan.sweep_seed)
+    more = replace(plan, **{name: value for name, value in values.items() if name in changes})
     if "upstreams" in changes:
-        more = replace(more, groups=(*plan.groups, *_added(more, changes["upstreams"][1])))
+        added = group_plans(more.space_object(), more.preset_object(), changes["upstreams"][1])
+        more = replace(more, groups=(*plan.groups, *added))
     when = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(more, extensions=(*plan.extensions, {"time": when, **changes}))
 
@@ -110,10 +108,6 @@ def _new_groups(plan: Plan, listed: str | None) -> list[Any] | None:
     before = [group.name for group in plan.groups]
     added = [name for name in group_names(listed, plan.space_object()) if name not in before]
     return [before, added] if added else None
-
-
-def _added(plan: Plan, names: list[str]) -> tuple[GroupPlan, ...]:
-    return group_plans(plan.space_object(), plan.preset_object(), names)
 
 
 def group_names(listed: str, space: Space) -> list[str]:

@@ -44,7 +44,7 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
             f"a sweep named {plan.name!r} already exists in {plan.output}: continue it with --resume {plan.name}, "
             "or choose another --name"
         )
-    return Planned(plan, resume=False, sources=settings.sources)
+    return Planned(plan, sources=settings.sources)
 
 
 def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:

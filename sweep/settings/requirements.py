@@ -1,7 +1,5 @@
 """Whether a corpus has what a plan's jobs need: known from its summary, before anything starts."""
 
-from typing import Any
-
 from sweep.plan.plan import Plan
 from trainables.base.errors import UserError
 
@@ -10,9 +8,15 @@ def require_fit(plan: Plan) -> None:
     """Raise `UserError` where the jobs of this plan could not draw their mixtures from this corpus."""
     summary, kind = plan.corpus_summary, plan.corpus_summary.get("kind", "")
     named = f"--corpus {plan.corpus_source}"
-    speakers = _speakers_of_a_mixture(plan)
+    group = plan.groups[0].name
+    speakers = plan.typical_config(group).data_settings(plan.data_of(group)).speakers
     if speakers > 1:
-        _require_voices(speakers, summary, named)
+        for split, counts in summary.get("splits", {}).items() if kind != "mixtures" else ():
+            if counts.get("speakers", speakers) < speakers:
+                raise UserError(
+                    f"{named}: split {split!r} has {counts['speakers']} speaker, and a mixture needs {speakers} "
+                    "different ones: add recordings of others to it"
+                )
     elif kind == "mixtures":
         raise UserError(
             f"{named} holds mixtures of several speakers, and space {plan.space} is about one voice in noise: give a "
@@ -21,20 +25,3 @@ def require_fit(plan: Plan) -> None:
     why = plan.method_info().refuses.get(kind)
     if why:
         raise UserError(f"{named} {why.format(space=f'space {plan.space}')}")
-
-
-def _require_voices(needed: int, summary: dict[str, Any], named: str) -> None:
-    """A mixture takes different speakers; stored mixtures bring their own."""
-    if summary.get("kind") == "mixtures":
-        return
-    for split, counts in summary.get("splits", {}).items():
-        if counts.get("speakers", needed) < needed:
-            raise UserError(
-                f"{named}: split {split!r} has {counts['speakers']} speaker, and a mixture needs {needed} different "
-                "ones: add recordings of others to it"
-            )
-
-
-def _speakers_of_a_mixture(plan: Plan) -> int:
-    group = plan.groups[0].name
-    return plan.typical_config(group).data_settings(plan.data_of(group)).speakers

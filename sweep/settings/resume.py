@@ -28,19 +28,12 @@ from trainables.base.errors import UserError
 
 # Allowed next to --resume because they change nothing that was planned.
 _FREE = {"resume", "output", "dry_run", "price", "json", "list_spaces", "help_config", "notify", *EXTENSIBLE}
-# Fields of the plan that a flag may repeat as they are; argument -> field.
-_REPEATABLE = {
-    "name": "name",
-    "preset": "preset",
-    "steps": "steps",
-    "seed": "sweep_seed",
-    "gpus_per_trial": "gpus_per_trial",
-    "asynchronous": "asynchronous",
-}
+# Flags that may repeat the plan's value.
+_REPEATABLE = {"name", "preset", "steps", "seed", "gpus_per_trial", "asynchronous"}
 
 
 def resumed(settings: Settings) -> Planned:
-    """The plan to go on with. Raises `UserError` for a flag, code or weights that differ from what was started."""
+    """The plan to continue. Raises `UserError` for a flag, code or weights that differ from what was started."""
     name = settings.arguments.resume
     stored = _with_passwords(load_plan(name, settings.base()), settings)
     extra = [
@@ -57,7 +50,7 @@ def resumed(settings: Settings) -> Planned:
     plan = extended(stored, settings.arguments)
     check_plan(plan)
     plan = _with_weights(plan)
-    return Planned(plan, resume=True, sources={"plan": f"{layout.PLAN} of {plan.name}"}, stored=stored)
+    return Planned(plan, stored=stored, sources={"plan": f"{layout.PLAN} of {plan.name}"})
 
 
 def _with_passwords(stored: Plan, settings: Settings) -> Plan:
@@ -112,4 +105,5 @@ def _agrees(plan: Plan, argument: str, value: Any, folder: Path) -> bool:
         return fixed_fields(value, plan.method_name()).items() <= plan.fixed.items()
     if argument in ("tracking_uri", "study_uri"):
         return bool(getattr(plan, argument) == absolute_uri(value, folder))
-    return argument in _REPEATABLE and bool(getattr(plan, _REPEATABLE[argument]) == value)
+    field = "sweep_seed" if argument == "seed" else argument
+    return argument in _REPEATABLE and bool(getattr(plan, field) == value)

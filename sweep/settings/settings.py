@@ -26,15 +26,14 @@ _SQLITE = "sqlite:///"
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan, where its settings came from, and whether it continues an earlier start."""
+    """A plan, where its settings came from, and what it continues."""
 
     plan: Plan
-    resume: bool
-    stored: Plan | None = None  # the plan as the last start left it, before this one's flags extended it
+    stored: Plan | None = None  # of a resume: the plan as the last start left it, before this one's flags extended it
     sources: dict[str, str] = field(default_factory=dict)  # setting -> "--flag", "VARIABLE" or "default"
 
     @property
-    def shares_gpus_as_it_likes(self) -> bool:
+    def measures_gpu_share(self) -> bool:
         """Whether jobs use GPUs and the user left open how many share one."""
         return self.plan.gpus_per_trial > 0 and self.sources.get("gpus_per_trial") == "default"
 

@@ -42,7 +42,9 @@ class StudyDatabase:
 
     def __init__(self, study_uri: str | BaseStorage, returned: Callable[[], None] = lambda: None) -> None:
         self._storage = _open(study_uri) if isinstance(study_uri, str) else study_uri
-        self._endurance = Endurance("the study's database", _is_away, returned=returned)
+        self._endurance = Endurance(
+            "the study's database", lambda error: isinstance(error, DatabaseAway), returned=returned
+        )
 
     def find_study(self, name: str) -> int | None:
         return self._endurance.call(lambda: self._find_study(name))
@@ -102,10 +104,6 @@ def _job(trial: FrozenTrial) -> Any:
     return trial.user_attrs["job"]
 
 
-def _is_away(error: BaseException) -> bool:
-    return isinstance(error, DatabaseAway)
-
-
 def _name_outages(context: sqlalchemy.engine.ExceptionContext) -> None:
     """Replace SQLAlchemy's exception, which Optuna would take for a deadlock and retry blindly."""
     error = context.sqlalchemy_exception
@@ -135,20 +133,16 @@ def sqlite_file(url: sqlalchemy.URL) -> Path | None:
 
 
 def _open(study_uri: str) -> RDBStorage:
-    storage = _open_tuned(study_uri)
-    sqlalchemy.event.listen(storage.engine, "handle_error", _name_outages)
-    return storage
-
-
-def _open_tuned(study_uri: str) -> RDBStorage:
     url = database_url(study_uri)
     path = sqlite_file(url)
     if path is None:
-        return _connect(url, {"pool_pre_ping": True})
-    _refuse_network_file_system(path)
-    storage = _connect(url, {"connect_args": {"timeout": 60}})  # seconds a writer waits for another
-    sqlalchemy.event.listen(storage.engine, "connect", _tune_sqlite)
-    storage.engine.dispose()  # existing connections are not tuned
+        storage = _connect(url, {"pool_pre_ping": True})
+    else:
+        _refuse_network_file_system(path)
+        storage = _connect(url, {"connect_args": {"timeout": 60}})  # seconds a writer waits for another
+        sqlalchemy.event.listen(storage.engine, "connect", _tune_sqlite)
+        storage.engine.dispose()  # existing connections are not tuned
+    sqlalchemy.event.listen(storage.engine, "handle_error", _name_outages)
     return storage
 
 

@@ -37,20 +37,16 @@ def sweep_lock(plan: Plan) -> Iterator[Callable[[], None]]:
     the lock again, or raises `Interrupted` if another driver has it.
     """
     with contextlib.ExitStack() as stack:
-        holder = _take_or_explain(plan, stack)
+        try:
+            holder = _take(plan, stack)
+        except DatabaseAway as error:
+            raise UserError(f"cannot reach the study's database ({error}): check --study-uri") from error
         if holder is not None:
             raise UserError(
                 f"sweep {plan.name!r} is already being driven by {holder}: wait for it, or stop it first "
                 f"({command_line('status', plan.output)} shows how far it is)"
             )
         yield lambda: _take_again(plan, stack)
-
-
-def _take_or_explain(plan: Plan, stack: contextlib.ExitStack) -> str | None:
-    try:
-        return _take(plan, stack)
-    except DatabaseAway as error:
-        raise UserError(f"cannot reach the study's database ({error}): check --study-uri") from error
 
 
 def _take(plan: Plan, stack: contextlib.ExitStack) -> str | None:

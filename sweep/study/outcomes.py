@@ -36,7 +36,7 @@ class Outcome:
 def outcomes(plan: Plan) -> list[Outcome]:
     """One per job handed out, in that order; empty before the study's tables exist.
 
-    The plan's study address must be whole (see `stored_sweep.with_study_password`).
+    The plan's study address must be whole (see `sweep.stored.reading.with_study_password`).
     """
     names = [f"{plan.name}/{group}/{phase}" for group, phase in plan.phases]
     engine = sqlalchemy.create_engine(database_url(plan.study_uri), poolclass=sqlalchemy.NullPool)

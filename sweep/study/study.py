@@ -148,20 +148,13 @@ class StudyStore:
         if job in records:
             raise ValueError(f"job {job.path} was started before: restart it")
         record = JobRecord(job, "running", 1, generation, proposal, started_ms=_now_ms())
+        handout = {"generation": generation, "nuisance": proposal.nuisance, "started_ms": record.started_ms}
         trial = create_trial(
             state=TrialState.RUNNING,
             params=proposal.params,
             distributions=proposal.distributions,
             # Few attributes, since each costs SQL statements of its own; candidate and seed are in the job's name.
-            user_attrs={
-                "job": job.path,
-                "attempt": 1,
-                "handout": {
-                    "generation": generation,
-                    "nuisance": proposal.nuisance,
-                    "started_ms": record.started_ms,
-                },
-            },
+            user_attrs={"job": job.path, "attempt": 1, "handout": handout},
         )
         study_id = self._find_or_create_study(job.group, job.phase)
         self._trial_ids[job] = self._database.create_trial(study_id, trial)

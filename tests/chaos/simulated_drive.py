@@ -12,7 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sweep.commands import run as run_command
+from benchmarks.simulation.simulated import Simulation
+from sweep.commands.main import run_command
 from sweep.core.jobs import Job
 from sweep.core.stopping import StopSignal
 from sweep.driver import driver
@@ -20,7 +21,6 @@ from sweep.engine.finalist_scoring import FinalistScoring
 from sweep.engine.interim_looks import InterimLooks
 from sweep.report.findings.metric_means import scores_of
 from sweep.stored.rows import ROW_SCHEMA, has_rows, rows_file, to_parquet
-from tests.support.simulation.simulated import Simulation
 from trainables.base.randomness import generator
 from trainables.inference import NOISY
 from trainables.job.assignment import Assignment
@@ -93,7 +93,7 @@ class SimulatedDrive(driver.Drive):
     seconds: float
 
     def __init__(self, *parts: Any) -> None:
-        from tests.support.simulation.simulated_trainable import SimulatedTrainable
+        from benchmarks.simulation.simulated_trainable import SimulatedTrainable
 
         super().__init__(*parts)
         self.trainable = SimulatedTrainable
@@ -139,7 +139,7 @@ def main(folder: str, seconds: str, *arguments: str) -> int:
     SimulatedDrive.folder, SimulatedDrive.seconds = folder, float(seconds)
     real = driver.drive
     driver.drive = lambda planned: real(planned, SimulatedDrive)  # type: ignore[assignment]
-    return run_command.main(arguments)
+    return run_command("run", arguments)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from benchmarks.simulation.simulated import facts
+from benchmarks.simulation.simulated_trainable import journal_of, rounds_trained
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.settings.new_plan import LOOKS
@@ -26,8 +28,6 @@ from tests.chaos.monkey import TARGETS, Monkey, Sweep
 from tests.chaos.servers import BUCKET, Servers
 from tests.chaos.simulated_drive import UnbrokenDrive
 from tests.support.methods.tiny_corpus import make_tiny_corpus
-from tests.support.simulation.simulated import facts
-from tests.support.simulation.simulated_trainable import journal_of, rounds_trained
 from trainables.audio.corpus.corpus import Corpus
 from trainables.base.storage.storage import Storage
 
@@ -103,7 +103,7 @@ def _check_mlflow(plan: Plan, store: StudyStore) -> None:
 
 
 def _check_journal(folder: Path, job: str) -> None:
-    """Whoever takes a job up goes on from the newest checkpoint that was stored by then."""
+    """The worker that takes a job up goes on from the newest checkpoint that was stored by then."""
     stored = 0
     for what, step in journal_of(folder, job):
         if what == "stored":

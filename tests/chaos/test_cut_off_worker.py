@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from optuna.storages import InMemoryStorage
 
+from benchmarks.simulation.simulated import Simulation, facts, simulated_plan
+from benchmarks.simulation.simulated_trainable import SimulatedTrainable, rounds_trained
 from sweep.core.jobs import Job
 from sweep.engine.tune_run import run_sweep
 from sweep.engine.watchdog import Patience
@@ -18,8 +20,6 @@ from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.study.study import StudyStore
 from tests.chaos.servers import BUCKET, S3Server, create_bucket
-from tests.support.simulation.simulated import Simulation, facts, simulated_plan
-from tests.support.simulation.simulated_trainable import SimulatedTrainable, rounds_trained
 from trainables.base.storage.storage import Storage
 
 pytestmark = pytest.mark.chaos

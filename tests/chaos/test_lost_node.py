@@ -8,17 +8,17 @@ import pytest
 from optuna.storages import InMemoryStorage
 from ray.cluster_utils import Cluster
 
+from benchmarks.simulation.simulated import Simulation, facts, simulated_plan
+from benchmarks.simulation.simulated_trainable import (
+    SimulatedTrainable,
+    rounds_trained,
+    simulated_parameters,
+)
 from sweep.core.listener import Event, JobReported
 from sweep.engine.tune_run import run_sweep
 from sweep.machines.ray_session import ray_session
 from sweep.study.study import StudyStore
 from tests.support import REPOSITORY
-from tests.support.simulation.simulated import Simulation, facts, simulated_plan
-from tests.support.simulation.simulated_trainable import (
-    SimulatedTrainable,
-    rounds_trained,
-    simulated_parameters,
-)
 
 pytestmark = pytest.mark.chaos
 

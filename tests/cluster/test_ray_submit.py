@@ -7,7 +7,7 @@ import pytest
 
 from tests.cluster.conftest import Lab
 from tests.cluster.sweep_seen import require_nothing_lost_and_nothing_twice, wait_until_finished
-from tests.cluster.trial_watch import TrialWatch
+from tests.cluster.trial_watch import watching_trials
 
 SHOWS = "ray submit, as typed, on hosts over SSH"
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
@@ -16,11 +16,11 @@ LINE = ("submit", "cluster.yaml", "sweep/run.py", "--space", "norm_layers", "--p
 
 
 def test_the_literal_line_ends_in_a_leaderboard(cluster: Lab) -> None:
-    with TrialWatch([cluster.head, *cluster.workers]) as watch:
+    with watching_trials([cluster.head, *cluster.workers]) as seen:
         done = cluster.laptop.ray(*LINE)
     assert done.returncode == 0, done.stdout[-3000:]
     assert all(word in done.stdout for word in ("leader", "tera", "wav2vec2", "results    s3://lab/sweeps/"))
-    assert watch.trials_seen == {host.name for host in cluster.workers}  # both workers, never the head
+    assert seen == {host.name for host in cluster.workers}  # both workers, never the head
 
 
 def test_what_no_machine_can_hold_is_refused(cluster: Lab) -> None:

@@ -12,7 +12,7 @@ from tests.cluster import slurm
 from tests.cluster.conftest import Lab
 from tests.cluster.hosts import wait_until
 from tests.cluster.sweep_seen import jobs_done, require_nothing_lost_and_nothing_twice
-from tests.cluster.trial_watch import TrialWatch
+from tests.cluster.trial_watch import watching_trials
 
 SHOWS = "cluster/slurm.sbatch under a real Slurm"
 pytestmark = [
@@ -35,11 +35,11 @@ def controller(lab: Lab) -> Iterator[slurm.Controller]:
 
 
 def test_a_job_ends_in_a_leaderboard(lab: Lab, controller: slurm.Controller) -> None:
-    with TrialWatch(lab.workers) as watch:
+    with watching_trials(lab.workers) as seen:
         job = controller.submit(*LINE)
         wait_until(controller.idle, "the job", 600, every=1)
     assert "leader" in controller.log(job), controller.log(job)[-3000:]
-    assert watch.trials_seen == {host.name for host in lab.workers}
+    assert seen == {host.name for host in lab.workers}
 
 
 def test_a_preempted_job_goes_on_where_it_was(lab: Lab, controller: slurm.Controller) -> None:

@@ -14,13 +14,13 @@ import time
 
 import ray
 
+from benchmarks.simulation.simulated import simulated_plan
+from benchmarks.simulation.simulated_trainable import SimulatedTrainable
 from sweep.engine.tune_run import run_sweep
 from sweep.machines.ray_session import ray_session
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.study.study import StudyStore
-from tests.support.simulation.simulated import simulated_plan
-from tests.support.simulation.simulated_trainable import SimulatedTrainable
 from trainables.base.storage.storage import Storage
 
 _ROUND_SECONDS = 3.0

@@ -1,7 +1,8 @@
 """Records which hosts run trials, from their process lists."""
 
 import threading
-from types import TracebackType
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from tests.cluster.hosts import Host
 
@@ -9,27 +10,20 @@ TRIAL = "ray::ResourceTrainable"  # Tune's name for a trainable with resources
 _EVERY_SECONDS = 0.3
 
 
-class TrialWatch:
-    """`with TrialWatch(hosts) as watch:`; afterwards `watch.trials_seen` names the hosts that ran trials."""
+@contextmanager
+def watching_trials(hosts: Sequence[Host]) -> Iterator[set[str]]:
+    """The names of the hosts that have run trials; they are complete once the block has ended."""
+    seen: set[str] = set()
+    over = threading.Event()
 
-    def __init__(self, hosts: list[Host]) -> None:
-        self.trials_seen: set[str] = set()
-        self._hosts = hosts
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
+    def watch() -> None:
+        while not over.wait(_EVERY_SECONDS):
+            seen.update(host.name for host in hosts if host.runs(TRIAL))
 
-    def __enter__(self) -> "TrialWatch":
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(_EVERY_SECONDS):
-            for host in self._hosts:
-                if host.runs(TRIAL):
-                    self.trials_seen.add(host.name)
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from benchmarks.simulation.simulated import Simulation
 from sweep.frames import leaderboard, trials, utterance_scores
 from sweep.study.study import StudyStore
 from tests.support import REPOSITORY
-from tests.support.simulation.simulated import Simulation
 from tests.support.sweeps.finished_sweep import finished_sweep
 from trainables.base.errors import UserError
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweep.commands import leaderboard as leaderboard_command
+from sweep.commands.main import run_command
 from sweep.core.jobs import Job
 from sweep.core.listener import JobEnded, JobStarted
 from sweep.driver import answer
@@ -138,7 +138,7 @@ class Sweep:
 
     def printed(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         capsys.readouterr()
-        assert leaderboard_command.main(["evening", "--output", str(self.base), *arguments]) == 0
+        assert run_command("leaderboard", ["evening", "--output", str(self.base), *arguments]) == 0
         return capsys.readouterr().out
 
     def mean(self, group: str, label: str, metric: str = "si_sdr") -> Any:

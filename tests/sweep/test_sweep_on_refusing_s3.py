@@ -64,7 +64,7 @@ def test_every_artifact_is_there_and_whole_and_the_answer_is_that_of_a_local_swe
     tmp_path: Path, refusing: RefusingApplication
 ) -> None:
     corpus = make_tiny_corpus(tmp_path / "material").uri
-    told = sweep(tmp_path, corpus, "s3://lab/sweeps")
+    answer = sweep(tmp_path, corpus, "s3://lab/sweeps")
     assert sum(refusing.refused.values()) > 50
     assert set(refusing.refused) >= {"GET", "PUT"}
 
@@ -81,7 +81,7 @@ def test_every_artifact_is_there_and_whole_and_the_answer_is_that_of_a_local_swe
     assert_mlflow_has(plan, {Path(path).name: storage.read(path) for path in storage.list("report")})
 
     local = sweep(tmp_path, corpus, str(tmp_path / "local"))
-    assert told["groups"] == local["groups"]
+    assert answer["groups"] == local["groups"]
 
 
 def assert_mlflow_has(plan: Plan, report: dict[str, bytes]) -> None:

@@ -221,7 +221,7 @@ def test_killed_and_then_stopped_from_another_shell_it_ends_in_the_same_groups_t
     assert asked.status == 0, asked.err
     _, err = process.communicate()
     assert process.returncode == 130, err
-    assert "stopped (a stop request); go on with: python sweep/run.py --resume second" in err
+    assert "stopped (a stop request); continue with: python sweep/run.py --resume second" in err
     assert ended_jobs(place, "second") < 15
     assert place.run("stop.py", "second").status == 2  # there is nothing left to stop
 

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from sweep.commands import enhance as enhance_command
+from sweep.commands.main import run_command
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
@@ -133,7 +134,7 @@ def test_the_command_writes_what_the_loader_gives(
 ) -> None:
     source, target = tmp_path / "in.wav", tmp_path / "out.wav"
     soundfile.write(source, recording(22050, channels=2), 22050, subtype="FLOAT")
-    assert enhance_command.main(["trained", str(source), str(target)]) == 0
+    assert run_command("enhance", ["trained", str(source), str(target)]) == 0
     written, rate = soundfile.read(target, dtype="float32")
     assert rate == 22050
     np.testing.assert_array_equal(written, load_winner("trained")(recording(22050, channels=2), 22050))
@@ -171,7 +172,7 @@ def test_bad_files_are_one_line(
     monkeypatch.chdir(tmp_path)
     soundfile.write("in.wav", recording(), 16000)
     soundfile.write("nan.wav", np.full(16000, np.nan), 16000, subtype="FLOAT")
-    assert enhance_command.main(["trained", source, target]) == 2
+    assert run_command("enhance", ["trained", source, target]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1

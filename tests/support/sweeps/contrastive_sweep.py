@@ -7,6 +7,7 @@ from search_spaces import find_space
 from sweep.core.jobs import Job
 from sweep.plan.plan import GroupPlan, Plan
 from sweep.study.study import JobRecord, Proposal, Report
+from tests.support.sweeps import small_sweep
 
 TRAIN_SECONDS = 512.0
 
@@ -17,33 +18,20 @@ def make_plan(output: Path, preset: str = "demo", **changes: Any) -> Plan:
     chosen = space.presets[preset]
     splits = {name: {"speech_seconds": TRAIN_SECONDS} for name in ("train", "valid", "test")}
     settings: dict[str, Any] = {
-        "name": "evening",
         "space": space.name,
         "preset": preset,
-        "version": "0.1.0",
-        "code": "none",
         "metric": chosen.metric,
         "groups": (GroupPlan(name="all", group={}, candidates=tuple(space.candidates({}, chosen))),),
-        "samples": 2,
-        "seeds": (1001, 1002, 1003),
-        "sweep_seed": 0,
-        "search_seed": 7,
         "generation_size": 7,
         "exempt": 3,
         "steps": chosen.steps,
         "round_steps": chosen.round_steps,
         "data": chosen.data,
         "method_config": chosen.config,
-        "corpus_source": "demo",
         "corpus_uri": "demo",
-        "corpus_fingerprint": "none",
         "corpus_summary": {"splits": splits},
-        "output": str(output),
-        "home": str(output),
-        "tracking_uri": f"sqlite:///{output}/mlflow.db",
-        "study_uri": f"sqlite:///{output}/study.db",
     }
-    return Plan(**(settings | changes))
+    return small_sweep.make_plan(output, **(settings | changes))
 
 
 def record(job: Job, curve: dict[int, float], nuisance: dict[str, Any], **metrics: float) -> JobRecord:

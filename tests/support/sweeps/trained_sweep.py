@@ -25,9 +25,7 @@ FINALISTS = (
     Job(GROUP, "final", LEADER, 1002),
     Job(GROUP, "final", "random", 1001),
 )
-
-
-_IDENTITY = ("step", "attempt", "done")  # of a result, beside its metrics
+_IDENTITY = ("step", "attempt", "done")  # of a result, which are not metrics
 
 
 def trained_sweep(base: Path, corpus: Corpus, name: str = "trained") -> Plan:
@@ -74,7 +72,7 @@ def _plan(base: Path, corpus: Corpus, name: str) -> Plan:
 def nuisance_of(plan: Plan, job: Job) -> dict[str, object]:
     group = plan.group_plan(job.group)
     candidate = plan.candidate(job.group, job.candidate)
-    return dict(plan.space_object().anchor(group.group, candidate, plan.preset_object()))
+    return plan.anchor(group, candidate)
 
 
 def _train(plan: Plan, storage: Storage, study: StudyStore, job: Job) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sweep.commands import clean as clean_command
 from sweep.commands.clean import size_text
 from sweep.commands.freeable import Freeable, everything
+from sweep.commands.main import run_command
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
@@ -55,7 +55,7 @@ def kept_jobs(plan: Plan) -> set[str]:
 
 def test_listing_is_sorted_readable_and_deletes_nothing(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = Storage(base).sizes()
-    assert clean_command.main([]) == 0
+    assert run_command("clean", []) == 0
     out = capsys.readouterr().out
     firsts = [words[0] for words in map(str.split, out.splitlines()) if words]
     assert [word for word in firsts if word == "evening" or word.startswith("cache/")] == [
@@ -69,7 +69,7 @@ def test_listing_is_sorted_readable_and_deletes_nothing(base: Path, capsys: pyte
 
 def test_freeing_a_sweep_leaves_the_winners_and_every_row(base: Path) -> None:
     plan = make_plan(base / "sweeps" / "evening")
-    assert clean_command.main(["--free", "evening"]) == 0
+    assert run_command("clean", ["--free", "evening"]) == 0
     winners = {job.path for job in plan.all_jobs() if (job.phase, job.candidate) == ("final", "layer2")}
     assert kept_jobs(plan) == winners
     rows = [path for path in Storage(plan.output).list("jobs") if path.endswith(".parquet")]
@@ -78,7 +78,7 @@ def test_freeing_a_sweep_leaves_the_winners_and_every_row(base: Path) -> None:
 
 
 def test_freeing_a_part_of_the_cache_leaves_the_others(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert clean_command.main(["--free", "cache/stages"]) == 0
+    assert run_command("clean", ["--free", "cache/stages"]) == 0
     assert "freed 5.0 kB" in capsys.readouterr().out
     assert [path for path in Storage(base / "cache").list() if "locks" not in path] == ["prepared/demo-1/corpus.json"]
 
@@ -93,7 +93,7 @@ def test_what_was_listed_is_what_goes(base: Path) -> None:
 
 def test_a_cache_that_a_sweep_is_using_is_not_freed(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with using_cache():
-        assert clean_command.main(["--free", "cache/stages"]) == 2
+        assert run_command("clean", ["--free", "cache/stages"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert Storage(base / "cache").list("stages")
 
@@ -103,8 +103,8 @@ def test_a_running_sweep_is_never_touched(base: Path) -> None:
     before = kept_jobs(plan)
     with beating(Storage(plan.output), dict):
         assert found(base)["evening"].free is None
-        assert clean_command.main(["--free", "evening"]) == 2
-        assert clean_command.main(["--free", "all"]) == 0
+        assert run_command("clean", ["--free", "evening"]) == 2
+        assert run_command("clean", ["--free", "all"]) == 0
     assert kept_jobs(plan) == before
 
 
@@ -137,13 +137,13 @@ def test_a_finished_sweep_that_was_given_more_keeps_what_its_resume_goes_on_from
     plan = make_plan(base / "sweeps" / "evening")
     given_more(plan)
     before = kept_jobs(plan)
-    assert clean_command.main(["--free", "evening"]) == 0
+    assert run_command("clean", ["--free", "evening"]) == 0
     assert kept_jobs(plan) == before
     assert found(base)["evening"].bytes == 0
 
 
 def test_a_name_that_is_not_listed_says_what_is(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert clean_command.main(["--free", "attic"]) == 2
+    assert run_command("clean", ["--free", "attic"]) == 2
     error = capsys.readouterr().err
     assert all(name in error for name in ("'attic'", "cache/prepared", "evening", "cache/stages"))
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.commands import run as run_command
+from benchmarks.simulation.simulated import simulated_plan
+from sweep.commands.main import run_command
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.stored import layout
 from sweep.stored.by_name import load_plan
 from sweep.stored.heartbeat import Hours, read_pulse
-from tests.support.simulation.simulated import simulated_plan
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 
@@ -45,7 +45,7 @@ def test_any_command_line_is_a_plan_or_one_clear_line(
 ) -> None:
     typed = ["--space", "norm_layers", *(part for pair in pairs for part in pair), "--dry-run"]
     try:
-        status = run_command.main(typed)
+        status = run_command("run", typed)
     except SystemExit as exit:  # argparse says what is wrong in its own way
         status = int(exit.code or 0)
     said = capsys.readouterr()
@@ -58,7 +58,7 @@ def test_any_command_line_is_a_plan_or_one_clear_line(
 
 @pytest.mark.parametrize("flag", ["--space", "--corpus", "--output", "--name", "--resume", "--study-uri"])
 def test_a_null_byte_is_refused_wherever_it_stands(inside: Path, capsys: pytest.CaptureFixture[str], flag: str) -> None:
-    assert run_command.main(["--space", "norm_layers", flag, "a\x00b", "--dry-run"]) == 2
+    assert run_command("run", ["--space", "norm_layers", flag, "a\x00b", "--dry-run"]) == 2
     assert f"{flag} 'a\\x00b': holds a null byte" in capsys.readouterr().err
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.commands import leaderboard as leaderboard_command
+from sweep.commands.main import run_command
 from sweep.plan.plan import Plan
 from tests.support.sweeps.finished_sweep import finished_sweep
 from tests.support.sweeps.small_sweep import make_plan
@@ -22,7 +22,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert leaderboard_command.main(["evening", *arguments]) == 0
+    assert run_command("leaderboard", ["evening", *arguments]) == 0
     return capsys.readouterr().out
 
 
@@ -68,7 +68,7 @@ def test_another_metric_keeps_the_leader_and_says_what_decided(plan: Plan, capsy
 def test_bad_input_is_one_line(
     plan: Plan, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert leaderboard_command.main(arguments) == 2
+    assert run_command("leaderboard", arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert message in captured.err
@@ -78,7 +78,7 @@ def test_bad_input_is_one_line(
 def test_a_sweep_without_a_result_points_to_its_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = make_plan(tmp_path / "noon", name="noon")
     Storage(plan.output).write("plan.json", json.dumps(plan.to_json()).encode())
-    assert leaderboard_command.main(["noon", "--output", str(tmp_path)]) == 2
+    assert run_command("leaderboard", ["noon", "--output", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert "has no result yet: see python sweep/status.py noon" in error
 
@@ -91,7 +91,7 @@ def test_a_damaged_result_is_named_with_the_way_to_another(
 ) -> None:
     Storage(plan.output).write("result.json", content)
     for flags in ([], ["--metric", "wb_pesq"]):
-        assert leaderboard_command.main(["evening", *flags]) == 2
+        assert run_command("leaderboard", ["evening", *flags]) == 2
         error = capsys.readouterr().err
         assert (
             f"{plan.output}/result.json is damaged: delete it and run python sweep/run.py --resume evening\n" in error
@@ -104,7 +104,7 @@ def test_damaged_scores_are_named_with_the_way_to_others(
     plan: Plan, content: bytes, flags: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     Storage(plan.output).write("results/rows-test.parquet", content)
-    assert leaderboard_command.main(["evening", *flags]) == 2
+    assert run_command("leaderboard", ["evening", *flags]) == 2
     error = capsys.readouterr().err
     assert f"error: {plan.output}/results/rows-test.parquet is damaged: delete it and result.json" in error
     assert "python sweep/run.py --resume evening, which writes both again" in error

@@ -10,6 +10,7 @@ import pytest
 from search_spaces import SPACES
 from sweep.commands.config_help import config_help
 from sweep.commands.list_spaces import list_spaces
+from sweep.commands.run import build_parser
 from tests.support import REPOSITORY
 from trainables.base.errors import UserError
 from trainables.config.fields import rules_of
@@ -18,7 +19,7 @@ from trainables.config.registry import METHODS, config_class
 
 @pytest.fixture(scope="module")
 def page() -> list[str]:
-    return list_spaces().splitlines()
+    return list_spaces(build_parser()).splitlines()
 
 
 def test_the_page_has_a_line_for_every_space_and_at_most_40_in_all(page: list[str]) -> None:
@@ -57,7 +58,7 @@ def test_gpu_hours_count_every_step_of_every_job(page: list[str]) -> None:
 
 def test_the_page_needs_no_torch() -> None:
     code = (
-        "import sys; from sweep.commands.list_spaces import list_spaces; list_spaces();"
+        "import sys; from sweep.commands.main import run_command; run_command('run', ['--list-spaces']);"
         "sys.exit(bool({'torch', 'ray', 'optuna', 'pandas', 'scipy'} & sys.modules.keys()))"
     )
     subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from sweep import __version__
-from sweep.commands.common import guarded
-from sweep.commands.main import COMMANDS, main
+from sweep.commands.main import COMMANDS, guarded, main
 from tests.support import REPOSITORY
 from tests.support.sweeps.finished_sweep import finished_sweep
 from trainables.base.errors import UserError

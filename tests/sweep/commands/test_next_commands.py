@@ -8,9 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sweep.commands import leaderboard as leaderboard_command
-from sweep.commands import run as run_command
-from sweep.commands import stop as stop_command
+from sweep.commands.main import run_command
+from sweep.commands.run import build_parser
 from sweep.core.next_command import called_as_console_script, command_line, typed, typed_in
 from sweep.settings.settings import Planned
 from sweep.stored import layout
@@ -55,7 +54,7 @@ def test_output_is_named_where_it_is_needed(place: Path, base: str, where: str) 
 def test_any_folder_is_found_again_by_the_command(place: Path, folders: list[str]) -> None:
     base = base_of("/".join([str(place), *folders]))
     words = shlex.split(command_line("run --resume", f"{base}/evening"))
-    arguments = run_command.build_parser().parse_args(words[2:])
+    arguments = build_parser().parse_args(words[2:])
     assert (words[:2], arguments.resume) == (["python", "sweep/run.py"], "evening")
     assert base_of(arguments.output) == base
 
@@ -77,7 +76,7 @@ def test_a_driver_in_a_folder_of_its_own_writes_for_its_users(place: Path) -> No
 def test_a_sweep_under_way_elsewhere(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     swept = finished_sweep(place / "elsewhere")
     with beating(Storage(swept.output), dict):
-        assert stop_command.main(["evening", "--output", "elsewhere"]) == 0
+        assert run_command("stop", ["evening", "--output", "elsewhere"]) == 0
     assert "python sweep/status.py evening --output elsewhere shows when" in capsys.readouterr().out
     with (
         sweep_lock(swept),
@@ -100,7 +99,7 @@ def test_a_leaderboard_that_is_not_there_yet(
     swept = finished_sweep(place / "elsewhere")
     Path(swept.output, gone).unlink()
     Path(swept.home, "study.db").touch()
-    assert leaderboard_command.main(["evening", "--output", "elsewhere", *flags]) == 2
+    assert run_command("leaderboard", ["evening", "--output", "elsewhere", *flags]) == 2
     assert f"python sweep/{next_line}\n" in capsys.readouterr().err
 
 
@@ -115,11 +114,11 @@ def test_a_start_that_was_stopped(
 
     monkeypatch.setattr("sweep.driver.driver.drive", stopped)
     flags = ["--space", "norm_layers", "--name", "evening", "--output", "my results"]
-    assert run_command.main(flags) == 130
+    assert run_command("run", flags) == 130
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said == "stopped (Ctrl-C); go on with: python sweep/run.py --resume evening --output 'my results'"
+    assert said == "stopped (Ctrl-C); continue with: python sweep/run.py --resume evening --output 'my results'"
     words = shlex.split(said.split("run.py ")[1])
-    assert run_command.build_parser().parse_args(words).output == "my results"
+    assert build_parser().parse_args(words).output == "my results"
 
 
 def test_an_empty_variable_is_none(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

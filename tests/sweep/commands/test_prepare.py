@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sweep.commands.prepare import build_parser, main
+from sweep.commands.main import run_command
+from sweep.commands.prepare import build_parser
 from tests.support import REPOSITORY
 from tests.support.audio.recordings import speech_and_noise, write_sound
 from trainables.audio.corpus.corpus import Corpus
@@ -41,15 +42,15 @@ def test_help_lists_every_recipe_with_its_source_and_the_layouts() -> None:
 def test_conversions_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = speech_and_noise(tmp_path / "source")
     write_sound(source / "speech/ann/high.wav", rate=48_000)
-    assert main(["folder", str(source), str(tmp_path / "corpus")]) == 0
+    assert run_command("prepare", ["folder", str(source), str(tmp_path / "corpus")]) == 0
     assert "note: 1 file resampled from 48000 to 16000 Hz" in capsys.readouterr().err
 
 
 def test_a_second_run_finds_its_work_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["folder", str(speech_and_noise(tmp_path / "source")), str(tmp_path / "corpus")]
-    assert main(arguments) == 0
+    assert run_command("prepare", arguments) == 0
     first = capsys.readouterr().out
-    assert main(arguments) == 0
+    assert run_command("prepare", arguments) == 0
     assert capsys.readouterr().out == first
 
 
@@ -88,7 +89,7 @@ def test_bad_input_is_one_line_and_status_2(
     Path("link").symlink_to("source")
     Path("loop").symlink_to("loop")
     before = sorted(tmp_path.rglob("*"))
-    assert main(arguments) == 2
+    assert run_command("prepare", arguments) == 2
     output = capsys.readouterr()
     assert problem in output.err
     assert output.err.count("\n") == 1
@@ -99,5 +100,5 @@ def test_bad_input_is_one_line_and_status_2(
 def test_a_damaged_recording_is_one_line_after_the_bar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = speech_and_noise(tmp_path / "source")
     write_sound(source / "noise/fan/mute.wav", level=0.0)
-    assert main(["folder", str(source), str(tmp_path / "corpus")]) == 2
+    assert run_command("prepare", ["folder", str(source), str(tmp_path / "corpus")]) == 2
     assert "mute.wav: silent" in capsys.readouterr().err.splitlines()[-1]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sweep.commands import replay as replay_command
+from sweep.commands.main import run_command
 from sweep.commands.replaying import StoredJob, replay, stored_job
 from sweep.plan.plan import Plan
 from sweep.stored import layout
@@ -28,7 +28,7 @@ def unheard(line: str) -> None:
 @pytest.mark.parametrize("job", [FINALISTS[0], SEARCHED], ids=["finalist", "search trial"])
 def test_a_replayed_job_is_equal(trained: Plan, job, capsys: pytest.CaptureFixture[str]) -> None:
     before = Storage(trained.output).list("jobs")
-    assert replay_command.main(["trained", job.path]) == 0
+    assert run_command("replay", ["trained", job.path]) == 0
     out = capsys.readouterr().out
     assert "step 4 of 4: equal" in out
     assert out.endswith(f"equal: {job.path}\n")
@@ -76,7 +76,7 @@ def test_one_bit_of_the_model_or_of_the_optimizer_is_found(trained: Plan, stored
     ],
 )
 def test_bad_input_is_one_line(trained: Plan, job: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert replay_command.main(["trained", job]) == 2
+    assert run_command("replay", ["trained", job]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -106,7 +106,7 @@ def test_other_code_is_a_warning_and_another_corpus_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with_plan(replace(trained, **changes))
-    assert replay_command.main(["trained", SEARCHED.path]) == status
+    assert run_command("replay", ["trained", SEARCHED.path]) == status
     assert says in capsys.readouterr().err
 
 
@@ -115,5 +115,5 @@ def test_a_difference_ends_with_status_1(
 ) -> None:
     """The same job with another learning rate than it was trained with."""
     with_plan(replace(trained, fixed={"lr_head": 1e-6}))
-    assert replay_command.main(["trained", FINALISTS[0].path]) == 1
+    assert run_command("replay", ["trained", FINALISTS[0].path]) == 1
     assert capsys.readouterr().out.startswith(f"different: {FINALISTS[0].path} at step 2: ")

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from sweep.commands import run as run_command
+from sweep.commands.main import run_command
+from sweep.commands.run import build_parser
 from sweep.driver import driver
 from tests.support import REPOSITORY
 
@@ -34,7 +35,7 @@ def run(folder: Path, *arguments: str, script: Path = RUN) -> subprocess.Complet
 
 
 def test_no_option_bears_a_name_that_ray_submit_takes() -> None:
-    ours = {option for action in run_command.build_parser()._actions for option in action.option_strings}
+    ours = {option for action in build_parser()._actions for option in action.option_strings}
     assert not ours & RAY_SUBMIT_OPTIONS
 
 
@@ -99,7 +100,7 @@ def test_a_start_that_is_stopped_before_its_plan_is_written_is_not_to_be_resumed
     """Only the driver is replaced, since a signal would have to reach a real one within a second of its start."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(driver, "drive", stop)
-    assert run_command.main(["--space", "norm_layers"]) == 130
+    assert run_command("run", ["--space", "norm_layers"]) == 130
     assert "before anything had started: run the same command again" in capsys.readouterr().err
 
 

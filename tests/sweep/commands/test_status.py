@@ -1,4 +1,4 @@
-"""What `sweep/status.py` says, and what it tells one to type."""
+"""What `sweep/status.py` says, and the commands it suggests."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweep.commands import status as status_command
+from sweep.commands.main import run_command
 from tests.support.sweeps.finished_sweep import finished_sweep, given_more
 from tests.support.sweeps.small_sweep import make_plan
 from trainables.base.storage.storage import Storage
@@ -46,7 +46,7 @@ def beat(**changes: Any) -> dict[str, Any]:
 
 def test_a_dead_sweep_says_how_far_it_came_and_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     planned(tmp_path, beat())
-    assert status_command.main(["evening"]) == 0
+    assert run_command("status", ["evening"]) == 0
     out = capsys.readouterr().out
     assert "evening  its driver is dead (process" in out
     assert "jobs       4 of 50 jobs done, 1 running, 1 stopped early" in out
@@ -59,7 +59,7 @@ def test_a_dead_sweep_says_how_far_it_came_and_how_to_go_on(tmp_path: Path, caps
 
 def test_a_finished_sweep_points_to_its_leaderboard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finished_sweep(tmp_path / "elsewhere")
-    assert status_command.main(["evening", "--output", "elsewhere", "--json"]) == 0
+    assert run_command("status", ["evening", "--output", "elsewhere", "--json"]) == 0
     status = json.loads(capsys.readouterr().out)
     assert (status["state"], status["answered"]) == ("finished", True)
     assert status["next"][0] == "python sweep/leaderboard.py evening --output elsewhere"
@@ -73,18 +73,18 @@ def test_a_finished_sweep_that_was_given_more_is_to_be_resumed(
     plan = finished_sweep(tmp_path / "sweeps")
     given_more(plan)
     Storage(plan.output).write("heartbeat.json", json.dumps(beat(state=state)).encode())
-    assert status_command.main(["evening"]) == 0
+    assert run_command("status", ["evening"]) == 0
     out = capsys.readouterr().out
     assert "next       python sweep/run.py --resume evening\n" in out
     assert "leaderboard.py" not in out
     assert ("finished, but without an answer to its whole plan" in out) == (state == "finished")
-    assert status_command.main(["evening", "--json"]) == 0
+    assert run_command("status", ["evening", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["answered"] is False
 
 
 def test_a_planned_sweep_that_never_started_can_be_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     planned(tmp_path)
-    assert status_command.main(["evening"]) == 0
+    assert run_command("status", ["evening"]) == 0
     out = capsys.readouterr().out
     assert "its driver has not reported yet" in out
     assert "--resume evening" in out
@@ -93,7 +93,7 @@ def test_a_planned_sweep_that_never_started_can_be_resumed(tmp_path: Path, capsy
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     planned(tmp_path, name="monday")
     planned(tmp_path, name="tuesday")
-    assert status_command.main(["sunday"]) == 2
+    assert run_command("status", ["sunday"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1

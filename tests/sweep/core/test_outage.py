@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from optuna.storages import InMemoryStorage
 
+from benchmarks.postgres_server import PostgresServer
+from benchmarks.simulation.simulated import simulated_plan
 from sweep.core.jobs import Job
 from sweep.core.outage import Endurance, OutageTooLong, storage_is_away
 from sweep.core.stopping import Interrupted
@@ -16,8 +18,7 @@ from sweep.storage.patient import PatientStorage
 from sweep.study.database import DatabaseAway
 from sweep.study.lock import sweep_lock
 from sweep.study.study import Proposal, StudyStore
-from tests.chaos.servers import BUCKET, PostgresServer, S3Server, Server, create_bucket
-from tests.support.simulation.simulated import simulated_plan
+from tests.chaos.servers import BUCKET, S3Server, Server, create_bucket
 from trainables.base.errors import UserError
 
 JOB = Job("tera", "search", "layer2", 3)
@@ -53,7 +54,7 @@ def test_an_outage_is_waited_out_and_said_once() -> None:
     ]
 
 
-def test_after_an_outage_the_careful_call_is_made_and_whoever_must_know_hears_of_it_first() -> None:
+def test_after_an_outage_returned_is_called_first_and_then_the_careful_call() -> None:
     order: list[str] = []
     endurance = _endurance([], returned=lambda: order.append("returned"))
     assert endurance.call(_Flaky(1, OSError("gone")), again=lambda: order.append("again") or 8) == 8

@@ -25,7 +25,7 @@ def continues(stored: Plan, plan: Plan) -> bool:
     """Whether a resume of `stored` as `plan` goes beyond showing the answer: it then takes the lock."""
     with sweep_lock(plan):
         try:
-            drive(Planned(plan, resume=True, stored=stored))
+            drive(Planned(plan, stored=stored))
         except UserError as error:
             return "already being driven" in str(error)
     return False

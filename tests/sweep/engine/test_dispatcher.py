@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 
+from benchmarks.simulation.simulated import BEST_LAYER, Simulation, facts, simulated_plan
 from sweep.core.jobs import Job
 from sweep.core.listener import (
     Announcer,
@@ -25,7 +26,6 @@ from sweep.engine.group_queue import NOTHING_TO_FINALISE
 from sweep.plan.cost import job_seconds
 from sweep.plan.plan import Plan
 from sweep.study.study import StudyStore
-from tests.support.simulation.simulated import BEST_LAYER, Simulation, facts, simulated_plan
 
 PLAN = simulated_plan(groups=("tera",), samples=3, exempt=1)
 
@@ -294,7 +294,7 @@ def test_a_sweep_whose_jobs_all_fail_alike_asks_to_stop() -> None:
         stop.check()
 
 
-def test_with_async_nobody_waits_for_a_generation() -> None:
+def test_with_async_no_trial_waits_for_a_generation() -> None:
     dispatcher = Dispatcher(replace(PLAN, asynchronous=True), _store(), Announcer())
     assert len(_handouts(dispatcher)) == 15
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 
+from benchmarks.simulation.simulated import BEST_LAYER, Simulation, facts, simulated_plan
 from sweep.core.jobs import Job
 from sweep.core.listener import Announcer, Event, JobsWaived
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
@@ -17,7 +18,6 @@ from sweep.settings.new_plan import LOOKS
 from sweep.stored import layout
 from sweep.study.study import StudyStore
 from sweep.verdict.paired_scores import NOISY
-from tests.support.simulation.simulated import BEST_LAYER, Simulation, facts, simulated_plan
 from trainables.base.randomness import generator
 from trainables.base.storage.storage import Storage
 
@@ -116,7 +116,7 @@ def test_the_first_seeds_go_to_all_and_later_ones_to_who_stays() -> None:
     assert set(waived.jobs) == set(PLAN.final_jobs("tera")) - ended
 
 
-def test_there_is_no_further_look_where_nobody_stays() -> None:
+def test_there_is_no_further_look_where_no_candidate_stays() -> None:
     store, contention, waived = StudyStore(InMemoryStorage(), PLAN.name), _Only(), _Waived()
     Simulation(PLAN, store, contention=contention, listeners=(waived,)).run()
     assert contention.asked == [3]

@@ -12,6 +12,14 @@ import pytest
 from optuna.storages import InMemoryStorage
 from ray.exceptions import ActorDiedError
 
+from benchmarks.simulation.simulated import Simulation, facts, simulated_plan
+from benchmarks.simulation.simulated_trainable import (
+    SimulatedTrainable,
+    job_file,
+    journal_of,
+    rounds_trained,
+    simulated_parameters,
+)
 from sweep.core.jobs import Job
 from sweep.core.listener import Event, JobReported
 from sweep.core.stopping import Interrupted, StopSignal, stop_on_signals
@@ -20,24 +28,16 @@ from sweep.engine.watchdog import Patience
 from sweep.plan.plan import Plan
 from sweep.study.study import StudyStore
 from tests.support import REPOSITORY
-from tests.support.simulation.simulated import Simulation, facts, simulated_plan
-from tests.support.simulation.simulated_trainable import (
-    SimulatedTrainable,
-    job_file,
-    journal_of,
-    rounds_trained,
-    simulated_parameters,
-)
 from trainables.base.errors import UserError
 
 DRIVER = """
 import sys
 from sweep.machines.ray_session import ray_session
-from tests.support.simulation.simulated import simulated_plan
+from benchmarks.simulation.simulated import simulated_plan
 with ray_session(cpus=2):
     from sweep.engine.tune_run import run_sweep
     from sweep.study.study import StudyStore
-    from tests.support.simulation.simulated_trainable import SimulatedTrainable, simulated_parameters
+    from benchmarks.simulation.simulated_trainable import SimulatedTrainable, simulated_parameters
     plan = simulated_plan(sys.argv[1], groups=("tera",), samples=2, seeds=1)
     parameters = simulated_parameters(sys.argv[2], seconds=0.2)
     run_sweep(plan, StudyStore(plan.study_uri, plan.name), parameters, trainable_cls=SimulatedTrainable)

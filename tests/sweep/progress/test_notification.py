@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sweep.commands import run as cli
+from sweep.commands.main import run_command
 from sweep.core.stopping import Interrupted, TooManyFailures
 from sweep.plan.plan import Plan
 from sweep.progress.notification import Notifier, check_address, notifying
@@ -152,7 +152,7 @@ def test_without_an_address_nothing_is_posted(plan: Plan, capsys: pytest.Capture
 def test_what_is_no_web_address_is_refused_before_anything_starts(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match="--notify"):
         check_address(url)
-    assert cli.main(["--space", "norm_layers", "--notify", url]) == 2
+    assert run_command("run", ["--space", "norm_layers", "--notify", url]) == 2
     assert "--notify: give a web address" in capsys.readouterr().err
 
 
@@ -162,6 +162,6 @@ def test_the_address_is_in_no_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SPEECH_SWEEP_NOTIFY", server.url)
     planned: list[Any] = []
     monkeypatch.setattr("sweep.settings.dry_run.describe", lambda plan, price: planned.append(plan) or "")
-    assert cli.main(["--space", "norm_layers", "--preset", "smoke", "--dry-run"]) == 0
+    assert run_command("run", ["--space", "norm_layers", "--preset", "smoke", "--dry-run"]) == 0
     assert "token" not in json.dumps(planned[0].plan.to_json())
     assert server.heard == []

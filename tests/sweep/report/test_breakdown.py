@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweep.commands import leaderboard as leaderboard_command
+from sweep.commands.main import run_command
 from sweep.report.breakdown import breakdown
 from sweep.stored.reading import read_rows, stored_sweep
 from sweep.verdict.paired_scores import paired_scores
@@ -24,7 +24,7 @@ def base(tmp_path: Path) -> Path:
 
 
 def printed(base: Path, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert leaderboard_command.main(["evening", "--output", str(base), *arguments]) == 0
+    assert run_command("leaderboard", ["evening", "--output", str(base), *arguments]) == 0
     return capsys.readouterr().out
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from sweep.commands import leaderboard as leaderboard_command
+from sweep.commands.main import run_command
 from sweep.report.comparison import Scored, compare
 from tests.support.sweeps.finished_sweep import finished_sweep, rows_on_test
 from tests.support.sweeps.small_sweep import make_plan
@@ -116,7 +116,7 @@ def test_the_command_names_both_sweeps_and_what_their_plans_differ_in(
     content = io.BytesIO()
     second.rows.to_parquet(content)
     storage.write("results/rows-test.parquet", content.getvalue())
-    assert leaderboard_command.main(["evening", "--compare", "morning", "--output", str(base)]) == 0
+    assert run_command("leaderboard", ["evening", "--compare", "morning", "--output", str(base)]) == 0
     out = capsys.readouterr().out
     assert "evening   morning   difference" in out
     assert "The two plans differ in: steps." in out
@@ -126,7 +126,7 @@ def test_the_command_names_both_sweeps_and_what_their_plans_differ_in(
     ("other", "message"), [("evening", "that is the sweep itself"), ("noon", "no sweep named 'noon'")]
 )
 def test_bad_input_is_one_line(base: Path, other: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert leaderboard_command.main(["evening", "--compare", other, "--output", str(base)]) == 2
+    assert run_command("leaderboard", ["evening", "--compare", other, "--output", str(base)]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1

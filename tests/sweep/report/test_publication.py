@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from matplotlib import image
 
+from benchmarks.simulation.simulated import Simulation, simulated_plan
 from sweep.report.figures.pareto import pareto_front, pareto_plot, second_metric
 from sweep.report.figures.search import search_plots, shared_parameters, study_of
 from sweep.report.leaderboard_files import leaderboard_frame
 from sweep.report.publication import Publication
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.study.study import StudyStore
-from tests.support.simulation.simulated import Simulation, simulated_plan
 from tests.support.sweeps.finished_sweep import finished_sweep, rows_on_test
 from tests.support.sweeps.kept_clips import keep_clips
 from tests.support.sweeps.published_report import published_report

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sweep.commands import leaderboard as leaderboard_command
+from sweep.commands.main import run_command
 from sweep.report.published_table import NOT_STATED, published_result
 
 
@@ -16,7 +16,7 @@ def leaders(metric: str) -> dict[str, str]:
 
 
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert leaderboard_command.main(["--published", *arguments]) == 0
+    assert run_command("leaderboard", ["--published", *arguments]) == 0
     return capsys.readouterr().out
 
 
@@ -76,10 +76,10 @@ def test_csv_is_ranked_within_each_group(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_what_the_paper_does_not_give_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert leaderboard_command.main(["--published", "--metric", "si_sdr"]) == 2
+    assert run_command("leaderboard", ["--published", "--metric", "si_sdr"]) == 2
     assert "the paper gives wb_pesq" in capsys.readouterr().err
 
 
 def test_a_sweeps_name_with_it_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert leaderboard_command.main(["evening", "--published"]) == 2
+    assert run_command("leaderboard", ["evening", "--published"]) == 2
     assert "leave 'evening' out" in capsys.readouterr().err

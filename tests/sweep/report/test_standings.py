@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sweep.commands import leaderboard as leaderboard_command
+from benchmarks.simulation.simulated import Simulation, simulated_plan
+from sweep.commands.main import run_command
 from sweep.commands.watch import watch
 from sweep.plan.plan import Plan
 from sweep.progress.progress_state import ProgressState
@@ -15,7 +16,6 @@ from sweep.report.standings import standings
 from sweep.stored.heartbeat import beating
 from sweep.study.outcomes import outcomes
 from sweep.study.study import Proposal, StudyStore
-from tests.support.simulation.simulated import Simulation, simulated_plan
 from tests.support.sweeps.finished_sweep import finished_sweep
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
@@ -88,8 +88,8 @@ def test_watching_what_stopped_says_how_to_go_on(tmp_path: Path) -> None:
 def test_watching_a_finished_sweep_shows_its_leaderboard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan = finished_sweep(tmp_path)
     StudyStore(plan.study_uri, plan.name)  # creates the file
-    assert leaderboard_command.main(["evening", "--watch", "--output", str(tmp_path)]) == 0
+    assert run_command("leaderboard", ["evening", "--watch", "--output", str(tmp_path)]) == 0
     assert "winner" in capsys.readouterr().out
-    assert leaderboard_command.main(["evening", "--watch", "--format", "json", "--output", str(tmp_path)]) == 2
+    assert run_command("leaderboard", ["evening", "--watch", "--format", "json", "--output", str(tmp_path)]) == 2
     assert "--watch shows tables" in capsys.readouterr().err
     assert json.loads(Storage(plan.output).read("heartbeat.json"))["state"] == "finished"

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from optuna.pruners import MedianPruner
 from optuna.trial import TrialState, create_trial
 
+from benchmarks.simulation.simulated import simulated_plan
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.search.median_rule import should_stop
 from sweep.study.study import JobRecord, Proposal, Report, State
-from tests.support.simulation.simulated import simulated_plan
 
 # Five candidates: trial 2 is layer1's first, 7 its second, 12 its third. Budget 8, rounds of 2.
 TRIAL = Job("tera", "search", "layer1", 12)
@@ -71,7 +71,7 @@ def test_a_silent_peer_is_no_measure_of_others(plan: Plan) -> None:
     assert should_stop([*peers, _record(12, {4: 1.0}, "running")], TRIAL, 4, plan)
 
 
-def test_clips_that_nobody_can_score_change_nothing(plan: Plan) -> None:
+def test_clips_that_no_trial_can_score_change_nothing(plan: Plan) -> None:
     records = [_silent(record, 2) for record in _with_peers({2: 0.5, 4: 2.5})]
     assert not should_stop(records, TRIAL, 4, plan)
     records = [_silent(record, 2) for record in _with_peers({2: 0.5, 4: 1.0})]

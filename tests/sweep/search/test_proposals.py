@@ -7,13 +7,13 @@ import pytest
 from optuna.samplers import TPESampler
 from optuna.storages import InMemoryStorage
 
+from benchmarks.simulation.known_world import WORLD, world_plan
+from benchmarks.simulation.simulated import Simulation, simulated_plan
 from search_spaces import SPACES, Preset, Space
 from sweep.core.jobs import Job
 from sweep.plan.plan import GroupPlan, Plan
 from sweep.search.proposals import GroupSearch, trial_of
 from sweep.study.study import JobRecord, Proposal, Report, StudyStore
-from tests.support.simulation.known_world import WORLD, world_plan
-from tests.support.simulation.simulated import Simulation, simulated_plan
 from trainables.base.errors import UserError
 from trainables.base.randomness import derive_seed
 

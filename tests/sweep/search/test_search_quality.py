@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.search_quality import compare
-from tests.support.simulation.known_world import found
+from benchmarks.simulation.known_world import found
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sweep.commands import run as run_command
+from sweep.commands.main import run_command
 from sweep.plan.plan import Plan
 from sweep.settings.dry_run import cautions, corpus_line
 from sweep.study.lock import sweep_lock
@@ -42,7 +42,7 @@ def command(corpus: Path) -> list[str]:
 
 
 def test_a_dry_run_says_what_was_left_out_and_converted(recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command.main([*command(recordings), "--dry-run"]) == 0
+    assert run_command("run", [*command(recordings), "--dry-run"]) == 0
     report = capsys.readouterr().out
     assert LEFT_OUT in report
     assert RESAMPLED in report
@@ -54,7 +54,7 @@ def test_a_start_says_it_too_apart_from_the_result(
     """The start ends at the lock, which another driver holds."""
     flags = [*command(recordings), "--name", "evening"]
     with sweep_lock(typed_plan.plan(tmp_path, *flags).plan):
-        assert run_command.main([*flags, "--json"]) == 2
+        assert run_command("run", [*flags, "--json"]) == 2
     said = capsys.readouterr()
     assert said.err.splitlines()[:-1] == [f"note: {RESAMPLED}", f"note: {LEFT_OUT}"]
     assert "already being driven" in said.err.splitlines()[-1]

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from optuna.storages import InMemoryStorage
 
+from benchmarks.simulation.simulated import Simulation, facts, simulated_plan
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
 from sweep.stored import layout
 from sweep.study.study import Proposal, StudyStore
-from tests.support.simulation.simulated import Simulation, facts, simulated_plan
 from tests.support.sweeps.typed_plan import freeze, plan, resume
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage

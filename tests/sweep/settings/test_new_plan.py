@@ -196,7 +196,7 @@ def test_resume_takes_everything_from_the_plan(tmp_path: Path) -> None:
     freeze(started)
     again = resume(tmp_path, "first")
     assert again.plan == started.plan
-    assert again.resume
+    assert again.stored is not None
 
 
 def test_resume_refuses_what_would_change_the_plan_by_name(tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_resume_refuses_what_would_change_the_plan_by_name(tmp_path: Path) -> No
 )
 def test_resume_takes_what_merely_repeats_the_plan(tmp_path: Path, started: list[str], repeated: list[str]) -> None:
     freeze(plan(tmp_path, "--name", "first", *started))
-    assert resume(tmp_path, "first", "--space", "norm_layers", *repeated).resume
+    assert resume(tmp_path, "first", "--space", "norm_layers", *repeated).stored is not None
 
 
 @pytest.mark.parametrize(
@@ -286,11 +286,11 @@ def test_only_a_default_share_is_measured(tmp_path: Path) -> None:
     on_a_cluster = {"RAY_ADDRESS": "10.0.0.1:6379"}
     planned = plan(tmp_path, *at_scale, environ=on_a_cluster)
     assert planned.plan.gpus_per_trial == 1
-    assert planned.shares_gpus_as_it_likes
-    assert not plan(tmp_path, *at_scale, "--gpus-per-trial", "1", environ=on_a_cluster).shares_gpus_as_it_likes
-    assert not plan(tmp_path, "--preset", "demo", environ=on_a_cluster).shares_gpus_as_it_likes
+    assert planned.measures_gpu_share
+    assert not plan(tmp_path, *at_scale, "--gpus-per-trial", "1", environ=on_a_cluster).measures_gpu_share
+    assert not plan(tmp_path, "--preset", "demo", environ=on_a_cluster).measures_gpu_share
     freeze(planned)
-    assert not resume(tmp_path, "first").shares_gpus_as_it_likes
+    assert not resume(tmp_path, "first").measures_gpu_share
 
 
 @pytest.mark.parametrize("share", ["2", "-1", "half", "nan"])
@@ -327,7 +327,7 @@ def test_only_sweeps_are_listed_and_nothing_below_them(tmp_path: Path) -> None:
         resume(tmp_path, "second")
 
 
-def test_a_strangers_folder_beside_the_sweeps_is_none_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_foreign_folder_next_to_the_sweeps_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The refusal is made here, since tests may run as root, who may enter every folder."""
     freeze(plan(tmp_path, "--name", "first"))
     (tmp_path / "sweeps" / "private").mkdir()

@@ -5,25 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from sweep.commands import clean as clean_command
-from sweep.commands import enhance as enhance_command
-from sweep.commands import leaderboard as leaderboard_command
-from sweep.commands import replay as replay_command
-from sweep.commands import run as run_command
-from sweep.commands import status as status_command
-from sweep.commands import stop as stop_command
+from sweep.commands.main import run_command
 from tests.support.sweeps.finished_sweep import finished_sweep
 
 Command = Callable[[str], Sequence[str]]
-OF_A_SWEEP = {
-    "status": (status_command.main, lambda name: [name]),
-    "leaderboard": (leaderboard_command.main, lambda name: [name]),
-    "stop": (stop_command.main, lambda name: [name]),
-    "replay": (replay_command.main, lambda name: [name, "tera/final/layer2/seed-1001"]),
-    "enhance": (enhance_command.main, lambda name: [name, "in.wav", "out.wav"]),
-    "resume": (run_command.main, lambda name: ["--resume", name, "--dry-run"]),
+OF_A_SWEEP: dict[str, Command] = {
+    "status": lambda name: [name],
+    "leaderboard": lambda name: [name],
+    "stop": lambda name: [name],
+    "replay": lambda name: [name, "tera/final/layer2/seed-1001"],
+    "enhance": lambda name: [name, "in.wav", "out.wav"],
+    "resume": lambda name: ["--resume", name, "--dry-run"],
 }
-COMMANDS = {**OF_A_SWEEP, "clean": (clean_command.main, lambda _: [])}
+ARGUMENTS: dict[str, Command] = {**OF_A_SWEEP, "clean": lambda _: []}
 
 
 @pytest.fixture(autouse=True)
@@ -40,15 +34,15 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def refusal(capsys: pytest.CaptureFixture[str], command: str, name: str, *flags: str) -> str:
-    main, arguments = COMMANDS[command]
-    assert main([*arguments(name), *flags]) == 2
+    script = "run" if command == "resume" else command
+    assert run_command(script, [*ARGUMENTS[command](name), *flags]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ")
     assert said.count("\n") == 1
     return said
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ARGUMENTS)
 def test_a_bucket_without_credentials_is_one_line(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,6 +74,6 @@ def test_what_is_no_name_is_refused_with_what_one_looks_like(
 
 
 def test_a_slash_from_completing_the_folders_name_is_no_matter(capsys: pytest.CaptureFixture[str]) -> None:
-    assert status_command.main(["evening/"]) == 0
+    assert run_command("status", ["evening/"]) == 0
     assert "evening  finished" in capsys.readouterr().out
     assert "has no valid scores yet" in refusal(capsys, "enhance", "evening/", "--group", "tera")

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.postgres_server import PostgresServer
+from benchmarks.simulation.simulated import simulated_plan
 from sweep.core.stopping import Interrupted
 from sweep.plan.plan import Plan
 from sweep.study.lock import sweep_lock
-from tests.chaos.servers import PostgresServer
 from tests.support import REPOSITORY
-from tests.support.simulation.simulated import simulated_plan
 from trainables.base.errors import UserError
 
 HOLDER = """
 import sys, time
 from sweep.study.lock import sweep_lock
-from tests.chaos.servers import PostgresServer
-from tests.support.simulation.simulated import simulated_plan
+from benchmarks.postgres_server import PostgresServer
+from benchmarks.simulation.simulated import simulated_plan
 with sweep_lock(simulated_plan(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

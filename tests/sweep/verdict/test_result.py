@@ -6,7 +6,7 @@ from typing import Any, NotRequired, get_args, get_origin, get_type_hints, is_ty
 
 import pytest
 
-from sweep.commands import leaderboard as leaderboard_command
+from sweep.commands.main import run_command
 from sweep.report.output_formats import FORMATS
 from sweep.verdict.gates import interpretable
 from sweep.verdict.result import CandidateResult, Gates, GroupResult, Result, by_score, candidate_verdict
@@ -79,5 +79,5 @@ def test_a_result_of_an_earlier_version_is_still_shown(
         for key in kind.__optional_keys__:
             kept.pop(key, None)
     storage.write("result.json", json.dumps(result).encode())
-    assert leaderboard_command.main(["evening", "--output", str(tmp_path), "--format", form]) == 0
+    assert run_command("leaderboard", ["evening", "--output", str(tmp_path), "--format", form]) == 0
     assert "layer2" in capsys.readouterr().out

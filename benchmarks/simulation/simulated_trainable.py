@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.simulation.simulated import simulated_score
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
-from tests.support.simulation.simulated import simulated_score
 from trainables.base.storage.storage import Storage
 from trainables.job.assignment import Assignment
 from trainables.job.checkpoints import PROGRESS

