@@ -1,7 +1,9 @@
 """A world in which the truth is known: scores with PESQ-like spreads, for checking the statistics."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,7 +47,7 @@ class World:
 TWO_ON_TOP = World(means=(0.3, 0.3, 0.0, 0.0, 0.0, 0.0))
 
 
-def repeated(world: World, repeats: int, n_seeds: int, n_units: int, seed: int = 0, chunk: int = 50):
+def repeated(world: World, repeats: int, n_seeds: int, n_units: int, seed: int = 0, chunk: int = 50) -> Iterator[Any]:
     """Yield (valid, test) scores of `chunk` worlds at a time, each (chunk, candidates, seeds, units)."""
     rng = np.random.default_rng(seed)
     for _ in range(repeats // chunk):

@@ -24,7 +24,7 @@ _STARTS = 200  # of the driver; more means that it never gets anywhere
 class Sweep:
     """A simulated sweep on real servers, in a child process that is started again as often as it dies."""
 
-    def __init__(self, folder: Path, servers: Servers, name: str, seconds: float, question: Sequence[str]):
+    def __init__(self, folder: Path, servers: Servers, name: str, seconds: float, question: Sequence[str]) -> None:
         self.folder = folder
         self.name = name
         self._servers = servers

@@ -1,5 +1,8 @@
 """The contrastive spaces: every draw is valid, and `normal` is tuned as much as the rest."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import optuna
 import pytest
 
@@ -18,11 +21,11 @@ PRESETS = ("smoke", "demo", "paper")
 EVERY = [(name, preset) for name in NAMES for preset in PRESETS]
 
 
-def groups_of(space):
+def groups_of(space: Any) -> Any:
     return [{space.group_by: name} for name in space.groups] or [{}]
 
 
-def questions(name, preset_name):
+def questions(name: str, preset_name: Any) -> Iterator[Any]:
     """Every (space, preset, group, candidate)."""
     space = SPACES[name]
     preset = space.presets[preset_name]
@@ -31,25 +34,25 @@ def questions(name, preset_name):
             yield space, preset, group, candidate
 
 
-def resolved(space, preset, group, candidate, nuisance):
+def resolved(space: Any, preset: Any, group: Any, candidate: Any, nuisance: Any) -> Any:
     merged = {**preset.config, **nuisance, **candidate.config}
     return config_class(space.method).from_dict(merged)
 
 
-def draws(space, preset, group, candidate, count=6):
+def draws(space: Any, preset: Any, group: Any, candidate: Any, count: Any = 6) -> Any:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     return [space.suggest(study.ask(), group, candidate, preset) for _ in range(count)]
 
 
 @pytest.mark.parametrize(("name", "preset"), EVERY)
-def test_every_draw_is_a_valid_configuration(name, preset):
+def test_every_draw_is_a_valid_configuration(name: str, preset: str) -> None:
     for question in questions(name, preset):
         for nuisance in draws(*question):
             resolved(*question, nuisance)
 
 
 @pytest.mark.parametrize(("name", "preset"), EVERY)
-def test_the_anchor_is_among_the_draws(name, preset):
+def test_the_anchor_is_among_the_draws(name: str, preset: str) -> None:
     for space, setting, group, candidate in questions(name, preset):
         anchor = space.anchor(group, candidate, setting)
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
@@ -58,7 +61,7 @@ def test_the_anchor_is_among_the_draws(name, preset):
 
 
 @pytest.mark.parametrize(("name", "preset"), EVERY)
-def test_candidates_differ_and_the_baseline_is_normal_training(name, preset):
+def test_candidates_differ_and_the_baseline_is_normal_training(name: str, preset: str) -> None:
     space = SPACES[name]
     setting = space.presets[preset]
     for group in groups_of(space):
@@ -71,7 +74,7 @@ def test_candidates_differ_and_the_baseline_is_normal_training(name, preset):
 
 
 @pytest.mark.parametrize(("name", "preset"), EVERY)
-def test_the_optimizer_is_searched_over_the_same_values_for_all(name, preset):
+def test_the_optimizer_is_searched_over_the_same_values_for_all(name: str, preset: str) -> None:
     """Fairness: a contrastive gain must not be a learning rate."""
     ranges = set()
     for space, setting, group, candidate in questions(name, preset):
@@ -87,21 +90,21 @@ def test_the_optimizer_is_searched_over_the_same_values_for_all(name, preset):
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_schedule_trial_draws_nothing_but_a_rate_of_the_shared_grid(preset):
+def test_a_schedule_trial_draws_nothing_but_a_rate_of_the_shared_grid(preset: str) -> None:
     for space, setting, group, candidate in questions("contrastive_schedule", preset):
         grid = space.every_draw(group, candidate, setting)
         assert grid == [{"lr": rate} for rate in learning_rates(setting)]
         assert all(draw in grid for draw in draws(space, setting, group, candidate))
 
 
-def test_enhancement_keeps_its_scale_whatever_the_contrastive_weight():
+def test_enhancement_keeps_its_scale_whatever_the_contrastive_weight() -> None:
     for question in questions("contrastive_weights", "paper"):
         for nuisance in draws(*question):
             config = resolved(*question, nuisance)
             assert config.mix_scale == config.se_only_scale == 1.0
 
 
-def test_periods_end_with_whole_rounds():
+def test_periods_end_with_whole_rounds() -> None:
     """So that a prefix is shared up to the switch itself."""
     for name, preset in EVERY:
         if name == "contrastive_joint":
@@ -112,7 +115,7 @@ def test_periods_end_with_whole_rounds():
                 assert share * setting.steps % setting.round_steps == 0
 
 
-def test_the_low_data_space_exchanges_the_splits():
+def test_the_low_data_space_exchanges_the_splits() -> None:
     schedule, low = SPACES["contrastive_schedule"], SPACES["contrastive_low_data"]
     for name in PRESETS:
         assert low.presets[name].data.source_split("train") == "test"
@@ -120,7 +123,7 @@ def test_the_low_data_space_exchanges_the_splits():
         assert low.presets[name].data.source_split("valid") == "valid"
 
 
-def test_the_papers_protocol():
+def test_the_papers_protocol() -> None:
     paper = SPACES["contrastive_schedule"].presets["paper"]
     assert paper.data.training_snrs == (-10, -5, 0, 5, 10)
     assert paper.data.evaluation_snrs == (-7.5, -2.5, 2.5, 7.5)

@@ -1,5 +1,7 @@
 """The three questions about separation as plans: what is compared, and what is computed once."""
 
+from typing import Any
+
 import pytest
 
 from search_spaces import find_space
@@ -25,7 +27,7 @@ def configs(name: str, preset_name: str) -> dict[tuple[str, str], object]:
 
 @pytest.mark.parametrize("preset", ["smoke", "demo", "paper"])
 @pytest.mark.parametrize("name", SPACES)
-def test_every_candidate_is_possible_and_none_is_another(name, preset):
+def test_every_candidate_is_possible_and_none_is_another(name: str, preset: str) -> None:
     found = configs(name, preset)
     assert len({str(config) for config in found.values()}) == len(found)
     assert any(label == "scratch" for _, label in found)
@@ -42,21 +44,21 @@ def pretrainings(name: str) -> set[str]:
     return {stage.key for stage in stages}
 
 
-def test_pre_training_is_computed_once_per_task_and_seed():
+def test_pre_training_is_computed_once_per_task_and_seed() -> None:
     assert len(pretrainings("separation_pretraining")) == 3 * len(SEEDS) * 2  # in two stretches
 
 
-def test_all_of_fine_tuning_rests_on_one_run_per_seed():
+def test_all_of_fine_tuning_rests_on_one_run_per_seed() -> None:
     assert len(pretrainings("separation_finetuning")) == len(SEEDS) * 2
     assert pretrainings("separation_finetuning") < pretrainings("separation_pretraining")
 
 
-def test_the_learning_rate_is_searched_over_the_same_range_for_all():
+def test_the_learning_rate_is_searched_over_the_same_range_for_all() -> None:
     space = find_space("separation_pretraining")
     preset = space.presets["demo"]
 
     class Trial:
-        def suggest_categorical(self, name, choices):
+        def suggest_categorical(self, name: str, choices: Any) -> Any:
             asked.append((name, tuple(choices)))
             return choices[0]
 

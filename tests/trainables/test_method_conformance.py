@@ -1,22 +1,27 @@
 """Every method passes one suite."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from sweep.storage.artifacts import StoredArtifacts
 from tests.support.methods.conformance import MethodConformance
 from tests.support.methods.tiny_corpus import make_tiny_corpus
+from trainables.audio.corpus.corpus import Corpus
 from trainables.base.storage.storage import Storage
 from trainables.config.registry import build_method, config_class, run_stage
 from trainables.job.stages import in_order
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return make_tiny_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")
-def artifacts(tmp_path_factory):
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> StoredArtifacts:
     return StoredArtifacts(Storage(tmp_path_factory.mktemp("stages")))
 
 
@@ -27,7 +32,7 @@ class TestToy(MethodConformance):
     config = {"lr": 1e-3}  # noqa: RUF012
 
     @pytest.fixture
-    def make(self, toy_package):
+    def make(self, toy_package: Path) -> Callable[..., Any]:
         config = config_class(self.method_name).from_dict(self.config)
         return lambda seed: build_method(self.method_name, config, {}, seed)
 
@@ -38,7 +43,7 @@ class NormalizedSSLConformance(MethodConformance):
     method_name = "normalized_ssl"
 
     @pytest.fixture
-    def make(self, corpus, artifacts):
+    def make(self, corpus: Corpus, artifacts: StoredArtifacts) -> Callable[..., Any]:
         config = config_class(self.method_name).from_dict(self.config)
         stages = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
         for stage in in_order(stages):
@@ -116,7 +121,7 @@ class ContrastiveSEConformance(MethodConformance):
     method_name = "contrastive_se"
 
     @pytest.fixture
-    def make(self):
+    def make(self) -> Callable[..., Any]:
         config = config_class(self.method_name).from_dict(self.config)
         return lambda seed: build_method(self.method_name, config, {}, seed)
 

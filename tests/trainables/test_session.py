@@ -1,15 +1,20 @@
 """A session trains a job round by round, and goes on elsewhere as if nothing had happened."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from sweep.storage.artifacts import StoredArtifacts
 from tests.support.methods.assignments import DATA, small_assignment
+from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.examples.mixing import evaluation_set, training_batch
 from trainables.base.randomness import seed_global_generators
 from trainables.config.registry import build_method, config_class, run_stage
+from trainables.job.assignment import Assignment
 from trainables.job.stages import Stage
 from trainables.method import When
 from trainables.metrics.si_sdr import si_sdr
@@ -20,31 +25,33 @@ TENSORS = ("model.pt", "optimizer.pt")
 
 
 @pytest.fixture(autouse=True)
-def toy(toy_package):
+def toy(toy_package: Path) -> None:
     torch.set_num_threads(1)
 
 
 @pytest.fixture
-def assignment(corpus):
+def assignment(corpus: Corpus) -> Assignment:
     return small_assignment(corpus, method="toy", config={"strength": 0.5}, steps=10, round_steps=4)
 
 
-def run_to_the_end(session):
+def run_to_the_end(session: Any) -> Any:
     while not session.finished:
         session.run_round()
     return session
 
 
-def without_seconds(report):
+def without_seconds(report: Any) -> Any:
     return {name: value for name, value in report.items() if not name.startswith("seconds_")}
 
 
-def test_rounds_cover_the_budget_and_the_last_is_shorter(assignment, corpus, artifacts):
+def test_rounds_cover_the_budget_and_the_last_is_shorter(
+    assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts
+) -> None:
     session = run_to_the_end(TrainingSession(assignment, corpus, artifacts))
     assert [report["step"] for report in session.reports] == [4, 8, 10]
 
 
-def test_a_report_is_plain_numbers(assignment, corpus, artifacts):
+def test_a_report_is_plain_numbers(assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts) -> None:
     report = TrainingSession(assignment, corpus, artifacts).run_round()
     assert all(type(value) in (int, float) for value in report.values())
     assert set(report) == {
@@ -53,7 +60,7 @@ def test_a_report_is_plain_numbers(assignment, corpus, artifacts):
     }  # fmt: skip
 
 
-def test_a_round_is_the_textbook_loop(assignment, corpus, artifacts):
+def test_a_round_is_the_textbook_loop(assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts) -> None:
     """The same steps written out with torch's own parts."""
     session = TrainingSession(assignment, corpus, artifacts)
     method = build_method("toy", config_class("toy").from_dict({"strength": 0.5}), {}, seed=7)
@@ -78,7 +85,9 @@ def test_a_round_is_the_textbook_loop(assignment, corpus, artifacts):
 
 
 @pytest.mark.parametrize("interrupted_after", [1, 2])
-def test_a_resumed_session_equals_an_unbroken_one_to_the_bit(assignment, corpus, artifacts, interrupted_after):
+def test_a_resumed_session_equals_an_unbroken_one_to_the_bit(
+    assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts, interrupted_after: int
+) -> None:
     unbroken = run_to_the_end(TrainingSession(assignment, corpus, artifacts))
     first = TrainingSession(assignment, corpus, artifacts)
     for _ in range(interrupted_after):
@@ -93,7 +102,9 @@ def test_a_resumed_session_equals_an_unbroken_one_to_the_bit(assignment, corpus,
 
 
 @pytest.mark.parametrize("upstream", ["tera", "wav2vec2"])
-def test_the_shipped_method_resumes_to_the_bit(assignment, corpus, artifacts, upstream):
+def test_the_shipped_method_resumes_to_the_bit(
+    assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts, upstream: str
+) -> None:
     config = config_class("normalized_ssl").from_dict(
         {"upstream": upstream, "norm_layers": [1], "pretraining_steps": 1}
     )
@@ -117,13 +128,15 @@ def test_the_shipped_method_resumes_to_the_bit(assignment, corpus, artifacts, up
     assert {name: resumed.state()[name] for name in TENSORS} == {name: unbroken.state()[name] for name in TENSORS}
 
 
-def test_another_seed_gives_another_model(assignment, corpus, artifacts):
+def test_another_seed_gives_another_model(assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts) -> None:
     one = run_to_the_end(TrainingSession(assignment, corpus, artifacts))
     other = run_to_the_end(TrainingSession(replace(assignment, seed=8), corpus, artifacts))
     assert one.state()["model.pt"] != other.state()["model.pt"]
 
 
-def test_the_score_is_the_mean_over_the_valid_set_without_the_aid(assignment, corpus, artifacts):
+def test_the_score_is_the_mean_over_the_valid_set_without_the_aid(
+    assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts
+) -> None:
     session = TrainingSession(assignment, corpus, artifacts)
     report = session.run_round()
     session.method.before_inference(When(step=4, epoch=0, steps=10), ablate=True)
@@ -137,7 +150,9 @@ def test_the_score_is_the_mean_over_the_valid_set_without_the_aid(assignment, co
     assert report["score_current"] != report["score"]
 
 
-def test_once_the_aid_is_gone_both_scores_are_one(assignment, corpus, artifacts, monkeypatch):
+def test_once_the_aid_is_gone_both_scores_are_one(
+    assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = TrainingSession(assignment, corpus, artifacts)
     session.run_round()
     scored = []
@@ -148,7 +163,9 @@ def test_once_the_aid_is_gone_both_scores_are_one(assignment, corpus, artifacts,
     assert len(scored) == 2  # one each: from step 8 of 10 on the strength is 0
 
 
-def test_estimates_have_the_length_of_their_clips_even_of_very_short_ones(assignment, corpus, artifacts):
+def test_estimates_have_the_length_of_their_clips_even_of_very_short_ones(
+    assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts
+) -> None:
     data = replace(DATA, evaluation_clip_seconds=0.02)  # 320 samples, the toy takes no fewer than 400
     session = TrainingSession(replace(assignment, data=data), corpus, artifacts)
     estimates = session.estimates("test")
@@ -159,20 +176,24 @@ def test_estimates_have_the_length_of_their_clips_even_of_very_short_ones(assign
         assert estimate.dtype == np.float32
 
 
-def test_a_loss_that_is_not_a_number_ends_the_trial(assignment, corpus, artifacts):
+def test_a_loss_that_is_not_a_number_ends_the_trial(
+    assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts
+) -> None:
     session = TrainingSession(replace(assignment, config={"break_at": 2}), corpus, artifacts)
     with pytest.raises(Diverged, match="loss_total is nan at step 2"):
         session.run_round()
     assert all(torch.isfinite(parameter).all() for parameter in session.method.parameters())
 
 
-def test_silence_has_no_score(assignment, corpus, artifacts):
+def test_silence_has_no_score(assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts) -> None:
     session = TrainingSession(replace(assignment, config={"mute": True}), corpus, artifacts)
     with pytest.raises(Diverged, match="could be scored at step 4: no_utterance"):
         session.run_round()
 
 
-def test_a_method_is_given_the_artifacts_of_its_stages_by_kind(assignment, corpus, artifacts):
+def test_a_method_is_given_the_artifacts_of_its_stages_by_kind(
+    assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts
+) -> None:
     stage = Stage(
         kind="pretraining",
         name="a body",
@@ -188,7 +209,9 @@ def test_a_method_is_given_the_artifacts_of_its_stages_by_kind(assignment, corpu
     assert session.method.start == 12.0
 
 
-def test_the_evaluation_set_is_built_once_per_process(assignment, corpus, artifacts):
+def test_the_evaluation_set_is_built_once_per_process(
+    assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts
+) -> None:
     one = TrainingSession(assignment, corpus, artifacts).estimates("valid")
     other = TrainingSession(replace(assignment, seed=8), corpus, artifacts).estimates("valid")
     assert all(mine is yours for (mine, _), (yours, _) in zip(one, other, strict=True))

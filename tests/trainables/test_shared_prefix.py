@@ -1,16 +1,19 @@
 """Jobs that agree up to a switch train that far once, and end with the bits of training alone."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
 from tests.support.methods.assignments import small_assignment
+from trainables.audio.corpus.corpus import Corpus
 from trainables.base.determinism import deterministic
 from trainables.base.storage.storage import Storage
 from trainables.config.registry import run_stage
-from trainables.job.assignment import DataSettings
+from trainables.job.assignment import Assignment, DataSettings
 from trainables.session import TrainingSession
 from trainables.shared_prefix import prefix_stage, read_prefix
 from trainables.trainable import SpeechTrainable
@@ -25,27 +28,27 @@ ALL = (ROUND, FULL, PRETRAIN, ANNEAL, NORMAL)
 
 
 @pytest.fixture(scope="module")
-def artifacts(tmp_path_factory):
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> StoredArtifacts:
     return StoredArtifacts(Storage(tmp_path_factory.mktemp("stages")))
 
 
 @pytest.fixture(scope="module")
-def assignment(corpus):
+def assignment(corpus: Corpus) -> Assignment:
     return small_assignment(corpus, method="contrastive_se", config=ROUND, data=DATA)
 
 
-def prefix_of(assignment, config, siblings=ALL):
+def prefix_of(assignment: Any, config: Any, siblings: Any = ALL) -> Any:
     return prefix_stage(replace(assignment, config=config), siblings)
 
 
-def finished(session):
+def finished(session: Any) -> Any:
     with deterministic(threads=1):
         while not session.finished:
             session.run_round()
     return session
 
 
-def outcome(session):
+def outcome(session: Any) -> Any:
     timeless = [
         {name: value for name, value in report.items() if not name.startswith("seconds_")} for report in session.reports
     ]
@@ -54,7 +57,9 @@ def outcome(session):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("config", [ROUND, FULL, PRETRAIN], ids=["round", "full", "pretrain"])
-def test_going_on_from_it_equals_training_from_scratch_to_the_bit(assignment, corpus, artifacts, config, optimizer):
+def test_going_on_from_it_equals_training_from_scratch_to_the_bit(
+    assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts, config: dict[str, Any], optimizer: str
+) -> None:
     siblings = [{**sibling, "optimizer": optimizer} for sibling in ALL]
     job = replace(assignment, config={**config, "optimizer": optimizer})
     stage = prefix_stage(job, siblings)
@@ -66,7 +71,7 @@ def test_going_on_from_it_equals_training_from_scratch_to_the_bit(assignment, co
     assert outcome(finished(shared)) == outcome(finished(alone))
 
 
-def trained_by_tune(assignment, storage):
+def trained_by_tune(assignment: Any, storage: Any) -> Any:
     """The results Tune sees, and the tensors the job ends with."""
     trainable = object.__new__(SpeechTrainable)
     config = {"assignment": assignment.to_json()}
@@ -79,7 +84,7 @@ def trained_by_tune(assignment, storage):
     return timeless, {name: files[name] for name in ("model.pt", "optimizer.pt")}
 
 
-def test_tune_hears_the_same_results_round_by_round(assignment, corpus, tmp_path):
+def test_tune_hears_the_same_results_round_by_round(assignment: Assignment, corpus: Corpus, tmp_path: Path) -> None:
     shared, alone = Storage(tmp_path / "shared"), Storage(tmp_path / "alone")
     stage = prefix_stage(assignment, ALL)
     run_stage(stage, corpus, StoredArtifacts(shared))
@@ -88,17 +93,17 @@ def test_tune_hears_the_same_results_round_by_round(assignment, corpus, tmp_path
     assert results == trained_by_tune(assignment, alone)
 
 
-def test_it_ends_with_the_first_switch_of_those_who_share(assignment):
+def test_it_ends_with_the_first_switch_of_those_who_share(assignment: Assignment) -> None:
     assert prefix_of(assignment, FULL).config["steps"] == 4
     assert prefix_of(assignment, FULL, siblings=[FULL, PRETRAIN]).config["steps"] == 6
 
 
-def test_it_ends_with_a_whole_round(assignment):
+def test_it_ends_with_a_whole_round(assignment: Assignment) -> None:
     odd = replace(assignment, round_steps=3)
     assert prefix_of(odd, FULL).config["steps"] == 3
 
 
-def test_those_who_share_name_one_stage(assignment):
+def test_those_who_share_name_one_stage(assignment: Assignment) -> None:
     keys = {prefix_of(assignment, config).key for config in (ROUND, FULL, PRETRAIN)}
     assert len(keys) == 1
     other_job = replace(assignment, job="all/search/byol_full/0002", attempt=3, config=FULL)
@@ -106,11 +111,11 @@ def test_those_who_share_name_one_stage(assignment):
 
 
 @pytest.mark.parametrize("config", [ANNEAL, NORMAL], ids=["anneal", "normal"])
-def test_what_no_other_job_shares_has_none(assignment, config):
+def test_what_no_other_job_shares_has_none(assignment: Any, config: Any) -> None:
     assert prefix_of(assignment, config) is None
 
 
-def test_a_prefix_shorter_than_a_round_is_none(assignment):
+def test_a_prefix_shorter_than_a_round_is_none(assignment: Assignment) -> None:
     assert prefix_of(replace(assignment, round_steps=5), FULL) is None
 
 
@@ -126,12 +131,12 @@ def test_a_prefix_shorter_than_a_round_is_none(assignment):
     ],
     ids=["seed", "budget", "data", "corpus", "rate", "weight"],
 )
-def test_whatever_changes_the_bits_changes_the_key(assignment, change):
+def test_whatever_changes_the_bits_changes_the_key(assignment: Assignment, change: dict[str, Any]) -> None:
     changed = replace(assignment, **{"config": FULL, **change})
     siblings = [changed.config, {**changed.config, "schedule": "round", "round_period": 0.5}]
     assert prefix_stage(changed, siblings).key != prefix_of(assignment, FULL).key
 
 
-def test_methods_without_switches_share_nothing(assignment):
+def test_methods_without_switches_share_nothing(assignment: Assignment) -> None:
     plain = replace(assignment, method="normalized_ssl", config={"upstream": "tera"})
     assert prefix_stage(plain, [plain.config, plain.config]) is None

@@ -4,6 +4,7 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
 from tests.support.methods.assignments import small_assignment
 from tests.support.packages import join_path
+from trainables.audio.corpus.corpus import Corpus
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 from trainables.inference import infer_split, score_estimates, score_noisy, stored_estimates
+from trainables.job.assignment import Assignment
 from trainables.job.checkpoints import stored_reports
 from trainables.trainable import SpeechTrainable
 
@@ -25,12 +28,12 @@ STEPS, ROUND = 8, 2
 class ToyTrainable(SpeechTrainable):
     """Has the toy package wherever Tune starts it; dies once where the config names a file to mark it."""
 
-    def setup(self, config, checkpoints=None, artifacts=None):
+    def setup(self, config: Any, checkpoints: Any = None, artifacts: Any = None) -> None:
         join_path(Path(config["toy_package"]))
         self._die_once = config.get("die_once")
         super().setup(config, checkpoints, artifacts)
 
-    def step(self):
+    def step(self) -> Any:
         result = super().step()
         if self._die_once and result["step"] == 4 and not Path(self._die_once).exists():
             Path(self._die_once).touch()
@@ -39,16 +42,16 @@ class ToyTrainable(SpeechTrainable):
 
 
 @pytest.fixture
-def storage(tmp_path):
+def storage(tmp_path: Path) -> Storage:
     return Storage(tmp_path / "sweep")
 
 
 @pytest.fixture
-def assignment(corpus, toy_package):
+def assignment(corpus: Corpus, toy_package: Path) -> Assignment:
     return small_assignment(corpus, method="toy", config={"strength": 0.5}, steps=STEPS, round_steps=ROUND)
 
 
-def set_up(assignment, storage) -> SpeechTrainable:
+def set_up(assignment: Any, storage: Any) -> SpeechTrainable:
     """The trainable in this process, without a cluster."""
     trainable = object.__new__(SpeechTrainable)
     trainable.setup(
@@ -59,14 +62,14 @@ def set_up(assignment, storage) -> SpeechTrainable:
     return trainable
 
 
-def step_until_done(trainable) -> list[dict]:
+def step_until_done(trainable: Any) -> list[dict]:
     results = [trainable.step()]
     while not results[-1]["done"]:
         results.append(trainable.step())
     return results
 
 
-def final_bits(storage, job) -> dict[str, bytes]:
+def final_bits(storage: Any, job: Any) -> dict[str, bytes]:
     """The tensors a job ended with."""
     step, files = StoredCheckpoints(storage).newest(job)
     assert step == STEPS
@@ -74,21 +77,21 @@ def final_bits(storage, job) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def unbroken(assignment, tmp_path):
+def unbroken(assignment: Assignment, tmp_path: Path) -> dict[str, bytes]:
     """What the job ends with when nothing happens to it."""
     elsewhere = Storage(tmp_path / "unbroken")
     step_until_done(set_up(assignment, elsewhere))
     return final_bits(elsewhere, assignment.job)
 
 
-def test_every_round_is_one_result_and_the_last_is_done(assignment, storage):
+def test_every_round_is_one_result_and_the_last_is_done(assignment: Assignment, storage: Storage) -> None:
     results = step_until_done(set_up(replace(assignment, attempt=3), storage))
     assert [result["step"] for result in results] == [2, 4, 6, 8]
     assert [result["done"] for result in results] == [False, False, False, True]
     assert {(result["job"], result["attempt"]) for result in results} == {(assignment.job, 3)}
 
 
-def test_two_checkpoints_are_kept_and_the_newest_holds_every_report(assignment, storage):
+def test_two_checkpoints_are_kept_and_the_newest_holds_every_report(assignment: Assignment, storage: Storage) -> None:
     results = step_until_done(set_up(assignment, storage))
     folders = {path.split("/")[-2] for path in storage.list("jobs")}
     assert folders == {"step-6", "step-8"}
@@ -96,12 +99,14 @@ def test_two_checkpoints_are_kept_and_the_newest_holds_every_report(assignment, 
     assert [report["score"] for report in stored] == [result["score"] for result in results]
 
 
-def test_setup_leaves_no_trace(assignment, storage):
+def test_setup_leaves_no_trace(assignment: Assignment, storage: Storage) -> None:
     set_up(assignment, storage).cleanup()
     assert storage.list() == []
 
 
-def test_a_resumed_job_repeats_its_last_report_and_goes_on_to_the_same_bits(assignment, storage, unbroken):
+def test_a_resumed_job_repeats_its_last_report_and_goes_on_to_the_same_bits(
+    assignment: Assignment, storage: Storage, unbroken: dict[str, bytes]
+) -> None:
     first = set_up(assignment, storage)
     reported = [first.step(), first.step()]
     second = set_up(replace(assignment, attempt=2), storage)
@@ -111,13 +116,15 @@ def test_a_resumed_job_repeats_its_last_report_and_goes_on_to_the_same_bits(assi
     assert final_bits(storage, assignment.job) == unbroken
 
 
-def test_a_finished_job_only_repeats_its_last_report(assignment, storage, corpus):
+def test_a_finished_job_only_repeats_its_last_report(assignment: Assignment, storage: Storage, corpus: Corpus) -> None:
     last = step_until_done(set_up(assignment, storage))[-1]
     gone = replace(assignment, corpus_uri=f"{corpus.uri}-gone")  # it is not even opened
     assert step_until_done(set_up(gone, storage)) == [last]
 
 
-def test_a_damaged_checkpoint_costs_a_round_and_nothing_else(assignment, storage, unbroken):
+def test_a_damaged_checkpoint_costs_a_round_and_nothing_else(
+    assignment: Assignment, storage: Storage, unbroken: dict[str, bytes]
+) -> None:
     first = set_up(assignment, storage)
     for _ in range(3):
         first.step()
@@ -127,7 +134,9 @@ def test_a_damaged_checkpoint_costs_a_round_and_nothing_else(assignment, storage
     assert final_bits(storage, assignment.job) == unbroken
 
 
-def test_of_two_attempts_at_once_the_first_to_store_a_step_is_believed(assignment, storage, unbroken):
+def test_of_two_attempts_at_once_the_first_to_store_a_step_is_believed(
+    assignment: Assignment, storage: Storage, unbroken: dict[str, bytes]
+) -> None:
     one, other = set_up(assignment, storage), set_up(replace(assignment, attempt=2), storage)
     one.step()
     other.step()  # both stand at the first checkpoint
@@ -138,17 +147,19 @@ def test_of_two_attempts_at_once_the_first_to_store_a_step_is_believed(assignmen
     assert final_bits(storage, assignment.job) == unbroken
 
 
-def test_a_changed_corpus_is_refused(assignment, storage):
+def test_a_changed_corpus_is_refused(assignment: Assignment, storage: Storage) -> None:
     with pytest.raises(UserError, match="has changed"):
         set_up(replace(assignment, corpus_fingerprint="another"), storage).step()
 
 
-def test_it_says_how_to_be_wrapped(assignment):
+def test_it_says_how_to_be_wrapped(assignment: Assignment) -> None:
     with pytest.raises(TypeError, match="with_parameters"):
         object.__new__(SpeechTrainable).setup({"assignment": assignment.to_json()})
 
 
-def test_a_finalist_leaves_estimates_that_its_checkpoint_can_make_again(assignment, storage, corpus):
+def test_a_finalist_leaves_estimates_that_its_checkpoint_can_make_again(
+    assignment: Assignment, storage: Storage, corpus: Corpus
+) -> None:
     final = replace(assignment, job="all/final/none/seed-7", phase="final")
     step_until_done(set_up(final, storage))
     checkpoints, artifacts = StoredCheckpoints(storage), StoredArtifacts(storage)
@@ -160,19 +171,19 @@ def test_a_finalist_leaves_estimates_that_its_checkpoint_can_make_again(assignme
         assert np.array_equal(estimate, same_estimate)
 
 
-def test_a_search_trial_stores_no_estimates(assignment, storage, corpus):
+def test_a_search_trial_stores_no_estimates(assignment: Assignment, storage: Storage, corpus: Corpus) -> None:
     step_until_done(set_up(assignment, storage))
     with pytest.raises(FileNotFoundError):
         stored_estimates(assignment, corpus, StoredCheckpoints(storage), "valid")
 
 
-def test_only_a_whole_budget_is_inferred(assignment, storage, corpus):
+def test_only_a_whole_budget_is_inferred(assignment: Assignment, storage: Storage, corpus: Corpus) -> None:
     set_up(assignment, storage).step()
     with pytest.raises(RuntimeError, match="no checkpoint at step 8, newest is step 2"):
         infer_split(assignment, corpus, StoredCheckpoints(storage), StoredArtifacts(storage), "test")
 
 
-def test_rows_carry_all_that_a_verdict_needs(assignment, storage, corpus):
+def test_rows_carry_all_that_a_verdict_needs(assignment: Assignment, storage: Storage, corpus: Corpus) -> None:
     final = replace(assignment, job="tera/final/layer2/seed-7", phase="final")
     trainable = set_up(final, storage)
     last = step_until_done(trainable)[-1]
@@ -186,12 +197,12 @@ def test_rows_carry_all_that_a_verdict_needs(assignment, storage, corpus):
     assert np.mean([row["value"] for row in rows]) == pytest.approx(last["score"], abs=1e-9)
 
 
-def test_the_noisy_input_is_a_candidate_too(assignment, corpus):
+def test_the_noisy_input_is_a_candidate_too(assignment: Assignment, corpus: Corpus) -> None:
     rows = score_noisy(corpus, assignment.data, "valid", metrics=["si_sdr"])
     assert {(row["candidate"], row["seed"], row["status"]) for row in rows} == {("noisy", -1, "ok")}
 
 
-def tune_jobs(storage, configs, folder) -> list[dict]:
+def tune_jobs(storage: Any, configs: Any, folder: Any) -> list[dict]:
     """The jobs through one real Tune run, one after the other, in one actor if it survives."""
     trainable = tune.with_parameters(
         ToyTrainable, checkpoints=StoredCheckpoints(storage), artifacts=StoredArtifacts(storage)
@@ -212,8 +223,13 @@ def tune_jobs(storage, configs, folder) -> list[dict]:
 
 
 def test_an_actor_s_second_job_has_the_bits_of_a_fresh_process(
-    ray_cluster, toy_package, assignment, storage, tmp_path, unbroken
-):
+    ray_cluster: Any,
+    toy_package: Path,
+    assignment: Assignment,
+    storage: Storage,
+    tmp_path: Path,
+    unbroken: dict[str, bytes],
+) -> None:
     before = replace(assignment, job="all/search/none/0000", seed=1, config={"lr": 1e-2, "strength": 0.0})
     configs = [{"assignment": job.to_json(), "toy_package": str(toy_package)} for job in (before, assignment)]
     first, second = tune_jobs(storage, configs, tmp_path / "tune")
@@ -221,7 +237,14 @@ def test_an_actor_s_second_job_has_the_bits_of_a_fresh_process(
     assert final_bits(storage, assignment.job) == unbroken
 
 
-def test_a_killed_actor_costs_the_job_nothing(ray_cluster, toy_package, assignment, storage, tmp_path, unbroken):
+def test_a_killed_actor_costs_the_job_nothing(
+    ray_cluster: Any,
+    toy_package: Path,
+    assignment: Assignment,
+    storage: Storage,
+    tmp_path: Path,
+    unbroken: dict[str, bytes],
+) -> None:
     config = {"assignment": assignment.to_json(), "toy_package": str(toy_package)}
     config["die_once"] = str(tmp_path / "died")
     (result,) = tune_jobs(storage, [config], tmp_path / "tune")

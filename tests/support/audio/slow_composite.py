@@ -5,6 +5,7 @@ a matrix, recursions run element by element.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ _ANGLES = 2 * np.pi / FFT * np.outer(np.arange(FFT // 2), np.arange(480))
 _COSINES, _SINES = np.cos(_ANGLES), np.sin(_ANGLES)
 
 
-def frames(signal):
+def frames(signal: Any) -> Any:
     """480-sample frames every 120 samples at 16 kHz, but for the last whole one."""
     window = [0.5 * (1 - math.cos(2 * math.pi * n / 481)) for n in range(1, 481)]
     samples = [float(x) + EPS for x in signal]
@@ -27,12 +28,12 @@ def frames(signal):
     return [[samples[120 * f + n] * window[n] for n in range(480)] for f in range(count)]
 
 
-def best_95_percent(values):
+def best_95_percent(values: Any) -> Any:
     kept = sorted(values)[: round(0.95 * len(values))]
     return sum(kept) / len(kept)
 
 
-def segsnr(reference, estimate):
+def segsnr(reference: Any, estimate: Any) -> Any:
     per_frame = []
     for clean, degraded in zip(frames(reference), frames(estimate), strict=True):
         signal = sum(x * x for x in clean)
@@ -41,7 +42,7 @@ def segsnr(reference, estimate):
     return sum(per_frame) / len(per_frame)
 
 
-def levinson_durbin(lags):
+def levinson_durbin(lags: Any) -> Any:
     """Predictor coefficients a_1 .. a_p of the autocorrelation lags r_0 .. r_p."""
     coefficients, error = [], lags[0]
     for order in range(1, len(lags)):
@@ -54,12 +55,12 @@ def levinson_durbin(lags):
     return coefficients
 
 
-def prediction_error(lags, coefficients):
+def prediction_error(lags: Any, coefficients: Any) -> Any:
     inverse = [1.0] + [-a for a in coefficients]
     return sum(inverse[i] * lags[abs(i - j)] * inverse[j] for i in range(len(inverse)) for j in range(len(inverse)))
 
 
-def llr(reference, estimate):
+def llr(reference: Any, estimate: Any) -> Any:
     per_frame = []
     for clean, degraded in zip(frames(reference), frames(estimate), strict=True):
         clean_lags, degraded_lags = (
@@ -71,7 +72,7 @@ def llr(reference, estimate):
     return best_95_percent(per_frame)
 
 
-def band_weights(centre, width):
+def band_weights(centre: Any, width: Any) -> Any:
     """{bin: weight} of one critical band, down to its -30 dB point."""
     middle, spread = math.floor(centre / 8000 * 512), width / 8000 * 512
     shape = [math.exp(-11 * ((k - middle) / spread) ** 2 + math.log(70) - math.log(width)) for k in range(512)]
@@ -81,13 +82,13 @@ def band_weights(centre, width):
 BANDS = [band_weights(centre, width) for centre, width in zip(CENTRES, WIDTHS, strict=True)]
 
 
-def band_levels(frame):
+def band_levels(frame: Any) -> Any:
     power = (_COSINES @ frame) ** 2 + (_SINES @ frame) ** 2
     energies = [sum(weight * power[k] for k, weight in band.items()) for band in BANDS]
     return [10 * math.log10(max(energy, 1e-10)) for energy in energies]
 
 
-def peak_near(levels, band):
+def peak_near(levels: Any, band: Any) -> Any:
     """Walk uphill from the slope between `band` and `band + 1`; one band short when walking right."""
     slopes = [levels[k + 1] - levels[k] for k in range(24)]
     position = band
@@ -100,13 +101,13 @@ def peak_near(levels, band):
     return levels[position + 1]
 
 
-def slope_weight(levels, band):
+def slope_weight(levels: Any, band: Any) -> Any:
     by_highest = 20 / (20 + max(levels) - levels[band])
     by_nearby = 1 / (1 + peak_near(levels, band) - levels[band])
     return by_highest * by_nearby
 
 
-def wss(reference, estimate):
+def wss(reference: Any, estimate: Any) -> Any:
     per_frame = []
     for clean_frame, degraded_frame in zip(frames(reference), frames(estimate), strict=True):
         clean, degraded = band_levels(clean_frame), band_levels(degraded_frame)
@@ -119,7 +120,7 @@ def wss(reference, estimate):
     return best_95_percent(per_frame)
 
 
-def ratings(wb_pesq, llr_mean, wss_mean, segsnr_mean):
+def ratings(wb_pesq: Any, llr_mean: Any, wss_mean: Any, segsnr_mean: Any) -> Any:
     """(CSIG, CBAK, COVL) from their ingredients."""
     signal = 3.093 - 1.029 * llr_mean + 0.603 * wb_pesq - 0.009 * wss_mean
     background = 1.634 + 0.478 * wb_pesq - 0.007 * wss_mean + 0.063 * segsnr_mean

@@ -10,6 +10,7 @@ import torch
 
 from sweep.commands.main import run_command
 from sweep.commands.replaying import StoredJob, replay, stored_job
+from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.stored import layout
 from tests.support.sweeps.trained_sweep import FINALISTS, SEARCHED
@@ -26,7 +27,7 @@ def unheard(line: str) -> None:
 
 
 @pytest.mark.parametrize("job", [FINALISTS[0], SEARCHED], ids=["finalist", "search trial"])
-def test_a_replayed_job_is_equal(trained: Plan, job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_replayed_job_is_equal(trained: Plan, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     before = Storage(trained.output).list("jobs")
     assert run_command("replay", ["trained", job.path]) == 0
     out = capsys.readouterr().out

@@ -1,7 +1,9 @@
 """The driver's scoring actors: what they store is what the finalists' models really scored."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.stored.rows import collect_rows
 from tests.support.methods.tiny_corpus import make_tiny_corpus
+from trainables.audio.corpus.corpus import Corpus
 from trainables.base.determinism import deterministic
 from trainables.base.storage.storage import Storage
 from trainables.inference import NOISY, infer_split, score_estimates, score_noisy
@@ -21,17 +24,17 @@ DATA = DataSettings(batch=2, crop_seconds=0.5, valid_seconds=3.0, test_seconds=3
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory):
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return make_tiny_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")
-def storage(tmp_path_factory):
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Storage:
     return Storage(tmp_path_factory.mktemp("sweep"))
 
 
 @pytest.fixture(scope="module")
-def finalist(corpus, storage) -> Assignment:
+def finalist(corpus: Corpus, storage: Storage) -> Assignment:
     """A small one, trained to its end in this process."""
     assignment = Assignment(
         job="tera/final/random/seed-7",
@@ -52,14 +55,16 @@ def finalist(corpus, storage) -> Assignment:
 
 
 @pytest.fixture
-def pool(ray_cluster, corpus, storage):
+def pool(ray_cluster: Any, corpus: Corpus, storage: Storage) -> Iterator[ScoringPool]:
     context = ScoringContext(corpus, StoredCheckpoints(storage), StoredArtifacts(storage), threads=1, gpus=0)
     pool = ScoringPool(context, size=1)
     yield pool
     pool.close()
 
 
-def test_valid_is_scored_by_what_decides_and_test_by_everything(pool, corpus, storage, finalist):
+def test_valid_is_scored_by_what_decides_and_test_by_everything(
+    pool: ScoringPool, corpus: Corpus, storage: Storage, finalist: Assignment
+) -> None:
     pool.submit(finalist, "valid")
     pool.submit(finalist, "test", infer=True)
     pool.submit_noisy(finalist, "test")
@@ -77,7 +82,7 @@ def test_valid_is_scored_by_what_decides_and_test_by_everything(pool, corpus, st
         assert collect_rows(StoredCheckpoints(storage), [NOISY], "test") == score_noisy(corpus, DATA, "test")
 
 
-def test_what_is_scored_is_not_scored_again(pool, storage, finalist):
+def test_what_is_scored_is_not_scored_again(pool: ScoringPool, storage: Storage, finalist: Assignment) -> None:
     folder = f"jobs/{finalist.job}"
     storage.write(f"{folder}/rows-test.parquet", b"as an earlier driver left them")
     pool.submit(finalist, "test", infer=True)
@@ -85,7 +90,9 @@ def test_what_is_scored_is_not_scored_again(pool, storage, finalist):
     assert storage.read(f"{folder}/rows-test.parquet") == b"as an earlier driver left them"
 
 
-def test_a_failure_reaches_who_waits_and_the_rest_is_scored(pool, storage, finalist):
+def test_a_failure_reaches_who_waits_and_the_rest_is_scored(
+    pool: ScoringPool, storage: Storage, finalist: Assignment
+) -> None:
     unknown = replace(finalist, job="tera/final/random/seed-8", seed=8)
     pool.submit(unknown, "test", infer=True)
     pool.submit_noisy(finalist, "valid")

@@ -1,6 +1,7 @@
 """What a plan is said to cost before it runs."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +11,11 @@ from tests.support.sweeps import separation_sweep, small_sweep
 
 
 @pytest.fixture
-def separation(tmp_path) -> Plan:
+def separation(tmp_path: Path) -> Plan:
     return separation_sweep.make_plan(tmp_path)
 
 
-def test_every_step_of_pre_training_is_counted_once(separation):
+def test_every_step_of_pre_training_is_counted_once(separation: Plan) -> None:
     """Two stretches of 120 steps cost what one of 240 costs; and what is in the cache costs nothing."""
     in_one = replace(separation, method_config={**separation.method_config, "pretraining_stretch": 240})
     whole, chained = estimate(in_one, in_one.stages()), estimate(separation, separation.stages())
@@ -23,24 +24,24 @@ def test_every_step_of_pre_training_is_counted_once(separation):
     assert estimate(separation, []).pretraining == 0
 
 
-def test_pre_training_is_paid_per_task_and_seed(separation):
+def test_pre_training_is_paid_per_task_and_seed(separation: Plan) -> None:
     """SE, MAMA and CC, with the search's seed and the finalists'."""
     fewer = replace(separation, seeds=separation.seeds[:1])
     costs = [estimate(plan, plan.stages()).pretraining for plan in (separation, fewer)]
     assert costs[0] / costs[1] == pytest.approx((1 + 3) / (1 + 1))
 
 
-def test_upstreams_are_pre_trained_too(tmp_path):
+def test_upstreams_are_pre_trained_too(tmp_path: Path) -> None:
     plan = small_sweep.make_plan(tmp_path, corpus_summary={}, method_config={"size": "tiny"})
     assert estimate(plan, plan.stages()).pretraining > 0
 
 
-def test_nothing_is_said_of_a_network_never_timed(separation):
+def test_nothing_is_said_of_a_network_never_timed(separation: Plan) -> None:
     unknown = replace(separation, method_config={**separation.method_config, "size": "paper"})
     assert estimate(unknown, []) is None
 
 
-def test_full_size_checkpoints_take_full_size_disk(tmp_path):
+def test_full_size_checkpoints_take_full_size_disk(tmp_path: Path) -> None:
     """Measured with optimizer: 227 MB for a waveform body, 317 MB for TERA with a frozen branch of three layers."""
     tiny, base = (
         small_sweep.make_plan(tmp_path, corpus_summary={}, method_config={"size": size}) for size in ("tiny", "base")

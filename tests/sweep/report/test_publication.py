@@ -2,6 +2,8 @@
 
 import io
 import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,13 +25,13 @@ from trainables.listening import LISTENING_FILE
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory):
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
     """(folder with the report, result) of a finished sweep."""
     return published_report(tmp_path_factory.mktemp("sweeps"))
 
 
 @pytest.fixture(scope="module")
-def searched():
+def searched() -> tuple[Any, ...]:
     """(plan, records) of a simulated search in which some trials were stopped early."""
     plan = simulated_plan("sqlite://", samples=8, steps=16)
     store = StudyStore(plan.study_uri, plan.name)
@@ -39,7 +41,7 @@ def searched():
     return plan, records
 
 
-def test_csv_and_parquet_hold_the_same_table(published):
+def test_csv_and_parquet_hold_the_same_table(published: tuple[Any, ...]) -> None:
     folder, result = published
     csv, parquet = pd.read_csv(folder / "leaderboard.csv"), pd.read_parquet(folder / "leaderboard.parquet")
     assert list(csv.columns) == list(parquet.columns)
@@ -52,7 +54,7 @@ def test_csv_and_parquet_hold_the_same_table(published):
     assert np.allclose(csv.score.dropna(), parquet.score.dropna().astype(float))
 
 
-def test_published_rows_are_marked_and_have_no_interval(published):
+def test_published_rows_are_marked_and_have_no_interval(published: tuple[Any, ...]) -> None:
     _, result = published
     frame = leaderboard_frame(result)
     theirs = frame[frame.source == "published"]
@@ -62,7 +64,7 @@ def test_published_rows_are_marked_and_have_no_interval(published):
     assert (row.group, row.wb_pesq) == ("wav2vec2", 2.7861)
 
 
-def test_latex_has_the_leaderboard_and_a_table_per_group_with_balanced_columns(published):
+def test_latex_has_the_leaderboard_and_a_table_per_group_with_balanced_columns(published: tuple[Any, ...]) -> None:
     text = (published[0] / "leaderboard.tex").read_text()
     tables = re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", text, re.DOTALL)
     assert len(tables) == 3
@@ -74,13 +76,13 @@ def test_latex_has_the_leaderboard_and_a_table_per_group_with_balanced_columns(p
     assert "_" not in printed.replace("\\_", "")
 
 
-def test_markdown_shows_published_rows_below_ours(published):
+def test_markdown_shows_published_rows_below_ours(published: Any) -> None:
     page = (published[0] / "leaderboard.md").read_text()
     assert "| TERA-normed (layer 1) (published) | 3.073 |" in page
     assert "Published rows are the paper's" in page
 
 
-def test_the_index_links_every_file_and_only_files_that_are_there(published):
+def test_the_index_links_every_file_and_only_files_that_are_there(published: tuple[Any, ...]) -> None:
     folder, _ = published
     page = (folder / "index.html").read_text()
     linked = set(re.findall(r'(?:href|src)="([^"]+)"', page)) - {"data:,"}
@@ -88,19 +90,19 @@ def test_the_index_links_every_file_and_only_files_that_are_there(published):
     assert {"listen-tera.html", "listen-wav2vec2.html", "scores.png", "pareto.png"} <= linked
 
 
-def test_the_listening_page_says_by_which_seed_and_that_it_decides_nothing(published):
+def test_the_listening_page_says_by_which_seed_and_that_it_decides_nothing(published: tuple[Any, ...]) -> None:
     page = (published[0] / "listen-tera.html").read_text()
     assert "candidates as trained with seed 1001" in page
     assert "decide nothing" in page
 
 
-def test_pareto_keeps_what_no_other_beats_in_both():
+def test_pareto_keeps_what_no_other_beats_in_both() -> None:
     points = {"a": (1.0, 3.0), "b": (2.0, 2.0), "c": (3.0, 1.0), "worse": (1.0, 2.0), "inside": (1.5, 1.5)}
     assert pareto_front(points) == ["a", "b", "c"]
     assert pareto_front({"x": (1.0, 1.0), "twin": (1.0, 1.0)}) == ["x", "twin"]
 
 
-def test_without_a_second_metric_there_is_no_pareto_plot(published, tmp_path):
+def test_without_a_second_metric_there_is_no_pareto_plot(published: tuple[Any, ...], tmp_path: Path) -> None:
     _, result = published
     assert second_metric(result) == "wb_pesq"
     single = [e | {"scores": {m: v for m, v in e["scores"].items() if m == "si_sdr"}} for e in result["metrics"]]
@@ -108,7 +110,7 @@ def test_without_a_second_metric_there_is_no_pareto_plot(published, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_study_of_a_search_is_honest_about_early_stops(searched):
+def test_the_study_of_a_search_is_honest_about_early_stops(searched: tuple[Any, ...]) -> None:
     _, records = searched
     study = study_of([record for record in records if record.job.group == "tera"])
     states = [trial.state.name for trial in study.trials]
@@ -116,7 +118,7 @@ def test_the_study_of_a_search_is_honest_about_early_stops(searched):
     assert study.best_value == max(r.score for r in records if r.state == "complete" and r.job.group == "tera")
 
 
-def test_a_parameter_that_some_candidates_lack_is_not_shared(searched):
+def test_a_parameter_that_some_candidates_lack_is_not_shared(searched: tuple[Any, ...]) -> None:
     _, records = searched
     study = study_of([record for record in records if record.job.group == "tera"])
     assert any("k0" in trial.params for trial in study.trials)
@@ -124,7 +126,9 @@ def test_a_parameter_that_some_candidates_lack_is_not_shared(searched):
     assert shared_parameters([]) == []
 
 
-def test_the_searchs_figures_are_drawn_and_leave_matplotlibs_style_alone(searched, tmp_path):
+def test_the_searchs_figures_are_drawn_and_leave_matplotlibs_style_alone(
+    searched: tuple[Any, ...], tmp_path: Path
+) -> None:
     import matplotlib
 
     plan, records = searched
@@ -141,7 +145,7 @@ def test_the_searchs_figures_are_drawn_and_leave_matplotlibs_style_alone(searche
         assert pixels[..., :3].std() > 0.02
 
 
-def test_importance_needs_enough_complete_trials(searched, tmp_path):
+def test_importance_needs_enough_complete_trials(searched: tuple[Any, ...], tmp_path: Path) -> None:
     plan, records = searched
     complete = [r for r in records if r.state == "complete"]
     per_group = min(sum(r.job.group == group.name for r in complete) for group in plan.groups)
@@ -153,7 +157,9 @@ def test_importance_needs_enough_complete_trials(searched, tmp_path):
     assert not (tmp_path / "few" / "importance-tera.png").exists()
 
 
-def test_what_cannot_be_made_is_reported_and_left_out(published, tmp_path, capsys):
+def test_what_cannot_be_made_is_reported_and_left_out(
+    published: tuple[Any, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     _, result = published
     plan = finished_sweep(tmp_path)
     keep_clips(plan)

@@ -1,6 +1,8 @@
 """The printed result: every claim has its interval and states what it is based on."""
 
 import io
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ GATES = interpretable(
 )
 
 
-def decided(upstream, values, gates=GATES, **options):
+def decided(upstream: str, values: Any, gates: Any = GATES, **options: Any) -> Any:
     return decide(
         group={"upstream": upstream},
         rows=result_rows(values),
@@ -33,7 +35,7 @@ def decided(upstream, values, gates=GATES, **options):
     )
 
 
-def result(*verdicts, **facts):
+def result(*verdicts: Any, **facts: Any) -> Any:
     return {
         "sweep": "norm_layers-20260101-1200-abcd",
         "space": "norm_layers",
@@ -50,27 +52,27 @@ def result(*verdicts, **facts):
 
 
 @pytest.fixture(scope="module")
-def both():
+def both() -> dict[str, Any]:
     """A winner in tera; a tie in wav2vec2, whose gates were not measured."""
     tie = scores((1.0, 1.2, 2.0, 2.0, 0.4), spread=0.5)
     return result(decided("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))), decided("wav2vec2", tie, gates=None))
 
 
-def page_of(shown):
+def page_of(shown: Any) -> Any:
     return to_markdown(result_view(shown, "markdown"))
 
 
-def printed(shown, width=100):
+def printed(shown: Any, width: Any = 100) -> Any:
     console = Console(file=io.StringIO(), width=width, force_terminal=False)
     print_result(shown, console)
     return console.file.getvalue()
 
 
-def markdown_row(page, first):
+def markdown_row(page: Any, first: Any) -> Any:
     return next(line for line in page.splitlines() if line.startswith(f"| {first} |"))
 
 
-def test_a_winner_and_a_tie_read_as_such(both):
+def test_a_winner_and_a_tie_read_as_such(both: dict[str, Any]) -> None:
     page = page_of(both)
     assert "| layer2 | 2.00 ± " in markdown_row(page, "tera")
     assert "| winner |" in markdown_row(page, "tera")
@@ -78,26 +80,26 @@ def test_a_winner_and_a_tie_read_as_such(both):
     assert " seeds) |" in markdown_row(page, "wav2vec2") or "more test audio" in markdown_row(page, "wav2vec2")
 
 
-def test_numbers_are_those_of_the_verdict_rounded_once(both):
+def test_numbers_are_those_of_the_verdict_rounded_once(both: dict[str, Any]) -> None:
     gain = both["groups"][0]["gain"]
     low, high = gain["interval"]
     assert f"+{gain['value']:.2f} ± {(high - low) / 2:.2f}" in page_of(both)
 
 
-def test_every_line_fits_one_hundred_columns(both):
+def test_every_line_fits_one_hundred_columns(both: dict[str, Any]) -> None:
     lines = printed(both).splitlines()
     assert max(map(len, lines)) <= 100
     assert any("wav2vec2" in line for line in lines)
 
 
-def test_terminal_and_markdown_say_the_same(both):
+def test_terminal_and_markdown_say_the_same(both: dict[str, Any]) -> None:
     words = " ".join(printed(both, width=400).split())
     for line in page_of(both).splitlines():
         if line.startswith("- "):
             assert " ".join(line[2:].split()) in words
 
 
-def test_the_page_states_what_a_verdict_is_based_on(both):
+def test_the_page_states_what_a_verdict_is_based_on(both: dict[str, Any]) -> None:
     page = page_of(both)
     for fact in (
         "SI-SDR (dB) decides",
@@ -112,25 +114,25 @@ def test_the_page_states_what_a_verdict_is_based_on(both):
         assert fact in page
 
 
-def test_the_page_states_why_the_question_is_not_meaningful(both):
+def test_the_page_states_why_the_question_is_not_meaningful(both: dict[str, Any]) -> None:
     page = page_of(both)
     assert "wav2vec2: the question is not meaningful at this size: the gates were not measured" in page
     assert "tera: the question is not meaningful" not in page
 
 
-def test_several_groups_are_also_corrected_together(both):
+def test_several_groups_are_also_corrected_together(both: Any) -> None:
     assert "Claimed together (Holm-corrected), winners stand in: tera." in page_of(both)
     alone = result(decided("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))))
     assert "Holm" not in page_of(alone)
 
 
-def test_a_smoke_run_says_that_it_means_nothing():
+def test_a_smoke_run_says_that_it_means_nothing() -> None:
     smoke = result(decided("tera", scores((1.0,) * 5, n_seeds=1)), preset="smoke", meaningful=False)
     assert "NOT MEANINGFUL: the smoke preset" in printed(smoke)
     assert "no interval can be had" in page_of(smoke)
 
 
-def test_failures_show_next_to_the_candidate():
+def test_failures_show_next_to_the_candidate() -> None:
     values = scores((1.0, 1.2, 2.0, 1.5, 0.4))
     values[4, 1, :5] = np.nan
     page = page_of(result(decided("tera", values, failed_jobs=[("none", seed) for seed in SEEDS])))
@@ -138,7 +140,7 @@ def test_failures_show_next_to_the_candidate():
     assert markdown_row(page, "none").startswith("| none | - | - |")
 
 
-def test_a_label_is_shown_as_it_is_whatever_it_contains():
+def test_a_label_is_shown_as_it_is_whatever_it_contains() -> None:
     rows = result_rows(scores((1.0, 2.0)), labels=("none", "[bold]a|b"))
     verdict = decide(
         group={},
@@ -153,7 +155,7 @@ def test_a_label_is_shown_as_it_is_whatever_it_contains():
     assert "[bold]a\\|b" in page_of(shown)
 
 
-def test_the_plot_is_a_picture_with_a_panel_per_group(both, tmp_path):
+def test_the_plot_is_a_picture_with_a_panel_per_group(both: dict[str, Any], tmp_path: Path) -> None:
     score_plot(both, tmp_path / "both.png")
     score_plot(both | {"groups": both["groups"][:1]}, tmp_path / "one.png")
     two, one = image.imread(tmp_path / "both.png"), image.imread(tmp_path / "one.png")
@@ -161,13 +163,13 @@ def test_the_plot_is_a_picture_with_a_panel_per_group(both, tmp_path):
     assert two.std() > 0.05
 
 
-def test_the_plot_is_the_same_file_each_time(both, tmp_path):
+def test_the_plot_is_the_same_file_each_time(both: dict[str, Any], tmp_path: Path) -> None:
     score_plot(both, tmp_path / "a.png")
     score_plot(both, tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_the_page_states_how_often_test_was_read(both):
+def test_the_page_states_how_often_test_was_read(both: dict[str, Any]) -> None:
     once = page_of(both | {"test_reads": {"tera": 1, "wav2vec2": 1}})
     assert "Test audio was opened once, after the leaders were named" in once
     twice = page_of(both | {"test_reads": {"tera": 1, "wav2vec2": 2}})
@@ -175,7 +177,7 @@ def test_the_page_states_how_often_test_was_read(both):
     assert "wav2vec2 2 times" in twice
 
 
-def test_the_leaders_values_are_shown_in_the_papers_terms(both):
+def test_the_leaders_values_are_shown_in_the_papers_terms(both: dict[str, Any]) -> None:
     terms = {"k0": 0.8, "beta_m": 0.9875}
     with_terms = {**both, "paper_terms": {"tera": {"layer2": terms, "layer1": {"beta_m": 0.5}}}}
     (line,) = [line for line in printed(with_terms).splitlines() if "beta_m" in line]
@@ -183,7 +185,7 @@ def test_the_leaders_values_are_shown_in_the_papers_terms(both):
     assert line.rstrip().endswith("k0 = 0.8, beta_m = 0.9875")
 
 
-def test_variance_components_say_what_more_of_would_help(both):
+def test_variance_components_say_what_more_of_would_help(both: dict[str, Any]) -> None:
     variance = both["groups"][0]["variance"]
     page = page_of(both)
     assert f"over seeds {variance['candidate_seed']:.3f}, over " in page

@@ -1,6 +1,8 @@
 """Checkpoints and artifacts: one suite, run over a folder and over a real S3 server."""
 
 import pickle
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +17,7 @@ from trainables.job.checkpoints import CheckpointConflict
 FILES = {"model.pt": bytes(range(256)), "reports.json": b"[]"}
 
 
-def test_the_newest_checkpoint_is_the_largest_step(storage):
+def test_the_newest_checkpoint_is_the_largest_step(storage: Storage) -> None:
     checkpoints = StoredCheckpoints(storage)
     assert checkpoints.newest("tera/search/none/0001") is None
     for step in (9, 10):
@@ -25,7 +27,7 @@ def test_the_newest_checkpoint_is_the_largest_step(storage):
     assert "jobs/tera/search/none/0001/step-10/manifest.json" in storage.list()
 
 
-def test_a_checkpoint_without_its_manifest_is_not_there_yet(storage):
+def test_a_checkpoint_without_its_manifest_is_not_there_yet(storage: Storage) -> None:
     checkpoints = StoredCheckpoints(storage)
     checkpoints.save("job", 1, FILES)
     storage.write("jobs/job/step-2/model.pt", b"half of it")
@@ -34,7 +36,7 @@ def test_a_checkpoint_without_its_manifest_is_not_there_yet(storage):
     assert checkpoints.newest("job") == (2, FILES)
 
 
-def test_a_checkpoint_is_immutable(storage):
+def test_a_checkpoint_is_immutable(storage: Storage) -> None:
     checkpoints = StoredCheckpoints(storage)
     checkpoints.save("job", 1, FILES)
     checkpoints.save("job", 1, FILES)
@@ -43,7 +45,7 @@ def test_a_checkpoint_is_immutable(storage):
     assert checkpoints.newest("job") == (1, FILES)
 
 
-def test_a_torn_checkpoint_may_be_saved_anew(storage):
+def test_a_torn_checkpoint_may_be_saved_anew(storage: Storage) -> None:
     checkpoints = StoredCheckpoints(storage)
     checkpoints.save("job", 1, {**FILES, "more": b"left over"})
     storage.write("jobs/job/step-1/model.pt", b"torn")
@@ -52,7 +54,7 @@ def test_a_torn_checkpoint_may_be_saved_anew(storage):
     assert checkpoints.newest("job") == (1, FILES)
 
 
-def test_prune_keeps_the_newest_complete_ones_and_the_results(storage):
+def test_prune_keeps_the_newest_complete_ones_and_the_results(storage: Storage) -> None:
     checkpoints = StoredCheckpoints(storage)
     for step in (1, 2, 3):
         checkpoints.save("job", step, FILES)
@@ -64,7 +66,7 @@ def test_prune_keeps_the_newest_complete_ones_and_the_results(storage):
     assert checkpoints.read_result("job", "estimates-valid.arrow") == b"audio"
 
 
-def test_one_job_never_prunes_another(storage):
+def test_one_job_never_prunes_another(storage: Storage) -> None:
     checkpoints = StoredCheckpoints(storage)
     checkpoints.save("group/1", 5, FILES)
     for step in (6, 7, 8):
@@ -75,7 +77,7 @@ def test_one_job_never_prunes_another(storage):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_damage_to_any_file_of_a_checkpoint_is_detected(tmp_path, data):
+def test_any_damage_to_any_file_of_a_checkpoint_is_detected(tmp_path: Path, data: Any) -> None:
     storage = Storage(tmp_path)
     storage.delete_prefix("jobs")
     checkpoints = StoredCheckpoints(storage)
@@ -91,7 +93,7 @@ def test_any_damage_to_any_file_of_a_checkpoint_is_detected(tmp_path, data):
     assert checkpoints.newest("job") == (1, FILES)
 
 
-def test_an_artifact_is_read_as_written(storage):
+def test_an_artifact_is_read_as_written(storage: Storage) -> None:
     artifacts = StoredArtifacts(storage)
     assert not artifacts.has("pretraining-0123")
     with pytest.raises(FileNotFoundError):
@@ -103,7 +105,7 @@ def test_an_artifact_is_read_as_written(storage):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_damaged_artifact_is_never_used(tmp_path, data):
+def test_a_damaged_artifact_is_never_used(tmp_path: Path, data: Any) -> None:
     storage = Storage(tmp_path)
     artifacts = StoredArtifacts(storage)
     artifacts.write("key", b"some weights")

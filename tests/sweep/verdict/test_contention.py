@@ -69,14 +69,14 @@ def scores(means: list[float], n_seeds: int = 3, spread: float = 0.05) -> NDArra
     return np.array(means)[:, None, None] + spread * chance
 
 
-def test_a_candidate_clearly_behind_leaves_and_a_close_one_stays():
+def test_a_candidate_clearly_behind_leaves_and_a_close_one_stays() -> None:
     found = look(as_paired(scores([1.0, 0.99, 0.0])), SHARE)
     assert found.staying == ("0", "1")
     assert found.left.keys() == {"2"}
     assert found.left["2"].endswith("on valid")
 
 
-def test_a_candidate_with_a_failed_seed_leaves_for_it_cannot_win():
+def test_a_candidate_with_a_failed_seed_leaves_for_it_cannot_win() -> None:
     paired = as_paired(scores([1.0, 0.99, 0.99]))
     paired.finished[0, 1] = False
     found = look(paired, SHARE)
@@ -84,11 +84,11 @@ def test_a_candidate_with_a_failed_seed_leaves_for_it_cannot_win():
     assert found.left == {"0": "a seed has failed"}
 
 
-def test_no_candidate_leaves_where_nothing_can_be_shown():
+def test_no_candidate_leaves_where_nothing_can_be_shown() -> None:
     assert look(as_paired(scores([1.0, 0.5, 0.0], n_seeds=1)), SHARE).left == {}
 
 
-def test_all_leave_where_every_candidate_has_a_failed_seed():
+def test_all_leave_where_every_candidate_has_a_failed_seed() -> None:
     paired = as_paired(scores([1.0, 0.5, 0.0]))
     paired.finished[:] = False
     assert look(paired, SHARE).staying == ()
@@ -98,7 +98,7 @@ def test_all_leave_where_every_candidate_has_a_failed_seed():
 
 
 @pytest.mark.parametrize("world", [ALL_EQUAL, TWO_ON_TOP])
-def test_the_best_candidate_seldom_leaves_and_false_winners_are_rare(world: World):
+def test_the_best_candidate_seldom_leaves_and_false_winners_are_rare(world: World) -> None:
     """Allows 2 standard errors above 5 %: for the first candidate, which no other is above, and for a winner."""
     found = list(outcomes(world, 300))
     limit = ALPHA + 2 * (ALPHA * (1 - ALPHA) / len(found)) ** 0.5
@@ -106,7 +106,7 @@ def test_the_best_candidate_seldom_leaves_and_false_winners_are_rare(world: Worl
     assert np.mean([outcome.winner is not None for outcome in found]) <= limit
 
 
-def test_a_clear_leader_is_found_with_fewer_seeds_than_all_would_take():
+def test_a_clear_leader_is_found_with_fewer_seeds_than_all_would_take() -> None:
     found = list(outcomes(ONE_LEADS, 100))
     assert np.mean([outcome.winner == "0" for outcome in found]) >= 0.85
     assert np.mean([outcome.seeds for outcome in found]) < 0.5 * LOOKS[-1] * len(ONE_LEADS.means)
@@ -115,7 +115,7 @@ def test_a_clear_leader_is_found_with_fewer_seeds_than_all_would_take():
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("world", [ALL_EQUAL, TWO_ON_TOP])
-def test_the_promises_hold_in_many_worlds(world: World):
+def test_the_promises_hold_in_many_worlds(world: World) -> None:
     found = list(outcomes(world, 4000, seed=1))
     assert np.mean(["0" in outcome.left_after for outcome in found]) <= ALPHA
     assert np.mean([outcome.winner is not None for outcome in found]) <= ALPHA

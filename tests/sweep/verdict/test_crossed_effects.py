@@ -1,5 +1,7 @@
 """The estimator against textbook loops, and its promises against simulated worlds."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +16,7 @@ from sweep.verdict.paired_scores import speaker_means
 RNG = np.random.default_rng(7)
 
 
-def textbook(scores):
+def textbook(scores: Any) -> Any:
     """Mean squares and Satterthwaite's degrees of freedom, sum by sum, of (candidates, seeds, units)."""
     n_candidates, n_seeds, n_units = scores.shape
     centred = scores - scores.mean(axis=0)
@@ -40,7 +42,7 @@ def textbook(scores):
     return ms, 2 * total / (n_seeds * n_units), satterthwaite
 
 
-def test_mean_squares_variance_and_degrees_of_freedom_follow_the_textbook():
+def test_mean_squares_variance_and_degrees_of_freedom_follow_the_textbook() -> None:
     scores = (
         RNG.standard_normal((4, 3, 1))
         + RNG.standard_normal((4, 1, 9))
@@ -57,7 +59,7 @@ def test_mean_squares_variance_and_degrees_of_freedom_follow_the_textbook():
     assert effects.half_width(0.05) == pytest.approx(stats.t.ppf(0.975, df) * variance**0.5)
 
 
-def test_seeds_alone_give_the_paired_t_interval():
+def test_seeds_alone_give_the_paired_t_interval() -> None:
     """Without any utterance effect the seed means decide, as in a paired t-test on them."""
     first, second = RNG.standard_normal((2, 6, 1)) + 1e-9 * RNG.standard_normal((2, 6, 20))
     effects = crossed_effects.of_differences(np.stack([first, second]))
@@ -66,7 +68,7 @@ def test_seeds_alone_give_the_paired_t_interval():
     assert effects.df == pytest.approx(5)
 
 
-def test_a_difference_of_two_is_the_level_of_their_difference():
+def test_a_difference_of_two_is_the_level_of_their_difference() -> None:
     pair = RNG.standard_normal((2, 4, 7))
     by_pair = crossed_effects.of_differences(pair)
     by_level = crossed_effects.of_level(pair[0] - pair[1])
@@ -74,7 +76,7 @@ def test_a_difference_of_two_is_the_level_of_their_difference():
     assert by_pair.df == pytest.approx(by_level.df)
 
 
-def test_what_all_candidates_share_does_not_count():
+def test_what_all_candidates_share_does_not_count() -> None:
     scores = RNG.standard_normal((5, 3, 8))
     shared = scores + 100 * RNG.standard_normal((1, 3, 8))
     before, after = crossed_effects.of_differences(scores), crossed_effects.of_differences(shared)
@@ -83,36 +85,36 @@ def test_what_all_candidates_share_does_not_count():
 
 @settings(max_examples=25, deadline=None)
 @given(scale=st.floats(0.01, 100), shift=st.floats(-10, 10), seed=st.integers(0, 1000))
-def test_intervals_scale_with_the_metric_and_ignore_its_origin(scale, shift, seed):
+def test_intervals_scale_with_the_metric_and_ignore_its_origin(scale: Any, shift: Any, seed: int) -> None:
     scores = np.random.default_rng(seed).standard_normal((3, 3, 6))
     plain = crossed_effects.of_differences(scores).half_width(0.05)
     assert crossed_effects.of_differences(scale * scores + shift).half_width(0.05) == pytest.approx(scale * plain)
 
 
-def test_many_worlds_at_once_are_the_same_as_one_by_one():
+def test_many_worlds_at_once_are_the_same_as_one_by_one() -> None:
     scores = RNG.standard_normal((3, 4, 3, 8))
     together = crossed_effects.of_differences(scores).half_width(0.05)
     assert together == pytest.approx([crossed_effects.of_differences(one).half_width(0.05) for one in scores])
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 8), (4, 1, 8), (4, 3, 1), (4, 0, 8)])
-def test_fewer_than_two_of_anything_has_no_interval(shape):
+def test_fewer_than_two_of_anything_has_no_interval(shape: tuple[int, ...]) -> None:
     assert crossed_effects.of_differences(np.zeros(shape)) is None
 
 
-def test_identical_scores_have_an_interval_of_no_width():
+def test_identical_scores_have_an_interval_of_no_width() -> None:
     effects = crossed_effects.of_differences(np.zeros((3, 2, 4)))
     assert effects.half_width(0.05) == 0
 
 
-def test_components_are_recovered():
+def test_components_are_recovered() -> None:
     """Seed .03, candidate x unit .10, residual .10."""
     _, scores = next(repeated(World(), 50, 10, 200))
     seed, unit, residual = crossed_effects.of_differences(scores).components
     assert np.sqrt([seed.mean(), unit.mean(), residual.mean()]) == pytest.approx([0.03, 0.1, 0.1], rel=0.05)
 
 
-def test_more_seeds_shrink_only_what_seeds_cause():
+def test_more_seeds_shrink_only_what_seeds_cause() -> None:
     _, scores = next(repeated(World(), 50, 3, 50))
     effects = crossed_effects.of_differences(scores)
     _, unit, _ = effects.components
@@ -120,7 +122,7 @@ def test_more_seeds_shrink_only_what_seeds_cause():
     assert effects.with_seeds(10**6).variance == pytest.approx(2 * unit / 50, rel=1e-2)
 
 
-def test_seed_variances_are_unbiased_next_to_an_unstable_candidate():
+def test_seed_variances_are_unbiased_next_to_an_unstable_candidate() -> None:
     world = World(seed_sds=(0.09, 0.03, 0.03, 0.03, 0.03, 0.03))
     estimates = [crossed_effects.seed_variances(test) for _, test in repeated(world, 2000, 5, 10)]
     noise = 0.1**2 / 10  # the residual's, in the mean over ten units
@@ -130,11 +132,11 @@ def test_seed_variances_are_unbiased_next_to_an_unstable_candidate():
 
 @pytest.mark.parametrize("n_units", [50, 200, 824])
 @pytest.mark.parametrize("n_seeds", [3, 5])
-def test_intervals_cover_what_they_promise(n_seeds, n_units):
+def test_intervals_cover_what_they_promise(n_seeds: int, n_units: int) -> None:
     assert 0.93 <= coverage(World(), 1000, n_seeds, n_units) <= 0.97
 
 
-def test_speaker_means_cover_where_utterances_of_a_speaker_agree():
+def test_speaker_means_cover_where_utterances_of_a_speaker_agree() -> None:
     """20 speakers with 10 utterances each, and a candidate x speaker effect: utterances promise too much."""
     speakers = np.repeat([f"s{speaker:02d}" for speaker in range(20)], 10)
     rng = np.random.default_rng(3)
@@ -150,26 +152,26 @@ def test_speaker_means_cover_where_utterances_of_a_speaker_agree():
 
 
 @pytest.mark.parametrize("n_seeds", [3, 5])
-def test_false_winners_are_rare(n_seeds):
+def test_false_winners_are_rare(n_seeds: int) -> None:
     """Nominated on valid with the very models that test sees. Allows 2 standard errors above 5 %."""
     won, _ = claims(TWO_ON_TOP, 600, n_seeds)
     assert won <= 0.05 + 2 * (0.05 * 0.95 / 600) ** 0.5
 
 
 @pytest.mark.parametrize("n_seeds", [3, 5])
-def test_false_gains_of_a_picked_layer_are_rare(n_seeds):
+def test_false_gains_of_a_picked_layer_are_rare(n_seeds: int) -> None:
     """All equal, the best on valid is picked: Dunnett's limit keeps a false gain near 2.5 %."""
     won, false_gain = claims(World(), 600, n_seeds)
     assert false_gain <= 0.032 + 2 * (0.03 * 0.97 / 600) ** 0.5
     assert won <= 0.02
 
 
-def test_a_real_gain_is_found():
+def test_a_real_gain_is_found() -> None:
     won, _ = claims(World(means=(0.15, 0.0, 0.0, 0.0, 0.0, 0.0)), 100, 5)
     assert won >= 0.95
 
 
-def test_an_unstable_candidate_is_flagged_and_a_calm_world_seldom_is():
+def test_an_unstable_candidate_is_flagged_and_a_calm_world_seldom_is() -> None:
     wild = World(seed_sds=(0.3, 0.03, 0.03, 0.03, 0.03, 0.03))
     flagged = np.concatenate([unstable(test) for _, test in repeated(wild, 200, 5, 50)])
     calm = np.concatenate([unstable(test) for _, test in repeated(World(), 200, 5, 50)])
@@ -177,14 +179,14 @@ def test_an_unstable_candidate_is_flagged_and_a_calm_world_seldom_is():
     assert calm.mean() < 0.03
 
 
-def test_an_unstable_candidate_widens_its_own_pairs_only():
+def test_an_unstable_candidate_widens_its_own_pairs_only() -> None:
     scores = 0.01 * RNG.standard_normal((6, 5, 40))
     scores[0] += np.array([-1.0, 1.0, -0.8, 0.9, -0.2])[:, None]
     comparisons = Comparisons(as_paired(scores))
     pooled = comparisons.pooled.half_width(0.05)
     own = crossed_effects.of_differences(scores[[0, 1]]).half_width(0.05)
 
-    def width(first, second):
+    def width(first: Any, second: Any) -> Any:
         low, high = comparisons.difference(first, second).interval(0.05)
         return (high - low) / 2
 
@@ -197,14 +199,14 @@ def test_an_unstable_candidate_widens_its_own_pairs_only():
 @pytest.mark.slow
 @pytest.mark.parametrize("n_units", [50, 200, 824])
 @pytest.mark.parametrize("n_seeds", [3, 5, 8])
-def test_intervals_cover_what_they_promise_in_many_worlds(n_seeds, n_units):
+def test_intervals_cover_what_they_promise_in_many_worlds(n_seeds: Any, n_units: Any) -> None:
     assert 0.94 <= coverage(World(), 6000, n_seeds, n_units) <= 0.96
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("n_seeds", [3, 5, 8, 10])
-def test_false_winners_and_gains_are_rare_in_many_worlds(n_seeds):
+def test_false_winners_and_gains_are_rare_in_many_worlds(n_seeds: Any) -> None:
     won, _ = claims(TWO_ON_TOP, 4000, n_seeds, seed=1)
     _, false_gain = claims(World(), 4000, n_seeds, seed=2)
     assert won <= 0.055

@@ -1,5 +1,7 @@
 """When the question means something at this size."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,12 +15,12 @@ SITES = [
 ]
 
 
-def bodies(gap, spread=0.2):
+def bodies(gap: Any, spread: Any = 0.2) -> Any:
     random = RNG.standard_normal((3, 1)) * 0.05 + np.linspace(0, 5, 40)
     return {"pretrained": random + gap + spread * RNG.standard_normal((3, 40)), "random": random}
 
 
-def test_a_gap_and_a_mismatch_make_the_question_mean_something():
+def test_a_gap_and_a_mismatch_make_the_question_mean_something() -> None:
     found = interpretable(bodies(1.0), SITES)
     assert found["interpretable"] is True
     assert found["reasons"] == []
@@ -27,25 +29,25 @@ def test_a_gap_and_a_mismatch_make_the_question_mean_something():
 
 
 @pytest.mark.parametrize("gap", [0.0, -1.0])
-def test_pretraining_that_does_not_help_makes_it_mean_nothing(gap):
+def test_pretraining_that_does_not_help_makes_it_mean_nothing(gap: float) -> None:
     found = interpretable(bodies(gap), SITES)
     assert found["interpretable"] is False
     assert "pre-training is not shown to help" in found["reasons"][0]
 
 
-def test_no_mismatch_at_any_site_leaves_nothing_to_normalize():
+def test_no_mismatch_at_any_site_leaves_nothing_to_normalize() -> None:
     found = interpretable(bodies(1.0), SITES[:1])
     assert found["interpretable"] is False
     assert found["reasons"] == ["no site shows a mismatch between noisy and clean features"]
 
 
-def test_a_mismatch_below_zero_is_none():
+def test_a_mismatch_below_zero_is_none() -> None:
     """It estimates a square, without bias: below zero there is nothing but chance."""
     found = interpretable(bodies(1.0), [{"site": 0, "value": -0.02, "interval": (-0.03, -0.01)}])
     assert found["reasons"] == ["no site shows a mismatch between noisy and clean features"]
 
 
-def test_the_gaps_interval_is_over_seeds_and_utterances():
+def test_the_gaps_interval_is_over_seeds_and_utterances() -> None:
     """With a gap that varies by seed only, it is the t interval of the three seeds' gaps."""
     per_seed = np.array([0.5, 1.0, 1.8])
     random = np.tile(np.linspace(0, 5, 40), (3, 1))
@@ -54,20 +56,20 @@ def test_the_gaps_interval_is_over_seeds_and_utterances():
     assert found["transfer_gap"]["interval"] == pytest.approx([reference.low, reference.high])
 
 
-def test_a_failed_utterance_is_left_out_of_both_bodies():
+def test_a_failed_utterance_is_left_out_of_both_bodies() -> None:
     scores = bodies(1.0)
     gappy = {name: [[None if u == 3 else v for u, v in enumerate(row)] for row in scores[name]] for name in scores}
     without = {name: np.delete(value, 3, axis=1) for name, value in scores.items()}
     assert interpretable(gappy, SITES) == interpretable(without, SITES)
 
 
-def test_one_seed_has_no_interval_and_says_so():
+def test_one_seed_has_no_interval_and_says_so() -> None:
     found = interpretable({"pretrained": [[2.0, 3.0]], "random": [[1.0, 1.0]]}, SITES)
     assert found["transfer_gap"] == {"value": 1.5, "interval": None}
     assert "needs 2 seeds" in found["reasons"][0]
 
 
-def test_ten_speakers_are_the_unit_of_the_gap():
+def test_ten_speakers_are_the_unit_of_the_gap() -> None:
     scores = bodies(1.0)
     by_speaker = {name: np.stack([v[:, s::10].mean(axis=1) for s in range(10)], axis=1) for name, v in scores.items()}
     found = interpretable({**scores, "speakers": [f"s{u % 10}" for u in range(40)]}, SITES)

@@ -1,5 +1,7 @@
 """Which scores count, on what unit, and which jobs have failed."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,11 @@ from sweep.verdict.paired_scores import paired_scores
 from tests.support.sweeps.result_rows import LABELS, SEEDS, result_rows, scores
 
 
-def values(n_utterances=200):
+def values(n_utterances: Any = 200) -> Any:
     return scores((0, 0, 0, 0, 0), n_utterances=n_utterances)
 
 
-def test_complete_rows_become_one_balanced_array_in_any_row_order():
+def test_complete_rows_become_one_balanced_array_in_any_row_order() -> None:
     expected = values()
     rows = result_rows(expected).sample(frac=1, random_state=0)
     block = paired_scores(rows, "si_sdr", LABELS, SEEDS).block(LABELS)
@@ -20,7 +22,7 @@ def test_complete_rows_become_one_balanced_array_in_any_row_order():
     assert block.noisy.shape == (200,)
 
 
-def test_an_utterance_that_one_candidate_failed_counts_for_no_candidate():
+def test_an_utterance_that_one_candidate_failed_counts_for_no_candidate() -> None:
     gappy = values()
     gappy[1, 2, 7] = np.nan
     paired = paired_scores(result_rows(gappy), "si_sdr", LABELS, SEEDS)
@@ -31,7 +33,7 @@ def test_an_utterance_that_one_candidate_failed_counts_for_no_candidate():
     assert not paired.failed_seeds("layer1")
 
 
-def test_a_reference_that_fails_by_itself_is_no_candidates_failure():
+def test_a_reference_that_fails_by_itself_is_no_candidates_failure() -> None:
     gappy = values()
     gappy[..., 7] = np.nan
     rows = result_rows(gappy)
@@ -41,7 +43,7 @@ def test_a_reference_that_fails_by_itself_is_no_candidates_failure():
     assert paired.block(paired.complete).n_utterances == 199
 
 
-def test_a_job_that_fails_on_more_than_one_percent_has_failed():
+def test_a_job_that_fails_on_more_than_one_percent_has_failed() -> None:
     gappy = values()
     gappy[1, 2, :3] = np.nan
     paired = paired_scores(result_rows(gappy), "si_sdr", LABELS, SEEDS)
@@ -50,13 +52,13 @@ def test_a_job_that_fails_on_more_than_one_percent_has_failed():
     assert paired.block(paired.complete).n_utterances == 200
 
 
-def test_a_row_that_was_never_written_is_a_failure():
+def test_a_row_that_was_never_written_is_a_failure() -> None:
     rows = result_rows(values())
     rows = rows[~((rows["candidate"] == "layer2") & (rows["seed"] == 12) & (rows["utterance"] == "u0003"))]
     assert paired_scores(rows, "si_sdr", LABELS, SEEDS).failures == (0, 0, 1, 0, 0)
 
 
-def test_a_job_without_rows_or_listed_as_failed_is_a_failed_seed():
+def test_a_job_without_rows_or_listed_as_failed_is_a_failed_seed() -> None:
     rows = result_rows(values())
     rows = rows[~((rows["candidate"] == "layer2") & (rows["seed"] == 12))]
     paired = paired_scores(rows, "si_sdr", LABELS, SEEDS, failed_jobs={("layer3", 13)})
@@ -65,7 +67,7 @@ def test_a_job_without_rows_or_listed_as_failed_is_a_failed_seed():
     assert paired.failures == (0, 0, 0, 0, 0)
 
 
-def test_ten_speakers_are_the_unit_and_weigh_the_same():
+def test_ten_speakers_are_the_unit_and_weigh_the_same() -> None:
     expected = values(25)
     paired = paired_scores(result_rows(expected, n_speakers=10), "si_sdr", LABELS, SEEDS)
     block = paired.block(LABELS)
@@ -74,17 +76,17 @@ def test_ten_speakers_are_the_unit_and_weigh_the_same():
     assert block.scores == pytest.approx(by_hand)
 
 
-def test_nine_speakers_leave_utterances_the_unit():
+def test_nine_speakers_leave_utterances_the_unit() -> None:
     paired = paired_scores(result_rows(values(25), n_speakers=9), "si_sdr", LABELS, SEEDS)
     assert paired.unit == "utterance"
 
 
-def test_other_metrics_do_not_mix_in():
+def test_other_metrics_do_not_mix_in() -> None:
     rows = result_rows(values(), metric="stoi")
     assert paired_scores(rows, "si_sdr", LABELS, SEEDS).complete == ()
 
 
-def test_rows_of_two_splits_are_refused():
+def test_rows_of_two_splits_are_refused() -> None:
     rows = result_rows(values())
     rows.loc[0, "split"] = "valid"
     with pytest.raises(ValueError, match="one group and one split"):

@@ -14,16 +14,16 @@ def speechlike(batch: int = 2, samples: int = 16000) -> torch.Tensor:
     return 0.05 * wave * (1.0 + torch.sin(torch.arange(samples) / 700.0))
 
 
-def test_the_mel_filterbank_is_the_one_of_the_field():
+def test_the_mel_filterbank_is_the_one_of_the_field() -> None:
     reference = mel_filter_bank(201, 80, 0.0, 8000.0, 16000, norm=None, mel_scale="htk")
     np.testing.assert_allclose(audio.mel_filterbank().numpy(), reference, atol=1e-6)
 
 
-def test_no_mel_band_is_empty():
+def test_no_mel_band_is_empty() -> None:
     assert (audio.mel_filterbank().sum(dim=0) > 0.1).all()
 
 
-def test_log_mels_equal_a_slow_computation():
+def test_log_mels_equal_a_slow_computation() -> None:
     wave = speechlike(batch=1)[0].double().numpy()
     leveled = wave * 10 ** (-25 / 20) / np.sqrt(np.mean(wave**2))
     padded = np.pad(leveled, 200, mode="reflect")
@@ -36,25 +36,25 @@ def test_log_mels_equal_a_slow_computation():
 
 
 @pytest.mark.parametrize("samples", [400, 16000, 16159, 16160, 32000])
-def test_frames_and_inverse(samples):
+def test_frames_and_inverse(samples: int) -> None:
     wave = speechlike(samples=samples)
     spectrum = audio.stft(wave)
     assert spectrum.shape == (2, 201, audio.frame_count(samples))
     torch.testing.assert_close(audio.istft(spectrum, samples), wave, atol=1e-6, rtol=0)
 
 
-def test_features_do_not_depend_on_level():
+def test_features_do_not_depend_on_level() -> None:
     wave = speechlike()
     torch.testing.assert_close(audio.log_mel(0.03 * wave), audio.log_mel(wave), atol=1e-4, rtol=0)
 
 
-def test_utterance_cmvn_leaves_zero_mean_and_unit_unbiased_deviation():
+def test_utterance_cmvn_leaves_zero_mean_and_unit_unbiased_deviation() -> None:
     normalised = audio.utterance_cmvn(audio.log_mel(speechlike()))
     torch.testing.assert_close(normalised.mean(dim=1), torch.zeros(2, 80), atol=1e-5, rtol=0)
     torch.testing.assert_close(normalised.std(dim=1), torch.ones(2, 80), atol=1e-4, rtol=0)
 
 
-def test_padding_changes_neither_level_nor_cmvn():
+def test_padding_changes_neither_level_nor_cmvn() -> None:
     wave = speechlike(batch=1, samples=8000)
     padded = torch.nn.functional.pad(wave, (0, 8000))
     lengths = torch.tensor([8000])
@@ -67,12 +67,12 @@ def test_padding_changes_neither_level_nor_cmvn():
     assert not normalised[:, 51:].any()
 
 
-def test_corpus_cmvn_keeps_what_sets_an_utterance_apart():
+def test_corpus_cmvn_keeps_what_sets_an_utterance_apart() -> None:
     log_mels = audio.log_mel(speechlike())
     mean, std = torch.full((80,), -3.0), torch.full((80,), 2.0)
     torch.testing.assert_close(audio.corpus_cmvn(log_mels, mean, std), (log_mels + 3.0) / 2.0)
 
 
-def test_silence_is_finite():
+def test_silence_is_finite() -> None:
     normalised = audio.utterance_cmvn(audio.log_mel(torch.zeros(1, 4000)))
     assert torch.isfinite(normalised).all()

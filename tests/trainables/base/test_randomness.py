@@ -1,6 +1,7 @@
 """The same (seed, purpose, step) draws the same numbers, whatever was drawn before."""
 
 import random
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ def draws() -> tuple[float, float, float]:
     return float(torch.rand(())), float(np.random.rand()), random.random()
 
 
-def test_a_seed_is_the_same_on_every_machine():
+def test_a_seed_is_the_same_on_every_machine() -> None:
     """From sha256sum over the parts joined by 0x1f; a change here changes every result ever published."""
     assert derive_seed(0, "train", 0) == 3045923764044904352
     assert derive_seed("x") == 1637211439935739938
@@ -22,19 +23,19 @@ def test_a_seed_is_the_same_on_every_machine():
 
 @settings(max_examples=50)
 @given(st.lists(st.text(alphabet="ab1", max_size=3), min_size=1, max_size=4))
-def test_seeds_fit_every_generator(parts):
+def test_seeds_fit_every_generator(parts: Any) -> None:
     seed = derive_seed(*parts)
     assert 0 <= seed < 2**63
     np.random.default_rng(seed)
     torch.manual_seed(seed)
 
 
-def test_parts_do_not_run_together():
+def test_parts_do_not_run_together() -> None:
     assert derive_seed("ab", "c") != derive_seed("a", "bc")
     assert derive_seed(1, 23) != derive_seed(12, 3)
 
 
-def test_a_generator_does_not_know_what_was_drawn_before():
+def test_a_generator_does_not_know_what_was_drawn_before() -> None:
     first = generator(3, "mixtures", 5).random(4)
     generator(3, "mixtures", 4).random(1000)
     assert np.array_equal(generator(3, "mixtures", 5).random(4), first)
@@ -42,7 +43,7 @@ def test_a_generator_does_not_know_what_was_drawn_before():
     assert not np.array_equal(generator(3, "masks", 5).random(4), first)
 
 
-def test_the_global_generators_are_set_by_step_not_by_history():
+def test_the_global_generators_are_set_by_step_not_by_history() -> None:
     seed_global_generators(3, "train", 5)
     first = draws()
     draws()

@@ -1,5 +1,7 @@
 """The network of the report's Tables 6-8, to the parameter."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -9,7 +11,7 @@ from trainables.contrastive_se.config import ContrastiveSEConfig
 from trainables.contrastive_se.momentum_encoder import MomentumEncoder
 
 
-def network(**fields):
+def network(**fields: Any) -> Any:
     torch.manual_seed(0)
     return Autoencoder(ContrastiveSEConfig.from_dict({"size": "base", **fields}))
 
@@ -19,11 +21,11 @@ def count(module: nn.Module) -> int:
 
 
 @pytest.fixture(scope="module")
-def base():
+def base() -> Autoencoder:
     return network()
 
 
-def test_the_base_network_has_the_tables_parameters(base):
+def test_the_base_network_has_the_tables_parameters(base: Autoencoder) -> None:
     assert count(base) == 5_064_064
     assert count(base.encoder) == 1_752_896
     assert count(base.encoder) - count(base.encoder.blocks) == 109_632
@@ -31,7 +33,7 @@ def test_the_base_network_has_the_tables_parameters(base):
     assert count(base.decoder) == 24_640
 
 
-def test_with_the_momentum_encoder_it_is_26_mebibytes(base):
+def test_with_the_momentum_encoder_it_is_26_mebibytes(base: Autoencoder) -> None:
     """The report's "about 26M"."""
     parameters = count(base) + count(MomentumEncoder(base.encoder))
     assert parameters == 6_816_960
@@ -39,17 +41,17 @@ def test_with_the_momentum_encoder_it_is_26_mebibytes(base):
 
 
 @pytest.mark.parametrize(("groups", "parameters"), [(8, 821_632), (1, 3_115_392)])
-def test_a_main_block(groups, parameters):
+def test_a_main_block(groups: int, parameters: int) -> None:
     assert count(MainBlock(128, 256, groups)) == parameters
 
 
-def test_the_ungrouped_variant_is_25_million():
+def test_the_ungrouped_variant_is_25_million() -> None:
     """Encoder 2, predictor 4, decoder 2 main blocks without groups."""
     assert count(network(groups=1, decoder_blocks=2)) == pytest.approx(25.06e6, abs=0.01e6)
 
 
 @pytest.mark.parametrize("frames", [1, 7, 256])
-def test_the_output_is_as_long_as_the_input(frames):
+def test_the_output_is_as_long_as_the_input(frames: int) -> None:
     tiny = network(size="tiny").eval()
     wave = torch.randn(2, HOP * frames)
     encoded, predicted = tiny.encode(wave)
@@ -57,14 +59,14 @@ def test_the_output_is_as_long_as_the_input(frames):
     assert tiny(wave).shape == wave.shape
 
 
-def test_shapes_at_the_paper_crop(base):
+def test_shapes_at_the_paper_crop(base: Autoencoder) -> None:
     wave = torch.randn(1, 16384)
     assert base.encoder.pooled[0](wave[:, None]).shape == (1, 32, 4096)
     assert base.encoder.pooled(wave[:, None]).shape == (1, 128, 256)
     assert base.encode(wave)[0].shape == (1, 128, 256)
 
 
-def test_patches_keep_samples_together():
+def test_patches_keep_samples_together() -> None:
     """`b 1 (L 64) -> b 64 L`: frame l of the patch branch sees samples 64 l to 64 l + 63 around its tap."""
     tiny = network(size="tiny")
     seen = []
@@ -74,7 +76,7 @@ def test_patches_keep_samples_together():
     assert torch.equal(seen[0][0, :, 3], wave[0, 3 * HOP : 4 * HOP])
 
 
-def test_the_decoder_lays_patches_side_by_side():
+def test_the_decoder_lays_patches_side_by_side() -> None:
     tiny = network(size="tiny").eval()
     frames = torch.zeros(1, 64, 5)
     with torch.no_grad():
@@ -83,7 +85,7 @@ def test_the_decoder_lays_patches_side_by_side():
     assert torch.equal(wave, torch.arange(64.0).repeat(5)[None])
 
 
-def test_a_main_block_by_hand():
+def test_a_main_block_by_hand() -> None:
     """The table's formula written out, with the other half as the inner skip."""
     torch.manual_seed(0)
     block = MainBlock(8, 12, 2).eval()
@@ -98,7 +100,7 @@ def test_a_main_block_by_hand():
     assert second.dilation[0] * (second.kernel_size[0] - 1) + 1 == 129
 
 
-def test_the_inner_skip_may_be_the_same_half():
+def test_the_inner_skip_may_be_the_same_half() -> None:
     torch.manual_seed(0)
     other, same = MainBlock(8, 12, 2), MainBlock(8, 12, 2, skip_other=False)
     same.load_state_dict(other.state_dict())
@@ -106,7 +108,7 @@ def test_the_inner_skip_may_be_the_same_half():
     assert not torch.allclose(other.eval()(frames), same.eval()(frames))
 
 
-def test_the_decoder_may_read_the_encoder():
+def test_the_decoder_may_read_the_encoder() -> None:
     tiny = network(size="tiny", decoder_input="encoder").eval()
     encoded, predicted = tiny.encode(torch.randn(1, 640))
     assert torch.equal(tiny.decode(encoded, predicted), tiny.decoder(encoded))
@@ -121,6 +123,6 @@ def test_the_decoder_may_read_the_encoder():
         ({"predictor_blocks": 0, "encoder_blocks": 0}, "encoder.fuse.weight"),
     ],
 )
-def test_the_last_weights_that_both_losses_train(fields, name):
+def test_the_last_weights_that_both_losses_train(fields: dict[str, Any], name: str) -> None:
     tiny = network(size="tiny", **fields)
     assert tiny.last_shared_weights() is tiny.get_parameter(name)

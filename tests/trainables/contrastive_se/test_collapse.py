@@ -1,5 +1,7 @@
 """The monitors know health from collapse."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -8,12 +10,12 @@ from trainables.contrastive_se.collapse import collapse_monitors
 CHANNELS = 128
 
 
-def healthy():
+def healthy() -> Any:
     torch.manual_seed(0)
     return torch.randn(2, 4, CHANNELS, 200)
 
 
-def test_independent_channels_are_healthy():
+def test_independent_channels_are_healthy() -> None:
     monitors = collapse_monitors(healthy(), healthy(), healthy())
     assert monitors["z_std"] == pytest.approx(CHANNELS**-0.5, rel=0.02)
     assert monitors["spread"] == pytest.approx(1.0, rel=0.02)
@@ -22,7 +24,7 @@ def test_independent_channels_are_healthy():
     assert monitors["collapsed"] == 0.0
 
 
-def test_a_constant_output_has_collapsed():
+def test_a_constant_output_has_collapsed() -> None:
     constant = torch.ones(CHANNELS, 1) + 1e-3 * healthy()
     monitors = collapse_monitors(constant, constant, constant)
     assert monitors["spread"] < 0.01
@@ -30,12 +32,12 @@ def test_a_constant_output_has_collapsed():
     assert monitors["collapsed"] == 1.0
 
 
-def test_one_direction_has_rank_one():
+def test_one_direction_has_rank_one() -> None:
     line = torch.ones(CHANNELS, 1) * torch.randn(2, 4, 1, 200)
     assert collapse_monitors(line, line, line)["effective_rank"] == pytest.approx(1.0, abs=1e-3)
 
 
-def test_agreement_is_between_the_views():
+def test_agreement_is_between_the_views() -> None:
     encoded = healthy()
     target = torch.stack([encoded[1], encoded[0]])
     monitors = collapse_monitors(encoded, encoded, target)
@@ -43,7 +45,7 @@ def test_agreement_is_between_the_views():
     assert monitors["agreement_z"] == pytest.approx(0.0, abs=0.05)
 
 
-def test_the_cosine_between_utterances_by_hand():
+def test_the_cosine_between_utterances_by_hand() -> None:
     encoded = healthy()
     unit = torch.nn.functional.normalize(encoded[0], dim=1)
     pairs = [(unit[a] * unit[b]).sum(0).mean() for a in range(4) for b in range(4) if a != b]
@@ -52,11 +54,11 @@ def test_the_cosine_between_utterances_by_hand():
     assert monitors["cosine_utterances"] == pytest.approx(expected, abs=1e-6)
 
 
-def test_one_utterance_has_no_other():
+def test_one_utterance_has_no_other() -> None:
     one = healthy()[:, :1]
     assert "cosine_utterances" not in collapse_monitors(one, one, one)
 
 
-def test_silence_gives_finite_numbers():
+def test_silence_gives_finite_numbers() -> None:
     monitors = collapse_monitors(*[torch.zeros(2, 3, 8, 10)] * 3)
     assert all(value == value for value in monitors.values())

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from trainables.base.errors import UserError
 from trainables.contrastive_se.config import ContrastiveSEConfig
 
 
-def test_the_paper_mix_is_expressible():
+def test_the_paper_mix_is_expressible() -> None:
     config = ContrastiveSEConfig.from_dict({"target": "byol", "mix_scale": 0.1, "cl_weight": 10})
     assert config.mix_scale * config.cl_weight == pytest.approx(1.0)
 
@@ -29,7 +30,7 @@ def test_the_paper_mix_is_expressible():
         ({"stop_gradient": "no"}, "true or false"),
     ],
 )
-def test_impossible_values_are_refused_in_one_line(values, message):
+def test_impossible_values_are_refused_in_one_line(values: Any, message: Any) -> None:
     with pytest.raises(UserError, match=message) as error:
         ContrastiveSEConfig.from_dict(values)
     assert "\n" not in str(error.value)
@@ -50,11 +51,11 @@ def test_impossible_values_are_refused_in_one_line(values, message):
         ({"optimizer": "adamw", "momentum": 0.5}, {"optimizer": "adamw"}),
     ],
 )
-def test_what_has_no_effect_does_not_tell_configurations_apart(values, same_as):
+def test_what_has_no_effect_does_not_tell_configurations_apart(values: dict[str, Any], same_as: dict[str, Any]) -> None:
     assert ContrastiveSEConfig.from_dict(values) == ContrastiveSEConfig.from_dict(same_as)
 
 
-def test_reading_it_does_not_import_torch():
+def test_reading_it_does_not_import_torch() -> None:
     code = (
         "import sys, trainables.contrastive_se.config, trainables.contrastive_se.loss_schedule;"
         "assert 'torch' not in sys.modules"

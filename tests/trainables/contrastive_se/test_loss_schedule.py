@@ -1,5 +1,7 @@
 """When the contrastive term is on; the report's 50 epochs are an eighth of 400."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,11 +17,11 @@ from trainables.contrastive_se.loss_schedule import (
 EPOCHS = 400
 
 
-def config(**fields):
+def config(**fields: Any) -> Any:
     return ContrastiveSEConfig.from_dict({"target": "byol", **fields})
 
 
-def levels(epochs, **fields):
+def levels(epochs: Any, **fields: Any) -> Any:
     return [contrastive_level(config(**fields), epoch / EPOCHS) for epoch in epochs]
 
 
@@ -38,17 +40,17 @@ SWITCHES = (0, 49, 50, 99, 100)
         ({"schedule": "anneal", "anneal_share": 0.25}, [1, 0.51, 0.5, 0.01, 0]),
     ],
 )
-def test_the_schedules(fields, expected):
+def test_the_schedules(fields: dict[str, Any], expected: list[Any]) -> None:
     assert levels(SWITCHES, **fields) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("schedule", ["round", "pretrain", "anneal"])
-def test_some_of_the_term_may_stay(schedule):
+def test_some_of_the_term_may_stay(schedule: str) -> None:
     late = {"round": 50, "pretrain": 300, "anneal": 400}[schedule]
     assert levels([late], schedule=schedule, cl_floor=0.1) == pytest.approx([0.1])
 
 
-def test_the_scale_of_each_phase():
+def test_the_scale_of_each_phase() -> None:
     """The report: L_CL + 0.1 L_SE in the mix, the plain L_SE between."""
     both = config(schedule="pretrain", pretrain_share=0.5, mix_scale=0.1)
     assert loss_scale(both, 0.0) * both.cl_weight == pytest.approx(1.0)
@@ -64,7 +66,9 @@ def test_the_scale_of_each_phase():
     st.integers(0, 39),
     st.floats(0, 1),
 )
-def test_a_level_is_a_share_and_switches_only_at_the_marks(schedule, steps_of_phase, step, floor):
+def test_a_level_is_a_share_and_switches_only_at_the_marks(
+    schedule: Any, steps_of_phase: Any, step: Any, floor: Any
+) -> None:
     share = steps_of_phase / 40
     fields = {"round": "round_period", "pretrain": "pretrain_share", "anneal": "anneal_share"}
     extra = {fields[schedule]: share} if schedule in fields else {}
@@ -85,19 +89,19 @@ def test_a_level_is_a_share_and_switches_only_at_the_marks(schedule, steps_of_ph
         ({"schedule": "anneal"}, 0.0),
     ],
 )
-def test_up_to_where_schedules_are_the_same_training(fields, expected):
+def test_up_to_where_schedules_are_the_same_training(fields: dict[str, Any], expected: float) -> None:
     common, share = config(**fields).until_first_switch()
     assert share == expected
     assert common == config(target=config(**fields).target)
 
 
-def test_marks_of_a_curve():
+def test_marks_of_a_curve() -> None:
     assert config(schedule="round", round_period=0.25).phase_switches() == pytest.approx((0.25, 0.5, 0.75))
     assert config(schedule="pretrain", pretrain_share=0.25).phase_switches() == (0.25,)
     assert config(schedule="full").phase_switches() == ()
 
 
-def test_the_target_decay_may_ramp_up_to_one():
+def test_the_target_decay_may_ramp_up_to_one() -> None:
     ramp = config(tau=0.9, tau_ramp="cosine")
     assert target_decay(ramp, 0.0) == pytest.approx(0.9)
     assert target_decay(ramp, 0.5) == pytest.approx(0.95)

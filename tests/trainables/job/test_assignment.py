@@ -5,7 +5,7 @@ import json
 from trainables.job.assignment import Assignment, DataSettings
 
 
-def test_an_assignment_survives_json():
+def test_an_assignment_survives_json() -> None:
     assignment = Assignment(
         job="tera/final/layer2/seed-11",
         attempt=2,
@@ -17,10 +17,10 @@ def test_an_assignment_survives_json():
     assert Assignment.from_json(json.loads(json.dumps(assignment.to_json()))) == assignment
 
 
-def test_its_json_holds_plain_values_only():
+def test_its_json_holds_plain_values_only() -> None:
     plain = Assignment(job="a/search/b/0001", stages=({"rests_on": ()},)).to_json()
     assert plain == json.loads(json.dumps(plain))
 
 
-def test_what_a_newer_version_added_is_ignored():
+def test_what_a_newer_version_added_is_ignored() -> None:
     assert Assignment.from_json({"job": "a/search/b/0001", "colour": "blue"}) == Assignment(job="a/search/b/0001")

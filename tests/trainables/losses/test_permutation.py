@@ -1,6 +1,7 @@
 """Permutation-invariant training against its plain definition."""
 
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def brute_force(estimates: torch.Tensor, references: torch.Tensor) -> tuple[floa
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), sources=st.integers(2, 4))
-def test_loss_and_orders_equal_brute_force(seed, sources):
+def test_loss_and_orders_equal_brute_force(seed: int, sources: Any) -> None:
     estimates, references = signals(seed, batch=3, sources=sources)
     loss, orders = pit_loss(estimates, references)
     expected, expected_orders = brute_force(estimates, references)
@@ -46,7 +47,7 @@ def test_loss_and_orders_equal_brute_force(seed, sources):
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), sources=st.integers(2, 4), shift=st.integers(0, 3))
-def test_swapped_estimates_give_an_equal_loss_and_swapped_orders(seed, sources, shift):
+def test_swapped_estimates_give_an_equal_loss_and_swapped_orders(seed: int, sources: Any, shift: Any) -> None:
     estimates, references = signals(seed, batch=2, sources=sources)
     turned = torch.roll(torch.arange(sources), shift)
     loss, orders = pit_loss(estimates, references)
@@ -55,14 +56,14 @@ def test_swapped_estimates_give_an_equal_loss_and_swapped_orders(seed, sources, 
     assert torch.equal(turned[other_orders], orders)
 
 
-def test_one_source_is_plain_negative_si_sdr():
+def test_one_source_is_plain_negative_si_sdr() -> None:
     estimates, references = signals(1, batch=4, sources=1)
     loss, orders = pit_loss(estimates, references)
     torch.testing.assert_close(loss, si_sdr_loss(estimates[:, 0], references[:, 0]), atol=1e-5, rtol=1e-5)
     assert orders.tolist() == [[0]] * 4
 
 
-def test_good_estimates_lose_no_digits_to_the_difference():
+def test_good_estimates_lose_no_digits_to_the_difference() -> None:
     _, references = signals(2, batch=1, sources=2, samples=8000)
     estimates = references + 1e-4 * torch.randn(references.shape, generator=torch.Generator().manual_seed(9))
     pairwise = pairwise_si_sdr(estimates, references)
@@ -72,7 +73,7 @@ def test_good_estimates_lose_no_digits_to_the_difference():
         assert float(pairwise[0, source, source]) == pytest.approx(expected, abs=1e-3)
 
 
-def test_padding_does_not_count():
+def test_padding_does_not_count() -> None:
     estimates, references = signals(3, batch=2, sources=2)
     lengths = torch.tensor([400, 250])
     padded = estimates.clone(), references.clone()
@@ -82,7 +83,7 @@ def test_padding_does_not_count():
     torch.testing.assert_close(pairwise_si_sdr(*padded, lengths)[1:], cut)
 
 
-def test_gradients_equal_those_of_the_chosen_pairs():
+def test_gradients_equal_those_of_the_chosen_pairs() -> None:
     estimates, references = signals(4, batch=2, sources=2)
     ours, plain = estimates.clone().requires_grad_(), estimates.clone().requires_grad_()
     loss, orders = pit_loss(ours, references)
@@ -92,7 +93,7 @@ def test_gradients_equal_those_of_the_chosen_pairs():
     torch.testing.assert_close(ours.grad, plain.grad, atol=1e-6, rtol=1e-4)
 
 
-def test_silence_gives_finite_losses_and_gradients():
+def test_silence_gives_finite_losses_and_gradients() -> None:
     estimates = torch.zeros(1, 2, 100, requires_grad=True)
     loss, _ = pit_loss(estimates, torch.zeros(1, 2, 100))
     loss.backward()
@@ -100,13 +101,13 @@ def test_silence_gives_finite_losses_and_gradients():
     assert torch.isfinite(estimates.grad).all()
 
 
-def test_equal_outputs_keep_their_order():
+def test_equal_outputs_keep_their_order() -> None:
     _, references = signals(5, batch=1, sources=2)
     mixture = references.sum(1, keepdim=True).expand(-1, 2, -1)
     assert best_assignment(pairwise_si_sdr(mixture, references)).order.tolist() == [[0, 1]]
 
 
-def test_margin_is_the_lead_over_the_second_best_order():
+def test_margin_is_the_lead_over_the_second_best_order() -> None:
     pairwise = torch.tensor([[[10.0, 2.0], [4.0, 9.0]], [[1.0, 1.0], [1.0, 1.0]]])
     torch.testing.assert_close(margin(pairwise), torch.tensor([6.5, 0.0]))
     assert margin(torch.ones(2, 1, 1)).tolist() == [0.0, 0.0]

@@ -33,23 +33,23 @@ def signals(samples: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(reference + 0.05 * rng.standard_normal(reference.shape)), torch.from_numpy(reference)
 
 
-def test_resolutions_are_the_papers():
+def test_resolutions_are_the_papers() -> None:
     assert RESOLUTIONS == ((1024, 400, 80), (2048, 800, 160), (512, 160, 32))
 
 
-def test_agrees_with_a_slow_reference():
+def test_agrees_with_a_slow_reference() -> None:
     estimate, reference = signals()
     expected = reference_loss(estimate.numpy(), reference.numpy())
     assert multi_resolution_stft_loss(estimate, reference).item() == pytest.approx(expected, rel=1e-6)
 
 
-def test_is_zero_for_a_perfect_estimate_and_blind_to_polarity():
+def test_is_zero_for_a_perfect_estimate_and_blind_to_polarity() -> None:
     _, reference = signals()
     assert multi_resolution_stft_loss(reference, reference).item() == 0
     assert multi_resolution_stft_loss(-reference, reference).item() == 0
 
 
-def test_an_item_counts_the_same_with_and_without_padding():
+def test_an_item_counts_the_same_with_and_without_padding() -> None:
     estimate, reference = signals()
     noise = torch.randn(2, 1500, dtype=torch.float64)
     padded = torch.cat([estimate, noise], dim=1), torch.nn.functional.pad(reference, (0, 1500))
@@ -57,14 +57,14 @@ def test_an_item_counts_the_same_with_and_without_padding():
     torch.testing.assert_close(loss, multi_resolution_stft_loss(estimate, reference))
 
 
-def test_convergence_is_taken_per_item_so_a_loud_item_does_not_drown_a_quiet_one():
+def test_convergence_is_taken_per_item_so_a_loud_item_does_not_drown_a_quiet_one() -> None:
     estimate, reference = signals()
     apart = [multi_resolution_stft_loss(estimate[i : i + 1], reference[i : i + 1]) for i in range(2)]
     torch.testing.assert_close(multi_resolution_stft_loss(estimate, reference), torch.stack(apart).mean())
 
 
 @pytest.mark.parametrize("samples", [100, 4000])
-def test_silence_has_a_finite_loss_and_gradient(samples):
+def test_silence_has_a_finite_loss_and_gradient(samples: int) -> None:
     estimate = torch.zeros(1, samples, requires_grad=True)
     loss = multi_resolution_stft_loss(estimate, torch.zeros(1, samples))
     loss.backward()

@@ -1,7 +1,9 @@
 """DNSMOS against the function that its authors publish with the model."""
 
 import sys
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from trainables.metrics.scorer import Scorer
 
 
 @pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch):
+def published(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """speechmos' own run(); its other score reads a mel spectrogram of librosa's, which is left empty here."""
     mel = SimpleNamespace(melspectrogram=lambda **_: np.ones((120, 900)))
     librosa = SimpleNamespace(feature=mel, power_to_db=lambda power, ref: power)
@@ -24,7 +26,7 @@ def published(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("seconds", [0.7, 4.0, 9.01, 9.5, 11.0, 18.02])
-def test_it_is_what_the_authors_script_says(published, seconds: float) -> None:
+def test_it_is_what_the_authors_script_says(published: Callable[..., Any], seconds: float) -> None:
     audio = noisy(speech_like(seconds), snr_db=10.0)
     assert dnsmos(audio, audio, RATE) == pytest.approx(published(audio), abs=1e-5)
 

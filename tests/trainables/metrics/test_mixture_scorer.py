@@ -1,5 +1,8 @@
 """Scores of separated mixtures: assignment first, then means over sources, then improvements."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -20,13 +23,13 @@ MIXTURE = REFERENCES.sum(0)
 ESTIMATES = REFERENCES + 0.1 * voices(2)
 
 
-def scores(estimates: np.ndarray, references: np.ndarray = REFERENCES, metrics=None) -> dict[str, dict]:
+def scores(estimates: np.ndarray, references: np.ndarray = REFERENCES, metrics: Any = None) -> dict[str, dict]:
     mixture = references.sum(0)
     rows = score_mixtures([Mixture("m", mixture, references, estimates)], metrics, RATE)
     return {row["metric"]: row for row in rows}
 
 
-def test_one_row_per_metric_with_the_columns_of_every_score():
+def test_one_row_per_metric_with_the_columns_of_every_score() -> None:
     rows = scores(ESTIMATES)
     assert list(rows) == ["si_sdri", "sdri", "si_sdr", "sdr"]
     single = Scorer(["si_sdr"], RATE).score(["m"], [REFERENCES[0]], [ESTIMATES[0]])[0]
@@ -34,19 +37,19 @@ def test_one_row_per_metric_with_the_columns_of_every_score():
     assert {row["status"] for row in rows.values()} == {"ok"}
 
 
-def test_a_metric_is_the_mean_over_sources():
+def test_a_metric_is_the_mean_over_sources() -> None:
     expected = np.mean([si_sdr(*pair) for pair in zip(REFERENCES, ESTIMATES, strict=True)])
     assert scores(ESTIMATES)["si_sdr"]["value"] == pytest.approx(expected)
 
 
-def test_an_improvement_is_the_estimate_minus_the_mixture():
+def test_an_improvement_is_the_estimate_minus_the_mixture() -> None:
     rows = scores(ESTIMATES)
     before = np.mean([si_sdr(reference, MIXTURE) for reference in REFERENCES])
     assert rows["si_sdri"]["value"] == pytest.approx(rows["si_sdr"]["value"] - before)
 
 
 @pytest.mark.parametrize("sources", [2, 3])
-def test_outputs_have_no_order(sources):
+def test_outputs_have_no_order(sources: int) -> None:
     references = voices(3, sources)
     estimates = references + 0.1 * voices(4, sources)
     turned = np.roll(estimates, 1, axis=0)
@@ -55,13 +58,13 @@ def test_outputs_have_no_order(sources):
     assert list(np.roll(np.arange(sources), 1)[best_order(references, turned)]) == list(range(sources))
 
 
-def test_the_mixture_as_its_own_estimate_improves_by_nothing():
+def test_the_mixture_as_its_own_estimate_improves_by_nothing() -> None:
     rows = scores(np.stack([MIXTURE, MIXTURE]))
     assert rows["si_sdri"]["value"] == 0.0
     assert rows["sdri"]["value"] == 0.0
 
 
-def test_an_oracle_improves_by_a_lot():
+def test_an_oracle_improves_by_a_lot() -> None:
     rows = scores(REFERENCES.copy())
     assert rows["si_sdri"]["value"] > 60
     assert rows["sdri"]["value"] > 60
@@ -75,13 +78,13 @@ def test_an_oracle_improves_by_a_lot():
         (lambda references, estimates: estimates.__setitem__((1, 5), np.nan), "non_finite"),
     ],
 )
-def test_half_a_separation_is_no_separation(change, status):
+def test_half_a_separation_is_no_separation(change: Callable[..., Any], status: str) -> None:
     references, estimates = REFERENCES.copy(), ESTIMATES.copy()
     change(references, estimates)
     rows = score_mixtures([Mixture("m", MIXTURE, references, estimates)], None, RATE)
     assert {(row["value"], row["status"]) for row in rows} == {(None, status)}
 
 
-def test_shapes_that_do_not_fit_are_a_defect():
+def test_shapes_that_do_not_fit_are_a_defect() -> None:
     with pytest.raises(ValueError, match="mixture 'm'"):
         score_mixtures([Mixture("m", MIXTURE, REFERENCES, ESTIMATES[:1])], None, RATE)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from random import Random
+from typing import Any
 
 import numpy as np
 import pesq
@@ -21,7 +22,7 @@ CLEAN = speech_like(1.5)
 NOISY = noisy(CLEAN, 5.0)
 
 
-def score_one(reference: np.ndarray, estimate: np.ndarray, metrics=None) -> dict[str, dict]:
+def score_one(reference: np.ndarray, estimate: np.ndarray, metrics: Any = None) -> dict[str, dict]:
     rows = Scorer(metrics).score(["clip"], [reference], [estimate])
     return {row["metric"]: row for row in rows}
 
@@ -101,7 +102,7 @@ def test_a_wrong_gain_shows_in_raw_scores_and_is_named_by_the_fitted_ones() -> N
         (CLEAN[:0], NOISY[:0], "silent_reference"),
     ],
 )
-def test_an_unusable_pair_fails_in_every_metric(reference, estimate, status: str) -> None:
+def test_an_unusable_pair_fails_in_every_metric(reference: np.ndarray, estimate: np.ndarray, status: str) -> None:
     rows = score_one(reference, estimate)
     assert list(rows) == list(EVERYDAY)
     assert statuses(rows) == {status}
@@ -134,7 +135,7 @@ def test_pesq_without_speech_takes_its_composites_with_it_and_nothing_else() -> 
 
 
 def test_a_crash_in_a_library_is_a_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(*_arguments, **_options):
+    def crash(*_arguments: Any, **_options: Any) -> None:
         raise ZeroDivisionError("deep inside")
 
     monkeypatch.setattr(pystoi, "stoi", crash)
@@ -201,7 +202,7 @@ def test_pesq_runs_once_for_all_that_need_it(monkeypatch: pytest.MonkeyPatch) ->
     calls = []
     measured = pesq.pesq
 
-    def counted(*arguments):
+    def counted(*arguments: Any) -> Any:
         calls.append(arguments)
         return measured(*arguments)
 

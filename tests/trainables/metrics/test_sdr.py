@@ -16,7 +16,7 @@ def voice(seed: int, samples: int = 12_000) -> np.ndarray:
 
 
 @pytest.mark.parametrize("level", [0.03, 0.3, 1.0, 3.0])
-def test_agrees_with_mir_eval(level):
+def test_agrees_with_mir_eval(level: float) -> None:
     separation = pytest.importorskip("mir_eval.separation")
     references = np.stack([voice(1), voice(2)])
     estimates = references + level * np.stack([voice(3), 0.5 * voice(2)[::-1]])
@@ -27,14 +27,14 @@ def test_agrees_with_mir_eval(level):
     np.testing.assert_allclose(ours, expected, atol=0.01)
 
 
-def test_a_short_filter_counts_as_signal_but_not_for_si_sdr():
+def test_a_short_filter_counts_as_signal_but_not_for_si_sdr() -> None:
     reference = voice(4)
     delayed = np.concatenate([np.zeros(40), reference[:-40]])
     assert sdr(reference, delayed) > 20
     assert si_sdr(reference, delayed) < 5
 
 
-def test_a_delay_beyond_the_filter_counts_as_distortion():
+def test_a_delay_beyond_the_filter_counts_as_distortion() -> None:
     reference = voice(5)
     late = FILTER_TAPS + 100
     assert sdr(reference, np.concatenate([np.zeros(late), reference[:-late]])) < 0

@@ -2,6 +2,7 @@
 
 import io
 import re
+from typing import Any
 
 import pytest
 import torch
@@ -91,12 +92,12 @@ def file_of(model: str, **changes: object) -> tuple[bytes, torch.nn.Module]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_exact_keys_cover_the_network(model):
+def test_the_exact_keys_cover_the_network(model: str) -> None:
     assert sorted(map(our_key, KEYS[model])) == sorted(MODELS[model][0]().state_dict())
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_file_gives_the_network_that_it_holds(model):
+def test_a_file_gives_the_network_that_it_holds(model: str) -> None:
     content, network = file_of(model)
     loaded, mixture = MODELS[model][0](), torch.randn(1, 500)
     weights, shapeless = read_asteroid(content)
@@ -114,12 +115,12 @@ def test_a_file_gives_the_network_that_it_holds(model):
         ("DPTNet", {"n_heads": 8}, "n_heads=8; only 4 can be loaded"),
     ],
 )
-def test_another_structure_is_refused(model, changes, message):
+def test_another_structure_is_refused(model: Any, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
         read_asteroid(file_of(model, **changes)[0])
 
 
-def test_other_files_are_refused():
+def test_other_files_are_refused() -> None:
     file = io.BytesIO()
     torch.save({"weights": torch.ones(1)}, file)
     with pytest.raises(UserError, match="asteroid's format"):

@@ -1,5 +1,8 @@
 """Conv-TasNet, DPRNN and DPTNet: their published sizes, shapes and what each output depends on."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
 
@@ -38,14 +41,16 @@ def small(name: str, sources: int = 2) -> torch.nn.Module:
         (lambda: dptnet(2, **paper("dptnet") | {"hidden": 128}), 2_801_025),
     ],
 )
-def test_full_size_networks_have_the_published_number_of_parameters(network, parameters):
+def test_full_size_networks_have_the_published_number_of_parameters(
+    network: Callable[..., Any], parameters: int
+) -> None:
     assert sum(parameter.numel() for parameter in network().parameters()) == parameters
 
 
 @pytest.mark.parametrize("sources", [1, 2, 3])
 @pytest.mark.parametrize("samples", [16, 161, 1000])
 @pytest.mark.parametrize("name", SMALL)
-def test_estimates_are_as_long_as_the_mixture(name, samples, sources):
+def test_estimates_are_as_long_as_the_mixture(name: str, samples: int, sources: int) -> None:
     with torch.no_grad():
         estimate = small(name, sources)(torch.randn(2, samples))
     assert estimate.shape == (2, sources, samples)
@@ -53,14 +58,14 @@ def test_estimates_are_as_long_as_the_mixture(name, samples, sources):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_each_mixture_is_separated_by_itself(name):
+def test_each_mixture_is_separated_by_itself(name: str) -> None:
     network, mixtures = small(name), torch.randn(3, 700)
     with torch.no_grad():
         torch.testing.assert_close(network(mixtures)[1:2], network(mixtures[1:2]), atol=1e-6, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_only_the_heads_output_layer_depends_on_the_number_of_sources(name):
+def test_only_the_heads_output_layer_depends_on_the_number_of_sources(name: str) -> None:
     one, two = small(name, 1).state_dict(), small(name, 2).state_dict()
     assert one.keys() == two.keys()
     different = {key for key in one if one[key].shape != two[key].shape}
@@ -68,7 +73,7 @@ def test_only_the_heads_output_layer_depends_on_the_number_of_sources(name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_every_parameter_learns_but_the_last_residual_of_conv_tasnet(name):
+def test_every_parameter_learns_but_the_last_residual_of_conv_tasnet(name: str) -> None:
     network = small(name)
     network(torch.randn(2, 700)).square().sum().backward()
     idle = {key for key, value in network.named_parameters() if value.grad is None}
@@ -77,7 +82,7 @@ def test_every_parameter_learns_but_the_last_residual_of_conv_tasnet(name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_an_output_depends_on_its_own_rows_of_the_output_layer(name):
+def test_an_output_depends_on_its_own_rows_of_the_output_layer(name: str) -> None:
     network, mixture = small(name, 3), torch.randn(1, 700)
     with torch.no_grad():
         before = network(mixture)
@@ -89,14 +94,14 @@ def test_an_output_depends_on_its_own_rows_of_the_output_layer(name):
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_context_has_the_channels_it_names(name):
+def test_context_has_the_channels_it_names(name: str) -> None:
     network = small(name, 1)
     encoded = network.encode(torch.randn(2, 700))
     context = network.masker.context(encoded)
     assert context.shape == (2, network.masker.context_channels, encoded.shape[-1])
 
 
-def test_global_norm_is_over_channels_and_time_of_each_item():
+def test_global_norm_is_over_channels_and_time_of_each_item() -> None:
     features, norm = torch.randn(2, 4, 50) * 3 + 1, global_norm(4)
     mean = features.mean(dim=(1, 2), keepdim=True)
     deviation = features.var(dim=(1, 2), keepdim=True, unbiased=False).sqrt()

@@ -1,5 +1,7 @@
 """Running statistics and the affine map, against the textbook and, to the bit, against plain arithmetic."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,7 +14,7 @@ from trainables.normalization.running_statistics import NormalizedSites, Running
 
 @settings(max_examples=20, deadline=None)
 @given(st.floats(0.0, 1.0), st.integers(0, 2**16))
-def test_gradient_of_the_affine_map_is_its_scale(k, seed):
+def test_gradient_of_the_affine_map_is_its_scale(k: Any, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     running = RunningStatistics(5)
     draw = [0.1 + torch.rand(5, generator=generator) for _ in range(4)]
@@ -25,7 +27,7 @@ def test_gradient_of_the_affine_map_is_its_scale(k, seed):
 
 @settings(max_examples=20, deadline=None)
 @given(st.floats(0.0, 1.0))
-def test_the_map_is_the_interpolation_of_the_paper(k):
+def test_the_map_is_the_interpolation_of_the_paper(k: Any) -> None:
     running = RunningStatistics(3)
     mu, sigma = torch.tensor([0.0, 1.0, -2.0]), torch.tensor([1.0, 0.5, 2.0])
     mu_n, sigma_n = torch.tensor([0.5, 0.0, 1.0]), torch.tensor([2.0, 0.5, 1.0])
@@ -36,7 +38,7 @@ def test_the_map_is_the_interpolation_of_the_paper(k):
     torch.testing.assert_close(running.normalize(x, torch.tensor(k)), x + k * (full - x))
 
 
-def test_running_statistics_are_the_bias_corrected_averages():
+def test_running_statistics_are_the_bias_corrected_averages() -> None:
     running = RunningStatistics(2)
     running.momentum = (0.9, 0.5)
     generator = torch.Generator().manual_seed(0)
@@ -53,14 +55,14 @@ def test_running_statistics_are_the_bias_corrected_averages():
     torch.testing.assert_close(running.ratio, moments[2] / (1 - 0.5**6))
 
 
-def test_ratios_are_clamped():
+def test_ratios_are_clamped() -> None:
     running = RunningStatistics(2)
     zero, one = torch.zeros(2), torch.tensor([0.0, 100.0])
     running.update((zero, one.flip(0)), (zero, one))
     torch.testing.assert_close(running.ratio, torch.tensor([0.1, 10.0]))
 
 
-def test_before_the_first_batch_the_map_is_the_identity():
+def test_before_the_first_batch_the_map_is_the_identity() -> None:
     x = torch.randn(2, 3, 4)
     torch.testing.assert_close(RunningStatistics(3).normalize(x, torch.tensor(0.8)), x)
 

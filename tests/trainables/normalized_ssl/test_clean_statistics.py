@@ -1,6 +1,7 @@
 """clean_stats="corpus": targets measured once on clean training speech, and no clean branch afterwards."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -48,7 +49,7 @@ def batch_of(corpus: Corpus, seed: int = 5) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize(("upstream", "seconds"), [("tera", 2.0), ("wav2vec2", 1.0)])
-def test_they_are_the_moments_of_all_clean_crops_together(corpus, upstream, seconds):
+def test_they_are_the_moments_of_all_clean_crops_together(corpus: Corpus, upstream: str, seconds: float) -> None:
     config = NormalizedSSLConfig.from_dict({"upstream": upstream, **SETTINGS})
     artifacts = measured(corpus, config)
     body = build_body(config, 1).eval()
@@ -71,7 +72,7 @@ def test_they_are_the_moments_of_all_clean_crops_together(corpus, upstream, seco
         torch.testing.assert_close(deviation.double(), together.std(dim=1, unbiased=False), atol=1e-4, rtol=1e-3)
 
 
-def test_training_pulls_towards_them_and_needs_no_clean_branch(corpus):
+def test_training_pulls_towards_them_and_needs_no_clean_branch(corpus: Corpus) -> None:
     method = make(corpus, "wav2vec2")
     assert method.normalization.clean_body is None
     method.train()
@@ -80,7 +81,7 @@ def test_training_pulls_towards_them_and_needs_no_clean_branch(corpus):
     torch.testing.assert_close(method.normalization.running(1).clean_mean, target)
 
 
-def test_the_deployed_network_reads_the_running_statistics_as_before(corpus):
+def test_the_deployed_network_reads_the_running_statistics_as_before(corpus: Any) -> None:
     method = make(corpus, "tera")
     method.train()
     method.training_losses(batch_of(corpus), START)
@@ -92,7 +93,7 @@ def test_the_deployed_network_reads_the_running_statistics_as_before(corpus):
     assert torch.equal(method.infer(noisy), fresh.infer(noisy))
 
 
-def test_only_a_candidate_that_normalizes_rests_on_them(corpus):
+def test_only_a_candidate_that_normalizes_rests_on_them(corpus: Corpus) -> None:
     def kinds(**values: object) -> list[str]:
         config = NormalizedSSLConfig.from_dict({"upstream": "tera", **SETTINGS, **values})
         return [stage.kind for stage in config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)]
@@ -103,6 +104,6 @@ def test_only_a_candidate_that_normalizes_rests_on_them(corpus):
     assert kinds(clean_stats="batch") == ["pretraining"]
 
 
-def test_an_unknown_choice_is_refused():
+def test_an_unknown_choice_is_refused() -> None:
     with pytest.raises(UserError, match="clean_stats='speaker' is not possible; allowed: one of batch, corpus"):
         NormalizedSSLConfig.from_dict({"clean_stats": "speaker"})

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -9,11 +10,11 @@ from trainables.base.errors import UserError
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 
 
-def config(**values) -> NormalizedSSLConfig:
+def config(**values: Any) -> NormalizedSSLConfig:
     return NormalizedSSLConfig.from_dict(values)
 
 
-def test_reading_it_needs_no_torch():
+def test_reading_it_needs_no_torch() -> None:
     code = "import sys, trainables.normalized_ssl.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -43,7 +44,7 @@ def test_reading_it_needs_no_torch():
         ({"w_time": 0, "w_mstft": 0, "w_cirm": 0}, ["w_time", "above 0"]),
     ],
 )
-def test_a_refusal_names_field_value_and_what_is_allowed(values, words):
+def test_a_refusal_names_field_value_and_what_is_allowed(values: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(UserError) as refusal:
         NormalizedSSLConfig.from_dict(values)
     assert all(word in str(refusal.value) for word in words)
@@ -51,17 +52,17 @@ def test_a_refusal_names_field_value_and_what_is_allowed(values, words):
 
 
 @pytest.mark.parametrize("values", [{}, {"norm_layers": (3, 1), "k0": 0.25}, {"upstream": "wav2vec2"}])
-def test_it_survives_a_dictionary(values):
+def test_it_survives_a_dictionary(values: dict[str, Any]) -> None:
     original = NormalizedSSLConfig.from_dict(values)
     assert NormalizedSSLConfig.from_dict(original.to_dict()) == original
 
 
-def test_strength_settings_vanish_where_nothing_is_normalized():
+def test_strength_settings_vanish_where_nothing_is_normalized() -> None:
     assert config(norm_layers=[], k0=0.3, k_shape="exp", norm_site="output") == config()
 
 
 @pytest.mark.parametrize("written", [{"k0": 0.8}, {"k_power": 3.0}, {"skip_reads": "raw"}])
-def test_what_is_resolved_or_not_read_later_is_kept_as_written(written):
+def test_what_is_resolved_or_not_read_later_is_kept_as_written(written: dict[str, Any]) -> None:
     """Candidates that train alike, yet are two: identities hash what is written."""
     plain = {"upstream": "tera", "norm_layers": [1]}
     assert NormalizedSSLConfig.from_dict({**plain, **written}) != NormalizedSSLConfig.from_dict(plain)
@@ -77,32 +78,32 @@ def test_what_is_resolved_or_not_read_later_is_kept_as_written(written):
         ({"upstream": "wav2vec2", "norm_layers": [9], "norm_site": "output"}, (9,)),
     ],
 )
-def test_a_layer_is_normalized_at_its_input_or_at_its_output(values, sites):
+def test_a_layer_is_normalized_at_its_input_or_at_its_output(values: dict[str, Any], sites: tuple[Any, ...]) -> None:
     assert config(**values).norm_sites == sites
 
 
-def test_the_initial_strength_is_the_papers_unless_given():
+def test_the_initial_strength_is_the_papers_unless_given() -> None:
     assert config(norm_layers=[1]).initial_strength == 0.8
     assert config(upstream="wav2vec2", norm_layers=[1]).initial_strength == 0.5
     assert config(norm_layers=[1], k0=0.25).initial_strength == 0.25
 
 
-def key(seed: int = 1, **values) -> str:
+def key(seed: int = 1, **values: Any) -> str:
     (stage,) = config(**values).stages(seed, corpus_uri="corpus", corpus_fingerprint="fingerprint")
     return stage.key
 
 
-def test_every_candidate_of_a_seed_shares_one_pretraining():
+def test_every_candidate_of_a_seed_shares_one_pretraining() -> None:
     candidates = [{"norm_layers": [2], "k0": 0.5}, {"lr_head": 0.01, "clip": 1.0}, {"w_si_sdr": 2.0}]
     assert {key(**candidate) for candidate in candidates} == {key()}
 
 
 @pytest.mark.parametrize("other", [{"seed": 2}, {"pretraining_steps": 7}, {"cmvn": "corpus"}, {"upstream": "wav2vec2"}])
-def test_what_changes_the_body_changes_its_key(other):
+def test_what_changes_the_body_changes_its_key(other: dict[str, Any]) -> None:
     assert key(**other) != key()
 
 
-def test_an_untrained_body_needs_pretraining_only_for_the_statistics_of_speech():
+def test_an_untrained_body_needs_pretraining_only_for_the_statistics_of_speech() -> None:
     assert config(init="random").stages(1, corpus_uri="corpus", corpus_fingerprint="fingerprint") == ()
     assert key(init="random", cmvn="corpus") == key(init="pretrained", cmvn="corpus")
 
@@ -118,5 +119,5 @@ def test_an_untrained_body_needs_pretraining_only_for_the_statistics_of_speech()
         ({"upstream": "wav2vec2", "optimizer": "adam"}, False),
     ],
 )
-def test_tiny_waveform_bodies_take_muon_unless_an_optimizer_is_named(values, muon):
+def test_tiny_waveform_bodies_take_muon_unless_an_optimizer_is_named(values: dict[str, str], muon: bool) -> None:
     assert NormalizedSSLConfig.from_dict(values).takes_muon is muon

@@ -3,6 +3,7 @@
 import copy
 import multiprocessing
 import socket
+from typing import Any
 
 import pytest
 import torch
@@ -37,7 +38,7 @@ def statistics(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_no_strength_is_bit_identical_to_off(upstream):
+def test_no_strength_is_bit_identical_to_off(upstream: str) -> None:
     body = body_of(upstream)
     noisy, clean = pair()
     off = FeatureNormalization(body, ()).walk(body, noisy, clean)
@@ -46,7 +47,7 @@ def test_no_strength_is_bit_identical_to_off(upstream):
         assert torch.equal(plain, ours)
 
 
-def test_no_strength_never_runs_the_clean_branch():
+def test_no_strength_never_runs_the_clean_branch() -> None:
     body = body_of("tera")
     normalization = FeatureNormalization(body, (1,))
     normalization.clean_body.start = None  # calling it would fail
@@ -56,7 +57,7 @@ def test_no_strength_never_runs_the_clean_branch():
 
 
 @pytest.mark.parametrize(("upstream", "site"), [("tera", 0), ("tera", 2), ("wav2vec2", 1), ("wav2vec2", 8)])
-def test_full_strength_gives_the_clean_statistics(upstream, site):
+def test_full_strength_gives_the_clean_statistics(upstream: str, site: int) -> None:
     """At the first batch the running statistics are the batch's."""
     body = body_of(upstream)
     normalization = FeatureNormalization(body, (site,))
@@ -71,7 +72,7 @@ def test_full_strength_gives_the_clean_statistics(upstream, site):
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_only_the_normalized_site_changes_before_the_next_layer(upstream):
+def test_only_the_normalized_site_changes_before_the_next_layer(upstream: str) -> None:
     body = body_of(upstream)
     normalization = FeatureNormalization(body, (2,))
     normalization.set_strength(0.7)
@@ -84,7 +85,7 @@ def test_only_the_normalized_site_changes_before_the_next_layer(upstream):
     torch.testing.assert_close(walk.raw[3], body.advance(walk.normalized[2], 2))
 
 
-def test_several_sites_use_a_clean_branch_that_is_not_normalized():
+def test_several_sites_use_a_clean_branch_that_is_not_normalized() -> None:
     """Site 3's target is the plain body on clean speech, although site 1 is normalized too (A7)."""
     body = body_of("wav2vec2")
     normalization = FeatureNormalization(body, (1, 3))
@@ -97,7 +98,7 @@ def test_several_sites_use_a_clean_branch_that_is_not_normalized():
         torch.testing.assert_close(normalization.statistics[str(site)].clean_mean.double(), mean, atol=1e-5, rtol=1e-4)
 
 
-def test_the_clean_branch_goes_no_further_than_the_last_active_site():
+def test_the_clean_branch_goes_no_further_than_the_last_active_site() -> None:
     body = body_of("wav2vec2")
     normalization = FeatureNormalization(body, (1, 5))
     normalization.strengths[1] = 0.5  # site 5 rests
@@ -109,7 +110,7 @@ def test_the_clean_branch_goes_no_further_than_the_last_active_site():
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_padding_is_left_out_of_the_statistics(upstream):
+def test_padding_is_left_out_of_the_statistics(upstream: str) -> None:
     """What lies in the padding, loud or silent, makes no difference to frames wholly before it."""
     body = body_of(upstream)
     features = body(pair()[0])[1]
@@ -124,7 +125,7 @@ def test_padding_is_left_out_of_the_statistics(upstream):
     torch.testing.assert_close(deviation, expected.std(dim=1, unbiased=False), atol=1e-4, rtol=1e-4)
 
 
-def test_statistics_carry_no_gradient():
+def test_statistics_carry_no_gradient() -> None:
     body = body_of("tera").train()
     normalization = FeatureNormalization(body, (1,))
     normalization.set_strength(0.8)
@@ -134,7 +135,7 @@ def test_statistics_carry_no_gradient():
     assert all(parameter.grad is None for parameter in normalization.parameters())
 
 
-def test_without_clean_speech_running_statistics_serve_and_stay():
+def test_without_clean_speech_running_statistics_serve_and_stay() -> None:
     body = body_of("wav2vec2")
     normalization = FeatureNormalization(body, (2,))
     normalization.set_strength(0.5)
@@ -146,7 +147,7 @@ def test_without_clean_speech_running_statistics_serve_and_stay():
     assert all(torch.equal(before[name], value) for name, value in normalization.state_dict().items())
 
 
-def test_diagnostics_name_every_site():
+def test_diagnostics_name_every_site() -> None:
     body = body_of("tera")
     normalization = FeatureNormalization(body, (0, 2))
     normalization.set_strength(0.5)
@@ -160,7 +161,7 @@ def test_diagnostics_name_every_site():
 
 
 @pytest.mark.slow
-def test_two_processes_hold_the_statistics_of_the_whole_batch():
+def test_two_processes_hold_the_statistics_of_the_whole_batch() -> None:
     context = multiprocessing.get_context("spawn")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -178,7 +179,7 @@ def test_two_processes_hold_the_statistics_of_the_whole_batch():
         torch.testing.assert_close(half, whole, atol=1e-5, rtol=1e-4)
 
 
-def _half_batch(rank: int, port: int, results) -> None:
+def _half_batch(rank: int, port: int, results: Any) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     body = body_of("wav2vec2")

@@ -1,5 +1,7 @@
 """The similarity curve: what it measures, and that measuring changes nothing."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -12,7 +14,7 @@ from trainables.normalized_ssl.method import NormalizedSSL, build
 MIDDLE = When(step=5, epoch=0, steps=10)
 
 
-def make(upstream: str, **values) -> NormalizedSSL:
+def make(upstream: str, **values: Any) -> NormalizedSSL:
     config = NormalizedSSLConfig.from_dict({"upstream": upstream, "similarity_pairs": 2, **values})
     artifacts = {"pretraining": pack_body(build_body(config, 7))} if config.needs_pretraining else {}
     return build(config, artifacts, seed=0).eval()
@@ -26,14 +28,14 @@ def pairs(count: int = 3) -> list[tuple[torch.Tensor, torch.Tensor]]:
 
 
 @pytest.mark.parametrize(("upstream", "sites"), [("tera", 4), ("wav2vec2", 10)])
-def test_clean_input_to_an_untouched_body_is_entirely_similar(upstream, sites):
+def test_clean_input_to_an_untouched_body_is_entirely_similar(upstream: str, sites: int) -> None:
     same = [(clean, clean) for _, clean in pairs()]
     found = make(upstream).validation_curves(same, MIDDLE)
     assert len(found) == 2 * sites
     assert all(value == pytest.approx(1.0, abs=1e-5) for value in found.values())
 
 
-def test_it_is_the_mean_over_frames_then_pairs_of_the_asked_number_of_pairs():
+def test_it_is_the_mean_over_frames_then_pairs_of_the_asked_number_of_pairs() -> None:
     method = make("tera")
     found = method.validation_curves(pairs(), MIDDLE)
     expected = []
@@ -44,7 +46,7 @@ def test_it_is_the_mean_over_frames_then_pairs_of_the_asked_number_of_pairs():
     assert found["similarity/site3"] == pytest.approx(sum(expected) / 2, abs=1e-5)
 
 
-def test_it_compares_with_the_upstream_as_pretrained():
+def test_it_compares_with_the_upstream_as_pretrained() -> None:
     method = make("wav2vec2")
     before = method.validation_curves(pairs(), MIDDLE)
     with torch.no_grad():
@@ -55,7 +57,7 @@ def test_it_compares_with_the_upstream_as_pretrained():
     assert after["similarity/site9"] < 0.99
 
 
-def test_curves_are_measured_at_the_present_strength_and_at_0():
+def test_curves_are_measured_at_the_present_strength_and_at_0() -> None:
     method = make("tera", norm_layers=[2], k0=1.0, k_shape="constant")
     method.train()
     from types import SimpleNamespace
@@ -68,7 +70,7 @@ def test_curves_are_measured_at_the_present_strength_and_at_0():
     assert found["similarity/site1"] != found["similarity_k0/site1"]
 
 
-def test_it_is_no_part_of_the_state_and_off_by_default():
+def test_it_is_no_part_of_the_state_and_off_by_default() -> None:
     assert make("tera").state_dict().keys() == make("tera", similarity_pairs=0).state_dict().keys()
     assert make("tera", similarity_pairs=0).validation_curves(pairs(), MIDDLE) == {}
     assert make("tera", init="random").validation_curves(pairs(), MIDDLE) == {}

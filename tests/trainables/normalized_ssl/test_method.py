@@ -2,6 +2,7 @@
 
 import copy
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ UPSTREAMS = ["tera", "wav2vec2", "wavlm"]  # an architecture each
 BUDGET = 40
 
 
-def make(upstream: str, seed: int = 0, **values) -> NormalizedSSL:
+def make(upstream: str, seed: int = 0, **values: Any) -> NormalizedSSL:
     """A method on an "artifact" with random weights, or without one."""
     config = NormalizedSSLConfig.from_dict({"upstream": upstream, "w_mstft": 0.0, **values})
     artifacts = {"pretraining": pack_body(build_body(config, 77))} if config.needs_pretraining else {}
@@ -51,7 +52,7 @@ def train(method: NormalizedSSL, steps: int) -> NormalizedSSL:
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_training_improves_on_the_mixture(upstream):
+def test_training_improves_on_the_mixture(upstream: str) -> None:
     method = train(make(upstream, init="random", w_si_sdr=1.0, lr_body_ratio=1.0), BUDGET)
     batch = make_batch(seed=500)
     before = si_sdr_loss(batch.noisy, batch.clean)
@@ -60,20 +61,20 @@ def test_training_improves_on_the_mixture(upstream):
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_scaling_the_input_scales_the_output(upstream):
+def test_scaling_the_input_scales_the_output(upstream: str) -> None:
     method = train(make(upstream, init="random"), 3)
     noisy = make_batch().noisy
     torch.testing.assert_close(method.infer(0.02 * noisy), 0.02 * method.infer(noisy), atol=1e-6, rtol=1e-3)
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_silence_in_silence_out(upstream):
+def test_silence_in_silence_out(upstream: str) -> None:
     estimate = train(make(upstream, init="random"), 3).infer(torch.zeros(1, 3000))
     assert estimate.abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_losses_do_not_depend_on_level(upstream):
+def test_losses_do_not_depend_on_level(upstream: str) -> None:
     method = make(upstream, init="random").eval()
     batch = make_batch()
     quiet = SimpleNamespace(noisy=0.1 * batch.noisy, clean=0.1 * batch.clean, lengths=batch.lengths)
@@ -82,7 +83,7 @@ def test_losses_do_not_depend_on_level(upstream):
         torch.testing.assert_close(soft[name], loss, atol=1e-4, rtol=1e-3)
 
 
-def test_the_total_is_the_weighted_sum():
+def test_the_total_is_the_weighted_sum() -> None:
     weights = {"w_time": 0.5, "w_mstft": 2.0, "w_cirm": 0.25, "w_si_sdr": 0.1}
     losses = make("tera", init="random", **weights).training_losses(make_batch(), moment(0))
     names = {"w_time": "time", "w_mstft": "mstft", "w_cirm": "cirm", "w_si_sdr": "si_sdr"}
@@ -90,7 +91,7 @@ def test_the_total_is_the_weighted_sum():
     torch.testing.assert_close(losses["total"], expected)
 
 
-def test_each_term_is_what_it_says():
+def test_each_term_is_what_it_says() -> None:
     """An untrained decoder passes the mixture through, so every term can be written down."""
     losses = make("tera", init="random", w_mstft=1.0).training_losses(make_batch(), moment(0))
     batch = make_batch()
@@ -108,7 +109,7 @@ def test_each_term_is_what_it_says():
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_padding_has_no_part_in_the_losses(upstream):
+def test_padding_has_no_part_in_the_losses(upstream: str) -> None:
     method = make(upstream, init="random", w_si_sdr=1.0).eval()
     batch = make_batch()
     batch.lengths = torch.tensor([4000, 3000])
@@ -128,7 +129,7 @@ def test_padding_has_no_part_in_the_losses(upstream):
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_the_frozen_copy_never_changes(upstream):
+def test_the_frozen_copy_never_changes(upstream: str) -> None:
     method = make(upstream, norm_layers=[2])
     frozen = method.normalization.clean_body
     before = copy.deepcopy(frozen.state_dict())
@@ -139,7 +140,7 @@ def test_the_frozen_copy_never_changes(upstream):
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_the_deployed_network_has_no_part_for_normalization(upstream):
+def test_the_deployed_network_has_no_part_for_normalization(upstream: str) -> None:
     plain, normed = make(upstream), make(upstream, norm_layers=[1, 3])
     deployed = sum(p.numel() for part in (plain.body, plain.decoder) for p in part.parameters())
     for method in (plain, normed):
@@ -148,14 +149,14 @@ def test_the_deployed_network_has_no_part_for_normalization(upstream):
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_zero_strength_trains_as_off_to_the_bit(upstream):
+def test_zero_strength_trains_as_off_to_the_bit(upstream: str) -> None:
     off, zero = train(make(upstream), 3), train(make(upstream, norm_layers=[2], k0=0.0), 3)
     trained = zero.body.state_dict()
     assert all(torch.equal(value, trained[name]) for name, value in off.body.state_dict().items())
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_strength_changes_training_and_then_vanishes(upstream):
+def test_strength_changes_training_and_then_vanishes(upstream: str) -> None:
     off, normed = train(make(upstream), 3), train(make(upstream, norm_layers=[2], k0=1.0), 3)
     trained = normed.body.state_dict()
     assert any(not torch.equal(value, trained[name]) for name, value in off.body.state_dict().items())
@@ -163,7 +164,7 @@ def test_strength_changes_training_and_then_vanishes(upstream):
     assert not normed.normalization.strengths.any()
 
 
-def test_validation_uses_the_present_strength_unless_ablated():
+def test_validation_uses_the_present_strength_unless_ablated() -> None:
     method = train(make("tera", norm_layers=[2], k0=0.8, k_end=1.0), 3)
     noisy = make_batch().noisy
     method.before_inference(moment(20))
@@ -175,7 +176,7 @@ def test_validation_uses_the_present_strength_unless_ablated():
 
 
 @pytest.mark.parametrize(("site", "same"), [("input", True), ("output", False)])
-def test_skips_read_raw_features_only_where_inputs_are_normalized(site, same):
+def test_skips_read_raw_features_only_where_inputs_are_normalized(site: str, same: bool) -> None:
     layer = 3 if site == "input" else 2  # either way site 2
     method = make("wav2vec2", norm_layers=[layer], norm_site=site, k0=1.0)
     method.normalization.set_strength(1.0)
@@ -187,7 +188,7 @@ def test_skips_read_raw_features_only_where_inputs_are_normalized(site, same):
     assert torch.allclose(read[0][2], method.body(batch.noisy * gain)[2], atol=1e-5) == same
 
 
-def test_a_frozen_body_stays_as_it_is():
+def test_a_frozen_body_stays_as_it_is() -> None:
     method = make("wav2vec2", freeze_body=True)
     before = copy.deepcopy(method.body.state_dict())
     train(method, 3).train()
@@ -196,12 +197,12 @@ def test_a_frozen_body_stays_as_it_is():
     assert len(method.parameter_groups()) == 1
 
 
-def test_body_and_decoder_have_their_own_rates():
+def test_body_and_decoder_have_their_own_rates() -> None:
     groups = make("tera", lr_head=2e-3, lr_body_ratio=0.1).parameter_groups()
     assert [group["lr"] for group in groups] == pytest.approx([2e-3, 2e-4])
 
 
-def test_candidates_of_a_seed_start_from_the_same_weights():
+def test_candidates_of_a_seed_start_from_the_same_weights() -> None:
     none, layer = make("wav2vec2", seed=5), make("wav2vec2", seed=5, norm_layers=[1])
     for part in ("body", "decoder"):
         expected = getattr(none, part).state_dict()
@@ -209,7 +210,7 @@ def test_candidates_of_a_seed_start_from_the_same_weights():
 
 
 @pytest.mark.parametrize("step", [0, 100])
-def test_horizons_follow_the_budget_from_the_first_step_on(step):
+def test_horizons_follow_the_budget_from_the_first_step_on(step: int) -> None:
     method = make("tera", norm_layers=[1])
     found = after_a_step(method, When(step=step, epoch=0, steps=400))
     assert found.momentum == pytest.approx((1 - 1 / 10, 1 - 1 / 40))
@@ -222,14 +223,14 @@ def after_a_step(method: NormalizedSSL, when: When) -> RunningStatistics:
 
 
 @pytest.mark.parametrize(("start", "weight"), [("identity", 40), ("first_batch", 40), ("corrected", 1)])
-def test_a_start_weighs_what_an_endless_past_of_this_run_would(start, weight):
+def test_a_start_weighs_what_an_endless_past_of_this_run_would(start: str, weight: int) -> None:
     """40 = 1 / (1 - beta), a tenth of 400 steps; a start from nothing leaves the first batch alone."""
     method = make("tera", norm_layers=[1], running_start=start)
     found = after_a_step(method, When(step=0, epoch=0, steps=400))
     assert float(found.weights[1]) == pytest.approx(weight)
 
 
-def test_a_start_from_nothing_takes_the_first_batch_alike_at_every_horizon():
+def test_a_start_from_nothing_takes_the_first_batch_alike_at_every_horizon() -> None:
     first, other = (
         after_a_step(make("tera", norm_layers=[1]).eval(), When(step=0, epoch=0, steps=steps))
         for steps in (100, 100_000)

@@ -1,6 +1,7 @@
 """The planted answer, and the options of the running statistics."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from trainables.normalized_ssl.method import NormalizedSSL, build
 START = When(step=0, epoch=0, steps=400)
 
 
-def make(upstream: str, **values) -> NormalizedSSL:
+def make(upstream: str, **values: Any) -> NormalizedSSL:
     config = NormalizedSSLConfig.from_dict({"upstream": upstream, "w_mstft": 0.0, **values})
     return build(config, {"pretraining": pack_body(build_body(config, 7))}, seed=0).eval()
 
@@ -29,7 +30,7 @@ def batch(seed: int = 1) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize("upstream", ["tera", "wav2vec2"])
-def test_it_disturbs_the_noisy_branch_and_leaves_the_clean_one_alone(upstream):
+def test_it_disturbs_the_noisy_branch_and_leaves_the_clean_one_alone(upstream: str) -> None:
     plain, planted = make(upstream, norm_layers=[2]), make(upstream, norm_layers=[2], planted_layer=2)
     walks = [each.normalization.walk(each.body, batch().noisy) for each in (plain, planted)]
     assert torch.equal(walks[0].raw[0], walks[1].raw[0])
@@ -39,7 +40,7 @@ def test_it_disturbs_the_noisy_branch_and_leaves_the_clean_one_alone(upstream):
 
 
 @pytest.mark.parametrize("upstream", ["tera", "wav2vec2"])
-def test_normalizing_that_layer_takes_it_away(upstream):
+def test_normalizing_that_layer_takes_it_away(upstream: str) -> None:
     """At full strength the disturbed features end with the statistics of clean speech."""
     method = make(upstream, norm_layers=[2], planted_layer=2, k0=1.0, k_shape="constant", affine_stats="batch")
     method.training_losses(batch(), START)
@@ -53,20 +54,20 @@ def test_normalizing_that_layer_takes_it_away(upstream):
     torch.testing.assert_close(found[1][usual], wanted[1][usual], atol=1e-3, rtol=1e-2)
 
 
-def test_its_repair_is_part_of_the_network_and_never_ablated():
+def test_its_repair_is_part_of_the_network_and_never_ablated() -> None:
     method = make("tera", norm_layers=[2], planted_layer=2, k0=1.0, k_shape="constant")
     method.before_inference(When(step=9, epoch=0, steps=9), ablate=True)
     assert method.normalization.strengths.tolist() == [0.0, 1.0, 0.0, 0.0]
 
 
-def test_every_candidate_and_seed_has_the_same_one():
+def test_every_candidate_and_seed_has_the_same_one() -> None:
     one, other = make("tera", planted_layer=2), make("tera", planted_layer=2, norm_layers=[1])
     assert torch.equal(one.normalization.planted.scale, other.normalization.planted.scale)
     assert torch.equal(one.normalization.planted.shift, other.normalization.planted.shift)
 
 
 @pytest.mark.parametrize("layer", [0, 4, 1.5, True])
-def test_there_must_be_such_a_layer(layer):
+def test_there_must_be_such_a_layer(layer: Any) -> None:
     with pytest.raises(UserError, match="planted_layer"):
         NormalizedSSLConfig.from_dict({"upstream": "tera", "planted_layer": layer})
 
@@ -91,7 +92,7 @@ def exponential(first: float, values: list[float], beta: float = 0.9) -> float:
     return mean
 
 
-def test_a_first_batch_copy_is_the_textbook_average_from_there():
+def test_a_first_batch_copy_is_the_textbook_average_from_there() -> None:
     values = [3.0, -1.0, 2.0, 5.0]
     statistics = averaged("first_batch", values)
     assert float(statistics.noisy_mean) == pytest.approx(exponential(3.0, values[1:]))
@@ -99,20 +100,20 @@ def test_a_first_batch_copy_is_the_textbook_average_from_there():
     assert float(statistics.ratio) == pytest.approx(2.0, rel=1e-4)
 
 
-def test_an_identity_start_begins_at_mean_0_and_ratio_1():
+def test_an_identity_start_begins_at_mean_0_and_ratio_1() -> None:
     values = [3.0, -1.0, 2.0, 5.0]
     statistics = averaged("identity", values)
     assert float(statistics.noisy_mean) == pytest.approx(exponential(0.0, values))
     assert float(statistics.ratio) == pytest.approx(exponential(1.0, [2.0] * 4), rel=1e-4)
 
 
-def test_a_corrected_start_is_the_average_over_1_minus_beta_to_the_t():
+def test_a_corrected_start_is_the_average_over_1_minus_beta_to_the_t() -> None:
     values = [3.0, -1.0, 2.0, 5.0]
     corrected = exponential(0.0, values) / (1 - 0.9**4)
     assert float(averaged("corrected", values).noisy_mean) == pytest.approx(corrected)
 
 
-def test_batch_statistics_train_with_the_batch_and_deploy_with_the_running_ones():
+def test_batch_statistics_train_with_the_batch_and_deploy_with_the_running_ones() -> None:
     settings = {"norm_layers": [2], "k0": 1.0, "k_end": 1.0}
     running, own = make("tera", **settings), make("tera", affine_stats="batch", **settings)
     for method in (running, own):
@@ -128,7 +129,7 @@ def test_batch_statistics_train_with_the_batch_and_deploy_with_the_running_ones(
 
 @pytest.mark.parametrize(("reads", "raw"), [("raw", True), ("normalized", False)])
 @pytest.mark.parametrize("site", ["input", "output"])
-def test_what_skips_read_can_be_chosen_apart_from_the_site(reads, raw, site):
+def test_what_skips_read_can_be_chosen_apart_from_the_site(reads: str, raw: bool, site: str) -> None:
     config = NormalizedSSLConfig.from_dict(
         {"upstream": "wav2vec2", "norm_layers": [2], "norm_site": site, "skip_reads": reads}
     )

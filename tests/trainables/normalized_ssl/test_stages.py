@@ -5,6 +5,8 @@ from unittest.mock import Mock
 
 import pytest
 
+from tests.support.methods.memory_artifacts import MemoryArtifacts
+from trainables.audio.corpus.corpus import Corpus
 from trainables.config.registry import stage_runner
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import in_order
@@ -13,7 +15,9 @@ from trainables.normalized_ssl.gates.stages import gate_stages
 
 
 @pytest.mark.parametrize("kind", ["speech_units", "pretraining", "clean_statistics", "transfer_gap", "mismatch"])
-def test_a_stage_computes_deterministically_as_its_device_allows(kind, corpus, artifacts, monkeypatch):
+def test_a_stage_computes_deterministically_as_its_device_allows(
+    kind: str, corpus: Corpus, artifacts: MemoryArtifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = NormalizedSSLConfig.from_dict({"upstream": "hubert", "norm_layers": [1], "clean_stats": "corpus"})
     place = {"corpus_uri": corpus.uri, "corpus_fingerprint": corpus.fingerprint, "device": "cuda"}
     gates = gate_stages(config, (1,), DataSettings(valid_seconds=2), **place)

@@ -1,6 +1,7 @@
 """The configuration says no in one line, and equal trainings have equal configurations."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from trainables.separation.config import SeparationConfig
 PLACE = {"corpus_uri": "/corpus", "corpus_fingerprint": "f"}
 
 
-def config(**values) -> SeparationConfig:
+def config(**values: Any) -> SeparationConfig:
     return SeparationConfig.from_dict(values)
 
 
@@ -35,7 +36,7 @@ def config(**values) -> SeparationConfig:
         ({"noise_snr_low": 20.0}, "noise_snr_low=20.0 is not possible; allowed: at most noise_snr_high"),
     ],
 )
-def test_bad_values_are_refused_by_name(values, message):
+def test_bad_values_are_refused_by_name(values: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
         config(**values)
 
@@ -48,27 +49,27 @@ def test_bad_values_are_refused_by_name(values, message):
         {"k0": 0.1, "noam_scale": 1.0},
     ],
 )
-def test_values_without_effect_make_no_difference(idle):
+def test_values_without_effect_make_no_difference(idle: dict[str, Any]) -> None:
     assert config(**idle) == config()
 
 
-def test_multitask_adds_an_output():
+def test_multitask_adds_an_output() -> None:
     assert config(strategy="multitask", sources=3).outputs == 4
     assert config(strategy="ptft", sources=3).outputs == 3
 
 
-def test_examples_follow_the_configuration():
+def test_examples_follow_the_configuration() -> None:
     data = config(sources=3, sample_rate=16000).data_settings(DataSettings())
     assert (data.speakers, data.sample_rate) == (3, 16000)
 
 
-def test_only_fine_tuning_rests_on_pre_training():
+def test_only_fine_tuning_rests_on_pre_training() -> None:
     assert config().stages(seed=1, **PLACE) == ()
     assert config(strategy="multitask").stages(seed=1, **PLACE) == ()
     assert len(config(strategy="ptft").stages(seed=1, **PLACE)) == 1
 
 
-def test_a_shorter_pre_training_is_an_earlier_link_of_the_same_chain():
+def test_a_shorter_pre_training_is_an_earlier_link_of_the_same_chain() -> None:
     def keys(steps: int) -> list[str]:
         stages = config(strategy="ptft", pretraining_steps=steps, pretraining_stretch=100).stages(seed=1, **PLACE)
         return [stage.key for stage in in_order(stages)]
@@ -89,22 +90,24 @@ def test_a_shorter_pre_training_is_an_earlier_link_of_the_same_chain():
         ({"sample_rate": 16000}, False),
     ],
 )
-def test_trials_share_pre_training_unless_they_differ_in_what_it_is_made_of(change, shared):
+def test_trials_share_pre_training_unless_they_differ_in_what_it_is_made_of(
+    change: dict[str, Any], shared: bool
+) -> None:
     plain, changed = config(strategy="ptft"), config(strategy="ptft", **change)
     keys = [each.stages(seed=1, **PLACE)[0].key for each in (plain, changed)]
     assert (keys[0] == keys[1]) is shared
 
 
-def test_every_seed_has_a_pre_training_of_its_own():
+def test_every_seed_has_a_pre_training_of_its_own() -> None:
     keys = {config(strategy="ptft").stages(seed=seed, **PLACE)[0].key for seed in (1, 2, 3)}
     assert len(keys) == 3
 
 
-def test_a_checkpoint_is_named_by_its_absolute_path():
+def test_a_checkpoint_is_named_by_its_absolute_path() -> None:
     with pytest.raises(UserError, match="allowed: an absolute path"):
         config(strategy="ptft", checkpoint="model.pth")
 
 
-def test_a_checkpoint_that_is_not_there_is_refused():
+def test_a_checkpoint_that_is_not_there_is_refused() -> None:
     with pytest.raises(UserError, match=r"checkpoint='/nowhere\.pth' is not possible"):
         config(strategy="ptft", checkpoint="/nowhere.pth").stages(seed=1, **PLACE)

@@ -20,7 +20,7 @@ def batch(items: int = 8, sources: int = 2) -> Batch:
 class Oracle(nn.Module):
     """Gives the voices in an order of its own."""
 
-    def __init__(self, clean: torch.Tensor, order: list[int]):
+    def __init__(self, clean: torch.Tensor, order: list[int]) -> None:
         super().__init__()
         self.clean, self.order = clean, order
 
@@ -36,7 +36,7 @@ class Oracle(nn.Module):
         (3, [1, 2, 0], 100.0, 0.0),
     ],
 )
-def test_unchanged_and_swapped_outputs(sources, order, switch, symmetric):
+def test_unchanged_and_swapped_outputs(sources: int, order: list[int], switch: float, symmetric: float) -> None:
     mixtures = batch(sources=sources)
     switches = LabelSwitches(8, sources)
     first = Oracle(mixtures.clean, list(range(sources)))
@@ -48,7 +48,7 @@ def test_unchanged_and_swapped_outputs(sources, order, switch, symmetric):
     assert found["ambiguous_percent"] == 0.0
 
 
-def test_each_measurement_is_compared_with_the_one_before():
+def test_each_measurement_is_compared_with_the_one_before() -> None:
     mixtures = batch()
     switches = LabelSwitches(8, 2)
     straight, crossed = Oracle(mixtures.clean, [0, 1]), Oracle(mixtures.clean, [1, 0])
@@ -56,7 +56,7 @@ def test_each_measurement_is_compared_with_the_one_before():
     assert [value.get("switch_percent") for value in values] == [None, 100.0, 0.0, 100.0]
 
 
-def test_memory_survives_a_checkpoint():
+def test_memory_survives_a_checkpoint() -> None:
     mixtures = batch()
     switches, resumed = LabelSwitches(8, 2), LabelSwitches(8, 2)
     switches.measure(Oracle(mixtures.clean, [1, 0]), [mixtures])
@@ -65,7 +65,7 @@ def test_memory_survives_a_checkpoint():
     assert found["switch_percent"] == 0.0
 
 
-def test_batches_are_one_set():
+def test_batches_are_one_set() -> None:
     mixtures, more = batch(4), batch(6)
     both = LabelSwitches(10, 2)
     network = lambda order: lambda noisy: (mixtures if len(noisy) == 4 else more).clean[:, order]  # noqa: E731
@@ -73,14 +73,14 @@ def test_batches_are_one_set():
     assert both.measure(network([1, 0]), [mixtures, more])["switch_percent"] == 100.0
 
 
-def test_symmetric_switch_of_three_voices_takes_the_best_relabelling():
+def test_symmetric_switch_of_three_voices_takes_the_best_relabelling() -> None:
     before = torch.tensor([[0, 1, 2]] * 4)
     after = torch.tensor([[1, 2, 0], [1, 2, 0], [1, 2, 0], [0, 1, 2]])
     assert switch_percent(before, after) == 75.0
     assert symmetric_switch_percent(before, after) == 25.0
 
 
-def test_two_voices_are_the_smaller_of_both_shares():
+def test_two_voices_are_the_smaller_of_both_shares() -> None:
     before = torch.tensor([[0, 1]] * 10)
     after = torch.tensor([[1, 0]] * 7 + [[0, 1]] * 3)
     assert switch_percent(before, after) == pytest.approx(70.0)

@@ -1,10 +1,12 @@
 """The method as the session sees it; what all methods promise is in the conformance suite."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
+from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.examples.mixing import Batch
 from trainables.job.assignment import DataSettings
 from trainables.method import When
@@ -16,7 +18,7 @@ START = When(step=0, epoch=0, steps=10)
 DATA = DataSettings(batch=2, crop_seconds=0.3, speakers=2, sample_rate=8000)
 
 
-def make(seed: int = 1, **values) -> Separation:
+def make(seed: int = 1, **values: Any) -> Separation:
     config = SeparationConfig.from_dict({"hidden": 16, "observed_mixtures": 5, "observed_seconds": 0.3, **values})
     artifacts = {}
     if config.strategy == "ptft":
@@ -42,7 +44,7 @@ def output_gradients(method: Separation, batch: Batch) -> list[float]:
 
 
 @pytest.mark.parametrize("model", ["convtasnet", "dprnn", "dptnet"])
-def test_separation_leaves_the_enhancement_output_alone_and_the_other_way_round(model):
+def test_separation_leaves_the_enhancement_output_alone_and_the_other_way_round(model: str) -> None:
     separation = output_gradients(make(model=model, strategy="multitask"), mixtures())
     assert separation[2] == 0.0
     assert min(separation[:2]) > 0.0
@@ -52,7 +54,9 @@ def test_separation_leaves_the_enhancement_output_alone_and_the_other_way_round(
 
 
 @pytest.mark.parametrize(("ratio", "of_ten_steps"), [(1.0, 10), (1 / 3, 3), (3.65, 36), (0.0, 0)])
-def test_every_step_has_one_separation_batch_whatever_the_ratio(corpus, ratio, of_ten_steps):
+def test_every_step_has_one_separation_batch_whatever_the_ratio(
+    corpus: Corpus, ratio: float, of_ten_steps: int
+) -> None:
     method = make(strategy="multitask", mtl_ratio=ratio)
     drawn = [method.draw_batches(corpus, DATA, seed=1, step=step) for step in range(10)]
     separating = [sum(batch.clean.dim() == 3 for batch in step) for step in drawn]
@@ -60,7 +64,7 @@ def test_every_step_has_one_separation_batch_whatever_the_ratio(corpus, ratio, o
     assert sum(batch.clean.dim() == 2 for step in drawn for batch in step) == of_ten_steps
 
 
-def test_all_strategies_separate_the_same_mixtures(corpus):
+def test_all_strategies_separate_the_same_mixtures(corpus: Corpus) -> None:
     drawn = [
         next(batch for batch in make(**values).draw_batches(corpus, DATA, 1, 4) if batch.clean.dim() == 3)
         for values in ({}, {"strategy": "ptft"}, {"strategy": "multitask"})
@@ -69,20 +73,20 @@ def test_all_strategies_separate_the_same_mixtures(corpus):
     assert torch.equal(drawn[0].clean, drawn[2].clean)
 
 
-def test_the_third_output_is_cut_before_anyone_sees_it():
+def test_the_third_output_is_cut_before_anyone_sees_it() -> None:
     method = make(strategy="multitask")
     mixture = mixtures().noisy
     assert method.infer(mixture).shape == (2, 2, 2400)
     torch.testing.assert_close(method.infer(mixture), method.network(mixture)[:, :2])
 
 
-def test_the_weight_of_the_other_task():
+def test_the_weight_of_the_other_task() -> None:
     light, full = (make(strategy="multitask", mtl_weight=weight) for weight in (0.25, 1.0))
     losses = light.training_losses(voices(), START), full.training_losses(voices(), START)
     torch.testing.assert_close(losses[0]["total"], 0.25 * losses[1]["total"])
 
 
-def test_training_lowers_the_loss_on_a_batch():
+def test_training_lowers_the_loss_on_a_batch() -> None:
     method, batch = make(), mixtures()
     optimizer = torch.optim.Adam(method.parameter_groups())
     first = method.training_losses(batch, START)["total"].item()
@@ -93,7 +97,7 @@ def test_training_lowers_the_loss_on_a_batch():
     assert method.training_losses(batch, START)["total"].item() < first - 1.0
 
 
-def test_an_unchanged_network_switches_nothing(corpus):
+def test_an_unchanged_network_switches_nothing(corpus: Corpus) -> None:
     method = make()
     assert method.observe(corpus, DATA) == {}
     found = method.observe(corpus, DATA)
@@ -101,7 +105,7 @@ def test_an_unchanged_network_switches_nothing(corpus):
     assert method.training
 
 
-def test_a_swap_of_all_outputs_is_a_switch_of_all_and_none(corpus):
+def test_a_swap_of_all_outputs_is_a_switch_of_all_and_none(corpus: Corpus) -> None:
     method = make()
     method.observe(corpus, DATA)
     with torch.no_grad():
@@ -111,14 +115,14 @@ def test_a_swap_of_all_outputs_is_a_switch_of_all_and_none(corpus):
     assert (found["switch_percent"], found["switch_symmetric_percent"]) == (100.0, 0.0)
 
 
-def test_watching_draws_nothing(corpus):
+def test_watching_draws_nothing(corpus: Corpus) -> None:
     method = make()
     before = torch.get_rng_state()
     method.observe(corpus, DATA)
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_dptnets_schedule_is_a_rate_of_its_own():
+def test_dptnets_schedule_is_a_rate_of_its_own() -> None:
     method = make(model="dptnet", schedule="noam", lr=1e-3)
     late = When(step=9000, epoch=3, steps=18000)
     assert method.learning_rate_factor(late) * 1e-3 == pytest.approx(4e-4 * 0.98)
@@ -129,7 +133,7 @@ def test_dptnets_schedule_is_a_rate_of_its_own():
 
 
 @pytest.mark.parametrize("model", ["convtasnet", "dprnn", "dptnet"])
-def test_full_strength_gives_the_features_the_statistics_of_single_voices(model):
+def test_full_strength_gives_the_features_the_statistics_of_single_voices(model: str) -> None:
     method = make(model=model, strategy="ptft", norm_blocks=[1], k0=1.0).train()
     seen = []
     method.network.masker.blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
@@ -140,7 +144,7 @@ def test_full_strength_gives_the_features_the_statistics_of_single_voices(model)
     torch.testing.assert_close(of_mixtures.std(1), of_voices.std(1), atol=1e-3, rtol=1e-2)
 
 
-def test_ablated_and_at_the_end_it_is_the_plain_network():
+def test_ablated_and_at_the_end_it_is_the_plain_network() -> None:
     method = make(strategy="ptft", norm_blocks=[1, 2])
     method.training_losses(mixtures(), START)
     plain = make(strategy="ptft")
@@ -153,7 +157,7 @@ def test_ablated_and_at_the_end_it_is_the_plain_network():
     assert not torch.equal(method.infer(mixture), plain.infer(mixture))
 
 
-def test_the_copy_for_single_voices_never_trains():
+def test_the_copy_for_single_voices_never_trains() -> None:
     method = make(strategy="ptft", norm_blocks=[1])
     method.training_losses(mixtures(), START)["total"].backward()
     assert all(parameter.grad is None for parameter in method.normalization.voices.parameters())

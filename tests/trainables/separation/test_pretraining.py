@@ -1,11 +1,15 @@
 """Pre-training as a stage: cut into stretches without a trace, and files in asteroid's format in its place."""
 
 import io
+from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
 import torch
 
+from sweep.storage.artifacts import StoredArtifacts
+from trainables.audio.corpus.corpus import Corpus
 from trainables.base.errors import UserError
 from trainables.base.tensors import unpack
 from trainables.config.registry import run_stage
@@ -20,7 +24,7 @@ SMALL = {
 }  # fmt: skip
 
 
-def run(config: SeparationConfig, corpus, artifacts) -> bytes:
+def run(config: SeparationConfig, corpus: Any, artifacts: Any) -> bytes:
     """The last stage's artifact."""
     stages = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
     for stage in in_order(stages):
@@ -29,7 +33,7 @@ def run(config: SeparationConfig, corpus, artifacts) -> bytes:
 
 
 @pytest.mark.parametrize("task", ["se", "mama", "cc"])
-def test_stretches_leave_no_trace(task, corpus, artifacts):
+def test_stretches_leave_no_trace(task: str, corpus: Corpus, artifacts: StoredArtifacts) -> None:
     def state(stretch: int) -> dict[str, torch.Tensor]:
         config = SeparationConfig.from_dict(
             {**SMALL, "pretrain_task": task, "pretraining_steps": 3, "pretraining_stretch": stretch}
@@ -41,7 +45,9 @@ def test_stretches_leave_no_trace(task, corpus, artifacts):
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
-def test_it_computes_deterministically_as_its_device_allows(corpus, artifacts, monkeypatch):
+def test_it_computes_deterministically_as_its_device_allows(
+    corpus: Corpus, artifacts: StoredArtifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = Mock(side_effect=InterruptedError)
     monkeypatch.setattr(pretraining, "deterministic", asked)
     config = SeparationConfig.from_dict(SMALL)
@@ -51,13 +57,13 @@ def test_it_computes_deterministically_as_its_device_allows(corpus, artifacts, m
     asked.assert_called_once_with(stage.threads, "cuda")
 
 
-def test_it_teaches(corpus, artifacts):
+def test_it_teaches(corpus: Corpus, artifacts: StoredArtifacts) -> None:
     config = SeparationConfig.from_dict({**SMALL, "pretraining_steps": 20, "pretraining_lr": 3e-3})
     curve = unpack(run(config, corpus, artifacts))["curve"]
     assert sum(curve[-5:]) < sum(curve[:5])
 
 
-def asteroid_file(path, config: SeparationConfig) -> dict[str, torch.Tensor]:
+def asteroid_file(path: Any, config: SeparationConfig) -> dict[str, torch.Tensor]:
     """Write a one-output Conv-TasNet of this size; returns its weights under our names."""
     from tests.trainables.networks.test_asteroid_weights import _CONV_LEAVES, KEYS
     from trainables.networks.asteroid_weights import our_key
@@ -75,7 +81,9 @@ def asteroid_file(path, config: SeparationConfig) -> dict[str, torch.Tensor]:
     return weights
 
 
-def test_a_file_in_asteroids_format_takes_the_place_of_pre_training(corpus, artifacts, tmp_path):
+def test_a_file_in_asteroids_format_takes_the_place_of_pre_training(
+    corpus: Corpus, artifacts: StoredArtifacts, tmp_path: Path
+) -> None:
     path = tmp_path / "enhancer.pth"
     weights = asteroid_file(path, SeparationConfig.from_dict(SMALL))
     config = SeparationConfig.from_dict({**SMALL, "checkpoint": str(path)})
@@ -87,7 +95,9 @@ def test_a_file_in_asteroids_format_takes_the_place_of_pre_training(corpus, arti
 
 # 1 x 4 blocks have the weights of 2 x 2, and other dilations.
 @pytest.mark.parametrize("other", [{"hidden": 12}, {"blocks": 1, "repeats": 4}])
-def test_a_file_of_another_size_is_refused(other, corpus, artifacts, tmp_path):
+def test_a_file_of_another_size_is_refused(
+    other: Any, corpus: Corpus, artifacts: StoredArtifacts, tmp_path: Path
+) -> None:
     path = tmp_path / "enhancer.pth"
     asteroid_file(path, SeparationConfig.from_dict({**SMALL, "blocks": 2, "repeats": 2}))
     config = SeparationConfig.from_dict({**SMALL, **other, "checkpoint": str(path)})

@@ -1,5 +1,7 @@
 """SE, MAMA and CC: what counts, and what each of them trains."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -17,7 +19,7 @@ def batch(samples: int = 4000) -> Batch:
     return Batch(noisy=noisy, clean=clean, lengths=torch.full((3,), samples))
 
 
-def make(task: str, model: str = "convtasnet", **values):
+def make(task: str, model: str = "convtasnet", **values: Any) -> Any:
     config = SeparationConfig.from_dict({"strategy": "ptft", "pretrain_task": task, "model": model, **values})
     network = build_separator(config, 1, seed=1)
     torch.manual_seed(4)
@@ -26,7 +28,7 @@ def make(task: str, model: str = "convtasnet", **values):
 
 @pytest.mark.parametrize("model", ["convtasnet", "dprnn", "dptnet"])
 @pytest.mark.parametrize("task", ["se", "mama", "cc"])
-def test_every_task_trains_encoder_and_masker(task, model):
+def test_every_task_trains_encoder_and_masker(task: str, model: str) -> None:
     objective, network = make(task, model)
     loss = objective(network, batch())
     loss.backward()
@@ -37,7 +39,7 @@ def test_every_task_trains_encoder_and_masker(task, model):
     assert ("decoder.weight" in reached) is (task != "cc")
 
 
-def test_se_is_negative_si_sdr_of_the_only_output():
+def test_se_is_negative_si_sdr_of_the_only_output() -> None:
     objective, network = make("se")
     mixtures = batch()
     with torch.no_grad():
@@ -46,12 +48,12 @@ def test_se_is_negative_si_sdr_of_the_only_output():
 
 
 @pytest.mark.parametrize("loss", ["si_sdr", "l1"])
-def test_mama_counts_masked_samples_only(loss):
+def test_mama_counts_masked_samples_only(loss: str) -> None:
     objective, _ = make("mama", mama_loss=loss, mask_noise_p=0.0)
     mixtures = batch()
 
-    def cheat(outside: float):
-        def network(noisy):
+    def cheat(outside: float) -> Any:
+        def network(noisy: Any) -> Any:
             torch.manual_seed(0)
             mask = span_mask(noisy, objective.ratio, objective.span)
             return (0.5 * mixtures.clean * mask + outside * (1 - mask))[:, None]
@@ -63,14 +65,14 @@ def test_mama_counts_masked_samples_only(loss):
 
 
 @pytest.mark.parametrize("ratio", [0.05, 0.15, 0.5])
-def test_spans_cover_about_the_wanted_share(ratio):
+def test_spans_cover_about_the_wanted_share(ratio: float) -> None:
     torch.manual_seed(1)
     mask = span_mask(torch.zeros(200, 16000), ratio, 560)
     assert float(mask.mean()) == pytest.approx(ratio, abs=0.04)
     assert set(mask.unique().tolist()) == {0.0, 1.0}
 
 
-def test_masked_si_sdr_is_that_of_the_masked_samples_alone():
+def test_masked_si_sdr_is_that_of_the_masked_samples_alone() -> None:
     mixtures = batch()
     mask = torch.zeros(3, 4000)
     mask[:, 500:900] = 1
@@ -78,7 +80,7 @@ def test_masked_si_sdr_is_that_of_the_masked_samples_alone():
     torch.testing.assert_close(masked_si_sdr(mixtures.noisy, mixtures.clean, mask), alone)
 
 
-def test_cc_of_features_that_say_nothing_is_at_chance():
+def test_cc_of_features_that_say_nothing_is_at_chance() -> None:
     """With targets all alike the loss is the logarithm of the number of candidates."""
     objective, network = make("cc", cc_negatives=5)
     with torch.no_grad():

@@ -1,5 +1,7 @@
 """What fine-tuning takes over from pre-training, and what stays fresh."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -16,7 +18,7 @@ REINITIALIZED = {
 }
 
 
-def fine_tuned(**values):
+def fine_tuned(**values: Any) -> Any:
     config = SeparationConfig.from_dict({"strategy": "ptft", **values})
     pretrained = build_separator(config, 1, seed=5).state_dict()
     network = build_separator(config, config.sources, seed=6)
@@ -26,7 +28,7 @@ def fine_tuned(**values):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_all_but_two_tensors_are_loaded(model):
+def test_all_but_two_tensors_are_loaded(model: str) -> None:
     network, pretrained, fresh = fine_tuned(model=model)
     expected = {our_key(f"{REINITIALIZED[model]}.{leaf}") for leaf in ("weight", "bias")}
     for name, value in network.state_dict().items():
@@ -34,7 +36,7 @@ def test_all_but_two_tensors_are_loaded(model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_wider_scopes_contain_narrower_ones(model):
+def test_wider_scopes_contain_narrower_ones(model: str) -> None:
     keys = []
     for scope in ("mask_out", "mask_net", "masker_last_repeat"):
         config = SeparationConfig.from_dict({"strategy": "ptft", "model": model, "reinit": scope})
@@ -43,14 +45,14 @@ def test_wider_scopes_contain_narrower_ones(model):
     assert all(key.startswith(("masker.head.", "masker.blocks.")) for key in keys[2])
 
 
-def test_the_last_repeat_of_conv_tasnet_is_its_last_blocks():
+def test_the_last_repeat_of_conv_tasnet_is_its_last_blocks() -> None:
     config = SeparationConfig.from_dict({"strategy": "ptft", "reinit": "masker_last_repeat"})
     keys = fresh_keys(build_separator(config, 2, seed=1), config)
     assert {int(key.split(".")[2]) for key in keys if "blocks" in key} == {4, 5, 6, 7}
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_cloned_outputs_begin_almost_alike(model):
+def test_cloned_outputs_begin_almost_alike(model: str) -> None:
     network, pretrained, _ = fine_tuned(model=model, reinit="clone", sources=3)
     cloned = network.state_dict()["masker.head.output.weight"].chunk(3)
     original = pretrained["masker.head.output.weight"]
@@ -59,7 +61,7 @@ def test_cloned_outputs_begin_almost_alike(model):
     assert not torch.equal(cloned[0], cloned[1])
 
 
-def test_the_seed_alone_decides_the_weights():
+def test_the_seed_alone_decides_the_weights() -> None:
     config = SeparationConfig.from_dict({})
     torch.manual_seed(1)
     before = torch.get_rng_state()

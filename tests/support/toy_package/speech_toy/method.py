@@ -16,7 +16,7 @@ from trainables.method import Method, When
 
 
 class ToyMethod(Method):
-    def __init__(self, config: ToyConfig, start: float):
+    def __init__(self, config: ToyConfig, start: float) -> None:
         super().__init__()
         self.config = config
         taps = 65 if config.flavour == "plain" else 33

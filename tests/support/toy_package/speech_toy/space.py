@@ -1,5 +1,7 @@
 """Does the aid help the toy, and does a filter that was there before?"""
 
+from typing import Any
+
 from search_spaces.space import Candidate, Config, Group, Preset, Space
 from trainables.job.assignment import DataSettings
 from trainables.metrics.catalogue import EVERYDAY
@@ -13,7 +15,7 @@ def _candidates(group: Group, preset: Preset) -> list[Candidate]:
     ]
 
 
-def _suggest(trial, group: Group, candidate: Candidate, preset: Preset) -> Config:
+def _suggest(trial: Any, group: Group, candidate: Candidate, preset: Preset) -> Config:
     return {"lr": trial.suggest_float("lr", 1e-3, 1e-2, log=True)}
 
 

@@ -1,8 +1,12 @@
 """Findings in addition to the verdict: shared training is counted, collapse is reported."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from sweep.core.jobs import Job
+from sweep.plan.plan import Plan
 from sweep.report.findings.findings import collapse, shared_training
 from sweep.report.findings.learning_curves import learning_curves
 from sweep.report.findings_cells import curve_cells, finding_lines
@@ -13,11 +17,11 @@ RATES = (3e-3, 1e-2)
 
 
 @pytest.fixture
-def plan(tmp_path):
+def plan(tmp_path: Path) -> Plan:
     return make_plan(tmp_path)
 
 
-def searched(plan, **metrics):
+def searched(plan: Any, **metrics: Any) -> Any:
     """Every candidate at both rates."""
     labels = [candidate.label for candidate in plan.groups[0].candidates]
     pairs = [(rate, label) for rate in RATES for label in labels]
@@ -27,13 +31,13 @@ def searched(plan, **metrics):
     ]
 
 
-def test_prefixes_are_counted_once_however_many_trials_take_them(plan):
+def test_prefixes_are_counted_once_however_many_trials_take_them(plan: Plan) -> None:
     """BYOL's full, round and pretrain share one per rate, SimSiam's full and round another."""
     shared = shared_training(plan, searched(plan))
     assert shared == {"prefixes": 4, "trials": 10, "steps_saved": 6 * 100}
 
 
-def test_they_are_the_stages_the_plan_computes(plan):
+def test_they_are_the_stages_the_plan_computes(plan: Plan) -> None:
     prefixes = [stage for stage in plan.stages() if stage.kind == "prefix"]
     assert len(prefixes) == 4
     assert {stage.config["steps"] for stage in prefixes} == {100}
@@ -45,22 +49,22 @@ def test_they_are_the_stages_the_plan_computes(plan):
     assert taken == {"shared training, 100 steps"}
 
 
-def test_one_trial_each_needs_the_anchors_prefixes_alone(tmp_path):
+def test_one_trial_each_needs_the_anchors_prefixes_alone(tmp_path: Path) -> None:
     plan = make_plan(tmp_path, samples=1)
     assert len([stage for stage in plan.stages() if stage.kind == "prefix"]) == 2
 
 
-def test_finalists_train_from_scratch(plan):
+def test_finalists_train_from_scratch(plan: Plan) -> None:
     assert plan.assignment(Job("all", "final", "byol_full", 1001), {"lr": 0.01}, 1).prefix is None
 
 
-def test_spaces_that_do_not_list_their_draws_share_nothing(tmp_path):
+def test_spaces_that_do_not_list_their_draws_share_nothing(tmp_path: Path) -> None:
     plan = make_norm_plan(tmp_path)
     assert shared_training(plan, []) is None
     assert all(stage.kind != "prefix" for stage in plan.stages())
 
 
-def test_a_collapse_at_any_time_is_reported(plan):
+def test_a_collapse_at_any_time_is_reported(plan: Plan) -> None:
     healthy = searched(plan, collapsed=0.0)
     assert collapse(healthy, "collapsed") == {"watched": 14, "alarmed": []}
     bad = record(Job("all", "search", "normal", 99), {50: 1.0}, {}, collapsed=1.0)
@@ -84,11 +88,11 @@ def test_a_collapse_at_any_time_is_reported(plan):
         ({"collapse": {"watched": 3, "alarmed": ["a/b"]}}, ["COLLAPSED encoders in: a/b."]),
     ],
 )
-def test_findings_in_words(result, expected):
+def test_findings_in_words(result: dict[str, Any], expected: list[Any]) -> None:
     assert finding_lines(result) == expected
 
 
-def test_the_table_of_leads_shows_a_few_moments(plan):
+def test_the_table_of_leads_shows_a_few_moments(plan: Plan) -> None:
     steps = {50 * n: float(n) for n in range(1, 9)}
     records = [
         record(Job("all", "final", label, seed), steps, {"lr": 0.01})

@@ -1,9 +1,13 @@
 """All metrics of all candidates, and the paper's rows of the same upstream."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from sweep.plan.plan import Plan
 from sweep.report.findings.metric_means import metric_means, scores_of
 from sweep.report.findings_cells import metric_cells
 from tests.support.sweeps.finished_sweep import rows_on_test
@@ -12,20 +16,20 @@ from tests.support.sweeps.small_sweep import make_plan
 
 
 @pytest.fixture
-def plan(tmp_path):
+def plan(tmp_path: Path) -> Plan:
     return make_plan(tmp_path)
 
 
-def means(plan, rows):
+def means(plan: Any, rows: Any) -> Any:
     return metric_means(plan, scores_of(plan, rows), {group.name: "layer2" for group in plan.groups})
 
 
-def entries(plan, rows, published=False):
+def entries(plan: Any, rows: Any, published: Any = False) -> Any:
     found = means(plan, rows)
     return {e["candidate"]: e["scores"] for e in found if e["group"] == "tera" and e["published"] is published}
 
 
-def test_a_mean_is_over_seeds_and_utterances(plan):
+def test_a_mean_is_over_seeds_and_utterances(plan: Plan) -> None:
     rows = rows_on_test(plan)
     mine = rows[rows.group.eq("tera") & rows.candidate.eq("layer2")]
     expected = mine.groupby("metric").value.mean().to_dict()
@@ -33,7 +37,7 @@ def test_a_mean_is_over_seeds_and_utterances(plan):
     assert list(entries(plan, rows)) == ["noisy", "none", "random", "layer1", "layer2", "layer3"]
 
 
-def test_an_utterance_that_fails_for_one_is_left_out_for_all_in_that_metric_alone(plan):
+def test_an_utterance_that_fails_for_one_is_left_out_for_all_in_that_metric_alone(plan: Plan) -> None:
     values = scores((1.0, 1.2, 1.9, 1.5, 0.4), n_utterances=200)
     rows = pd.concat([result_rows(values, seeds=plan.seeds, metric=m) for m in ("si_sdr", "wb_pesq")])
     failed = rows.candidate.eq("none") & rows.utterance.eq("u0003") & rows.seed.eq(1001)
@@ -43,7 +47,7 @@ def test_an_utterance_that_fails_for_one_is_left_out_for_all_in_that_metric_alon
     assert found["si_sdr"] == pytest.approx(values[2].mean())
 
 
-def test_a_candidate_with_a_failed_seed_is_averaged_over_its_other_seeds(plan):
+def test_a_candidate_with_a_failed_seed_is_averaged_over_its_other_seeds(plan: Plan) -> None:
     values = scores((1.0, 1.2, 1.9, 1.5, 0.4), n_utterances=200)
     values[0, 1, :3] = np.nan  # above 1 % of the utterances
     found = entries(plan, result_rows(values, seeds=plan.seeds))
@@ -51,14 +55,14 @@ def test_a_candidate_with_a_failed_seed_is_averaged_over_its_other_seeds(plan):
     assert found["layer2"]["si_sdr"] == pytest.approx(values[2].mean())
 
 
-def test_the_papers_rows_of_the_upstream_follow_and_are_marked(plan):
+def test_the_papers_rows_of_the_upstream_follow_and_are_marked(plan: Plan) -> None:
     published = entries(plan, rows_on_test(plan), published=True)
     assert published["TERA-normed (layer 1) (published)"]["wb_pesq"] == 3.0729
     assert all(label.endswith("(published)") for label in published)
     assert "si_sdr" not in published["TERA-pretrained (published)"]
 
 
-def test_the_table_shows_them_below_ours(plan):
+def test_the_table_shows_them_below_ours(plan: Plan) -> None:
     title, header, rows = next(metric_cells({"metrics": means(plan, rows_on_test(plan))}))
     assert title == "All metrics, tera"
     assert header[:2] == ["candidate", "WB-PESQ"]

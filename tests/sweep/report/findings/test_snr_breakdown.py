@@ -1,5 +1,8 @@
 """Test scores SNR by SNR, with the paper's rows."""
 
+from pathlib import Path
+from typing import Any
+
 import pandas as pd
 import pytest
 
@@ -17,11 +20,11 @@ MEAN_OF_CLIPS = 0.1 * (CLIPS - 1) / 2
 LABELS = ("noisy", "normal", "byol_full")
 
 
-def value(label, seed, snr_db, number):
+def value(label: Any, seed: int, snr_db: Any, number: Any) -> Any:
     return snr_db + {"noisy": 0.0, "normal": 2.0, "byol_full": 3.0}[label] + 0.1 * number + 0.01 * (seed % 10)
 
 
-def row(label, seed, snr_db, number, metric="si_sdr"):
+def row(label: Any, seed: int, snr_db: Any, number: Any, metric: Any = "si_sdr") -> Any:
     return {
         "group": "all",
         "candidate": label,
@@ -37,13 +40,13 @@ def row(label, seed, snr_db, number, metric="si_sdr"):
     }
 
 
-def breakdown_of(plan, rows):
+def breakdown_of(plan: Any, rows: Any) -> Any:
     leaders = {"all": "byol_full", "convtasnet": "se"}
     return snr_breakdown(plan, scores_of(plan, pd.DataFrame(rows)), leaders)
 
 
 @pytest.fixture
-def rows():
+def rows() -> list[dict[str, Any]]:
     return [
         row(label, seed, snr_db, number)
         for label in LABELS
@@ -53,19 +56,19 @@ def rows():
     ]
 
 
-def entry(breakdown, label):
+def entry(breakdown: Any, label: Any) -> Any:
     (found,) = [e for e in breakdown if e["candidate"] == label and e["metric"] == "si_sdr"]
     return found
 
 
-def test_a_cell_is_the_mean_over_seeds_and_utterances(rows, tmp_path):
+def test_a_cell_is_the_mean_over_seeds_and_utterances(rows: list[dict[str, Any]], tmp_path: Path) -> None:
     found = entry(breakdown_of(make_plan(tmp_path), rows), "byol_full")
     assert found["scores"]["-7.5"] == pytest.approx(-7.5 + 3.0 + MEAN_OF_CLIPS + 0.015)
     assert found["mean"] == pytest.approx(3.0 + MEAN_OF_CLIPS + 0.015)
     assert (found["utterances"], found["left_out"]) == (4 * CLIPS, 0)
 
 
-def test_an_utterance_that_fails_for_one_is_left_out_for_all(rows, tmp_path):
+def test_an_utterance_that_fails_for_one_is_left_out_for_all(rows: list[dict[str, Any]], tmp_path: Path) -> None:
     failed = next(r for r in rows if r["candidate"] == "normal" and r["utterance"] == "u2@-7.5dB")
     failed |= {"value": None, "status": "no_utterance"}
     breakdown = breakdown_of(make_plan(tmp_path), rows)
@@ -75,7 +78,7 @@ def test_an_utterance_that_fails_for_one_is_left_out_for_all(rows, tmp_path):
     assert entry(breakdown, "noisy")["scores"]["-7.5"] == pytest.approx(-7.5 + kept + 0.09)
 
 
-def test_the_papers_rows_follow_without_a_group(rows, tmp_path):
+def test_the_papers_rows_follow_without_a_group(rows: list[dict[str, Any]], tmp_path: Path) -> None:
     breakdown = breakdown_of(make_plan(tmp_path), rows)
     published = entry(breakdown, "BYOL round (published)")
     assert published["published"]
@@ -83,7 +86,7 @@ def test_the_papers_rows_follow_without_a_group(rows, tmp_path):
     assert published["mean"] == 9.378
 
 
-def test_without_listed_snrs_there_are_means_and_the_published_ones(tmp_path):
+def test_without_listed_snrs_there_are_means_and_the_published_ones(tmp_path: Path) -> None:
     rows = [
         row("noisy", seed, level, number, metric="si_sdri")
         | {"group": "convtasnet", "candidate": label, "value": score + 0.1 * level}
@@ -97,11 +100,11 @@ def test_without_listed_snrs_there_are_means_and_the_published_ones(tmp_path):
     assert ["Libri2Mix Conv-TasNet PT-FT SE (published)", "14.10"] in cells
 
 
-def test_a_plan_without_listed_snrs_or_a_paper_has_no_breakdown(rows, tmp_path):
+def test_a_plan_without_listed_snrs_or_a_paper_has_no_breakdown(rows: list[dict[str, Any]], tmp_path: Path) -> None:
     assert breakdown_of(make_norm_plan(tmp_path), rows) == []
 
 
-def test_the_table_has_a_column_per_snr_in_order(rows, tmp_path):
+def test_the_table_has_a_column_per_snr_in_order(rows: list[dict[str, Any]], tmp_path: Path) -> None:
     result = {"by_snr": breakdown_of(make_plan(tmp_path), rows), "metric": "si_sdr"}
     ((title, header, cells), *_) = snr_cells(result)
     assert title == "SI-SDR (dB) by SNR, all"
@@ -112,14 +115,14 @@ def test_the_table_has_a_column_per_snr_in_order(rows, tmp_path):
 # -- what is published ------------------------------------------------------------------------------------
 
 
-def test_every_table_of_the_report_is_there():
+def test_every_table_of_the_report_is_there() -> None:
     scores = published_scores("contrastive_se")
     counts = {table: sum(score.table == table for score in scores) for table in "2345"}
     assert counts == {"2": 21, "3": 28, "4": 28, "5": 28}
 
 
 @pytest.mark.parametrize("metric", ["si_sdr", "nb_pesq", "stoi"])
-def test_table_2_is_the_mean_of_the_others(metric):
+def test_table_2_is_the_mean_of_the_others(metric: str) -> None:
     """SI-SNR of Table 2 is the mean of Table 5 over SNRs; so for the other two."""
     scores = [score for score in published_scores("contrastive_se") if score.metric == metric]
     for system in {score.system for score in scores}:
@@ -129,6 +132,6 @@ def test_table_2_is_the_mean_of_the_others(metric):
         assert mean == pytest.approx(overall, abs=0.0011)
 
 
-def test_the_published_mixtures_are_at_their_nominal_snr():
+def test_the_published_mixtures_are_at_their_nominal_snr() -> None:
     noisy = [s for s in published_scores("contrastive_se") if s.system == "Noisy" and s.table == "5"]
     assert all(abs(score.value - score.snr_db) < 0.01 for score in noisy)

@@ -1,11 +1,14 @@
 """What a listening page plays: the right versions of one moment, at one level, with their own scores."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sweep.core.jobs import Job
+from sweep.plan.plan import Plan
 from sweep.report.listening.clips import listening_clips, shown_candidates
 from sweep.storage.checkpoints import StoredCheckpoints
 from tests.support.sweeps.finished_sweep import finished_sweep, rows_on_test
@@ -17,28 +20,28 @@ from trainables.listening import LISTENING_FILE, write_clips
 
 
 @pytest.fixture
-def plan(tmp_path):
+def plan(tmp_path: Path) -> Plan:
     plan = finished_sweep(tmp_path)
     keep_clips(plan)
     return plan
 
 
-def group_of(plan, upstream="tera"):
+def group_of(plan: Any, upstream: str = "tera") -> Any:
     groups = json.loads(Storage(plan.output).read("result.json"))["groups"]
     return next(group for group in groups if group["group"] == {"upstream": upstream})
 
 
-def heard(plan, **changes):
+def heard(plan: Any, **changes: Any) -> Any:
     rows = rows_on_test(plan)
     return listening_clips(plan, group_of(plan) | changes, rows, StoredCheckpoints(Storage(plan.output)))
 
 
-def level(samples, clean):
+def level(samples: Any, clean: Any) -> Any:
     """Amplitude of the clean speech in the samples."""
     return abs(samples @ clean) / (clean @ clean)
 
 
-def test_noisy_clean_the_baseline_the_leader_and_the_next_best_layers(plan):
+def test_noisy_clean_the_baseline_the_leader_and_the_next_best_layers(plan: Plan) -> None:
     clips, seed = heard(plan)
     assert seed == plan.seeds[0]
     assert len(clips) == 4
@@ -48,12 +51,12 @@ def test_noisy_clean_the_baseline_the_leader_and_the_next_best_layers(plan):
     assert (standings["none"], standings["layer2"], standings["noisy"]) == ("baseline", "winner", "")
 
 
-def test_a_baseline_that_leads_is_heard_once(plan):
+def test_a_baseline_that_leads_is_heard_once(plan: Plan) -> None:
     group = group_of(plan) | {"leader": {"label": "none"}}
     assert shown_candidates(group) == ["none", "layer2", "layer3"]
 
 
-def test_all_versions_of_a_clip_speak_equally_loud_and_none_clips(plan):
+def test_all_versions_of_a_clip_speak_equally_loud_and_none_clips(plan: Plan) -> None:
     clips, _ = heard(plan)
     for clip in clips:
         audio = {version.label: version.audio for version in clip.versions}
@@ -62,7 +65,7 @@ def test_all_versions_of_a_clip_speak_equally_loud_and_none_clips(plan):
             assert level(audio[label], audio["clean"]) == pytest.approx(1, abs=0.05)
 
 
-def test_scores_are_of_that_clip_and_seed(plan):
+def test_scores_are_of_that_clip_and_seed(plan: Plan) -> None:
     clips, seed = heard(plan)
     rows = rows_on_test(plan)
     mine = rows[rows.candidate.eq("layer2") & rows.seed.eq(seed) & rows.group.eq("tera") & rows.utterance.eq("u01")]
@@ -71,18 +74,18 @@ def test_scores_are_of_that_clip_and_seed(plan):
     assert list(version.scores) == ["si_sdr", "wb_pesq"]
 
 
-def test_the_next_seed_is_heard_where_one_failed(plan):
+def test_the_next_seed_is_heard_where_one_failed(plan: Plan) -> None:
     storage = Storage(plan.output)
     storage.delete_prefix(f"jobs/{Job('tera', 'final', 'layer2', plan.seeds[0]).path}")
     assert heard(plan)[1] == plan.seeds[1]
 
 
-def test_nothing_is_heard_where_nothing_was_kept(tmp_path):
+def test_nothing_is_heard_where_nothing_was_kept(tmp_path: Path) -> None:
     assert heard(finished_sweep(tmp_path)) == ([], None)
 
 
 @pytest.mark.parametrize("output", [np.zeros(800), np.full(800, np.nan), np.ones(800)])
-def test_a_silent_or_broken_output_stays_playable(plan, output):
+def test_a_silent_or_broken_output_stays_playable(plan: Plan, output: np.ndarray) -> None:
     storage = StoredCheckpoints(Storage(plan.output))
     rng = np.random.default_rng(0)
     clean = rng.standard_normal(800).astype(np.float32)
@@ -97,7 +100,7 @@ def test_a_silent_or_broken_output_stays_playable(plan, output):
         assert np.abs(version.audio).max() <= 0.9 + 1e-6
 
 
-def test_each_voice_of_a_mixture_is_a_clip_with_the_outputs_assigned_to_it(plan):
+def test_each_voice_of_a_mixture_is_a_clip_with_the_outputs_assigned_to_it(plan: Plan) -> None:
     rng = np.random.default_rng(1)
     voices = rng.standard_normal((2, 800)).astype(np.float32)
     clip = EvaluationClip("u00", "a+b", "voices", 2.5, voices.sum(axis=0), voices)

@@ -28,7 +28,7 @@ def tone(seed: int, seconds: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def librimix(tmp_path_factory) -> Path:
+def librimix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LibriMix of two mixtures a split: real metadata columns, synthetic audio, noise that is too short."""
     root = tmp_path_factory.mktemp("librimix")
     (root / "metadata").mkdir()
@@ -51,7 +51,7 @@ def librimix(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def corpus(librimix, tmp_path_factory) -> Corpus:
+def corpus(librimix: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     target = tmp_path_factory.mktemp("prepared")
     return write_corpus(librimix_recipe.list_source(librimix), target / "corpus", cache=target / "cache")
 
@@ -83,7 +83,7 @@ def generated(librimix: Path, split: str, folder: Path) -> dict[str, dict[str, n
     return found
 
 
-def test_sources_are_those_of_the_generated_files(librimix, corpus, tmp_path):
+def test_sources_are_those_of_the_generated_files(librimix: Path, corpus: Corpus, tmp_path: Path) -> None:
     expected = generated(librimix, "train", tmp_path)
     table = corpus.mixtures("train")
     assert sorted(table.ids) == sorted(expected)
@@ -91,7 +91,7 @@ def test_sources_are_those_of_the_generated_files(librimix, corpus, tmp_path):
         np.testing.assert_array_equal(table.sources(row), [expected[name]["s1"], expected[name]["s2"]])
 
 
-def test_sums_are_the_generated_mixtures_to_int16_rounding(librimix, corpus, tmp_path):
+def test_sums_are_the_generated_mixtures_to_int16_rounding(librimix: Path, corpus: Corpus, tmp_path: Path) -> None:
     expected = generated(librimix, "test", tmp_path)
     table = corpus.mixtures("test")
     for row, name in enumerate(table.ids):
@@ -100,7 +100,7 @@ def test_sums_are_the_generated_mixtures_to_int16_rounding(librimix, corpus, tmp
         np.testing.assert_allclose(voices[0] + table.noise(row), expected[name]["mix_single"], atol=2 * INT16)
 
 
-def test_a_corpus_of_mixtures_says_what_it_is(corpus):
+def test_a_corpus_of_mixtures_says_what_it_is(corpus: Corpus) -> None:
     summary = corpus.summary()
     assert (corpus.kind, corpus.sample_rate) == ("mixtures", 8000)
     assert summary["splits"]["train"]["speakers"] == 2
@@ -108,7 +108,7 @@ def test_a_corpus_of_mixtures_says_what_it_is(corpus):
     assert corpus.mixtures("valid").speakers == ["11+12"] * 2
 
 
-def test_batches_and_clips_are_drawn_from_it(corpus):
+def test_batches_and_clips_are_drawn_from_it(corpus: Corpus) -> None:
     batch = mixture_batch(corpus, DATA, seed=1, step=0)
     assert batch.clean.shape == (3, 2, 3200)
     np.testing.assert_allclose(batch.noisy, batch.clean.sum(1), atol=1e-6)
@@ -125,14 +125,14 @@ def test_batches_and_clips_are_drawn_from_it(corpus):
         ({"speakers": 3}, "mixtures of 2 voices, sources=3 was asked for"),
     ],
 )
-def test_another_rate_or_number_is_refused(corpus, change, message):
+def test_another_rate_or_number_is_refused(corpus: Corpus, change: dict[str, int], message: str) -> None:
     from dataclasses import replace
 
     with pytest.raises(UserError, match=message):
         mixture_batch(corpus, replace(DATA, **change), seed=1, step=0)
 
 
-def test_a_missing_file_is_named(librimix, tmp_path):
+def test_a_missing_file_is_named(librimix: Path, tmp_path: Path) -> None:
     (tmp_path / "metadata").symlink_to(librimix / "metadata")
     with pytest.raises(UserError, match=r"mixture .*: no file .*LibriSpeech"):
         librimix_recipe.list_source(tmp_path)
@@ -144,7 +144,7 @@ def test_a_missing_file_is_named(librimix, tmp_path):
 
 
 @pytest.fixture
-def wsj0(tmp_path) -> Path:
+def wsj0(tmp_path: Path) -> Path:
     for number, folder in enumerate(("tr", "cv", "tt")):
         name = f"01{number}o030v_0.76421_20{number}a010m_-0.76421.wav"
         for source in (1, 2):
@@ -152,7 +152,7 @@ def wsj0(tmp_path) -> Path:
     return tmp_path
 
 
-def test_wsj0_2mix_keeps_its_files_samples(wsj0, tmp_path):
+def test_wsj0_2mix_keeps_its_files_samples(wsj0: Path, tmp_path: Path) -> None:
     corpus = write_corpus(wsj0_2mix_recipe.list_source(wsj0), tmp_path / "corpus", cache=tmp_path / "cache")
     table = corpus.mixtures("test")
     assert table.speakers == ["012+202"]
@@ -164,7 +164,7 @@ def test_wsj0_2mix_keeps_its_files_samples(wsj0, tmp_path):
         noisy_batch(corpus, DATA, seed=1, step=0)
 
 
-def test_wsj0_2mix_without_a_partner_is_refused(wsj0):
+def test_wsj0_2mix_without_a_partner_is_refused(wsj0: Path) -> None:
     next((wsj0 / "wav8k/min/cv/s2").iterdir()).unlink()
     with pytest.raises(UserError, match="every mixture needs both sources"):
         wsj0_2mix_recipe.list_source(wsj0)

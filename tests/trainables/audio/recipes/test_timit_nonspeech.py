@@ -1,6 +1,8 @@
 """TIMIT and Nonspeech-100 as the contrastive report splits them, from trees as they are found on disc."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ def write_sphere(path: Path, seconds: float = 0.3, rate: int = 16000) -> None:
     soundfile.write(path, samples, rate, format="NIST", subtype="PCM_16")
 
 
-def make_source(folder: Path, case=str.upper, noise_rate: int = 20000) -> Path:
+def make_source(folder: Path, case: Any = str.upper, noise_rate: int = 20000) -> Path:
     for number, speaker in enumerate(SPEAKERS):
         for sentence in SENTENCES:
             parts = [case(part) for part in ("timit", "train", f"dr{1 + number % 3}", speaker)]
@@ -40,7 +42,7 @@ def make_source(folder: Path, case=str.upper, noise_rate: int = 20000) -> Path:
     return folder
 
 
-def test_both_letter_cases_give_the_same_corpus(tmp_path):
+def test_both_letter_cases_give_the_same_corpus(tmp_path: Path) -> None:
     upper = list_source(make_source(tmp_path / "upper"))
     lower = list_source(make_source(tmp_path / "lower", str.lower))
     assert upper.items == lower.items
@@ -49,19 +51,19 @@ def test_both_letter_cases_give_the_same_corpus(tmp_path):
     }
 
 
-def test_sphere_headers_are_read(tmp_path):
+def test_sphere_headers_are_read(tmp_path: Path) -> None:
     path = tmp_path / "SA1.WAV"
     write_sphere(path)
     assert path.read_bytes().startswith(b"NIST_1A")
     assert len(read_audio(path)) == 4800
 
 
-def test_only_train_counts(tmp_path):
+def test_only_train_counts(tmp_path: Path) -> None:
     listing = list_source(make_source(tmp_path))
     assert {item.owner for item in listing.items if item.part == "speech"} == {s.lower() for s in SPEAKERS}
 
 
-def test_the_whole_corpus_is_prepared(tmp_path):
+def test_the_whole_corpus_is_prepared(tmp_path: Path) -> None:
     corpus = write_corpus(list_source(make_source(tmp_path / "source")), tmp_path / "corpus", cache=tmp_path / "c")
     splits = {split: corpus.summary()["splits"][split] for split in ("train", "valid", "test")}
     assert sum(counts["utterances"] for counts in splits.values()) == 20
@@ -70,14 +72,14 @@ def test_the_whole_corpus_is_prepared(tmp_path):
     assert any(note.startswith("noises of test: n") for note in corpus.summary()["notes"])
 
 
-def test_the_sentences_that_all_read_can_be_left_out(tmp_path):
+def test_the_sentences_that_all_read_can_be_left_out(tmp_path: Path) -> None:
     recipe = RECIPES["timit_nonspeech_without_sa"]
     listing = recipe.list_source(make_source(tmp_path))
     assert not [item for item in listing.items if item.id.endswith(("sa1", "sa2"))]
     assert recipe.identity(tmp_path) != RECIPES["timit_nonspeech"].identity(tmp_path)
 
 
-def test_462_speakers_make_412_and_50():
+def test_462_speakers_make_412_and_50() -> None:
     split = split_of_speakers({f"s{number:03d}" for number in range(462)})
     counts = {name: list(split.values()).count(name) for name in ("train", "valid", "test")}
     assert counts == {"train": 391, "valid": 21, "test": 50}
@@ -85,13 +87,13 @@ def test_462_speakers_make_412_and_50():
     assert split == split_of_speakers(set(split))
 
 
-def hundred(tmp_path):
+def hundred(tmp_path: Path) -> Any:
     for number in range(1, 101):
         (tmp_path / f"N{number}.wav").touch()
     return noises(tmp_path)
 
 
-def test_a_hundred_noises_make_75_and_25_by_type(tmp_path):
+def test_a_hundred_noises_make_75_and_25_by_type(tmp_path: Path) -> None:
     listed = hundred(tmp_path)
     split = split_of_noises(listed)
     counts = {name: list(split.values()).count(name) for name in ("train", "valid", "test")}
@@ -104,7 +106,7 @@ def test_a_hundred_noises_make_75_and_25_by_type(tmp_path):
         assert abs(own.count("test") - len(own) / 4) < 1.01
 
 
-def test_numbers_not_names_order_the_noises(tmp_path):
+def test_numbers_not_names_order_the_noises(tmp_path: Path) -> None:
     assert [noise.id for noise in hundred(tmp_path)][:3] == ["n1", "n2", "n3"]
     assert hundred(tmp_path)[16] == Noise(id="n17", type="crowd", path=tmp_path / "N17.wav")
 
@@ -116,13 +118,13 @@ def test_numbers_not_names_order_the_noises(tmp_path):
         (lambda folder: (folder / "TRAIN").mkdir(), "no TIMIT utterances"),
     ],
 )
-def test_what_is_missing_is_said_in_one_line(tmp_path, spoil, message):
+def test_what_is_missing_is_said_in_one_line(tmp_path: Path, spoil: Callable[..., Any], message: str) -> None:
     spoil(tmp_path)
     with pytest.raises(UserError, match=message):
         train_utterances(tmp_path)
 
 
-def test_missing_or_doubled_noises_are_said(tmp_path):
+def test_missing_or_doubled_noises_are_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no Nonspeech-100 here"):
         noises(tmp_path)
     for folder in ("a", "b"):

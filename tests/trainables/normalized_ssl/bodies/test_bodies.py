@@ -1,6 +1,7 @@
 """The bodies: published parameter counts, equivalence with reference modules, and the walk over sites."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -36,7 +37,7 @@ SMALL_WAVEFORM = WaveformArchitecture(
 SMALL_WAVLM = replace(SMALL_WAVEFORM, relative_bias=True)
 
 
-def config(**values) -> NormalizedSSLConfig:
+def config(**values: Any) -> NormalizedSSLConfig:
     return NormalizedSSLConfig.from_dict({"init": "random", **values})
 
 
@@ -58,25 +59,25 @@ def parameters(module: nn.Module) -> int:
         ("wavlm", 16_408_724),
     ],
 )
-def test_the_base_body_has_the_published_number_of_parameters(upstream, published):
+def test_the_base_body_has_the_published_number_of_parameters(upstream: str, published: int) -> None:
     assert parameters(build_body(config(upstream=upstream, size="base"), seed=0)) == published
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_every_site_has_its_channels_and_frames(upstream):
+def test_every_site_has_its_channels_and_frames(upstream: str) -> None:
     body = build_body(config(upstream=upstream), seed=0)
     for site, features in enumerate(body(waves())):
         assert features.shape == (2, body.channels[site], body.site_frames(8000, site))
 
 
-def test_waveform_frames_are_those_of_the_paper():
+def test_waveform_frames_are_those_of_the_paper() -> None:
     body = WaveformBody(SMALL_WAVEFORM)
     assert [body.site_frames(16000, site) for site in range(1, 8)] == [3199, 1599, 799, 399, 199, 99, 49]
     assert [body.site_frames(32000, site) for site in range(8, 10)] == [99, 99]
 
 
 @pytest.mark.parametrize("architecture", [SMALL_WAVEFORM, SMALL_WAVLM])
-def test_walking_equals_the_model_of_transformers(architecture):
+def test_walking_equals_the_model_of_transformers(architecture: WaveformArchitecture) -> None:
     torch.manual_seed(0)
     body = WaveformBody(architecture).eval()
     torch.manual_seed(0)
@@ -90,7 +91,7 @@ def test_walking_equals_the_model_of_transformers(architecture):
     torch.testing.assert_close(walked[9], reference.last_hidden_state.transpose(1, 2), atol=1e-5, rtol=0)
 
 
-def test_hubert_is_the_architecture_of_wav2vec2():
+def test_hubert_is_the_architecture_of_wav2vec2() -> None:
     """The body of HuBERT is made of wav2vec 2.0's modules; HubertModel with the same weights agrees."""
     settings = transformers_config(SMALL_WAVEFORM).to_dict()
     settings.pop("model_type")
@@ -104,7 +105,7 @@ def test_hubert_is_the_architecture_of_wav2vec2():
 
 
 @pytest.mark.parametrize("architecture", [SMALL_WAVEFORM, SMALL_WAVLM])
-def test_masking_reaches_the_transformer_of_transformers(architecture):
+def test_masking_reaches_the_transformer_of_transformers(architecture: WaveformArchitecture) -> None:
     """`contextualize` with a mask equals the model given the same time indices."""
     settings = transformers_config(architecture)
     settings.apply_spec_augment, settings.mask_time_prob = True, 0.5
@@ -121,14 +122,14 @@ def test_masking_reaches_the_transformer_of_transformers(architecture):
     torch.testing.assert_close(ours, reference, atol=1e-5, rtol=0)
 
 
-def test_nothing_in_a_waveform_body_masks_or_skips_at_random():
+def test_nothing_in_a_waveform_body_masks_or_skips_at_random() -> None:
     settings = transformers_config(SMALL_WAVEFORM)
     assert not settings.apply_spec_augment
     assert settings.mask_time_prob == settings.mask_feature_prob == settings.layerdrop == 0
     assert settings.feat_proj_dropout == settings.activation_dropout == 0
 
 
-def test_gradient_reaches_the_first_convolution_unscaled():
+def test_gradient_reaches_the_first_convolution_unscaled() -> None:
     body = WaveformBody(SMALL_WAVEFORM).eval()
     body(waves())[1].sum().backward()
     gradient = next(body.steps[0].parameters()).grad
@@ -138,7 +139,7 @@ def test_gradient_reaches_the_first_convolution_unscaled():
     torch.testing.assert_close(gradient, expected)
 
 
-def test_a_transformer_step_is_torchs_post_norm_layer():
+def test_a_transformer_step_is_torchs_post_norm_layer() -> None:
     torch.manual_seed(0)
     architecture = SpectralArchitecture(hidden=24, heads=3, feed_forward=40, dropout=0.0)
     ours = TransformerStep(architecture)
@@ -166,7 +167,7 @@ def test_a_transformer_step_is_torchs_post_norm_layer():
     torch.testing.assert_close(ours(x), expected, atol=1e-5, rtol=0)
 
 
-def test_positions_interleave_sine_and_cosine():
+def test_positions_interleave_sine_and_cosine() -> None:
     table = sinusoidal_positions(50, 12).double()
     for position, column in ((7, 0), (7, 1), (31, 6), (49, 11)):
         angle = torch.tensor(position / 10000 ** ((column // 2 * 2) / 12), dtype=torch.float64)
@@ -174,25 +175,25 @@ def test_positions_interleave_sine_and_cosine():
         assert table[position, column] == pytest.approx(float(expected), abs=1e-5)
 
 
-def test_the_spectral_body_is_initialised_as_bert_is():
+def test_the_spectral_body_is_initialised_as_bert_is() -> None:
     body = build_body(config(size="base"), seed=0)
     weight = body.steps[1].expand.weight
     assert float(weight.detach().std()) == pytest.approx(0.02, rel=0.02)
     assert not body.steps[1].expand.bias.any()
 
 
-def test_encoding_features_is_the_end_of_the_walk():
+def test_encoding_features_is_the_end_of_the_walk() -> None:
     body = build_body(config(), seed=0).eval()
     torch.testing.assert_close(body.encode(body.features(waves())), body(waves())[-1].transpose(1, 2))
 
 
-def test_site_0_of_a_spectral_body_comes_before_dropout():
+def test_site_0_of_a_spectral_body_comes_before_dropout() -> None:
     body = SpectralBody(SpectralArchitecture(hidden=16, heads=2, feed_forward=16, dropout=0.5)).train()
     assert torch.equal(body.start(waves()), body.start(waves()))
     assert not torch.equal(body(waves())[1], body(waves())[1])
 
 
-def test_corpus_cmvn_uses_the_statistics_of_speech():
+def test_corpus_cmvn_uses_the_statistics_of_speech() -> None:
     body = build_body(config(cmvn="corpus"), seed=0)
     body.entry.feature_mean.fill_(-2.0)
     body.entry.feature_std.fill_(4.0)
@@ -201,14 +202,14 @@ def test_corpus_cmvn_uses_the_statistics_of_speech():
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_weights_depend_on_the_seed_alone(upstream):
+def test_weights_depend_on_the_seed_alone(upstream: str) -> None:
     one, same, other = (build_body(config(upstream=upstream), seed).state_dict() for seed in (3, 3, 4))
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert any(not torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_an_artifact_gives_the_body_back(upstream):
+def test_an_artifact_gives_the_body_back(upstream: str) -> None:
     trained = build_body(config(upstream=upstream), seed=1)
     artifact = pack_body(trained, curve=[1.0, 0.5])
     assert unpack(artifact)["curve"] == [1.0, 0.5]
@@ -217,7 +218,7 @@ def test_an_artifact_gives_the_body_back(upstream):
     assert all(torch.equal(a, b) for a, b in zip(trained.parameters(), fresh.parameters(), strict=True))
 
 
-def test_an_untrained_body_takes_only_the_statistics_of_speech():
+def test_an_untrained_body_takes_only_the_statistics_of_speech() -> None:
     trained = build_body(config(cmvn="corpus"), seed=1)
     trained.entry.feature_mean.fill_(-5.0)
     fresh, untouched = (build_body(config(cmvn="corpus"), seed=2) for _ in range(2))
@@ -226,7 +227,7 @@ def test_an_untrained_body_takes_only_the_statistics_of_speech():
     assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), untouched.parameters(), strict=True))
 
 
-def test_a_decoder_does_not_depend_on_the_bodys_weights():
+def test_a_decoder_does_not_depend_on_the_bodys_weights() -> None:
     settings = config(upstream="wav2vec2")
     decoders = [build_decoder(settings, build_body(settings, seed), seed=9) for seed in (1, 2)]
     first, second = (decoder.state_dict() for decoder in decoders)
@@ -234,7 +235,7 @@ def test_a_decoder_does_not_depend_on_the_bodys_weights():
 
 
 @pytest.mark.parametrize("upstream", UPSTREAMS)
-def test_a_frozen_prefix_holds_only_what_leads_to_its_site(upstream):
+def test_a_frozen_prefix_holds_only_what_leads_to_its_site(upstream: str) -> None:
     body = build_body(config(upstream=upstream), seed=0).train()
     prefix = body.frozen_prefix(1)
     assert prefix.sites == 2
@@ -246,12 +247,12 @@ def test_a_frozen_prefix_holds_only_what_leads_to_its_site(upstream):
     torch.testing.assert_close(prefix(waves())[1], body.eval()(waves())[1])
 
 
-def test_the_clean_branch_of_waveform_layer_2_is_one_convolution():
+def test_the_clean_branch_of_waveform_layer_2_is_one_convolution() -> None:
     body = build_body(config(upstream="wav2vec2", size="base"), seed=0)
     assert parameters(body.frozen_prefix(1)) == 6_144
 
 
-def test_frames_of_padding_are_invalid():
+def test_frames_of_padding_are_invalid() -> None:
     body = WaveformBody(SMALL_WAVEFORM)
     features = body(waves(samples=16000))
     mask = valid_frames(body, torch.tensor([16000, 8000]), 3, features[3])

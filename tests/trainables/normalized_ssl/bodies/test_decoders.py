@@ -1,5 +1,7 @@
 """The decoders: parameter counts, lengths, where they start."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -23,7 +25,7 @@ def parameters(module: torch.nn.Module) -> int:
 @pytest.mark.parametrize(
     ("skip", "out", "expected"), [(128, 256, 2_542_082), (64, 128, 910_658), (128, 512, 6_377_474)]
 )
-def test_unet_parameters(skip, out, expected):
+def test_unet_parameters(skip: int, out: int, expected: int) -> None:
     architecture = UNetArchitecture(skips=(skip,) * 7, outputs=(64, *(out,) * 6))
     assert parameters(UNetDecoder(BASE_CHANNELS, architecture)) == expected
 
@@ -31,7 +33,7 @@ def test_unet_parameters(skip, out, expected):
 @pytest.mark.parametrize(
     ("widths", "expected"), [({}, 2_542_082), ({"skip_channels": 64, "decoder_channels": 128}, 910_658)]
 )
-def test_the_base_unet_has_the_configured_widths(widths, expected):
+def test_the_base_unet_has_the_configured_widths(widths: dict[str, Any], expected: int) -> None:
     values = {"upstream": "wav2vec2", "size": "base", "init": "random", **widths}
     config = NormalizedSSLConfig.from_dict(values)
     body = build_body(config, 0)
@@ -39,12 +41,12 @@ def test_the_base_unet_has_the_configured_widths(widths, expected):
 
 
 @pytest.mark.parametrize(("kernel", "expected"), [(1, 309_138), (3, 926_610)])
-def test_mask_head_parameters(kernel, expected):
+def test_mask_head_parameters(kernel: int, expected: int) -> None:
     assert parameters(MaskDecoder(768, kernel)) == expected
 
 
 @pytest.mark.parametrize("upstream", ["tera", "wav2vec2"])
-def test_the_estimate_is_as_long_as_the_mixture_whatever_its_length(upstream):
+def test_the_estimate_is_as_long_as_the_mixture_whatever_its_length(upstream: str) -> None:
     config = NormalizedSSLConfig.from_dict({"upstream": upstream, "init": "random"})
     body = build_body(config, 0).eval()
     decoder = build_decoder(config, body, 0)
@@ -55,7 +57,7 @@ def test_the_estimate_is_as_long_as_the_mixture_whatever_its_length(upstream):
             assert decoder(body(noisy), noisy).wave.shape == noisy.shape
 
 
-def test_a_unet_gives_back_every_length_from_16000_to_16400():
+def test_a_unet_gives_back_every_length_from_16000_to_16400() -> None:
     body = WaveformBody(
         WaveformArchitecture(channels=(2,) * 7, hidden=4, heads=1, feed_forward=4, position_kernel=2, position_groups=1)
     )
@@ -67,7 +69,7 @@ def test_a_unet_gives_back_every_length_from_16000_to_16400():
 
 
 @pytest.mark.parametrize("upstream", ["tera", "wav2vec2"])
-def test_decoders_start_at_the_identity(upstream):
+def test_decoders_start_at_the_identity(upstream: str) -> None:
     config = NormalizedSSLConfig.from_dict({"upstream": upstream, "init": "random"})
     body = build_body(config, 0).eval()
     noisy = waves(8000)
@@ -75,7 +77,7 @@ def test_decoders_start_at_the_identity(upstream):
     torch.testing.assert_close(estimate, noisy, atol=1e-5, rtol=0)
 
 
-def test_the_ideal_mask_in_place_of_the_head_gives_the_clean_wave():
+def test_the_ideal_mask_in_place_of_the_head_gives_the_clean_wave() -> None:
     clean = waves(8000)
     noisy = clean + 0.3 * torch.randn(1, 8000, generator=torch.Generator().manual_seed(2))
     decoder = MaskDecoder(4, kernel=1)

@@ -1,6 +1,10 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
+from tests.support.methods.memory_artifacts import MemoryArtifacts
+from trainables.audio.corpus.corpus import Corpus
 from trainables.config.registry import run_stage
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import in_order
@@ -13,7 +17,7 @@ FIELDS = {"pretraining_steps": 3, "gate_steps": 2, "w_mstft": 0.0, "lr_head": 0.
 
 
 @pytest.fixture(scope="module", params=["tera", "wav2vec2"])
-def measured(request, corpus, artifacts):
+def measured(request: pytest.FixtureRequest, corpus: Corpus, artifacts: MemoryArtifacts) -> list[tuple[Any, ...]]:
     """Every gate stage of one upstream, with its artifact."""
     config = NormalizedSSLConfig.from_dict({"upstream": request.param, **FIELDS})
     stages = gate_stages(config, (1, 2), DATA, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
@@ -23,14 +27,14 @@ def measured(request, corpus, artifacts):
 
 
 @pytest.fixture
-def read(measured):
+def read(measured: list[tuple[Any, ...]]) -> dict[str, Any]:
     contents: dict[str, list[bytes]] = {}
     for stage, content in measured:
         contents.setdefault(stage.kind, []).append(content)
     return read_gates(contents)
 
 
-def test_every_utterance_is_scored_on_both_bodies_for_every_seed(read):
+def test_every_utterance_is_scored_on_both_bodies_for_every_seed(read: dict[str, Any]) -> None:
     gap = read["transfer_gap"]
     shape = (2, len(gap["utterances"]))
     pretrained, random = np.array(gap["pretrained"], float), np.array(gap["random"], float)
@@ -40,7 +44,7 @@ def test_every_utterance_is_scored_on_both_bodies_for_every_seed(read):
     assert (pretrained != random).any(axis=1).all()
 
 
-def test_every_site_has_a_mismatch_with_an_interval(read):
+def test_every_site_has_a_mismatch_with_an_interval(read: dict[str, Any]) -> None:
     assert [site["site"] for site in read["mismatch"]] == list(range(len(read["mismatch"])))
     for site in read["mismatch"]:
         low, high = site["interval"]
@@ -48,7 +52,9 @@ def test_every_site_has_a_mismatch_with_an_interval(read):
         assert len(site["seeds"]) == 2
 
 
-def test_a_gate_gives_the_same_bytes_again(measured, corpus, artifacts):
+def test_a_gate_gives_the_same_bytes_again(
+    measured: list[tuple[Any, ...]], corpus: Corpus, artifacts: MemoryArtifacts
+) -> None:
     for stage, content in (measured[0], measured[-1]):
         compute = getattr(gates, stage.kind)
         assert compute(stage, corpus, artifacts, lambda done, total: None) == content

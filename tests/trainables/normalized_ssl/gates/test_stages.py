@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,15 +17,15 @@ SEEDS = (11, 12, 13)
 PLACE = {"corpus_uri": "corpus", "corpus_fingerprint": "print"}
 
 
-def stages(config=CONFIG, data=DataSettings(), seeds=SEEDS):  # noqa: B008
+def stages(config: Any = CONFIG, data: Any = DataSettings(), seeds: Any = SEEDS) -> Any:  # noqa: B008
     return gate_stages(config, seeds, data, **PLACE)
 
 
-def keys(*args, **kwargs) -> list[str]:
+def keys(*args: Any, **kwargs: Any) -> list[str]:
     return [stage.key for stage in stages(*args, **kwargs)]
 
 
-def test_one_transfer_gap_a_seed_and_one_mismatch_over_all():
+def test_one_transfer_gap_a_seed_and_one_mismatch_over_all() -> None:
     *gaps, mismatch = stages()
     assert [(stage.kind, stage.seed) for stage in gaps] == [("transfer_gap", seed) for seed in SEEDS]
     assert mismatch.kind == "mismatch"
@@ -32,25 +33,25 @@ def test_one_transfer_gap_a_seed_and_one_mismatch_over_all():
     assert [below.seed for below in mismatch.rests_on] == list(SEEDS)
 
 
-def test_a_checkpoint_is_one_body_of_the_mismatch_whatever_the_seeds():
+def test_a_checkpoint_is_one_body_of_the_mismatch_whatever_the_seeds() -> None:
     config = NormalizedSSLConfig(upstream="tera", size="base")
     *gaps, mismatch = stages(config)
     assert mismatch.rests_on == config.stages(SEEDS[0], **PLACE)
     assert all(gap.rests_on == mismatch.rests_on for gap in gaps)
 
 
-def test_keys_depend_on_what_is_measured_and_not_on_normalization():
+def test_keys_depend_on_what_is_measured_and_not_on_normalization() -> None:
     assert keys(replace(CONFIG, norm_layers=(2,), k0=1.0)) != keys(replace(CONFIG, gate_steps=7))
     assert keys(replace(CONFIG, norm_layers=(2,))) == keys(CONFIG) == keys(replace(CONFIG, init="random"))
     assert len({*keys(), *keys(data=DataSettings(valid_seconds=9)), *keys(seeds=(21, 22, 23))}) == 12
 
 
-def test_a_plan_can_list_them_without_torch():
+def test_a_plan_can_list_them_without_torch() -> None:
     code = "import trainables.normalized_ssl.gates.stages, sys; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_readings_fit_the_judgement():
+def test_readings_fit_the_judgement() -> None:
     rows = [
         {
             "utterance": f"u{n}",

@@ -26,7 +26,7 @@ def objective() -> ContrastivePretraining:
     return ContrastivePretraining(build_body(NormalizedSSLConfig(upstream="wav2vec2"), seed=0))
 
 
-def test_distractors_are_other_masked_frames_of_the_same_utterance():
+def test_distractors_are_other_masked_frames_of_the_same_utterance() -> None:
     np.random.seed(0)
     mask, distractors = masks_and_distractors(torch.zeros(4, 49, 1))
     flat = mask.flatten().nonzero()[:, 0]
@@ -36,20 +36,20 @@ def test_distractors_are_other_masked_frames_of_the_same_utterance():
     assert (distractors != flat[:, None]).all()
 
 
-def test_about_half_of_a_short_crop_is_masked():
+def test_about_half_of_a_short_crop_is_masked() -> None:
     np.random.seed(0)
     mask, _ = masks_and_distractors(torch.zeros(64, 49, 1))
     assert 0.4 < mask.float().mean().item() < 0.6
 
 
-def test_a_distractor_equal_to_the_true_code_does_not_count():
+def test_a_distractor_equal_to_the_true_code_does_not_count() -> None:
     codes = torch.eye(3)[None]
     mask = torch.tensor([[True, False, False]])
     logits = similarities(torch.eye(3)[:1], codes, mask, torch.tensor([[1, 0]]))
     torch.testing.assert_close(logits, torch.tensor([[1 / SIMILARITY_TEMPERATURE, 0.0, -torch.inf]]))
 
 
-def test_agrees_with_transformers_own_pretraining_loss(objective):
+def test_agrees_with_transformers_own_pretraining_loss(objective: ContrastivePretraining) -> None:
     """The same weights in `Wav2Vec2ForPreTraining`, in evaluation mode, where quantizing draws nothing."""
     theirs = transplanted(objective).eval()
     speech = 0.1 * torch.randn(2, 16000, generator=torch.Generator().manual_seed(0))
@@ -93,7 +93,9 @@ def transplanted(objective: ContrastivePretraining) -> Wav2Vec2ForPreTraining:
     return model
 
 
-def test_gumbel_temperature_falls_with_the_step_alone(objective, monkeypatch):
+def test_gumbel_temperature_falls_with_the_step_alone(
+    objective: ContrastivePretraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(contrastive_pretraining, "SPAN", 2)
     found = []
     for step in (0, 100, 10_000):

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -17,21 +19,21 @@ def damaged(seed: int, batch: int = 4, frames: int = 101, mels: int = 80) -> tup
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000), frames=st.integers(3, 120))
-def test_only_selected_cells_are_altered(seed, frames):
+def test_only_selected_cells_are_altered(seed: int, frames: Any) -> None:
     features, altered, selected = damaged(seed, frames=frames)
     assert torch.equal(altered[selected == 0], features[selected == 0])
     assert set(selected.unique().tolist()) <= {0.0, 1.0}
     assert (selected.sum((1, 2)) > 0).all()
 
 
-def test_damage_leaves_its_input_alone():
+def test_damage_leaves_its_input_alone() -> None:
     features = torch.randn(4, 50, 80)
     before = features.clone()
     damage(features)
     assert torch.equal(features, before)
 
 
-def test_about_15_percent_of_the_frames_lie_in_masked_spans(monkeypatch):
+def test_about_15_percent_of_the_frames_lie_in_masked_spans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masked_reconstruction, "BAND_RATIO", 0.0)
     monkeypatch.setattr(masked_reconstruction, "NOISE_RATIO", 0.0)
     _, _, selected = damaged(0, batch=64, frames=210)
@@ -39,7 +41,7 @@ def test_about_15_percent_of_the_frames_lie_in_masked_spans(monkeypatch):
     assert torch.equal(selected.amin(2), selected.amax(2))  # whole frames
 
 
-def test_a_band_spans_up_to_a_fifth_of_the_mels_and_all_frames(monkeypatch):
+def test_a_band_spans_up_to_a_fifth_of_the_mels_and_all_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masked_reconstruction, "NOISE_RATIO", 0.0)
     monkeypatch.setattr(masked_reconstruction, "TIME_RATIO", 0.0)
     _, altered, selected = damaged(0, batch=256, frames=30)
@@ -49,7 +51,7 @@ def test_a_band_spans_up_to_a_fifth_of_the_mels_and_all_frames(monkeypatch):
     assert (altered[selected.amin(1, keepdim=True).expand_as(altered) == 1] == 0).all()
 
 
-def test_spans_are_zeroed_swapped_or_kept_80_10_10(monkeypatch):
+def test_spans_are_zeroed_swapped_or_kept_80_10_10(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(masked_reconstruction, "BAND_RATIO", 0.0)
     monkeypatch.setattr(masked_reconstruction, "NOISE_RATIO", 0.0)
     features, altered, selected = damaged(0, batch=1000, frames=28, mels=2)
@@ -60,7 +62,7 @@ def test_spans_are_zeroed_swapped_or_kept_80_10_10(monkeypatch):
     assert kept.float().mean().item() == pytest.approx(0.1, abs=0.03)
 
 
-def test_loss_is_the_mean_absolute_error_over_selected_cells():
+def test_loss_is_the_mean_absolute_error_over_selected_cells() -> None:
     body = build_body(NormalizedSSLConfig(), seed=0)
     objective, speech = MaskedReconstruction(body), 0.1 * torch.randn(2, 8000)
     torch.manual_seed(5)

@@ -48,7 +48,7 @@ def summary(artifact: bytes) -> dict[str, float]:
 
 @pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("upstream", FAMILIES)
-def test_the_same_seed_gives_the_same_bits_and_another_seed_others(corpus, upstream):
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(corpus: Corpus, upstream: str) -> None:
     first, again = pretrain(corpus, upstream=upstream), pretrain(corpus, upstream=upstream)
     assert first == again
     assert first != pretrain(corpus, upstream=upstream, seed=2)
@@ -56,7 +56,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(corpus, upstr
 
 @pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("upstream", FAMILIES)
-def test_a_longer_run_begins_as_a_shorter_one(corpus, upstream):
+def test_a_longer_run_begins_as_a_shorter_one(corpus: Corpus, upstream: str) -> None:
     """Neither the learning rate nor anything else depends on the budget."""
     short = unpack(pretrain(corpus, upstream=upstream, pretraining_steps=2))["info"]["loss"]
     longer = unpack(pretrain(corpus, upstream=upstream, pretraining_steps=4))["info"]["loss"]
@@ -65,7 +65,7 @@ def test_a_longer_run_begins_as_a_shorter_one(corpus, upstream):
 
 @pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("upstream", FAMILIES)
-def test_the_artifact_changes_every_weight_of_the_body_it_loads_into(corpus, upstream):
+def test_the_artifact_changes_every_weight_of_the_body_it_loads_into(corpus: Corpus, upstream: str) -> None:
     config = NormalizedSSLConfig(upstream=upstream)
     fresh, loaded = build_body(config, seed=1), build_body(config, seed=1)
     load_artifact(loaded, config, pretrain(corpus, upstream=upstream))
@@ -75,13 +75,13 @@ def test_the_artifact_changes_every_weight_of_the_body_it_loads_into(corpus, ups
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_reconstruction_improves(corpus):
+def test_reconstruction_improves(corpus: Corpus) -> None:
     curve = unpack(pretrain(corpus, upstream="tera", pretraining_steps=80))["info"]["loss"]
     assert curve[-1] < 0.9 * curve[0]
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_clean_speech_is_measured_for_corpus_statistics(corpus):
+def test_clean_speech_is_measured_for_corpus_statistics(corpus: Corpus) -> None:
     state = unpack(pretrain(corpus, upstream="tera", cmvn="corpus", pretraining_steps=1))["body"]
     crops = speech_batch(corpus, 1, "statistics", pretraining.STATISTICS_CROPS, pretraining.CROP_SECONDS)
     bands = log_mel(crops).numpy().reshape(-1, 80)
@@ -90,7 +90,9 @@ def test_clean_speech_is_measured_for_corpus_statistics(corpus):
     torch.testing.assert_close(state["entry.feature_std"], std, rtol=1e-4, atol=1e-4)
 
 
-def test_utterances_shorter_than_a_crop_add_no_silence_to_the_statistics(corpus, monkeypatch):
+def test_utterances_shorter_than_a_crop_add_no_silence_to_the_statistics(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All last 1.5 s: crops of twice that measure the same speech, within a tenth of a deviation."""
     bodies = []
     for seconds in (1.5, 3.0):
@@ -103,7 +105,9 @@ def test_utterances_shorter_than_a_crop_add_no_silence_to_the_statistics(corpus,
 
 
 @pytest.mark.parametrize("upstream", FAMILIES)
-def test_body_and_heads_are_all_trained_on_the_stages_device(upstream, corpus, artifacts):
+def test_body_and_heads_are_all_trained_on_the_stages_device(
+    upstream: str, corpus: Corpus, artifacts: MemoryArtifacts
+) -> None:
     """The device "meta" computes nothing, so every machine has it; heads are made on the CPU."""
     config = NormalizedSSLConfig.from_dict({"upstream": upstream})
     (stage,) = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint, device="meta")
@@ -115,14 +119,14 @@ def test_body_and_heads_are_all_trained_on_the_stages_device(upstream, corpus, a
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_threads_and_determinism_are_put_back(corpus):
+def test_threads_and_determinism_are_put_back(corpus: Corpus) -> None:
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     pretrain(corpus, upstream="tera", pretraining_steps=1)
     assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
 
 
 @pytest.mark.parametrize("upstream", FAMILIES)
-def test_results_change_only_with_the_version(corpus, upstream):
+def test_results_change_only_with_the_version(corpus: Corpus, upstream: str) -> None:
     """Stored artifacts are found by PRETRAINING_VERSION, so whatever changes the numbers must raise it.
 
     Bits differ between CPU models, so sums are compared within 1 in 1000. To record anew after raising the

@@ -7,6 +7,7 @@ from scipy.fft import dct
 from torch import nn
 
 from tests.support.methods.memory_artifacts import MemoryArtifacts
+from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.features import log_mel
 from trainables.base.randomness import seed_global_generators
 from trainables.base.tensors import unpack
@@ -36,19 +37,19 @@ def objective() -> UnitPrediction:
     return UnitPrediction(build_body(NormalizedSSLConfig(upstream="hubert"), seed=0), some_units())
 
 
-def test_mfccs_are_scipys_cosine_transform_of_the_log_mels():
+def test_mfccs_are_scipys_cosine_transform_of_the_log_mels() -> None:
     expected = dct(log_mel(waves()).numpy(), type=2, norm="ortho", axis=-1)[:, 1::2, :COEFFICIENTS]
     np.testing.assert_allclose(mfcc(waves())[..., :COEFFICIENTS].numpy(), expected, atol=1e-3)
 
 
-def test_differences_are_central():
+def test_differences_are_central() -> None:
     cepstra = dct(log_mel(waves()).numpy(), type=2, norm="ortho", axis=-1)[..., :COEFFICIENTS]
     expected = (cepstra[:, 2:] - cepstra[:, :-2])[:, 0::2] / 2  # around mel frames 1, 3, 5 ...
     found = mfcc(waves())[..., COEFFICIENTS : 2 * COEFFICIENTS].numpy()
     np.testing.assert_allclose(found[:, : expected.shape[1]], expected, atol=1e-3)
 
 
-def test_every_frame_of_the_body_has_the_nearest_centroid():
+def test_every_frame_of_the_body_has_the_nearest_centroid() -> None:
     units = some_units()
     named = units(waves(), frames=49)
     features = (mfcc(waves())[:, :49] - units.mean) / units.std
@@ -57,7 +58,7 @@ def test_every_frame_of_the_body_has_the_nearest_centroid():
     assert torch.equal(named, distances.argmin(-1))
 
 
-def test_hubert_and_wavlm_share_one_stage_of_units(corpus):
+def test_hubert_and_wavlm_share_one_stage_of_units(corpus: Corpus) -> None:
     stages = [
         NormalizedSSLConfig.from_dict({"upstream": upstream}).stages(
             1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint
@@ -69,7 +70,7 @@ def test_hubert_and_wavlm_share_one_stage_of_units(corpus):
     assert keys[0]["pretraining"] != keys[1]["pretraining"]
 
 
-def test_the_stage_clusters_the_corpus_and_repeats_to_the_bit(corpus):
+def test_the_stage_clusters_the_corpus_and_repeats_to_the_bit(corpus: Corpus) -> None:
     (stage,) = NormalizedSSLConfig.from_dict({"upstream": "hubert"}).stages(
         3, corpus_uri="", corpus_fingerprint=corpus.fingerprint
     )
@@ -81,7 +82,9 @@ def test_the_stage_clusters_the_corpus_and_repeats_to_the_bit(corpus):
     assert SpeechUnits(**unpack(first)).centroids.shape == (UNITS, 3 * COEFFICIENTS)
 
 
-def test_utterances_shorter_than_a_crop_add_no_silence_to_the_units(corpus, monkeypatch):
+def test_utterances_shorter_than_a_crop_add_no_silence_to_the_units(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All last 1.5 s: crops of twice that hold the same speech, within a tenth of a deviation."""
     (stage,) = NormalizedSSLConfig.from_dict({"upstream": "hubert"}).stages(
         3, corpus_uri="", corpus_fingerprint=corpus.fingerprint
@@ -95,7 +98,9 @@ def test_utterances_shorter_than_a_crop_add_no_silence_to_the_units(corpus, monk
     assert ((whole.mean - looped.mean).abs() < 0.1 * whole.std).all()
 
 
-def test_the_loss_is_cross_entropy_on_masked_frames_alone(objective, monkeypatch):
+def test_the_loss_is_cross_entropy_on_masked_frames_alone(
+    objective: UnitPrediction, monkeypatch: pytest.MonkeyPatch
+) -> None:
     mask = np.zeros((2, 49), dtype=bool)
     mask[:, 5:15] = True
     monkeypatch.setattr(unit_prediction, "_compute_mask_indices", lambda *_, **__: mask)
@@ -111,7 +116,7 @@ def test_the_loss_is_cross_entropy_on_masked_frames_alone(objective, monkeypatch
     assert 0 < monitors["chance"] <= 1
 
 
-def test_units_are_learned(objective):
+def test_units_are_learned(objective: UnitPrediction) -> None:
     optimizer = torch.optim.Adam(objective.parameters(), lr=3e-3)
     losses = []
     for step in range(30):
@@ -124,7 +129,7 @@ def test_units_are_learned(objective):
     assert np.mean(losses[-3:]) < 0.9 * np.mean(losses[:3])
 
 
-def test_mixing_disturbs_a_share_of_utterances_over_at_most_half_of_each():
+def test_mixing_disturbs_a_share_of_utterances_over_at_most_half_of_each() -> None:
     torch.manual_seed(0)
     speech = waves(batch=200, samples=400)
     changed = mix_utterances(speech) != speech
@@ -133,7 +138,7 @@ def test_mixing_disturbs_a_share_of_utterances_over_at_most_half_of_each():
     assert changed.sum(dim=1).max() <= 200
 
 
-def test_only_wavlm_hears_the_mixture_and_still_names_the_speech(monkeypatch):
+def test_only_wavlm_hears_the_mixture_and_still_names_the_speech(monkeypatch: pytest.MonkeyPatch) -> None:
     body = build_body(NormalizedSSLConfig(upstream="wavlm"), seed=0)
     heard = []
     monkeypatch.setattr(unit_prediction, "mix_utterances", lambda wave: heard.append(wave) or 2 * wave)

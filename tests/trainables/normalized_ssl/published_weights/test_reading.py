@@ -46,7 +46,7 @@ def base(upstream: str, **values: Any) -> NormalizedSSLConfig:
     return NormalizedSSLConfig.from_dict({"upstream": upstream, "size": "base", **values})
 
 
-def empty_body(upstream: str, seed: int = 0):
+def empty_body(upstream: str, seed: int = 0) -> Any:
     return build_body(base(upstream, init="random"), seed).eval()
 
 
@@ -58,7 +58,7 @@ def full_model(upstream: str, **settings: Any) -> torch.nn.Module:
 
 
 @pytest.fixture(scope="module", params=sorted(MODELS))
-def published(request, tmp_path_factory):
+def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
     """(upstream, model, its folder)."""
     model = full_model(request.param)
     folder = tmp_path_factory.mktemp(request.param)
@@ -67,7 +67,7 @@ def published(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def s3prl_file(tmp_path_factory) -> tuple[torch.nn.Module, Path]:
+def s3prl_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[torch.nn.Module, Path]:
     torch.manual_seed(4)
     model = s3prl_model.reference_transformer()
     path = tmp_path_factory.mktemp("s3prl") / "states-1000000.ckpt"
@@ -94,7 +94,7 @@ def write_s3prl(path: Path, model: torch.nn.Module, optimizer: Any = None, **set
     torch.save(content, path)
 
 
-def test_a_truncated_waveform_body_equals_the_full_model(published):
+def test_a_truncated_waveform_body_equals_the_full_model(published: tuple[Any, ...]) -> None:
     upstream, model, folder = published
     body = empty_body(upstream)
     load_weights(body, upstream, folder)
@@ -106,7 +106,7 @@ def test_a_truncated_waveform_body_equals_the_full_model(published):
     torch.testing.assert_close(found[9].transpose(1, 2), expected.hidden_states[1], atol=1e-5, rtol=0)
 
 
-def test_a_truncated_spectral_body_equals_s3prls_model(s3prl_file):
+def test_a_truncated_spectral_body_equals_s3prls_model(s3prl_file: tuple[Any, ...]) -> None:
     model, path = s3prl_file
     body = empty_body("tera")
     load_weights(body, "tera", path)
@@ -117,7 +117,7 @@ def test_a_truncated_spectral_body_equals_s3prls_model(s3prl_file):
         torch.testing.assert_close(ours.transpose(1, 2), theirs, atol=1e-5, rtol=0)
 
 
-def test_long_utterances_go_through_in_s3prls_even_pieces(s3prl_file):
+def test_long_utterances_go_through_in_s3prls_even_pieces(s3prl_file: tuple[Any, ...]) -> None:
     model, path = s3prl_file
     body = empty_body("tera")
     load_weights(body, "tera", path)
@@ -129,7 +129,7 @@ def test_long_utterances_go_through_in_s3prls_even_pieces(s3prl_file):
     torch.testing.assert_close(found, torch.cat(pieces, dim=1), atol=2e-4, rtol=0)
 
 
-def test_old_names_and_a_head_around_the_model_are_understood(tmp_path):
+def test_old_names_and_a_head_around_the_model_are_understood(tmp_path: Path) -> None:
     """As the hub's pytorch_model.bin of wav2vec2-base: weight_g, weight_v, a prefix, a pre-training head."""
     torch.manual_seed(5)
     model = Wav2Vec2ForPreTraining(Wav2Vec2Config(num_hidden_layers=1)).eval()
@@ -147,7 +147,7 @@ def test_old_names_and_a_head_around_the_model_are_understood(tmp_path):
         torch.testing.assert_close(body(WAVE)[9].transpose(1, 2), expected, atol=1e-5, rtol=0)
 
 
-def test_tensorflow_names_of_layer_norms_are_understood(tmp_path, s3prl_file):
+def test_tensorflow_names_of_layer_norms_are_understood(tmp_path: Path, s3prl_file: tuple[Any, ...]) -> None:
     model, _ = s3prl_file
     names = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
     state = {}
@@ -173,12 +173,14 @@ ForeignOptimizer.__module__ = "optimizers"
 
 
 class Intruder:
-    def __reduce__(self):
+    def __reduce__(self) -> Any:
         return (exec, ("open('intruded', 'w').close()",))
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_foreign_objects_in_a_checkpoint_stay_inert(tmp_path, monkeypatch, zipped):
+def test_foreign_objects_in_a_checkpoint_stay_inert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zipped: bool
+) -> None:
     import sys
     from types import ModuleType
 
@@ -202,7 +204,7 @@ def test_foreign_objects_in_a_checkpoint_stay_inert(tmp_path, monkeypatch, zippe
     assert not (tmp_path / "intruded").exists()
 
 
-def test_a_plain_pickle_that_acts_is_refused_without_acting(tmp_path, monkeypatch):
+def test_a_plain_pickle_that_acts_is_refused_without_acting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "evil.ckpt").write_bytes(pickle.dumps(Intruder()))
     with pytest.raises(UserError, match=r"evil\.ckpt"):
@@ -234,7 +236,7 @@ def small_folder(folder: Path, state: dict[str, torch.Tensor], **settings: Any) 
     return folder
 
 
-def test_a_large_model_where_base_is_asked(tmp_path):
+def test_a_large_model_where_base_is_asked(tmp_path: Path) -> None:
     settings = {
         "hidden_size": 1024,
         "num_attention_heads": 16,
@@ -246,20 +248,20 @@ def test_a_large_model_where_base_is_asked(tmp_path):
     assert "hidden_size is 1024, not 768" in message
 
 
-def test_another_architecture(tmp_path):
+def test_another_architecture(tmp_path: Path) -> None:
     message = refusal("hubert", small_folder(tmp_path, {}))
     assert "'wav2vec2'" in message
     assert "hubert takes hubert" in message
 
 
-def test_missing_tensors_are_never_left_random(tmp_path):
+def test_missing_tensors_are_never_left_random(tmp_path: Path) -> None:
     state = {"feature_extractor.conv_layers.0.conv.weight": torch.zeros(512, 1, 10)}
     message = refusal("wav2vec2", small_folder(tmp_path, state))
     assert "pytorch_model.bin: lacks" in message
     assert "feature_extractor.conv_layers.0.layer_norm" in message
 
 
-def test_a_tensor_of_another_shape(tmp_path, s3prl_file):
+def test_a_tensor_of_another_shape(tmp_path: Path, s3prl_file: tuple[Any, ...]) -> None:
     model, _ = s3prl_file
     state = {**model.state_dict(), "input_representations.spec_transform.weight": torch.zeros(768, 240)}
     path = tmp_path / "fbank.ckpt"
@@ -267,7 +269,7 @@ def test_a_tensor_of_another_shape(tmp_path, s3prl_file):
     assert "spec_transform.weight is (768, 240), not (768, 80)" in refusal("tera", path)
 
 
-def test_a_truncated_safetensors_file(tmp_path, published):
+def test_a_truncated_safetensors_file(tmp_path: Path, published: tuple[Any, ...]) -> None:
     upstream, _, folder = published
     (tmp_path / "config.json").write_text((folder / "config.json").read_text())
     cut(folder / "model.safetensors", tmp_path / "model.safetensors")
@@ -276,32 +278,34 @@ def test_a_truncated_safetensors_file(tmp_path, published):
     assert "truncated" in message
 
 
-def test_a_truncated_s3prl_file(tmp_path, s3prl_file):
+def test_a_truncated_s3prl_file(tmp_path: Path, s3prl_file: tuple[Any, ...]) -> None:
     message = refusal("tera", cut(s3prl_file[1], tmp_path / "half.ckpt"))
     assert "half.ckpt" in message
     assert "truncated" in message
 
 
-def test_a_large_s3prl_model(tmp_path):
+def test_a_large_s3prl_model(tmp_path: Path) -> None:
     path = tmp_path / "large.ckpt"
     torch.save({"Transformer": {}, "Config": {"transformer": {**s3prl_model.BASE, "num_hidden_layers": 12}}}, path)
     assert "num_hidden_layers is 12, not 3" in refusal("tera", path)
 
 
-def test_a_checkpoint_of_something_else(tmp_path):
+def test_a_checkpoint_of_something_else(tmp_path: Path) -> None:
     path = tmp_path / "other.ckpt"
     torch.save({"model": {}}, path)
     assert "no 'Transformer' in it" in refusal("tera", path)
 
 
-def test_a_folder_without_weights(tmp_path):
+def test_a_folder_without_weights(tmp_path: Path) -> None:
     assert "model.safetensors" in refusal("wavlm", tmp_path)
 
 
 # -- where it is --------------------------------------------------------------------------------------------
 
 
-def test_without_a_published_default_the_refusal_says_where_its_own_weights_are(monkeypatch):
+def test_without_a_published_default_the_refusal_says_where_its_own_weights_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with pytest.raises(UserError, match=r"states-1000000.*--set checkpoint="):
         base("mockingjay").stages(1, corpus_uri="", corpus_fingerprint="")
     monkeypatch.setitem(UPSTREAM_TABLE, "tera", replace(UPSTREAM_TABLE["tera"], published=None))
@@ -310,24 +314,24 @@ def test_without_a_published_default_the_refusal_says_where_its_own_weights_are(
     assert "mockingjay" not in str(refused.value)
 
 
-def test_a_missing_path_is_said_before_anything_runs():
+def test_a_missing_path_is_said_before_anything_runs() -> None:
     with pytest.raises(UserError, match="no checkpoint at /nowhere/wavlm"):
         base("wavlm", checkpoint="/nowhere/{upstream}").stages(1, corpus_uri="", corpus_fingerprint="")
 
 
 @pytest.mark.parametrize("source", ["wav2vec2-base", "models/a/b", "a b/c", ""])
-def test_a_source_of_no_known_form(source):
+def test_a_source_of_no_known_form(source: str) -> None:
     with pytest.raises(UserError, match="hub id"):
         base("wav2vec2", checkpoint=source)
 
 
-def test_published_models_are_pinned():
+def test_published_models_are_pinned() -> None:
     wanted = checkpoint_source.hub_source(checkpoint_source.resolve("hubert", None))
     assert wanted.repository == "facebook/hubert-base-ls960"
     assert len(wanted.revision or "") == 40
 
 
-def test_without_a_network_the_error_says_how_to_get_it(monkeypatch, tmp_path):
+def test_without_a_network_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     (stage,) = base("wavlm").stages(1, corpus_uri="", corpus_fingerprint="")
@@ -336,7 +340,7 @@ def test_without_a_network_the_error_says_how_to_get_it(monkeypatch, tmp_path):
     assert "\n" not in str(found.value)
 
 
-def test_one_stage_serves_every_seed_and_a_changed_file_is_another(tmp_path, s3prl_file):
+def test_one_stage_serves_every_seed_and_a_changed_file_is_another(tmp_path: Path, s3prl_file: tuple[Any, ...]) -> None:
     _, path = s3prl_file
     config = base("tera", checkpoint=str(path))
     assert config.stages(1, corpus_uri="a", corpus_fingerprint="b") == config.stages(
@@ -358,12 +362,12 @@ def test_one_stage_serves_every_seed_and_a_changed_file_is_another(tmp_path, s3p
         ({"size": "base", "checkpoint": 3}, "hub id"),
     ],
 )
-def test_settings_that_do_not_belong_together(values, words):
+def test_settings_that_do_not_belong_together(values: dict[str, Any], words: str) -> None:
     with pytest.raises(UserError, match=words):
         NormalizedSSLConfig.from_dict({"upstream": "tera", **values})
 
 
-def test_a_method_is_built_from_the_checkpoint_and_trains_a_step(published):
+def test_a_method_is_built_from_the_checkpoint_and_trains_a_step(published: tuple[Any, ...]) -> None:
     upstream, model, folder = published
     config = base(upstream, checkpoint=str(folder), norm_layers=[2])
     (stage,) = config.stages(1, corpus_uri="", corpus_fingerprint="")
@@ -376,7 +380,7 @@ def test_a_method_is_built_from_the_checkpoint_and_trains_a_step(published):
 
 
 @pytest.mark.parametrize("upstream", ["mockingjay", "tera"])
-def test_a_spectral_method_trains_a_step_from_the_checkpoint(upstream, s3prl_file):
+def test_a_spectral_method_trains_a_step_from_the_checkpoint(upstream: str, s3prl_file: tuple[Any, ...]) -> None:
     config = base(upstream, checkpoint=str(s3prl_file[1]), norm_layers=[1])
     (stage,) = config.stages(1, corpus_uri="", corpus_fingerprint="")
     artifacts = MemoryArtifacts()
@@ -384,7 +388,7 @@ def test_a_spectral_method_trains_a_step_from_the_checkpoint(upstream, s3prl_fil
     take_a_step(build(config, {"pretraining": artifacts[stage.key]}, seed=1))
 
 
-def take_a_step(method) -> None:
+def take_a_step(method: Any) -> None:
     """One optimizer step at base size on half a second."""
     from types import SimpleNamespace
 
