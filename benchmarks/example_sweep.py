@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +10,7 @@ from sweep.commands.run import build_parser
 from sweep.driver.answer import Finalists, result_object, verdicts
 from sweep.plan.plan import Plan
 from sweep.settings.new_plan import plan_from_arguments
+from sweep.verdict.result import Result
 from trainables.base.randomness import derive_seed
 from trainables.inference import NOISY
 
@@ -62,12 +62,12 @@ def _rows(plan: Plan, group: str, metric: str, n_utterances: int) -> pd.DataFram
     )
 
 
-def example_result(plan: Plan, rows: pd.DataFrame) -> dict[str, Any]:
+def example_result(plan: Plan, rows: pd.DataFrame) -> Result:
     """What `--json` says of these rows, with layer 2 nominated."""
     groups = [group.name for group in plan.groups]
     decided = verdicts(
         plan,
-        rows.to_dict("records"),
+        rows,
         leaders=dict.fromkeys(groups, "layer2"),
         finalists={group: Finalists(complete=tuple(plan.final_jobs(group)), failed=()) for group in groups},
         gates={},

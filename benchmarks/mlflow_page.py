@@ -62,8 +62,8 @@ def _run(tracker: Tracker, plan: Plan, job: Job) -> None:
 
 def _look(plan: Plan, folder: Path) -> None:
     page = _page_of_all_runs(plan)
-    programs = [shutil.which(program) or program for program in ("chromium", "chromedriver")]
-    browser = start_browser(*programs, folder / "profile")
+    chromium, driver = (shutil.which(program) or program for program in ("chromium", "chromedriver"))
+    browser = start_browser(chromium, driver, folder / "profile")
     try:
         start = time.perf_counter()
         browser.get(page)

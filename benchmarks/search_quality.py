@@ -54,10 +54,13 @@ class _Trial:
 def stock(plan: Plan, seed: int, rounds: int) -> dict[str, str]:
     """The candidate of each group's best trial, by its last score."""
     searcher = OptunaSearch(_stock_space(plan), metric="score", mode="max", seed=seed)
-    scheduler = AsyncHyperBandScheduler(
+    # Any: it is handed our `_Trial`s, and no controller.
+    scheduler: Any = AsyncHyperBandScheduler(
         time_attr="round", metric="score", mode="max", max_t=ROUNDS, grace_period=1, reduction_factor=4
     )
-    order, running, last = random.Random(seed), [], {}
+    order = random.Random(seed)
+    running: list[_Trial] = []
+    last: dict[str, tuple[float, str, str]] = {}
     for number in range(rounds):
         while len(running) < WORKERS:
             running.append(_suggested(plan, searcher, f"{number}-{len(running)}", seed))
@@ -66,7 +69,8 @@ def stock(plan: Plan, seed: int, rounds: int) -> dict[str, str]:
         trial.step += ROUND_STEPS
         score = world_score(trial.assignment, trial.step)
         result = {"round": trial.step // ROUND_STEPS, "score": score, "training_iteration": trial.step}
-        last[trial.trial_id] = (score, *trial.assignment["job"].split("/"))
+        group, label = trial.assignment["job"].split("/")
+        last[trial.trial_id] = (score, group, label)
         searcher.on_trial_result(trial.trial_id, result)
         if scheduler.on_trial_result(None, trial, result) == TrialScheduler.STOP:
             running.remove(trial)
@@ -89,7 +93,9 @@ def _stock_space(plan: Plan) -> Any:
 
 
 def _suggested(plan: Plan, searcher: OptunaSearch, trial_id: str, seed: int) -> _Trial:
-    drawn = dict(searcher.suggest(trial_id))
+    suggestion = searcher.suggest(trial_id)
+    assert suggestion is not None
+    drawn = dict(suggestion)
     group, label = drawn.pop("group"), drawn.pop("candidate")
     assignment = {"job": f"{group}/{label}", "config": plan.config(group, label, drawn), "seed": seed}
     return _Trial(trial_id, assignment)

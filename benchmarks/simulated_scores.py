@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sweep.verdict import crossed_effects
-from sweep.verdict.comparisons import Comparisons
+from sweep.verdict.comparisons import Comparisons, Difference
 from sweep.verdict.paired_scores import PairedScores
 
 SEED_SD = 0.03
@@ -47,7 +46,9 @@ class World:
 TWO_ON_TOP = World(means=(0.3, 0.3, 0.0, 0.0, 0.0, 0.0))
 
 
-def repeated(world: World, repeats: int, n_seeds: int, n_units: int, seed: int = 0, chunk: int = 50) -> Iterator[Any]:
+def repeated(
+    world: World, repeats: int, n_seeds: int, n_units: int, seed: int = 0, chunk: int = 50
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Yield (valid, test) scores of `chunk` worlds at a time, each (chunk, candidates, seeds, units)."""
     rng = np.random.default_rng(seed)
     for _ in range(repeats // chunk):
@@ -62,7 +63,9 @@ def coverage(world: World, repeats: int, n_seeds: int, n_units: int) -> float:
     held = []
     for _, test in repeated(world, repeats, n_seeds, n_units):
         means = test.mean(axis=(-1, -2))
-        half = crossed_effects.of_differences(test).half_width(0.05)[:, None]
+        effects = crossed_effects.of_differences(test)
+        assert effects is not None
+        half = effects.half_width(0.05)[:, None]
         held.append(np.abs(means[:, first] - means[:, second] - true) <= half)
     return float(np.mean(held))
 
@@ -76,11 +79,26 @@ def claims(world: World, repeats: int, n_seeds: int, n_units: int = 200, seed: i
             leader = labels[int(on_valid.mean(axis=(1, 2)).argmax())]
             comparisons = Comparisons(as_paired(on_test))
             leads = [comparisons.difference(leader, label) for label in labels if label != leader]
-            won += all(lead.interval(0.05)[0] > 0 for lead in leads)
+            won += all(_shown(lead) for lead in leads)
             if leader != "5":
-                gain = comparisons.difference(leader, "5")
-                false_gain += gain.value > 0 and gain.dunnett_p(5) < 0.05
+                false_gain += _claimed(comparisons.difference(leader, "5"))
     return won / repeats, false_gain / repeats
+
+
+def _shown(lead: Difference | None) -> bool:
+    assert lead is not None
+    interval = lead.interval(0.05)
+    assert interval is not None
+    return interval[0] > 0
+
+
+def _claimed(gain: Difference | None) -> bool:
+    assert gain is not None
+    if gain.value <= 0:
+        return False
+    p = gain.dunnett_p(5)
+    assert p is not None
+    return p < 0.05
 
 
 @cache

@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from sweep.machines.ray_session import ray_session
 from tests.support.packages import TOY_SOURCE, install, on_path
 
-_PROPERTIES = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+_PROPERTIES: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 settings.register_profile("default", derandomize=True, **_PROPERTIES)
 settings.register_profile("random", max_examples=1000, **_PROPERTIES)  # `make test-slow`: other examples each time
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

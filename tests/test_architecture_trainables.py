@@ -39,7 +39,7 @@ def _imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.startswith("trainables."))
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "trainables":
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "trainables":
             for alias in node.names:
                 inner = REPOSITORY.joinpath(*node.module.split("."), alias.name)
                 is_module = inner.is_dir() or inner.with_suffix(".py").exists()

@@ -63,8 +63,13 @@ def world_plan(groups: int, **changes: Any) -> Plan:
     group = {"upstream": "tera"}  # what the method's configuration knows; the score goes by the group's name
     candidates = tuple(_candidates(group, WORLD.presets["smoke"]))
     named = tuple(GroupPlan(name=name, group=group, candidates=candidates) for name in list(LEVEL)[:groups])
-    steps = {"steps": ROUNDS * ROUND_STEPS, "round_steps": ROUND_STEPS}
-    plan = simulated_plan(groups=("tera",), space="known_world", space_file=__file__, **steps)
+    plan = simulated_plan(
+        groups=("tera",),
+        space="known_world",
+        space_file=__file__,
+        steps=ROUNDS * ROUND_STEPS,
+        round_steps=ROUND_STEPS,
+    )
     return replace(plan, groups=named, **{"exempt": 3, **changes})
 
 

@@ -24,7 +24,7 @@ class SimulatedTrainable(SpeechTrainable):
     hang once and `<job>.raise` raise every time, all in the second round. `workers/<pid>` names the process.
     """
 
-    def setup(  # type: ignore[override]
+    def setup(  # type: ignore[override]  # Tune passes `folder` and `seconds` besides
         self, config: dict[str, Any], checkpoints: Any, artifacts: Any, folder: str, seconds: float = 0.0
     ) -> None:
         self._folder = Path(folder)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -13,6 +13,7 @@ from sweep.plan.plan import Plan
 from sweep.tracking.mlflow_page import open_line
 from sweep.tracking.mlflow_view import open_client
 from sweep.tracking.tracker import Tracker
+from sweep.verdict.result import Result
 from tests.browser.pages import Player, complaints
 from tests.support.sweeps.kept_clips import SECONDS
 from tests.support.sweeps.small_sweep import make_plan, make_result, tell_job
@@ -57,7 +58,7 @@ def plan(chromium: str, report: Path, bucket: Any, tmp_path_factory: pytest.Temp
     tracker = Tracker(plan, folder / "spool")
     for job in plan.all_jobs():
         tell_job(tracker, job)
-    tracker.log_results(make_result(plan), {path.name: path for path in report.iterdir()})
+    tracker.log_results(cast(Result, make_result(plan)), {path.name: path for path in report.iterdir()})
     tracker.close(timeout=PATIENCE)
     yield plan
     server.kill()

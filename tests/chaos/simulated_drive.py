@@ -20,7 +20,10 @@ from sweep.driver import driver
 from sweep.engine.finalist_scoring import FinalistScoring
 from sweep.engine.interim_looks import InterimLooks
 from sweep.report.findings.metric_means import scores_of
+from sweep.settings.settings import Planned
+from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.stored.rows import ROW_SCHEMA, has_rows, rows_file, to_parquet
+from sweep.verdict.result import Result
 from trainables.base.randomness import generator
 from trainables.inference import NOISY
 from trainables.job.assignment import Assignment
@@ -32,7 +35,7 @@ _UTTERANCES = 8
 class SimulatedScoring:
     """Stands in for `ScoringPool`: rows that spread around each finalist's last score."""
 
-    def __init__(self, checkpoints: Any, score_of: Callable[[Job], float]) -> None:
+    def __init__(self, checkpoints: StoredCheckpoints, score_of: Callable[[Job], float]) -> None:
         self._checkpoints = checkpoints
         self._score_of = score_of
 
@@ -119,7 +122,7 @@ class SimulatedDrive(driver.Drive):
 class UnbrokenDrive(SimulatedDrive):
     """The same sweep without Ray, in this process: what an undisturbed run must come to."""
 
-    def answer(self) -> dict[str, Any]:
+    def answer(self) -> Result:
         pool: Any = SimulatedScoring(self.checkpoints, self._reported_score)
         scoring = FinalistScoring(self.plan, self.store, self.checkpoints, pool, self.stop)
         looks = InterimLooks(self.plan, self.storage, scoring.valid_rows)
@@ -138,7 +141,11 @@ class UnbrokenDrive(SimulatedDrive):
 def main(folder: str, seconds: str, *arguments: str) -> int:
     SimulatedDrive.folder, SimulatedDrive.seconds = folder, float(seconds)
     real = driver.drive
-    driver.drive = lambda planned: real(planned, SimulatedDrive)  # type: ignore[assignment]
+
+    def simulated(planned: Planned, kind: type[driver.Drive] | None = None) -> Result:
+        return real(planned, kind or SimulatedDrive)
+
+    driver.drive = simulated
     return run_command("run", arguments)
 
 

@@ -7,9 +7,9 @@ and scoring are simulated. Undisturbed means `UnbrokenDrive`: the same plan with
 import json
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
@@ -41,7 +41,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 @pytest.fixture
-def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servers]:
     (tmp_path / "servers").mkdir()
     with Servers(tmp_path / "servers") as started:
         for name, value in started.environment.items():

@@ -5,7 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from optuna.storages import InMemoryStorage
@@ -41,11 +41,11 @@ class CutOffTrainable(SimulatedTrainable):
 def lose_network() -> None:
     """For all that this process does in Python: storage's connections, open ones too, and the lease's own."""
 
-    def unreachable(*_: Any) -> None:
+    def unreachable(*_: Any) -> NoReturn:
         raise OSError(errno.ENETUNREACH, "Network is unreachable")
 
-    socket.socket.connect = unreachable  # type: ignore[method-assign]
-    socket.socket.sendall = unreachable  # type: ignore[method-assign]
+    socket.socket.connect = unreachable  # type: ignore[method-assign]  # in a worker, where no test's fixture reaches
+    socket.socket.sendall = unreachable  # type: ignore[method-assign]  # likewise
 
 
 @pytest.fixture
@@ -72,5 +72,7 @@ def test_a_worker_without_network_ends_itself_and_its_job_is_done_by_another(buc
     with ray_session(cpus=2):
         run_sweep(plan, store, parameters, trainable_cls=CutOffTrainable, patience=Patience(least=7200))
     assert facts(store, plan) == facts(undisturbed, plan)
-    assert store.record(Job.parse(CUT_OFF)).attempt == 2  # type: ignore[union-attr]
+    record = store.record(Job.parse(CUT_OFF))
+    assert record is not None
+    assert record.attempt == 2
     assert rounds_trained(tmp_path, CUT_OFF) == [2, 4, 6, 8]

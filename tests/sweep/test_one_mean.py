@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Annotation
 
 from sweep.commands.main import run_command
 from sweep.core.jobs import Job
@@ -31,6 +32,7 @@ from sweep.stored.reading import read_result, read_rows
 from sweep.stored.rows import collect_rows, rows_file, store_rows, to_parquet
 from sweep.tracking.mlflow_view import open_client
 from sweep.tracking.tracker import Tracker
+from sweep.verdict.result import Result
 from tests.support.sweeps.finished_sweep import LEVELS
 from tests.support.sweeps.small_sweep import make_plan
 from trainables.base.storage.storage import Storage
@@ -93,7 +95,7 @@ def worked_out(rows: pd.DataFrame, plan: Plan) -> Means:
             complete = [label for label in LEVELS if (group.name, label) != (FAILED.group, FAILED.candidate)]
             for label in LEVELS:
                 mine = cells[complete if label in complete else ["noisy", label]].dropna()
-                scores = mine[label].mean(axis="columns")
+                scores = mine[[label]].mean(axis="columns")
                 if speakers.nunique() >= 10:
                     scores = scores.groupby(speakers).mean()
                 means[group.name, label, metric] = float(scores.mean())
@@ -122,7 +124,7 @@ class Sweep:
         finalists = {group.name: self._finalists(group.name, by_job) for group in plan.groups}
         decided = answer.verdicts(plan, self.rows, leaders, finalists, {}, {})
         counts = {"complete": len(by_job) - 1, "pruned": 0, "failed": 1}
-        self.result: Any = {
+        self.result: Result = {
             **answer.result_object(plan, decided, counts),
             **findings(plan, self.scores, leaders, []),
         }
@@ -195,6 +197,7 @@ def test_scores_by_snr_end_in_that_mean(sweep: Sweep) -> None:
     ours = [entry for entry in sweep.result["by_snr"] if not entry["published"]]
     assert len(ours) == len(sweep.plan.groups) * len(METRICS) * len(LEVELS)
     for entry in ours:
+        assert entry["group"] is not None
         assert entry["mean"] == sweep.mean(entry["group"], entry["candidate"], entry["metric"])
         assert set(entry["scores"]) == {"-5", "5"}
 
@@ -210,9 +213,9 @@ def test_the_printed_tables(sweep: Sweep, metric: str, capsys: pytest.CaptureFix
     if metric == "si_sdr":
         tables += [(sweep.folder / name).read_text() for name in ("leaderboard.md", "leaderboard.tex")]
     for text in tables:
-        for group, label in each(sweep):
+        for name, label in each(sweep):
             found = re.findall(rf"\b{label}\s*[|&]?\s+(-?\d+\.\d+)\s*(?:±|\$)", text)
-            assert sweep.shown(group, label, metric) in found
+            assert sweep.shown(name, label, metric) in found
         for group in sweep.plan.groups:
             assert f"noisy input {sweep.shown(group.name, 'noisy', metric)}, the leader is" in text
 
@@ -221,8 +224,8 @@ def test_json_and_csv(sweep: Sweep, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(sweep.printed(capsys, "--format", "json"))["groups"] == sweep.result["groups"]
     for metric in METRICS:
         out = sweep.printed(capsys, "--format", "csv", "--metric", metric)
-        for row in csv.DictReader(io.StringIO(out)):
-            assert float(row["score"]) == sweep.mean(row["group"], row["candidate"], metric)
+        for line in csv.DictReader(io.StringIO(out)):
+            assert float(line["score"]) == sweep.mean(line["group"], line["candidate"], metric)
         frame = leaderboard("evening", metric, str(sweep.base))
         for _, row in frame.iterrows():
             assert row["score"] == sweep.mean(row["group"], row["candidate"], metric)
@@ -247,7 +250,7 @@ def test_the_pareto_figures_points(sweep: Sweep, tmp_path: Path) -> None:
     figure = pareto_plot(sweep.result, tmp_path / "pareto.png")
     assert figure is not None
     for group, axes in zip(sweep.plan.groups, figure.axes, strict=True):
-        points = {text.get_text(): text.xy for text in axes.texts}
+        points = {text.get_text(): text.xy for text in axes.texts if isinstance(text, Annotation)}
         for label in [label for label in LEVELS if label != "noisy"]:
             across, upwards = points[label]
             assert across == sweep.mean(group.name, label, "wb_pesq")
@@ -308,14 +311,14 @@ def test_mlflow(sweep: Sweep, tmp_path: Path) -> None:
     (experiment,) = [e for e in client.search_experiments() if e.name.startswith("speech-sweep/")]
     runs = {run.data.tags["speech_sweep.job"]: run for run in client.search_runs([experiment.experiment_id])}
     parent = runs["evening"]
-    for group, label in each(sweep):
-        run = runs[f"evening/candidates/{group}/{label}"]
-        assert run.data.metrics["score"] == sweep.mean(group, label)
-        finalists = [found for job, found in runs.items() if job.startswith(f"evening/{group}/final/{label}/")]
-        assert len(finalists) == (2 if (group, label) == ("tera", "random") else 3)
+    for name, label in each(sweep):
+        run = runs[f"evening/candidates/{name}/{label}"]
+        assert run.data.metrics["score"] == sweep.mean(name, label)
+        finalists = [found for job, found in runs.items() if job.startswith(f"evening/{name}/final/{label}/")]
+        assert len(finalists) == (2 if (name, label) == ("tera", "random") else 3)
         for metric in METRICS:
             of_seeds = [found.data.metrics[f"test_{metric}"] for found in finalists]
-            assert np.mean(of_seeds) == sweep.mean(group, label, metric)
+            assert np.mean(of_seeds) == sweep.mean(name, label, metric)
     for group in sweep.plan.groups:
         assert parent.data.metrics[f"leader_score/{group.name}"] == sweep.mean(group.name, LEADER)
         assert (

@@ -1,19 +1,21 @@
 """The three questions about separation as plans: what is compared, and what is computed once."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from search_spaces import find_space
+from trainables.config.method_config import MethodConfig
 from trainables.config.registry import config_class
 from trainables.job.stages import in_order
 
 SPACES = ("separation_pretraining", "separation_finetuning", "separation_joint")
 SEEDS = (11, 12, 13)
-PLACE = {"corpus_uri": "/corpus", "corpus_fingerprint": "f"}
+PLACE: dict[str, Any] = {"corpus_uri": "/corpus", "corpus_fingerprint": "f"}
 
 
-def configs(name: str, preset_name: str) -> dict[tuple[str, str], object]:
+def configs(name: str, preset_name: str) -> dict[tuple[str, str], MethodConfig]:
     space = find_space(name)
     preset = space.presets[preset_name]
     found = {}
@@ -58,12 +60,13 @@ def test_the_learning_rate_is_searched_over_the_same_range_for_all() -> None:
     preset = space.presets["demo"]
 
     class Trial:
-        def suggest_categorical(self, name: str, choices: Any) -> Any:
+        def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
             asked.append((name, tuple(choices)))
             return choices[0]
 
-    asked: list[tuple] = []
+    asked: list[tuple[str, tuple[Any, ...]]] = []
+    trial: Any = Trial()  # all of Optuna's that the space may use
     for candidate in space.candidates({"model": "dprnn"}, preset):
-        space.suggest(Trial(), {"model": "dprnn"}, candidate, preset)
+        space.suggest(trial, {"model": "dprnn"}, candidate, preset)
         assert space.anchor({}, candidate, preset)["lr"] in asked[-1][1]
     assert len(set(asked)) == 1

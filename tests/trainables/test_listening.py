@@ -1,6 +1,6 @@
 """Which clips are kept for listening, and that they come back as they were."""
 
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -13,15 +13,15 @@ RATE = 8000
 
 
 def clip(
-    number: Any, noise: Any = "hum", snr: Any = 0.0, speaker: Any = "s0", seconds: Any = 1.0, voices: Any = 1
-) -> Any:
+    number: int, noise: str = "hum", snr: float = 0.0, speaker: str = "s0", seconds: float = 1.0, voices: int = 1
+) -> EvaluationClip:
     rng = np.random.default_rng(number)
     clean = rng.standard_normal((voices, int(seconds * RATE))).astype(np.float32)
     shaped = clean[0] if voices == 1 else clean
     return EvaluationClip(f"u{number}", speaker, noise, snr, clean.sum(axis=0), shaped)
 
 
-def names(clips: Any) -> Any:
+def names(clips: Iterable[EvaluationClip]) -> list[str]:
     return [each.utterance for each in clips]
 
 

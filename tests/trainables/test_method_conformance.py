@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from trainables.audio.corpus.corpus import Corpus
 from trainables.base.storage.storage import Storage
 from trainables.config.registry import build_method, config_class, run_stage
 from trainables.job.stages import in_order
+from trainables.method import Method
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ class TestToy(MethodConformance):
     config = {"lr": 1e-3}  # noqa: RUF012
 
     @pytest.fixture
-    def make(self, toy_package: Path) -> Callable[..., Any]:
+    def make(self, toy_package: Path) -> Callable[[int], Method]:
         config = config_class(self.method_name).from_dict(self.config)
         return lambda seed: build_method(self.method_name, config, {}, seed)
 
@@ -43,7 +43,7 @@ class NormalizedSSLConformance(MethodConformance):
     method_name = "normalized_ssl"
 
     @pytest.fixture
-    def make(self, corpus: Corpus, artifacts: StoredArtifacts) -> Callable[..., Any]:
+    def make(self, corpus: Corpus, artifacts: StoredArtifacts) -> Callable[[int], Method]:
         config = config_class(self.method_name).from_dict(self.config)
         stages = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
         for stage in in_order(stages):
@@ -121,7 +121,7 @@ class ContrastiveSEConformance(MethodConformance):
     method_name = "contrastive_se"
 
     @pytest.fixture
-    def make(self) -> Callable[..., Any]:
+    def make(self) -> Callable[[int], Method]:
         config = config_class(self.method_name).from_dict(self.config)
         return lambda seed: build_method(self.method_name, config, {}, seed)
 

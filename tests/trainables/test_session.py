@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -34,13 +34,13 @@ def assignment(corpus: Corpus) -> Assignment:
     return small_assignment(corpus, method="toy", config={"strength": 0.5}, steps=10, round_steps=4)
 
 
-def run_to_the_end(session: Any) -> Any:
+def run_to_the_end(session: TrainingSession) -> TrainingSession:
     while not session.finished:
         session.run_round()
     return session
 
 
-def without_seconds(report: Any) -> Any:
+def without_seconds(report: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in report.items() if not name.startswith("seconds_")}
 
 
@@ -81,7 +81,7 @@ def test_a_round_is_the_textbook_loop(assignment: Assignment, corpus: Corpus, ar
     session.run_round()
     for ours, theirs in zip(session.method.parameters(), method.parameters(), strict=True):
         assert torch.equal(ours, theirs)
-    assert torch.equal(session.method.average, method.average)
+    assert torch.equal(cast(torch.Tensor, session.method.average), cast(torch.Tensor, method.average))
 
 
 @pytest.mark.parametrize("interrupted_after", [1, 2])
@@ -157,7 +157,12 @@ def test_once_the_aid_is_gone_both_scores_are_one(
     session.run_round()
     scored = []
     rows = [{"metric": "si_sdr", "value": 1.5, "status": "ok"}]
-    monkeypatch.setattr(session, "_score", lambda *metrics: scored.append(metrics) or rows)
+
+    def score(*metrics: str) -> list[dict[str, Any]]:
+        scored.append(metrics)
+        return rows
+
+    monkeypatch.setattr(session, "_score", score)
     assert session.run_round()["strength"] > 0  # of the round's last step
     assert session.run_round()["score_current"] == 1.5
     assert len(scored) == 2  # one each: from step 8 of 10 on the strength is 0

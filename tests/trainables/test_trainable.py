@@ -19,7 +19,8 @@ from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 from trainables.inference import infer_split, score_estimates, score_noisy, stored_estimates
 from trainables.job.assignment import Assignment
-from trainables.job.checkpoints import stored_reports
+from trainables.job.checkpoints import Checkpoints, stored_reports
+from trainables.job.stages import Artifacts
 from trainables.trainable import SpeechTrainable
 
 STEPS, ROUND = 8, 2
@@ -28,12 +29,14 @@ STEPS, ROUND = 8, 2
 class ToyTrainable(SpeechTrainable):
     """Has the toy package wherever Tune starts it; dies once where the config names a file to mark it."""
 
-    def setup(self, config: Any, checkpoints: Any = None, artifacts: Any = None) -> None:
+    def setup(
+        self, config: dict[str, Any], checkpoints: Checkpoints | None = None, artifacts: Artifacts | None = None
+    ) -> None:
         join_path(Path(config["toy_package"]))
         self._die_once = config.get("die_once")
         super().setup(config, checkpoints, artifacts)
 
-    def step(self) -> Any:
+    def step(self) -> dict[str, Any]:
         result = super().step()
         if self._die_once and result["step"] == 4 and not Path(self._die_once).exists():
             Path(self._die_once).touch()
@@ -51,7 +54,7 @@ def assignment(corpus: Corpus, toy_package: Path) -> Assignment:
     return small_assignment(corpus, method="toy", config={"strength": 0.5}, steps=STEPS, round_steps=ROUND)
 
 
-def set_up(assignment: Any, storage: Any) -> SpeechTrainable:
+def set_up(assignment: Assignment, storage: Storage) -> SpeechTrainable:
     """The trainable in this process, without a cluster."""
     trainable = object.__new__(SpeechTrainable)
     trainable.setup(
@@ -62,16 +65,22 @@ def set_up(assignment: Any, storage: Any) -> SpeechTrainable:
     return trainable
 
 
-def step_until_done(trainable: Any) -> list[dict]:
+def step_until_done(trainable: SpeechTrainable) -> list[dict[str, Any]]:
     results = [trainable.step()]
     while not results[-1]["done"]:
         results.append(trainable.step())
     return results
 
 
-def final_bits(storage: Any, job: Any) -> dict[str, bytes]:
+def newest(storage: Storage, job: str) -> tuple[int, dict[str, bytes]]:
+    found = StoredCheckpoints(storage).newest(job)
+    assert found is not None
+    return found
+
+
+def final_bits(storage: Storage, job: str) -> dict[str, bytes]:
     """The tensors a job ended with."""
-    step, files = StoredCheckpoints(storage).newest(job)
+    step, files = newest(storage, job)
     assert step == STEPS
     return {name: files[name] for name in ("model.pt", "optimizer.pt")}
 
@@ -95,7 +104,7 @@ def test_two_checkpoints_are_kept_and_the_newest_holds_every_report(assignment: 
     results = step_until_done(set_up(assignment, storage))
     folders = {path.split("/")[-2] for path in storage.list("jobs")}
     assert folders == {"step-6", "step-8"}
-    stored = stored_reports(StoredCheckpoints(storage).newest(assignment.job)[1])
+    stored = stored_reports(newest(storage, assignment.job)[1])
     assert [report["score"] for report in stored] == [result["score"] for result in results]
 
 
@@ -202,7 +211,7 @@ def test_the_noisy_input_is_a_candidate_too(assignment: Assignment, corpus: Corp
     assert {(row["candidate"], row["seed"], row["status"]) for row in rows} == {("noisy", -1, "ok")}
 
 
-def tune_jobs(storage: Any, configs: Any, folder: Any) -> list[dict]:
+def tune_jobs(storage: Storage, configs: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
     """The jobs through one real Tune run, one after the other, in one actor if it survives."""
     trainable = tune.with_parameters(
         ToyTrainable, checkpoints=StoredCheckpoints(storage), artifacts=StoredArtifacts(storage)
@@ -219,11 +228,16 @@ def tune_jobs(storage: Any, configs: Any, folder: Any) -> list[dict]:
         ),
     ).fit()
     assert not results.errors
-    return [result.metrics for result in results]
+    found = []
+    for number in range(len(results)):
+        metrics = results[number].metrics
+        assert metrics is not None
+        found.append(metrics)
+    return found
 
 
 def test_an_actor_s_second_job_has_the_bits_of_a_fresh_process(
-    ray_cluster: Any,
+    ray_cluster: None,
     toy_package: Path,
     assignment: Assignment,
     storage: Storage,
@@ -238,7 +252,7 @@ def test_an_actor_s_second_job_has_the_bits_of_a_fresh_process(
 
 
 def test_a_killed_actor_costs_the_job_nothing(
-    ray_cluster: Any,
+    ray_cluster: None,
     toy_package: Path,
     assignment: Assignment,
     storage: Storage,

@@ -5,7 +5,6 @@ a matrix, recursions run element by element.
 """
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,7 @@ _ANGLES = 2 * np.pi / FFT * np.outer(np.arange(FFT // 2), np.arange(480))
 _COSINES, _SINES = np.cos(_ANGLES), np.sin(_ANGLES)
 
 
-def frames(signal: Any) -> Any:
+def frames(signal: np.ndarray) -> list[list[float]]:
     """480-sample frames every 120 samples at 16 kHz, but for the last whole one."""
     window = [0.5 * (1 - math.cos(2 * math.pi * n / 481)) for n in range(1, 481)]
     samples = [float(x) + EPS for x in signal]
@@ -28,12 +27,12 @@ def frames(signal: Any) -> Any:
     return [[samples[120 * f + n] * window[n] for n in range(480)] for f in range(count)]
 
 
-def best_95_percent(values: Any) -> Any:
+def best_95_percent(values: list[float]) -> float:
     kept = sorted(values)[: round(0.95 * len(values))]
     return sum(kept) / len(kept)
 
 
-def segsnr(reference: Any, estimate: Any) -> Any:
+def segsnr(reference: np.ndarray, estimate: np.ndarray) -> float:
     per_frame = []
     for clean, degraded in zip(frames(reference), frames(estimate), strict=True):
         signal = sum(x * x for x in clean)
@@ -42,9 +41,10 @@ def segsnr(reference: Any, estimate: Any) -> Any:
     return sum(per_frame) / len(per_frame)
 
 
-def levinson_durbin(lags: Any) -> Any:
+def levinson_durbin(lags: list[float]) -> list[float]:
     """Predictor coefficients a_1 .. a_p of the autocorrelation lags r_0 .. r_p."""
-    coefficients, error = [], lags[0]
+    coefficients: list[float] = []
+    error = lags[0]
     for order in range(1, len(lags)):
         predicted = sum(a * lags[order - 1 - k] for k, a in enumerate(coefficients))
         reflection = (lags[order] - predicted) / error
@@ -55,12 +55,12 @@ def levinson_durbin(lags: Any) -> Any:
     return coefficients
 
 
-def prediction_error(lags: Any, coefficients: Any) -> Any:
+def prediction_error(lags: list[float], coefficients: list[float]) -> float:
     inverse = [1.0] + [-a for a in coefficients]
     return sum(inverse[i] * lags[abs(i - j)] * inverse[j] for i in range(len(inverse)) for j in range(len(inverse)))
 
 
-def llr(reference: Any, estimate: Any) -> Any:
+def llr(reference: np.ndarray, estimate: np.ndarray) -> float:
     per_frame = []
     for clean, degraded in zip(frames(reference), frames(estimate), strict=True):
         clean_lags, degraded_lags = (
@@ -72,7 +72,7 @@ def llr(reference: Any, estimate: Any) -> Any:
     return best_95_percent(per_frame)
 
 
-def band_weights(centre: Any, width: Any) -> Any:
+def band_weights(centre: float, width: float) -> dict[int, float]:
     """{bin: weight} of one critical band, down to its -30 dB point."""
     middle, spread = math.floor(centre / 8000 * 512), width / 8000 * 512
     shape = [math.exp(-11 * ((k - middle) / spread) ** 2 + math.log(70) - math.log(width)) for k in range(512)]
@@ -82,13 +82,13 @@ def band_weights(centre: Any, width: Any) -> Any:
 BANDS = [band_weights(centre, width) for centre, width in zip(CENTRES, WIDTHS, strict=True)]
 
 
-def band_levels(frame: Any) -> Any:
+def band_levels(frame: list[float]) -> list[float]:
     power = (_COSINES @ frame) ** 2 + (_SINES @ frame) ** 2
     energies = [sum(weight * power[k] for k, weight in band.items()) for band in BANDS]
     return [10 * math.log10(max(energy, 1e-10)) for energy in energies]
 
 
-def peak_near(levels: Any, band: Any) -> Any:
+def peak_near(levels: list[float], band: int) -> float:
     """Walk uphill from the slope between `band` and `band + 1`; one band short when walking right."""
     slopes = [levels[k + 1] - levels[k] for k in range(24)]
     position = band
@@ -101,13 +101,13 @@ def peak_near(levels: Any, band: Any) -> Any:
     return levels[position + 1]
 
 
-def slope_weight(levels: Any, band: Any) -> Any:
+def slope_weight(levels: list[float], band: int) -> float:
     by_highest = 20 / (20 + max(levels) - levels[band])
     by_nearby = 1 / (1 + peak_near(levels, band) - levels[band])
     return by_highest * by_nearby
 
 
-def wss(reference: Any, estimate: Any) -> Any:
+def wss(reference: np.ndarray, estimate: np.ndarray) -> float:
     per_frame = []
     for clean_frame, degraded_frame in zip(frames(reference), frames(estimate), strict=True):
         clean, degraded = band_levels(clean_frame), band_levels(degraded_frame)
@@ -120,7 +120,7 @@ def wss(reference: Any, estimate: Any) -> Any:
     return best_95_percent(per_frame)
 
 
-def ratings(wb_pesq: Any, llr_mean: Any, wss_mean: Any, segsnr_mean: Any) -> Any:
+def ratings(wb_pesq: float, llr_mean: float, wss_mean: float, segsnr_mean: float) -> tuple[float, ...]:
     """(CSIG, CBAK, COVL) from their ingredients."""
     signal = 3.093 - 1.029 * llr_mean + 0.603 * wb_pesq - 0.009 * wss_mean
     background = 1.634 + 0.478 * wb_pesq - 0.007 * wss_mean + 0.063 * segsnr_mean

@@ -3,13 +3,13 @@
 import io
 import json
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from trainables.audio.examples.mixing import Batch
 from trainables.base.randomness import seed_global_generators
 from trainables.config.registry import config_class
 from trainables.method import Method, When
@@ -30,20 +30,20 @@ class MethodConformance:
     def make(self) -> Callable[[int], Method]:
         raise NotImplementedError
 
-    def test_its_configuration_survives_json(self, make: Callable[..., Any]) -> None:
+    def test_its_configuration_survives_json(self, make: Callable[[int], Method]) -> None:
         known = config_class(self.method_name)
         config = known.from_dict(self.config)
         assert known.from_dict(json.loads(json.dumps(config.to_dict()))) == config
         assert {"warmup_share", "lr_floor", "clip"} <= set(config.to_dict())
 
-    def test_losses_are_finite_scalars_with_a_total(self, make: Callable[..., Any]) -> None:
+    def test_losses_are_finite_scalars_with_a_total(self, make: Callable[[int], Method]) -> None:
         losses = losses_of(make(1), START)
         assert "total" in losses
         for loss in losses.values():
             assert loss.shape == ()
             assert torch.isfinite(loss)
 
-    def test_its_groups_hold_every_trained_parameter_once(self, make: Callable[..., Any]) -> None:
+    def test_its_groups_hold_every_trained_parameter_once(self, make: Callable[[int], Method]) -> None:
         method = make(1)
         groups = method.parameter_groups()
         listed = [id(parameter) for group in groups for parameter in group["params"]]
@@ -51,7 +51,7 @@ class MethodConformance:
         assert sorted(listed) == sorted(trained)
         assert all(group["lr"] >= 0 for group in groups)
 
-    def test_gradients_are_finite_and_reach_every_group(self, make: Callable[..., Any]) -> None:
+    def test_gradients_are_finite_and_reach_every_group(self, make: Callable[[int], Method]) -> None:
         method = trained(make(1))  # a decoder may start at zero, and then passes nothing on at first
         method.zero_grad()
         losses_of(method, MIDDLE)["total"].backward()
@@ -60,24 +60,24 @@ class MethodConformance:
             assert any(gradient.abs().sum() > 0 for gradient in gradients)
             assert all(torch.isfinite(gradient).all() for gradient in gradients)
 
-    def test_the_same_seed_gives_the_same_weights_and_losses(self, make: Callable[..., Any]) -> None:
+    def test_the_same_seed_gives_the_same_weights_and_losses(self, make: Callable[[int], Method]) -> None:
         one, other = make(1), make(1)
         assert same(one.state_dict(), other.state_dict())
         assert same(losses_of(one, START), losses_of(other, START))
 
     @pytest.mark.parametrize("extra", [0, 1, 3333])
-    def test_an_estimate_is_as_long_as_its_mixture(self, make: Callable[..., Any], extra: int) -> None:
+    def test_an_estimate_is_as_long_as_its_mixture(self, make: Callable[[int], Method], extra: int) -> None:
         method = trained(make(1))
         samples = method.minimum_samples() + extra
         estimate = infer(method, mixtures(2, samples))
         assert estimate.shape == (2, method.sources, samples)
         assert torch.isfinite(estimate).all()
 
-    def test_silence_gives_finite_numbers(self, make: Callable[..., Any]) -> None:
+    def test_silence_gives_finite_numbers(self, make: Callable[[int], Method]) -> None:
         method = trained(make(1))
         assert torch.isfinite(infer(method, torch.zeros(1, SAMPLES))).all()
 
-    def test_inference_is_deterministic_and_changes_nothing(self, make: Callable[..., Any]) -> None:
+    def test_inference_is_deterministic_and_changes_nothing(self, make: Callable[[int], Method]) -> None:
         method = trained(make(1))
         method.before_inference(MIDDLE)
         before = {name: value.clone() for name, value in method.state_dict().items()}
@@ -85,13 +85,13 @@ class MethodConformance:
         assert torch.equal(first, infer(method, mixtures(1, SAMPLES)))
         assert same(before, method.state_dict())
 
-    def test_each_mixture_of_a_batch_is_inferred_by_itself(self, make: Callable[..., Any]) -> None:
+    def test_each_mixture_of_a_batch_is_inferred_by_itself(self, make: Callable[[int], Method]) -> None:
         method = trained(make(1))
         both = infer(method, mixtures(2, SAMPLES))
         alone = infer(method, mixtures(2, SAMPLES)[1:])
         torch.testing.assert_close(both[1:], alone, atol=1e-4, rtol=1e-3)
 
-    def test_its_state_is_everything(self, make: Callable[..., Any]) -> None:
+    def test_its_state_is_everything(self, make: Callable[[int], Method]) -> None:
         method, fresh = trained(make(1)), make(2)
         fresh.load_state_dict(through_a_file(method.state_dict()))
         for when in (START, MIDDLE, END):
@@ -100,7 +100,7 @@ class MethodConformance:
             assert torch.equal(infer(method, mixtures(1, SAMPLES)), infer(fresh, mixtures(1, SAMPLES)))
         assert same(losses_of(method, MIDDLE), losses_of(fresh, MIDDLE))
 
-    def test_what_inference_depends_on_besides_weights_is_a_buffer(self, make: Callable[..., Any]) -> None:
+    def test_what_inference_depends_on_besides_weights_is_a_buffer(self, make: Callable[[int], Method]) -> None:
         """The session skips the second scoring where the buffers are equal."""
         method = trained(make(1))
         method.before_inference(START, ablate=True)
@@ -110,13 +110,13 @@ class MethodConformance:
         buffers_equal = all(map(torch.equal, ablated, method.buffers()))
         assert not buffers_equal or torch.equal(without, infer(method, mixtures(1, SAMPLES)))
 
-    def test_validation_leaves_training_as_it_was(self, make: Callable[..., Any]) -> None:
+    def test_validation_leaves_training_as_it_was(self, make: Callable[[int], Method]) -> None:
         one, other = trained(make(1)), trained(make(1))
         one.before_inference(MIDDLE, ablate=True)
         infer(one, mixtures(1, SAMPLES))
         assert same(losses_of(one, MIDDLE), losses_of(other, MIDDLE))
 
-    def test_validation_curves_are_plain_floats_and_change_nothing(self, make: Callable[..., Any]) -> None:
+    def test_validation_curves_are_plain_floats_and_change_nothing(self, make: Callable[[int], Method]) -> None:
         method = trained(make(1)).eval()
         method.before_inference(MIDDLE)
         before = {name: value.clone() for name, value in method.state_dict().items()}
@@ -125,7 +125,7 @@ class MethodConformance:
         assert all(type(value) in (int, float) for value in found.values())
         assert same(before, method.state_dict())
 
-    def test_diagnostics_are_plain_floats(self, make: Callable[..., Any]) -> None:
+    def test_diagnostics_are_plain_floats(self, make: Callable[[int], Method]) -> None:
         method = trained(make(1))
         assert all(type(value) in (int, float) for value in method.diagnostics().values())
 
@@ -144,7 +144,7 @@ def losses_of(method: Method, when: When) -> dict[str, Tensor]:
         voices = torch.stack([mixtures(2, SAMPLES).roll(number, 1) for number in range(1, method.sources)], 1)
         noise, clean = voices.sum(1), torch.cat([clean[:, None], voices], 1)
     noisy = noise + (clean[:, 0] if method.sources > 1 else clean)
-    batch = SimpleNamespace(noisy=noisy, clean=clean, lengths=torch.tensor([SAMPLES, SAMPLES]))
+    batch = Batch(noisy=noisy, clean=clean, lengths=torch.tensor([SAMPLES, SAMPLES]))
     method.train()
     seed_global_generators(1, "train", when.step)
     return method.training_losses(batch, when)

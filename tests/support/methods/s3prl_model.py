@@ -4,6 +4,7 @@ Post-LN BERT layers with s3prl's parameter names: an independent reference for t
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -62,17 +63,18 @@ def group(**modules: nn.Module) -> nn.ModuleDict:
 @torch.no_grad()
 def hidden_states(model: nn.Module, features: Tensor, heads: int = 12) -> list[Tensor]:
     """(batch, frames, 80) -> the embedding and every layer's output, (batch, frames, hidden) each."""
-    embedding = model.input_representations
+    embedding: Any = model.input_representations
+    encoder: Any = model.encoder
     hidden = embedding.spec_transform.out_features
     x = embedding.LayerNorm(embedding.spec_transform(features) + positions(features.shape[1], hidden))
     states = [x]
-    for layer in model.encoder.layer:
+    for layer in encoder.layer:
         x = layer_output(layer, x, heads)
         states.append(x)
     return states
 
 
-def layer_output(layer: nn.Module, x: Tensor, heads: int) -> Tensor:
+def layer_output(layer: Any, x: Tensor, heads: int) -> Tensor:
     attention, size = layer.attention, x.shape[-1] // heads
     context = []
     query, key, value = (part(x).split(size, dim=-1) for part in attention.self.children())

@@ -1,6 +1,7 @@
 """Result rows as a sweep writes them, from an array of scores."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ LABELS = ("none", "layer1", "layer2", "layer3", "random")
 SEEDS = (11, 12, 13)
 
 
-def candidates(labels: Sequence[str] = LABELS) -> list[dict]:
+def candidates(labels: Sequence[str] = LABELS) -> list[dict[str, Any]]:
     return [
         {
             "label": label,

@@ -6,7 +6,7 @@ from typing import Any
 from search_spaces import find_space
 from sweep.core.jobs import Job
 from sweep.plan.plan import GroupPlan, Plan
-from sweep.study.study import JobRecord, Proposal, Report
+from sweep.study.study import JobRecord, Proposal, Report, State
 from tests.support.sweeps.contrastive_sweep import make_plan as make_contrastive_plan
 
 GROUP = {"model": "convtasnet"}
@@ -29,7 +29,7 @@ def make_plan(output: Path, **changes: Any) -> Plan:
     return make_contrastive_plan(output, **(settings | changes))
 
 
-def record(candidate: str, seed: int, symmetric: list[float], state: Any = "complete") -> JobRecord:
+def record(candidate: str, seed: int, symmetric: list[float], state: State = "complete") -> JobRecord:
     """A finalist that switched so often in each round; half of what switched were swaps of all outputs."""
     reports = tuple(
         Report(10 * number, 1.0, {"switch_percent": 2 * share, "switch_symmetric_percent": share}, number)

@@ -99,7 +99,7 @@ def test_a_damaged_heartbeat_is_no_sign_of_life(tmp_path: Path, content: bytes) 
     assert Hours(storage, 1.0, clock=lambda: 0.0).spent() == 0.0
 
 
-@settings(max_examples=settings.default.max_examples * 2 // 5)  # each waits for a disk to sync
+@settings(max_examples=settings().max_examples * 2 // 5)  # each waits for a disk to sync
 @given(
     file=st.sampled_from(["model.pt", "progress.json", "manifest.json"]),
     damage=st.sampled_from(["flip", "cut", "grow", "empty"]),

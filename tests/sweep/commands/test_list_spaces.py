@@ -46,8 +46,11 @@ def test_costs_are_those_of_a_dry_run(page: list[str]) -> None:
     line = next(line for line in page if "norm_layers " in line)
     command = [sys.executable, "sweep/run.py", "--space", "norm_layers", "--preset", "demo", "--dry-run"]
     dry_run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-    hours = float(re.search(r"about ([\d.]+) CPU-hours", dry_run)[1])
-    assert int(re.search(r"(\d+) min", line)[1]) == pytest.approx(60 * hours / 2 + 0.5, abs=1)
+    hours = re.search(r"about ([\d.]+) CPU-hours", dry_run)
+    minutes = re.search(r"(\d+) min", line)
+    assert hours is not None
+    assert minutes is not None
+    assert int(minutes[1]) == pytest.approx(60 * float(hours[1]) / 2 + 0.5, abs=1)
 
 
 def test_gpu_hours_count_every_step_of_every_job(page: list[str]) -> None:

@@ -23,7 +23,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_from_any_folder_it_makes_a_corpus_and_says_what(tmp_path: Path) -> None:
     speech_and_noise(tmp_path / "recordings")
-    command = [sys.executable, SCRIPT, "folder", "recordings", "corpus"]
+    command = [sys.executable, str(SCRIPT), "folder", "recordings", "corpus"]
     finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     corpus = Corpus.open(tmp_path / "corpus")

@@ -2,8 +2,9 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -45,7 +46,7 @@ def test_another_report_is_found_by_step_and_name(trained: Plan, stored: StoredJ
     assert found.startswith("at step 2: loss_total was ")
 
 
-def flipped(name: str, place: Callable[[dict], torch.Tensor], files: dict[str, bytes]) -> dict[str, bytes]:
+def flipped(name: str, place: Callable[[dict[str, Any]], torch.Tensor], files: dict[str, bytes]) -> dict[str, bytes]:
     """The files with the last bit of one tensor's first number flipped."""
     state = torch.load(io.BytesIO(files[name]), weights_only=True)
     place(state).view(-1)[:1].view(torch.int32).bitwise_xor_(1)
@@ -84,7 +85,7 @@ def test_bad_input_is_one_line(trained: Plan, job: str, message: str, capsys: py
 
 
 @pytest.fixture
-def with_plan(trained: Plan) -> Callable[[Plan], None]:
+def with_plan(trained: Plan) -> Iterator[Callable[[Plan], None]]:
     """Puts another plan.json in place for the test."""
     storage = Storage(trained.output)
     yield lambda plan: storage.write(layout.PLAN, json.dumps(plan.to_json()).encode())
@@ -101,7 +102,7 @@ def with_plan(trained: Plan) -> Callable[[Plan], None]:
 def test_other_code_is_a_warning_and_another_corpus_is_refused(
     trained: Plan,
     with_plan: Callable[[Plan], None],
-    changes: dict[str, str],
+    changes: dict[str, Any],
     status: int,
     says: str,
     capsys: pytest.CaptureFixture[str],

@@ -205,9 +205,11 @@ def test_a_dry_run_gives_a_range_where_later_seeds_depend_on_what_is_found(tmp_p
 
 def test_a_dry_run_says_the_price_of_machines(tmp_path: Path) -> None:
     done = run(tmp_path, "--space", "norm_layers", "--dry-run", "--price", "16/8")
-    hours = float(re.search(r"about ([\d.]+) CPU-hours", done.stdout)[1])
-    price = float(re.search(r"price +about ([\d.]+) at 2\.0000 per core and hour", done.stdout)[1])
-    assert price == pytest.approx(2 * hours, abs=0.015)
+    hours = re.search(r"about ([\d.]+) CPU-hours", done.stdout)
+    price = re.search(r"price +about ([\d.]+) at 2\.0000 per core and hour", done.stdout)
+    assert hours is not None
+    assert price is not None
+    assert float(price[1]) == pytest.approx(2 * float(hours[1]), abs=0.015)
 
 
 def test_a_dry_run_on_gpus_says_the_price_of_each_tenth_of_a_second(tmp_path: Path) -> None:

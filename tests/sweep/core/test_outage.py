@@ -57,7 +57,12 @@ def test_an_outage_is_waited_out_and_said_once() -> None:
 def test_after_an_outage_returned_is_called_first_and_then_the_careful_call() -> None:
     order: list[str] = []
     endurance = _endurance([], returned=lambda: order.append("returned"))
-    assert endurance.call(_Flaky(1, OSError("gone")), again=lambda: order.append("again") or 8) == 8
+
+    def again() -> int:
+        order.append("again")
+        return 8
+
+    assert endurance.call(_Flaky(1, OSError("gone")), again=again) == 8
     assert order == ["returned", "again"]
 
 

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -35,7 +36,7 @@ def _store(plan: Plan = PLAN) -> StudyStore:
 
 
 @pytest.fixture(scope="module")
-def undisturbed() -> dict[str, tuple[object, ...]]:
+def undisturbed() -> dict[str, tuple[Any, ...]]:
     store = _store()
     Simulation(PLAN, store, workers=1).run()
     return facts(store, PLAN)
@@ -47,7 +48,7 @@ def undisturbed() -> dict[str, tuple[object, ...]]:
 @settings(max_examples=12, deadline=None)
 @given(workers=st.integers(1, 12), seed=st.integers(0, 999))
 def test_workers_and_order_of_finishing_change_nothing(
-    undisturbed: dict[str, tuple[object, ...]], workers: int, seed: int
+    undisturbed: dict[str, tuple[Any, ...]], workers: int, seed: int
 ) -> None:
     store = _store()
     Simulation(PLAN, store, workers=workers, order=random.Random(seed)).run()
@@ -57,7 +58,7 @@ def test_workers_and_order_of_finishing_change_nothing(
 @settings(max_examples=12, deadline=None)
 @given(kills=st.lists(st.integers(0, 25), max_size=4), workers=st.integers(1, 4), seed=st.integers(0, 99))
 def test_a_driver_killed_at_any_moment_loses_no_job_and_runs_none_twice(
-    undisturbed: dict[str, tuple[object, ...]], kills: list[int], workers: int, seed: int
+    undisturbed: dict[str, tuple[Any, ...]], kills: list[int], workers: int, seed: int
 ) -> None:
     store = _store()
     simulation = Simulation(PLAN, store, workers=workers, order=random.Random(seed))
@@ -69,25 +70,24 @@ def test_a_driver_killed_at_any_moment_loses_no_job_and_runs_none_twice(
 
 
 def test_a_report_that_was_recorded_but_not_acted_upon_is_acted_upon_at_the_next_start(
-    undisturbed: dict[str, tuple[object, ...]],
+    undisturbed: dict[str, tuple[Any, ...]],
 ) -> None:
     """The driver may die between recording a round and ending the job it was the last round of."""
     ended_early = {path for path, fact in undisturbed.items() if fact[0] == "pruned"}
     assert ended_early
     store = _store()
     simulation = Simulation(PLAN, store, workers=1)
-    store.end = lambda *_, **__: _raise(ConnectionError("killed"))  # type: ignore[method-assign, assignment]
     for _ in undisturbed:
-        with pytest.raises(ConnectionError):
-            simulation.run()
-        del store.end
+        with pytest.MonkeyPatch.context() as dying:
+            dying.setattr(store, "end", _killed)
+            with pytest.raises(ConnectionError):
+                simulation.run()
         Dispatcher(PLAN, store, Announcer())  # takes over, and ends what had to end
-        store.end = lambda *_, **__: _raise(ConnectionError("killed"))  # type: ignore[method-assign, assignment]
     assert facts(store, PLAN) == undisturbed
 
 
-def _raise(error: Exception) -> None:
-    raise error
+def _killed(*_: Any, **__: Any) -> None:
+    raise ConnectionError("killed")
 
 
 @pytest.mark.parametrize("upstream", ["tera", "wav2vec2"])
@@ -104,7 +104,11 @@ def test_the_best_layer_wins(upstream: str) -> None:
 
 
 def _handouts(dispatcher: Dispatcher) -> list[Handout]:
-    return list(iter(dispatcher.next, Pause.WAIT))  # type: ignore[arg-type]
+    found = []
+    while (handout := dispatcher.next()) is not Pause.WAIT:
+        assert isinstance(handout, Handout)
+        found.append(handout)
+    return found
 
 
 def _finish(dispatcher: Dispatcher, handout: Handout, score: float = 1.0) -> None:
@@ -193,7 +197,7 @@ def test_a_job_that_may_go_better_is_handed_out_again_up_to_a_limit() -> None:
     assert (record.state, record.attempt, record.reason) == ("failed", MAX_FAILURES, "the worker died")
 
 
-def test_a_completed_round_resets_the_failure_count(undisturbed: dict[str, tuple[object, ...]]) -> None:
+def test_a_completed_round_resets_the_failure_count(undisturbed: dict[str, tuple[Any, ...]]) -> None:
     """A long job on machines that are taken away again and again still ends."""
     lost: Counter[tuple[str, int]] = Counter()
 
@@ -216,7 +220,9 @@ def test_a_job_that_would_fail_again_is_not_tried_again() -> None:
     simulation = Simulation(PLAN, store, misfortune=diverge)
     assert simulation.run()
     assert Counter(simulation.handed_out)["tera/search/layer2/0003"] == 1
-    assert store.record(Job("tera", "search", "layer2", 3)).state == "failed"  # type: ignore[union-attr]
+    record = store.record(Job("tera", "search", "layer2", 3))
+    assert record is not None
+    assert record.state == "failed"
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf")])
@@ -256,7 +262,9 @@ def test_an_older_attempt_that_is_still_alive_cannot_change_anything() -> None:
     assert not dispatcher.report(first.job, first.attempt, 2, 9.0, {})
     dispatcher.fail(first.job, first.attempt, "too late")
     assert dispatcher.report(second.job, second.attempt, 2, 1.0, {})
-    assert store.record(first.job).scores == {2: 1.0}  # type: ignore[union-attr]
+    record = store.record(first.job)
+    assert record is not None
+    assert record.scores == {2: 1.0}
 
 
 def test_after_an_outage_a_job_is_handed_out_again_when_its_pause_is_over() -> None:
@@ -272,7 +280,7 @@ def test_after_an_outage_a_job_is_handed_out_again_when_its_pause_is_over() -> N
     assert len(others) == 4
 
 
-def test_an_outage_of_minutes_costs_no_job(undisturbed: dict[str, tuple[object, ...]]) -> None:
+def test_an_outage_of_minutes_costs_no_job(undisturbed: dict[str, tuple[Any, ...]]) -> None:
     lost: Counter[str] = Counter()
 
     def lose_storage(handout: Handout, step: int) -> None:
@@ -335,12 +343,13 @@ def test_listeners_hear_every_fact_once_and_each_start_before_all_else_of_its_jo
 
 
 def test_a_listener_that_fails_is_reported_once_and_stops_nothing(
-    caplog: pytest.LogCaptureFixture, undisturbed: dict[str, tuple[object, ...]]
+    caplog: pytest.LogCaptureFixture, undisturbed: dict[str, tuple[Any, ...]]
 ) -> None:
     log, store = _Log(), _store()
     assert Simulation(PLAN, store, listeners=(_Broken(), log)).run()
     assert facts(store, PLAN) == undisturbed
     assert sum(isinstance(event, JobReported) for event in log.events) > 1
     (record,) = caplog.records
-    assert record.args[:2] == ("_Broken", "JobReported")  # type: ignore[index]
+    assert isinstance(record.args, tuple)
+    assert record.args[:2] == ("_Broken", "JobReported")
     assert "MLflow is away" in record.message

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given, settings
@@ -54,13 +55,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any
 # -- the looks themselves ----------------------------------------------------------------------------------------
 
 
-def test_a_look_is_written_down_and_never_taken_again(tmp_path: Any, undisturbed: Any) -> None:
+def test_a_look_is_written_down_and_never_taken_again(tmp_path: Path, undisturbed: dict[str, tuple[Any, ...]]) -> None:
     store = StudyStore(InMemoryStorage(), PLAN.name)
     Simulation(PLAN, store, contention=_looks(Storage(tmp_path), store)).run()
     taken = stored_looks(Storage(tmp_path))["tera"]
     assert [look.seeds for look in taken] == list(LOOKS[:-1])
 
-    def must_not_be_read(group: str) -> Any:
+    def must_not_be_read(group: str) -> NoReturn:
         raise AssertionError("valid was looked at again")
 
     again = InterimLooks(PLAN, Storage(tmp_path), must_not_be_read)
@@ -68,13 +69,13 @@ def test_a_look_is_written_down_and_never_taken_again(tmp_path: Any, undisturbed
     assert [again.staying("tera", look.seeds) for look in taken] == expected
 
 
-def test_nothing_is_known_or_written_while_valid_is_being_scored(tmp_path: Any) -> None:
+def test_nothing_is_known_or_written_while_valid_is_being_scored(tmp_path: Path) -> None:
     waiting = InterimLooks(PLAN, Storage(tmp_path), lambda group: None)
     assert waiting.staying("tera", 3) is None
     assert not Storage(tmp_path).exists(layout.LOOKS)
 
 
-def test_a_group_without_a_complete_finalist_gets_no_more_seeds(tmp_path: Any) -> None:
+def test_a_group_without_a_complete_finalist_gets_no_more_seeds(tmp_path: Path) -> None:
     assert InterimLooks(PLAN, Storage(tmp_path), lambda group: []).staying("tera", 3) == ()
     assert len(left_after(stored_looks(Storage(tmp_path))["tera"])) == 5
 
@@ -94,6 +95,13 @@ class _Only:
         return self.labels
 
 
+class _Patient:
+    """Has not decided."""
+
+    def staying(self, group: str, seeds: int) -> Sequence[str] | None:
+        return None
+
+
 class _Waived:
     def __init__(self) -> None:
         self.jobs: list[Job] = []
@@ -106,7 +114,7 @@ class _Waived:
 def test_the_first_seeds_go_to_all_and_later_ones_to_who_stays() -> None:
     store, contention, waived = StudyStore(InMemoryStorage(), PLAN.name), _Only(BEST, "none"), _Waived()
     Simulation(PLAN, store, workers=3, contention=contention, listeners=(waived,)).run()
-    given = {label: [] for label in ("none", "layer1", "layer2", "layer3", "random")}
+    given: dict[str, list[int]] = {label: [] for label in ("none", "layer1", "layer2", "layer3", "random")}
     for record in store.records("tera", "final"):
         given[record.job.candidate].append(record.job.number)
     stay, left = list(PLAN.seeds), list(PLAN.seeds[:3])
@@ -126,9 +134,7 @@ def test_there_is_no_further_look_where_no_candidate_stays() -> None:
 
 def test_a_look_waits_for_every_finalist_before_it_and_then_for_the_decision() -> None:
     store = StudyStore(InMemoryStorage(), PLAN.name)
-    patient = _Only()
-    patient.staying = lambda group, seeds: None  # type: ignore[method-assign]
-    dispatcher = Dispatcher(PLAN, store, Announcer(), contention=patient)
+    dispatcher = Dispatcher(PLAN, store, Announcer(), contention=_Patient())
     while isinstance(handout := dispatcher.next(), Handout):
         for step in (2, 4, 6, 8):
             dispatcher.report(handout.job, handout.attempt, step, 1.0, {})
@@ -137,7 +143,9 @@ def test_a_look_waits_for_every_finalist_before_it_and_then_for_the_decision() -
     assert not dispatcher.done
 
 
-def test_the_best_layer_keeps_its_seeds_and_the_worst_candidates_do_not(undisturbed: Any) -> None:
+def test_the_best_layer_keeps_its_seeds_and_the_worst_candidates_do_not(
+    undisturbed: dict[str, tuple[Any, ...]],
+) -> None:
     seeds = {label: sum(f"final/{label}/" in path for path in undisturbed) for label in (BEST, "random")}
     assert seeds[BEST] > seeds["random"] == 3
 

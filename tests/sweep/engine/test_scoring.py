@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -55,7 +54,7 @@ def finalist(corpus: Corpus, storage: Storage) -> Assignment:
 
 
 @pytest.fixture
-def pool(ray_cluster: Any, corpus: Corpus, storage: Storage) -> Iterator[ScoringPool]:
+def pool(ray_cluster: None, corpus: Corpus, storage: Storage) -> Iterator[ScoringPool]:
     context = ScoringContext(corpus, StoredCheckpoints(storage), StoredArtifacts(storage), threads=1, gpus=0)
     pool = ScoringPool(context, size=1)
     yield pool

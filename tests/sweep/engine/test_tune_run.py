@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from optuna.storages import InMemoryStorage
@@ -53,7 +54,7 @@ def _store(plan: Plan) -> StudyStore:
 
 
 @pytest.fixture(scope="module")
-def simulated() -> dict[str, tuple[object, ...]]:
+def simulated() -> dict[str, tuple[Any, ...]]:
     plan = simulated_plan(groups=("tera",), samples=2, seeds=1)
     store = StudyStore(InMemoryStorage(), plan.name)
     Simulation(plan, store).run()
@@ -61,7 +62,7 @@ def simulated() -> dict[str, tuple[object, ...]]:
 
 
 def test_a_sweep_through_tune_ends_as_the_simulation_does_although_a_worker_is_killed(
-    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[object, ...]]
+    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[Any, ...]]
 ) -> None:
     killed = "tera/search/layer2/0003"
     job_file(tmp_path, killed, "kill").touch()
@@ -69,15 +70,11 @@ def test_a_sweep_through_tune_ends_as_the_simulation_does_although_a_worker_is_k
     run_sweep(plan, _store(plan), simulated_parameters(tmp_path), trainable_cls=SimulatedTrainable)
     store = _store(plan)
     assert facts(store, plan) == simulated
-    assert store.record(Job.parse(killed)).attempt == 2  # type: ignore[union-attr]
-    assert rounds_trained(tmp_path, killed) == [
-        2,
-        4,
-        6,
-        8,
-    ]  # the killed worker's first round was not trained again
-    metrics = store.record(Job.parse(killed)).reports[0].metrics  # type: ignore[union-attr]
-    assert set(metrics) == {"score", "score_current"}
+    record = store.record(Job.parse(killed))
+    assert record is not None
+    assert record.attempt == 2
+    assert rounds_trained(tmp_path, killed) == [2, 4, 6, 8]  # the killed worker's first round was not trained again
+    assert set(record.reports[0].metrics) == {"score", "score_current"}
 
 
 def test_a_job_that_raises_fails_with_its_reason_and_the_rest_goes_on(ray_cluster: None, tmp_path: Path) -> None:
@@ -95,7 +92,7 @@ def test_a_job_that_raises_fails_with_its_reason_and_the_rest_goes_on(ray_cluste
 
 
 def test_a_job_that_hangs_is_killed_and_tried_again(
-    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[object, ...]]
+    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[Any, ...]]
 ) -> None:
     hanging = "tera/search/layer2/0003"
     job_file(tmp_path, hanging, "hang").touch()
@@ -103,7 +100,9 @@ def test_a_job_that_hangs_is_killed_and_tried_again(
     parameters = simulated_parameters(tmp_path)
     run_sweep(plan, _store(plan), parameters, trainable_cls=SimulatedTrainable, patience=patience)
     assert facts(_store(plan), plan) == simulated
-    assert _store(plan).record(Job.parse(hanging)).attempt >= 2  # type: ignore[union-attr]
+    record = _store(plan).record(Job.parse(hanging))
+    assert record is not None
+    assert record.attempt >= 2
 
 
 class _CtrlC:
@@ -119,7 +118,7 @@ class _CtrlC:
 
 
 def test_ctrl_c_leaves_jobs_running_in_the_study_and_the_next_start_finishes_them(
-    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[object, ...]]
+    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[Any, ...]]
 ) -> None:
     plan = _plan(tmp_path)
     stop = StopSignal()
@@ -131,7 +130,7 @@ def test_ctrl_c_leaves_jobs_running_in_the_study_and_the_next_start_finishes_the
 
 
 def test_a_driver_killed_in_the_middle_loses_no_job_and_runs_none_twice(
-    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[object, ...]]
+    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[Any, ...]]
 ) -> None:
     plan = _plan(tmp_path)
     with subprocess.Popen(
@@ -147,7 +146,7 @@ def test_a_driver_killed_in_the_middle_loses_no_job_and_runs_none_twice(
     run_sweep(plan, _store(plan), simulated_parameters(tmp_path), trainable_cls=SimulatedTrainable)
     assert facts(_store(plan), plan) == simulated
     for path in before:
-        assert rounds_trained(tmp_path, path) == sorted(simulated[path][2])  # type: ignore[call-overload]
+        assert rounds_trained(tmp_path, path) == sorted(simulated[path][2])
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ray.cluster_utils import Cluster
@@ -55,7 +56,7 @@ def pending_bundles() -> list[Resources]:
     [({"cpus_per_trial": 1}, 2), ({"cpus_per_trial": 2}, 1), ({"gpus_per_trial": 0.5}, 0)],
 )
 def test_what_is_scarcest_says_how_many_trials_run_at_once(
-    ray_cluster: None, tmp_path: Path, needed: dict[str, float], count: int
+    ray_cluster: None, tmp_path: Path, needed: dict[str, Any], count: int
 ) -> None:
     assert trials_at_once(make_plan(tmp_path, **needed)) == count
 

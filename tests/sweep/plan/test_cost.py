@@ -8,6 +8,7 @@ import pytest
 from sweep.plan.cost import disk_bytes, estimate
 from sweep.plan.plan import Plan
 from tests.support.sweeps import separation_sweep, small_sweep
+from trainables.job.stages import Stage
 
 
 @pytest.fixture
@@ -15,25 +16,31 @@ def separation(tmp_path: Path) -> Plan:
     return separation_sweep.make_plan(tmp_path)
 
 
+def pretraining(plan: Plan, missing: list[Stage]) -> float:
+    cost = estimate(plan, missing)
+    assert cost is not None
+    return cost.pretraining
+
+
 def test_every_step_of_pre_training_is_counted_once(separation: Plan) -> None:
     """Two stretches of 120 steps cost what one of 240 costs; and what is in the cache costs nothing."""
     in_one = replace(separation, method_config={**separation.method_config, "pretraining_stretch": 240})
-    whole, chained = estimate(in_one, in_one.stages()), estimate(separation, separation.stages())
-    assert whole.pretraining > 0
-    assert chained.pretraining == pytest.approx(whole.pretraining)
-    assert estimate(separation, []).pretraining == 0
+    whole, chained = pretraining(in_one, in_one.stages()), pretraining(separation, separation.stages())
+    assert whole > 0
+    assert chained == pytest.approx(whole)
+    assert pretraining(separation, []) == 0
 
 
 def test_pre_training_is_paid_per_task_and_seed(separation: Plan) -> None:
     """SE, MAMA and CC, with the search's seed and the finalists'."""
     fewer = replace(separation, seeds=separation.seeds[:1])
-    costs = [estimate(plan, plan.stages()).pretraining for plan in (separation, fewer)]
+    costs = [pretraining(plan, plan.stages()) for plan in (separation, fewer)]
     assert costs[0] / costs[1] == pytest.approx((1 + 3) / (1 + 1))
 
 
 def test_upstreams_are_pre_trained_too(tmp_path: Path) -> None:
     plan = small_sweep.make_plan(tmp_path, corpus_summary={}, method_config={"size": "tiny"})
-    assert estimate(plan, plan.stages()).pretraining > 0
+    assert pretraining(plan, plan.stages()) > 0
 
 
 def test_nothing_is_said_of_a_network_never_timed(separation: Plan) -> None:

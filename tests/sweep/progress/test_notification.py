@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,6 +13,9 @@ from sweep.commands.main import run_command
 from sweep.core.stopping import Interrupted, TooManyFailures
 from sweep.plan.plan import Plan
 from sweep.progress.notification import Notifier, check_address, notifying
+from sweep.settings.machine_price import MachinePrice
+from sweep.settings.settings import Planned
+from sweep.verdict.result import Result
 from tests.support.sweeps.small_sweep import make_plan, make_result
 from trainables.base.errors import UserError
 
@@ -67,9 +70,13 @@ def plan(tmp_path: Path) -> Plan:
     return make_plan(tmp_path / "evening", study_uri=uri)
 
 
+def result_of(plan: Plan) -> Result:
+    return cast(Result, make_result(plan))
+
+
 def test_a_finished_sweep_posts_its_leaders(server: Listener, plan: Plan) -> None:
     with notifying(server.url, plan) as notifier:
-        notifier.finished(make_result(plan))
+        notifier.finished(result_of(plan))
     (message,) = server.heard
     assert (message["event"], message["sweep"], message["space"]) == ("finished", "evening", "norm_layers")
     assert message["text"] == "sweep evening finished: tera: layer2 (winner), wav2vec2: layer2 (tie)"
@@ -120,7 +127,7 @@ def test_a_refusal_is_one_line_without_the_address(
     server: Listener, plan: Plan, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.status = status
-    Notifier(server.url, plan).finished(make_result(plan))
+    Notifier(server.url, plan).finished(result_of(plan))
     error = capsys.readouterr().err
     assert all(part in error for part in ("127.0.0.1", "evening", str(status)))
     assert "token" not in error
@@ -144,7 +151,7 @@ def test_a_server_that_never_answers_is_not_waited_for(
 
 def test_without_an_address_nothing_is_posted(plan: Plan, capsys: pytest.CaptureFixture[str]) -> None:
     with notifying(None, plan) as notifier:
-        notifier.finished(make_result(plan))
+        notifier.finished(result_of(plan))
     assert capsys.readouterr().err == ""
 
 
@@ -160,8 +167,13 @@ def test_the_address_is_in_no_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """A dry run with an address plans what one without it plans; nothing is written or posted."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPEECH_SWEEP_NOTIFY", server.url)
-    planned: list[Any] = []
-    monkeypatch.setattr("sweep.settings.dry_run.describe", lambda plan, price: planned.append(plan) or "")
+    planned: list[Planned] = []
+
+    def describe(what: Planned, price: MachinePrice | None) -> str:
+        planned.append(what)
+        return ""
+
+    monkeypatch.setattr("sweep.settings.dry_run.describe", describe)
     assert run_command("run", ["--space", "norm_layers", "--preset", "smoke", "--dry-run"]) == 0
     assert "token" not in json.dumps(planned[0].plan.to_json())
     assert server.heard == []

@@ -2,7 +2,8 @@
 
 import io
 import json
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +25,7 @@ from tests.support.sweeps.small_sweep import (
 
 
 @pytest.fixture
-def plan(tmp_path: Any) -> Plan:
+def plan(tmp_path: Path) -> Plan:
     return make_plan(tmp_path)
 
 
@@ -34,7 +35,7 @@ def stream() -> io.StringIO:
 
 
 @pytest.fixture
-def progress(plan: Plan, stream: io.StringIO) -> Any:
+def progress(plan: Plan, stream: io.StringIO) -> Iterator[Progress]:
     progress = Progress(plan, stream)
     yield progress
     progress.close()
@@ -143,8 +144,9 @@ def test_a_terminal_gets_a_bar_and_the_running_stages(plan: Plan) -> None:
     state = ProgressState(plan, phase="searching", stages={"gate of tera": (1, 4)})
     state.states = {search("layer2", 0): "complete"}
     state.scores = {search("layer2", 0): 1.9}
-    console = Console(file=io.StringIO(), width=120, force_terminal=True, color_system=None)
+    stream = io.StringIO()
+    console = Console(file=stream, width=120, force_terminal=True, color_system=None)
     console.print(display(state))
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    shown = stream.getvalue()
     for part in ("searching", "1 of 50 jobs done", "gate of tera", "25 %", "tera layer2 1.90 dB (search)"):
         assert part in shown

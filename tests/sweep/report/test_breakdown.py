@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ def test_means_are_those_that_pandas_gives(
 ) -> None:
     rows = read_rows(*stored_sweep("evening", str(base)))
     tera = rows.query("group == 'tera' and metric == 'wb_pesq' and candidate != 'noisy'")
-    expected = tera.groupby([column, "candidate"])["value"].mean()
+    expected: dict[Any, float] = tera.groupby([column, "candidate"])["value"].mean().to_dict()
     found = json.loads(printed(base, capsys, "--by", field, "--metric", "wb_pesq", "--format", "json"))
     assert found["metric"] == "wb_pesq"
     entries = {entry["value"]: entry for entry in found["groups"][0]["rows"]}

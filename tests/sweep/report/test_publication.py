@@ -3,7 +3,7 @@
 import io
 import re
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,14 @@ import pytest
 from matplotlib import image
 
 from benchmarks.simulation.simulated import Simulation, simulated_plan
+from sweep.plan.plan import Plan
 from sweep.report.figures.pareto import pareto_front, pareto_plot, second_metric
 from sweep.report.figures.search import search_plots, shared_parameters, study_of
 from sweep.report.leaderboard_files import leaderboard_frame
 from sweep.report.publication import Publication
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.study.study import StudyStore
+from sweep.study.study import JobRecord, StudyStore
+from sweep.verdict.result import Result
 from tests.support.sweeps.finished_sweep import finished_sweep, rows_on_test
 from tests.support.sweeps.kept_clips import keep_clips
 from tests.support.sweeps.published_report import published_report
@@ -25,13 +27,14 @@ from trainables.listening import LISTENING_FILE
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
+def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     """(folder with the report, result) of a finished sweep."""
-    return published_report(tmp_path_factory.mktemp("sweeps"))
+    folder, result = published_report(tmp_path_factory.mktemp("sweeps"))
+    return folder, cast(Result, result)
 
 
 @pytest.fixture(scope="module")
-def searched() -> tuple[Any, ...]:
+def searched() -> tuple[Plan, list[JobRecord]]:
     """(plan, records) of a simulated search in which some trials were stopped early."""
     plan = simulated_plan("sqlite://", samples=8, steps=16)
     store = StudyStore(plan.study_uri, plan.name)
@@ -41,7 +44,7 @@ def searched() -> tuple[Any, ...]:
     return plan, records
 
 
-def test_csv_and_parquet_hold_the_same_table(published: tuple[Any, ...]) -> None:
+def test_csv_and_parquet_hold_the_same_table(published: tuple[Path, Result]) -> None:
     folder, result = published
     csv, parquet = pd.read_csv(folder / "leaderboard.csv"), pd.read_parquet(folder / "leaderboard.parquet")
     assert list(csv.columns) == list(parquet.columns)
@@ -54,7 +57,7 @@ def test_csv_and_parquet_hold_the_same_table(published: tuple[Any, ...]) -> None
     assert np.allclose(csv.score.dropna(), parquet.score.dropna().astype(float))
 
 
-def test_published_rows_are_marked_and_have_no_interval(published: tuple[Any, ...]) -> None:
+def test_published_rows_are_marked_and_have_no_interval(published: tuple[Path, Result]) -> None:
     _, result = published
     frame = leaderboard_frame(result)
     theirs = frame[frame.source == "published"]
@@ -64,7 +67,7 @@ def test_published_rows_are_marked_and_have_no_interval(published: tuple[Any, ..
     assert (row.group, row.wb_pesq) == ("wav2vec2", 2.7861)
 
 
-def test_latex_has_the_leaderboard_and_a_table_per_group_with_balanced_columns(published: tuple[Any, ...]) -> None:
+def test_latex_has_the_leaderboard_and_a_table_per_group_with_balanced_columns(published: tuple[Path, Result]) -> None:
     text = (published[0] / "leaderboard.tex").read_text()
     tables = re.findall(r"\\begin\{tabular\}\{(\w+)\}(.*?)\\end\{tabular\}", text, re.DOTALL)
     assert len(tables) == 3
@@ -76,13 +79,13 @@ def test_latex_has_the_leaderboard_and_a_table_per_group_with_balanced_columns(p
     assert "_" not in printed.replace("\\_", "")
 
 
-def test_markdown_shows_published_rows_below_ours(published: Any) -> None:
+def test_markdown_shows_published_rows_below_ours(published: tuple[Path, Result]) -> None:
     page = (published[0] / "leaderboard.md").read_text()
     assert "| TERA-normed (layer 1) (published) | 3.073 |" in page
     assert "Published rows are the paper's" in page
 
 
-def test_the_index_links_every_file_and_only_files_that_are_there(published: tuple[Any, ...]) -> None:
+def test_the_index_links_every_file_and_only_files_that_are_there(published: tuple[Path, Result]) -> None:
     folder, _ = published
     page = (folder / "index.html").read_text()
     linked = set(re.findall(r'(?:href|src)="([^"]+)"', page)) - {"data:,"}
@@ -90,7 +93,7 @@ def test_the_index_links_every_file_and_only_files_that_are_there(published: tup
     assert {"listen-tera.html", "listen-wav2vec2.html", "scores.png", "pareto.png"} <= linked
 
 
-def test_the_listening_page_says_by_which_seed_and_that_it_decides_nothing(published: tuple[Any, ...]) -> None:
+def test_the_listening_page_says_by_which_seed_and_that_it_decides_nothing(published: tuple[Path, Result]) -> None:
     page = (published[0] / "listen-tera.html").read_text()
     assert "candidates as trained with seed 1001" in page
     assert "decide nothing" in page
@@ -102,7 +105,7 @@ def test_pareto_keeps_what_no_other_beats_in_both() -> None:
     assert pareto_front({"x": (1.0, 1.0), "twin": (1.0, 1.0)}) == ["x", "twin"]
 
 
-def test_without_a_second_metric_there_is_no_pareto_plot(published: tuple[Any, ...], tmp_path: Path) -> None:
+def test_without_a_second_metric_there_is_no_pareto_plot(published: tuple[Path, Result], tmp_path: Path) -> None:
     _, result = published
     assert second_metric(result) == "wb_pesq"
     single = [e | {"scores": {m: v for m, v in e["scores"].items() if m == "si_sdr"}} for e in result["metrics"]]
@@ -110,15 +113,17 @@ def test_without_a_second_metric_there_is_no_pareto_plot(published: tuple[Any, .
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_study_of_a_search_is_honest_about_early_stops(searched: tuple[Any, ...]) -> None:
+def test_the_study_of_a_search_is_honest_about_early_stops(searched: tuple[Plan, list[JobRecord]]) -> None:
     _, records = searched
-    study = study_of([record for record in records if record.job.group == "tera"])
+    tera = [record for record in records if record.job.group == "tera"]
+    study = study_of(tera)
     states = [trial.state.name for trial in study.trials]
-    assert states.count("PRUNED") == sum(r.state == "pruned" and r.job.group == "tera" for r in records) > 0
-    assert study.best_value == max(r.score for r in records if r.state == "complete" and r.job.group == "tera")
+    assert states.count("PRUNED") == sum(record.state == "pruned" for record in tera) > 0
+    complete = [record.score for record in tera if record.state == "complete"]
+    assert study.best_value == max(score for score in complete if score is not None)
 
 
-def test_a_parameter_that_some_candidates_lack_is_not_shared(searched: tuple[Any, ...]) -> None:
+def test_a_parameter_that_some_candidates_lack_is_not_shared(searched: tuple[Plan, list[JobRecord]]) -> None:
     _, records = searched
     study = study_of([record for record in records if record.job.group == "tera"])
     assert any("k0" in trial.params for trial in study.trials)
@@ -127,7 +132,7 @@ def test_a_parameter_that_some_candidates_lack_is_not_shared(searched: tuple[Any
 
 
 def test_the_searchs_figures_are_drawn_and_leave_matplotlibs_style_alone(
-    searched: tuple[Any, ...], tmp_path: Path
+    searched: tuple[Plan, list[JobRecord]], tmp_path: Path
 ) -> None:
     import matplotlib
 
@@ -145,7 +150,7 @@ def test_the_searchs_figures_are_drawn_and_leave_matplotlibs_style_alone(
         assert pixels[..., :3].std() > 0.02
 
 
-def test_importance_needs_enough_complete_trials(searched: tuple[Any, ...], tmp_path: Path) -> None:
+def test_importance_needs_enough_complete_trials(searched: tuple[Plan, list[JobRecord]], tmp_path: Path) -> None:
     plan, records = searched
     complete = [r for r in records if r.state == "complete"]
     per_group = min(sum(r.job.group == group.name for r in complete) for group in plan.groups)
@@ -158,7 +163,7 @@ def test_importance_needs_enough_complete_trials(searched: tuple[Any, ...], tmp_
 
 
 def test_what_cannot_be_made_is_reported_and_left_out(
-    published: tuple[Any, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    published: tuple[Path, Result], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, result = published
     plan = finished_sweep(tmp_path)

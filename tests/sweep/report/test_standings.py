@@ -60,7 +60,11 @@ def test_standings_count_and_rank(tmp_path: Path) -> None:
 def after_each(*events: Callable[[], object]) -> Callable[[float], None]:
     """A sleep in whose course the next event happens."""
     waiting = list(events)
-    return lambda seconds: waiting.pop(0)() and None
+
+    def sleep(seconds: float) -> None:
+        waiting.pop(0)()
+
+    return sleep
 
 
 def test_watch_shows_every_change_until_the_sweep_is_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,17 +2,19 @@
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from matplotlib import image
+from numpy.typing import NDArray
 from rich.console import Console
 
 from sweep.report.figures.scores import score_plot
 from sweep.report.output_formats import to_markdown
 from sweep.report.result_tables import print_result, result_view
 from sweep.verdict.gates import interpretable
+from sweep.verdict.result import GateVerdict, GroupResult, Result
 from sweep.verdict.verdict import decide, holm
 from tests.support.sweeps.result_rows import SEEDS, candidates, result_rows, scores
 
@@ -22,7 +24,9 @@ GATES = interpretable(
 )
 
 
-def decided(upstream: str, values: Any, gates: Any = GATES, **options: Any) -> Any:
+def decided(
+    upstream: str, values: NDArray[np.float64], gates: GateVerdict | None = GATES, **options: Any
+) -> GroupResult:
     return decide(
         group={"upstream": upstream},
         rows=result_rows(values),
@@ -35,8 +39,8 @@ def decided(upstream: str, values: Any, gates: Any = GATES, **options: Any) -> A
     )
 
 
-def result(*verdicts: Any, **facts: Any) -> Any:
-    return {
+def result(*verdicts: GroupResult, **facts: Any) -> Result:
+    found = {
         "sweep": "norm_layers-20260101-1200-abcd",
         "space": "norm_layers",
         "preset": "demo",
@@ -49,30 +53,31 @@ def result(*verdicts: Any, **facts: Any) -> Any:
         "output": "sweeps/norm_layers-20260101-1200-abcd",
         **facts,
     }
+    return cast(Result, found)
 
 
 @pytest.fixture(scope="module")
-def both() -> dict[str, Any]:
+def both() -> Result:
     """A winner in tera; a tie in wav2vec2, whose gates were not measured."""
     tie = scores((1.0, 1.2, 2.0, 2.0, 0.4), spread=0.5)
     return result(decided("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))), decided("wav2vec2", tie, gates=None))
 
 
-def page_of(shown: Any) -> Any:
+def page_of(shown: Result) -> str:
     return to_markdown(result_view(shown, "markdown"))
 
 
-def printed(shown: Any, width: Any = 100) -> Any:
-    console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    print_result(shown, console)
-    return console.file.getvalue()
+def printed(shown: Result, width: int = 100) -> str:
+    file = io.StringIO()
+    print_result(shown, Console(file=file, width=width, force_terminal=False))
+    return file.getvalue()
 
 
-def markdown_row(page: Any, first: Any) -> Any:
+def markdown_row(page: str, first: str) -> str:
     return next(line for line in page.splitlines() if line.startswith(f"| {first} |"))
 
 
-def test_a_winner_and_a_tie_read_as_such(both: dict[str, Any]) -> None:
+def test_a_winner_and_a_tie_read_as_such(both: Result) -> None:
     page = page_of(both)
     assert "| layer2 | 2.00 ± " in markdown_row(page, "tera")
     assert "| winner |" in markdown_row(page, "tera")
@@ -80,26 +85,27 @@ def test_a_winner_and_a_tie_read_as_such(both: dict[str, Any]) -> None:
     assert " seeds) |" in markdown_row(page, "wav2vec2") or "more test audio" in markdown_row(page, "wav2vec2")
 
 
-def test_numbers_are_those_of_the_verdict_rounded_once(both: dict[str, Any]) -> None:
+def test_numbers_are_those_of_the_verdict_rounded_once(both: Result) -> None:
     gain = both["groups"][0]["gain"]
+    assert gain["interval"] is not None
     low, high = gain["interval"]
     assert f"+{gain['value']:.2f} ± {(high - low) / 2:.2f}" in page_of(both)
 
 
-def test_every_line_fits_one_hundred_columns(both: dict[str, Any]) -> None:
+def test_every_line_fits_one_hundred_columns(both: Result) -> None:
     lines = printed(both).splitlines()
     assert max(map(len, lines)) <= 100
     assert any("wav2vec2" in line for line in lines)
 
 
-def test_terminal_and_markdown_say_the_same(both: dict[str, Any]) -> None:
+def test_terminal_and_markdown_say_the_same(both: Result) -> None:
     words = " ".join(printed(both, width=400).split())
     for line in page_of(both).splitlines():
         if line.startswith("- "):
             assert " ".join(line[2:].split()) in words
 
 
-def test_the_page_states_what_a_verdict_is_based_on(both: dict[str, Any]) -> None:
+def test_the_page_states_what_a_verdict_is_based_on(both: Result) -> None:
     page = page_of(both)
     for fact in (
         "SI-SDR (dB) decides",
@@ -114,13 +120,13 @@ def test_the_page_states_what_a_verdict_is_based_on(both: dict[str, Any]) -> Non
         assert fact in page
 
 
-def test_the_page_states_why_the_question_is_not_meaningful(both: dict[str, Any]) -> None:
+def test_the_page_states_why_the_question_is_not_meaningful(both: Result) -> None:
     page = page_of(both)
     assert "wav2vec2: the question is not meaningful at this size: the gates were not measured" in page
     assert "tera: the question is not meaningful" not in page
 
 
-def test_several_groups_are_also_corrected_together(both: Any) -> None:
+def test_several_groups_are_also_corrected_together(both: Result) -> None:
     assert "Claimed together (Holm-corrected), winners stand in: tera." in page_of(both)
     alone = result(decided("tera", scores((1.0, 1.2, 2.0, 1.5, 0.4))))
     assert "Holm" not in page_of(alone)
@@ -155,7 +161,7 @@ def test_a_label_is_shown_as_it_is_whatever_it_contains() -> None:
     assert "[bold]a\\|b" in page_of(shown)
 
 
-def test_the_plot_is_a_picture_with_a_panel_per_group(both: dict[str, Any], tmp_path: Path) -> None:
+def test_the_plot_is_a_picture_with_a_panel_per_group(both: Result, tmp_path: Path) -> None:
     score_plot(both, tmp_path / "both.png")
     score_plot(both | {"groups": both["groups"][:1]}, tmp_path / "one.png")
     two, one = image.imread(tmp_path / "both.png"), image.imread(tmp_path / "one.png")
@@ -163,13 +169,13 @@ def test_the_plot_is_a_picture_with_a_panel_per_group(both: dict[str, Any], tmp_
     assert two.std() > 0.05
 
 
-def test_the_plot_is_the_same_file_each_time(both: dict[str, Any], tmp_path: Path) -> None:
+def test_the_plot_is_the_same_file_each_time(both: Result, tmp_path: Path) -> None:
     score_plot(both, tmp_path / "a.png")
     score_plot(both, tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_the_page_states_how_often_test_was_read(both: dict[str, Any]) -> None:
+def test_the_page_states_how_often_test_was_read(both: Result) -> None:
     once = page_of(both | {"test_reads": {"tera": 1, "wav2vec2": 1}})
     assert "Test audio was opened once, after the leaders were named" in once
     twice = page_of(both | {"test_reads": {"tera": 1, "wav2vec2": 2}})
@@ -177,16 +183,17 @@ def test_the_page_states_how_often_test_was_read(both: dict[str, Any]) -> None:
     assert "wav2vec2 2 times" in twice
 
 
-def test_the_leaders_values_are_shown_in_the_papers_terms(both: dict[str, Any]) -> None:
+def test_the_leaders_values_are_shown_in_the_papers_terms(both: Result) -> None:
     terms = {"k0": 0.8, "beta_m": 0.9875}
-    with_terms = {**both, "paper_terms": {"tera": {"layer2": terms, "layer1": {"beta_m": 0.5}}}}
+    with_terms: Result = {**both, "paper_terms": {"tera": {"layer2": terms, "layer1": {"beta_m": 0.5}}}}
     (line,) = [line for line in printed(with_terms).splitlines() if "beta_m" in line]
     assert line.startswith("tera: layer2 ")
     assert line.rstrip().endswith("k0 = 0.8, beta_m = 0.9875")
 
 
-def test_variance_components_say_what_more_of_would_help(both: dict[str, Any]) -> None:
+def test_variance_components_say_what_more_of_would_help(both: Result) -> None:
     variance = both["groups"][0]["variance"]
+    assert variance is not None
     page = page_of(both)
     assert f"over seeds {variance['candidate_seed']:.3f}, over " in page
     assert f"unexplained {variance['residual']:.3f}" in page

@@ -9,32 +9,37 @@ from sweep.core.jobs import Job
 from sweep.engine.group_queue import best_configuration, ranked_configuration
 from sweep.plan.plan import Plan
 from sweep.settings.new_plan import plan_from_arguments
-from sweep.study.study import JobRecord, Proposal, Report
+from sweep.study.study import JobRecord, Proposal, Report, State
 from trainables.base.errors import UserError
 
 
-def record(number: int, score: float, k0: float, state: str = "complete", failed_clips: int = 0) -> JobRecord:
+def record(number: int, score: float, k0: float, state: State = "complete", failed_clips: int = 0) -> JobRecord:
     job = Job("tera", "search", f"best{number % 3 + 1}", number)
     reports = (Report(8, score, {"failed_clips": failed_clips}, 0),)
-    return JobRecord(job, state, 1, 0, Proposal({"k0": k0}), 0, reports, score)  # type: ignore[arg-type]
+    return JobRecord(job, state, 1, 0, Proposal({"k0": k0}), 0, reports, score)
+
+
+def k0_of(found: Proposal | None) -> float:
+    assert found is not None
+    return found.nuisance["k0"]
 
 
 def test_ranks_are_over_all_trials_whatever_candidate_they_searched_for() -> None:
     pool = [record(0, 1.0, 0.1), record(3, 3.0, 0.3), record(6, 2.0, 0.2)]  # all searched as best1
-    assert [ranked_configuration(pool, rank).nuisance["k0"] for rank in range(3)] == [0.3, 0.2, 0.1]
+    assert [k0_of(ranked_configuration(pool, rank)) for rank in range(3)] == [0.3, 0.2, 0.1]
 
 
 def test_a_configuration_found_twice_takes_one_rank_and_pruned_trials_none() -> None:
     pool = [record(0, 3.0, 0.3), record(1, 2.9, 0.3), record(2, 9.0, 0.9, "pruned"), record(3, 1.0, 0.1)]
-    assert [ranked_configuration(pool, rank).nuisance["k0"] for rank in range(2)] == [0.3, 0.1]
+    assert [k0_of(ranked_configuration(pool, rank)) for rank in range(2)] == [0.3, 0.1]
     assert ranked_configuration(pool, 2) is None
 
 
 def test_a_model_that_fell_silent_on_hard_clips_is_not_chosen_for_its_score_on_the_others() -> None:
     silent, honest = record(0, 9.0, 0.9, failed_clips=4), record(3, 2.0, 0.2)
-    assert ranked_configuration([silent, honest], 0).nuisance["k0"] == 0.2
-    assert best_configuration([silent, honest], "best1").nuisance["k0"] == 0.2
-    assert best_configuration([silent], "best1").nuisance["k0"] == 0.9, "who has nothing better is still compared"
+    assert k0_of(ranked_configuration([silent, honest], 0)) == 0.2
+    assert k0_of(best_configuration([silent, honest], "best1")) == 0.2
+    assert k0_of(best_configuration([silent], "best1")) == 0.9, "who has nothing better is still compared"
 
 
 def plan(folder: Path, *flags: str) -> Plan:

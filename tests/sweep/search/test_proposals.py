@@ -1,6 +1,7 @@
 """Proposals depend on the plan and on earlier generations, and on nothing else."""
 
 from dataclasses import replace
+from typing import Any
 
 import optuna
 import pytest
@@ -125,7 +126,7 @@ def test_a_candidate_whose_grid_is_used_up_goes_round_it_again(plan: Plan) -> No
 def test_a_long_search_proposes_what_one_that_takes_over_would(plan: Plan) -> None:
     """Both have forgotten the same trials."""
     plan = world_plan(1, samples=80)
-    search, records = GroupSearch(plan, "weak"), []
+    search, records = GroupSearch(plan, "weak"), list[JobRecord]()
     for job in plan.search_jobs("weak")[:310]:
         proposal = search.propose(job, records)
         records.append(_ended(job, plan, proposal, score=-abs(proposal.nuisance["lr_body_ratio"] - 0.5)))
@@ -148,12 +149,11 @@ def test_a_proposal_is_what_optunas_tpe_asks_for_after_the_earlier_generations()
         if generation > 2:  # more trials than TPE draws at random
             seed = derive_seed(plan.sweep_seed, "weak", job.number, 0) % 2**32
             assert proposal.params == _asked_of_tpe(plan, job, records, seed)
-        pruned = {"state": "pruned"} if job.number % 3 == 0 else {}
-        score = -abs(proposal.nuisance["lr_body_ratio"] - 0.5)
-        records.append(replace(_ended(job, plan, proposal, score), **pruned))
+        ended = _ended(job, plan, proposal, score=-abs(proposal.nuisance["lr_body_ratio"] - 0.5))
+        records.append(replace(ended, state="pruned") if job.number % 3 == 0 else ended)
 
 
-def _asked_of_tpe(plan: Plan, job: Job, records: list[JobRecord], seed: int) -> dict[str, object]:
+def _asked_of_tpe(plan: Plan, job: Job, records: list[JobRecord], seed: int) -> dict[str, Any]:
     generation = job.number // plan.generation_size
     sampler = TPESampler(multivariate=False, constant_liar=False, seed=seed)
     study = optuna.create_study(direction="maximize", sampler=sampler)

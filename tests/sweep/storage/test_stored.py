@@ -2,7 +2,6 @@
 
 import pickle
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -77,7 +76,7 @@ def test_one_job_never_prunes_another(storage: Storage) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_damage_to_any_file_of_a_checkpoint_is_detected(tmp_path: Path, data: Any) -> None:
+def test_any_damage_to_any_file_of_a_checkpoint_is_detected(tmp_path: Path, data: st.DataObject) -> None:
     storage = Storage(tmp_path)
     storage.delete_prefix("jobs")
     checkpoints = StoredCheckpoints(storage)
@@ -105,7 +104,7 @@ def test_an_artifact_is_read_as_written(storage: Storage) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_damaged_artifact_is_never_used(tmp_path: Path, data: Any) -> None:
+def test_a_damaged_artifact_is_never_used(tmp_path: Path, data: st.DataObject) -> None:
     storage = Storage(tmp_path)
     artifacts = StoredArtifacts(storage)
     artifacts.write("key", b"some weights")

@@ -8,6 +8,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState, create_trial
 
 from sweep.core.jobs import Job
+from sweep.core.listener import EndState
 from sweep.study.database import StudyDatabase, file_system_of
 from sweep.study.study import JobRecord, Proposal, StudyStore
 from trainables.base.errors import UserError
@@ -59,10 +60,10 @@ def test_a_study_of_the_first_layout_is_read_as_ever(study_uri: str) -> None:
     [("complete", 2.5, None), ("pruned", 1.5, "below the median"), ("failed", None, "loss is not finite")],
 )
 def test_every_end_keeps_its_state_score_and_reason(
-    store: StudyStore, study_uri: str, state: str, score: float | None, reason: str | None
+    store: StudyStore, study_uri: str, state: EndState, score: float | None, reason: str | None
 ) -> None:
     store.start(JOB, PROPOSAL)
-    store.end(JOB, 1, state, score, reason)  # type: ignore[arg-type]
+    store.end(JOB, 1, state, score, reason)
     record = _reopened(study_uri)
     assert record is not None
     assert (record.state, record.score, record.reason) == (state, score, reason)
@@ -74,14 +75,18 @@ def test_reports_of_an_older_attempt_are_dropped(store: StudyStore, study_uri: s
     assert store.report(JOB, 1, 50, 9.0, {}) is None
     assert store.end(JOB, 1, "failed", reason="an older attempt") is None
     assert _reopened(study_uri) == store.record(JOB)
-    assert store.record(JOB).scores == {}  # type: ignore[union-attr]
+    record = store.record(JOB)
+    assert record is not None
+    assert record.scores == {}
 
 
 def test_a_repeated_report_keeps_the_first_score_and_time(store: StudyStore) -> None:
     store.start(JOB, PROPOSAL)
     first = store.report(JOB, 1, 50, 1.5, {})
     assert store.report(JOB, 1, 50, 7.0, {}) is None
-    assert store.record(JOB).reports == (first,)  # type: ignore[union-attr]
+    record = store.record(JOB)
+    assert record is not None
+    assert record.reports == (first,)
 
 
 def test_a_job_ends_once(store: StudyStore, study_uri: str) -> None:
@@ -89,7 +94,9 @@ def test_a_job_ends_once(store: StudyStore, study_uri: str) -> None:
     assert store.end(JOB, 1, "complete", 1.0)
     assert store.end(JOB, 1, "failed", reason="too late") is None
     assert store.report(JOB, 1, 50, 1.0, {}) is None
-    assert _reopened(study_uri).state == "complete"  # type: ignore[union-attr]
+    record = _reopened(study_uri)
+    assert record is not None
+    assert record.state == "complete"
 
 
 def test_records_come_in_the_order_of_their_start_and_phases_are_apart(store: StudyStore, study_uri: str) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,8 +48,10 @@ def test_nothing_is_left_behind_once_all_is_delivered(tmp_path: Path) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.one_of(st.just("append"), st.just("reopen"), st.integers(1, 4)), max_size=25))
-def test_no_record_is_lost_or_repeated_by_any_history(tmp_path_factory: object, history: list[str | int]) -> None:
-    folder = tmp_path_factory.mktemp("spool")  # type: ignore[attr-defined]
+def test_no_record_is_lost_or_repeated_by_any_history(
+    tmp_path_factory: pytest.TempPathFactory, history: list[str | int]
+) -> None:
+    folder = tmp_path_factory.mktemp("spool")
     spool, appended, delivered = Spool(folder), 0, []
     for event in history:
         if event == "append":

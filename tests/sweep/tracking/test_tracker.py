@@ -5,20 +5,21 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from benchmarks.mlflow_server import MlflowServer, wait_until
 from sweep.core.addresses import check_tracking_uri, hide_password
 from sweep.core.jobs import Job
-from sweep.core.listener import JobReported
+from sweep.core.listener import EndState, JobReported
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord, Proposal, Report
 from sweep.tracking.mlflow_page import note
 from sweep.tracking.mlflow_view import JOB_TAG, KIND_TAG, STATE_TAG, MlflowView, open_client
 from sweep.tracking.spool import Spool
 from sweep.tracking.tracker import Tracker, curves, deliver_left_over
+from sweep.verdict.result import Result
 from tests.support import REPOSITORY
 from tests.support.sweeps.small_sweep import (
     START_MS,
@@ -62,6 +63,10 @@ def start(plan: Plan, said: list[str]) -> Callable[[], Tracker]:
     return lambda: Tracker(plan, Path(plan.home) / "spool", said.append)
 
 
+def result_of(plan: Plan) -> Result:
+    return cast(Result, make_result(plan))
+
+
 def jobs_of(plan: Plan) -> list[Job]:
     return list(plan.all_jobs())[:6]
 
@@ -96,7 +101,7 @@ def expected_history(job: Job, until: int = STEPS) -> list[tuple[int, float, int
 # -- what arrives ------------------------------------------------------------------------------------------
 
 
-def test_each_job_is_one_run_below_the_sweep_with_all_its_reports(start: Any, plan: Plan) -> None:
+def test_each_job_is_one_run_below_the_sweep_with_all_its_reports(start: Callable[[], Tracker], plan: Plan) -> None:
     tracker = start()
     for job in jobs_of(plan):
         tell_job(tracker, job)
@@ -121,7 +126,9 @@ def test_each_job_is_one_run_below_the_sweep_with_all_its_reports(start: Any, pl
 
 
 @pytest.mark.parametrize(("state", "status"), [("complete", "FINISHED"), ("pruned", "FINISHED"), ("failed", "FAILED")])
-def test_how_a_job_ended_is_an_honest_tag(start: Any, plan: Plan, state: str, status: str) -> None:
+def test_how_a_job_ended_is_an_honest_tag(
+    start: Callable[[], Tracker], plan: Plan, state: EndState, status: str
+) -> None:
     job = jobs_of(plan)[0]
     tracker = start()
     tell_start(tracker, job)
@@ -132,7 +139,7 @@ def test_how_a_job_ended_is_an_honest_tag(start: Any, plan: Plan, state: str, st
     assert run.data.tags.get("speech_sweep.reason") == ("out of memory" if state == "failed" else None)
 
 
-def test_closing_before_the_end_leaves_no_run_running(start: Any, plan: Plan) -> None:
+def test_closing_before_the_end_leaves_no_run_running(start: Callable[[], Tracker], plan: Plan) -> None:
     tracker = start()
     tell_start(tracker, jobs_of(plan)[0])
     tracker.close()
@@ -140,11 +147,11 @@ def test_closing_before_the_end_leaves_no_run_running(start: Any, plan: Plan) ->
     assert states == {("KILLED", "interrupted")}
 
 
-def test_the_answer_is_one_search_away(start: Any, plan: Plan, tmp_path: Path) -> None:
+def test_the_answer_is_one_search_away(start: Callable[[], Tracker], plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "board.md").write_text("# Leaderboard")
     tracker = start()
     tracker.log_results(
-        make_result(plan),
+        result_of(plan),
         {"leaderboard.md": tmp_path / "board.md"},
         {Job("tera", "final", "layer2", 1001): {"si_sdr": 1.9, "wb_pesq": 1.2}},
     )
@@ -180,11 +187,11 @@ def test_the_description_has_the_level_of_its_intervals(plan: Plan, alpha: float
     assert f"; {level} intervals." in note(result)
 
 
-def test_a_whole_sweep_needs_fewer_than_fifty_columns(start: Any, plan: Plan) -> None:
+def test_a_whole_sweep_needs_fewer_than_fifty_columns(start: Callable[[], Tracker], plan: Plan) -> None:
     tracker = start()
     for job in plan.all_jobs():
         tell_job(tracker, job)
-    tracker.log_results(make_result(plan), {})
+    tracker.log_results(result_of(plan), {})
     tracker.close()
     runs = runs_of(plan)
     assert len(runs) == 50 + 10 + 1
@@ -192,9 +199,9 @@ def test_a_whole_sweep_needs_fewer_than_fifty_columns(start: Any, plan: Plan) ->
     assert len(columns) < 50
 
 
-def test_the_guides_search_finds_one_leader_per_upstream(start: Any, plan: Plan) -> None:
+def test_the_guides_search_finds_one_leader_per_upstream(start: Callable[[], Tracker], plan: Plan) -> None:
     tracker = start()
-    tracker.log_results(make_result(plan), {})
+    tracker.log_results(result_of(plan), {})
     tracker.close()
     (words,) = re.findall(r"^ {4}(tags\..*)$", GUIDE.read_text(), re.MULTILINE)
     leaders = search(plan, words)
@@ -202,11 +209,13 @@ def test_the_guides_search_finds_one_leader_per_upstream(start: Any, plan: Plan)
     assert [run.data.params["candidate"] for run in leaders] == ["layer2", "layer2"]
 
 
-def test_every_run_says_which_code_corpus_seeds_and_software_it_rests_on(start: Any, plan: Plan) -> None:
+def test_every_run_says_which_code_corpus_seeds_and_software_it_rests_on(
+    start: Callable[[], Tracker], plan: Plan
+) -> None:
     tracker = start()
     for job in jobs_of(plan):
         tell_job(tracker, job)
-    tracker.log_results(make_result(plan), {})
+    tracker.log_results(result_of(plan), {})
     tracker.close()
     for run in runs_of(plan):
         assert run.data.tags["speech_sweep.code"] == plan.code
@@ -215,8 +224,8 @@ def test_every_run_says_which_code_corpus_seeds_and_software_it_rests_on(start: 
         assert "seed" in run.data.params or run.data.tags["speech_sweep.seeds"] == "1001, 1002, 1003"
 
 
-def test_a_candidates_run_shows_the_values_that_its_search_chose(start: Any, plan: Plan) -> None:
-    result = make_result(plan)
+def test_a_candidates_run_shows_the_values_that_its_search_chose(start: Callable[[], Tracker], plan: Plan) -> None:
+    result = result_of(plan)
     layer2 = next(c for c in result["groups"][0]["candidates"] if c["label"] == "layer2")
     layer2["config"] = {**layer2["config"], "lr_head": 0.004, "size": "tiny"}
     tracker = start()
@@ -246,7 +255,7 @@ def test_a_curve_per_layer_is_kept_where_similarity_is_measured() -> None:
 # -- coming back -------------------------------------------------------------------------------------------
 
 
-def test_a_resumed_sweep_finds_its_runs_again(start: Any, plan: Plan) -> None:
+def test_a_resumed_sweep_finds_its_runs_again(start: Callable[[], Tracker], plan: Plan) -> None:
     first, second = jobs_of(plan)[:2]
     tracker = start()
     tell_job(tracker, first)
@@ -266,7 +275,7 @@ def test_a_resumed_sweep_finds_its_runs_again(start: Any, plan: Plan) -> None:
     assert len(runs_of(plan)) == 3
 
 
-def test_reconcile_puts_back_what_a_lost_spool_took(start: Any, plan: Plan) -> None:
+def test_reconcile_puts_back_what_a_lost_spool_took(start: Callable[[], Tracker], plan: Plan) -> None:
     kept, lost = jobs_of(plan)[:2]
     tracker = start()
     tell_start(tracker, kept)
@@ -283,13 +292,13 @@ def test_reconcile_puts_back_what_a_lost_spool_took(start: Any, plan: Plan) -> N
         assert len(runs_of(plan)) == 3
 
 
-def record_of(job: Job, state: Any, until: int = STEPS) -> JobRecord:
+def record_of(job: Job, state: EndState, until: int = STEPS) -> JobRecord:
     reports = tuple(Report(step, score, {}, time_ms) for step, score, time_ms in expected_history(job, until))
     nuisance = {"lr_head": 1e-3, "lr_body_ratio": 0.5}
     return JobRecord(job, state, 1, 0, Proposal(nuisance), START_MS + job.number, reports, ended_ms=START_MS + 999)
 
 
-def test_of_two_runs_with_one_identity_the_one_with_content_stays(start: Any, plan: Plan) -> None:
+def test_of_two_runs_with_one_identity_the_one_with_content_stays(start: Callable[[], Tracker], plan: Plan) -> None:
     job = jobs_of(plan)[0]
     tracker = start()
     tell_job(tracker, job)
@@ -322,7 +331,9 @@ def spool_records(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "records.jsonl").read_text().splitlines()]
 
 
-def test_a_record_that_mlflow_refuses_does_not_block_the_others(start: Any, plan: Plan, said: list[str]) -> None:
+def test_a_record_that_mlflow_refuses_does_not_block_the_others(
+    start: Callable[[], Tracker], plan: Plan, said: list[str]
+) -> None:
     first, second = jobs_of(plan)[:2]
     tracker = start()
     tracker.hear(JobReported(first, START_MS, 50, {"score": 1.0, "site 1?/k": 0.1}))
@@ -390,7 +401,7 @@ def test_what_a_finished_sweep_could_not_deliver_is_delivered_when_it_is_shown_a
     plan, spool = make_plan(tmp_path, server.uri), tmp_path / "spool"
     tracker = Tracker(plan, spool, said.append)
     tell_job(tracker, jobs_of(plan)[0])
-    tracker.log_results(make_result(plan), {})
+    tracker.log_results(result_of(plan), {})
     tracker.close(timeout=0.5)
     server.start()
     deliver_left_over(plan, spool, said.append)

@@ -36,10 +36,20 @@ def part(scores: NDArray[np.float64], labels: list[str], n_seeds: int) -> Paired
     return replace(paired, labels=tuple(labels))
 
 
+def least_lead(comparisons: Comparisons, leader: str, label: str) -> float:
+    """The low end of the interval of the leader's lead."""
+    lead = comparisons.difference(leader, label)
+    assert lead is not None
+    interval = lead.interval(SHARE)
+    assert interval is not None
+    return interval[0]
+
+
 def race(valid: NDArray[np.float64], test: NDArray[np.float64]) -> Outcome:
     """All looks of one world, and the verdict."""
     labels = [str(label) for label in range(len(valid))]
-    staying, left, given = labels, {}, LOOKS[0]
+    staying, given = labels, LOOKS[0]
+    left: dict[str, int] = {}
     for n_seeds in LOOKS[:-1]:
         found = look(part(valid, staying, n_seeds), SHARE)
         left |= dict.fromkeys(found.left, n_seeds)
@@ -51,8 +61,7 @@ def race(valid: NDArray[np.float64], test: NDArray[np.float64]) -> Outcome:
     leader = nominate(as_paired(valid[:, :given], shown))
     assert leader is not None
     comparisons = Comparisons(as_paired(test[:, :given], shown))
-    leads = [comparisons.difference(leader, label) for label in labels if label != leader]
-    won = all(lead.interval(SHARE)[0] > 0 for lead in leads)
+    won = all(least_lead(comparisons, leader, label) > 0 for label in labels if label != leader)
     return Outcome(leader if won else None, left, sum(left.values()) + given * len(staying))
 
 

@@ -1,22 +1,29 @@
 """The estimator against textbook loops, and its promises against simulated worlds."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks.simulated_scores import TWO_ON_TOP, World, as_paired, claims, coverage, repeated
 from sweep.verdict import crossed_effects
 from sweep.verdict.comparisons import Comparisons, unstable
+from sweep.verdict.crossed_effects import Array, CrossedEffects
 from sweep.verdict.paired_scores import speaker_means
 
 RNG = np.random.default_rng(7)
 
 
-def textbook(scores: Any) -> Any:
+def effects_of(scores: Array) -> CrossedEffects:
+    """Those behind a difference, of scores that have any."""
+    effects = crossed_effects.of_differences(scores)
+    assert effects is not None
+    return effects
+
+
+def textbook(scores: Array) -> tuple[dict[str, float], float, float]:
     """Mean squares and Satterthwaite's degrees of freedom, sum by sum, of (candidates, seeds, units)."""
     n_candidates, n_seeds, n_units = scores.shape
     centred = scores - scores.mean(axis=0)
@@ -49,7 +56,7 @@ def test_mean_squares_variance_and_degrees_of_freedom_follow_the_textbook() -> N
         + RNG.standard_normal((1, 1, 9))
         + RNG.standard_normal((4, 3, 9))
     )
-    effects = crossed_effects.of_differences(scores)
+    effects = effects_of(scores)
     ms, variance, df = textbook(scores)
     assert effects.ms_seed == pytest.approx(ms["seed"])
     assert effects.ms_unit == pytest.approx(ms["unit"])
@@ -62,7 +69,7 @@ def test_mean_squares_variance_and_degrees_of_freedom_follow_the_textbook() -> N
 def test_seeds_alone_give_the_paired_t_interval() -> None:
     """Without any utterance effect the seed means decide, as in a paired t-test on them."""
     first, second = RNG.standard_normal((2, 6, 1)) + 1e-9 * RNG.standard_normal((2, 6, 20))
-    effects = crossed_effects.of_differences(np.stack([first, second]))
+    effects = effects_of(np.stack([first, second]))
     reference = stats.ttest_rel(first.mean(axis=1), second.mean(axis=1)).confidence_interval(0.95)
     assert 2 * effects.half_width(0.05) == pytest.approx(reference.high - reference.low, rel=1e-6)
     assert effects.df == pytest.approx(5)
@@ -70,8 +77,9 @@ def test_seeds_alone_give_the_paired_t_interval() -> None:
 
 def test_a_difference_of_two_is_the_level_of_their_difference() -> None:
     pair = RNG.standard_normal((2, 4, 7))
-    by_pair = crossed_effects.of_differences(pair)
+    by_pair = effects_of(pair)
     by_level = crossed_effects.of_level(pair[0] - pair[1])
+    assert by_level is not None
     assert by_pair.variance == pytest.approx(by_level.variance)
     assert by_pair.df == pytest.approx(by_level.df)
 
@@ -79,22 +87,22 @@ def test_a_difference_of_two_is_the_level_of_their_difference() -> None:
 def test_what_all_candidates_share_does_not_count() -> None:
     scores = RNG.standard_normal((5, 3, 8))
     shared = scores + 100 * RNG.standard_normal((1, 3, 8))
-    before, after = crossed_effects.of_differences(scores), crossed_effects.of_differences(shared)
+    before, after = effects_of(scores), effects_of(shared)
     assert after.variance == pytest.approx(before.variance)
 
 
 @settings(max_examples=25, deadline=None)
 @given(scale=st.floats(0.01, 100), shift=st.floats(-10, 10), seed=st.integers(0, 1000))
-def test_intervals_scale_with_the_metric_and_ignore_its_origin(scale: Any, shift: Any, seed: int) -> None:
+def test_intervals_scale_with_the_metric_and_ignore_its_origin(scale: float, shift: float, seed: int) -> None:
     scores = np.random.default_rng(seed).standard_normal((3, 3, 6))
-    plain = crossed_effects.of_differences(scores).half_width(0.05)
-    assert crossed_effects.of_differences(scale * scores + shift).half_width(0.05) == pytest.approx(scale * plain)
+    plain = effects_of(scores).half_width(0.05)
+    assert effects_of(scale * scores + shift).half_width(0.05) == pytest.approx(scale * plain)
 
 
 def test_many_worlds_at_once_are_the_same_as_one_by_one() -> None:
     scores = RNG.standard_normal((3, 4, 3, 8))
-    together = crossed_effects.of_differences(scores).half_width(0.05)
-    assert together == pytest.approx([crossed_effects.of_differences(one).half_width(0.05) for one in scores])
+    together = effects_of(scores).half_width(0.05)
+    assert together == pytest.approx([effects_of(one).half_width(0.05) for one in scores])
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 8), (4, 1, 8), (4, 3, 1), (4, 0, 8)])
@@ -103,20 +111,20 @@ def test_fewer_than_two_of_anything_has_no_interval(shape: tuple[int, ...]) -> N
 
 
 def test_identical_scores_have_an_interval_of_no_width() -> None:
-    effects = crossed_effects.of_differences(np.zeros((3, 2, 4)))
+    effects = effects_of(np.zeros((3, 2, 4)))
     assert effects.half_width(0.05) == 0
 
 
 def test_components_are_recovered() -> None:
     """Seed .03, candidate x unit .10, residual .10."""
     _, scores = next(repeated(World(), 50, 10, 200))
-    seed, unit, residual = crossed_effects.of_differences(scores).components
+    seed, unit, residual = effects_of(scores).components
     assert np.sqrt([seed.mean(), unit.mean(), residual.mean()]) == pytest.approx([0.03, 0.1, 0.1], rel=0.05)
 
 
 def test_more_seeds_shrink_only_what_seeds_cause() -> None:
     _, scores = next(repeated(World(), 50, 3, 50))
-    effects = crossed_effects.of_differences(scores)
+    effects = effects_of(scores)
     _, unit, _ = effects.components
     assert (effects.with_seeds(10).variance < effects.variance).all()
     assert effects.with_seeds(10**6).variance == pytest.approx(2 * unit / 50, rel=1e-2)
@@ -140,12 +148,12 @@ def test_speaker_means_cover_where_utterances_of_a_speaker_agree() -> None:
     """20 speakers with 10 utterances each, and a candidate x speaker effect: utterances promise too much."""
     speakers = np.repeat([f"s{speaker:02d}" for speaker in range(20)], 10)
     rng = np.random.default_rng(3)
-    held = {"utterance": [], "speaker": []}
+    held: dict[str, list[NDArray[np.bool_]]] = {"utterance": [], "speaker": []}
     for _, test in repeated(World(), 1000, 3, 200):
         test = test + 0.1 * rng.standard_normal((*test.shape[:2], 20))[:, :, None].repeat(10, axis=-1)
         for unit, scores in (("utterance", test), ("speaker", speaker_means(test, speakers))):
             means = scores.mean(axis=(-1, -2))
-            half = crossed_effects.of_differences(scores).half_width(0.05)
+            half = effects_of(scores).half_width(0.05)
             held[unit].append(np.abs(means[:, 0] - means[:, 1]) <= half)
     assert np.mean(held["utterance"]) < 0.9
     assert 0.93 <= np.mean(held["speaker"]) <= 0.97
@@ -183,11 +191,16 @@ def test_an_unstable_candidate_widens_its_own_pairs_only() -> None:
     scores = 0.01 * RNG.standard_normal((6, 5, 40))
     scores[0] += np.array([-1.0, 1.0, -0.8, 0.9, -0.2])[:, None]
     comparisons = Comparisons(as_paired(scores))
+    assert comparisons.pooled is not None
     pooled = comparisons.pooled.half_width(0.05)
-    own = crossed_effects.of_differences(scores[[0, 1]]).half_width(0.05)
+    own = effects_of(scores[[0, 1]]).half_width(0.05)
 
-    def width(first: Any, second: Any) -> Any:
-        low, high = comparisons.difference(first, second).interval(0.05)
+    def width(first: str, second: str) -> float:
+        difference = comparisons.difference(first, second)
+        assert difference is not None
+        interval = difference.interval(0.05)
+        assert interval is not None
+        low, high = interval
         return (high - low) / 2
 
     assert comparisons.unstable == ("0",)
@@ -199,14 +212,14 @@ def test_an_unstable_candidate_widens_its_own_pairs_only() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("n_units", [50, 200, 824])
 @pytest.mark.parametrize("n_seeds", [3, 5, 8])
-def test_intervals_cover_what_they_promise_in_many_worlds(n_seeds: Any, n_units: Any) -> None:
+def test_intervals_cover_what_they_promise_in_many_worlds(n_seeds: int, n_units: int) -> None:
     assert 0.94 <= coverage(World(), 6000, n_seeds, n_units) <= 0.96
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("n_seeds", [3, 5, 8, 10])
-def test_false_winners_and_gains_are_rare_in_many_worlds(n_seeds: Any) -> None:
+def test_false_winners_and_gains_are_rare_in_many_worlds(n_seeds: int) -> None:
     won, _ = claims(TWO_ON_TOP, 4000, n_seeds, seed=1)
     _, false_gain = claims(World(), 4000, n_seeds, seed=2)
     assert won <= 0.055

@@ -1,9 +1,8 @@
 """When the question means something at this size."""
 
-from typing import Any
-
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from sweep.verdict.gates import interpretable
@@ -15,7 +14,7 @@ SITES = [
 ]
 
 
-def bodies(gap: Any, spread: Any = 0.2) -> Any:
+def bodies(gap: float, spread: float = 0.2) -> dict[str, NDArray[np.float64]]:
     random = RNG.standard_normal((3, 1)) * 0.05 + np.linspace(0, 5, 40)
     return {"pretrained": random + gap + spread * RNG.standard_normal((3, 40)), "random": random}
 

@@ -1,15 +1,14 @@
 """Which scores count, on what unit, and which jobs have failed."""
 
-from typing import Any
-
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sweep.verdict.paired_scores import paired_scores
 from tests.support.sweeps.result_rows import LABELS, SEEDS, result_rows, scores
 
 
-def values(n_utterances: Any = 200) -> Any:
+def values(n_utterances: int = 200) -> NDArray[np.float64]:
     return scores((0, 0, 0, 0, 0), n_utterances=n_utterances)
 
 
@@ -19,6 +18,7 @@ def test_complete_rows_become_one_balanced_array_in_any_row_order() -> None:
     block = paired_scores(rows, "si_sdr", LABELS, SEEDS).block(LABELS)
     assert block.seeds == SEEDS
     assert np.array_equal(block.scores, expected)
+    assert block.noisy is not None
     assert block.noisy.shape == (200,)
 
 

@@ -55,7 +55,7 @@ def test_every_key_of_a_groups_result_is_typed_and_there(group: GroupResult) -> 
 
 
 def test_the_best_come_first_and_those_without_a_score_last() -> None:
-    rows = [{"score": None}, {"score": -1.0}, {"score": 2.0}, {"score": 0.0}]
+    rows: list[dict[str, float | None]] = [{"score": None}, {"score": -1.0}, {"score": 2.0}, {"score": 0.0}]
     assert [row["score"] for row in by_score(rows)] == [2.0, 0.0, -1.0, None]
 
 
@@ -71,11 +71,12 @@ def test_a_result_of_an_earlier_version_is_still_shown(
 ) -> None:
     storage = Storage(finished_sweep(tmp_path).output)
     result = json.loads(storage.read("result.json"))
-    for kept, kind in (
+    typed: list[tuple[dict[str, Any], Any]] = [
         (result, Result),
         *((group["gates"], Gates) for group in result["groups"]),
         *((row, CandidateResult) for group in result["groups"] for row in group["candidates"]),
-    ):
+    ]
+    for kept, kind in typed:
         for key in kind.__optional_keys__:
             kept.pop(key, None)
     storage.write("result.json", json.dumps(result).encode())

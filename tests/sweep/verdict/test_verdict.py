@@ -1,23 +1,35 @@
 """Winners, honest ties, and why a leader may be denied."""
 
 import json
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from search_spaces.space import Candidate
 from sweep.verdict.gates import interpretable
 from sweep.verdict.paired_scores import paired_scores
+from sweep.verdict.result import CandidateResult, GroupResult
 from sweep.verdict.verdict import decide, holm, nominate
 from tests.support.sweeps.result_rows import LABELS, SEEDS, candidates, noisy_scores, result_rows, scores
+
+T = TypeVar("T")
 
 CLEAR = (1.0, 1.2, 2.0, 1.5, 0.4)  # layer2 leads by half a dB
 TIED = (1.0, 1.2, 2.0, 2.0, 0.4)  # layer2 and layer3
 
 
-def verdict(values: Any, leader: Any = "layer2", rows: Any = None, labels: Any = LABELS, **options: Any) -> Any:
+def verdict(
+    values: NDArray[np.float64],
+    leader: str = "layer2",
+    rows: pd.DataFrame | None = None,
+    labels: Sequence[str] = LABELS,
+    **options: Any,
+) -> GroupResult:
     rows = result_rows(values, labels) if rows is None else rows
     options = {"seeds": SEEDS[: values.shape[1]], **options}
     return decide(
@@ -30,7 +42,12 @@ def verdict(values: Any, leader: Any = "layer2", rows: Any = None, labels: Any =
     )
 
 
-def row_of(found: Any, label: Any) -> Any:
+def known(value: T | None) -> T:
+    assert value is not None
+    return value
+
+
+def row_of(found: GroupResult, label: str) -> CandidateResult:
     return next(row for row in found["candidates"] if row["label"] == label)
 
 
@@ -53,7 +70,7 @@ def test_a_tie_names_its_contenders_and_what_it_would_take() -> None:
     assert found["winner"] is None
     assert found["leader"]["label"] == "layer2"
     assert found["contenders"] == ["layer3"]
-    assert found["resolvable"] > found["half_width"] > 0
+    assert known(found["resolvable"]) > known(found["half_width"]) > 0
 
 
 def test_equivalent_needs_the_whole_interval_inside_the_margin() -> None:
@@ -111,10 +128,10 @@ def test_a_baseline_may_win() -> None:
 def test_the_gain_interval_is_dunnetts() -> None:
     """Wider than the plain interval by just what the multivariate t asks for all four rivals at once."""
     found = verdict(scores(CLEAR))
-    low, high = found["gain"]["interval"]
-    plain_low, plain_high = row_of(found, "none")["behind_leader_interval"]
+    low, high = known(found["gain"]["interval"])
+    plain_low, plain_high = known(row_of(found, "none")["behind_leader_interval"])
     ratio = (high - low) / (plain_high - plain_low)
-    df = found["variance"]["df"]
+    df = known(found["variance"])["df"]
     correlation = (np.eye(4) + 1) / 2
     bound = np.full(4, ratio * stats.t.isf(0.025, df))
     inside = stats.multivariate_t.cdf(bound, shape=correlation, df=df, lower_limit=-bound, random_state=0)
@@ -186,7 +203,7 @@ def test_seeds_needed_grows_as_the_lead_shrinks_and_may_be_out_of_reach() -> Non
     values = scores((0.0, 0.0, 0.0, 0.0, 0.0), spread=0.01)
     lucky = np.random.default_rng(1).standard_normal((5, 3, 1))
     wide, narrow = (verdict(values + 0.3 * lucky, margin=margin)["seeds_needed"] for margin in (0.5, 0.3))
-    assert 3 < wide < narrow
+    assert 3 < known(wide) < known(narrow)
     per_utterance = scores((0,) * 5) + np.random.default_rng(2).standard_normal((5, 1, 60))
     assert verdict(per_utterance)["seeds_needed"] is None
 
@@ -195,7 +212,7 @@ def test_the_noisy_input_is_scored_and_gained_over() -> None:
     found = verdict(scores(CLEAR))["noisy"]
     assert found["score"] == pytest.approx(noisy_scores(60).mean())
     assert found["gain"] == pytest.approx(2.0, abs=0.05)
-    assert found["interval"][0] > 1.9
+    assert known(found["interval"])[0] > 1.9
 
 
 def test_few_speakers_are_said_to_be_these_speakers() -> None:
@@ -218,7 +235,7 @@ def test_each_noise_type_has_its_own_leader() -> None:
 
 def test_probabilities_of_being_best_sum_to_one_and_favour_the_leader() -> None:
     found = verdict(scores(TIED))
-    chances = {row["label"]: row["p_best"] for row in found["candidates"]}
+    chances = {row["label"]: known(row["p_best"]) for row in found["candidates"]}
     assert sum(chances.values()) == pytest.approx(1)
     assert chances["layer2"] + chances["layer3"] > 0.999
 
@@ -237,8 +254,8 @@ def test_without_gates_nothing_is_called_interpretable() -> None:
 
 def test_a_stricter_alpha_widens_every_interval() -> None:
     loose, strict = verdict(scores(TIED)), verdict(scores(TIED), alpha=0.01)
-    assert strict["half_width"] > loose["half_width"]
-    assert strict["resolvable"] > loose["resolvable"]
+    assert known(strict["half_width"]) > known(loose["half_width"])
+    assert known(strict["resolvable"]) > known(loose["resolvable"])
 
 
 def test_verdicts_are_the_same_to_the_bit_in_any_row_order() -> None:
@@ -256,7 +273,7 @@ def test_space_candidates_are_understood_as_they_are() -> None:
 
 def test_holm_asks_more_of_each_group_when_there_are_many() -> None:
     strong = verdict(scores(CLEAR))
-    weak = {**strong, "winner_p": 0.03}
+    weak: GroupResult = {**strong, "winner_p": 0.03}
     corrected = holm([weak, weak, strong])
     assert [found["holm"]["verdict"] for found in corrected] == ["tie", "tie", "winner"]
     assert corrected[0]["verdict"] == "winner"  # the group's own verdict is unchanged
@@ -264,7 +281,9 @@ def test_holm_asks_more_of_each_group_when_there_are_many() -> None:
     assert holm([weak])[0]["holm"]["verdict"] == "winner"
 
 
-def nominated(rows: Any, labels: Any = LABELS, failed_jobs: Any = ()) -> Any:
+def nominated(
+    rows: pd.DataFrame, labels: Sequence[str] = LABELS, failed_jobs: Collection[tuple[str, int]] = ()
+) -> str | None:
     return nominate(paired_scores(rows, "si_sdr", labels, failed_jobs=failed_jobs))
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,8 @@ def package(folder: Path, name: str, entry_points: str, **modules: str) -> Path:
 
 
 def test_every_kind_of_thing_is_found_by_its_name(toy_package: Path) -> None:
-    assert METHODS["toy"].config(lr=0.1).to_dict()["lr"] == 0.1
+    toy_config: Any = METHODS["toy"].config
+    assert toy_config(lr=0.1).to_dict()["lr"] == 0.1
     assert find_space("toy_strength").method == "toy"
     assert "one level" in RECIPES["toy-flat"].summary
     assert "toy_level" not in EVERYDAY
@@ -131,7 +133,7 @@ def test_a_broken_package_breaks_only_what_asks_for_it(tmp_path: Path) -> None:
     package(tmp_path, "lab", METHOD_GROUP + "mine = absent_module:INFO")
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, REPOSITORY / "sweep" / "run.py", *arguments]
+        command: list[str | Path] = [sys.executable, REPOSITORY / "sweep" / "run.py", *arguments]
         return subprocess.run(command, env=environment_with(tmp_path), cwd=tmp_path, capture_output=True, text=True)
 
     assert run("--help").returncode == 0

@@ -1,7 +1,6 @@
 """The same (seed, purpose, step) draws the same numbers, whatever was drawn before."""
 
 import random
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +22,7 @@ def test_a_seed_is_the_same_on_every_machine() -> None:
 
 @settings(max_examples=50)
 @given(st.lists(st.text(alphabet="ab1", max_size=3), min_size=1, max_size=4))
-def test_seeds_fit_every_generator(parts: Any) -> None:
+def test_seeds_fit_every_generator(parts: list[str]) -> None:
     seed = derive_seed(*parts)
     assert 0 <= seed < 2**63
     np.random.default_rng(seed)

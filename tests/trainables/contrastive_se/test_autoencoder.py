@@ -11,7 +11,7 @@ from trainables.contrastive_se.config import ContrastiveSEConfig
 from trainables.contrastive_se.momentum_encoder import MomentumEncoder
 
 
-def network(**fields: Any) -> Any:
+def network(**fields: Any) -> Autoencoder:
     torch.manual_seed(0)
     return Autoencoder(ContrastiveSEConfig.from_dict({"size": "base", **fields}))
 
@@ -80,7 +80,9 @@ def test_the_decoder_lays_patches_side_by_side() -> None:
     tiny = network(size="tiny").eval()
     frames = torch.zeros(1, 64, 5)
     with torch.no_grad():
-        tiny.decoder.unpatch.bias.copy_(torch.arange(64.0))
+        bias = tiny.decoder.unpatch.bias
+        assert bias is not None
+        bias.copy_(torch.arange(64.0))
         wave = tiny.decoder(frames)
     assert torch.equal(wave, torch.arange(64.0).repeat(5)[None])
 
@@ -92,6 +94,8 @@ def test_a_main_block_by_hand() -> None:
     frames = torch.randn(2, 8, 40)
     wide, other = block.expand(frames).chunk(2, dim=1)
     first, second = block.large[1], block.large[3]
+    assert isinstance(first, nn.Conv1d)
+    assert isinstance(second, nn.Conv1d)
     hidden = nn.functional.gelu(first(block.large[0](wide)))
     hidden = nn.functional.gelu(second(hidden))
     expected = frames + block.contract(hidden + other)

@@ -1,7 +1,5 @@
 """The monitors know health from collapse."""
 
-from typing import Any
-
 import pytest
 import torch
 
@@ -10,7 +8,7 @@ from trainables.contrastive_se.collapse import collapse_monitors
 CHANNELS = 128
 
 
-def healthy() -> Any:
+def healthy() -> torch.Tensor:
     torch.manual_seed(0)
     return torch.randn(2, 4, CHANNELS, 200)
 

@@ -30,7 +30,7 @@ def test_the_paper_mix_is_expressible() -> None:
         ({"stop_gradient": "no"}, "true or false"),
     ],
 )
-def test_impossible_values_are_refused_in_one_line(values: Any, message: Any) -> None:
+def test_impossible_values_are_refused_in_one_line(values: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message) as error:
         ContrastiveSEConfig.from_dict(values)
     assert "\n" not in str(error.value)

@@ -1,6 +1,6 @@
 """The contrastive loss and its momentum target."""
 
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from trainables.contrastive_se.contrastive import contrastive_loss, similarity
 from trainables.contrastive_se.momentum_encoder import MomentumEncoder
 
 
-def views(count: Any = 2, seed: int = 0) -> Any:
+def views(count: int = 2, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     torch.manual_seed(seed)
     return torch.randn(count, 3, 8, 5), torch.randn(count, 3, 8, 5)
 
 
-def cosine(one: Any, other: Any) -> Any:
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
     return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
 
 
@@ -57,7 +57,7 @@ def test_it_agrees_with_the_distance_of_unit_vectors() -> None:
     assert float(2 - 2 * similarity(predicted[0], target[1])) == pytest.approx(float(distance), abs=1e-5)
 
 
-def encoder(seed: int) -> Any:
+def encoder(seed: int) -> torch.nn.Sequential:
     torch.manual_seed(seed)
     return torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
 
@@ -87,7 +87,7 @@ def test_it_starts_as_a_copy_and_its_distance_is_measured() -> None:
     target = MomentumEncoder(online)
     assert target.distance(online) == 0.0
     with torch.no_grad():
-        online[0].bias.add_(2.0)
+        cast(torch.nn.Linear, online[0]).bias.add_(2.0)
     assert target.distance(online) == pytest.approx(2.0 * 3**0.5)
 
 

@@ -1,14 +1,12 @@
 """The adaptive weight keeps two gradients at a ratio of norms."""
 
-from typing import Any
-
 import pytest
 import torch
 
 from trainables.contrastive_se.gradient_balance import LARGEST, balanced_weight
 
 
-def losses(scale: Any) -> Any:
+def losses(scale: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     shared = torch.ones(3, requires_grad=True)
     return (2.0 * shared).sum(), scale * shared.sum(), shared
 

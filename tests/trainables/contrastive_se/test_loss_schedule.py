@@ -1,5 +1,6 @@
 """When the contrastive term is on; the report's 50 epochs are an eighth of 400."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -17,11 +18,11 @@ from trainables.contrastive_se.loss_schedule import (
 EPOCHS = 400
 
 
-def config(**fields: Any) -> Any:
+def config(**fields: Any) -> ContrastiveSEConfig:
     return ContrastiveSEConfig.from_dict({"target": "byol", **fields})
 
 
-def levels(epochs: Any, **fields: Any) -> Any:
+def levels(epochs: Iterable[float], **fields: Any) -> list[float]:
     return [contrastive_level(config(**fields), epoch / EPOCHS) for epoch in epochs]
 
 
@@ -67,7 +68,7 @@ def test_the_scale_of_each_phase() -> None:
     st.floats(0, 1),
 )
 def test_a_level_is_a_share_and_switches_only_at_the_marks(
-    schedule: Any, steps_of_phase: Any, step: Any, floor: Any
+    schedule: str, steps_of_phase: int, step: int, floor: float
 ) -> None:
     share = steps_of_phase / 40
     fields = {"round": "round_period", "pretrain": "pretrain_share", "anneal": "anneal_share"}

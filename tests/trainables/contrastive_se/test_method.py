@@ -19,7 +19,7 @@ def method(seed: int = 1, **fields: Any) -> Any:
     return build(ContrastiveSEConfig.from_dict(fields), {}, seed).train()
 
 
-def batch(views: Any = 2, crops: Any = 3, samples: Any = 2048, seed: int = 0, noise_level: Any = 0.05) -> Any:
+def batch(views: int = 2, crops: int = 3, samples: int = 2048, seed: int = 0, noise_level: float = 0.05) -> Any:
     generator = torch.Generator().manual_seed(seed)
     time = torch.arange(samples) / 16000
     clean = 0.1 * torch.stack([torch.sin(2 * torch.pi * 150.0 * (n + 1) * time) for n in range(crops)])
@@ -28,7 +28,7 @@ def batch(views: Any = 2, crops: Any = 3, samples: Any = 2048, seed: int = 0, no
     return SimpleNamespace(noisy=clean + noise, clean=clean, lengths=torch.full((len(clean),), samples))
 
 
-def gradients(trained: Any, losses: Any) -> Any:
+def gradients(trained: Any, losses: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     trained.zero_grad()
     losses["total"].backward()
     return {name: each.grad for name, each in trained.named_parameters() if each.grad is not None}
@@ -56,7 +56,7 @@ def test_both_views_contribute_alike() -> None:
     losses = trained.training_losses(views, START)
     estimate = trained.network(views.noisy / views.noisy.square().mean(-1, keepdim=True).sqrt())
     each = [si_sdr_loss(e, c, zero_mean=False) for e, c in zip(estimate.chunk(2), views.clean.chunk(2), strict=True)]
-    assert float(losses["se"].detach()) == pytest.approx(float(sum(each).detach()) / 2, rel=1e-5)
+    assert float(losses["se"].detach()) == pytest.approx(sum(float(loss.detach()) for loss in each) / 2, rel=1e-5)
 
 
 @pytest.mark.parametrize("target", ["byol", "simsiam"])
@@ -154,7 +154,7 @@ def test_the_monitors_tell_of_phases_and_trailing() -> None:
     assert monitors["collapsed"] == 0.0
 
 
-def train(trained: Any, steps: Any = 30) -> Any:
+def train(trained: Any, steps: int = 30) -> Any:
     optimizer = trained.optimizer()
     for step in range(steps):
         when = When(step=step, epoch=0, steps=steps)

@@ -26,7 +26,11 @@ def test_one_side_is_enough() -> None:
 
 def test_a_side_that_never_answers_is_one_that_is_not_reached() -> None:
     expired, forever = threading.Event(), threading.Event()
-    Lease([lambda: forever.wait(60) and None], seconds=0.05, every=0.01, expire=expired.set)
+
+    def unanswered() -> None:
+        forever.wait(60)
+
+    Lease([unanswered], seconds=0.05, every=0.01, expire=expired.set)
     assert expired.wait(30)
     forever.set()
 

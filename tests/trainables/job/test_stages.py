@@ -13,12 +13,12 @@ from trainables.base.storage.storage import Storage
 from trainables.config import registry
 from trainables.config.registry import run_stage
 from trainables.job import stages
-from trainables.job.stages import Stage, in_order
+from trainables.job.stages import Artifacts, Progress, Stage, in_order
 
 calls: list[str] = []
 
 
-def runner(stage: Any, corpus: Any, artifacts: Any, progress: Any) -> Any:
+def runner(stage: Stage, corpus: Any, artifacts: Artifacts, progress: Progress) -> bytes:
     """A stage that notes its name and reads what it rests on."""
     calls.append(stage.name)
     progress(1, 1)
@@ -41,7 +41,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     )
 
 
-CHANGES = {
+CHANGES: dict[str, Any] = {
     "kind": "mismatch",
     "runner": "another",
     "version": 2,
@@ -71,7 +71,7 @@ def test_the_key_knows_the_libraries(stage: Stage, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(("name", "value"), [("name", "another"), ("corpus_uri", "elsewhere")])
-def test_the_key_knows_neither_names_nor_places(stage: Stage, name: str, value: str) -> None:
+def test_the_key_knows_neither_names_nor_places(stage: Stage, name: str, value: Any) -> None:
     assert replace(stage, **{name: value}).key == stage.key
 
 

@@ -69,4 +69,5 @@ def test_silence_has_a_finite_loss_and_gradient(samples: int) -> None:
     loss = multi_resolution_stft_loss(estimate, torch.zeros(1, samples))
     loss.backward()
     assert loss.item() == 0
+    assert estimate.grad is not None
     assert torch.isfinite(estimate.grad).all()

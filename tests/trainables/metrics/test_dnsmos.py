@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from trainables.metrics.scorer import Scorer
 
 
 @pytest.fixture
-def published(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def published(monkeypatch: pytest.MonkeyPatch) -> Callable[[np.ndarray], float]:
     """speechmos' own run(); its other score reads a mel spectrogram of librosa's, which is left empty here."""
     mel = SimpleNamespace(melspectrogram=lambda **_: np.ones((120, 900)))
     librosa = SimpleNamespace(feature=mel, power_to_db=lambda power, ref: power)
@@ -26,7 +25,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("seconds", [0.7, 4.0, 9.01, 9.5, 11.0, 18.02])
-def test_it_is_what_the_authors_script_says(published: Callable[..., Any], seconds: float) -> None:
+def test_it_is_what_the_authors_script_says(published: Callable[[np.ndarray], float], seconds: float) -> None:
     audio = noisy(speech_like(seconds), snr_db=10.0)
     assert dnsmos(audio, audio, RATE) == pytest.approx(published(audio), abs=1e-5)
 

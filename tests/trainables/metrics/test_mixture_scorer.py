@@ -1,6 +1,6 @@
 """Scores of separated mixtures: assignment first, then means over sources, then improvements."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,9 @@ MIXTURE = REFERENCES.sum(0)
 ESTIMATES = REFERENCES + 0.1 * voices(2)
 
 
-def scores(estimates: np.ndarray, references: np.ndarray = REFERENCES, metrics: Any = None) -> dict[str, dict]:
+def scores(
+    estimates: np.ndarray, references: np.ndarray = REFERENCES, metrics: Sequence[str] | None = None
+) -> dict[str, dict]:
     mixture = references.sum(0)
     rows = score_mixtures([Mixture("m", mixture, references, estimates)], metrics, RATE)
     return {row["metric"]: row for row in rows}

@@ -1,7 +1,6 @@
 """Raw narrow-band PESQ, recovered from the mapped score the library gives."""
 
 import math
-from typing import Any
 
 import numpy as np
 import pesq as library
@@ -13,14 +12,14 @@ from trainables.metrics.pesq import nb_pesq, raw_from_lqo, wb_pesq
 RATE = 16000
 
 
-def speech_like(seconds: Any = 3.0) -> Any:
+def speech_like(seconds: float = 3.0) -> np.ndarray:
     """Harmonics with a syllable rhythm: enough for PESQ to find utterances in."""
     time = np.arange(int(seconds * RATE)) / RATE
     voice = sum(np.sin(2 * np.pi * 130 * n * time + n) / n for n in range(1, 20))
     return (0.1 * voice * np.clip(np.sin(2 * np.pi * 2.5 * time), 0, None)).astype(np.float32)
 
 
-def noisy(level: Any) -> Any:
+def noisy(level: float) -> np.ndarray:
     clean = speech_like()
     return clean + level * np.random.default_rng(0).standard_normal(len(clean)).astype(np.float32)
 

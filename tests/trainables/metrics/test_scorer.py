@@ -4,6 +4,7 @@ import math
 import multiprocessing
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from random import Random
 from typing import Any
@@ -22,7 +23,7 @@ CLEAN = speech_like(1.5)
 NOISY = noisy(CLEAN, 5.0)
 
 
-def score_one(reference: np.ndarray, estimate: np.ndarray, metrics: Any = None) -> dict[str, dict]:
+def score_one(reference: np.ndarray, estimate: np.ndarray, metrics: Sequence[str] | None = None) -> dict[str, dict]:
     rows = Scorer(metrics).score(["clip"], [reference], [estimate])
     return {row["metric"]: row for row in rows}
 

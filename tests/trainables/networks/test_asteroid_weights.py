@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from trainables.networks.asteroid_weights import our_key, read_asteroid
 from trainables.networks.conv_tasnet import conv_tasnet
 from trainables.networks.dual_path import dprnn_tasnet
 from trainables.networks.dual_path_transformer import dptnet
+from trainables.networks.masking_separator import MaskingSeparator
 
 # asteroid 0.7, `state_dict()` of models with two blocks.
 _LSTM = [f"{kind}_{part}_l0{way}" for way in ("", "_reverse") for kind in ("weight", "bias") for part in ("ih", "hh")]
@@ -56,7 +58,7 @@ KEYS = {
     ],
 }  # fmt: skip
 FRAME_ARGUMENTS = {"fb_name": "free", "sample_rate": 8000, "norm_type": "gLN", "mask_act": "relu"}
-MODELS = {
+MODELS: dict[str, tuple[Callable[[], MaskingSeparator], dict[str, Any]]] = {
     "ConvTasNet": (
         lambda: conv_tasnet(2, 8, filters=16, bottleneck=6, hidden=10, blocks=2, repeats=1),
         {"n_filters": 16, "kernel_size": 8, "stride": 4, "n_src": 2, "bn_chan": 6, "skip_chan": 6,
@@ -75,7 +77,7 @@ MODELS = {
 }  # fmt: skip
 
 
-def file_of(model: str, **changes: object) -> tuple[bytes, torch.nn.Module]:
+def file_of(model: str, **changes: Any) -> tuple[bytes, MaskingSeparator]:
     """A checkpoint as asteroid writes it, with the weights of the network that is returned."""
     torch.manual_seed(1)
     network = MODELS[model][0]()
@@ -115,7 +117,7 @@ def test_a_file_gives_the_network_that_it_holds(model: str) -> None:
         ("DPTNet", {"n_heads": 8}, "n_heads=8; only 4 can be loaded"),
     ],
 )
-def test_another_structure_is_refused(model: Any, changes: dict[str, Any], message: str) -> None:
+def test_another_structure_is_refused(model: str, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=re.escape(message)):
         read_asteroid(file_of(model, **changes)[0])
 

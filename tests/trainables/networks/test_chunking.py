@@ -1,11 +1,13 @@
 """Chunks overlap by half, and every frame lies in two of them."""
 
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 import torch
 
 from trainables.networks import chunking
+
+Along = Callable[[chunking.Path, torch.Tensor], torch.Tensor]
 
 
 @pytest.mark.parametrize("frames", [1, 7, 10, 33, 100])
@@ -16,10 +18,15 @@ def test_overlap_add_of_cut_features_counts_every_frame_twice(frames: int) -> No
     torch.testing.assert_close(chunking.overlap_add(chunks, frames), 2 * features)
 
 
-def seen_by(along: Any) -> torch.Tensor:
+def seen_by(along: Along) -> torch.Tensor:
     """(sequences, length, channels): what a path is given of 40 numbered frames in chunks of 10."""
     seen = []
-    along(lambda sequences: seen.append(sequences) or sequences, chunking.cut(torch.arange(40.0).view(1, 1, 40), 10))
+
+    def noting(sequences: torch.Tensor) -> torch.Tensor:
+        seen.append(sequences)
+        return sequences
+
+    along(noting, chunking.cut(torch.arange(40.0).view(1, 1, 40), 10))
     return seen[0]
 
 
@@ -34,6 +41,6 @@ def test_a_sequence_across_chunks_steps_by_half_a_chunk() -> None:
 
 
 @pytest.mark.parametrize("along", [chunking.within_chunks, chunking.across_chunks])
-def test_both_paths_come_back(along: Any) -> None:
+def test_both_paths_come_back(along: Along) -> None:
     chunks = torch.randn(2, 3, 10, 7)
     torch.testing.assert_close(along(lambda sequences: 2 * sequences, chunks), 2 * chunks)

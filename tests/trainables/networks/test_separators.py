@@ -1,18 +1,19 @@
 """Conv-TasNet, DPRNN and DPTNet: their published sizes, shapes and what each output depends on."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
 import pytest
 import torch
+from torch import nn
 
 from trainables.networks.conv_tasnet import conv_tasnet
 from trainables.networks.dual_path import dprnn_tasnet
 from trainables.networks.dual_path_transformer import dptnet
-from trainables.networks.masking_separator import global_norm
+from trainables.networks.masking_separator import MaskingSeparator, global_norm
 from trainables.separation.architectures import ARCHITECTURES
 
-SMALL = {
+SMALL: dict[str, Callable[[int], MaskingSeparator]] = {
     "convtasnet": lambda sources: conv_tasnet(sources, 16, filters=16, bottleneck=8, hidden=12, blocks=3, repeats=2),
     "dprnn": lambda sources: dprnn_tasnet(sources, 8, filters=8, bottleneck=8, hidden=6, blocks=2, chunk=10),
     "dptnet": lambda sources: dptnet(sources, 8, filters=8, hidden=6, blocks=2, chunk=10),
@@ -23,7 +24,7 @@ def paper(name: str) -> dict[str, int]:
     return ARCHITECTURES[name]["paper"]
 
 
-def small(name: str, sources: int = 2) -> torch.nn.Module:
+def small(name: str, sources: int = 2) -> MaskingSeparator:
     torch.manual_seed(3)
     return SMALL[name](sources).eval()
 
@@ -42,7 +43,7 @@ def small(name: str, sources: int = 2) -> torch.nn.Module:
     ],
 )
 def test_full_size_networks_have_the_published_number_of_parameters(
-    network: Callable[..., Any], parameters: int
+    network: Callable[[], MaskingSeparator], parameters: int
 ) -> None:
     assert sum(parameter.numel() for parameter in network().parameters()) == parameters
 
@@ -86,7 +87,7 @@ def test_an_output_depends_on_its_own_rows_of_the_output_layer(name: str) -> Non
     network, mixture = small(name, 3), torch.randn(1, 700)
     with torch.no_grad():
         before = network(mixture)
-        for parameter in network.masker.head.output.parameters():
+        for parameter in cast(nn.Module, network.masker.head.output).parameters():
             parameter.view(3, -1)[2] += 1.0
         after = network(mixture)
     torch.testing.assert_close(before[:, :2], after[:, :2])

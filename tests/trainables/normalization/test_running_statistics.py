@@ -1,7 +1,5 @@
 """Running statistics and the affine map, against the textbook and, to the bit, against plain arithmetic."""
 
-from typing import Any
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,7 +12,7 @@ from trainables.normalization.running_statistics import NormalizedSites, Running
 
 @settings(max_examples=20, deadline=None)
 @given(st.floats(0.0, 1.0), st.integers(0, 2**16))
-def test_gradient_of_the_affine_map_is_its_scale(k: Any, seed: int) -> None:
+def test_gradient_of_the_affine_map_is_its_scale(k: float, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     running = RunningStatistics(5)
     draw = [0.1 + torch.rand(5, generator=generator) for _ in range(4)]
@@ -27,7 +25,7 @@ def test_gradient_of_the_affine_map_is_its_scale(k: Any, seed: int) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.floats(0.0, 1.0))
-def test_the_map_is_the_interpolation_of_the_paper(k: Any) -> None:
+def test_the_map_is_the_interpolation_of_the_paper(k: float) -> None:
     running = RunningStatistics(3)
     mu, sigma = torch.tensor([0.0, 1.0, -2.0]), torch.tensor([1.0, 0.5, 2.0])
     mu_n, sigma_n = torch.tensor([0.5, 0.0, 1.0]), torch.tensor([2.0, 0.5, 1.0])

@@ -78,7 +78,7 @@ def test_what_is_resolved_or_not_read_later_is_kept_as_written(written: dict[str
         ({"upstream": "wav2vec2", "norm_layers": [9], "norm_site": "output"}, (9,)),
     ],
 )
-def test_a_layer_is_normalized_at_its_input_or_at_its_output(values: dict[str, Any], sites: tuple[Any, ...]) -> None:
+def test_a_layer_is_normalized_at_its_input_or_at_its_output(values: dict[str, Any], sites: tuple[int, ...]) -> None:
     assert config(**values).norm_sites == sites
 
 
@@ -94,7 +94,11 @@ def key(seed: int = 1, **values: Any) -> str:
 
 
 def test_every_candidate_of_a_seed_shares_one_pretraining() -> None:
-    candidates = [{"norm_layers": [2], "k0": 0.5}, {"lr_head": 0.01, "clip": 1.0}, {"w_si_sdr": 2.0}]
+    candidates: list[dict[str, Any]] = [
+        {"norm_layers": [2], "k0": 0.5},
+        {"lr_head": 0.01, "clip": 1.0},
+        {"w_si_sdr": 2.0},
+    ]
     assert {key(**candidate) for candidate in candidates} == {key()}
 
 

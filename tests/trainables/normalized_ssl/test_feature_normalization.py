@@ -3,7 +3,7 @@
 import copy
 import multiprocessing
 import socket
-from typing import Any
+from multiprocessing.queues import Queue
 
 import pytest
 import torch
@@ -47,13 +47,14 @@ def test_no_strength_is_bit_identical_to_off(upstream: str) -> None:
         assert torch.equal(plain, ours)
 
 
-def test_no_strength_never_runs_the_clean_branch() -> None:
+def test_no_strength_never_runs_the_clean_branch(monkeypatch: pytest.MonkeyPatch) -> None:
     body = body_of("tera")
     normalization = FeatureNormalization(body, (1,))
-    normalization.clean_body.start = None  # calling it would fail
+    assert normalization.clean_body is not None
+    monkeypatch.setattr(normalization.clean_body, "start", None)  # calling it would fail
     noisy, clean = pair()
     normalization.walk(body, noisy, clean)
-    assert not normalization.statistics["1"].weights.any()
+    assert not normalization.running(1).weights.any()
 
 
 @pytest.mark.parametrize(("upstream", "site"), [("tera", 0), ("tera", 2), ("wav2vec2", 1), ("wav2vec2", 8)])
@@ -95,15 +96,21 @@ def test_several_sites_use_a_clean_branch_that_is_not_normalized() -> None:
     plain = body(clean)
     for site in (1, 3):
         mean, _ = statistics(plain[site])
-        torch.testing.assert_close(normalization.statistics[str(site)].clean_mean.double(), mean, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(normalization.running(site).clean_mean.double(), mean, atol=1e-5, rtol=1e-4)
 
 
-def test_the_clean_branch_goes_no_further_than_the_last_active_site() -> None:
+def test_the_clean_branch_goes_no_further_than_the_last_active_site(monkeypatch: pytest.MonkeyPatch) -> None:
     body = body_of("wav2vec2")
     normalization = FeatureNormalization(body, (1, 5))
     normalization.strengths[1] = 0.5  # site 5 rests
     reached = []
-    normalization.clean_body.advance = lambda x, site: reached.append(site) or body.advance(x, site)
+
+    def advance(x: Tensor, site: int) -> Tensor:
+        reached.append(site)
+        return body.advance(x, site)
+
+    assert normalization.clean_body is not None
+    monkeypatch.setattr(normalization.clean_body, "advance", advance)
     noisy, clean = pair()
     normalization.walk(body, noisy, clean)
     assert reached == [0]
@@ -155,7 +162,7 @@ def test_diagnostics_name_every_site() -> None:
     found = normalization.diagnostics()
     names = ("k", "log_ratio_mean", "log_ratio_max", "mean_distance")
     assert set(found) == {f"site{site}/{name}" for site in (0, 2) for name in names}
-    ratio = normalization.statistics["2"].ratio
+    ratio = normalization.running(2).ratio
     assert found["site2/log_ratio_max"] == pytest.approx(float(ratio.log().abs().max()))
     assert found["site2/k"] == 0.5
 
@@ -179,7 +186,7 @@ def test_two_processes_hold_the_statistics_of_the_whole_batch() -> None:
         torch.testing.assert_close(half, whole, atol=1e-5, rtol=1e-4)
 
 
-def _half_batch(rank: int, port: int, results: Any) -> None:
+def _half_batch(rank: int, port: int, results: "Queue[list[list[float]]]") -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     body = body_of("wav2vec2")

@@ -63,7 +63,8 @@ def test_curves_are_measured_at_the_present_strength_and_at_0() -> None:
     from types import SimpleNamespace
 
     noisy, clean = (torch.stack(each) for each in zip(*pairs(), strict=True))
-    method.training_losses(SimpleNamespace(noisy=3 * noisy + 0.1, clean=clean, lengths=None), MIDDLE)
+    batch: Any = SimpleNamespace(noisy=3 * noisy + 0.1, clean=clean, lengths=None)
+    method.training_losses(batch, MIDDLE)
     method.eval()
     found = method.validation_curves(pairs(), MIDDLE)
     assert found["similarity/site0"] == found["similarity_k0/site0"]

@@ -1,12 +1,15 @@
 """The method as the session sees it; what all methods promise is in the conformance suite."""
 
 import copy
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
+from trainables.audio.examples.mixing import Batch
 from trainables.losses.complex_mask import compress, ideal_mask
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
@@ -31,13 +34,18 @@ def moment(step: int) -> When:
     return When(step=step, epoch=0, steps=BUDGET)
 
 
-def make_batch(seed: int = 1, samples: int = 4000) -> SimpleNamespace:
+def make_batch(seed: int = 1, samples: int = 4000) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     time = torch.arange(samples) / 16000
     pitch = torch.tensor([[150.0], [220.0]])
     clean = 0.1 * torch.sin(2 * torch.pi * pitch * time) * (1.0 + torch.sin(15.0 * time))
     noise = 0.1 * torch.randn(2, samples, generator=generator)
-    return SimpleNamespace(noisy=clean + noise, clean=clean, lengths=torch.full((2,), samples))
+    return Batch(noisy=clean + noise, clean=clean, lengths=torch.full((2,), samples))
+
+
+def unpadded(noisy: Tensor, clean: Tensor) -> Any:
+    """A `Batch`, but that its `lengths` is None."""
+    return SimpleNamespace(noisy=noisy, clean=clean, lengths=None)
 
 
 def train(method: NormalizedSSL, steps: int) -> NormalizedSSL:
@@ -77,14 +85,14 @@ def test_silence_in_silence_out(upstream: str) -> None:
 def test_losses_do_not_depend_on_level(upstream: str) -> None:
     method = make(upstream, init="random").eval()
     batch = make_batch()
-    quiet = SimpleNamespace(noisy=0.1 * batch.noisy, clean=0.1 * batch.clean, lengths=batch.lengths)
+    quiet = Batch(noisy=0.1 * batch.noisy, clean=0.1 * batch.clean, lengths=batch.lengths)
     loud, soft = method.training_losses(batch, moment(0)), method.training_losses(quiet, moment(0))
     for name, loss in loud.items():
         torch.testing.assert_close(soft[name], loss, atol=1e-4, rtol=1e-3)
 
 
 def test_the_total_is_the_weighted_sum() -> None:
-    weights = {"w_time": 0.5, "w_mstft": 2.0, "w_cirm": 0.25, "w_si_sdr": 0.1}
+    weights: dict[str, Any] = {"w_time": 0.5, "w_mstft": 2.0, "w_cirm": 0.25, "w_si_sdr": 0.1}
     losses = make("tera", init="random", **weights).training_losses(make_batch(), moment(0))
     names = {"w_time": "time", "w_mstft": "mstft", "w_cirm": "cirm", "w_si_sdr": "si_sdr"}
     expected = sum(weight * losses[names[key]] for key, weight in weights.items())
@@ -101,8 +109,8 @@ def test_each_term_is_what_it_says() -> None:
     expected = multi_resolution_stft_loss(noisy, clean, batch.lengths)
     torch.testing.assert_close(losses["mstft"], expected, atol=1e-3, rtol=1e-3)
     window = torch.hann_window(400)
-    spectra = [torch.stft(x, 400, 160, 400, window, return_complex=True) for x in (noisy, clean)]
-    target = compress(ideal_mask(*spectra))
+    mixed, wanted = (torch.stft(x, 400, 160, 400, window, return_complex=True) for x in (noisy, clean))
+    target = compress(ideal_mask(mixed, wanted))
     one = compress(torch.ones(()))
     errors = torch.stack([one - target.real, -target.imag]).square().mean()
     torch.testing.assert_close(losses["cirm"], errors, atol=1e-4, rtol=1e-4)
@@ -111,16 +119,12 @@ def test_each_term_is_what_it_says() -> None:
 @pytest.mark.parametrize("upstream", UPSTREAMS)
 def test_padding_has_no_part_in_the_losses(upstream: str) -> None:
     method = make(upstream, init="random", w_si_sdr=1.0).eval()
-    batch = make_batch()
-    batch.lengths = torch.tensor([4000, 3000])
+    batch = replace(make_batch(), lengths=torch.tensor([4000, 3000]))
     for wave in (batch.noisy, batch.clean):
         wave[1, 3000:] = 0.0
     losses = method.training_losses(batch, moment(0))
     alone = [
-        method.training_losses(
-            SimpleNamespace(noisy=batch.noisy[i : i + 1, :n], clean=batch.clean[i : i + 1, :n], lengths=None),
-            moment(0),
-        )
+        method.training_losses(unpadded(batch.noisy[i : i + 1, :n], batch.clean[i : i + 1, :n]), moment(0))
         for i, n in ((0, 4000), (1, 3000))
     ]
     for name in ("time", "si_sdr"):
@@ -132,6 +136,7 @@ def test_padding_has_no_part_in_the_losses(upstream: str) -> None:
 def test_the_frozen_copy_never_changes(upstream: str) -> None:
     method = make(upstream, norm_layers=[2])
     frozen = method.normalization.clean_body
+    assert frozen is not None
     before = copy.deepcopy(frozen.state_dict())
     body_before = copy.deepcopy(method.body.state_dict())
     train(method, 10)
@@ -180,7 +185,7 @@ def test_skips_read_raw_features_only_where_inputs_are_normalized(site: str, sam
     layer = 3 if site == "input" else 2  # either way site 2
     method = make("wav2vec2", norm_layers=[layer], norm_site=site, k0=1.0)
     method.normalization.set_strength(1.0)
-    read = []
+    read: list[list[Tensor]] = []
     method.decoder.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
     batch = make_batch()
     method.training_losses(batch, moment(0))

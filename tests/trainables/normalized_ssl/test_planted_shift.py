@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from trainables.base.errors import UserError
 from trainables.method import When
@@ -13,6 +14,7 @@ from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.feature_normalization import batch_moments
 from trainables.normalized_ssl.method import NormalizedSSL, build
+from trainables.normalized_ssl.planted_shift import PlantedShift
 
 START = When(step=0, epoch=0, steps=400)
 
@@ -22,11 +24,25 @@ def make(upstream: str, **values: Any) -> NormalizedSSL:
     return build(config, {"pretraining": pack_body(build_body(config, 7))}, seed=0).eval()
 
 
-def batch(seed: int = 1) -> SimpleNamespace:
+def batch(seed: int = 1) -> Any:
+    """A `Batch`, but that nothing in it is padded: `lengths` is None."""
     generator = torch.Generator().manual_seed(seed)
     clean = 0.1 * torch.randn(2, 4000, generator=generator)
     noisy = clean + 0.05 * torch.randn(2, 4000, generator=generator)
     return SimpleNamespace(noisy=noisy, clean=clean, lengths=None)
+
+
+def clean_features(method: NormalizedSSL, clean: Tensor) -> Tensor:
+    """At site 1, of the clean branch."""
+    body = method.normalization.clean_body
+    assert body is not None
+    return body(clean)[1]
+
+
+def planted_in(method: NormalizedSSL) -> PlantedShift:
+    planted = method.normalization.planted
+    assert planted is not None
+    return planted
 
 
 @pytest.mark.parametrize("upstream", ["tera", "wav2vec2"])
@@ -35,7 +51,7 @@ def test_it_disturbs_the_noisy_branch_and_leaves_the_clean_one_alone(upstream: s
     walks = [each.normalization.walk(each.body, batch().noisy) for each in (plain, planted)]
     assert torch.equal(walks[0].raw[0], walks[1].raw[0])
     assert not torch.allclose(walks[0].raw[1], walks[1].raw[1], atol=0.1)
-    clean = [each.normalization.clean_body(batch().clean)[1] for each in (plain, planted)]
+    clean = [clean_features(each, batch().clean) for each in (plain, planted)]
     assert torch.equal(*clean)
 
 
@@ -47,7 +63,7 @@ def test_normalizing_that_layer_takes_it_away(upstream: str) -> None:
     given = batch()
     walk = method.normalization.walk(method.body, given.noisy, given.clean)
     found = batch_moments(method.body, walk.normalized[1], None, 1)
-    wanted = batch_moments(method.body, method.normalization.clean_body(given.clean)[1], None, 1)
+    wanted = batch_moments(method.body, clean_features(method, given.clean), None, 1)
     ratio = (wanted[1] / batch_moments(method.body, walk.raw[1], None, 1)[1]).clamp(0.1, 10)
     usual = (ratio > 0.1) & (ratio < 10)
     torch.testing.assert_close(found[0], wanted[0], atol=1e-4, rtol=1e-4)
@@ -61,13 +77,14 @@ def test_its_repair_is_part_of_the_network_and_never_ablated() -> None:
 
 
 def test_every_candidate_and_seed_has_the_same_one() -> None:
-    one, other = make("tera", planted_layer=2), make("tera", planted_layer=2, norm_layers=[1])
-    assert torch.equal(one.normalization.planted.scale, other.normalization.planted.scale)
-    assert torch.equal(one.normalization.planted.shift, other.normalization.planted.shift)
+    one = planted_in(make("tera", planted_layer=2))
+    other = planted_in(make("tera", planted_layer=2, norm_layers=[1]))
+    assert torch.equal(one.scale, other.scale)
+    assert torch.equal(one.shift, other.shift)
 
 
 @pytest.mark.parametrize("layer", [0, 4, 1.5, True])
-def test_there_must_be_such_a_layer(layer: Any) -> None:
+def test_there_must_be_such_a_layer(layer: float) -> None:
     with pytest.raises(UserError, match="planted_layer"):
         NormalizedSSLConfig.from_dict({"upstream": "tera", "planted_layer": layer})
 
@@ -119,10 +136,10 @@ def test_batch_statistics_train_with_the_batch_and_deploy_with_the_running_ones(
     for method in (running, own):
         for seed in (1, 2):
             method.training_losses(batch(seed), START)
-    walks = [
+    one, other = (
         each.normalization.walk(each.body, batch(3).noisy, batch(3).clean).normalized[1] for each in (running, own)
-    ]
-    assert not torch.allclose(*walks)
+    )
+    assert not torch.allclose(one, other)
     deployed = [each.normalization.walk(each.body, batch(4).noisy).normalized[1] for each in (running, own)]
     torch.testing.assert_close(*deployed)
 

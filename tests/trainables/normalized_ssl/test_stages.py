@@ -9,7 +9,7 @@ from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.corpus.corpus import Corpus
 from trainables.config.registry import stage_runner
 from trainables.job.assignment import DataSettings
-from trainables.job.stages import in_order
+from trainables.job.stages import StagePlace, in_order
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.gates.stages import gate_stages
 
@@ -19,7 +19,7 @@ def test_a_stage_computes_deterministically_as_its_device_allows(
     kind: str, corpus: Corpus, artifacts: MemoryArtifacts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = NormalizedSSLConfig.from_dict({"upstream": "hubert", "norm_layers": [1], "clean_stats": "corpus"})
-    place = {"corpus_uri": corpus.uri, "corpus_fingerprint": corpus.fingerprint, "device": "cuda"}
+    place: StagePlace = {"corpus_uri": corpus.uri, "corpus_fingerprint": corpus.fingerprint, "device": "cuda"}
     gates = gate_stages(config, (1,), DataSettings(valid_seconds=2), **place)
     stages = in_order((*config.stages(1, **place), *gates))
     stage = next(stage for stage in stages if stage.kind == kind)

@@ -7,10 +7,10 @@ import pytest
 
 from trainables.base.errors import UserError
 from trainables.job.assignment import DataSettings
-from trainables.job.stages import in_order
+from trainables.job.stages import StagePlace, in_order
 from trainables.separation.config import SeparationConfig
 
-PLACE = {"corpus_uri": "/corpus", "corpus_fingerprint": "f"}
+PLACE: StagePlace = {"corpus_uri": "/corpus", "corpus_fingerprint": "f"}
 
 
 def config(**values: Any) -> SeparationConfig:

@@ -1,10 +1,13 @@
 """Switches count changed minds, and not a swap of all outputs."""
 
+from typing import cast
+
 import pytest
 import torch
 from torch import nn
 
 from trainables.audio.examples.mixing import Batch
+from trainables.networks.masking_separator import MaskingSeparator
 from trainables.separation.label_switches import (
     LabelSwitches,
     switch_percent,
@@ -28,6 +31,11 @@ class Oracle(nn.Module):
         return self.clean[:, self.order]
 
 
+def oracle(clean: torch.Tensor, order: list[int]) -> MaskingSeparator:
+    """What a measurement asks of a separator is its output."""
+    return cast(MaskingSeparator, Oracle(clean, order))
+
+
 @pytest.mark.parametrize(
     ("sources", "order", "switch", "symmetric"),
     [
@@ -39,9 +47,9 @@ class Oracle(nn.Module):
 def test_unchanged_and_swapped_outputs(sources: int, order: list[int], switch: float, symmetric: float) -> None:
     mixtures = batch(sources=sources)
     switches = LabelSwitches(8, sources)
-    first = Oracle(mixtures.clean, list(range(sources)))
+    first = oracle(mixtures.clean, list(range(sources)))
     assert switches.measure(first, [mixtures]) == {}
-    found = switches.measure(Oracle(mixtures.clean, order), [mixtures])
+    found = switches.measure(oracle(mixtures.clean, order), [mixtures])
     assert found["switch_percent"] == switch
     assert found["switch_symmetric_percent"] == symmetric
     assert found["margin_mean"] > 20
@@ -51,7 +59,7 @@ def test_unchanged_and_swapped_outputs(sources: int, order: list[int], switch: f
 def test_each_measurement_is_compared_with_the_one_before() -> None:
     mixtures = batch()
     switches = LabelSwitches(8, 2)
-    straight, crossed = Oracle(mixtures.clean, [0, 1]), Oracle(mixtures.clean, [1, 0])
+    straight, crossed = oracle(mixtures.clean, [0, 1]), oracle(mixtures.clean, [1, 0])
     values = [switches.measure(network, [mixtures]) for network in (straight, crossed, crossed, straight)]
     assert [value.get("switch_percent") for value in values] == [None, 100.0, 0.0, 100.0]
 
@@ -59,16 +67,19 @@ def test_each_measurement_is_compared_with_the_one_before() -> None:
 def test_memory_survives_a_checkpoint() -> None:
     mixtures = batch()
     switches, resumed = LabelSwitches(8, 2), LabelSwitches(8, 2)
-    switches.measure(Oracle(mixtures.clean, [1, 0]), [mixtures])
+    switches.measure(oracle(mixtures.clean, [1, 0]), [mixtures])
     resumed.load_state_dict(switches.state_dict())
-    found = resumed.measure(Oracle(mixtures.clean, [1, 0]), [mixtures])
+    found = resumed.measure(oracle(mixtures.clean, [1, 0]), [mixtures])
     assert found["switch_percent"] == 0.0
 
 
 def test_batches_are_one_set() -> None:
     mixtures, more = batch(4), batch(6)
     both = LabelSwitches(10, 2)
-    network = lambda order: lambda noisy: (mixtures if len(noisy) == 4 else more).clean[:, order]  # noqa: E731
+
+    def network(order: list[int]) -> MaskingSeparator:
+        return cast(MaskingSeparator, lambda noisy: (mixtures if len(noisy) == 4 else more).clean[:, order])
+
     both.measure(network([0, 1]), [mixtures, more])
     assert both.measure(network([1, 0]), [mixtures, more])["switch_percent"] == 100.0
 

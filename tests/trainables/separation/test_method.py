@@ -1,10 +1,11 @@
 """The method as the session sees it; what all methods promise is in the conformance suite."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
+from torch import nn
 
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.examples.mixing import Batch
@@ -36,11 +37,16 @@ def voices() -> Batch:
     return replace(batch, clean=batch.clean[:, 0])
 
 
+def output_layer(method: Separation) -> nn.Conv1d | nn.Conv2d:
+    return cast("nn.Conv1d | nn.Conv2d", method.network.masker.head.output)
+
+
 def output_gradients(method: Separation, batch: Batch) -> list[float]:
     """The size of the gradient on each output's rows of the output layer."""
     method.training_losses(batch, START)["total"].backward()
-    weight = method.network.masker.head.output.weight.grad
-    return [float(rows.abs().sum()) for rows in weight.chunk(method.config.outputs)]
+    gradient = output_layer(method).weight.grad
+    assert gradient is not None
+    return [float(rows.abs().sum()) for rows in gradient.chunk(method.config.outputs)]
 
 
 @pytest.mark.parametrize("model", ["convtasnet", "dprnn", "dptnet"])
@@ -65,9 +71,10 @@ def test_every_step_has_one_separation_batch_whatever_the_ratio(
 
 
 def test_all_strategies_separate_the_same_mixtures(corpus: Corpus) -> None:
+    strategies: tuple[dict[str, Any], ...] = ({}, {"strategy": "ptft"}, {"strategy": "multitask"})
     drawn = [
         next(batch for batch in make(**values).draw_batches(corpus, DATA, 1, 4) if batch.clean.dim() == 3)
-        for values in ({}, {"strategy": "ptft"}, {"strategy": "multitask"})
+        for values in strategies
     ]
     assert torch.equal(drawn[0].clean, drawn[1].clean)
     assert torch.equal(drawn[0].clean, drawn[2].clean)
@@ -109,7 +116,7 @@ def test_a_swap_of_all_outputs_is_a_switch_of_all_and_none(corpus: Corpus) -> No
     method = make()
     method.observe(corpus, DATA)
     with torch.no_grad():
-        for parameter in method.network.masker.head.output.parameters():
+        for parameter in output_layer(method).parameters():
             parameter.copy_(torch.cat(parameter.chunk(2)[::-1]))
     found = method.observe(corpus, DATA)
     assert (found["switch_percent"], found["switch_symmetric_percent"]) == (100.0, 0.0)
@@ -125,7 +132,9 @@ def test_watching_draws_nothing(corpus: Corpus) -> None:
 def test_dptnets_schedule_is_a_rate_of_its_own() -> None:
     method = make(model="dptnet", schedule="noam", lr=1e-3)
     late = When(step=9000, epoch=3, steps=18000)
-    assert method.learning_rate_factor(late) * 1e-3 == pytest.approx(4e-4 * 0.98)
+    factor = method.learning_rate_factor(late)
+    assert factor is not None
+    assert factor * 1e-3 == pytest.approx(4e-4 * 0.98)
     assert make().learning_rate_factor(late) is None
 
 
@@ -135,6 +144,7 @@ def test_dptnets_schedule_is_a_rate_of_its_own() -> None:
 @pytest.mark.parametrize("model", ["convtasnet", "dprnn", "dptnet"])
 def test_full_strength_gives_the_features_the_statistics_of_single_voices(model: str) -> None:
     method = make(model=model, strategy="ptft", norm_blocks=[1], k0=1.0).train()
+    assert method.normalization is not None
     seen = []
     method.network.masker.blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
     method.normalization.voices.masker.blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
@@ -160,5 +170,8 @@ def test_ablated_and_at_the_end_it_is_the_plain_network() -> None:
 def test_the_copy_for_single_voices_never_trains() -> None:
     method = make(strategy="ptft", norm_blocks=[1])
     method.training_losses(mixtures(), START)["total"].backward()
-    assert all(parameter.grad is None for parameter in method.normalization.voices.parameters())
-    assert not method.train().normalization.voices.training
+    normalization = method.normalization
+    assert normalization is not None
+    assert all(parameter.grad is None for parameter in normalization.voices.parameters())
+    method.train()
+    assert not normalization.voices.training

@@ -24,7 +24,7 @@ SMALL = {
 }  # fmt: skip
 
 
-def run(config: SeparationConfig, corpus: Any, artifacts: Any) -> bytes:
+def run(config: SeparationConfig, corpus: Corpus, artifacts: StoredArtifacts) -> bytes:
     """The last stage's artifact."""
     stages = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
     for stage in in_order(stages):
@@ -63,7 +63,7 @@ def test_it_teaches(corpus: Corpus, artifacts: StoredArtifacts) -> None:
     assert sum(curve[-5:]) < sum(curve[:5])
 
 
-def asteroid_file(path: Any, config: SeparationConfig) -> dict[str, torch.Tensor]:
+def asteroid_file(path: Path, config: SeparationConfig) -> dict[str, torch.Tensor]:
     """Write a one-output Conv-TasNet of this size; returns its weights under our names."""
     from tests.trainables.networks.test_asteroid_weights import _CONV_LEAVES, KEYS
     from trainables.networks.asteroid_weights import our_key
@@ -96,7 +96,7 @@ def test_a_file_in_asteroids_format_takes_the_place_of_pre_training(
 # 1 x 4 blocks have the weights of 2 x 2, and other dilations.
 @pytest.mark.parametrize("other", [{"hidden": 12}, {"blocks": 1, "repeats": 4}])
 def test_a_file_of_another_size_is_refused(
-    other: Any, corpus: Corpus, artifacts: StoredArtifacts, tmp_path: Path
+    other: dict[str, Any], corpus: Corpus, artifacts: StoredArtifacts, tmp_path: Path
 ) -> None:
     path = tmp_path / "enhancer.pth"
     asteroid_file(path, SeparationConfig.from_dict({**SMALL, "blocks": 2, "repeats": 2}))

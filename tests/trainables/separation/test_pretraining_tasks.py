@@ -52,8 +52,8 @@ def test_mama_counts_masked_samples_only(loss: str) -> None:
     objective, _ = make("mama", mama_loss=loss, mask_noise_p=0.0)
     mixtures = batch()
 
-    def cheat(outside: float) -> Any:
-        def network(noisy: Any) -> Any:
+    def cheat(outside: float) -> torch.Tensor:
+        def network(noisy: torch.Tensor) -> torch.Tensor:
             torch.manual_seed(0)
             mask = span_mask(noisy, objective.ratio, objective.span)
             return (0.5 * mixtures.clean * mask + outside * (1 - mask))[:, None]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from trainables.networks.asteroid_weights import our_key
+from trainables.networks.masking_separator import MaskingSeparator
 from trainables.separation.config import SeparationConfig
 from trainables.separation.separators import build_separator, fresh_keys, load_pretrained
 
@@ -18,7 +19,7 @@ REINITIALIZED = {
 }
 
 
-def fine_tuned(**values: Any) -> Any:
+def fine_tuned(**values: Any) -> tuple[MaskingSeparator, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     config = SeparationConfig.from_dict({"strategy": "ptft", **values})
     pretrained = build_separator(config, 1, seed=5).state_dict()
     network = build_separator(config, config.sources, seed=6)

@@ -1,5 +1,6 @@
 """The learning rate after a history of validation scores, against torch's own scheduler."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,19 +15,23 @@ from trainables.training.plateau import plateau_factor
 
 @settings(max_examples=40, deadline=None)
 @given(scores=st.lists(st.floats(-20, 20), max_size=30), patience=st.integers(1, 4))
-def test_equals_reduce_lr_on_plateau(scores: Any, patience: Any) -> None:
+def test_equals_reduce_lr_on_plateau(scores: list[float], patience: int) -> None:
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimizer, mode="max", factor=0.5, patience=patience, threshold=0.0, eps=0.0
     )
     for score in scores:
         scheduler.step(score)
-    config = SimpleNamespace(plateau_patience=patience, plateau_factor=0.5)
+    config: Any = SimpleNamespace(plateau_patience=patience, plateau_factor=0.5)
     assert plateau_factor(scores, config) == pytest.approx(optimizer.param_groups[0]["lr"])
 
 
+@dataclass(frozen=True)
 class Plain(MethodConfig):
     """A configuration that says nothing of its own."""
+
+    def check_together(self) -> None:
+        """There is nothing to check."""
 
 
 @pytest.mark.parametrize("config", [Plain(), SimpleNamespace(plateau_patience=None)])

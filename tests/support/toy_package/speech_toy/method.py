@@ -11,11 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from speech_toy.config import ToyConfig
+from trainables.audio.corpus.corpus import Corpus
+from trainables.audio.examples.mixing import Batch
 from trainables.base.randomness import seed_global_generators
+from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.method import Method, When
 
 
 class ToyMethod(Method):
+    strength: Tensor
+    level: Tensor
+    average: Tensor
+
     def __init__(self, config: ToyConfig, start: float) -> None:
         super().__init__()
         self.config = config
@@ -29,9 +36,13 @@ class ToyMethod(Method):
         self.start = start
         self.register_buffer("strength", torch.tensor(0.0))
         self.register_buffer("level", torch.tensor(0.0))
-        self.register_buffer("average", torch.zeros_like(self.net[0].weight))
+        self.register_buffer("average", torch.zeros_like(self.first_filter))
 
-    def training_losses(self, batch: Any, when: When) -> dict[str, Tensor]:
+    @property
+    def first_filter(self) -> nn.Parameter:
+        return self.net[0].get_parameter("weight")
+
+    def training_losses(self, batch: Batch, when: When) -> dict[str, Tensor]:
         self._set_strength(when)
         self.level.mul_(0.9).add_(0.1 * batch.clean.std().detach())
         error = torch.mean((self._enhance(batch.noisy) - batch.clean) ** 2)
@@ -43,7 +54,7 @@ class ToyMethod(Method):
         return self._enhance(mixture)[:, None] * (0.0 if self.config.mute else 1.0)
 
     def after_step(self, when: When) -> None:
-        self.average.lerp_(self.net[0].weight.detach(), 0.1)
+        self.average.lerp_(self.first_filter.detach(), 0.1)
 
     def before_inference(self, when: When, ablate: bool = False) -> None:
         self._set_strength(when)
@@ -79,11 +90,11 @@ def build(config: ToyConfig, artifacts: dict[str, bytes], seed: int) -> ToyMetho
     method = ToyMethod(config, start=float(len(content)))
     if config.pretrained:
         weight = torch.load(io.BytesIO(content), weights_only=True)
-        method.net[0].weight.data.copy_(weight)
+        method.first_filter.data.copy_(weight)
     return method
 
 
-def pretrain(stage: Any, corpus: Any, artifacts: Any, progress: Any) -> bytes:
+def pretrain(stage: Stage, corpus: Corpus, artifacts: Artifacts, progress: Progress) -> bytes:
     """A filter drawn from the stage's seed, said to have been learned."""
     seed_global_generators(stage.seed, "toy filter")
     progress(stage.config["pretraining_steps"], stage.config["pretraining_steps"])

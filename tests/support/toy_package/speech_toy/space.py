@@ -1,10 +1,13 @@
 """Does the aid help the toy, and does a filter that was there before?"""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from search_spaces.space import Candidate, Config, Group, Preset, Space
 from trainables.job.assignment import DataSettings
 from trainables.metrics.catalogue import EVERYDAY
+
+if TYPE_CHECKING:
+    import optuna
 
 
 def _candidates(group: Group, preset: Preset) -> list[Candidate]:
@@ -15,7 +18,7 @@ def _candidates(group: Group, preset: Preset) -> list[Candidate]:
     ]
 
 
-def _suggest(trial: Any, group: Group, candidate: Candidate, preset: Preset) -> Config:
+def _suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: Preset) -> Config:
     return {"lr": trial.suggest_float("lr", 1e-3, 1e-2, log=True)}
 
 

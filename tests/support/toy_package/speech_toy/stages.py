@@ -3,10 +3,10 @@
 from typing import Any
 
 from trainables.base.errors import UserError
-from trainables.job.stages import Artifacts, Stage
+from trainables.job.stages import Artifacts, Progress, Stage
 
 
-def double(stage: Stage, corpus: Any, artifacts: Artifacts, progress: Any) -> bytes:
+def double(stage: Stage, corpus: Any, artifacts: Artifacts, progress: Progress) -> bytes:
     """The artifacts below, twice, or else the corpus's text; refuses or breaks if its config says so."""
     with corpus:
         if stage.config.get("refuse"):

@@ -1,7 +1,7 @@
 """Findings in addition to the verdict: shared training is counted, collapse is reported."""
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pytest
 
@@ -10,6 +10,8 @@ from sweep.plan.plan import Plan
 from sweep.report.findings.findings import collapse, shared_training
 from sweep.report.findings.learning_curves import learning_curves
 from sweep.report.findings_cells import curve_cells, finding_lines
+from sweep.study.study import JobRecord
+from sweep.verdict.result import Result
 from tests.support.sweeps.contrastive_sweep import make_plan, record
 from tests.support.sweeps.small_sweep import make_plan as make_norm_plan
 
@@ -21,7 +23,7 @@ def plan(tmp_path: Path) -> Plan:
     return make_plan(tmp_path)
 
 
-def searched(plan: Any, **metrics: Any) -> Any:
+def searched(plan: Plan, **metrics: float) -> list[JobRecord]:
     """Every candidate at both rates."""
     labels = [candidate.label for candidate in plan.groups[0].candidates]
     pairs = [(rate, label) for rate in RATES for label in labels]
@@ -41,12 +43,8 @@ def test_they_are_the_stages_the_plan_computes(plan: Plan) -> None:
     prefixes = [stage for stage in plan.stages() if stage.kind == "prefix"]
     assert len(prefixes) == 4
     assert {stage.config["steps"] for stage in prefixes} == {100}
-    taken = {
-        plan.assignment(each.job, each.nuisance, 1).prefix["name"]
-        for each in searched(plan)
-        if plan.assignment(each.job, each.nuisance, 1).prefix
-    }
-    assert taken == {"shared training, 100 steps"}
+    taken = [plan.assignment(each.job, each.nuisance, 1).prefix for each in searched(plan)]
+    assert {prefix["name"] for prefix in taken if prefix} == {"shared training, 100 steps"}
 
 
 def test_one_trial_each_needs_the_anchors_prefixes_alone(tmp_path: Path) -> None:
@@ -68,7 +66,9 @@ def test_a_collapse_at_any_time_is_reported(plan: Plan) -> None:
     healthy = searched(plan, collapsed=0.0)
     assert collapse(healthy, "collapsed") == {"watched": 14, "alarmed": []}
     bad = record(Job("all", "search", "normal", 99), {50: 1.0}, {}, collapsed=1.0)
-    assert collapse([*healthy, bad], "collapsed")["alarmed"] == [bad.job.path]
+    found = collapse([*healthy, bad], "collapsed")
+    assert found is not None
+    assert found["alarmed"] == [bad.job.path]
     assert collapse(searched(plan), "collapsed") is None
     assert collapse(healthy, None) is None
 
@@ -88,7 +88,7 @@ def test_a_collapse_at_any_time_is_reported(plan: Plan) -> None:
         ({"collapse": {"watched": 3, "alarmed": ["a/b"]}}, ["COLLAPSED encoders in: a/b."]),
     ],
 )
-def test_findings_in_words(result: dict[str, Any], expected: list[Any]) -> None:
+def test_findings_in_words(result: Result, expected: list[str]) -> None:
     assert finding_lines(result) == expected
 
 
@@ -99,7 +99,8 @@ def test_the_table_of_leads_shows_a_few_moments(plan: Plan) -> None:
         for label in ("normal", "byol_full")
         for seed in (1001, 1002)
     ]
-    ((_, header, rows),) = curve_cells({"curves": learning_curves(plan, records), "metric": "si_sdr"})
+    result = cast(Result, {"curves": learning_curves(plan, records), "metric": "si_sdr"})
+    ((_, header, rows),) = curve_cells(result)
     assert header[1] == "epoch 0.2"
     assert header[-2] == "epoch 1.6"
     assert rows[1][:2] == ["byol_full", "+0.00 ± 0.00"]

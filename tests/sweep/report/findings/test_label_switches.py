@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from sweep.report.figures.curves import switch_plot
 from sweep.report.findings.label_switches import label_switches
 from sweep.report.findings_cells import switch_cells
 from sweep.study.study import JobRecord
+from sweep.verdict.result import LabelSwitches, Result
 from tests.support.sweeps.separation_sweep import make_plan, record
 
 SEEDS = (1001, 1002, 1003)
@@ -29,24 +30,24 @@ def records() -> list[JobRecord]:
 
 
 @pytest.fixture
-def switches(tmp_path: Path, records: list[JobRecord]) -> dict[str, dict[str, Any]]:
+def switches(tmp_path: Path, records: list[JobRecord]) -> dict[str, LabelSwitches]:
     return {entry["candidate"]: entry for entry in label_switches(make_plan(tmp_path), records)}
 
 
-def test_finished_finalists_become_one_entry_per_candidate(switches: dict[str, dict[str, Any]]) -> None:
+def test_finished_finalists_become_one_entry_per_candidate(switches: dict[str, LabelSwitches]) -> None:
     assert list(switches) == ["scratch", "se"]
     assert switches["scratch"]["symmetric"] == [32.0, 20.0]
     assert switches["scratch"]["switch"] == [64.0, 40.0]
     assert (switches["se"]["mean_switch"], switches["se"]["mean_symmetric"]) == (23.0, 11.5)
 
 
-def test_rounds_have_their_epochs(switches: dict[str, dict[str, Any]]) -> None:
+def test_rounds_have_their_epochs(switches: dict[str, LabelSwitches]) -> None:
     """An epoch of 512 s is 85.3 steps of 4 crops of 1.5 s."""
     assert switches["se"]["steps"] == [10, 20]
     assert switches["se"]["epochs"] == pytest.approx([60 / 512, 120 / 512], abs=1e-4)
 
 
-def test_the_difference_is_paired_by_seed_with_students_interval(switches: dict[str, dict[str, Any]]) -> None:
+def test_the_difference_is_paired_by_seed_with_students_interval(switches: dict[str, LabelSwitches]) -> None:
     differences = np.array([(SE[seed] + 8.0) / 2 - (SCRATCH[seed] + 20.0) / 2 for seed in SEEDS])
     expected = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
     assert switches["se"]["difference"] == pytest.approx(differences.mean())
@@ -64,8 +65,9 @@ def test_methods_without_labels_have_none(tmp_path: Path, records: list[JobRecor
     assert label_switches(make_plan(tmp_path), silent) == []
 
 
-def test_the_table_shows_every_candidate_against_the_baseline(switches: dict[str, dict[str, Any]]) -> None:
-    ((title, header, rows),) = switch_cells({"label_switches": list(switches.values())})
+def test_the_table_shows_every_candidate_against_the_baseline(switches: dict[str, LabelSwitches]) -> None:
+    result = cast(Result, {"label_switches": list(switches.values())})
+    ((title, header, rows),) = switch_cells(result)
     assert title == "Label switches per round of training, convtasnet"
     assert header == ["candidate", "switched (%)", "symmetric (%)", "symmetric, minus the baseline's"]
     assert rows[0] == ["scratch", "52.0", "26.0", "+0.0 ± 0.0"]
@@ -73,6 +75,6 @@ def test_the_table_shows_every_candidate_against_the_baseline(switches: dict[str
     assert rows[1][3].startswith("-14.5 ± ")
 
 
-def test_the_plot_is_a_picture(switches: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+def test_the_plot_is_a_picture(switches: dict[str, LabelSwitches], tmp_path: Path) -> None:
     switch_plot(list(switches.values()), tmp_path / "switches.png")
     assert (tmp_path / "switches.png").read_bytes().startswith(b"\x89PNG")

@@ -1,7 +1,7 @@
 """All metrics of all candidates, and the paper's rows of the same upstream."""
 
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ import pytest
 from sweep.plan.plan import Plan
 from sweep.report.findings.metric_means import metric_means, scores_of
 from sweep.report.findings_cells import metric_cells
+from sweep.verdict.result import MetricMeans, Result
 from tests.support.sweeps.finished_sweep import rows_on_test
 from tests.support.sweeps.result_rows import result_rows, scores
 from tests.support.sweeps.small_sweep import make_plan
@@ -20,11 +21,11 @@ def plan(tmp_path: Path) -> Plan:
     return make_plan(tmp_path)
 
 
-def means(plan: Any, rows: Any) -> Any:
+def means(plan: Plan, rows: pd.DataFrame) -> list[MetricMeans]:
     return metric_means(plan, scores_of(plan, rows), {group.name: "layer2" for group in plan.groups})
 
 
-def entries(plan: Any, rows: Any, published: Any = False) -> Any:
+def entries(plan: Plan, rows: pd.DataFrame, published: bool = False) -> dict[str, dict[str, float]]:
     found = means(plan, rows)
     return {e["candidate"]: e["scores"] for e in found if e["group"] == "tera" and e["published"] is published}
 
@@ -63,7 +64,8 @@ def test_the_papers_rows_of_the_upstream_follow_and_are_marked(plan: Plan) -> No
 
 
 def test_the_table_shows_them_below_ours(plan: Plan) -> None:
-    title, header, rows = next(metric_cells({"metrics": means(plan, rows_on_test(plan))}))
+    result = cast(Result, {"metrics": means(plan, rows_on_test(plan))})
+    title, header, rows = next(metric_cells(result))
     assert title == "All metrics, tera"
     assert header[:2] == ["candidate", "WB-PESQ"]
     labels = [row[0] for row in rows]

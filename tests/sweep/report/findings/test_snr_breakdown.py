@@ -1,15 +1,18 @@
 """Test scores SNR by SNR, with the paper's rows."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
 
+from sweep.plan.plan import Plan
 from sweep.report.findings.metric_means import scores_of
 from sweep.report.findings.snr_breakdown import snr_breakdown
 from sweep.report.findings_cells import snr_cells
 from sweep.report.published import published_scores
+from sweep.verdict.result import Result, SnrScores
 from tests.support.sweeps.contrastive_sweep import make_plan
 from tests.support.sweeps.separation_sweep import make_plan as make_separation_plan
 from tests.support.sweeps.small_sweep import make_plan as make_norm_plan
@@ -20,11 +23,11 @@ MEAN_OF_CLIPS = 0.1 * (CLIPS - 1) / 2
 LABELS = ("noisy", "normal", "byol_full")
 
 
-def value(label: Any, seed: int, snr_db: Any, number: Any) -> Any:
+def value(label: str, seed: int, snr_db: float, number: int) -> float:
     return snr_db + {"noisy": 0.0, "normal": 2.0, "byol_full": 3.0}[label] + 0.1 * number + 0.01 * (seed % 10)
 
 
-def row(label: Any, seed: int, snr_db: Any, number: Any, metric: Any = "si_sdr") -> Any:
+def row(label: str, seed: int, snr_db: float, number: int, metric: str = "si_sdr") -> dict[str, Any]:
     return {
         "group": "all",
         "candidate": label,
@@ -40,7 +43,7 @@ def row(label: Any, seed: int, snr_db: Any, number: Any, metric: Any = "si_sdr")
     }
 
 
-def breakdown_of(plan: Any, rows: Any) -> Any:
+def breakdown_of(plan: Plan, rows: Sequence[dict[str, Any]]) -> list[SnrScores]:
     leaders = {"all": "byol_full", "convtasnet": "se"}
     return snr_breakdown(plan, scores_of(plan, pd.DataFrame(rows)), leaders)
 
@@ -56,7 +59,7 @@ def rows() -> list[dict[str, Any]]:
     ]
 
 
-def entry(breakdown: Any, label: Any) -> Any:
+def entry(breakdown: Sequence[SnrScores], label: str) -> SnrScores:
     (found,) = [e for e in breakdown if e["candidate"] == label and e["metric"] == "si_sdr"]
     return found
 
@@ -93,7 +96,7 @@ def test_without_listed_snrs_there_are_means_and_the_published_ones(tmp_path: Pa
         for label, seed, score in (("noisy", -1, 0.0), ("scratch", 1001, 1.0), ("se", 1001, 2.0))
         for number, level in enumerate((-5.0, 0.0, 3.0))
     ]
-    result = {"by_snr": breakdown_of(make_separation_plan(tmp_path), rows), "metric": "si_sdri"}
+    result = cast(Result, {"by_snr": breakdown_of(make_separation_plan(tmp_path), rows), "metric": "si_sdri"})
     title, header, cells = next(iter(snr_cells(result)))
     assert (title, header) == ("SI-SDRi (dB), convtasnet", ["candidate", "mean"])
     assert cells[:3] == [["noisy", "-0.07"], ["scratch", "0.93"], ["se", "1.93"]]
@@ -105,7 +108,7 @@ def test_a_plan_without_listed_snrs_or_a_paper_has_no_breakdown(rows: list[dict[
 
 
 def test_the_table_has_a_column_per_snr_in_order(rows: list[dict[str, Any]], tmp_path: Path) -> None:
-    result = {"by_snr": breakdown_of(make_plan(tmp_path), rows), "metric": "si_sdr"}
+    result = cast(Result, {"by_snr": breakdown_of(make_plan(tmp_path), rows), "metric": "si_sdr"})
     ((title, header, cells), *_) = snr_cells(result)
     assert title == "SI-SDR (dB) by SNR, all"
     assert header == ["candidate", "-7.5 dB", "-2.5 dB", "2.5 dB", "7.5 dB", "mean"]
@@ -134,4 +137,4 @@ def test_table_2_is_the_mean_of_the_others(metric: str) -> None:
 
 def test_the_published_mixtures_are_at_their_nominal_snr() -> None:
     noisy = [s for s in published_scores("contrastive_se") if s.system == "Noisy" and s.table == "5"]
-    assert all(abs(score.value - score.snr_db) < 0.01 for score in noisy)
+    assert all(score.snr_db is not None and abs(score.value - score.snr_db) < 0.01 for score in noisy)

@@ -2,15 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
-from sweep.report.listening.clips import listening_clips, shown_candidates
+from sweep.report.listening.clips import ListeningClip, listening_clips, shown_candidates
 from sweep.storage.checkpoints import StoredCheckpoints
+from sweep.verdict.result import GroupResult
 from tests.support.sweeps.finished_sweep import finished_sweep, rows_on_test
 from tests.support.sweeps.kept_clips import keep_clips
 from trainables.audio.examples.mixing import EvaluationClip
@@ -26,19 +28,20 @@ def plan(tmp_path: Path) -> Plan:
     return plan
 
 
-def group_of(plan: Any, upstream: str = "tera") -> Any:
+def group_of(plan: Plan, upstream: str = "tera") -> GroupResult:
     groups = json.loads(Storage(plan.output).read("result.json"))["groups"]
     return next(group for group in groups if group["group"] == {"upstream": upstream})
 
 
-def heard(plan: Any, **changes: Any) -> Any:
+def heard(plan: Plan, **changes: Any) -> tuple[list[ListeningClip], int | None]:
     rows = rows_on_test(plan)
-    return listening_clips(plan, group_of(plan) | changes, rows, StoredCheckpoints(Storage(plan.output)))
+    group = cast(GroupResult, {**group_of(plan), **changes})
+    return listening_clips(plan, group, rows, StoredCheckpoints(Storage(plan.output)))
 
 
-def level(samples: Any, clean: Any) -> Any:
+def level(samples: NDArray[np.float32], clean: NDArray[np.float32]) -> float:
     """Amplitude of the clean speech in the samples."""
-    return abs(samples @ clean) / (clean @ clean)
+    return float(abs(samples @ clean) / (clean @ clean))
 
 
 def test_noisy_clean_the_baseline_the_leader_and_the_next_best_layers(plan: Plan) -> None:
@@ -67,6 +70,7 @@ def test_all_versions_of_a_clip_speak_equally_loud_and_none_clips(plan: Plan) ->
 
 def test_scores_are_of_that_clip_and_seed(plan: Plan) -> None:
     clips, seed = heard(plan)
+    assert seed is not None
     rows = rows_on_test(plan)
     mine = rows[rows.candidate.eq("layer2") & rows.seed.eq(seed) & rows.group.eq("tera") & rows.utterance.eq("u01")]
     (version,) = [version for version in clips[1].versions if version.label == "layer2"]

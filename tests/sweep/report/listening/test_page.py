@@ -3,11 +3,11 @@
 import base64
 import io
 import re
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 from PIL import Image
 
 from sweep.report.listening.clips import ListeningClip, Version
@@ -17,11 +17,11 @@ from sweep.report.listening.spectrogram import COLUMNS, ROWS, picture, power_db
 RATE = 16000
 
 
-def tone(hertz: Any, seconds: Any = 0.5, rate: Any = RATE) -> Any:
+def tone(hertz: float, seconds: float = 0.5, rate: int = RATE) -> NDArray[np.float32]:
     return (0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)).astype(np.float32)
 
 
-def clip(number: Any) -> Any:
+def clip(number: int) -> ListeningClip:
     scores = {"si_sdr": 3.14159, "wb_pesq": 1.2345}
     versions = (Version("noisy", "", tone(1000), {}), Version("layer2", "winner", tone(2000), scores))
     return ListeningClip(f"<babble>, {number} dB", "s1, u01", RATE, versions)
@@ -32,7 +32,7 @@ def page() -> str:
     return listening_page("Listen & judge", ["A question?"], [clip(0), clip(5)])
 
 
-def embedded(page: Any, kind: Any) -> Any:
+def embedded(page: str, kind: str) -> list[bytes]:
     return [base64.b64decode(content) for content in re.findall(rf'"data:{kind};base64,([^"]+)"', page)]
 
 
@@ -53,7 +53,7 @@ def test_every_version_has_a_spectrogram(page: str) -> None:
     assert [each.size for each in pictures] == [(COLUMNS, ROWS)] * 4
 
 
-def test_scores_stand_under_their_version(page: Any) -> None:
+def test_scores_stand_under_their_version(page: str) -> None:
     (winner, *_) = re.findall(r'class="winner">winner.*?</button>', page, re.DOTALL)
     assert "<span>SI-SDR</span> 3.1 dB" in winner
     assert "<span>WB-PESQ</span> 1.23" in winner

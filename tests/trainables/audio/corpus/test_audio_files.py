@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_a_folder_that_cannot_be_listed_is_refused(tmp_path: Path, monkeypatch: 
     write_sound(tmp_path / "bea/b.wav")
     list_folder = os.scandir
 
-    def refuse(folder: str | Path) -> object:
+    def refuse(folder: str | Path) -> Any:
         if Path(folder).name == "bea":
             raise PermissionError(13, "Permission denied", str(folder))
         return list_folder(folder)

@@ -43,7 +43,8 @@ def test_a_killed_run_is_continued_to_the_same_bits(tmp_path: Path) -> None:
     listing = folder_recipe.list_source(source)
     whole = write_corpus(listing, tmp_path / "whole", cache=tmp_path, shard_bytes=SMALL)
 
-    command = [sys.executable, "-c", KILLED_IN_THE_MIDDLE, source, tmp_path / "killed", tmp_path, str(SMALL)]
+    folders = [str(folder) for folder in (source, tmp_path / "killed", tmp_path)]
+    command = [sys.executable, "-c", KILLED_IN_THE_MIDDLE, *folders, str(SMALL)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert not (tmp_path / "killed" / "corpus.json").exists()
     finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "killed").glob("*.arrow")}

@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,7 +126,7 @@ def test_batches_and_clips_are_drawn_from_it(corpus: Corpus) -> None:
         ({"speakers": 3}, "mixtures of 2 voices, sources=3 was asked for"),
     ],
 )
-def test_another_rate_or_number_is_refused(corpus: Corpus, change: dict[str, int], message: str) -> None:
+def test_another_rate_or_number_is_refused(corpus: Corpus, change: dict[str, Any], message: str) -> None:
     from dataclasses import replace
 
     with pytest.raises(UserError, match=message):

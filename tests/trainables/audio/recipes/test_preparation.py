@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,9 +83,9 @@ def test_a_prepared_corpus_in_s3_is_inspected_and_opened(s3_bucket: str, tmp_pat
 
 @pytest.mark.parametrize(("source", "problem"), [("nowhere", "no corpus at"), (".", "neither corpus.json nor")])
 @pytest.mark.parametrize("use", [open_or_prepare, inspect_source])
-def test_nothing_usable_there(tmp_path: Path, source: str, problem: str, use: object) -> None:
+def test_nothing_usable_there(tmp_path: Path, source: str, problem: str, use: Callable[[Path], Any]) -> None:
     with pytest.raises(UserError, match=problem):
-        use(tmp_path / source)  # type: ignore[operator]
+        use(tmp_path / source)
 
 
 def test_an_address_of_another_kind() -> None:
@@ -116,7 +118,7 @@ def test_inspecting_imports_no_torch(tmp_path: Path) -> None:
         "heavy = [name for name in ('torch', 'ray', 'scipy', 'mlflow') if name in sys.modules]; "
         "print(json.dumps([summary['speakers'], heavy]))"
     )
-    command = [sys.executable, "-c", script, source, tmp_path / "cache"]
+    command: list[str | Path] = [sys.executable, "-c", script, source, tmp_path / "cache"]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert json.loads(output) == [4, []]
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +27,7 @@ def write_sphere(path: Path, seconds: float = 0.3, rate: int = 16000) -> None:
     soundfile.write(path, samples, rate, format="NIST", subtype="PCM_16")
 
 
-def make_source(folder: Path, case: Any = str.upper, noise_rate: int = 20000) -> Path:
+def make_source(folder: Path, case: Callable[[str], str] = str.upper, noise_rate: int = 20000) -> Path:
     for number, speaker in enumerate(SPEAKERS):
         for sentence in SENTENCES:
             parts = [case(part) for part in ("timit", "train", f"dr{1 + number % 3}", speaker)]
@@ -87,7 +86,7 @@ def test_462_speakers_make_412_and_50() -> None:
     assert split == split_of_speakers(set(split))
 
 
-def hundred(tmp_path: Path) -> Any:
+def hundred(tmp_path: Path) -> list[Noise]:
     for number in range(1, 101):
         (tmp_path / f"N{number}.wav").touch()
     return noises(tmp_path)
@@ -118,7 +117,7 @@ def test_numbers_not_names_order_the_noises(tmp_path: Path) -> None:
         (lambda folder: (folder / "TRAIN").mkdir(), "no TIMIT utterances"),
     ],
 )
-def test_what_is_missing_is_said_in_one_line(tmp_path: Path, spoil: Callable[..., Any], message: str) -> None:
+def test_what_is_missing_is_said_in_one_line(tmp_path: Path, spoil: Callable[[Path], None], message: str) -> None:
     spoil(tmp_path)
     with pytest.raises(UserError, match=message):
         train_utterances(tmp_path)

@@ -69,7 +69,9 @@ def test_only_a_folder_has_free_space(storage: Storage) -> None:
     if storage.is_remote:
         assert storage.free_bytes() is None
     else:
-        assert storage.free_bytes() > 0
+        free = storage.free_bytes()
+        assert free is not None
+        assert free > 0
 
 
 def test_many_writers_of_one_file_leave_one_whole_content(storage: Storage) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from transformers import HubertConfig, HubertModel, Wav2Vec2Model, WavLMModel
+from transformers import HubertConfig, HubertModel, Wav2Vec2Model, WavLMConfig, WavLMModel
 
 from trainables.audio import features as audio
 from trainables.base.tensors import unpack
@@ -39,6 +39,12 @@ SMALL_WAVLM = replace(SMALL_WAVEFORM, relative_bias=True)
 
 def config(**values: Any) -> NormalizedSSLConfig:
     return NormalizedSSLConfig.from_dict({"init": "random", **values})
+
+
+def spectral_body(seed: int = 0, **values: Any) -> SpectralBody:
+    body = build_body(config(**values), seed)
+    assert isinstance(body, SpectralBody)
+    return body
 
 
 def waves(batch: int = 2, samples: int = 8000) -> torch.Tensor:
@@ -98,8 +104,8 @@ def test_hubert_is_the_architecture_of_wav2vec2() -> None:
     model = HubertModel(HubertConfig(**settings)).eval()
     body = WaveformBody(SMALL_WAVEFORM).eval()
     body.steps[:7].load_state_dict(model.feature_extractor.conv_layers.state_dict())
-    body.steps[7].projection.load_state_dict(model.feature_projection.state_dict())
-    body.steps[8].encoder.load_state_dict(model.encoder.state_dict())
+    body.get_submodule("steps.7.projection").load_state_dict(model.feature_projection.state_dict())
+    body.get_submodule("steps.8.encoder").load_state_dict(model.encoder.state_dict())
     reference = model(waves()).last_hidden_state.transpose(1, 2)
     torch.testing.assert_close(body(waves())[9], reference, atol=1e-5, rtol=0)
 
@@ -110,11 +116,14 @@ def test_masking_reaches_the_transformer_of_transformers(architecture: WaveformA
     settings = transformers_config(architecture)
     settings.apply_spec_augment, settings.mask_time_prob = True, 0.5
     torch.manual_seed(0)
-    model = (WavLMModel if architecture.relative_bias else Wav2Vec2Model)(settings).eval()
+    model: Wav2Vec2Model | WavLMModel = (
+        WavLMModel(settings) if isinstance(settings, WavLMConfig) else Wav2Vec2Model(settings)
+    )
+    model.eval()
     body = WaveformBody(architecture).eval()
     body.steps[:7].load_state_dict(model.feature_extractor.conv_layers.state_dict())
-    body.steps[7].projection.load_state_dict(model.feature_projection.state_dict())
-    body.steps[8].encoder.load_state_dict(model.encoder.state_dict())
+    body.get_submodule("steps.7.projection").load_state_dict(model.feature_projection.state_dict())
+    body.get_submodule("steps.8.encoder").load_state_dict(model.encoder.state_dict())
     mask = torch.zeros(2, body.site_frames(8000, 7), dtype=torch.bool)
     mask[:, 3:9] = True
     ours = body.contextualize(body.latents(waves()), mask, model.masked_spec_embed)
@@ -134,8 +143,8 @@ def test_gradient_reaches_the_first_convolution_unscaled() -> None:
     body(waves())[1].sum().backward()
     gradient = next(body.steps[0].parameters()).grad
     reference = torch.nn.functional.gelu
-    conv, norm = body.steps[0].conv, body.steps[0].layer_norm
-    (expected,) = torch.autograd.grad(reference(norm(conv(waves()[:, None]))).sum(), conv.weight)
+    conv, norm = body.get_submodule("steps.0.conv"), body.get_submodule("steps.0.layer_norm")
+    (expected,) = torch.autograd.grad(reference(norm(conv(waves()[:, None]))).sum(), conv.get_parameter("weight"))
     torch.testing.assert_close(gradient, expected)
 
 
@@ -176,14 +185,14 @@ def test_positions_interleave_sine_and_cosine() -> None:
 
 
 def test_the_spectral_body_is_initialised_as_bert_is() -> None:
-    body = build_body(config(size="base"), seed=0)
-    weight = body.steps[1].expand.weight
+    body = spectral_body(size="base")
+    weight = body.get_parameter("steps.1.expand.weight")
     assert float(weight.detach().std()) == pytest.approx(0.02, rel=0.02)
-    assert not body.steps[1].expand.bias.any()
+    assert not body.get_parameter("steps.1.expand.bias").any()
 
 
 def test_encoding_features_is_the_end_of_the_walk() -> None:
-    body = build_body(config(), seed=0).eval()
+    body = spectral_body().eval()
     torch.testing.assert_close(body.encode(body.features(waves())), body(waves())[-1].transpose(1, 2))
 
 
@@ -194,7 +203,7 @@ def test_site_0_of_a_spectral_body_comes_before_dropout() -> None:
 
 
 def test_corpus_cmvn_uses_the_statistics_of_speech() -> None:
-    body = build_body(config(cmvn="corpus"), seed=0)
+    body = spectral_body(cmvn="corpus")
     body.entry.feature_mean.fill_(-2.0)
     body.entry.feature_std.fill_(4.0)
     expected = (audio.log_mel(waves()) + 2.0) / 4.0
@@ -219,9 +228,9 @@ def test_an_artifact_gives_the_body_back(upstream: str) -> None:
 
 
 def test_an_untrained_body_takes_only_the_statistics_of_speech() -> None:
-    trained = build_body(config(cmvn="corpus"), seed=1)
+    trained = spectral_body(seed=1, cmvn="corpus")
     trained.entry.feature_mean.fill_(-5.0)
-    fresh, untouched = (build_body(config(cmvn="corpus"), seed=2) for _ in range(2))
+    fresh, untouched = (spectral_body(seed=2, cmvn="corpus") for _ in range(2))
     load_artifact(fresh, config(cmvn="corpus"), pack_body(trained))
     assert (fresh.entry.feature_mean == -5.0).all()
     assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), untouched.parameters(), strict=True))

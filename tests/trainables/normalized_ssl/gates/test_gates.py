@@ -7,7 +7,7 @@ from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.corpus.corpus import Corpus
 from trainables.config.registry import run_stage
 from trainables.job.assignment import DataSettings
-from trainables.job.stages import in_order
+from trainables.job.stages import Stage, in_order
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.gates import gates
 from trainables.normalized_ssl.gates.stages import gate_stages, read_gates
@@ -17,7 +17,7 @@ FIELDS = {"pretraining_steps": 3, "gate_steps": 2, "w_mstft": 0.0, "lr_head": 0.
 
 
 @pytest.fixture(scope="module", params=["tera", "wav2vec2"])
-def measured(request: pytest.FixtureRequest, corpus: Corpus, artifacts: MemoryArtifacts) -> list[tuple[Any, ...]]:
+def measured(request: pytest.FixtureRequest, corpus: Corpus, artifacts: MemoryArtifacts) -> list[tuple[Stage, bytes]]:
     """Every gate stage of one upstream, with its artifact."""
     config = NormalizedSSLConfig.from_dict({"upstream": request.param, **FIELDS})
     stages = gate_stages(config, (1, 2), DATA, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
@@ -27,7 +27,7 @@ def measured(request: pytest.FixtureRequest, corpus: Corpus, artifacts: MemoryAr
 
 
 @pytest.fixture
-def read(measured: list[tuple[Any, ...]]) -> dict[str, Any]:
+def read(measured: list[tuple[Stage, bytes]]) -> dict[str, Any]:
     contents: dict[str, list[bytes]] = {}
     for stage, content in measured:
         contents.setdefault(stage.kind, []).append(content)
@@ -53,7 +53,7 @@ def test_every_site_has_a_mismatch_with_an_interval(read: dict[str, Any]) -> Non
 
 
 def test_a_gate_gives_the_same_bytes_again(
-    measured: list[tuple[Any, ...]], corpus: Corpus, artifacts: MemoryArtifacts
+    measured: list[tuple[Stage, bytes]], corpus: Corpus, artifacts: MemoryArtifacts
 ) -> None:
     for stage, content in (measured[0], measured[-1]):
         compute = getattr(gates, stage.kind)

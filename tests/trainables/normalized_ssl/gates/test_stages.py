@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,15 +10,20 @@ import pytest
 
 from sweep.verdict.gates import interpretable
 from trainables.job.assignment import DataSettings
+from trainables.job.stages import Stage, StagePlace
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.gates.stages import gate_stages, read_gates
 
 CONFIG = NormalizedSSLConfig(upstream="tera")
 SEEDS = (11, 12, 13)
-PLACE = {"corpus_uri": "corpus", "corpus_fingerprint": "print"}
+PLACE: StagePlace = {"corpus_uri": "corpus", "corpus_fingerprint": "print"}
 
 
-def stages(config: Any = CONFIG, data: Any = DataSettings(), seeds: Any = SEEDS) -> Any:  # noqa: B008
+def stages(
+    config: NormalizedSSLConfig = CONFIG,
+    data: DataSettings = DataSettings(),  # noqa: B008
+    seeds: Sequence[int] = SEEDS,
+) -> tuple[Stage, ...]:
     return gate_stages(config, seeds, data, **PLACE)
 
 

@@ -1,11 +1,19 @@
+from typing import Any, cast
+
 import numpy as np
 import pytest
 import torch
-from transformers import Wav2Vec2ForPreTraining
+from transformers import Wav2Vec2Config, Wav2Vec2ForPreTraining
 
 from trainables.base.randomness import seed_global_generators
 from trainables.normalized_ssl.bodies.upstreams import build_body
-from trainables.normalized_ssl.bodies.waveform_body import CONVOLUTIONS, transformers_config
+from trainables.normalized_ssl.bodies.waveform_body import (
+    CONVOLUTIONS,
+    EncoderStep,
+    ProjectionStep,
+    WaveformBody,
+    transformers_config,
+)
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.pretraining import contrastive_pretraining
 from trainables.normalized_ssl.pretraining.contrastive_pretraining import (
@@ -23,7 +31,9 @@ from trainables.normalized_ssl.pretraining.contrastive_pretraining import (
 
 @pytest.fixture
 def objective() -> ContrastivePretraining:
-    return ContrastivePretraining(build_body(NormalizedSSLConfig(upstream="wav2vec2"), seed=0))
+    body = build_body(NormalizedSSLConfig(upstream="wav2vec2"), seed=0)
+    assert isinstance(body, WaveformBody)
+    return ContrastivePretraining(body)
 
 
 def test_distractors_are_other_masked_frames_of_the_same_utterance() -> None:
@@ -70,6 +80,7 @@ def test_agrees_with_transformers_own_pretraining_loss(objective: ContrastivePre
 def transplanted(objective: ContrastivePretraining) -> Wav2Vec2ForPreTraining:
     body = objective.body
     config = transformers_config(body.architecture)
+    assert isinstance(config, Wav2Vec2Config)
     config.update(
         {
             "apply_spec_augment": True,
@@ -83,10 +94,11 @@ def transplanted(objective: ContrastivePretraining) -> Wav2Vec2ForPreTraining:
         }
     )
     model = Wav2Vec2ForPreTraining(config)
-    model.wav2vec2.feature_extractor.conv_layers = torch.nn.ModuleList(body.steps[:CONVOLUTIONS])
-    model.wav2vec2.feature_projection = body.steps[CONVOLUTIONS].projection
-    model.wav2vec2.encoder = body.steps[CONVOLUTIONS + 1].encoder
-    model.wav2vec2.masked_spec_embed = objective.mask_embedding
+    wav2vec2: Any = model.wav2vec2  # its parts are replaced by the body's, of other declared classes
+    wav2vec2.feature_extractor.conv_layers = torch.nn.ModuleList(body.steps[:CONVOLUTIONS])
+    wav2vec2.feature_projection = cast(ProjectionStep, body.steps[CONVOLUTIONS]).projection
+    wav2vec2.encoder = cast(EncoderStep, body.steps[CONVOLUTIONS + 1]).encoder
+    wav2vec2.masked_spec_embed = objective.mask_embedding
     model.quantizer = objective.quantizer
     model.project_hid = objective.project_context
     model.project_q = objective.project_code

@@ -1,25 +1,26 @@
-from typing import Any
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
+from trainables.normalized_ssl.bodies.spectral_body import SpectralBody
 from trainables.normalized_ssl.bodies.upstreams import build_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.pretraining import masked_reconstruction
 from trainables.normalized_ssl.pretraining.masked_reconstruction import MaskedReconstruction, damage
 
 
-def damaged(seed: int, batch: int = 4, frames: int = 101, mels: int = 80) -> tuple[torch.Tensor, ...]:
+def damaged(seed: int, batch: int = 4, frames: int = 101, mels: int = 80) -> tuple[Tensor, Tensor, Tensor]:
     torch.manual_seed(seed)
     features = torch.randn(batch, frames, mels)
-    return features, *damage(features)
+    altered, selected = damage(features)
+    return features, altered, selected
 
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 10_000), frames=st.integers(3, 120))
-def test_only_selected_cells_are_altered(seed: int, frames: Any) -> None:
+def test_only_selected_cells_are_altered(seed: int, frames: int) -> None:
     features, altered, selected = damaged(seed, frames=frames)
     assert torch.equal(altered[selected == 0], features[selected == 0])
     assert set(selected.unique().tolist()) <= {0.0, 1.0}
@@ -64,6 +65,7 @@ def test_spans_are_zeroed_swapped_or_kept_80_10_10(monkeypatch: pytest.MonkeyPat
 
 def test_loss_is_the_mean_absolute_error_over_selected_cells() -> None:
     body = build_body(NormalizedSSLConfig(), seed=0)
+    assert isinstance(body, SpectralBody)
     objective, speech = MaskedReconstruction(body), 0.1 * torch.randn(2, 8000)
     torch.manual_seed(5)
     loss, _ = objective(speech, step=0)

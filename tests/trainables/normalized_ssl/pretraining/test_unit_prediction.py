@@ -14,6 +14,7 @@ from trainables.base.tensors import unpack
 from trainables.config.registry import run_stage
 from trainables.job.stages import in_order
 from trainables.normalized_ssl.bodies.upstreams import build_body
+from trainables.normalized_ssl.bodies.waveform_body import WaveformBody
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.pretraining import speech_units, unit_prediction
 from trainables.normalized_ssl.pretraining.speech_units import COEFFICIENTS, UNITS, SpeechUnits, mfcc
@@ -22,6 +23,12 @@ from trainables.normalized_ssl.pretraining.unit_prediction import UnitPrediction
 
 def waves(batch: int = 2, samples: int = 16000) -> torch.Tensor:
     return 0.1 * torch.randn(batch, samples, generator=torch.Generator().manual_seed(1))
+
+
+def waveform_body(upstream: str) -> WaveformBody:
+    body = build_body(NormalizedSSLConfig(upstream=upstream), seed=0)
+    assert isinstance(body, WaveformBody)
+    return body
 
 
 def some_units() -> SpeechUnits:
@@ -34,7 +41,7 @@ def some_units() -> SpeechUnits:
 
 @pytest.fixture
 def objective() -> UnitPrediction:
-    return UnitPrediction(build_body(NormalizedSSLConfig(upstream="hubert"), seed=0), some_units())
+    return UnitPrediction(waveform_body("hubert"), some_units())
 
 
 def test_mfccs_are_scipys_cosine_transform_of_the_log_mels() -> None:
@@ -139,10 +146,15 @@ def test_mixing_disturbs_a_share_of_utterances_over_at_most_half_of_each() -> No
 
 
 def test_only_wavlm_hears_the_mixture_and_still_names_the_speech(monkeypatch: pytest.MonkeyPatch) -> None:
-    body = build_body(NormalizedSSLConfig(upstream="wavlm"), seed=0)
+    body = waveform_body("wavlm")
     heard = []
-    monkeypatch.setattr(unit_prediction, "mix_utterances", lambda wave: heard.append(wave) or 2 * wave)
-    named = []
+
+    def mix(wave: torch.Tensor) -> torch.Tensor:
+        heard.append(wave)
+        return 2 * wave
+
+    monkeypatch.setattr(unit_prediction, "mix_utterances", mix)
+    named: list[torch.Tensor] = []
     units = some_units()
     units.register_forward_pre_hook(lambda _, inputs: named.append(inputs[0]))
     seed_global_generators(0, "mix")

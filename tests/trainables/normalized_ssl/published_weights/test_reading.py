@@ -14,6 +14,8 @@ from huggingface_hub import constants
 from transformers import (
     HubertConfig,
     HubertModel,
+    PreTrainedConfig,
+    PreTrainedModel,
     Wav2Vec2Config,
     Wav2Vec2ForPreTraining,
     Wav2Vec2Model,
@@ -23,22 +25,27 @@ from transformers import (
 
 from tests.support.methods import s3prl_model
 from tests.support.methods.memory_artifacts import MemoryArtifacts
+from trainables.audio.examples.mixing import Batch
 from trainables.base.errors import UserError
 from trainables.base.tensors import unpack
 from trainables.config.registry import run_stage
 from trainables.method import When
+from trainables.normalized_ssl.bodies.spectral_body import SpectralBody
 from trainables.normalized_ssl.bodies.upstreams import build_body
+from trainables.normalized_ssl.bodies.waveform_body import WaveformBody
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.method import build
+from trainables.normalized_ssl.method import NormalizedSSL, build
 from trainables.normalized_ssl.published_weights import source as checkpoint_source
 from trainables.normalized_ssl.published_weights.reading import load_weights
 from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
-MODELS = {
+MODELS: dict[str, tuple[type[PreTrainedConfig], type[PreTrainedModel]]] = {
     "wav2vec2": (Wav2Vec2Config, Wav2Vec2Model),
     "hubert": (HubertConfig, HubertModel),
     "wavlm": (WavLMConfig, WavLMModel),
 }
+Published = tuple[str, Any, Path]  # upstream, model, its folder
+S3prlFile = tuple[torch.nn.Module, Path]  # a model, its file
 WAVE = 0.1 * torch.randn(1, 8000, generator=torch.Generator().manual_seed(1))
 
 
@@ -46,11 +53,17 @@ def base(upstream: str, **values: Any) -> NormalizedSSLConfig:
     return NormalizedSSLConfig.from_dict({"upstream": upstream, "size": "base", **values})
 
 
-def empty_body(upstream: str, seed: int = 0) -> Any:
+def empty_body(upstream: str, seed: int = 0) -> SpectralBody | WaveformBody:
     return build_body(base(upstream, init="random"), seed).eval()
 
 
-def full_model(upstream: str, **settings: Any) -> torch.nn.Module:
+def empty_tera() -> SpectralBody:
+    body = empty_body("tera")
+    assert isinstance(body, SpectralBody)
+    return body
+
+
+def full_model(upstream: str, **settings: Any) -> PreTrainedModel:
     """A model of `transformers` at base width; two of the twelve layers are enough to be cut."""
     torch.manual_seed(3)
     config, model = MODELS[upstream]
@@ -58,8 +71,7 @@ def full_model(upstream: str, **settings: Any) -> torch.nn.Module:
 
 
 @pytest.fixture(scope="module", params=sorted(MODELS))
-def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
-    """(upstream, model, its folder)."""
+def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Published:
     model = full_model(request.param)
     folder = tmp_path_factory.mktemp(request.param)
     model.save_pretrained(folder)
@@ -67,7 +79,7 @@ def published(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture(scope="module")
-def s3prl_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[torch.nn.Module, Path]:
+def s3prl_file(tmp_path_factory: pytest.TempPathFactory) -> S3prlFile:
     torch.manual_seed(4)
     model = s3prl_model.reference_transformer()
     path = tmp_path_factory.mktemp("s3prl") / "states-1000000.ckpt"
@@ -94,7 +106,7 @@ def write_s3prl(path: Path, model: torch.nn.Module, optimizer: Any = None, **set
     torch.save(content, path)
 
 
-def test_a_truncated_waveform_body_equals_the_full_model(published: tuple[Any, ...]) -> None:
+def test_a_truncated_waveform_body_equals_the_full_model(published: Published) -> None:
     upstream, model, folder = published
     body = empty_body(upstream)
     load_weights(body, upstream, folder)
@@ -106,9 +118,9 @@ def test_a_truncated_waveform_body_equals_the_full_model(published: tuple[Any, .
     torch.testing.assert_close(found[9].transpose(1, 2), expected.hidden_states[1], atol=1e-5, rtol=0)
 
 
-def test_a_truncated_spectral_body_equals_s3prls_model(s3prl_file: tuple[Any, ...]) -> None:
+def test_a_truncated_spectral_body_equals_s3prls_model(s3prl_file: S3prlFile) -> None:
     model, path = s3prl_file
-    body = empty_body("tera")
+    body = empty_tera()
     load_weights(body, "tera", path)
     with torch.no_grad(), in_double(body), in_double(model):
         found = body(WAVE.double())
@@ -117,9 +129,9 @@ def test_a_truncated_spectral_body_equals_s3prls_model(s3prl_file: tuple[Any, ..
         torch.testing.assert_close(ours.transpose(1, 2), theirs, atol=1e-5, rtol=0)
 
 
-def test_long_utterances_go_through_in_s3prls_even_pieces(s3prl_file: tuple[Any, ...]) -> None:
+def test_long_utterances_go_through_in_s3prls_even_pieces(s3prl_file: S3prlFile) -> None:
     model, path = s3prl_file
-    body = empty_body("tera")
+    body = empty_tera()
     load_weights(body, "tera", path)
     features = torch.randn(1, 1601, 80, generator=torch.Generator().manual_seed(2)).double()
     with torch.no_grad(), in_double(body), in_double(model):
@@ -147,7 +159,7 @@ def test_old_names_and_a_head_around_the_model_are_understood(tmp_path: Path) ->
         torch.testing.assert_close(body(WAVE)[9].transpose(1, 2), expected, atol=1e-5, rtol=0)
 
 
-def test_tensorflow_names_of_layer_norms_are_understood(tmp_path: Path, s3prl_file: tuple[Any, ...]) -> None:
+def test_tensorflow_names_of_layer_norms_are_understood(tmp_path: Path, s3prl_file: S3prlFile) -> None:
     model, _ = s3prl_file
     names = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
     state = {}
@@ -157,9 +169,9 @@ def test_tensorflow_names_of_layer_norms_are_understood(tmp_path: Path, s3prl_fi
         state[name] = value
     path = tmp_path / "old.ckpt"
     torch.save({"Transformer": state, "Upstream_Config": {"transformer": s3prl_model.BASE}}, path)
-    body = empty_body("tera")
+    body = empty_tera()
     load_weights(body, "tera", path)
-    torch.testing.assert_close(body.entry.layer_norm.bias, model.input_representations.LayerNorm.bias)
+    torch.testing.assert_close(body.entry.layer_norm.bias, model.get_parameter("input_representations.LayerNorm.bias"))
 
 
 class ForeignOptimizer:
@@ -173,7 +185,7 @@ ForeignOptimizer.__module__ = "optimizers"
 
 
 class Intruder:
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Any, ...]:
         return (exec, ("open('intruded', 'w').close()",))
 
 
@@ -188,7 +200,7 @@ def test_foreign_objects_in_a_checkpoint_stay_inert(
     torch.manual_seed(4)
     model = s3prl_model.reference_transformer()
     module = ModuleType("optimizers")
-    module.ForeignOptimizer = ForeignOptimizer
+    monkeypatch.setattr(module, "ForeignOptimizer", ForeignOptimizer, raising=False)
     monkeypatch.setitem(sys.modules, "optimizers", module)
     content = {
         "Transformer": model.state_dict(),
@@ -197,10 +209,10 @@ def test_foreign_objects_in_a_checkpoint_stay_inert(
     }
     torch.save(content, "states.ckpt", _use_new_zipfile_serialization=zipped)
     monkeypatch.delitem(sys.modules, "optimizers")
-    body = empty_body("tera")
+    body = empty_tera()
     load_weights(body, "tera", tmp_path / "states.ckpt")
-    weight = model.encoder.layer[0].intermediate.dense.weight
-    assert torch.equal(dict(body.steps[0][1].named_parameters())["expand.weight"], weight)
+    weight = model.get_parameter("encoder.layer.0.intermediate.dense.weight")
+    assert torch.equal(body.get_parameter("steps.0.1.expand.weight"), weight)
     assert not (tmp_path / "intruded").exists()
 
 
@@ -261,7 +273,7 @@ def test_missing_tensors_are_never_left_random(tmp_path: Path) -> None:
     assert "feature_extractor.conv_layers.0.layer_norm" in message
 
 
-def test_a_tensor_of_another_shape(tmp_path: Path, s3prl_file: tuple[Any, ...]) -> None:
+def test_a_tensor_of_another_shape(tmp_path: Path, s3prl_file: S3prlFile) -> None:
     model, _ = s3prl_file
     state = {**model.state_dict(), "input_representations.spec_transform.weight": torch.zeros(768, 240)}
     path = tmp_path / "fbank.ckpt"
@@ -269,7 +281,7 @@ def test_a_tensor_of_another_shape(tmp_path: Path, s3prl_file: tuple[Any, ...]) 
     assert "spec_transform.weight is (768, 240), not (768, 80)" in refusal("tera", path)
 
 
-def test_a_truncated_safetensors_file(tmp_path: Path, published: tuple[Any, ...]) -> None:
+def test_a_truncated_safetensors_file(tmp_path: Path, published: Published) -> None:
     upstream, _, folder = published
     (tmp_path / "config.json").write_text((folder / "config.json").read_text())
     cut(folder / "model.safetensors", tmp_path / "model.safetensors")
@@ -278,7 +290,7 @@ def test_a_truncated_safetensors_file(tmp_path: Path, published: tuple[Any, ...]
     assert "truncated" in message
 
 
-def test_a_truncated_s3prl_file(tmp_path: Path, s3prl_file: tuple[Any, ...]) -> None:
+def test_a_truncated_s3prl_file(tmp_path: Path, s3prl_file: S3prlFile) -> None:
     message = refusal("tera", cut(s3prl_file[1], tmp_path / "half.ckpt"))
     assert "half.ckpt" in message
     assert "truncated" in message
@@ -340,7 +352,7 @@ def test_without_a_network_the_error_says_how_to_get_it(monkeypatch: pytest.Monk
     assert "\n" not in str(found.value)
 
 
-def test_one_stage_serves_every_seed_and_a_changed_file_is_another(tmp_path: Path, s3prl_file: tuple[Any, ...]) -> None:
+def test_one_stage_serves_every_seed_and_a_changed_file_is_another(tmp_path: Path, s3prl_file: S3prlFile) -> None:
     _, path = s3prl_file
     config = base("tera", checkpoint=str(path))
     assert config.stages(1, corpus_uri="a", corpus_fingerprint="b") == config.stages(
@@ -367,7 +379,7 @@ def test_settings_that_do_not_belong_together(values: dict[str, Any], words: str
         NormalizedSSLConfig.from_dict({"upstream": "tera", **values})
 
 
-def test_a_method_is_built_from_the_checkpoint_and_trains_a_step(published: tuple[Any, ...]) -> None:
+def test_a_method_is_built_from_the_checkpoint_and_trains_a_step(published: Published) -> None:
     upstream, model, folder = published
     config = base(upstream, checkpoint=str(folder), norm_layers=[2])
     (stage,) = config.stages(1, corpus_uri="", corpus_fingerprint="")
@@ -375,12 +387,12 @@ def test_a_method_is_built_from_the_checkpoint_and_trains_a_step(published: tupl
     run_stage(stage, None, artifacts)
     assert len(unpack(artifacts[stage.key])["info"]["sha256"]) == 64
     take_a_step(build(config, {"pretraining": artifacts[stage.key]}, seed=1))
-    first = build(config, {"pretraining": artifacts[stage.key]}, seed=1).body.steps[0].conv.weight
+    first = build(config, {"pretraining": artifacts[stage.key]}, seed=1).body.get_parameter("steps.0.conv.weight")
     assert torch.equal(first, model.feature_extractor.conv_layers[0].conv.weight)
 
 
 @pytest.mark.parametrize("upstream", ["mockingjay", "tera"])
-def test_a_spectral_method_trains_a_step_from_the_checkpoint(upstream: str, s3prl_file: tuple[Any, ...]) -> None:
+def test_a_spectral_method_trains_a_step_from_the_checkpoint(upstream: str, s3prl_file: S3prlFile) -> None:
     config = base(upstream, checkpoint=str(s3prl_file[1]), norm_layers=[1])
     (stage,) = config.stages(1, corpus_uri="", corpus_fingerprint="")
     artifacts = MemoryArtifacts()
@@ -388,12 +400,10 @@ def test_a_spectral_method_trains_a_step_from_the_checkpoint(upstream: str, s3pr
     take_a_step(build(config, {"pretraining": artifacts[stage.key]}, seed=1))
 
 
-def take_a_step(method: Any) -> None:
+def take_a_step(method: NormalizedSSL) -> None:
     """One optimizer step at base size on half a second."""
-    from types import SimpleNamespace
-
     method.train()
-    batch = SimpleNamespace(noisy=WAVE + 0.01, clean=WAVE, lengths=torch.tensor([WAVE.shape[1]]))
+    batch = Batch(noisy=WAVE + 0.01, clean=WAVE, lengths=torch.tensor([WAVE.shape[1]]))
     loss = method.training_losses(batch, When(step=0, epoch=0, steps=10))["total"]
     loss.backward()
     torch.optim.SGD(method.parameter_groups()).step()
