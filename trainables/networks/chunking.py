@@ -9,13 +9,25 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.nn import functional
 
-Path = Callable[[Tensor], Tensor]  # of sequences, (sequences, length, channels) -> the same
+from trainables.base.padding import valid_mask
+
+Path = Callable[..., Tensor]  # of sequences, (sequences, length, channels) -> the same
 
 
 def cut(features: Tensor, chunk: int) -> Tensor:
     """(batch, channels, frames) -> (batch, channels, chunk, chunks), a chunk of zeros at both ends."""
     cuts = functional.unfold(features[..., None], (chunk, 1), padding=(chunk, 0), stride=(chunk // 2, 1))
     return cuts.unflatten(1, (features.shape[1], chunk))
+
+
+def chunk_count(frames: Tensor, chunk: int) -> Tensor:
+    """(batch,) chunks that `cut` makes of that many frames."""
+    return (frames + chunk).div(chunk // 2, rounding_mode="floor") + 1
+
+
+def valid_chunks(chunks: Tensor, counts: Tensor | None) -> Tensor | None:
+    """Mask of (batch, channels, chunk, chunks), (batch, 1, 1, chunks): 1 up to `counts` (batch,); None for None."""
+    return None if counts is None else valid_mask(chunks[:, :1], counts[:, None, None])
 
 
 def overlap_add(chunks: Tensor, frames: int) -> Tensor:
@@ -31,7 +43,11 @@ def within_chunks(path: Path, chunks: Tensor) -> Tensor:
     return sequences.unflatten(0, (len(chunks), -1)).permute(0, 3, 2, 1)
 
 
-def across_chunks(path: Path, chunks: Tensor) -> Tensor:
-    """`path` from chunk to chunk at each position of (batch, channels, chunk, chunks), which keeps its shape."""
-    sequences = path(chunks.permute(0, 2, 3, 1).flatten(0, 1))
+def across_chunks(path: Path, chunks: Tensor, counts: Tensor | None = None) -> Tensor:
+    """`path` from chunk to chunk at each position of (batch, channels, chunk, chunks), which keeps its shape.
+
+    With `counts` (batch,), chunks that are no padding, the path is given those of each sequence, too.
+    """
+    each = () if counts is None else (counts.repeat_interleave(chunks.shape[2]),)
+    sequences = path(chunks.permute(0, 2, 3, 1).flatten(0, 1), *each)
     return sequences.unflatten(0, (len(chunks), -1)).permute(0, 3, 1, 2)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.base.padding import group_norm, masked
 from trainables.networks.masking_separator import Masker, MaskingSeparator, global_norm
 
 _TAPS = 3  # of the depthwise convolutions
@@ -33,11 +34,11 @@ class ConvMasker(Masker):
         )
         self.head = ConvHead(sources, bottleneck, filters)
 
-    def context(self, encoded: Tensor) -> Tensor:
-        features = self.bottleneck(self.norm(encoded))
+    def context(self, encoded: Tensor, valid: Tensor | None = None) -> Tensor:
+        features = self.bottleneck(group_norm(self.norm, encoded, valid))
         skips = torch.zeros_like(features)
         for block in self.blocks:
-            residual, skip = block(features)
+            residual, skip = block(features, valid)
             features, skips = features + residual, skips + skip
         return skips
 
@@ -56,9 +57,10 @@ class ConvBlock(nn.Module):
         self.residual = nn.Conv1d(hidden, channels, 1)
         self.skip = nn.Conv1d(hidden, channels, 1)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        wide = self.expand_norm(self.expand_prelu(self.expand(features)))
-        wide = self.depthwise_norm(self.depthwise_prelu(self.depthwise(wide)))
+    def forward(self, features: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        wide = group_norm(self.expand_norm, self.expand_prelu(self.expand(features)), valid)
+        deep = self.depthwise_prelu(self.depthwise(masked(wide, valid)))
+        wide = group_norm(self.depthwise_norm, deep, valid)
         return self.residual(wide), self.skip(wide)
 
 

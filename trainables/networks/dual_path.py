@@ -8,7 +8,9 @@ separation", ICASSP 2020; layout as in asteroid. With kernel 2 and stride 1 ther
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from trainables.base.padding import group_norm, masked
 from trainables.networks import chunking
 from trainables.networks.masking_separator import Masker, MaskingSeparator, global_norm
 
@@ -29,15 +31,19 @@ class DualPathMasker(Masker):
     norm: nn.GroupNorm
     chunk: int
 
-    def entry(self, encoded: Tensor) -> Tensor:
+    def entry(self, encoded: Tensor, valid: Tensor | None) -> Tensor:
         """(batch, filters, frames) -> (batch, block_channels, frames)."""
-        return self.norm(encoded)
+        return group_norm(self.norm, encoded, valid)
 
-    def context(self, encoded: Tensor) -> Tensor:
-        chunks = chunking.cut(self.entry(encoded), self.chunk)
+    def context(self, encoded: Tensor, valid: Tensor | None = None) -> Tensor:
+        chunks = chunking.cut(masked(self.entry(encoded, valid), valid), self.chunk)
+        counts = None if valid is None else chunking.chunk_count(valid.sum((1, 2)).long(), self.chunk)
         for block in self.blocks:
-            chunks = block(chunks)
+            chunks = block(chunks, counts)
         return self.head.merge(chunks, encoded.shape[-1])
+
+    def at_blocks(self, frames: Tensor) -> Tensor:
+        return chunking.cut(frames, self.chunk)
 
 
 class DPRNNMasker(DualPathMasker):
@@ -53,8 +59,8 @@ class DPRNNMasker(DualPathMasker):
         self.blocks = nn.ModuleList(DPRNNBlock(bottleneck, hidden) for _ in range(blocks))
         self.head = DualPathHead(sources, bottleneck, filters)
 
-    def entry(self, encoded: Tensor) -> Tensor:
-        return self.bottleneck(self.norm(encoded))
+    def entry(self, encoded: Tensor, valid: Tensor | None) -> Tensor:
+        return self.bottleneck(group_norm(self.norm, encoded, valid))
 
 
 class DPRNNBlock(nn.Module):
@@ -65,10 +71,13 @@ class DPRNNBlock(nn.Module):
         self.within = RecurrentPath(channels, hidden)
         self.across = RecurrentPath(channels, hidden)
 
-    def forward(self, chunks: Tensor) -> Tensor:
-        """(batch, channels, chunk, chunks) -> the same."""
-        chunks = chunks + self.within.norm(chunking.within_chunks(self.within, chunks))
-        return chunks + self.across.norm(chunking.across_chunks(self.across, chunks))
+    def forward(self, chunks: Tensor, counts: Tensor | None = None) -> Tensor:
+        """(batch, channels, chunk, chunks), of which `counts` (batch,) chunks are no padding -> the same."""
+        valid = chunking.valid_chunks(chunks, counts)
+        within = chunking.within_chunks(self.within, chunks)
+        chunks = chunks + group_norm(self.within.norm, within, valid)
+        across = chunking.across_chunks(self.across, chunks, counts)
+        return chunks + group_norm(self.across.norm, across, valid)
 
 
 class RecurrentPath(nn.Module):
@@ -80,8 +89,17 @@ class RecurrentPath(nn.Module):
         self.linear = nn.Linear(2 * hidden, channels)
         self.norm = global_norm(channels)
 
-    def forward(self, sequences: Tensor) -> Tensor:
-        return self.linear(self.lstm(sequences)[0])
+    def forward(self, sequences: Tensor, counts: Tensor | None = None) -> Tensor:
+        """`counts` (sequences,) are the steps that are no padding; None = all."""
+        return self.linear(recurrent(self.lstm, sequences, counts))
+
+
+def recurrent(lstm: nn.LSTM, sequences: Tensor, counts: Tensor | None) -> Tensor:
+    """The output for (sequences, length, channels), each read back from its own end; zeros beyond `counts`."""
+    if counts is None:
+        return lstm(sequences)[0]
+    packed = pack_padded_sequence(sequences, counts.cpu(), batch_first=True, enforce_sorted=False)
+    return pad_packed_sequence(lstm(packed)[0], batch_first=True, total_length=sequences.shape[1])[0]
 
 
 class DualPathHead(nn.Module):

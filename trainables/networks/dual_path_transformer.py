@@ -7,8 +7,9 @@ separation", Interspeech 2020; layout as in asteroid.
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.base.padding import group_norm, valid_mask
 from trainables.networks import chunking
-from trainables.networks.dual_path import DualPathHead, DualPathMasker
+from trainables.networks.dual_path import DualPathHead, DualPathMasker, recurrent
 from trainables.networks.masking_separator import MaskingSeparator, global_norm
 
 
@@ -38,9 +39,9 @@ class DPTNetBlock(nn.Module):
         self.within = TransformerLayer(channels, hidden, heads)
         self.across = TransformerLayer(channels, hidden, heads)
 
-    def forward(self, chunks: Tensor) -> Tensor:
-        """(batch, channels, chunk, chunks) -> the same."""
-        return chunking.across_chunks(self.across, chunking.within_chunks(self.within, chunks))
+    def forward(self, chunks: Tensor, counts: Tensor | None = None) -> Tensor:
+        """(batch, channels, chunk, chunks), of which `counts` (batch,) chunks are no padding -> the same."""
+        return chunking.across_chunks(self.across, chunking.within_chunks(self.within, chunks), counts)
 
 
 class TransformerLayer(nn.Module):
@@ -57,13 +58,16 @@ class TransformerLayer(nn.Module):
         self.linear = nn.Linear(2 * hidden, channels)
         self.recurrent_norm = global_norm(channels)
 
-    def forward(self, sequences: Tensor) -> Tensor:
-        """(sequences, length, channels) -> the same."""
-        attended, _ = self.attention(sequences, sequences, sequences, need_weights=False)
-        sequences = _normalize(self.attention_norm, sequences + attended)
-        recurrent = self.linear(functional.relu(self.lstm(sequences)[0]))
-        return _normalize(self.recurrent_norm, sequences + recurrent)
+    def forward(self, sequences: Tensor, counts: Tensor | None = None) -> Tensor:
+        """(sequences, length, channels), of which `counts` (sequences,) steps are no padding -> the same."""
+        valid = None if counts is None else valid_mask(sequences[..., 0], counts)
+        unseen = None if valid is None else valid == 0
+        attended, _ = self.attention(sequences, sequences, sequences, key_padding_mask=unseen, need_weights=False)
+        sequences = _normalize(self.attention_norm, sequences + attended, valid)
+        read = self.linear(functional.relu(recurrent(self.lstm, sequences, counts)))
+        return _normalize(self.recurrent_norm, sequences + read, valid)
 
 
-def _normalize(norm: nn.GroupNorm, sequences: Tensor) -> Tensor:
-    return norm(sequences.transpose(1, 2)).transpose(1, 2)
+def _normalize(norm: nn.GroupNorm, sequences: Tensor, valid: Tensor | None) -> Tensor:
+    """`valid` (sequences, length)."""
+    return group_norm(norm, sequences.transpose(1, 2), None if valid is None else valid[:, None]).transpose(1, 2)

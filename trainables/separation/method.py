@@ -89,8 +89,9 @@ class Separation(Method):
             loss = self.task(self.network, batch)
             return {"enhancement": loss, "total": self.config.mtl_weight * loss}
         if self.normalization is not None:
-            self.normalization.take_targets(batch.clean)
-        loss, _ = pit_loss(self.network(batch.noisy)[:, : self.sources], batch.clean, batch.lengths)
+            self.normalization.take_targets(batch.clean, batch.lengths)
+        estimates = self.network(batch.noisy, batch.lengths)[:, : self.sources]
+        loss, _ = pit_loss(estimates, batch.clean, batch.lengths)
         return {"separation": loss, "total": loss}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
