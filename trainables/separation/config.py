@@ -16,7 +16,7 @@ from trainables.job.stages import Stage, StagePlace
 from trainables.separation.architectures import ARCHITECTURES, MODELS, SIZES
 
 # Bump when a change of code changes what pre-training produces (trainables/separation/pretraining.py).
-PRETRAINING_VERSION = 1
+PRETRAINING_VERSION = 2
 
 STRATEGIES = ("scratch", "ptft", "multitask")
 TASKS = ("se", "mama", "cc")

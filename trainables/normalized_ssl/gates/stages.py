@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trainables.normalized_ssl.config import NormalizedSSLConfig
 
 # Bump when a change of code changes what the gates measure.
-GATE_VERSION = 1
+GATE_VERSION = 2
 TRANSFER_GAP, MISMATCH = "transfer_gap", "mismatch"
 
 

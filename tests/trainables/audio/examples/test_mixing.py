@@ -18,7 +18,6 @@ from trainables.audio.corpus.corpus_writer import write_corpus
 from trainables.audio.examples.mixing import (
     FULL_SCALE,
     SNR_STEPS,
-    active_power,
     evaluation_set,
     labelled_rows,
     mix,
@@ -26,6 +25,7 @@ from trainables.audio.examples.mixing import (
     training_batch,
     view_batch,
 )
+from trainables.audio.levels import active_power
 from trainables.audio.recipes import folder as folder_recipe
 from trainables.audio.recipes.preparation import open_or_prepare
 from trainables.base.errors import UserError
@@ -59,7 +59,7 @@ def test_steady_noise_is_mixed_at_exactly_the_snr(
     snr_db: float, speech_level: float, noise_level: float, samples: int
 ) -> None:
     noisy, clean = mix(gaussian(0, samples, speech_level), gaussian(1, samples, noise_level), snr_db)
-    assert decibels(clean, noisy) == pytest.approx(snr_db, abs=0.01)
+    assert decibels(clean, noisy) == pytest.approx(snr_db, abs=0.02)  # a last, short frame may not count as active
 
 
 @settings(max_examples=30, deadline=None)
@@ -176,9 +176,9 @@ def test_an_utterance_shorter_than_the_crop_is_looped(mixed_corpus: Corpus) -> N
 
 def test_crops_hold_speech_even_in_long_silences(tmp_path: Path) -> None:
     """An utterance that speaks for half a second in twenty is never cropped to nothing."""
-    samples = np.zeros(320_000)
-    samples[200_000:208_000] = 0.1 * np.random.default_rng(0).standard_normal(8000)
-    for speaker in ("ann", "bea", "cleo"):
+    for seed, speaker in enumerate(("ann", "bea", "cleo")):
+        samples = np.zeros(320_000)
+        samples[200_000:208_000] = 0.1 * np.random.default_rng(seed).standard_normal(8000)
         write_sound(tmp_path / "noise" / speaker / f"{speaker}.wav", seconds=1)
         _write(tmp_path / "speech" / speaker / "sparse.wav", samples)
     corpus = write_corpus(folder_recipe.list_source(tmp_path), tmp_path / "corpus", cache=tmp_path)
@@ -290,6 +290,8 @@ def test_real_recordings_give_full_sets(real_recordings: Path, tmp_path: Path) -
 
 
 def _contains(whole: np.ndarray, part: np.ndarray) -> bool:
+    """Up to a constant offset, which crops are relieved of."""
+    whole, part = (np.round(32768 * np.diff(signal.astype(np.float64))) for signal in (whole, part))
     starts = np.flatnonzero(whole[: len(whole) - len(part) + 1] == part[0])
     return any(np.array_equal(whole[start : start + len(part)], part) for start in starts)
 
