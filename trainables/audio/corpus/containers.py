@@ -7,6 +7,7 @@ RIFF or AIFF file, it says nothing, so those are walked here.
 import hashlib
 import re
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +23,6 @@ _FILE_SIZE = re.compile(r"^\s*(?:riff|Riff size)\s*: (\d+) \(should be (\d+)\)",
 _UNKNOWN_LENGTH = 2**31 - 2**16  # streaming writers leave a huge number where the length should be
 _SLACK = 16  # bytes by which writers miscount the size of a whole file, or pad it
 _MISSING_END = (
-    "truncated",
     "lacks an end-of-stream bit",
     "Junk after the last page",
     "does not match value from 'ds64'",
@@ -32,7 +32,7 @@ _TRAILERS = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"_PMX", b"JUNK", b"ju
 
 def damage(path: Path, info: Any) -> str:
     """What is wrong between the file's header, soundfile's `info`, and its bytes; "" if nothing is."""
-    return _cut_short(info.extra_info) or _WALKS.get(info.format, _nothing)(path, info)
+    return _cut_short(info.extra_info) or _fault(path, info)
 
 
 def md5_mismatch(path: Path, info: Any, samples: NDArray[np.float64]) -> bool:
@@ -50,6 +50,11 @@ def md5_mismatch(path: Path, info: Any, samples: NDArray[np.float64]) -> bool:
     return hashlib.md5(packed.tobytes(), usedforsecurity=False).digest() != block[26:42]
 
 
+def _fault(path: Path, info: Any) -> str:
+    walk = _WALKS.get(info.format)
+    return walk(path, info) if walk else ""
+
+
 def _cut_short(log: str) -> str:
     for said, there in _AUDIO_SIZE.findall(log):
         if int(there) < int(said) < _UNKNOWN_LENGTH:
@@ -60,45 +65,41 @@ def _cut_short(log: str) -> str:
     return "its end is missing" if any(words in log for words in _MISSING_END) else ""
 
 
-def _nothing(path: Path, info: Any) -> str:
-    return ""
+@dataclass(frozen=True)
+class _Chunks:
+    """How a container's chunks lie: where they begin, name and size, to how many bytes they are padded."""
 
+    start: int
+    head: str
+    padding: int
+    counts_itself: bool = False  # the size is that of the whole chunk
 
-def _riff(path: Path, info: Any) -> str:
-    with path.open("rb") as file:
-        form = file.read(12)
-        return _chunks(file, path.stat().st_size, "<", form[:4] == b"RF64")
-
-
-def _aiff(path: Path, info: Any) -> str:
-    with path.open("rb") as file:
-        file.read(12)
-        return _chunks(file, path.stat().st_size, ">", False)
-
-
-def _chunks(file: BinaryIO, size: int, order: str, long: bool) -> str:
-    """Walks the chunks; after the audio there may be more of them, but no bytes that are none."""
-    position, audio_ended, long_size = 12, False, 0
-    while position + 8 <= size:
-        file.seek(position)
-        name, length = struct.unpack(f"{order}4sI", file.read(8))
-        if name == b"ds64":
-            long_size = struct.unpack("<Q", file.read(16)[8:])[0]
-        if name == b"fmt " and (problem := _block_size(file.read(16))):
-            return problem
-        if audio_ended and not _is_chunk(name, length, size - position - 8):
-            return _left_over(file, position, size)
-        audio = name in (b"data", b"SSND")
-        length = long_size if audio and long else length
-        if audio and length >= _UNKNOWN_LENGTH and not long:
-            return ""
-        audio_ended = audio_ended or audio
-        position += 8 + length + length % 2
-    return ""
+    def fault(self, path: Path, info: Any) -> str:
+        """Walks the chunks; after the audio there may be more of them, but no bytes that are none."""
+        size, position, long_size, audio_ended = path.stat().st_size, self.start, 0, False
+        head = struct.calcsize(self.head)
+        with path.open("rb") as file:
+            while position + head <= size:
+                file.seek(position)
+                name, length = struct.unpack(self.head, file.read(head))
+                length -= head * self.counts_itself
+                if name == b"ds64":
+                    long_size = struct.unpack("<Q", file.read(16)[8:])[0]
+                if name == b"fmt " and (problem := _block_size(file.read(16))):
+                    return problem
+                if audio_ended and not _is_chunk(name[:4], length, size - position - head):
+                    return _left_over(file, position, size)
+                if audio := name[:4] in (b"data", b"SSND"):
+                    length = long_size or length
+                    if length >= _UNKNOWN_LENGTH and length > size:
+                        return ""  # written as a stream: whatever follows is the audio
+                audio_ended = audio_ended or audio
+                position += head + length + -length % self.padding
+            return _left_over(file, position, size) if audio_ended else ""
 
 
 def _is_chunk(name: bytes, length: int, left: int) -> bool:
-    return name.startswith(_TRAILERS) or (name.isascii() and name.decode().isprintable() and length <= left)
+    return name.startswith(_TRAILERS) or (name.isascii() and name.decode().isprintable() and 0 <= length <= left)
 
 
 def _block_size(form: bytes) -> str:
@@ -110,9 +111,8 @@ def _block_size(form: bytes) -> str:
 
 def _sphere(path: Path, info: Any) -> str:
     with path.open("rb") as file:
-        head = file.read(1024).decode("ascii", "replace")
-        facts = dict(re.findall(r"^(\w+) -\w+ (.*?)\s*$", head, re.MULTILINE))
-        start, size = int(head.split()[1]), path.stat().st_size
+        start, size = int(file.read(16).split()[1]), path.stat().st_size
+        facts = dict(re.findall(r"^(\w+) -\w+ (.*?)\s*$", file.read(start - 16).decode("latin-1"), re.MULTILINE))
         promised = start + int(facts["sample_count"]) * info.channels * int(facts.get("sample_n_bytes", 1))
         if size < promised:
             return f"{size - start} of {promised - start} bytes of audio are there"
@@ -134,4 +134,14 @@ def _left_over(file: BinaryIO, position: int, size: int) -> str:
     return f"its header ends the audio {size - position} bytes before the file's end"
 
 
-_WALKS = {"WAV": _riff, "WAVEX": _riff, "RF64": _riff, "AIFF": _aiff, "NIST": _sphere, "AU": _au}
+_RIFF = _Chunks(12, "<4sI", 2)
+_WALKS = {
+    "WAV": _RIFF.fault,
+    "WAVEX": _RIFF.fault,
+    "RF64": _RIFF.fault,
+    "W64": _Chunks(40, "<16sQ", 8, counts_itself=True).fault,
+    "AIFF": _Chunks(12, ">4sI", 2).fault,
+    "CAF": _Chunks(8, ">4sQ", 1).fault,
+    "NIST": _sphere,
+    "AU": _au,
+}

@@ -202,7 +202,8 @@ def _draw_pair(
     rows = labelled_rows(pairs, data.labelled_minutes)
     row = rows[rng.integers(len(rows))]
     start = _speech_start(pairs, row, samples, rng)
-    return tuple(without_offset(side(row, start, start + samples)) for side in (pairs.noisy, pairs.clean))
+    noisy, clean = (side(row, start, start + samples) for side in (pairs.noisy, pairs.clean))
+    return without_offset(noisy), without_offset(clean)
 
 
 def padded_batch(pairs: Sequence[tuple[Samples, Samples]], samples: int) -> Batch:

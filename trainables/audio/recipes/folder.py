@@ -57,7 +57,7 @@ def list_source(source: Path) -> Listing:
         _refuse_a_second_layout(source)
         entries, notes = _entries(source, ("clean",))
         noisy = _noisy_files(source, entries)
-        headers, repeated = without_duplicates(headers_of(entries), noisy)
+        headers, repeated = without_duplicates(headers_of(entries, [noisy[each.id] for each in entries]), noisy)
         notes = [*notes, *repeated, *_elsewhere(source, ("clean", "noisy"))]
         listing = pairs(headers, noisy, identity(source), "replace or remove the pair", notes)
     else:

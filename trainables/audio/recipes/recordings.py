@@ -43,9 +43,19 @@ def by_stem(files: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def headers_of(recordings: Sequence[Recording]) -> dict[Recording, Header]:
-    """Raises `UserError`, which names every file whose header cannot be used."""
-    return dict(zip(recordings, for_all(lambda each: read_header(each.path), recordings), strict=True))
+def headers_of(recordings: Sequence[Recording], partners: Iterable[Path] = ()) -> dict[Recording, Header]:
+    """The recordings' headers; those of their partners are looked at, too.
+
+    Raises:
+        UserError: a header cannot be used. Then all audio is read, so that one report names every bad file.
+    """
+    paths = [*(each.path for each in recordings), *partners]
+    try:
+        headers = for_all(read_header, paths)
+    except UserError:
+        for_all(read_audio, paths)
+        raise
+    return dict(zip(recordings, headers, strict=False))
 
 
 def _items(headers: Mapping[Recording, Header]) -> tuple[Item, ...]:

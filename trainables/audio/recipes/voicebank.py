@@ -66,7 +66,7 @@ def list_source(source: Path, training: TrainingSet = SPEAKERS_28) -> Listing:
     placed = [replace(each, split="valid" if each.owner in held_out else "train") for each in train]
     placed += [replace(each, split="test") for each in test]
     noisy = {each.id: path for each, path in (train | test).items()}
-    listing = pairs(headers_of(placed), noisy, identity(source, training), "unpack both archives again")
+    listing = pairs(headers_of(placed, noisy.values()), noisy, identity(source, training), "unpack both archives again")
     require_answerable(listing, str(source))
     return listing
 
