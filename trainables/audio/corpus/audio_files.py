@@ -4,6 +4,7 @@ WAV (also RF64 and W64), AIFF, AU, CAF, SPHERE, FLAC, Ogg and MP3; integers, flo
 is ambiguous or damaged is an error of one line that names the file.
 """
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -115,6 +116,19 @@ def read_mono(path: Path) -> tuple[NDArray[np.float64], int]:
     return mono, rate
 
 
+def digest_of_samples(path: Path, frames: int = -1) -> bytes:
+    """A hash of the samples, the first `frames` or all, at 16 bits; of the path where they are damaged or constant."""
+    import soundfile
+
+    try:
+        samples, _ = soundfile.read(os.fsencode(path), frames=frames, dtype="float64")
+    except (soundfile.SoundFileError, OSError):
+        return os.fsencode(path)
+    if frames < 0 and not np.ptp(samples):
+        return os.fsencode(path)
+    return hashlib.sha256(np.round(32768 * samples).astype(np.int32).tobytes()).digest()
+
+
 def to_16_khz(samples: NDArray[np.floating], rate: int) -> NDArray[np.int16]:
     """Float samples in [-1, 1] at any rate -> int16 at 16 kHz; what resampling lifts beyond full scale is clipped."""
     return _rounded(_at_rate(samples, rate, SAMPLE_RATE))
@@ -150,6 +164,8 @@ def _info(path: Path) -> Any:
     """soundfile's view of the header, checked against the file."""
     import soundfile
 
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise UserError(f"{path}: no regular file, which cannot be checked; save the audio to a file")
     try:
         info = soundfile.info(os.fsencode(path))
     except (soundfile.SoundFileError, OSError) as error:

@@ -60,8 +60,10 @@ def _files(folder: Path) -> Iterator[Path]:
         folders[:] = [name for name in folders if not is_hidden(name) and not _leads_back(Path(parent, name), trail)]
         came_through |= {os.path.join(parent, name): trail for name in folders}
         for path in (Path(parent, name) for name in names if not is_hidden(name)):
-            if not os.path.exists(path):
-                problem = "a link to a file that is not there" if os.path.islink(path) else "cannot be reached"
+            if not os.path.isfile(path):
+                problem = "no regular file, or cannot be reached"
+                if os.path.islink(path) and not os.path.exists(path):
+                    problem = "a link to a file that is not there"
                 raise UserError(f"{path}: {problem}; repair or remove it")
             yield path
 

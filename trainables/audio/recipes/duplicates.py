@@ -3,14 +3,10 @@
 Only files of the same length are compared, by their first samples, and only those that agree are decoded whole.
 """
 
-import hashlib
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
-
-from trainables.audio.corpus.audio_files import Header
+from trainables.audio.corpus.audio_files import Header, digest_of_samples
 from trainables.audio.corpus.remarks import first_of, number_of_files, report
 from trainables.audio.recipes.recordings import Recording
 
@@ -66,8 +62,8 @@ def _same_audio(
 ) -> list[list[Recording]]:
     """Groups of at least two recordings of one part with the same samples."""
     groups = _split(recordings, lambda each: (each.part, headers[each].frames, headers[each].sample_rate))
-    groups = [same for group in groups for same in _split(group, lambda each: _digest(path_of(each), _FIRST))]
-    return [same for group in groups for same in _split(group, lambda each: _digest(path_of(each), -1))]
+    groups = [same for group in groups for same in _split(group, lambda each: digest_of_samples(path_of(each), _FIRST))]
+    return [same for group in groups for same in _split(group, lambda each: digest_of_samples(path_of(each)))]
 
 
 def _split(recordings: Iterable[Recording], key: Callable[[Recording], object]) -> list[list[Recording]]:
@@ -75,19 +71,3 @@ def _split(recordings: Iterable[Recording], key: Callable[[Recording], object]) 
     for each in recordings:
         groups.setdefault(key(each), []).append(each)
     return [group for group in groups.values() if len(group) > 1]
-
-
-def _digest(path: Path, frames: int) -> object:
-    """Of the first `frames` samples, -1 for all, at 16 bits; the path itself where that says nothing.
-
-    Damaged files differ from all others, and so do silent ones: both are refused for what they are.
-    """
-    import soundfile
-
-    try:
-        samples, _ = soundfile.read(os.fsencode(path), frames=frames, dtype="float64")
-    except (soundfile.SoundFileError, OSError):
-        return path
-    if frames < 0 and not np.ptp(samples):
-        return path
-    return hashlib.sha256(np.round(32768 * samples).astype(np.int32).tobytes()).digest()

@@ -1,7 +1,7 @@
 """MANIFEST.csv of a folder of recordings: which files count, in which split, of whom.
 
 Columns: path (relative to the folder), split (train, valid, test) and optionally speaker_or_noise_type, which
-otherwise is the name of the file's folder. Other columns are left alone.
+otherwise is the name of the file's folder; in any letter case. Other columns are left alone.
 """
 
 import csv
@@ -89,7 +89,7 @@ def _rows(source: Path, path: Path, reader: csv.DictReader) -> dict[Path, Manife
 
 def _require_columns(path: Path, reader: csv.DictReader) -> None:
     header = reader.fieldnames or ()
-    reader.fieldnames = [name.strip() for name in header]
+    reader.fieldnames = [name.strip().lower() for name in header]
     missing = {"path", "split"} - set(reader.fieldnames)
     if missing:
         raise UserError(

@@ -185,7 +185,7 @@ def test_a_manifest_without_a_split_column(tmp_path: Path) -> None:
             "no column path and no column split in the header 'path;split'",
         ),
         ("path\tsplit\n", r"in the header 'path\tsplit'; path and split are needed, separated by commas"),
-        ("path,Split\n", "no column split in the header 'path,Split'"),
+        ("path,splits\n", "no column split in the header 'path,splits'"),
         ("", "no column path and no column split in the header ''"),
         ("path,split\n", "MANIFEST.csv: has a header and no row: list the files that count"),
         ("path,split\nnoise/fan/fan.wav,train\n", "speech: MANIFEST.csv lists no audio file in it"),
