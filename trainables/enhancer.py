@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from trainables.audio.levels import without_offset
 from trainables.base.determinism import deterministic
 from trainables.base.errors import UserError
 from trainables.job.assignment import Assignment
@@ -69,7 +70,7 @@ class Enhancer:
 
     def _estimate(self, channel: np.ndarray, sample_rate: int) -> np.ndarray:
         """(samples,) -> (samples,) or (sources, samples)."""
-        native = resampled(channel, sample_rate, self.sample_rate)
+        native = resampled(without_offset(channel), sample_rate, self.sample_rate)
         with deterministic(self._threads), torch.no_grad():
             estimate = in_pieces(self._infer, native, self.sample_rate)
         back = fitted(resampled(estimate, self.sample_rate, sample_rate), len(channel))

@@ -33,7 +33,7 @@ from Python
 def build_parser() -> argparse.ArgumentParser:
     parser = command_parser("enhance", _DESCRIPTION, _EXAMPLES)
     parser.add_argument("run_or_name", metavar="RUN_OR_NAME", help="a sweep's name, or an MLflow run id")
-    parser.add_argument("source", metavar="IN.wav", help="the recording: WAV or FLAC")
+    parser.add_argument("source", metavar="IN.wav", help="the recording: WAV, FLAC, MP3, Ogg, AIFF, ...")
     parser.add_argument("target", metavar="OUT.wav", help="where to write; an existing file is replaced")
     parser.add_argument("--group", metavar="GROUP", help="which group's leader, such as an upstream's name")
     add_output_argument(parser)
@@ -63,20 +63,11 @@ def _check_files(source: Path, target: Path) -> None:
 
 
 def _read(path: Path) -> tuple[Any, int]:
-    """(samples, channels) float32 and the sample rate. Raises `UserError`."""
-    import numpy as np
-    import soundfile
+    """(samples, channels) float32 and the sample rate; floats may pass full scale. Raises `UserError`."""
+    from trainables.audio.corpus.audio_files import INTEGERS, read_sound
 
-    from trainables.audio.corpus.audio_files import read_header
-
-    rate = read_header(path).sample_rate
-    try:
-        audio, _ = soundfile.read(str(path), dtype="float32", always_2d=True)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise UserError(f"{path}: truncated or damaged ({error}); replace it") from error
-    if not np.isfinite(audio).all():
-        raise UserError(f"{path}: holds values that are not finite numbers; replace it")
-    return audio, rate
+    audio, rate = read_sound(path, loudest=INTEGERS)
+    return audio.astype("float32"), rate
 
 
 def _write(target: Path, audio: Any, rate: int, sources: int) -> list[Path]:

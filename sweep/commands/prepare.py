@@ -17,13 +17,16 @@ _DESCRIPTION = """\
 Prepare a corpus once, for many sweeps.
 
 TARGET becomes a folder (or s3:// prefix) with corpus.json and Arrow shards: 16 kHz mono, split into train, valid
-and test with no speaker or noise type in common. Other sample rates are resampled, several channels are averaged,
-and each is reported. If it is interrupted, run the same command again: finished shards are kept.
+and test with no speaker, noise type or recording in common. WAV, FLAC, AIFF, AU, CAF, SPHERE, Ogg and MP3 are read,
+integers and floats alike. Other sample rates are resampled, several channels are averaged, copies are counted once,
+and each is reported, as are files left out. Damaged, silent and ambiguous files are refused, all in one report. If it
+is interrupted, run the same command again: finished shards are kept.
 """
 _EXAMPLES = """\
 layouts of the folder recipe
-  speech/<speaker>/*.wav|flac and noise/<type>/*.wav|flac     mixed on the fly while training
-  clean/*.wav|flac and noisy/*.wav|flac, same names           p226_001.wav is of speaker p226
+  speech/<speaker>/*.wav and noise/<type>/*.wav     mixed on the fly while training
+  clean/*.wav and noisy/*.wav, same names           p226_001.wav is of speaker p226
+  speech/train/<speaker>/, noise/dev/<type>/        folders named after splits decide the splits
   MANIFEST.csv next to them, columns path, split and speaker_or_noise_type, decides the splits if it exists
 
 examples
@@ -67,7 +70,10 @@ def _prepare(recipe: str, source: str, target: str) -> None:
         print(f"note: {note}", file=sys.stderr)
     with _progress_bar() as progress:
         corpus = write_corpus(listing, destination, progress)
-    _describe(corpus.uri, corpus.summary())
+    summary = corpus.summary()
+    for note in summary["notes"][len(listing.notes) :]:  # known only once the audio was read
+        print(f"note: {note}", file=sys.stderr)
+    _describe(corpus.uri, summary)
 
 
 def _require_reachable(source: str) -> None:

@@ -55,6 +55,12 @@ def cautions(plan: Plan) -> list[str]:
     if len(plan.seeds) < 3 and plan.meaningful:
         verdict = "every verdict will be a tie" if len(plan.seeds) < 2 else "no verdict should rest on so few"
         found.append(f"{len(plan.seeds)} of the 3 seeds that are the floor: {verdict}; give --seeds 3 or more")
+    train = plan.corpus_summary.get("splits", {}).get(plan.data.source_split("train"), {})
+    minutes, there = plan.data.labelled_minutes, speech_seconds(train)
+    if minutes is not None and there is not None and 60 * minutes > there:
+        found.append(
+            f"--labelled-minutes {minutes:g} is more than there is: all {there / 60:.3g} min of training speech serve"
+        )
     for split in ("valid", "test"):
         seconds = scored_seconds(plan, split)
         if plan.meaningful and seconds < 2 * plan.data.evaluation_clip_seconds:

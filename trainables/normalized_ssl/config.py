@@ -17,7 +17,7 @@ from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 # Bump when a change of code changes what pre-training produces (trainables/normalized_ssl/pretraining/pretraining.py).
 PRETRAINING_VERSION = 6
 # Bump when a change of code changes the units (trainables/normalized_ssl/pretraining/speech_units.py).
-UNITS_VERSION = 2
+UNITS_VERSION = 3
 # Bump when a change of code changes what is taken from a checkpoint (published_weights/reading.py).
 CHECKPOINT_VERSION = 1
 # Bump when a change of code changes the statistics (trainables/normalized_ssl/clean_statistics.py).

@@ -10,12 +10,15 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from trainables.audio.corpus.corpus import CORPUS_FILE, Corpus, describe, read_description
 from trainables.audio.corpus.listing import Item, Listing, digest, summarise
+from trainables.audio.corpus.remarks import report
 from trainables.audio.corpus.shards import AUDIO_COLUMNS, BATCH_ROWS, SHARD_BYTES, Row, Shard, file_sha256, write_shard
 from trainables.base.cache import cache_folder, require_free_space
 from trainables.base.errors import UserError
@@ -38,12 +41,20 @@ def write_corpus(
         shard_bytes: the largest shard; a single longer recording gets a shard of its own.
 
     Raises:
-        UserError: the target holds another corpus or cannot be written, or a recording is damaged or silent.
+        UserError: the target holds another corpus or cannot be written, or recordings are damaged or silent; then
+            one report names them, and nothing is left at the target.
     """
     place = InputStorage(target)
+    new = place.folder is not None and not place.folder.exists()
     with _staging_folder(place, cache_folder(cache)) as folder:
         if place.size(CORPUS_FILE) is None:
-            _write_shards(listing, place, folder, progress, shard_bytes)
+            try:
+                _write_shards(listing, place, folder, progress, shard_bytes)
+            except UserError:
+                if new:
+                    with suppress(OSError):  # not empty
+                        folder.rmdir()
+                raise
         elif read_description(place)["source"] != listing.identity:
             raise UserError(
                 f"{place.uri} already holds a corpus of another source, or of files changed since; "
@@ -89,12 +100,18 @@ def _write_shards(
     sizes = [sum(map(_bytes, rows)) for name, rows in plan.items() if not finished[name]]
     require_free_space(folder, sum(sizes) if place.folder else max(sizes, default=0))
     meter = _Meter(listing, progress)
+    damaged: list[str] = []
     shards = []
     for name, rows in plan.items():
         shard = finished[name]
         if shard:
             meter.advance(len(rows))
-        shards.append(shard or _new_shard(place, folder, listing, name, rows, meter))
+        shards.append(shard or _new_shard(place, folder, listing, name, rows, meter, damaged))
+    if damaged:
+        for name in plan:
+            place.delete(name)
+            place.delete(_note_name(name))
+        raise report(damaged)
     description = describe(summarise(listing), shards, listing.identity)
     place.write(CORPUS_FILE, json.dumps(description, indent=1).encode())
     for name in plan:
@@ -102,12 +119,23 @@ def _write_shards(
 
 
 def _new_shard(
-    place: InputStorage, folder: Path, listing: Listing, name: str, items: list[Item], meter: "_Meter"
+    place: InputStorage,
+    folder: Path,
+    listing: Listing,
+    name: str,
+    items: list[Item],
+    meter: "_Meter",
+    damaged: list[str],
 ) -> Shard:
-    partial = folder / f"{name}.partial"
-    written = write_shard(partial, name, items[0].part, items[0].split, _rows(listing, items, meter))
-    place.move_in(partial, name)
-    note = {"source": _shard_identity(listing, items), "shard": asdict(written)}
+    unfinished = folder / f"{name}.partial"
+    known = len(listing.remarks)
+    written = write_shard(unfinished, name, items[0].part, items[0].split, _rows(listing, items, meter, damaged))
+    place.move_in(unfinished, name)
+    note = {
+        "source": _shard_identity(listing, items),
+        "shard": asdict(written),
+        "remarks": listing.remarks[known:],
+    }
     place.write(_note_name(name), json.dumps(note).encode())
     return written
 
@@ -121,19 +149,34 @@ def _finished_shard(place: InputStorage, listing: Listing, name: str, items: lis
     shard = Shard(**note["shard"])
     if note["source"] != _shard_identity(listing, items) or place.size(name) != shard.bytes:
         return None
-    changed = place.folder is not None and file_sha256(place.folder / name) != shard.sha256
-    return None if changed else shard
+    if place.folder is not None and file_sha256(place.folder / name) != shard.sha256:
+        return None
+    listing.remarks.extend((kind, file) for kind, file in note.get("remarks", ()))
+    return shard
 
 
-def _rows(listing: Listing, items: list[Item], meter: "_Meter") -> Iterator[Row]:
-    """Rows in order, decoded on a few threads (libsndfile and soxr release the interpreter's lock)."""
+def _rows(listing: Listing, items: list[Item], meter: "_Meter", damaged: list[str]) -> Iterator[Row]:
+    """Rows in order, decoded on a few threads (libsndfile and soxr release the interpreter's lock).
+
+    Once a recording is `damaged`, the others are only looked at, so that one report names all of them.
+    """
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         for start in range(0, len(items), BATCH_ROWS):
             batch = items[start : start + BATCH_ROWS]
-            for item, audio in zip(batch, pool.map(listing.load, batch), strict=True):
-                assert set(audio) == set(AUDIO_COLUMNS[item.part])
-                yield Row(item.id, item.owner, item.split, audio, item.sample_rate)
+            for item, audio in zip(batch, pool.map(partial(_load, listing), batch), strict=True):
+                if isinstance(audio, UserError):
+                    damaged.append(str(audio))
+                if not damaged:
+                    assert set(audio) == set(AUDIO_COLUMNS[item.part])
+                    yield Row(item.id, item.owner, item.split, audio, item.sample_rate)
                 meter.advance(1)
+
+
+def _load(listing: Listing, item: Item) -> Any:
+    try:
+        return listing.load(item)
+    except UserError as error:
+        return error
 
 
 class _Meter:

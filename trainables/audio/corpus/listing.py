@@ -4,12 +4,13 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.audio.corpus.remarks import Remarks
 from trainables.audio.corpus.shards import MIXTURE_PARTS, SAMPLE_RATE
 from trainables.base.errors import UserError
 
@@ -42,9 +43,10 @@ class Listing:
 
     kind: str  # "speech+noise" | "paired" | "mixtures"
     items: tuple[Item, ...]
-    load: Callable[[Item], dict[str, NDArray[np.int16]]]
+    load: Callable[[Item], dict[str, NDArray[np.int16]]]  # may be called by several threads at once
     identity: str  # changes whenever the source's files or the recipe change
     notes: tuple[str, ...] = ()
+    remarks: Remarks = field(default_factory=Remarks)  # what `load` finds in the audio
     synthetic: bool = False
     shared_types: bool = False  # noise types may be in several splits, each recording in one
     sample_rate: int = SAMPLE_RATE
@@ -59,7 +61,7 @@ def summarise(listing: Listing) -> dict[str, Any]:
         "sample_rate": listing.sample_rate,
         **_counts(list(listing.items)),
         "splits": per_split,
-        "notes": list(listing.notes),
+        "notes": [*listing.notes, *listing.remarks.notes()],
     }
 
 
@@ -69,7 +71,7 @@ def require_answerable(listing: Listing, where: str) -> None:
     Raises:
         UserError: a split lacks voices or noises, shares one with another split, or an id is not UTF-8.
     """
-    _require_utf8({item.id for item in listing.items}, where)
+    require_utf8({item.id for item in listing.items}, where)
     parts = ("paired",) if listing.kind == "paired" else ("speech", "noise")
     for part in parts:
         items = [item for item in listing.items if item.part == part]
@@ -79,7 +81,7 @@ def require_answerable(listing: Listing, where: str) -> None:
             if not any(item.split == split for item in items):
                 raise UserError(
                     f"{where}: no {part} in split {split!r}; every split (train, valid, test) needs some: "
-                    "add files or correct MANIFEST.csv"
+                    "add files, or choose the splits in MANIFEST.csv"
                 )
 
 
@@ -90,7 +92,7 @@ def assign_splits(owners: set[str], part: str, where: str) -> dict[str, str]:
         UserError: fewer than three owners, so that three splits cannot be disjoint.
     """
     word = _owner_word(part)
-    _require_utf8(owners, where)
+    require_utf8(owners, where)
     if len(owners) < len(SPLITS):
         raise UserError(
             f"{where}: {len(owners)} {word}{'s' * (len(owners) != 1)} ({', '.join(sorted(owners))}); at "
@@ -111,7 +113,7 @@ def digest(facts: Any) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _require_utf8(names: set[str], where: str) -> None:
+def require_utf8(names: set[str], where: str) -> None:
     """A corpus keeps names as UTF-8; file systems keep any bytes."""
     for name in sorted(names):
         try:
@@ -139,7 +141,7 @@ def _require_disjoint(items: list[Item], word: str, where: str) -> None:
         if home.setdefault(item.owner, item.split) != item.split:
             raise UserError(
                 f"{where}: {word} {item.owner!r} is in two splits ({home[item.owner]} and {item.split}); "
-                f"a {word} may be in one only: correct MANIFEST.csv"
+                f"a {word} may be in one only: move the files, or choose the splits in MANIFEST.csv"
             )
 
 

@@ -4,7 +4,8 @@ A mixture is clean + gain * noise over one crop. The gain gives the drawn SNR be
 and the power of the noise where it is active: frames of 20 ms within 30 dB of the loudest one. For steady
 noise that is the whole crop; for barks and ticks the pauses do not count, or the bursts would drown the
 speech. Noise shorter than the crop is looped. Where a mixture would pass full scale both sides are scaled
-down alike, which leaves the SNR as it is. Paired corpora bring their own mixtures: the same calls, without an
+down alike, which leaves the SNR as it is. Constant offsets are inaudible: they are removed, wherever they matter,
+before anything is measured or mixed (levels.py). Paired corpora bring their own mixtures: the same calls, without an
 SNR to choose.
 
 Plain numpy on memory-mapped shards: a batch of 8 x 1 s takes about a millisecond.
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from trainables.audio.corpus.corpus import Corpus, Table
 from trainables.audio.corpus.shards import SAMPLE_RATE
+from trainables.audio.levels import ACTIVE_RANGE, active_power, decibels, power, without_offset
 from trainables.base.errors import UserError
 from trainables.base.randomness import generator
 from trainables.job.assignment import DataSettings
@@ -32,8 +34,6 @@ Samples = NDArray[np.float32]
 T = TypeVar("T")
 
 FULL_SCALE = 0.99
-ACTIVE_FRAME = 320  # samples, 20 ms
-ACTIVE_RANGE = 30.0  # dB below the loudest frame of the crop
 SPEECH_RANGE = 20.0  # dB below its utterance's level, from which a crop counts as holding speech
 CROP_TRIES = 4
 SNR_STEPS = 5  # points of the evaluation grid
@@ -192,7 +192,7 @@ def draw_snr(data: DataSettings, rng: np.random.Generator) -> float:
 
 def _power_of(data: DataSettings) -> Callable[[Samples], float]:
     """The power of a noise as it counts in an SNR."""
-    return {"active": active_power, "crop": _power}[data.noise_level]
+    return {"active": active_power, "crop": power}[data.noise_level]
 
 
 def _draw_pair(
@@ -202,7 +202,8 @@ def _draw_pair(
     rows = labelled_rows(pairs, data.labelled_minutes)
     row = rows[rng.integers(len(rows))]
     start = _speech_start(pairs, row, samples, rng)
-    return pairs.noisy(row, start, start + samples), pairs.clean(row, start, start + samples)
+    noisy, clean = (side(row, start, start + samples) for side in (pairs.noisy, pairs.clean))
+    return without_offset(noisy), without_offset(clean)
 
 
 def padded_batch(pairs: Sequence[tuple[Samples, Samples]], samples: int) -> Batch:
@@ -234,10 +235,11 @@ def mix(
 ) -> tuple[Samples, Samples]:
     """(samples,) clean and noise of equal length -> noisy and clean at `snr_db`, neither beyond full scale.
 
-    SNR is the clean crop's power over the noise's; the latter is `active_power` unless another is given.
+    SNR is the clean crop's power over the noise's; the latter is `active_power` unless another is given. Constant
+    offsets of either are left out of both the SNR and the mixture.
     """
-    power = (noise_power or active_power)(noise)
-    gain = np.sqrt(_power(clean) / max(power, 1e-20) / 10 ** (snr_db / 10))
+    clean, noise = without_offset(clean), without_offset(noise)
+    gain = np.sqrt(power(clean) / max((noise_power or active_power)(noise), 1e-20) / 10 ** (snr_db / 10))
     noisy = clean + np.float32(gain) * noise
     peak = max(noisy.max(), -noisy.min(), clean.max(), -clean.min())
     if peak <= FULL_SCALE:
@@ -246,21 +248,10 @@ def mix(
     return noisy * scale, clean * scale
 
 
-def active_power(samples: Samples) -> float:
-    """Mean power over the 20 ms frames within 30 dB of the loudest frame."""
-    whole = len(samples) // ACTIVE_FRAME * ACTIVE_FRAME
-    frames = samples[:whole].reshape(-1, ACTIVE_FRAME)
-    energies = np.append(np.einsum("ij,ij->i", frames, frames), _energy(samples[whole:]))
-    lengths = np.append(np.full(len(frames), ACTIVE_FRAME), len(samples) - whole)
-    powers = energies / np.maximum(lengths, 1)
-    active = powers >= powers.max() * 10 ** (-ACTIVE_RANGE / 10)
-    return float(energies[active].sum() / max(lengths[active].sum(), 1))
-
-
 def speech_crop(speech: Table, row: int, samples: int, rng: np.random.Generator) -> Samples:
-    """A random crop of a row that holds speech, at most (samples,)."""
+    """A random crop of a row that holds speech, at most (samples,), without a constant offset."""
     start = _speech_start(speech, row, samples, rng)
-    return speech.audio(row, start, start + samples)
+    return without_offset(speech.audio(row, start, start + samples))
 
 
 def _speech_start(speech: Table, row: int, samples: int, rng: np.random.Generator) -> int:
@@ -270,7 +261,7 @@ def _speech_start(speech: Table, row: int, samples: int, rng: np.random.Generato
         return 0
     threshold = _level(speech, row) * 10 ** (-SPEECH_RANGE / 10)
     for start in rng.integers(spare + 1, size=CROP_TRIES):
-        if _power(speech.audio(row, start, start + samples)) >= threshold:
+        if power(speech.audio(row, start, start + samples)) >= threshold:
             return int(start)
     return _around_loudest(speech.audio(row), samples)
 
@@ -283,14 +274,14 @@ def _noise_crop(noise: Table, row: int, samples: int, rng: np.random.Generator) 
     threshold = _level(noise, row) * 10 ** (-ACTIVE_RANGE / 10)
     for start in rng.integers(length - samples + 1, size=CROP_TRIES):
         crop = noise.audio(row, start, start + samples)
-        if _power(crop) >= threshold:
+        if power(crop) >= threshold:
             return crop
     start = _around_loudest(noise.audio(row), samples)
     return noise.audio(row, start, start + samples)
 
 
 def _around_loudest(samples: Samples, length: int) -> int:
-    start = int(np.abs(samples).argmax()) - length // 2
+    start = int(np.abs(without_offset(samples)).argmax()) - length // 2
     return min(max(start, 0), len(samples) - length)
 
 
@@ -298,15 +289,6 @@ def _around_loudest(samples: Samples, length: int) -> int:
 def _level(table: Table, row: int) -> float:
     """The active power of a whole recording."""
     return active_power(table.audio(row))
-
-
-def _power(samples: Samples) -> float:
-    return _energy(samples) / max(len(samples), 1)
-
-
-def _energy(samples: Samples) -> float:
-    """Sum of squares; einsum, because BLAS may spread a dot product over threads and change its bits."""
-    return float(np.einsum("i,i->", samples, samples))
 
 
 # -- evaluation -------------------------------------------------------------------------------------------
@@ -385,10 +367,10 @@ def snr_grid(data: DataSettings) -> list[float]:
 def _paired_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> Iterator[EvaluationClip]:
     pairs = corpus.paired(split)
     for cut in spoken_cuts(pairs, data, split, seed):
-        clean = pairs.clean(cut.row, cut.start, cut.stop)
-        noisy = pairs.noisy(cut.row, cut.start, cut.stop)
-        snr_db = 10 * np.log10(_power(clean) / max(_power(noisy - clean), 1e-20))
-        yield EvaluationClip(cut.name, pairs.speakers[cut.row], PAIRED_NOISE_TYPE, float(snr_db), noisy, clean)
+        clean = without_offset(pairs.clean(cut.row, cut.start, cut.stop))
+        noisy = without_offset(pairs.noisy(cut.row, cut.start, cut.stop))
+        snr_db = decibels(power(clean), power(noisy - clean))
+        yield EvaluationClip(cut.name, pairs.speakers[cut.row], PAIRED_NOISE_TYPE, snr_db, noisy, clean)
 
 
 @dataclass(frozen=True)
@@ -410,7 +392,7 @@ def spoken_cuts(speech: Table, data: DataSettings, split: str, seed: int) -> Ite
     speakers = [speech.speakers[cut.row] for cut in cuts]
     for index in _taking_turns(speakers, generator(seed, f"{split} evaluation speech")):
         cut = cuts[index]
-        level = _power(speech.audio(cut.row, cut.start, cut.stop))
+        level = power(speech.audio(cut.row, cut.start, cut.stop))
         if level >= _level(speech, cut.row) * 10 ** (-SPEECH_RANGE / 10):
             yield cut
 

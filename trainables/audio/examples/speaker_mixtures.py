@@ -22,7 +22,6 @@ from trainables.audio.examples.mixing import (
     Cut,
     EvaluationClip,
     Samples,
-    active_power,
     draw_snr,
     enough_clips,
     labelled_rows,
@@ -41,6 +40,7 @@ from trainables.audio.examples.stored_mixtures import (
     draw_stored_voice,
     stored_clips,
 )
+from trainables.audio.levels import active_power, without_offset
 from trainables.base.errors import UserError
 from trainables.base.randomness import generator
 from trainables.job.assignment import DataSettings
@@ -113,7 +113,7 @@ def blend(crops: Sequence[Samples], levels: Sequence[float], rate: int, wanted: 
     `levels` in dB: of every further voice relative to the first, by the power of their active stretches.
     """
     shortest = min(map(len, crops))
-    first, *others = (resample(crop[:shortest], rate, wanted) for crop in crops)
+    first, *others = (without_offset(resample(without_offset(crop[:shortest]), rate, wanted)) for crop in crops)
     power = active_power(first)
     voices = [first]
     for voice, level in zip(others, levels, strict=True):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.audio.examples.mixing import EvaluationClip, Samples
+from trainables.audio.levels import decibels, power, without_offset
 from trainables.base.errors import UserError
 from trainables.base.randomness import generator
 from trainables.job.assignment import DataSettings
@@ -26,7 +27,7 @@ Voices = NDArray[np.float32]  # (speakers, samples)
 def draw_stored_mixture(corpus: "Corpus", data: DataSettings, rng: np.random.Generator) -> Voices:
     """A random crop of a random mixture; those shorter than the crop are drawn only if all are."""
     table = _table(corpus, data, data.source_split("train"))
-    return table.sources(*_crop(table, data, rng))
+    return without_offset(table.sources(*_crop(table, data, rng)))
 
 
 def draw_stored_voice(corpus: "Corpus", data: DataSettings, rng: np.random.Generator) -> tuple[Samples, Samples]:
@@ -42,8 +43,8 @@ def draw_stored_voice(corpus: "Corpus", data: DataSettings, rng: np.random.Gener
             "cannot be drawn from it; prepare it with noise, or use strategy='scratch'"
         )
     crop = _crop(table, data, rng)
-    clean = table.sources(*crop)[0]
-    return clean + table.noise(*crop), clean
+    clean = without_offset(table.sources(*crop)[0])
+    return clean + without_offset(table.noise(*crop)), clean
 
 
 def stored_clips(corpus: "Corpus", data: DataSettings, split: str, seed: int) -> Iterator[EvaluationClip]:
@@ -51,14 +52,12 @@ def stored_clips(corpus: "Corpus", data: DataSettings, split: str, seed: int) ->
     table = _table(corpus, data, split)
     longest = round(data.evaluation_clip_seconds * corpus.sample_rate)
     for row in generator(seed, f"{split} stored mixtures").permutation(len(table)):
-        voices = table.sources(int(row), 0, longest)
-        powers = np.square(voices, dtype=np.float64).mean(axis=1)
-        level = 10 * np.log10(max(powers[1], 1e-20) / max(powers[0], 1e-20))
+        voices = without_offset(table.sources(int(row), 0, longest))
         yield EvaluationClip(
             utterance=table.ids[row],
             speaker=table.speakers[row],
             noise_type=INTERFERENCE,
-            snr_db=float(level),
+            snr_db=decibels(power(voices[1]), power(voices[0])),
             noisy=voices.sum(axis=0),
             clean=voices,
         )

@@ -1,28 +1,32 @@
 """The `folder` recipe: your own recordings, in one of two layouts.
 
-    speech/<speaker>/*.wav|flac   and   noise/<type>/*.wav|flac
-    clean/*.wav|flac              and   noisy/*.wav|flac, same names ("p226_001.wav" is of speaker p226)
+    speech/<speaker>/*.wav|flac|...   and   noise/<type>/*.wav|flac|...
+    clean/*.wav|flac|...              and   noisy/*.wav|flac|..., same names ("p226_001.wav" is of speaker p226)
 
-A MANIFEST.csv next to the folders, with columns path, split and if wanted speaker_or_noise_type, decides
-the splits (train, valid, test) and which files count; without one a stable hash decides. Either way no
-speaker and no noise type is in two splits.
+A MANIFEST.csv next to the folders, with columns path, split and if wanted speaker_or_noise_type, decides the splits
+(train, valid, test) and which files count. Without one, folders named after splits decide (speech/train/<speaker>/,
+noise/dev/<type>/, clean/test/), else a stable hash. In any case no speaker, no noise type and no recording is in two
+splits.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from trainables.audio.corpus.audio_files import find_audio
-from trainables.audio.corpus.listing import Listing, assign_splits, digest, require_answerable
-from trainables.audio.recipes.folder_manifest import MANIFEST, ManifestRow, read_manifest
+from trainables.audio.corpus.audio_folders import find_audio, left_out
+from trainables.audio.corpus.listing import SPLITS, Listing, assign_splits, digest, require_answerable, require_utf8
+from trainables.audio.corpus.remarks import first_of, number_of_files
+from trainables.audio.recipes.duplicates import without_duplicates
+from trainables.audio.recipes.folder_manifest import MANIFEST, ManifestRow, find_manifest, read_manifest
 from trainables.audio.recipes.recipe import Recipe
-from trainables.audio.recipes.recordings import Recording, file_facts, pairs, speech_and_noise
+from trainables.audio.recipes.recordings import Recording, file_facts, headers_of, pairs, speech_and_noise
+from trainables.audio.recipes.split_folders import split_folders
 from trainables.base.errors import UserError
 
-VERSION = 1  # raise it when the same files would give another corpus
+VERSION = 2  # raise it when the same files would give another corpus
 FOLDERS = ("speech", "noise", "clean", "noisy")
-LAYOUT = "speech/<speaker>/ and noise/<type>/, or clean/ and noisy/, with .wav or .flac files"
+LAYOUT = "speech/<speaker>/ and noise/<type>/, or clean/ and noisy/, with .wav, .flac or other audio files"
 
 
 def matches(source: Path) -> bool:
@@ -32,8 +36,8 @@ def matches(source: Path) -> bool:
 
 def identity(source: Path) -> str:
     """A hash of paths, sizes and times of change, found without opening a file."""
-    manifest = source / MANIFEST
-    files = [*_audio_of(source, FOLDERS), *([manifest] if manifest.is_file() else [])]
+    manifest = find_manifest(source, FOLDERS)
+    files = [*_audio_of(source, FOLDERS), *([manifest] if manifest else [])]
     return digest(["folder", VERSION, file_facts(source, files)])
 
 
@@ -52,12 +56,28 @@ def list_source(source: Path) -> Listing:
     if paired:
         _refuse_a_second_layout(source)
         entries, notes = _entries(source, ("clean",))
-        listing = pairs(entries, _noisy_files(source, entries), identity(source), "replace or remove the pair", notes)
+        noisy = _noisy_files(source, entries)
+        headers, repeated = without_duplicates(headers_of(entries, [noisy[each.id] for each in entries]), noisy)
+        notes = [*notes, *repeated, *_elsewhere(source, ("clean", "noisy"))]
+        listing = pairs(headers, noisy, identity(source), "replace or remove the pair", notes)
     else:
         entries, notes = _entries(source, ("speech", "noise"))
-        listing = speech_and_noise(entries, identity(source), notes)
+        headers, repeated = without_duplicates(headers_of(entries))
+        notes = [*notes, *repeated, *_elsewhere(source, ("speech", "noise"))]
+        listing = speech_and_noise(headers, identity(source), notes)
     require_answerable(listing, str(source))
     return listing
+
+
+def _elsewhere(source: Path, folders: Sequence[str]) -> list[str]:
+    """Notes on files that no part of the layout takes."""
+    notes = [note for name in folders for note in left_out(source / name)]
+    taken = tuple(source / name for name in folders)
+    others = [path for path in find_audio(source) if not any(path.is_relative_to(folder) for folder in taken)]
+    if others:
+        named = first_of([path.relative_to(source).as_posix() for path in others])
+        notes.append(f"{number_of_files(len(others))} outside {'/ and '.join(folders)}/ left out: {named}")
+    return notes
 
 
 def _refuse_a_second_layout(source: Path) -> None:
@@ -74,30 +94,50 @@ def _refuse_a_second_layout(source: Path) -> None:
 
 
 def _entries(source: Path, folders: Sequence[str]) -> tuple[list[Recording], list[str]]:
-    """The future rows with their splits, sorted by part and id, and notes on what was left out."""
-    manifest = read_manifest(source)
+    """The future rows with their splits, sorted by part and id, and notes on how they came about."""
+    manifest = read_manifest(source, FOLDERS)
     _require_known_folders(source, manifest)
-    files = _audio_of(source, folders)
-    listed = [path for path in files if manifest is None or path in manifest]
-    entries = [_entry(source, path, manifest[path] if manifest else None) for path in listed]
-    _require_distinct(entries)
-    parts = sorted({"paired" if folder == "clean" else folder for folder in folders}, reverse=True)
-    placed = [entry for part in parts for entry in _with_splits(source, part, entries, manifest is not None)]
-    left_out = len(files) - len(listed)
-    notes = [f"{left_out} audio files that {MANIFEST} does not list were left out"] if left_out else []
+    placed: list[Recording] = []
+    notes: list[str] = []
+    for name in folders:
+        files = find_audio(source / name)
+        listed = [path for path in files if manifest is None or path in manifest]
+        if len(listed) < len(files):
+            notes.append(
+                f"{len(files) - len(listed)} audio files in {name}/ that {MANIFEST} does not list were left out"
+            )
+        named = split_folders(source / name, listed, _OWNER_FOLDER[name]) if _needs_folders(listed, manifest) else {}
+        entries = [_entry(source, path, manifest[path] if manifest else None, named) for path in listed]
+        _require_distinct(entries)
+        if named and not manifest:
+            chosen = ", ".join(
+                f"{each}/ is {named[each]}" for each in sorted(named, key=lambda n: SPLITS.index(named[n]))
+            )
+            notes.append(f"folders in {name}/ are named after splits and decide them: {chosen}")
+        placed += _with_splits(source, name, entries, manifest is not None or bool(named))
     return placed, notes
+
+
+_OWNER_FOLDER = {"speech": "speaker", "noise": "type", "clean": ""}  # what a folder of its own is needed for
+
+
+def _needs_folders(files: Sequence[Path], manifest: Mapping[Path, ManifestRow] | None) -> bool:
+    """Not where the manifest names every owner."""
+    return manifest is None or any(not manifest[path].owner for path in files)
 
 
 def _audio_of(source: Path, folders: Sequence[str]) -> list[Path]:
     return [path for folder in folders for path in find_audio(source / folder)]
 
 
-def _entry(source: Path, path: Path, row: ManifestRow | None) -> Recording:
+def _entry(source: Path, path: Path, row: ManifestRow | None, named: Mapping[str, str]) -> Recording:
     folder, *below = path.relative_to(source).with_suffix("").parts
     part = "paired" if folder == "clean" else folder
-    named = row.owner if row else ""
-    owner = named or (_prefix(below[-1]) if part == "paired" and len(below) == 1 else _owner(path, below))
-    return Recording(part=part, id="/".join(below), owner=owner, path=path, split=row.split if row else "")
+    split = named.get(below[0], "")
+    own = below[1:] if split else below  # without the split's folder
+    owner = row.owner if row else ""
+    owner = owner or (_prefix(own[-1]) if part == "paired" and len(own) == 1 else _owner(path, own))
+    return Recording(part=part, id="/".join(below), owner=owner, path=path, split=row.split if row else split)
 
 
 def _owner(path: Path, below: Sequence[str]) -> str:
@@ -111,20 +151,23 @@ def _prefix(name: str) -> str:
     return name.split("_")[0]
 
 
-def _with_splits(source: Path, part: str, entries: list[Recording], decided: bool) -> list[Recording]:
-    chosen = sorted((entry for entry in entries if entry.part == part), key=lambda entry: entry.id)
-    if not chosen:
-        folder = source / ("clean" if part == "paired" else part)
+def _with_splits(source: Path, name: str, entries: list[Recording], decided: bool) -> list[Recording]:
+    if not entries:
+        folder = source / name
         if decided:
-            raise UserError(f"{folder}: {MANIFEST} lists no .wav or .flac file in it; add rows, or remove {MANIFEST}")
-        raise UserError(f"{folder}: missing, or no .wav or .flac file in it counts; it should hold {LAYOUT}")
+            raise UserError(f"{folder}: {MANIFEST} lists no audio file in it; add rows, or remove {MANIFEST}")
+        raise UserError(
+            "; ".join([f"{folder}: missing, or no audio file in it; it should hold {LAYOUT}", *left_out(folder)])
+        )
+    require_utf8({entry.id for entry in entries}, str(source))
+    chosen = sorted(entries, key=lambda entry: entry.id)
     if decided:
         return chosen
-    split_of = assign_splits({entry.owner for entry in chosen}, part, str(source))
+    split_of = assign_splits({entry.owner for entry in chosen}, chosen[0].part, str(source))
     return [replace(entry, split=split_of[entry.owner]) for entry in chosen]
 
 
-def _require_known_folders(source: Path, manifest: dict[Path, ManifestRow] | None) -> None:
+def _require_known_folders(source: Path, manifest: Mapping[Path, ManifestRow] | None) -> None:
     for path in sorted((manifest or {}).keys() - set(_audio_of(source, FOLDERS))):
         raise UserError(f"{source / MANIFEST}: {path.relative_to(source)} is not where it counts; allowed is {LAYOUT}")
 
@@ -141,11 +184,14 @@ def _require_distinct(entries: list[Recording]) -> None:
 
 def _noisy_files(source: Path, entries: list[Recording]) -> dict[str, Path]:
     folder = source / "noisy"
-    noisy = {path.relative_to(folder).with_suffix("").as_posix(): path for path in find_audio(folder)}
+    noisy: dict[str, Path] = {}
+    for path in find_audio(folder):
+        if noisy.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path) != path:
+            raise UserError(f"{path}: another file has this name with another ending: remove one of them")
     clean = {entry.id for entry in entries}
     for name in sorted(clean - noisy.keys()):
         raise UserError(f"{source}: clean/{name} has no partner noisy/{name}; every pair needs both: add or remove")
-    if not (source / MANIFEST).is_file():
+    if find_manifest(source, FOLDERS) is None:
         for name in sorted(noisy.keys() - clean):
             raise UserError(f"{source}: noisy/{name} has no partner clean/{name}; every pair needs both: add or remove")
     return noisy

@@ -1,11 +1,12 @@
 """MANIFEST.csv of a folder of recordings: which files count, in which split, of whom.
 
 Columns: path (relative to the folder), split (train, valid, test) and optionally speaker_or_noise_type, which
-otherwise is the name of the file's folder. Other columns are left alone.
+otherwise is the name of the file's folder; in any letter case. Other columns are left alone.
 """
 
 import csv
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,15 +24,39 @@ class ManifestRow:
     owner: str  # "" where the folder's name decides
 
 
-def read_manifest(source: Path) -> dict[Path, ManifestRow] | None:
+def find_manifest(source: Path, folders: Iterable[str]) -> Path | None:
+    """MANIFEST.csv of the source, in any letter case; None where there is no manifest.
+
+    Raises:
+        UserError: there are two, or none but a file that was probably meant to be it.
+    """
+    near = [path for path in _files_of(source) if path.name.lower().strip().startswith("manifest")]
+    found = [path for path in near if path.name.lower() == MANIFEST.lower()]
+    if len(found) > 1:
+        raise UserError(f"{source}: holds {' and '.join(path.name for path in found)}; keep one of them")
+    if found:
+        return found[0]
+    near += [path for name in folders for path in _files_of(source / name) if path.name.lower() == MANIFEST.lower()]
+    if near:
+        raise UserError(
+            f"{near[0]}: is it the manifest? It counts as {source / MANIFEST} only: rename, move or remove it"
+        )
+    return None
+
+
+def _files_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def read_manifest(source: Path, folders: Iterable[str]) -> dict[Path, ManifestRow] | None:
     """Rows by absolute path, None where there is no manifest.
 
     Raises:
-        UserError: it is no UTF-8 or no CSV, a column is missing, there is no row, a split is unknown, or a row's
-            file does not exist, lies elsewhere or is listed twice.
+        UserError: as `find_manifest`, it is no UTF-8 or no CSV, a column is missing, there is no row, a split is
+            unknown, or a row's file does not exist, lies elsewhere or is listed twice.
     """
-    path = source / MANIFEST
-    if not path.is_file():
+    path = find_manifest(source, folders)
+    if path is None:
         return None
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -64,7 +89,7 @@ def _rows(source: Path, path: Path, reader: csv.DictReader) -> dict[Path, Manife
 
 def _require_columns(path: Path, reader: csv.DictReader) -> None:
     header = reader.fieldnames or ()
-    reader.fieldnames = [name.strip() for name in header]
+    reader.fieldnames = [name.strip().lower() for name in header]
     missing = {"path", "split"} - set(reader.fieldnames)
     if missing:
         raise UserError(

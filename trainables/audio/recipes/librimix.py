@@ -4,8 +4,8 @@
     SOURCE/wham_noise/{tr,cv,tt}/...            with LibriMix's augmented training noise
     SOURCE/metadata/libri2mix_*.csv             from the LibriMix repository (Cosentino et al., 2020)
 
-Sources and noise are scaled, resampled and cut ("min" mode) as LibriMix's own script does it, and stored as the
-int16 samples its files hold; mixtures are summed when read, which saves the mixture files.
+Sources and noise (of several channels the first) are scaled, resampled and cut ("min" mode) as LibriMix's own script
+does it, and stored as the int16 samples its files hold; mixtures are summed when read, which saves the mixture files.
 """
 
 import csv
@@ -18,18 +18,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainables.audio.corpus.audio_files import read_header
+from trainables.audio.corpus.audio_files import read_header, read_sound
 from trainables.audio.corpus.listing import Item, Listing, digest
+from trainables.audio.corpus.remarks import Remarks, for_all
 from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.recordings import file_facts
 from trainables.base.errors import UserError
 
-VERSION = 1  # raise it when the same files would give another corpus
+VERSION = 2  # raise it when the same files would give another corpus
 RATE = 16_000  # Hz, of LibriSpeech and of the noise
 
 # Split -> the subsets that may serve as it, the first that is there.
 _SUBSETS = {"train": ("train-clean-100", "train-clean-360"), "valid": ("dev-clean",), "test": ("test-clean",)}
 _LAYOUT = "LibriSpeech/, wham_noise/ and metadata/ with libri2mix_*.csv or libri3mix_*.csv"
+CLIPPED = 32767  # of 16 bits
 _FADE = RATE + 1  # samples of the window with which LibriMix repeats noise that is too short
 
 
@@ -48,9 +50,11 @@ class _Mixture:
 
 
 def identity(source: Path) -> str:
-    """A hash of the metadata files' paths, sizes and times of change."""
-    folder = source / "metadata"
-    return digest(["librimix", VERSION, file_facts(folder, sorted(folder.glob("libri*mix_*.csv")))])
+    """A hash of the metadata and of the paths, sizes and times of change of the files that it names."""
+    files = _metadata(source)
+    named = {path for split, file in files.items() for each in _rows(source, split, file) for path in each.paths}
+    facts = file_facts(source, sorted([*files.values(), *filter(Path.is_file, named)]))
+    return digest(["librimix", VERSION, facts])
 
 
 def list_source(source: Path, sample_rate: int = 8000) -> Listing:
@@ -63,10 +67,14 @@ def list_source(source: Path, sample_rate: int = 8000) -> Listing:
     mixtures = [mixture for split, path in files.items() for mixture in _rows(source, split, path)]
     voices = len(mixtures[0].paths) - 1
     by_id = {mixture.id: mixture for mixture in mixtures}
-    items = tuple(_item(mixture, voices, sample_rate) for mixture in mixtures)
+    items = tuple(for_all(lambda mixture: _item(mixture, voices, sample_rate), mixtures))
+    remarks = Remarks()
 
     def load(item: Item) -> dict[str, NDArray[np.int16]]:
-        signals = render(by_id[item.id].paths, by_id[item.id].gains, sample_rate)
+        mixture = by_id[item.id]
+        signals = render(mixture.paths, mixture.gains, sample_rate)
+        if any(np.abs(signal.astype(np.int32)).max() >= CLIPPED for signal in signals):
+            remarks.append(("at full scale once scaled by the metadata's gains", mixture.id))
         return dict(zip([*(f"s{n}" for n in range(1, voices + 1)), "noise"], signals, strict=True))
 
     return Listing(
@@ -75,20 +83,18 @@ def list_source(source: Path, sample_rate: int = 8000) -> Listing:
         load=load,
         identity=digest([identity(source), sample_rate]),
         notes=(f"train is {files['train'].stem}",),
+        remarks=remarks,
         sample_rate=sample_rate,
     )
 
 
 def render(paths: Sequence[Path], gains: Sequence[float], sample_rate: int) -> list[NDArray[np.int16]]:
     """Sources and noise (last) of one mixture as LibriMix writes them, int16 (samples,) each."""
-    import soundfile
     from scipy.signal import resample_poly
 
-    voices = [soundfile.read(str(path), dtype="float32")[0] for path in paths[:-1]]
+    *voices, noise = (sound[:, 0].astype(np.float32) for sound, _ in for_all(read_sound, paths))
     longest = max(map(len, voices))
-    noise, _ = soundfile.read(str(paths[-1]), dtype="float32", stop=longest)
-    noise = noise[:, 0] if noise.ndim > 1 else noise
-    signals = [*voices, _extended(noise, longest)]
+    signals = [*voices, _extended(noise[:longest], longest)]
     scaled = [signal * gain for signal, gain in zip(signals, gains, strict=True)]
     resampled = [resample_poly(signal, sample_rate, RATE) for signal in scaled]
     shortest = min(map(len, resampled))
@@ -139,17 +145,26 @@ def _rows(source: Path, split: str, path: Path) -> list[_Mixture]:
         voices = sum(name.startswith("source_") and name.endswith("_path") for name in reader.fieldnames or ())
         if not voices or "noise_path" not in (reader.fieldnames or ()):
             raise UserError(f"{path}: no LibriMix metadata: columns source_1_path ... noise_path are needed")
-        return [_mixture(source, split, row, voices) for row in reader]
+        try:
+            return [_mixture(source, split, row, voices) for row in reader]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{path}, line {reader.line_num}: a gain or a path is missing or no number; copy the file again from "
+                "the LibriMix repository"
+            ) from error
 
 
 def _mixture(source: Path, split: str, row: dict[str, str], voices: int) -> _Mixture:
     numbers = range(1, voices + 1)
+    gains = [float(row[f"{name}_gain"]) for name in (*(f"source_{number}" for number in numbers), "noise")]
+    if not np.isfinite(gains).all():
+        raise ValueError(gains)
     speech = [source / "LibriSpeech" / row[f"source_{number}_path"] for number in numbers]
     return _Mixture(
         id=row["mixture_ID"],
         split=split,
         paths=(*speech, source / "wham_noise" / row["noise_path"]),
-        gains=(*(float(row[f"source_{number}_gain"]) for number in numbers), float(row["noise_gain"])),
+        gains=tuple(gains),
     )
 
 
@@ -157,7 +172,17 @@ def _item(mixture: _Mixture, voices: int, sample_rate: int) -> Item:
     for path in mixture.paths:
         if not path.is_file():
             raise UserError(f"mixture {mixture.id}: no file {path}; complete LibriSpeech and wham_noise there")
-    shortest = min(read_header(path).frames for path in mixture.paths[:-1])
+    headers = for_all(read_header, mixture.paths)
+    for path, header in zip(mixture.paths, headers, strict=True):
+        if header.sample_rate != RATE:
+            raise UserError(f"{path}: sample rate {header.sample_rate} Hz; LibriMix is made of files at {RATE} Hz")
+        if header.channels > 1 and path != mixture.paths[-1]:
+            raise UserError(f"{path}: {header.channels} channels; LibriSpeech has one: unpack it again")
+    if headers[-1].frames < min(_FADE, max(header.frames for header in headers[:-1])):
+        raise UserError(
+            f"{mixture.paths[-1]}: {headers[-1].frames} samples; LibriMix repeats noise of a second or more"
+        )
+    shortest = min(header.frames for header in headers[:-1])
     return Item(
         part=f"mixture{voices}",
         id=mixture.id,

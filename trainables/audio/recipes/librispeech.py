@@ -11,13 +11,15 @@ you add noises; a stable hash gives each type its split.
 
 from pathlib import Path
 
-from trainables.audio.corpus.audio_files import find_audio
+from trainables.audio.corpus.audio_folders import find_audio, left_out
 from trainables.audio.corpus.listing import Listing, assign_splits, digest, require_answerable
+from trainables.audio.recipes.duplicates import without_duplicates
 from trainables.audio.recipes.recipe import Recipe
-from trainables.audio.recipes.recordings import Recording, file_facts, speech_and_noise
+from trainables.audio.recipes.recordings import Recording, by_stem, file_facts, headers_of, speech_and_noise
+from trainables.audio.recipes.split_folders import split_folders
 from trainables.base.errors import UserError
 
-VERSION = 1  # raise it when the same files would give another corpus
+VERSION = 2  # raise it when the same files would give another corpus
 ROOT = "LibriSpeech"
 SUBSETS = {
     "train-clean-100": "train",
@@ -52,7 +54,9 @@ def list_source(source: Path) -> Listing:
     if not matches(source):
         raise UserError(f"{source} holds no LibriSpeech: it should hold {LAYOUT}")
     utterances = [each for folder in _subsets(source) for each in _utterances(folder)]
-    listing = speech_and_noise([*utterances, *_noises(source)], identity(source))
+    noises, notes = without_duplicates(headers_of(_noises(source)))
+    notes += left_out(source / "noise")
+    listing = speech_and_noise({**headers_of(utterances), **noises}, identity(source), notes)
     require_answerable(listing, str(source))
     return listing
 
@@ -62,7 +66,7 @@ def _subsets(source: Path) -> list[Path]:
 
 
 def _utterances(subset: Path) -> list[Recording]:
-    found = {path.stem: path for path in find_audio(subset)}
+    found = by_stem(find_audio(subset))
     for name in sorted(_transcribed(subset) - found.keys()):
         raise UserError(f"{subset}: {name}.flac is in a transcript but not there: unpack {subset.name} again")
     rows = []
@@ -90,6 +94,10 @@ def _noises(source: Path) -> list[Recording]:
     files = find_audio(folder)
     if not files:
         raise UserError(f"{folder}: no noises there; LibriSpeech has none: add noise/<type>/*.wav of your own")
+    if split_folders(folder, files, ""):
+        raise UserError(
+            f"{folder}: its folders are named after splits; noises are split here: give noise/<type>/ alone"
+        )
     owners = {path: path.relative_to(folder).parts[0] for path in files}
     loose = [path for path in files if path.parent == folder]
     if loose:

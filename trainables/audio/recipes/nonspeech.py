@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.audio.corpus.audio_files import find_audio
+from trainables.audio.corpus.audio_folders import bare_name, find_audio, without_copies
 from trainables.base.errors import UserError
 
 TEST_SHARE = 0.25
@@ -63,8 +63,8 @@ def noises(source: Path) -> list[Noise]:
         UserError: none there, or one number twice.
     """
     found: dict[int, Noise] = {}
-    for path in find_audio(source):
-        match = _NAME.fullmatch(path.stem)
+    for path in without_copies(find_audio(source))[0]:
+        match = _NAME.fullmatch(bare_name(path))
         number = int(match[1]) if match else 0
         if not 1 <= number <= 100:
             continue

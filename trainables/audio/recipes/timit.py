@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainables.audio.corpus.audio_files import find_audio
+from trainables.audio.corpus.audio_folders import bare_name, find_audio, is_hidden, without_copies
 from trainables.audio.corpus.listing import splits_in_order
 from trainables.base.errors import UserError
 
@@ -30,13 +30,13 @@ class Utterance:
 
 
 def train_utterances(source: Path) -> list[Utterance]:
-    """Every utterance of TRAIN anywhere below `source`, by id.
+    """Every utterance of TRAIN anywhere below `source`, by id; of a file and its converted copies, the file.
 
     Raises:
-        UserError: no TRAIN folder, or nothing in it that lies where TIMIT puts it.
+        UserError: no TRAIN folder or two, or nothing in it that lies where TIMIT puts it.
     """
     folder = _train_folder(source)
-    found = [_utterance(path, folder) for path in find_audio(folder)]
+    found = [_utterance(path, folder) for path in without_copies(find_audio(folder))[0]]
     utterances = sorted((each for each in found if each), key=lambda each: each.id)
     if not utterances:
         raise UserError(f"{folder}: no TIMIT utterances; they should lie as {LAYOUT}: check the copy")
@@ -58,15 +58,18 @@ def split_of_speakers(speakers: set[str]) -> dict[str, str]:
 
 
 def _train_folder(source: Path) -> Path:
-    folders = sorted(path for path in source.rglob("*") if path.is_dir() and path.name.lower() == "train")
+    folders = sorted(path for path in source.rglob("*") if path.name.lower() == "train" and path.is_dir())
+    folders = [path for path in folders if not any(map(is_hidden, path.relative_to(source).parts))]
     if not folders:
         raise UserError(f"{source}: no TIMIT here; somewhere below there should be {LAYOUT}")
+    if len(folders) > 1:
+        raise UserError(f"{source}: holds {' and '.join(map(str, folders[:2]))}; give the folder above one of them")
     return folders[0]
 
 
 def _utterance(path: Path, folder: Path) -> Utterance | None:
-    """None for a file outside TIMIT's layout, such as a converted copy next to the originals."""
-    parts = path.relative_to(folder).with_suffix("").parts
+    """None for a file outside TIMIT's layout."""
+    parts = path.relative_to(folder).with_name(bare_name(path)).parts
     if len(parts) != 3:
         return None
     dialect, speaker, sentence = (part.lower() for part in parts)

@@ -8,14 +8,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from trainables.audio.corpus.audio_files import find_audio
+from trainables.audio.corpus.audio_folders import find_audio, without_copies
 from trainables.audio.corpus.listing import Listing, digest, require_answerable
+from trainables.audio.corpus.remarks import first_of, number_of_files
 from trainables.audio.recipes.nonspeech import noises, split_of_noises
 from trainables.audio.recipes.recipe import Recipe
-from trainables.audio.recipes.recordings import Recording, file_facts, speech_and_noise
+from trainables.audio.recipes.recordings import Recording, file_facts, headers_of, speech_and_noise
 from trainables.audio.recipes.timit import READ_BY_ALL, split_of_speakers, train_utterances
 
-VERSION = 1  # raise it when the same files would give another corpus
+VERSION = 2  # raise it when the same files would give another corpus
 
 
 def identity(source: Path, drop_sa: bool = False) -> str:
@@ -30,7 +31,8 @@ def list_source(source: Path, drop_sa: bool = False) -> Listing:
         UserError: TIMIT or Nonspeech-100 is not there, or a header cannot be read.
     """
     files = [*_speech(source, drop_sa), *_noise(source)]
-    listing = speech_and_noise(files, identity(source, drop_sa), _membership(files), shared_types=True)
+    notes = [*_copies(source), *_membership(files)]
+    listing = speech_and_noise(headers_of(files), identity(source, drop_sa), notes, shared_types=True)
     require_answerable(listing, str(source))
     return listing
 
@@ -49,6 +51,12 @@ def _noise(source: Path) -> list[Recording]:
     listed = noises(source)
     split = split_of_noises(listed)
     return [Recording("noise", each.id, each.type, each.path, split[each.id]) for each in listed]
+
+
+def _copies(source: Path) -> list[str]:
+    copies = without_copies(find_audio(source))[1]
+    names = first_of([path.relative_to(source).as_posix() for path in copies])
+    return [f"{number_of_files(len(copies))} next to an original of the same name left out: {names}"] if copies else []
 
 
 def _membership(files: list[Recording]) -> list[str]:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from trainables.audio.corpus.audio_files import find_audio
+from trainables.audio.corpus.audio_folders import find_audio
 from trainables.audio.corpus.listing import Listing, digest, require_answerable
 from trainables.audio.recipes.recipe import Recipe
-from trainables.audio.recipes.recordings import Recording, file_facts, pairs
+from trainables.audio.recipes.recordings import Recording, by_stem, file_facts, headers_of, pairs
 from trainables.base.errors import UserError
 
 VERSION = 1  # raise it when the same files would give another corpus
@@ -66,7 +66,7 @@ def list_source(source: Path, training: TrainingSet = SPEAKERS_28) -> Listing:
     placed = [replace(each, split="valid" if each.owner in held_out else "train") for each in train]
     placed += [replace(each, split="test") for each in test]
     noisy = {each.id: path for each, path in (train | test).items()}
-    listing = pairs(placed, noisy, identity(source, training), "unpack both archives again")
+    listing = pairs(headers_of(placed, noisy.values()), noisy, identity(source, training), "unpack both archives again")
     require_answerable(listing, str(source))
     return listing
 
@@ -74,7 +74,7 @@ def list_source(source: Path, training: TrainingSet = SPEAKERS_28) -> Listing:
 def _pairs(source: Path, name: str, expected: int, training: TrainingSet) -> dict[Recording, Path]:
     """Clean recordings, with ids such as "trainset/p226_001", and the noisy file of each."""
     clean, noisy = (_folder(source, kind, name, training) for kind in ("clean", "noisy"))
-    clean_files, noisy_files = ({path.stem: path for path in find_audio(folder)} for folder in (clean, noisy))
+    clean_files, noisy_files = (by_stem(find_audio(folder)) for folder in (clean, noisy))
     for lacking, present, folder in ((noisy_files, clean_files, noisy), (clean_files, noisy_files, clean)):
         for stem in sorted(present.keys() - lacking.keys()):
             raise UserError(f"{folder}: lacks {stem}.wav, whose partner is there: unpack the archive again")

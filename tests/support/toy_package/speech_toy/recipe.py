@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from trainables.audio.corpus.audio_files import find_audio, read_audio, read_header
+from trainables.audio.corpus.audio_files import read_audio, read_header
+from trainables.audio.corpus.audio_folders import find_audio
 from trainables.audio.corpus.listing import Item, Listing, assign_splits, digest
 from trainables.audio.recipes.recipe import Recipe
 

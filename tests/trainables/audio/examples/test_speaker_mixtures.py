@@ -8,7 +8,7 @@ import torch
 
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.audio.corpus.corpus import Corpus
-from trainables.audio.examples.mixing import FULL_SCALE, active_power, training_batch
+from trainables.audio.examples.mixing import FULL_SCALE, training_batch
 from trainables.audio.examples.speaker_mixtures import (
     blend,
     mixture_batch,
@@ -16,6 +16,7 @@ from trainables.audio.examples.speaker_mixtures import (
     noisy_batch,
     resample,
 )
+from trainables.audio.levels import active_power
 from trainables.base.errors import UserError
 from trainables.job.assignment import DataSettings
 
@@ -70,7 +71,7 @@ def test_voices_are_blended_at_their_level_over_the_shortest() -> None:
 
 
 def test_loud_blends_are_scaled_as_a_whole() -> None:
-    crops = [np.full(4000, 0.8, np.float32), np.full(4000, 0.8, np.float32)]
+    crops = [np.tile(np.array([0.8, -0.8], np.float32), 2000)] * 2
     voices = blend(crops, [0.0], 16_000, 16_000)
     assert np.abs(voices.sum(0)).max() == pytest.approx(FULL_SCALE, rel=1e-5)
     np.testing.assert_allclose(voices[0], voices[1])

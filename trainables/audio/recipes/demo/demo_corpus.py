@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from trainables.audio.corpus.audio_files import to_16_khz
 from trainables.audio.corpus.listing import SPLITS, Item, Listing, digest, summarise
 from trainables.audio.corpus.shards import SAMPLE_RATE
+from trainables.audio.levels import power
 from trainables.audio.recipes.demo import demo_noise, demo_voices, espeak
 from trainables.audio.recipes.demo.demo_voices import Speaker
 from trainables.audio.recipes.recipe import BUILT_IN, DEMO, Recipe
 from trainables.base.errors import UserError
 from trainables.base.randomness import generator
 
-VERSION = 2  # raise it whenever a change here, or in the voices and noises, changes the corpus
+VERSION = 3  # raise it whenever a change here, or in the voices and noises, changes the corpus
 
 _UTTERANCES = {"train": 13, "valid": 6, "test": 6}  # per speaker
 _RECORDINGS = {"train": 6, "valid": 4, "test": 4}  # per noise type
@@ -119,7 +120,7 @@ def _item(line: _Line, samples: int) -> Item:
 def _at_level(sound: Sound, level: float) -> Sound:
     """22.05 kHz -> 16 kHz at `level` dBFS (RMS), or as near as full scale allows."""
     samples = sound / 32768
-    gain = 10 ** (level / 20) / np.sqrt(np.mean(samples**2))
+    gain = 10 ** (level / 20) / np.sqrt(power(samples))
     return to_16_khz(samples * min(gain, 0.9 / np.abs(samples).max()), espeak.RATE)
 
 
