@@ -21,6 +21,7 @@ from trainables.audio.corpus.corpus import Corpus
 from trainables.base.cache import cache_folder
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
+from trainables.enhancer import level_gain
 from trainables.inference import infer_split
 from trainables.job.assignment import Assignment
 from trainables.job.stages import Stage
@@ -41,14 +42,15 @@ def test_the_winner_is_the_leaders_best_seed_on_valid(trained: Plan) -> None:
     assert load_winner("trained").job == f"{GROUP}/final/{LEADER}/seed-{best}"
 
 
-def test_it_gives_the_bits_that_the_sweep_scored(trained: Plan) -> None:
+def test_it_gives_the_bits_that_the_sweep_scored_at_the_recordings_level(trained: Plan) -> None:
     plan, storage, job = find_winner("trained")
     enhance = load_winner("trained", group=GROUP)
     stored = StoredCheckpoints(storage)
     assignment = assignment_of(plan, job)
     corpus = Corpus.open(plan.corpus_uri)
     for clip, estimate in infer_split(assignment, corpus, stored, stage_store(plan.output), "valid"):
-        np.testing.assert_array_equal(enhance(clip.noisy, 16000), estimate)
+        gain = np.float32(level_gain(clip.noisy, estimate))
+        np.testing.assert_array_equal(enhance(clip.noisy, 16000), gain * estimate)
 
 
 def test_stages_the_cache_has_lost_are_computed_again(trained: Plan, capsys: pytest.CaptureFixture[str]) -> None:
