@@ -16,12 +16,14 @@ from sweep import __version__
 from sweep.plan.code_version import training_code_fingerprint
 from sweep.plan.plan import GroupPlan, Plan, default_search_seed, default_seeds
 from sweep.settings.checks import check_plan, refuse_unusable, weights_of
-from sweep.settings.extension import AUTO, group_names, group_plans
+from sweep.settings.extension import AUTO, group_names, group_plan, group_plans
 from sweep.settings.resume import resumed
 from sweep.settings.settings import Planned, Settings, fixed_fields, further_metrics
 from sweep.stored import layout
 from sweep.stored.by_name import LONGEST_NAME, is_remote, is_there, join
 from trainables.base.errors import UserError
+from trainables.config.fields import FieldRules
+from trainables.config.registry import config_class
 from trainables.metrics.catalogue import METRICS
 
 LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
@@ -71,8 +73,8 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         steps=preset.steps,
         round_steps=preset.round_steps,
         data=replace(preset.data, labelled_minutes=settings.labelled_minutes(preset)),
-        method_config=dict(preset.config),
-        fixed=fixed_fields(settings.get("settings"), space.method),
+        method_config=FieldRules(space.method, config_class(space.method)).located(preset.config, settings.folder),
+        fixed=fixed_fields(settings.get("settings"), space.method, settings.folder),
         output=output,
         home=home,
         tracking_uri=settings.address("tracking_uri", f"sqlite:///{home}/{layout.TRACKING}"),
@@ -110,8 +112,8 @@ def _groups(space: Space, preset: Preset, settings: Settings) -> tuple[GroupPlan
     listed = settings.get("upstreams")
     names = group_names(listed, space) if listed else list(preset.groups)
     if space.group_by is None:
-        return (GroupPlan(name="all", group={}, candidates=tuple(space.candidates({}, preset))),)
-    return group_plans(space, preset, names)
+        return (group_plan(space, preset, "all", {}, settings.folder),)
+    return group_plans(space, preset, names, settings.folder)
 
 
 # -- fields of the plan that belong together -------------------------------------------------------------

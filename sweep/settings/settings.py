@@ -16,6 +16,7 @@ from sweep.machines.capacity import cluster_has_gpus
 from sweep.plan.plan import Plan
 from sweep.stored.by_name import is_remote, resolve_base
 from trainables.base.errors import UserError
+from trainables.base.paths import absolute
 from trainables.base.storage.storage import s3_address
 from trainables.config.fields import FieldRules
 from trainables.config.registry import config_class
@@ -142,14 +143,14 @@ def default_preset(space: Space, environ: Mapping[str, str]) -> str:
 
 def space_file(name: str, folder: Path) -> str:
     """A file's absolute path, a space's name as it is."""
-    return str((folder / Path(name).expanduser()).resolve()) if is_space_file(name) else name
+    return str(absolute(name, folder)) if is_space_file(name) else name
 
 
 def corpus_place(source: str, folder: Path) -> str:
     """A folder's absolute path; "demo" and s3:// addresses as they are."""
     if source == DEMO or is_remote(source):
         return source
-    return str((folder / Path(source).expanduser()).resolve())
+    return str(absolute(source, folder))
 
 
 def absolute_uri(uri: str, folder: Path) -> str:
@@ -177,10 +178,10 @@ def minutes(text: str) -> float | None:
     return number
 
 
-def fixed_fields(settings: list[str], method: str) -> dict[str, Any]:
+def fixed_fields(settings: list[str], method: str, folder: Path) -> dict[str, Any]:
     """The fields of `--set FIELD=VALUE`; a value is JSON, else the text itself. Raises `UserError`.
 
-    A term of the method's paper becomes the field that expresses it.
+    A term of the method's paper becomes the field that expresses it, and a path, typed in `folder`, absolute.
     """
     fixed: dict[str, Any] = {}
     for item in settings:
@@ -195,4 +196,5 @@ def fixed_fields(settings: list[str], method: str) -> dict[str, Any]:
             fixed[name] = text
         except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
             raise UserError(f"--set {item[:40]}...: too long to be read; give a shorter value") from error
-    return FieldRules(method, config_class(method)).in_own_terms(fixed)
+    rules = FieldRules(method, config_class(method))
+    return rules.located(rules.in_own_terms(fixed), folder)

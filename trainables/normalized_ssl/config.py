@@ -74,7 +74,8 @@ class NormalizedSSLConfig(MethodConfig):
     size: str = choice("tiny", of=("tiny", "base"), help="base is the published one, tiny is for a CPU.")
     init: str = choice("pretrained", of=("pretrained", "random"), help="Weights of the body.")
     checkpoint: str | None = text(
-        what="a hub id, an absolute path or s3://...",
+        what="a hub id, a path or s3://...",
+        place=checkpoint_source.located,
         help="Published weights at base size ({upstream} is filled in); null = the paper's.",
     )
 

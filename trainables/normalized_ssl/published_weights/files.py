@@ -5,7 +5,9 @@ from pathlib import Path
 
 from trainables.base.cache import cache_folder
 from trainables.base.errors import UserError
+from trainables.base.paths import expanded
 from trainables.base.storage.storage import InputStorage
+from trainables.base.weights_file import require_here
 from trainables.normalized_ssl.published_weights.source import FILE_ENDINGS, hub_source, is_local
 
 CONFIG_FILE = "config.json"
@@ -19,7 +21,7 @@ def local_files(source: str) -> Path:
         UserError: it is absent and cannot be fetched; the message says how to get it and where to put it.
     """
     if is_local(source):
-        return Path(source).expanduser()
+        return require_here(expanded(source))
     return _from_s3(source) if source.startswith("s3://") else _from_hub(source)
 
 
