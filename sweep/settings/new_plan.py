@@ -13,6 +13,7 @@ from search_spaces import find_space
 from search_spaces.space import Preset, Space
 from search_spaces.space_file import fingerprint, is_space_file
 from sweep import __version__
+from sweep.core.addresses import is_server
 from sweep.plan.code_version import training_code_fingerprint
 from sweep.plan.plan import GroupPlan, Plan, default_search_seed, default_seeds
 from sweep.settings.checks import check_plan, refuse_unusable, weights_of
@@ -88,6 +89,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         **_seeds(settings, preset),
         **_corpus(settings.corpus(preset)),
     )
+    _require_readable_by_mlflow(plan)
     check_plan(plan)
     return replace(plan, weights=weights_of(plan))
 
@@ -100,6 +102,15 @@ def _name(settings: Settings, space: Space) -> str:
             f"--name {name!r}: use letters, digits, '.', '_' and '-', at most {LONGEST_NAME}, not starting with '.'"
         )
     return name
+
+
+def _require_readable_by_mlflow(plan: Plan) -> None:
+    """MLflow keeps its artifacts with the results, and takes '?' and '#' for the end of an S3 key."""
+    if is_remote(plan.output) and not is_server(plan.tracking_uri) and {"?", "#"} & set(plan.output):
+        raise UserError(
+            f"--output {plan.output!r}: MLflow would write its artifacts to another key, since it gives '?' and '#' "
+            "in an S3 address a meaning; choose another prefix, or give the --tracking-uri of a server"
+        )
 
 
 def _with_steps(preset: Preset, steps: int) -> Preset:

@@ -21,7 +21,6 @@ REMEDY = (
 def ask_server(uri: str, question: str, parameters: Mapping[str, str], timeout: float) -> dict[str, Any]:
     """The answer of MLflow's REST API, `timeout` in seconds. Raises OSError where there is none."""
     import_mlflow()
-    from mlflow.exceptions import MlflowException
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
 
@@ -35,7 +34,7 @@ def ask_server(uri: str, question: str, parameters: Mapping[str, str], timeout: 
             raise_on_status=False,
             params=dict(parameters),
         )
-    except MlflowException as error:
+    except Exception as error:  # MLflow's own, those of its plug-ins, a credentials file that cannot be read
         raise ConnectionError(hide_password(" ".join(str(error).split()), uri)) from error
     if answer.status_code == 404:
         raise FileNotFoundError(question)

@@ -1,31 +1,45 @@
 """Paths as people type them: ~ expanded, made absolute from the folder they were typed in, and shown in one line."""
 
 import os
+import re
 from pathlib import Path
 
 from trainables.base.errors import UserError
 
 _LONGEST_SHOWN = 200  # characters
+_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and what UTF-8 cannot hold
 
 
 def expanded(typed: str | os.PathLike[str]) -> Path:
     """The path with ~ and ~user replaced. Raises `UserError` for a user without a home."""
-    try:
-        return Path(typed).expanduser()
-    except RuntimeError:
+    text = os.path.expanduser(typed)  # not pathlib's, which takes ./~a for ~a
+    if text.startswith("~"):
         raise UserError(
             f"{shown(typed)}: there is no such home folder; give the whole path, or ./ before the name of a folder"
-        ) from None
+        )
+    return Path(text)
 
 
 def absolute(typed: str | os.PathLike[str], folder: Path) -> Path:
-    """The path, typed in `folder`, with links followed. Raises `UserError` for one that no file can have."""
+    """The path, typed in `folder`, with links followed.
+
+    Raises:
+        UserError: no file can have it, or tables, databases and pages cannot hold its name.
+    """
     try:
-        return (folder / expanded(typed)).resolve()
+        path = (folder / expanded(typed)).resolve()
     except UserError:
         raise
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a null byte
         raise UserError(f"{shown(typed)}: is no usable path ({error}); give another") from None
+    if not is_text(str(path)):
+        raise UserError(f"{shown(path)}: holds control characters or bytes that are not UTF-8; rename it")
+    return path
+
+
+def is_text(name: str) -> bool:
+    """Whether a name holds neither control characters nor bytes that are not UTF-8."""
+    return _NO_TEXT.search(name) is None
 
 
 def shown(path: str | os.PathLike[str]) -> str:

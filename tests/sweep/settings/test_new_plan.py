@@ -407,3 +407,21 @@ def test_paths_of_a_space_of_ones_own_start_from_the_users_folder(tmp_path: Path
     made = plan(tmp_path, *flags).plan
     assert made.candidate("tera", "layer1").config["checkpoint"] == str(tmp_path / "x.pt")
     assert Plan.from_json(json.loads(json.dumps(made.to_json()))) == made
+
+
+@pytest.mark.parametrize("flag", ["--output", "--corpus", "--space"])
+@pytest.mark.parametrize("name", ["a\nb", "a\udcffb", "~nobody-at-all"])
+def test_names_that_results_cannot_hold_are_refused_in_a_line(tmp_path: Path, flag: str, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(UserError) as refused:
+        plan(tmp_path, flag, f"{name}.py" if flag == "--space" else name)
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("prefix", ["a#b", "a?b"])
+def test_a_key_that_mlflow_reads_in_another_way_is_refused(s3_bucket: str, tmp_path: Path, prefix: str) -> None:
+    flags = ("--output", f"{s3_bucket}/{prefix}")
+    with pytest.raises(UserError, match=r"--output .*MLflow would write its artifacts to another key"):
+        plan(tmp_path, *flags)
+    made = plan(tmp_path, *flags, "--tracking-uri", "http://mlflow.lab:5000").plan
+    assert made.output == f"{s3_bucket}/{prefix}/{made.name}"

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from trainables.base.errors import UserError
-from trainables.base.paths import expanded, shown
+from trainables.base.paths import expanded, is_text, shown
 from trainables.base.storage.bucket import Bucket
 from trainables.base.storage.folder import Folder
 
 T = TypeVar("T")
 
 _IN_S3 = re.compile(r"s3://[A-Za-z0-9._-]{1,255}(/.*)?", re.DOTALL)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and bytes that are not UTF-8
 _LONGEST_SHOWN = 200  # characters of an address that a message repeats
 
 
@@ -42,7 +41,7 @@ def s3_address(text: str, problem: str) -> str | None:
             f"{problem} {text!r}: names no bucket; write s3://bucket/prefix, or ./ before the name of a folder"
         )
     address = text.rstrip("/")
-    if _CONTROL.search(address) or {".", ".."} & set(address.split("/")):
+    if not is_text(address) or {".", ".."} & set(address.split("/")):
         raise UserError(
             f"{problem} {shown(text)!r}: S3 clients differ on '.', '..' and characters that cannot be printed in a "
             "key; leave them out"
