@@ -55,9 +55,8 @@ def find_experiment(tracking_uri: str, name: str) -> str | None:
     try:
         if not is_server(tracking_uri):
             return _ask_file(tracking_uri, name)
-        address, question = whole_address(tracking_uri), {"experiment_name": name}
-        found = ask_server(address, "experiments/get-by-name", question, _PATIENCE_SECONDS)
-        return str(found["experiment"]["experiment_id"])
+        question = f"experiments/get-by-name?experiment_name={quote(name)}"
+        return ask_server(whole_address(tracking_uri), question, _PATIENCE_SECONDS)["experiment"]["experiment_id"]
     except (OSError, sqlite3.Error, ValueError, KeyError):
         return None
 

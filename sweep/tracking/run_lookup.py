@@ -31,10 +31,12 @@ def job_of_run(run_id: str, base: str) -> str | None:
     refused = []
     for uri in _tracking_uris(base):
         try:
-            if tag := _tag(uri, run_id):
-                return tag
-        except (OSError, sqlalchemy.exc.SQLAlchemyError, UserError) as error:
+            tags = _tags(uri, run_id)
+        except (OSError, sqlalchemy.exc.SQLAlchemyError, ValueError) as error:
             refused.append(f"{hide_password(uri)} ({_one_line(error, uri)})")
+            continue
+        if JOB_TAG in tags:
+            return tags[JOB_TAG]
     if refused:
         raise UserError(f"no MLflow run {run_id} found, and {', '.join(refused)} could not be asked: {REMEDY}")
     return None
@@ -52,14 +54,15 @@ def _tracking_uris(base: str) -> Iterator[str]:
     yield from (uri for uri in places if uri != given)
 
 
-def _tag(uri: str, run_id: str) -> str | None:
-    """None without such a run. Raises OSError, SQLAlchemyError or `UserError` where that is not known."""
+def _tags(uri: str, run_id: str) -> dict[str, str]:
+    """Empty without such a run. Raises OSError, SQLAlchemyError or ValueError where that is not known."""
     if not is_server(uri):
         return _ask_database(uri, run_id)
-    with contextlib.suppress(FileNotFoundError, KeyError):
-        tags = ask_server(uri, "runs/get", {"run_id": run_id}, _PATIENCE_SECONDS)["run"]["data"]["tags"]
-        return next((tag["value"] for tag in tags if tag["key"] == JOB_TAG), None)
-    return None
+    try:
+        tags = ask_server(uri, f"runs/get?run_id={run_id}", _PATIENCE_SECONDS)["run"]["data"]["tags"]
+        return {tag["key"]: tag["value"] for tag in tags}
+    except (FileNotFoundError, KeyError):  # without this run, or its tags
+        return {}
 
 
 def _one_line(error: Exception, uri: str) -> str:
@@ -67,12 +70,12 @@ def _one_line(error: Exception, uri: str) -> str:
     return hide_password(" ".join(text.split()), uri)[:200] or type(error).__name__
 
 
-def _ask_database(uri: str, run_id: str) -> str | None:
+def _ask_database(uri: str, run_id: str) -> dict[str, str]:
     url = database_url(uri)
     file = sqlite_file(url)
     if file is not None and not file.exists():  # connecting would create an empty one
-        return None
+        return {}
     engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
-    question = sqlalchemy.text("SELECT value FROM tags WHERE run_uuid = :run AND key = :key")
+    question = sqlalchemy.text("SELECT key, value FROM tags WHERE run_uuid = :run")
     with engine.connect() as connection:
-        return connection.execute(question, {"run": run_id, "key": JOB_TAG}).scalar_one_or_none()
+        return {row.key: row.value for row in connection.execute(question, {"run": run_id})}

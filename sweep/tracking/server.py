@@ -5,7 +5,6 @@ address, certificates and plug-ins. Importing MLflow takes seconds.
 """
 
 import os
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,8 +17,11 @@ REMEDY = (
 )
 
 
-def ask_server(uri: str, question: str, parameters: Mapping[str, str], timeout: float) -> dict[str, Any]:
-    """The answer of MLflow's REST API, `timeout` in seconds. Raises OSError where there is none."""
+def ask_server(uri: str, question: str, timeout: float, content: bytes | None = None) -> Any:
+    """The answer of MLflow's REST API, `timeout` in seconds. Raises OSError or ValueError where there is none.
+
+    A question with `content`, as JSON, is posted. FileNotFoundError says that MLflow has no such thing.
+    """
     import_mlflow()
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
@@ -28,11 +30,12 @@ def ask_server(uri: str, question: str, parameters: Mapping[str, str], timeout: 
         answer = http_request(
             get_default_host_creds(uri.rstrip("/")),
             f"/api/2.0/mlflow/{question}",
-            "GET",
+            "POST" if content else "GET",
             max_retries=0,
             timeout=timeout,
             raise_on_status=False,
-            params=dict(parameters),
+            extra_headers={"Content-Type": "application/json"} if content else None,
+            data=content,
         )
     except Exception as error:  # MLflow's own, those of its plug-ins, a credentials file that cannot be read
         raise ConnectionError(hide_password(" ".join(str(error).split()), uri)) from error
@@ -40,11 +43,7 @@ def ask_server(uri: str, question: str, parameters: Mapping[str, str], timeout: 
         raise FileNotFoundError(question)
     if not answer.ok:
         raise PermissionError(f"{answer.status_code} {answer.reason}")
-    try:
-        content = answer.json()
-    except ValueError as error:
-        raise ConnectionError("no answer of an MLflow server") from error
-    return content if isinstance(content, dict) else {}
+    return answer.json()
 
 
 def whole_address(stored: str) -> str:

@@ -1,23 +1,14 @@
-"""Paths as people type them: ~ expanded, made absolute from the folder they were typed in, and shown in one line."""
+"""Paths of a user: made absolute from the folder they were typed in, and shown in one line."""
 
 import os
 import re
 from pathlib import Path
 
 from trainables.base.errors import UserError
+from trainables.base.user_path import user_path
 
-_LONGEST_SHOWN = 200  # characters
+_LONGEST_SHOWN = 1000  # characters
 _NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and what UTF-8 cannot hold
-
-
-def expanded(typed: str | os.PathLike[str]) -> Path:
-    """The path with ~ and ~user replaced. Raises `UserError` for a user without a home."""
-    text = os.path.expanduser(typed)  # not pathlib's, which takes ./~a for ~a
-    if text.startswith("~"):
-        raise UserError(
-            f"{shown(typed)}: there is no such home folder; give the whole path, or ./ before the name of a folder"
-        )
-    return Path(text)
 
 
 def absolute(typed: str | os.PathLike[str], folder: Path) -> Path:
@@ -27,11 +18,11 @@ def absolute(typed: str | os.PathLike[str], folder: Path) -> Path:
         UserError: no file can have it, or tables, databases and pages cannot hold its name.
     """
     try:
-        path = (folder / expanded(typed)).resolve()
+        path = (folder / user_path(typed)).resolve()
     except UserError:
         raise
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a null byte
-        raise UserError(f"{shown(typed)}: is no usable path ({error}); give another") from None
+        raise UserError(f"{shown(typed)}: is no usable path ({shown(str(error))}); give another") from None
     if not is_text(str(path)):
         raise UserError(f"{shown(path)}: holds control characters or bytes that are not UTF-8; rename it")
     return path

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trainables.base.errors import UserError
-from trainables.base.paths import absolute, expanded, is_text, shown
+from trainables.base.paths import absolute, is_text, shown
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,6 @@ def test_what_cannot_be_a_path_of_ours_is_a_line(tmp_path: Path, typed: str) -> 
     assert str(refused.value).isprintable()
 
 
-def test_a_home_that_is_not_there_is_a_line() -> None:
-    with pytest.raises(UserError, match="no such home folder"):
-        expanded("~nobody-at-all")
-
-
 @pytest.mark.parametrize(
     ("name", "line"),
     [
@@ -52,7 +47,7 @@ def test_a_name_is_shown_in_one_printable_line(name: str, line: str) -> None:
 
 
 def test_a_long_name_is_cut() -> None:
-    assert len(shown("x" * 5000)) < 250
+    assert len(shown("x" * 5000)) < 1100
 
 
 @pytest.mark.parametrize(

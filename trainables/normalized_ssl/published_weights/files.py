@@ -5,8 +5,8 @@ from pathlib import Path
 
 from trainables.base.cache import cache_folder
 from trainables.base.errors import UserError
-from trainables.base.paths import expanded
 from trainables.base.storage.storage import InputStorage
+from trainables.base.user_path import user_path
 from trainables.base.weights_file import require_here
 from trainables.normalized_ssl.published_weights.source import FILE_ENDINGS, hub_source, is_local
 
@@ -21,14 +21,14 @@ def local_files(source: str) -> Path:
         UserError: it is absent and cannot be fetched; the message says how to get it and where to put it.
     """
     if is_local(source):
-        return require_here(expanded(source))
+        return require_here(user_path(source))
     return _from_s3(source) if source.startswith("s3://") else _from_hub(source)
 
 
 def require_reachable(source: str) -> None:
     """Raise `UserError` for a path or an s3:// address without weights; the hub is not asked."""
     if is_local(source):
-        require_here(expanded(source))
+        require_here(user_path(source))
     elif source.startswith("s3://"):
         _place_in_s3(source)
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainables.base.errors import UserError
-from trainables.base.paths import absolute, expanded, shown
+from trainables.base.paths import absolute, shown
 from trainables.base.storage.storage import s3_address
+from trainables.base.user_path import user_path
 from trainables.base.weights_file import content_digest
 from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
@@ -90,4 +91,4 @@ def identity(source: str) -> str:
     Raises:
         UserError: a path that does not exist or cannot be read.
     """
-    return content_digest(expanded(source)) if is_local(source) else source
+    return content_digest(user_path(source)) if is_local(source) else source
