@@ -12,7 +12,7 @@ from sweep.commands.common import command_parser
 from trainables.audio.recipes.recipe import DEMO
 from trainables.audio.recipes.recipes import RECIPES
 from trainables.base.errors import UserError
-from trainables.base.paths import shown
+from trainables.base.paths import is_text, shown
 from trainables.base.user_path import user_path
 
 _DESCRIPTION = """\
@@ -64,6 +64,8 @@ def _prepare(recipe: str, source: str, target: str) -> None:
         _require_reachable(source)
         _require_apart(source, target)
     destination = InputStorage(target).uri
+    if not is_text(destination):
+        raise UserError(f"TARGET {shown(target)}: holds control characters or bytes that are not UTF-8; give another")
     listing = RECIPES[recipe].list_source(user_path(source).absolute())
     for note in listing.notes:
         print(f"note: {note}", file=sys.stderr)

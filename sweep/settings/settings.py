@@ -2,10 +2,12 @@
 
 import argparse
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from search_spaces.space import Preset, Space
 from search_spaces.space_file import is_space_file
@@ -16,7 +18,7 @@ from sweep.machines.capacity import cluster_has_gpus
 from sweep.plan.plan import Plan
 from sweep.stored.by_name import is_remote, resolve_base
 from trainables.base.errors import UserError
-from trainables.base.paths import absolute
+from trainables.base.paths import absolute, shown
 from trainables.base.storage.storage import s3_address
 from trainables.config.fields import FieldRules
 from trainables.config.registry import config_class
@@ -113,7 +115,11 @@ class Settings:
         uri = self.get(name, default, VARIABLES[name])
         check = check_study_uri if name == "study_uri" else check_tracking_uri
         check(uri, self.sources[name])
-        return absolute_uri(uri, self.folder)
+        whole = absolute_uri(uri, self.folder)
+        if self.sources[name] != "default" and whole.startswith(_SQLITE):  # by default it lies with the results
+            folder = Path(unquote(whole.removeprefix(_SQLITE).partition("?")[0])).parent
+            require_writable(folder, f"{self.sources[name]} {uri!r}", itself=True)
+        return whole
 
     def labelled_minutes(self, preset: Preset) -> float | None:
         """Minutes; None for all there are."""
@@ -124,6 +130,18 @@ class Settings:
         """By default a whole GPU for full-size models if there is one, until it is measured how many jobs share it."""
         on_gpu = preset.at_scale and bool(self.environ.get("RAY_ADDRESS") or cuda_devices())
         return float(self.get("gpus_per_trial", float(on_gpu)))
+
+
+def require_writable(folder: Path, named: str, itself: bool = False) -> None:
+    """Raise `UserError` unless files can be put there; unless `itself` must exist, it may have to be made first."""
+    try:
+        there = folder if itself else next(each for each in (folder, *folder.parents) if os.path.exists(each))
+        problem = "" if there.is_dir() else "is not a folder" if there.exists() else "does not exist"
+        problem = problem or ("" if os.access(there, os.W_OK | os.X_OK) else "is not yours to write to")
+    except OSError as error:
+        there, problem = folder, str(error.strerror)
+    if problem:
+        raise UserError(f"{named}: {shown(there)} {problem}; give a place in a folder that you can write to")
 
 
 def flag_of(name: str) -> str:

@@ -425,3 +425,25 @@ def test_a_key_that_mlflow_reads_in_another_way_is_refused(s3_bucket: str, tmp_p
         plan(tmp_path, *flags)
     made = plan(tmp_path, *flags, "--tracking-uri", "http://mlflow.lab:5000").plan
     assert made.output == f"{s3_bucket}/{prefix}/{made.name}"
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (("--output", "file"), "--output: {here}/file is not a folder"),
+        (("--output", "file/below"), "--output: {here}/file is not a folder"),
+        (("--study-uri", "sqlite:///absent/study.db"), "--study-uri 'sqlite:///absent/study.db': {here}/absent does"),
+        (
+            ("--tracking-uri", "sqlite:///file/m.db"),
+            "--tracking-uri 'sqlite:///file/m.db': {here}/file is not a folder",
+        ),
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_refused_by_name(
+    tmp_path: Path, flags: tuple[str, ...], named: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError) as refused:
+        plan(tmp_path, *flags)
+    assert named.format(here=tmp_path) in str(refused.value)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
