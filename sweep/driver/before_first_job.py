@@ -34,9 +34,18 @@ from sweep.study.study import StudyStore
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.corpus.corpus_writer import shared_copy
 from trainables.audio.recipes.preparation import open_or_prepare
+from trainables.base.cache import VARIABLE as CACHE
 from trainables.base.cache import using_cache
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
+
+# Variables that name one file or folder each: ours, and those of the libraries that read them late.
+_PATHS = (
+    *(CACHE, "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "TRANSFORMERS_CACHE", "TORCH_HOME", "TMPDIR"),
+    *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
+    *("MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH", "PGPASSFILE", "PGSSLROOTCERT"),
+    *("PGSSLCERT", "PGSSLKEY"),
+)
 
 
 class Ready(NamedTuple):
@@ -135,8 +144,14 @@ def require_space(plan: Plan, storage: Storage) -> None:
 
 @contextlib.contextmanager
 def _own_empty_folder() -> Iterator[None]:
-    """Work in an empty folder: Ray exports the working folder to every worker, and a home folder may hold anything."""
+    """Work in an empty folder: Ray exports the working folder to every worker, and a home folder may hold anything.
+
+    Paths in the environment keep their meaning, for this process and for the workers of a Ray that it starts.
+    """
     before = Path.cwd()
+    os.environ |= {
+        name: os.path.abspath(os.path.expanduser(os.environ[name])) for name in _PATHS if os.environ.get(name)
+    }
     with tempfile.TemporaryDirectory(prefix="speech-sweep-") as folder, typed_in(before):
         os.chdir(folder)
         try:

@@ -42,7 +42,8 @@ def _check_candidate(plan: Plan, group: GroupPlan, candidate: Candidate) -> None
     clash = sorted(set(plan.fixed) & (set(candidate.config) | set(group.group)))
     if clash:
         raise UserError(f"--set {clash[0]}=...: that is what space {space.name} compares; it cannot be fixed")
-    plan.config(group.name, candidate.label, plan.anchor(group, candidate))
+    config = plan.config(group.name, candidate.label, plan.anchor(group, candidate))
+    config_class(plan.method_name()).from_dict(config).require_inputs()
     if plan.space_file or SPACES.added_by(plan.space):
         _check_suggestions(plan, group, candidate.label)
 

@@ -83,6 +83,9 @@ class MethodConfig(Protocol):
         """What a job reads that is computed before it, such as pre-training."""
         return ()
 
+    def require_inputs(self) -> None:
+        """Raise `UserError` where a file that the configuration names is not there; asked once, by the plan."""
+
     def data_settings(self, data: DataSettings) -> DataSettings:
         """How this trial's examples are drawn, from what the plan says."""
         return data

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from trainables.base.weights_file import content_digest
+from trainables.base.paths import absolute
+from trainables.base.weights_file import content_digest, require_here
 from trainables.config.fields import choice, number, positions, text, whole
 from trainables.config.method_config import MethodConfig
 from trainables.job.assignment import DataSettings
@@ -72,6 +73,7 @@ class SeparationConfig(MethodConfig):
     checkpoint: str | None = text(
         what="an absolute path",
         holds=lambda path: Path(path).is_absolute(),
+        place=lambda path, folder: str(absolute(path, folder)),
         help="A file in asteroid's format to start from; null = our own pre-training.",
     )
     reinit: str = choice(
@@ -213,7 +215,7 @@ class SeparationConfig(MethodConfig):
 
     def _imported(self, place: StagePlace) -> Stage:
         assert self.checkpoint is not None
-        path = Path(self.checkpoint)
+        path = require_here(Path(self.checkpoint))
         if not path.is_file():
             raise self.refusal("checkpoint", self.checkpoint, "a file in asteroid's format on this machine")
         network = {"model": self.model, "size": self.size, **self.architecture_overrides()}

@@ -18,6 +18,7 @@ from trainables.base.determinism import deterministic
 from trainables.base.errors import UserError
 from trainables.base.randomness import seed_global_generators
 from trainables.base.tensors import unpack
+from trainables.base.weights_file import require_here
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.networks.asteroid_weights import read_asteroid
@@ -53,7 +54,7 @@ def import_checkpoint(stage: Stage, corpus: "Corpus", artifacts: Artifacts, prog
     """
     facts = dict(stage.config)
     path, digest = Path(facts.pop("checkpoint")), facts.pop("sha256")
-    content = path.read_bytes()
+    content = require_here(path).read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
         raise UserError(f"{path} has changed since the sweep was planned: restore it, or start a new sweep")
     config = SeparationConfig.from_dict(facts)

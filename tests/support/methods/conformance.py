@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from torch.nn.functional import pad
 from trainables.audio.examples.mixing import Batch
 from trainables.base.randomness import seed_global_generators
 from trainables.config.registry import config_class
+from trainables.enhancer import Enhancer, loudest
+from trainables.job.assignment import Assignment
 from trainables.method import Method, When
 
 START = When(step=0, epoch=0, steps=10)
@@ -73,6 +76,17 @@ class MethodConformance:
         estimate = infer(method, mixtures(2, samples))
         assert estimate.shape == (2, method.sources, samples)
         assert torch.isfinite(estimate).all()
+
+    def test_an_enhancer_gives_the_level_of_least_squares(self, make: Callable[[int], Method]) -> None:
+        """No other gain of the (loudest) estimate would be nearer to the recording."""
+        method = trained(make(1)).eval()
+        enhance = Enhancer(method, Assignment(job="all/final/none/seed-1001"))
+        recording = mixtures(1, SAMPLES)[0].numpy()
+        for level in (1.0, 1e-3):
+            estimate = loudest(np.atleast_2d(enhance(level * recording, 16000)))
+            wanted, given = (audio - audio.mean() for audio in (np.float64(level * recording), np.float64(estimate)))
+            assert given @ given > 0
+            assert wanted @ given / (given @ given) == pytest.approx(1.0, abs=1e-5)
 
     def test_silence_gives_finite_numbers(self, make: Callable[[int], Method]) -> None:
         method = trained(make(1))

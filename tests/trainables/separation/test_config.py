@@ -109,5 +109,5 @@ def test_a_checkpoint_is_named_by_its_absolute_path() -> None:
 
 
 def test_a_checkpoint_that_is_not_there_is_refused() -> None:
-    with pytest.raises(UserError, match=r"checkpoint='/nowhere\.pth' is not possible"):
+    with pytest.raises(UserError, match=r"no checkpoint at /nowhere\.pth"):
         config(strategy="ptft", checkpoint="/nowhere.pth").stages(seed=1, **PLACE)
