@@ -11,6 +11,8 @@ from trainables.networks import chunking
 from trainables.networks.dual_path import DualPathHead, DualPathMasker
 from trainables.networks.masking_separator import MaskingSeparator, global_norm
 
+HEADS = 4  # of the attention
+
 
 def dptnet(sources: int, kernel: int, **sizes: int) -> MaskingSeparator:
     """`sizes` are the masker's; "paper" has 8,527,233 parameters for two sources, 2,801,025 with hidden=128."""
@@ -20,7 +22,7 @@ def dptnet(sources: int, kernel: int, **sizes: int) -> MaskingSeparator:
 class DPTNetMasker(DualPathMasker):
     """Blocks of two transformer layers on the encoder's own channels, and the gated head."""
 
-    def __init__(self, sources: int, filters: int, hidden: int, blocks: int, chunk: int, heads: int = 4):
+    def __init__(self, sources: int, filters: int, hidden: int, blocks: int, chunk: int, heads: int = HEADS):
         super().__init__()
         self.filters, self.chunk = filters, chunk
         self.block_channels = filters

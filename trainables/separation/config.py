@@ -222,7 +222,12 @@ class SeparationConfig(MethodConfig):
             name=f"{self.model} weights of {path.name}",
             runner="separation_published_weights",
             version=PRETRAINING_VERSION,
-            config={**network, "checkpoint": self.checkpoint, "sha256": content_digest(path)},
+            config={
+                **network,
+                "sample_rate": self.sample_rate,
+                "checkpoint": self.checkpoint,
+                "sha256": content_digest(path),
+            },
             seed=0,
             **place,
         )

@@ -15,6 +15,7 @@ INFO = MethodInfo(
         "separation_pretraining": "trainables.separation.pretraining:run",
         "separation_published_weights": "trainables.separation.pretraining:import_checkpoint",
     },
+    weights_checks={"separation_published_weights": "trainables.separation.pretraining:published_network"},
     groups="model",
     full_size=lambda config: config.size == "paper",
     step_seconds=lambda config: _STEP_SECONDS[config.model],

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from trainables.audio.corpus.shards import file_sha256
 from trainables.base.errors import UserError
+from trainables.base.foreign_pickles import load_foreign, reading
 from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.normalized_ssl.bodies.body import Body
 from trainables.normalized_ssl.bodies.spectral_body import SPEECH_STATISTICS, SpectralBody
@@ -21,7 +22,6 @@ from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.bodies.waveform_body import CONVOLUTIONS, WaveformBody, transformers_config
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.published_weights.files import CONFIG_FILE, local_files, weights_of
-from trainables.normalized_ssl.published_weights.foreign_pickles import load_foreign, reading
 from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 if TYPE_CHECKING:
