@@ -23,6 +23,32 @@ BASE = {
     "pre_layer_norm": False,
 }
 
+# What s3prl's logMelBase-T-F-M.yaml says next to the transformer.
+TASK = {
+    "loss": "L1",
+    "sequence_length": 1500,
+    "position_encoding_size": 768,
+    "mask_proportion": 0.15,
+    "mask_consecutive_min": 7,
+    "mask_consecutive_max": 7,
+    "mask_allow_overlap": True,
+    "mask_bucket_ratio": 1.5,
+    "mask_frequency": 0.2,
+    "noise_proportion": 0.15,
+}
+LOG_MELS = {"feat_type": "mel", "channel": 0, "log": True, "delta": 0, "cmvn": True}
+AUDIO = {
+    "target_level": -25,
+    "win_ms": 25,
+    "hop_ms": 10,
+    "n_freq": 201,
+    "n_mels": 80,
+    "n_mfcc": 13,
+    "input": LOG_MELS,
+    "target": {**LOG_MELS, "channel": 1},
+}
+CONFIG = {"transformer": BASE, "task": TASK, "audio": AUDIO}
+
 
 class Norm(nn.Module):
     def __init__(self, size: int) -> None:

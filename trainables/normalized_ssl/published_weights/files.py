@@ -1,6 +1,7 @@
 """Published weights on this machine: from the hub's own cache, from S3 once per node, or in place."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from trainables.base.cache import cache_folder
@@ -9,6 +10,7 @@ from trainables.base.storage.storage import InputStorage
 from trainables.normalized_ssl.published_weights.source import FILE_ENDINGS, hub_source, is_local
 
 CONFIG_FILE = "config.json"
+PREPROCESSOR_FILE = "preprocessor_config.json"  # not every model has one
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -50,6 +52,8 @@ def _from_hub(source: str) -> Path:
     if wanted.file:
         return fetch(wanted.file)
     folder = fetch(CONFIG_FILE).parent
+    with suppress(EntryNotFoundError, UserError):  # or not in an offline cache
+        fetch(PREPROCESSOR_FILE)
     for name in WEIGHT_FILES:
         try:
             return fetch(name).parent
@@ -88,4 +92,5 @@ def _from_s3(source: str) -> Path:
 
 def _names_at(place: InputStorage) -> list[str]:
     weights = [name for name in WEIGHT_FILES if place.size(name) is not None]
-    return [CONFIG_FILE, *(weights[:1] or WEIGHT_FILES[:1])]
+    optional = [name for name in (PREPROCESSOR_FILE,) if place.size(name) is not None]
+    return [CONFIG_FILE, *optional, *(weights[:1] or WEIGHT_FILES[:1])]

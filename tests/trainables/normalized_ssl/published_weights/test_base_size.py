@@ -44,7 +44,7 @@ def publish(upstream: str, folder: Path) -> Path:
         path = folder / "states-1000000.ckpt"
         model = s3prl_model.reference_transformer()
         assert sum(each.numel() for each in model.parameters()) == 21_327_360
-        torch.save({"Transformer": model.state_dict(), "Config": {"transformer": s3prl_model.BASE}}, path)
+        torch.save({"Transformer": model.state_dict(), "Config": s3prl_model.CONFIG}, path)
         return path
     config, kind, parameters = _MODELS[upstream]
     whole = kind(config())
