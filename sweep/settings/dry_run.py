@@ -80,10 +80,16 @@ def _work(plan: Plan, stages: list[Stage], missing: list[Stage]) -> list[str]:
     scored = {split: scored_seconds(plan, split) for split in ("valid", "test")}
     return [
         f"stages     {len(stages)} ({counted}); {len(stages) - len(missing)} are in the cache already",
-        f"search     {search} jobs: {plan.samples} per candidate, {plan.steps} steps each",
+        f"search     {search} jobs: {plan.samples} per candidate, {_steps(plan)} steps each",
         f"final      {_final(plan)}",
         f"scoring    {scored['valid']:.4g} s of valid and {scored['test']:.4g} s of test audio per finalist",
     ]
+
+
+def _steps(plan: Plan, form: str = "") -> str:
+    """ "200", or "50000 to 100000" where groups differ."""
+    steps = sorted({plan.steps_of(group.name) for group in plan.groups})
+    return " to ".join(f"{each:{form}}" for each in dict.fromkeys((steps[0], steps[-1])))
 
 
 def _done(planned: Planned) -> list[str]:
@@ -161,7 +167,8 @@ def _gpu_cost(plan: Plan, price: MachinePrice | None) -> list[str]:
     hours = gpu_hours(plan, step_seconds=0.1)
     lines = [
         f"cost       about {hours:,.0f} GPU-hours for every 0.1 s that a step takes on its GPU, which is not known "
-        f"yet: {jobs} jobs of {plan.steps:,} steps, {plan.gpus_per_trial:g} GPU each; stages and scoring come on top"
+        f"yet: {jobs} jobs of {_steps(plan, ',')} steps, {plan.gpus_per_trial:g} GPU each; stages and scoring come on "
+        "top"
     ]
     if price is not None and price.gpu_hour is None:
         lines.append("price      not known: write it with the machine's number of GPUs, like 1.21/8/1")

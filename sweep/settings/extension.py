@@ -39,7 +39,7 @@ def extended(plan: Plan, arguments: argparse.Namespace) -> Plan:
         values["seeds"] = default_seeds(arguments.seeds, plan.sweep_seed)
     more = replace(plan, **{name: value for name, value in values.items() if name in changes})
     if "upstreams" in changes:
-        added = group_plans(more.space_object(), more.preset_object(), changes["upstreams"][1])
+        added = group_plans(more.space_object(), more.preset_object(""), changes["upstreams"][1])
         more = replace(more, groups=(*plan.groups, *added))
     when = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(more, extensions=(*plan.extensions, {"time": when, **changes}))
@@ -126,5 +126,8 @@ def group_names(listed: str, space: Space) -> list[str]:
 
 
 def group_plans(space: Space, preset: Preset, names: list[str]) -> tuple[GroupPlan, ...]:
-    groups = [(name, {str(space.group_by): name}) for name in names]
-    return tuple(GroupPlan(name=n, group=g, candidates=tuple(space.candidates(g, preset))) for n, g in groups)
+    def planned(name: str) -> GroupPlan:
+        group = {str(space.group_by): name}
+        return GroupPlan(name=name, group=group, candidates=tuple(space.candidates(group, preset.for_group(name))))
+
+    return tuple(map(planned, names))

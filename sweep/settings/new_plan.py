@@ -51,7 +51,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
     name = _name(settings, space)
     output = join(settings.base(), name)
     home = join(str(settings.folder / "sweeps"), name) if is_remote(output) else output
-    preset = _with_steps(preset, settings.get("steps", preset.steps))
+    preset = _with_steps(preset, settings.get("steps"))
     groups = _groups(space, preset, settings)
     own_file = settings.space() if is_space_file(settings.space()) else ""
     plan = Plan(
@@ -72,6 +72,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         round_steps=preset.round_steps,
         data=replace(preset.data, labelled_minutes=settings.labelled_minutes(preset)),
         method_config=dict(preset.config),
+        by_group={name: dict(own) for name, own in preset.by_group.items()},
         fixed=fixed_fields(settings.get("settings"), space.method),
         output=output,
         home=home,
@@ -100,10 +101,16 @@ def _name(settings: Settings, space: Space) -> str:
     return name
 
 
-def _with_steps(preset: Preset, steps: int) -> Preset:
-    """The preset with another number of steps, in as many rounds."""
+def _with_steps(preset: Preset, steps: int | None) -> Preset:
+    """The preset with another number of steps, the same in every group, in as many rounds; None leaves it as it is."""
+    if steps is None:
+        return preset
     rounds = max(1, round(preset.steps / preset.round_steps))
-    return replace(preset, steps=steps, round_steps=max(1, -(-steps // rounds)))
+    by_group = {
+        name: {key: value for key, value in own.items() if key not in ("steps", "round_steps")}
+        for name, own in preset.by_group.items()
+    }
+    return replace(preset, steps=steps, round_steps=max(1, -(-steps // rounds)), by_group=by_group)
 
 
 def _groups(space: Space, preset: Preset, settings: Settings) -> tuple[GroupPlan, ...]:

@@ -123,7 +123,7 @@ class SeparationConfig(MethodConfig):
     k0: float = number(0.5, (0.0, 1.0), help="Initial strength of normalization.")
     k_end: float = number(0.9, (0.01, 1.0), unit="share of the budget", help="When the strength reaches 0.")
 
-    lr: float = number(1e-3, (1e-7, 1.0), section="Optimizer: Adam", help="Peak learning rate.")
+    lr: float = number(1e-3, (1e-7, 1.0), section="Optimizer: Adam", help="Peak learning rate; 1e-3 is noam's own.")
     weight_decay: float = number(0.0, (0.0, 1.0), help="Decay of the weights.")
     clip: float | None = number(
         5.0, (1e-6, 1e6), optional=True, help="Largest norm of the gradient; null = no clipping."

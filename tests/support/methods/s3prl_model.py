@@ -4,6 +4,7 @@ Post-LN BERT layers with s3prl's parameter names: an independent reference for t
 """
 
 import math
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -119,3 +120,9 @@ def positions(frames: int, hidden: int) -> Tensor:
         angle = torch.arange(frames, dtype=torch.float64) / 10000 ** (2 * (column // 2) / hidden)
         table[:, column] = angle.cos() if column % 2 else angle.sin()
     return table.float()
+
+
+def write(path: Path, model: nn.Module | None = None, **parts: Any) -> None:
+    """A checkpoint at base size as s3prl writes it, of this model or of one with random weights."""
+    model = reference_transformer() if model is None else model
+    torch.save({"Transformer": model.state_dict(), "Config": CONFIG, **parts}, path)

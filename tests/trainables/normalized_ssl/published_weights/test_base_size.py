@@ -71,7 +71,7 @@ def test_one_step_of_the_paper_preset(upstream: str, corpus: Corpus, tmp_path: P
     (stage,) = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
     artifacts = MemoryArtifacts()
     run_stage(stage, corpus, artifacts)
-    data = replace(PAPER.data, crop_seconds=PAPER.crop_seconds[upstream], valid_seconds=2.0)
+    data = replace(PAPER.for_group(upstream).data, valid_seconds=2.0)
     assignment = Assignment(
         job=f"{upstream}/search/{candidate.label}/0001",
         config=config.to_dict(),

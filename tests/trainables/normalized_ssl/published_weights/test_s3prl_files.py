@@ -60,7 +60,7 @@ def test_features_and_layers_are_s3prls(body: SpectralBody, tmp_path: Path) -> N
         torch.testing.assert_close(found[GOLDEN["frames"], ::64], torch.tensor(layer), atol=1e-3, rtol=0)
 
 
-OTHER = {
+OTHER: dict[str, dict[str, Any]] = {
     "transformer": {
         "hidden_size": 512, "num_hidden_layers": 12, "num_attention_heads": 8, "intermediate_size": 2048,
         "hidden_act": "relu", "layer_norm_eps": 1e-5, "share_layer": True, "pre_layer_norm": True, "input_dim": 240,
@@ -141,7 +141,14 @@ def test_unknown_parts_are_refused(body: SpectralBody, tmp_path: Path) -> None:
     path = tmp_path / "states.ckpt"
     assert "Adapters=" in refusal(body, write(path, s3prl_model.CONFIG, Adapters={"rank": 4}))
     assert "online=" in refusal(body, write(path, {**s3prl_model.CONFIG, "online": {"n_mels": 80}}))
-    parts = {"Optimizer": {}, "Scheduler": {}, "Step": 1, "Args": None, "SpecHead": {}, "Global_step": 1}
+    parts: dict[str, Any] = {
+        "Optimizer": {},
+        "Scheduler": {},
+        "Step": 1,
+        "Args": None,
+        "SpecHead": {},
+        "Global_step": 1,
+    }
     assert "lacks" in refusal(body, write(path, s3prl_model.CONFIG, **parts))
 
 

@@ -108,7 +108,7 @@ def test_relatives_of_wav2vec2_are_taken(kind: type[PreTrainedConfig], tmp_path:
 
 def test_the_audio_it_was_trained_on(tmp_path: Path) -> None:
     body, settings = body_of("wav2vec2"), {"model_type": "wav2vec2"}
-    usual = {"do_normalize": True, "feature_size": 1, "padding_side": "right", "padding_value": 0.0}
+    usual: dict[str, Any] = {"do_normalize": True, "feature_size": 1, "padding_side": "right", "padding_value": 0.0}
     for stated, expected in (
         ({"sampling_rate": 16000}, "lacks"),
         ({"sampling_rate": 8000}, "sampling_rate=8000, here 16000"),
