@@ -54,6 +54,7 @@ class TrainingSession:
         self._corpus = corpus
         self._config = config_class(assignment.method).from_dict(assignment.config)
         self.method = build_for(assignment, artifacts)
+        self.method.pretraining_corpus = _pretraining_corpus(assignment)
         self._optimizer = self.method.optimizer()
         speech = corpus.speech(assignment.data.source_split("train"))
         self._train_speech = sum(speech.seconds), len(speech), corpus.kind == "mixtures"
@@ -205,6 +206,14 @@ class TrainingSession:
         """One estimate per clip, each inferred alone and at its full length."""
         self.method.eval()
         return [infer_one(self.method, clip.noisy) for clip in clips]
+
+
+def _pretraining_corpus(assignment: Assignment) -> "Corpus | None":
+    if not assignment.pretraining_corpus_uri:
+        return None
+    from trainables.audio.corpus.corpus import Corpus
+
+    return Corpus.open(assignment.pretraining_corpus_uri, fingerprint=assignment.pretraining_corpus_fingerprint)
 
 
 def infer_one(method: Method, noisy: np.ndarray) -> np.ndarray:

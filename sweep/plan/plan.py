@@ -18,7 +18,7 @@ from trainables.config.method_config import MethodConfig
 from trainables.config.method_info import MethodInfo
 from trainables.config.registry import METHODS, config_class, gates_of
 from trainables.job.assignment import Assignment, DataSettings
-from trainables.job.stages import Stage, in_order
+from trainables.job.stages import Stage, in_order, on_pretraining_corpus
 from trainables.shared_prefix import prefix_stage
 
 
@@ -63,6 +63,10 @@ class Plan:
     corpus_uri: str  # the prepared corpus
     corpus_fingerprint: str
     corpus_summary: dict[str, Any]
+    pretraining_corpus_source: str = ""  # "" = the corpus itself; likewise below
+    pretraining_corpus_uri: str = ""
+    pretraining_corpus_fingerprint: str = ""
+    pretraining_corpus_summary: dict[str, Any] = field(default_factory=dict)
     output: str  # <...>/sweeps/<name> or s3://bucket/prefix/<name>
     home: str  # a local folder of the driver's own: lock, spool, SQLite files; = output where that is local
     tracking_uri: str
@@ -203,6 +207,7 @@ class Plan:
             metric=self.metric,
             corpus_uri=self.corpus_uri,
             corpus_fingerprint=self.corpus_fingerprint,
+            **self._second_corpus(parsed),
             data=parsed.data_settings(self.data_of(job.group)),
             stages=tuple(stage.to_json() for stage in self._stages_of(parsed, self.job_seed(job))),
             threads=self.threads,
@@ -210,6 +215,10 @@ class Plan:
         )
         prefix = self._prefix(job, nuisance, plain)
         return replace(plain, prefix=prefix.to_json()) if prefix else plain
+
+    def _second_corpus(self, parsed: MethodConfig) -> dict[str, Any]:
+        names = ("pretraining_corpus_uri", "pretraining_corpus_fingerprint")
+        return {name: getattr(self, name) for name in names} if parsed.trains_on_pretraining_corpus else {}
 
     def steps_of(self, group: str) -> int:
         """The budget of each of the group's jobs."""
@@ -232,13 +241,20 @@ class Plan:
 
     def _stages_of(self, parsed: MethodConfig, seed: int) -> tuple[Stage, ...]:
         """What a job with this configuration and seed reads."""
-        return parsed.stages(
+        stages = parsed.stages(
             corpus_uri=self.corpus_uri,
             corpus_fingerprint=self.corpus_fingerprint,
             seed=seed,
             threads=self.threads,
             device=self.device,
         )
+        return tuple(map(self._placed, stages))
+
+    def _placed(self, stage: Stage) -> Stage:
+        """With its pre-training on the corpus for it, where there is one."""
+        if not self.pretraining_corpus_source:
+            return stage
+        return on_pretraining_corpus(stage, self.pretraining_corpus_uri, self.pretraining_corpus_fingerprint)
 
     def stages(self) -> list[Stage]:
         """Every distinct stage any job rests on, dependencies first."""
@@ -286,7 +302,7 @@ class Plan:
         if gates is None:
             return []
         return [
-            stage
+            self._placed(stage)
             for asked in self.groups
             if group in (None, asked.name)
             for stage in gates.gate_stages(

@@ -67,6 +67,8 @@ def _question(plan: Plan) -> list[str]:
     also = "".join(f"; also {METRICS[name].title}" for name in plan.also)
     lines = [f"preset     {plan.preset}{mark}", f"metric     {METRICS[plan.metric].title} decides{also}"]
     lines.append(f"corpus     {corpus_line(plan.corpus_summary)}")
+    if plan.pretraining_corpus_source:
+        lines.append(f"pre-train  {corpus_line(plan.pretraining_corpus_summary)}")
     lines += [f"           {note}" for note in corpus_notes(plan)]
     for group in plan.groups:
         lines.append(f"{group.name:<10} {', '.join(candidate.label for candidate in group.candidates)}")
@@ -192,6 +194,7 @@ def _places(planned: Planned) -> list[str]:
         line("study", plan.study_uri, "study_uri"),
         line("tracking", plan.tracking_uri, "tracking_uri"),
         line("corpus", plan.corpus_source, "corpus"),
+        *([line("pre-train", second, "pretraining_corpus")] if (second := plan.pretraining_corpus_source) else []),
         f"cache      {cache_folder()}   [{CACHE_VARIABLE if os.environ.get(CACHE_VARIABLE) else 'default'}]",
         line("preset", plan.preset, "preset"),
         line("seeds", ", ".join(map(str, plan.seeds)), "seeds"),
@@ -228,12 +231,13 @@ def _split_line(split: str, counts: dict[str, Any]) -> str:
 
 def corpus_notes(plan: Plan) -> list[str]:
     """Notes on what was converted or left out when the corpus was prepared."""
-    return list(plan.corpus_summary.get("notes") or ())
+    return [*(plan.corpus_summary.get("notes") or ()), *(plan.pretraining_corpus_summary.get("notes") or ())]
 
 
 def _missing(plan: Plan, stages: list[Stage]) -> list[Stage]:
     """Stages still to be computed; without a corpus fingerprint none can be in the cache."""
-    if not plan.corpus_fingerprint:
+    second = plan.pretraining_corpus_fingerprint or not plan.pretraining_corpus_source
+    if not plan.corpus_fingerprint or not second:
         return stages
     store = stage_store(plan.output)
     return [stage for stage in stages if not store.has(stage.key)]

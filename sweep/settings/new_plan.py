@@ -86,6 +86,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         max_hours=settings.get("max_hours"),
         **_seeds(settings, preset),
         **_corpus(settings.corpus(preset)),
+        **_pretraining_corpus(settings.pretraining_corpus()),
     )
     check_plan(plan)
     return replace(plan, weights=weights_of(plan))
@@ -145,3 +146,7 @@ def _corpus(source: str) -> dict[str, Any]:
         "corpus_fingerprint": summary.get("fingerprint") or "",
         "corpus_summary": summary,
     }
+
+
+def _pretraining_corpus(source: str) -> dict[str, Any]:
+    return {f"pretraining_{name}": value for name, value in _corpus(source).items()} if source else {}

@@ -212,6 +212,7 @@ class NormalizedSSLConfig(MethodConfig):
             version=PRETRAINING_VERSION,
             config=self.pretraining_config(),
             seed=seed,
+            pretrains=True,
             rests_on=self._unit_stages(seed, place),
             **place,
         )
@@ -247,6 +248,7 @@ class NormalizedSSLConfig(MethodConfig):
             version=UNITS_VERSION,
             config={},
             seed=seed,
+            pretrains=True,
             **place,
         )
         return (replace(stage, device="cpu"),)

@@ -155,6 +155,11 @@ class SeparationConfig(MethodConfig):
         return replace(data, speakers=self.sources, sample_rate=self.sample_rate)
 
     @property
+    def trains_on_pretraining_corpus(self) -> bool:
+        """The enhancement batches of multi-task training are those that pre-training would see."""
+        return self.strategy == "multitask"
+
+    @property
     def outputs(self) -> int:
         """Outputs of the trained network: the sources, and with multi-task training one enhanced voice."""
         return self.sources + (self.strategy == "multitask")
@@ -187,6 +192,7 @@ class SeparationConfig(MethodConfig):
                 version=PRETRAINING_VERSION,
                 config={**self.pretraining_config(), "pretraining_steps": steps},
                 seed=seed,
+                pretrains=True,
                 rests_on=below,
                 **place,
             )

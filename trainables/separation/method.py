@@ -77,7 +77,7 @@ class Separation(Method):
         low, high = self.config.noise_snr_low, self.config.noise_snr_high
         noisy = replace(data, snr_low=low, snr_high=high, training_snrs=(), speakers=1)
         numbers = range(int(step * ratio), int((step + 1) * ratio))
-        batches = [noisy_batch(corpus, noisy, seed, number) for number in numbers]
+        batches = [noisy_batch(self.pretraining_corpus or corpus, noisy, seed, number) for number in numbers]
         place = int(generator(seed, "task order", step).integers(len(batches) + 1))
         return [*batches[:place], separation, *batches[place:]]
 
