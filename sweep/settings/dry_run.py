@@ -55,10 +55,30 @@ def cautions(plan: Plan) -> list[str]:
     if len(plan.seeds) < 3 and plan.meaningful:
         verdict = "every verdict will be a tie" if len(plan.seeds) < 2 else "no verdict should rest on so few"
         found.append(f"{len(plan.seeds)} of the 3 seeds that are the floor: {verdict}; give --seeds 3 or more")
+    found += _alike(plan)
     for split in ("valid", "test"):
         seconds = scored_seconds(plan, split)
         if plan.meaningful and seconds < 2 * plan.data.evaluation_clip_seconds:
             found.append(f"{split} has {seconds:.0f} s of speech, too little for a verdict; add recordings to it")
+    return found
+
+
+def _alike(plan: Plan) -> list[str]:
+    """Candidates that train the same because of what --set fixes."""
+    if not plan.fixed:
+        return []
+    found = []
+    for group in plan.groups:
+        labels: dict[str, list[str]] = {}
+        for candidate in group.candidates:
+            config = plan.config(group.name, candidate.label, plan.anchor(group, candidate))
+            labels.setdefault(json.dumps(config), []).append(candidate.label)
+        found += [
+            f"{group.name}: {', '.join(same)} begin with the same training: --set {' '.join(plan.fixed)} takes the "
+            "place of what they differ in"
+            for same in labels.values()
+            if len(same) > 1
+        ]
     return found
 
 

@@ -33,11 +33,17 @@ class DualPathMasker(Masker):
         """(batch, filters, frames) -> (batch, block_channels, frames)."""
         return self.norm(encoded)
 
+    def ends(self, frames: int) -> tuple[int, int]:
+        """Zeros before and behind that many frames, before they are cut."""
+        return self.chunk, self.chunk
+
     def context(self, encoded: Tensor) -> Tensor:
-        chunks = chunking.cut(self.entry(encoded), self.chunk)
+        frames = encoded.shape[-1]
+        before, behind = self.ends(frames)
+        chunks = chunking.cut(self.entry(encoded), self.chunk, (before, behind))
         for block in self.blocks:
             chunks = block(chunks)
-        return self.head.merge(chunks, encoded.shape[-1])
+        return self.head.merge(chunks, frames, before)
 
 
 class DPRNNMasker(DualPathMasker):
@@ -101,9 +107,9 @@ class DualPathHead(nn.Module):
         self.gate = nn.Conv1d(channels, channels, 1)
         self.mask = nn.Conv1d(channels, filters, 1, bias=False) if project else nn.Identity()
 
-    def merge(self, chunks: Tensor, frames: int) -> Tensor:
+    def merge(self, chunks: Tensor, frames: int, before: int) -> Tensor:
         """(batch, channels, chunk, chunks) -> (batch, sources x channels, frames)."""
-        return self.overlap_gain * chunking.overlap_add(self.output(self.prelu(chunks)), frames)
+        return self.overlap_gain * chunking.overlap_add(self.output(self.prelu(chunks)), frames, before)
 
     def forward(self, merged: Tensor) -> Tensor:
         """(batch, sources x channels, frames) -> masks (batch, sources, filters, frames)."""

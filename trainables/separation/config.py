@@ -42,7 +42,7 @@ class SeparationConfig(MethodConfig):
 
     # What overrides the size's own arguments; see architectures.py.
     model: str = choice("convtasnet", of=MODELS, section="Network", help="The separator.")
-    size: str = choice("tiny", of=SIZES, help="paper is the published one, tiny is for a CPU.")
+    size: str = choice("tiny", of=SIZES, help="paper is published, tiny is for a CPU, original is DPTNet's own.")
     blocks: int | None = whole(None, (1, 64), unit="blocks", help="In each repeat, or in all; null = the size's own.")
     repeats: int | None = whole(None, (1, 64), unit="repeats", help="Of the stack of blocks; null = the size's own.")
     bottleneck: int | None = whole(
@@ -241,7 +241,12 @@ class SeparationConfig(MethodConfig):
     # -- validation ---------------------------------------------------------------------------------
 
     def check_together(self) -> None:
-        known = ARCHITECTURES[self.model][self.size]
+        sizes = ARCHITECTURES[self.model]
+        if self.size not in sizes:
+            raise self.refusal("size", self.size, f"{' or '.join(sizes)} with model={self.model!r}")
+        if self.size == "original" and self.checkpoint is not None:
+            raise self.refusal("checkpoint", self.checkpoint, "only null with size='original': not asteroid's")
+        known = sizes[self.size]
         for name in _ARCHITECTURE_FIELDS:
             if getattr(self, name) is not None and name not in known:
                 raise self.refusal(name, getattr(self, name), f"only null with model={self.model!r}")
@@ -271,6 +276,9 @@ class SeparationConfig(MethodConfig):
     def idle(self) -> Collection[str]:
         learns_a_task = self.strategy != "scratch"
         idle = [] if self.strategy == "ptft" else [*_PRETRAINING_FIELDS]
+        if self.checkpoint is not None and self.strategy == "ptft":  # it takes the place of pre-training
+            learns_a_task = False
+            idle += [name for name in _PRETRAINING_FIELDS if name not in ("reinit", "checkpoint", "norm_blocks")]
         idle += [] if self.strategy == "multitask" else _MULTITASK_FIELDS
         idle += [] if learns_a_task else ("pretrain_task", *_NOISE_FIELDS)
         idle += [] if learns_a_task and self.pretrain_task == "mama" else _MAMA_FIELDS
