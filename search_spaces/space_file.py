@@ -94,7 +94,7 @@ def check_space(space: Space, named: str, file: str = "") -> None:
 
 def _labels(space: Space, preset: Preset, name: str, named: str, file: str) -> list[str]:
     """The candidates' labels; each one's anchor is tried too."""
-    group = {space.group_by: name} if space.group_by else {}
+    group, preset = ({space.group_by: name} if space.group_by else {}), preset.for_group(name)
     try:
         candidates = list(space.candidates(group, preset))
         for candidate in candidates:

@@ -8,7 +8,7 @@ from sweep.plan.plan import GroupPlan, Plan
 from sweep.settings.requirements import require_fit
 from sweep.settings.settings import flag_of
 from trainables.base.errors import UserError
-from trainables.config.registry import config_class
+from trainables.config.registry import check_weights, config_class
 from trainables.metrics.catalogue import IMPROVEMENTS, known_metrics, require_installed
 
 
@@ -79,7 +79,13 @@ def _check_suggestions(plan: Plan, group: GroupPlan, label: str) -> None:
 
 
 def weights_of(plan: Plan) -> dict[str, str]:
-    """By stage that reads published weights: a local file's SHA-256, or the identity of published ones."""
-    configs = {stage.name: stage.config for stage in plan.stages()}
+    """By stage that reads published weights: a local file's SHA-256, or the identity of published ones.
+
+    Raises `UserError` where a local file holds something else than is configured.
+    """
+    stages = plan.stages()
+    for stage in stages:
+        check_weights(stage)
+    configs = {stage.name: stage.config for stage in stages}
     found = {name: config.get("identity", config.get("sha256")) for name, config in configs.items()}
     return {name: value for name, value in found.items() if value is not None}

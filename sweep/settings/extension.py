@@ -44,7 +44,7 @@ def extended(plan: Plan, arguments: argparse.Namespace, folder: Path) -> Plan:
         values["seeds"] = default_seeds(arguments.seeds, plan.sweep_seed)
     more = replace(plan, **{name: value for name, value in values.items() if name in changes})
     if "upstreams" in changes:
-        added = group_plans(more.space_object(), more.preset_object(), changes["upstreams"][1], folder)
+        added = group_plans(more.space_object(), more.preset_object(""), changes["upstreams"][1], folder)
         more = replace(more, groups=(*plan.groups, *added))
     when = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(more, extensions=(*plan.extensions, {"time": when, **changes}))
@@ -132,7 +132,8 @@ def group_names(listed: str, space: Space) -> list[str]:
 
 def group_plans(space: Space, preset: Preset, names: list[str], folder: Path) -> tuple[GroupPlan, ...]:
     """A group for each of `names`; paths of its candidates start from `folder`."""
-    return tuple(group_plan(space, preset, name, {str(space.group_by): name}, folder) for name in names)
+    each = [(name, {str(space.group_by): name}) for name in names]
+    return tuple(group_plan(space, preset.for_group(name), name, group, folder) for name, group in each)
 
 
 def group_plan(space: Space, preset: Preset, name: str, group: dict[str, str], folder: Path) -> GroupPlan:

@@ -57,7 +57,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         source = settings.sources["output"]
         require_writable(Path(output).parent, "--output" if source == "default" else source)
     home = join(str(settings.folder / "sweeps"), name) if is_remote(output) else output
-    preset = _with_steps(preset, settings.get("steps", preset.steps))
+    preset = _with_steps(preset, settings.get("steps"))
     groups = _groups(space, preset, settings)
     own_file = settings.space() if is_space_file(settings.space()) else ""
     plan = Plan(
@@ -78,6 +78,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         round_steps=preset.round_steps,
         data=replace(preset.data, labelled_minutes=settings.labelled_minutes(preset)),
         method_config=FieldRules(space.method, config_class(space.method)).located(preset.config, settings.folder),
+        by_group={name: dict(own) for name, own in preset.by_group.items()},
         fixed=fixed_fields(settings.get("settings"), space.method, settings.folder),
         output=output,
         home=home,
@@ -91,6 +92,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         max_hours=settings.get("max_hours"),
         **_seeds(settings, preset),
         **_corpus(settings.corpus(preset)),
+        **_pretraining_corpus(settings.pretraining_corpus()),
     )
     _require_readable_by_mlflow(plan)
     check_plan(plan)
@@ -116,10 +118,16 @@ def _require_readable_by_mlflow(plan: Plan) -> None:
         )
 
 
-def _with_steps(preset: Preset, steps: int) -> Preset:
-    """The preset with another number of steps, in as many rounds."""
+def _with_steps(preset: Preset, steps: int | None) -> Preset:
+    """The preset with another number of steps, the same in every group, in as many rounds; None leaves it as it is."""
+    if steps is None:
+        return preset
     rounds = max(1, round(preset.steps / preset.round_steps))
-    return replace(preset, steps=steps, round_steps=max(1, -(-steps // rounds)))
+    by_group = {
+        name: {key: value for key, value in own.items() if key not in ("steps", "round_steps")}
+        for name, own in preset.by_group.items()
+    }
+    return replace(preset, steps=steps, round_steps=max(1, -(-steps // rounds)), by_group=by_group)
 
 
 def _groups(space: Space, preset: Preset, settings: Settings) -> tuple[GroupPlan, ...]:
@@ -154,3 +162,7 @@ def _corpus(source: str) -> dict[str, Any]:
         "corpus_fingerprint": summary.get("fingerprint") or "",
         "corpus_summary": summary,
     }
+
+
+def _pretraining_corpus(source: str) -> dict[str, Any]:
+    return {f"pretraining_{name}": value for name, value in _corpus(source).items()} if source else {}

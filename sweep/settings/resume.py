@@ -97,6 +97,8 @@ def _agrees(plan: Plan, argument: str, value: Any, folder: Path) -> bool:
         return space_file(value, folder) == (plan.space_file or plan.space)
     if argument == "corpus":
         return corpus_place(value, folder) == plan.corpus_source
+    if argument == "pretraining_corpus":
+        return corpus_place(value, folder) == plan.pretraining_corpus_source
     if argument == "labelled_minutes":
         return minutes(value) == plan.data.labelled_minutes
     if argument == "also":

@@ -90,12 +90,19 @@ class Settings:
     def corpus(self, preset: Preset) -> str:
         """An absolute folder that exists, an s3:// prefix or "demo"."""
         source = str(self.get("corpus", DEMO, "SPEECH_SWEEP_CORPUS"))
-        setting = self.sources["corpus"]
-        if preset.at_scale and setting == "default":
+        if preset.at_scale and self.sources["corpus"] == "default":
             raise UserError(
                 f"preset {preset.name} needs a real corpus: prepare one (such as {typed('prepare')} voicebank-demand "
                 "SOURCE TARGET) and give it with --corpus or SPEECH_SWEEP_CORPUS, or choose --preset demo"
             )
+        return self._corpus_there(source, self.sources["corpus"])
+
+    def pretraining_corpus(self) -> str:
+        """The same, or "" where pre-training has none of its own."""
+        source = self.get("pretraining_corpus")
+        return self._corpus_there(source, "--pretraining-corpus") if source else ""
+
+    def _corpus_there(self, source: str, setting: str) -> str:
         if source == DEMO or s3_address(source, setting):
             return source
         path = corpus_place(source, self.folder)

@@ -18,8 +18,9 @@ N_FFT = 400  # 25 ms
 HOP = 160  # 10 ms
 BINS = N_FFT // 2 + 1
 MEL_BANDS = 80
-FEATURE_LEVEL = 10 ** (-25 / 20)  # RMS of a waveform before its features are taken: -25 dB
-_EPS = 1e-10
+FEATURE_DECIBELS = -25.0  # level of a waveform before its features are taken: dB of its RMS
+FEATURE_LEVEL = 10 ** (FEATURE_DECIBELS / 20)
+LOG_EPS = 1e-10
 _SHORTEST = N_FFT // 2 + 1  # samples that can be reflected
 
 Count = TypeVar("Count", int, Tensor)
@@ -71,10 +72,10 @@ def log_mel(wave: Tensor, lengths: Tensor | None = None) -> Tensor:
 
     `lengths` (batch,) are the valid samples of each zero-padded utterance: they set its level and its last frame.
     """
-    leveled = wave * (FEATURE_LEVEL / (rms(wave, lengths) + _EPS))
+    leveled = wave * (FEATURE_LEVEL / (rms(wave, lengths) + LOG_EPS))
     with torch.autocast(wave.device.type, enabled=False):  # a logarithm of rounded powers would be noise
         power = torch.view_as_real(stft(leveled, lengths)).square().sum(dim=-1)
-        return torch.log(power.transpose(1, 2) @ mel_filterbank().to(wave) + _EPS)
+        return torch.log(power.transpose(1, 2) @ mel_filterbank().to(wave) + LOG_EPS)
 
 
 def utterance_cmvn(features: Tensor, frames: Tensor | None = None) -> Tensor:
@@ -87,12 +88,12 @@ def utterance_cmvn(features: Tensor, frames: Tensor | None = None) -> Tensor:
     mean = (features * valid).sum(dim=1, keepdim=True) / count
     centred = (features - mean) * valid
     variance = centred.square().sum(dim=1, keepdim=True) / (count - 1).clamp(min=1)
-    return centred / (variance.sqrt() + _EPS)
+    return centred / (variance.sqrt() + LOG_EPS)
 
 
 def corpus_cmvn(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """Features minus a corpus' mean over its deviation, both (bands,)."""
-    return (features - mean) / (std + _EPS)
+    return (features - mean) / (std + LOG_EPS)
 
 
 def rms(wave: Tensor, lengths: Tensor | None = None) -> Tensor:

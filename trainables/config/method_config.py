@@ -90,6 +90,11 @@ class MethodConfig(Protocol):
         """How this trial's examples are drawn, from what the plan says."""
         return data
 
+    @property
+    def trains_on_pretraining_corpus(self) -> bool:
+        """Whether training itself draws examples from the corpus for pre-training, where the plan has one."""
+        return False
+
     def until_first_switch(self) -> tuple[Self, float]:
         """The configuration that is the same training up to a share of the budget, and that share.
 

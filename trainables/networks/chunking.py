@@ -14,15 +14,10 @@ from trainables.base.padding import valid_mask
 Path = Callable[..., Tensor]  # of sequences, (sequences, length, channels) -> the same
 
 
-def cut(features: Tensor, chunk: int) -> Tensor:
-    """(batch, channels, frames) -> (batch, channels, chunk, chunks), a chunk of zeros at both ends."""
-    cuts = functional.unfold(features[..., None], (chunk, 1), padding=(chunk, 0), stride=(chunk // 2, 1))
+def cut(features: Tensor, chunk: int, ends: tuple[int, int]) -> Tensor:
+    """(batch, channels, frames) -> (batch, channels, chunk, chunks), with that many zeros before and behind."""
+    cuts = functional.unfold(functional.pad(features, ends)[..., None], (chunk, 1), stride=(chunk // 2, 1))
     return cuts.unflatten(1, (features.shape[1], chunk))
-
-
-def chunk_count(frames: Tensor, chunk: int) -> Tensor:
-    """(batch,) chunks that `cut` makes of that many frames."""
-    return (frames + chunk).div(chunk // 2, rounding_mode="floor") + 1
 
 
 def valid_chunks(chunks: Tensor, counts: Tensor | None) -> Tensor | None:
@@ -30,11 +25,15 @@ def valid_chunks(chunks: Tensor, counts: Tensor | None) -> Tensor | None:
     return None if counts is None else valid_mask(chunks[:, :1], counts[:, None, None])
 
 
-def overlap_add(chunks: Tensor, frames: int) -> Tensor:
-    """(batch, channels, chunk, chunks) -> (batch, channels, frames): overlapping frames are summed."""
-    chunk = chunks.shape[2]
-    summed = functional.fold(chunks.flatten(1, 2), (frames, 1), (chunk, 1), padding=(chunk, 0), stride=(chunk // 2, 1))
-    return summed[..., 0]
+def overlap_add(chunks: Tensor, frames: int, before: int) -> Tensor:
+    """(batch, channels, chunk, chunks) -> (batch, channels, frames): overlapping frames are summed.
+
+    `before` are the zeros that `cut` put in front.
+    """
+    chunk, count = chunks.shape[2:]
+    whole = (count - 1) * (chunk // 2) + chunk
+    summed = functional.fold(chunks.flatten(1, 2), (whole, 1), (chunk, 1), stride=(chunk // 2, 1))
+    return summed[:, :, before : before + frames, 0]
 
 
 def within_chunks(path: Path, chunks: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from trainables.base.padding import group_norm, masked
 from trainables.networks.masking_separator import Masker, MaskingSeparator, global_norm
 
-_TAPS = 3  # of the depthwise convolutions
+TAPS = 3  # of the depthwise convolutions
 
 
 def conv_tasnet(sources: int, kernel: int, **sizes: int) -> MaskingSeparator:
@@ -51,7 +51,7 @@ class ConvBlock(nn.Module):
         self.expand = nn.Conv1d(channels, hidden, 1)
         self.expand_prelu = nn.PReLU()
         self.expand_norm = global_norm(hidden)
-        self.depthwise = nn.Conv1d(hidden, hidden, _TAPS, padding=dilation, dilation=dilation, groups=hidden)
+        self.depthwise = nn.Conv1d(hidden, hidden, TAPS, padding=dilation, dilation=dilation, groups=hidden)
         self.depthwise_prelu = nn.PReLU()
         self.depthwise_norm = global_norm(hidden)
         self.residual = nn.Conv1d(hidden, channels, 1)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from trainables.audio.features import Count
 from trainables.base.padding import group_norm, masked
 from trainables.networks import chunking
 from trainables.networks.masking_separator import Masker, MaskingSeparator, global_norm
@@ -35,15 +36,26 @@ class DualPathMasker(Masker):
         """(batch, filters, frames) -> (batch, block_channels, frames)."""
         return group_norm(self.norm, encoded, valid)
 
+    def ends(self, frames: Count) -> tuple[int, int | Count]:
+        """Zeros before and behind that many frames, before they are cut."""
+        return self.chunk, self.chunk
+
     def context(self, encoded: Tensor, valid: Tensor | None = None) -> Tensor:
-        chunks = chunking.cut(masked(self.entry(encoded, valid), valid), self.chunk)
-        counts = None if valid is None else chunking.chunk_count(valid.sum((1, 2)).long(), self.chunk)
+        frames = encoded.shape[-1]
+        before, _ = ends = self.ends(frames)
+        chunks = chunking.cut(masked(self.entry(encoded, valid), valid), self.chunk, ends)
+        counts = None if valid is None else self._chunk_counts(valid.sum((1, 2)).long())
         for block in self.blocks:
             chunks = block(chunks, counts)
-        return self.head.merge(chunks, encoded.shape[-1])
+        return self.head.merge(chunks, frames, before)
+
+    def _chunk_counts(self, frames: Tensor) -> Tensor:
+        """(batch,) chunks of items with that many frames."""
+        before, behind = self.ends(frames)
+        return (before + frames + behind - self.chunk).div(self.chunk // 2, rounding_mode="floor") + 1
 
     def at_blocks(self, frames: Tensor) -> Tensor:
-        return chunking.cut(frames, self.chunk)
+        return chunking.cut(frames, self.chunk, self.ends(frames.shape[-1]))
 
 
 class DPRNNMasker(DualPathMasker):
@@ -119,9 +131,9 @@ class DualPathHead(nn.Module):
         self.gate = nn.Conv1d(channels, channels, 1)
         self.mask = nn.Conv1d(channels, filters, 1, bias=False) if project else nn.Identity()
 
-    def merge(self, chunks: Tensor, frames: int) -> Tensor:
+    def merge(self, chunks: Tensor, frames: int, before: int) -> Tensor:
         """(batch, channels, chunk, chunks) -> (batch, sources x channels, frames)."""
-        return self.overlap_gain * chunking.overlap_add(self.output(self.prelu(chunks)), frames)
+        return self.overlap_gain * chunking.overlap_add(self.output(self.prelu(chunks)), frames, before)
 
     def forward(self, merged: Tensor) -> Tensor:
         """(batch, sources x channels, frames) -> masks (batch, sources, filters, frames)."""

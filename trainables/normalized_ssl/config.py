@@ -214,6 +214,7 @@ class NormalizedSSLConfig(MethodConfig):
             version=PRETRAINING_VERSION,
             config=self.pretraining_config(),
             seed=seed,
+            pretrains=True,
             rests_on=self._unit_stages(seed, place),
             **place,
         )
@@ -249,6 +250,7 @@ class NormalizedSSLConfig(MethodConfig):
             version=UNITS_VERSION,
             config={},
             seed=seed,
+            pretrains=True,
             **place,
         )
         return (replace(stage, device="cpu"),)

@@ -8,6 +8,7 @@ import pytest
 from sweep.plan.plan import Plan
 from sweep.stored import layout
 from sweep.stored.by_name import sweep_names
+from tests.support.methods import s3prl_model
 from tests.support.sweeps.typed_plan import freeze, plan, resume
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
@@ -262,13 +263,13 @@ def test_resume_refuses_other_training_code(tmp_path: Path) -> None:
 
 def test_resume_refuses_weights_that_are_no_longer_what_they_were(tmp_path: Path) -> None:
     weights = tmp_path / "tera.ckpt"
-    weights.write_bytes(b"weights")
+    s3prl_model.write(weights)
     flags = ("--preset", "paper", "--corpus", "demo", "--upstreams", "tera")
     started = plan(tmp_path, "--name", "first", *flags, "--set", f"checkpoint={weights}")
     freeze(started)
     weights.touch()
     assert resume(tmp_path, "first").plan == started.plan
-    weights.write_bytes(b"WEIGHTS")
+    s3prl_model.write(weights, Step=2)
     with pytest.raises(UserError, match=r"the weights of tera \(base\) checkpoint have changed since sweep 'first'"):
         resume(tmp_path, "first")
 

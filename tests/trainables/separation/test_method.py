@@ -138,6 +138,8 @@ def test_dptnets_schedule_is_a_rate_of_its_own() -> None:
     assert factor is not None
     assert factor * 1e-3 == pytest.approx(4e-4 * 0.98)
     assert make().learning_rate_factor(late) is None
+    half = make(model="dptnet", schedule="noam", lr=5e-4).learning_rate_factor(late)
+    assert half == factor  # of its own rate: the whole curve is halved
 
 
 # -- feature normalization ----------------------------------------------------------------------------------

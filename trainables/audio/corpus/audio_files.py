@@ -172,7 +172,8 @@ def _info(path: Path) -> Any:
     except (soundfile.SoundFileError, OSError) as error:
         _require_openable(path)
         raise UserError(
-            f"{shown(path)}: no audio that can be read ({_reason(error)}); WAV and FLAC always can: convert or remove it"
+            f"{shown(path)}: no audio that can be read ({_reason(error)}); WAV and FLAC always can: "
+            "convert or remove it"
         ) from error
     if info.format not in CONTAINERS:
         raise UserError(
@@ -208,8 +209,8 @@ def _require_finite(path: Path, data: NDArray[np.float64]) -> None:
     if not np.isfinite(data).all():
         frame, channel = (int(each) for each in np.argwhere(~np.isfinite(data))[0])
         raise UserError(
-            f"{shown(path)}: holds values that are not finite numbers, the first ({data[frame, channel]}) at sample {frame}; "
-            "replace or remove it"
+            f"{shown(path)}: holds values that are not finite numbers, the first ({data[frame, channel]}) at sample "
+            f"{frame}; replace or remove it"
         )
 
 
@@ -220,8 +221,8 @@ def _require_range(path: Path, data: NDArray[np.float64], loudest: float) -> Non
     if peak <= INTEGERS:
         beyond = int((np.abs(data) > FULL_SCALE).sum())
         raise UserError(
-            f"{shown(path)}: floats beyond full scale (peak {peak:.4g}, {beyond} samples above 1): scale it down, and what "
-            "belongs with it by the same factor"
+            f"{shown(path)}: floats beyond full scale (peak {peak:.4g}, {beyond} samples above 1): scale it down, "
+            "and what belongs with it by the same factor"
         )
     bits = next((bits for bits in (16, 24, 32) if peak <= 2 ** (bits - 1)), None)
     looks = f"like {bits}-bit integers stored as floats: divide by {2 ** (bits - 1)}" if bits else "like no audio"

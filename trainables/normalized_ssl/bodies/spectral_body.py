@@ -18,7 +18,7 @@ from trainables.normalized_ssl.bodies.body import Body
 # Names in a body's state of the buffers that cmvn="corpus" needs.
 SPEECH_STATISTICS = ("entry.feature_mean", "entry.feature_std")
 LONGEST = 1500  # frames (15 s): longer sequences go through in even pieces, as in s3prl
-_LAYER_NORM_EPS = 1e-12
+LAYER_NORM_EPS = 1e-12
 _INIT_STD = 0.02
 
 
@@ -89,7 +89,7 @@ class SpectralEntry(nn.Module):
         super().__init__()
         self.cmvn = cmvn
         self.projection = nn.Linear(audio.MEL_BANDS, architecture.hidden)
-        self.layer_norm = nn.LayerNorm(architecture.hidden, eps=_LAYER_NORM_EPS)
+        self.layer_norm = nn.LayerNorm(architecture.hidden, eps=LAYER_NORM_EPS)
         self.register_buffer("feature_mean", torch.zeros(audio.MEL_BANDS))
         self.register_buffer("feature_std", torch.ones(audio.MEL_BANDS))
 
@@ -132,10 +132,10 @@ class TransformerStep(nn.Module):
         self.key = nn.Linear(hidden, hidden)
         self.value = nn.Linear(hidden, hidden)
         self.attention_output = nn.Linear(hidden, hidden)
-        self.attention_norm = nn.LayerNorm(hidden, eps=_LAYER_NORM_EPS)
+        self.attention_norm = nn.LayerNorm(hidden, eps=LAYER_NORM_EPS)
         self.expand = nn.Linear(hidden, architecture.feed_forward)
         self.contract = nn.Linear(architecture.feed_forward, hidden)
-        self.output_norm = nn.LayerNorm(hidden, eps=_LAYER_NORM_EPS)
+        self.output_norm = nn.LayerNorm(hidden, eps=LAYER_NORM_EPS)
 
     def forward(self, features: Tensor, counts: Tensor | None = None) -> Tensor:
         frames = features.shape[2]

@@ -1,6 +1,7 @@
 """Published weights on this machine: from the hub's own cache, from S3 once per node, or in place."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from trainables.base.cache import cache_folder
@@ -11,6 +12,7 @@ from trainables.base.weights_file import require_here
 from trainables.normalized_ssl.published_weights.source import FILE_ENDINGS, hub_source, is_local
 
 CONFIG_FILE = "config.json"
+PREPROCESSOR_FILE = "preprocessor_config.json"  # not every model has one
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -60,6 +62,8 @@ def _from_hub(source: str) -> Path:
     if wanted.file:
         return fetch(wanted.file)
     folder = fetch(CONFIG_FILE).parent
+    with suppress(EntryNotFoundError, UserError):  # or not in an offline cache
+        fetch(PREPROCESSOR_FILE)
     for name in WEIGHT_FILES:
         try:
             return fetch(name).parent
@@ -107,4 +111,5 @@ def _place_in_s3(source: str) -> tuple[InputStorage, list[str]]:
 
 def _names_at(place: InputStorage) -> list[str]:
     weights = [name for name in WEIGHT_FILES if place.size(name) is not None]
-    return [CONFIG_FILE, *(weights[:1] or WEIGHT_FILES[:1])]
+    optional = [name for name in (PREPROCESSOR_FILE,) if place.size(name) is not None]
+    return [CONFIG_FILE, *optional, *(weights[:1] or WEIGHT_FILES[:1])]
