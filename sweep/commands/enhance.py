@@ -7,6 +7,7 @@ from typing import Any
 
 from sweep.commands.common import add_output_argument, command_parser
 from trainables.base.errors import UserError
+from trainables.base.user_path import user_path
 
 _DESCRIPTION = """\
 Enhance or separate a recording with a sweep's winner.
@@ -41,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    source, target = Path(arguments.source).expanduser(), Path(arguments.target).expanduser()
+    source, target = user_path(arguments.source), user_path(arguments.target)
     _check_files(source, target)
     audio, rate = _read(source)
     from sweep.commands.winning_model import load_winner  # imports pandas, and torch when it loads

@@ -40,14 +40,14 @@ class Publication:
     def write(self, folder: Path) -> None:
         """Every file of the report, into a local folder."""
         result = self.result
-        (folder / "leaderboard.md").write_text(to_markdown(result_view(result, "markdown")))
+        (folder / "leaderboard.md").write_text(to_markdown(result_view(result, "markdown")), encoding="utf-8")
         write_leaderboard(result, folder)
         for what, draw in self._figures(folder).items():
             _attempt(what, draw)
         for group in result["groups"]:
             _attempt("a listening page", partial(self._listening_page, group, folder))
         files = sorted(path.name for path in folder.iterdir())
-        (folder / INDEX_FILE).write_text(index_page(result, files))
+        (folder / INDEX_FILE).write_text(index_page(result, files), encoding="utf-8")
 
     def _figures(self, folder: Path) -> dict[str, Callable[[], object]]:
         result = self.result
@@ -75,7 +75,7 @@ class Publication:
             *warnings(self.result),
         ]
         page = listening_page(f"Listen: {name}, sweep {self.plan.name}", introduction, clips)
-        (folder / f"listen-{name}.html").write_text(page)
+        (folder / f"listen-{name}.html").write_text(page, encoding="utf-8")
 
 
 def _search_plots(plan: Plan, records: Sequence[JobRecord], folder: Path) -> None:

@@ -15,7 +15,7 @@ from search_spaces.space_file import fingerprint, is_space_file
 from sweep import __version__
 from sweep.plan.code_version import training_code_fingerprint
 from sweep.plan.plan import GroupPlan, Plan, default_search_seed, default_seeds
-from sweep.settings.checks import check_plan, refuse_unusable, weights_of
+from sweep.settings.checks import check_plan, refuse_empty, weights_of
 from sweep.settings.extension import AUTO, group_names, group_plans
 from sweep.settings.resume import resumed
 from sweep.settings.settings import Planned, Settings, fixed_fields, further_metrics
@@ -33,7 +33,7 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
 
     Raises `UserError` for anything that cannot work.
     """
-    refuse_unusable(arguments)
+    refuse_empty(arguments)
     settings = Settings(arguments, environ, folder)
     if arguments.resume is not None:
         return resumed(settings)

@@ -13,10 +13,12 @@ from sweep.core.addresses import VARIABLES, check_study_uri, check_tracking_uri
 from sweep.core.hardware import cuda_devices
 from sweep.core.next_command import typed
 from sweep.machines.capacity import cluster_has_gpus
+from sweep.machines.ray_session import cluster_address
 from sweep.plan.plan import Plan
 from sweep.stored.by_name import is_remote, resolve_base
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import s3_address
+from trainables.base.user_path import user_path
 from trainables.config.fields import FieldRules
 from trainables.config.registry import config_class
 
@@ -121,7 +123,7 @@ class Settings:
 
     def gpus_per_trial(self, preset: Preset) -> float:
         """By default a whole GPU for full-size models if there is one, until it is measured how many jobs share it."""
-        on_gpu = preset.at_scale and bool(self.environ.get("RAY_ADDRESS") or cuda_devices())
+        on_gpu = preset.at_scale and bool(cluster_address(self.environ) or cuda_devices())
         return float(self.get("gpus_per_trial", float(on_gpu)))
 
 
@@ -142,14 +144,14 @@ def default_preset(space: Space, environ: Mapping[str, str]) -> str:
 
 def space_file(name: str, folder: Path) -> str:
     """A file's absolute path, a space's name as it is."""
-    return str((folder / Path(name).expanduser()).resolve()) if is_space_file(name) else name
+    return str((folder / user_path(name)).resolve()) if is_space_file(name) else name
 
 
 def corpus_place(source: str, folder: Path) -> str:
     """A folder's absolute path; "demo" and s3:// addresses as they are."""
     if source == DEMO or is_remote(source):
         return source
-    return str((folder / Path(source).expanduser()).resolve())
+    return str((folder / user_path(source)).resolve())
 
 
 def absolute_uri(uri: str, folder: Path) -> str:

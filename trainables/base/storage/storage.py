@@ -17,6 +17,7 @@ from typing import TypeVar
 from trainables.base.errors import UserError
 from trainables.base.storage.bucket import Bucket
 from trainables.base.storage.folder import Folder
+from trainables.base.user_path import user_path
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ class Storage:
         address = s3_address(text, "cannot use")
         if "://" in text and not address:
             raise UserError(f"cannot use {text!r}: give a local folder or s3://bucket/prefix")
-        self.uri = address or str(Path(text).expanduser().absolute())
+        self.uri = address or str(user_path(text).absolute())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.uri!r})"

@@ -3,9 +3,11 @@
 import hashlib
 from pathlib import Path
 
-from trainables.base.cache import cache_folder
+from trainables.base.cache import LOCK_REMEDY, cache_folder
 from trainables.base.errors import UserError
+from trainables.base.locked import locked
 from trainables.base.storage.storage import InputStorage
+from trainables.base.user_path import user_path
 from trainables.normalized_ssl.published_weights.source import FILE_ENDINGS, hub_source, is_local
 
 CONFIG_FILE = "config.json"
@@ -19,7 +21,7 @@ def local_files(source: str) -> Path:
         UserError: it is absent and cannot be fetched; the message says how to get it and where to put it.
     """
     if is_local(source):
-        return Path(source).expanduser()
+        return user_path(source)
     return _from_s3(source) if source.startswith("s3://") else _from_hub(source)
 
 
@@ -70,14 +72,11 @@ def _unreachable(source: str, name: str) -> UserError:
 
 def _from_s3(source: str) -> Path:
     """A node's own copy in the cache folder; fetched once, under a lock, atomically."""
-    from filelock import FileLock
-
     single = source.endswith(FILE_ENDINGS)
     place = InputStorage(source.rsplit("/", 1)[0] if single else source)
     names = [source.rsplit("/", 1)[1]] if single else _names_at(place)
     folder = cache_folder() / "checkpoints" / hashlib.sha256(source.encode()).hexdigest()[:32]
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    with locked(folder / ".lock", LOCK_REMEDY):
         for name in names:
             if place.size(name) is None:
                 raise UserError(f"{place.uri}: there is no {name}; give the folder of a model, or one file")

@@ -130,7 +130,7 @@ def _check_waveform_config(body: WaveformBody, upstream: str, path: Path) -> Non
     if not path.is_file():
         raise UserError(f"{path.parent}: holds no {CONFIG_FILE}; give the folder of a whole model")
     try:
-        theirs = json.loads(path.read_text())
+        theirs = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error}); fetch it again") from error
     kind = theirs.get("model_type")

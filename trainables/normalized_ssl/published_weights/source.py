@@ -9,9 +9,9 @@ s3://bucket/models/wav2vec2-base       a folder there, or a file ending in .ckpt
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from trainables.base.errors import UserError
+from trainables.base.user_path import user_path
 from trainables.base.weights_file import content_digest
 from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
@@ -68,7 +68,7 @@ def identity(source: str) -> str:
     """
     if not is_local(source):
         return source
-    path = Path(source).expanduser()
+    path = user_path(source)
     if not path.exists():
         raise UserError(f"no checkpoint at {path}: check the path, or leave checkpoint out to fetch the published one")
     return content_digest(path)
