@@ -1,6 +1,8 @@
 """Which code trained a model: a fingerprint of the training code, and the commit where there is one."""
 
 import hashlib
+import os
+import signal
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -41,12 +43,16 @@ def commit() -> str | None:
 
 def _git(folder: Path, *arguments: str) -> str:
     """Raises OSError, ValueError or SubprocessError. In a session of its own git has no terminal to ask anything on."""
-    return subprocess.run(
-        ["git", "-C", str(folder), *arguments],
-        check=True,
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-        encoding="utf-8",
-        timeout=_GIT_SECONDS,
-    ).stdout.strip()
+    command = ["git", "-C", str(folder), *arguments]
+    silent = subprocess.DEVNULL
+    with subprocess.Popen(
+        command, stdin=silent, stdout=subprocess.PIPE, stderr=silent, start_new_session=True
+    ) as process:
+        try:
+            answer, _ = process.communicate(timeout=_GIT_SECONDS)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # with the programs that it has started
+            raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return answer.decode().strip()

@@ -63,9 +63,8 @@ def _spoken_by_a_process(utterances: list[Utterance]) -> list[NDArray[np.int16]]
         command = [sys.executable, "-P", __file__, folder]
         finished = subprocess.run(command, input=request.encode(), capture_output=True, check=False)
         if finished.returncode:
-            raise RuntimeError(
-                f"espeak-ng failed: {finished.stderr.decode(errors='replace').strip().splitlines()[-1:]}"
-            )
+            said = finished.stderr.decode(errors="replace").strip()
+            raise RuntimeError(f"espeak-ng failed: {said.splitlines()[-1:]}")
         samples = np.fromfile(Path(folder) / "samples", dtype=np.int16)
         lengths = np.fromfile(Path(folder) / "lengths", dtype=np.int64)
     return np.split(samples, np.cumsum(lengths)[:-1])
