@@ -6,7 +6,9 @@ python -m sweep.commands.main status NAME
 """
 
 import atexit
+import errno
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,9 +16,15 @@ from importlib import import_module
 from pathlib import Path
 
 from sweep import __version__
+from sweep.core.hardware import unpin
 from sweep.core.next_command import CONSOLE_SCRIPT, called_as_console_script
 from trainables.base.errors import UserError
 
+# A full or read-only disk, files that are another user's, too many open: the machine's doing, not a defect.
+_REFUSALS = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE),
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOLCK, errno.ENOTSUP, errno.ENAMETOOLONG),
+}
 _OURS = {"sweep", "trainables", "search_spaces"}
 COMMANDS = {
     "run": "run a sweep and print its answer: a leader per group, with interval and verdict",
@@ -54,6 +62,10 @@ def run_command(name: str, argv: Sequence[str]) -> int:
     """The exit status; a command's module, imported only when it is run, has `build_parser()` and `run(arguments)`."""
 
     def command() -> int:
+        unpin()
+        for word in argv:
+            if "\0" in word:  # in a path it is an error deep inside Python
+                raise UserError(f"{word[:40]!r} holds a null byte; leave it out")
         if name not in COMMANDS:
             raise UserError(f"unknown command {name[:40]!r}: choose one of {', '.join(COMMANDS)}")
         module = import_module(f"sweep.commands.{name}")
@@ -65,10 +77,14 @@ def run_command(name: str, argv: Sequence[str]) -> int:
 def guarded(command: Callable[[], int]) -> int:
     """Run `command` and return the exit status.
 
-    Bad input is one line and status 2, Ctrl-C one line and 130, a dependency that is not installed one line and 1.
+    Bad input is one line and status 2, Ctrl-C one line and 130, a dependency that is not installed, and a machine
+    that refuses us its disk or its files, one line and 1.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what a terminal's encoding lacks is shown as \u escapes
+        sys.stdout.reconfigure(errors="backslashreplace")
     atexit.register(gc.freeze)  # else the interpreter sorts through every imported module as it exits: 1.5 s
     try:
+        _require_current_folder()
         return command()
     except UserError as error:
         return _failed(f"error: {error}", 2)
@@ -85,6 +101,17 @@ def guarded(command: Callable[[], int]) -> int:
     except BrokenPipeError:  # the reader (head, less) has quit, which is not an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
+        return _failed(f"error: {error.filename or 'this machine'}: {error.strerror}", 1)
+
+
+def _require_current_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise UserError(f"the current folder cannot be used ({error.strerror}): change to another one") from error
 
 
 def _failed(line: str, status: int) -> int:

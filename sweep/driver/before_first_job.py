@@ -8,6 +8,7 @@ what the sweep will write. Whatever cannot work is refused here with the remedy,
 import contextlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +36,7 @@ from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.corpus.corpus_writer import shared_copy
 from trainables.audio.recipes.preparation import open_or_prepare
 from trainables.base.cache import VARIABLE as CACHE
-from trainables.base.cache import using_cache
+from trainables.base.cache import require_cache, using_cache
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 
@@ -65,9 +66,15 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
     Raises `UserError` where corpus, output, cluster or plan cannot be used.
     """
     plan = planned.plan
-    storage.probe()
-    Path(plan.home).mkdir(parents=True, exist_ok=True)
-    with sweep_lock(plan) as take_lock_again, _own_empty_folder(), contextlib.ExitStack() as stack:
+    require_cache()
+    with contextlib.ExitStack() as stack:
+        made = stack.enter_context(_empty_folders_undone(Path(plan.home)))
+        storage.probe()
+        Path(plan.home).mkdir(parents=True, exist_ok=True)
+        take_lock_again = stack.enter_context(sweep_lock(plan))
+        if made:
+            stack.enter_context(_undone_unless_frozen(Path(plan.home), storage))
+        stack.enter_context(_own_empty_folder())
         stack.enter_context(using_cache())
         if planned.stored is not None and _is_extended(planned):
             refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
@@ -77,6 +84,7 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
             require_shared(storage, each)
         plan = _with_gpu_share(planned, _with_corpora(planned, corpus, second), corpus)
         require_space(plan, storage)
+        StudyStore(plan.study_uri, plan.name)  # refused, where it cannot be used, before there is a sweep
         _freeze(planned, plan, storage)
         yield Ready(plan, corpus, take_lock_again, warming, second)
 
@@ -156,6 +164,34 @@ def require_space(plan: Plan, storage: Storage) -> None:
             f"{plan.output}: about {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; free some, or "
             "choose another --output"
         )
+
+
+@contextlib.contextmanager
+def _empty_folders_undone(home: Path) -> Iterator[list[Path]]:
+    """Yields the sweep's folder and those above it that do not exist yet; an error removes those that are empty."""
+    missing = [folder for folder in (home, *home.parents) if not folder.exists()]
+    try:
+        yield missing
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for folder in missing:
+                folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
+def _undone_unless_frozen(home: Path, storage: Storage) -> Iterator[None]:
+    """A start that is refused leaves nothing: a folder without a plan could be neither resumed nor started again.
+
+    For a folder that this start has made, while it holds the sweep's lock.
+    """
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(Exception):
+            if not storage.exists(layout.PLAN):
+                shutil.rmtree(home)
+        raise
 
 
 @contextlib.contextmanager

@@ -238,7 +238,7 @@ class Drive:
         """Write the report next to the rows; returns the local copies, which MLflow takes."""
         folder = Path(self.plan.home) / layout.REPORT
         folder.mkdir(exist_ok=True)
-        (folder / layout.RESULT).write_text(json.dumps(result, indent=1))
+        (folder / layout.RESULT).write_text(json.dumps(result, indent=1), encoding="utf-8")
         records = self.store.all_records(self.plan)
         Publication(self.plan, result, rows, records, self.checkpoints).write(folder)
         files = {path.name: path for path in sorted(folder.iterdir())}

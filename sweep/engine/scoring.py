@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import ray
 from ray.exceptions import RayTaskError
 
-from sweep.core.hardware import usable_cores
 from sweep.core.stopping import StopSignal
 from sweep.stored.rows import has_rows, rows_file, to_parquet
+from trainables.base.cores import usable_cores
 from trainables.inference import NOISY
 from trainables.job.assignment import Assignment
 

@@ -5,13 +5,12 @@ A trial must fit on one machine: one that is alive, or of a kind that the cluste
 
 import contextlib
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from sweep.machines.ray_session import ray_session
+from sweep.machines.ray_session import cluster_address, ray_session
 from sweep.plan.plan import Plan
 from trainables.base.errors import UserError
 
@@ -78,7 +77,7 @@ class TrialCapacity:
         now = self._clock()
         if now - self._queried >= _REFRESH_SECONDS:
             self._queried, self._trials = now, int(min(_max_trials(self._plan), self._jobs))
-        least = _MIN_PENDING if os.environ.get("RAY_ADDRESS") else 1
+        least = _MIN_PENDING if cluster_address() else 1
         return max(least, self._trials - running)
 
 
@@ -103,7 +102,7 @@ def cluster_has_gpus(environ: Mapping[str, str]) -> bool:
 
     Raises `UserError` where the cluster cannot be joined.
     """
-    if not environ.get("RAY_ADDRESS"):
+    if not cluster_address(environ):
         return False
     with ray_session():
         return bool(gpu_machines())
@@ -116,7 +115,7 @@ def _needed(plan: Plan) -> Resources:
 
 def _patience(machines: list[Resources]) -> float:
     """Seconds to wait for further machines; a private Ray never gets any."""
-    if not os.environ.get("RAY_ADDRESS"):
+    if not cluster_address():
         return 0.0
     return _BETTER_MACHINE_SECONDS if machines else _FIRST_MACHINE_SECONDS
 

@@ -5,11 +5,13 @@ import logging
 import os
 import shutil
 import socket
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sweep.core.hardware import usable_cores
+from sweep.core.hardware import UNPINNED, cuda_devices, unpin
+from trainables.base.cores import usable_cores
 from trainables.base.errors import UserError
 
 # Read by Tune when it is imported or when a run begins.
@@ -22,7 +24,14 @@ _TUNE_SETTINGS = {
     "TUNE_WARN_THRESHOLD_S": "10",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-_ANSWER_SECONDS = 10.0  # for a cluster's head to accept a connection
+_ANSWER_SECONDS = 10.0  # for a cluster's head to accept a connection, and to answer on it
+_HIGHEST_PORT = 65_535
+
+
+def cluster_address(environ: Mapping[str, str] = os.environ) -> str | None:
+    """RAY_ADDRESS; None where it is empty or "local", Ray's word for an instance of its own."""
+    address = environ.get("RAY_ADDRESS", "").strip()
+    return None if address in ("", "local") else address
 
 
 @contextlib.contextmanager
@@ -35,10 +44,11 @@ def ray_session(cpus: int | None = None) -> Iterator[None]:
     Raises `UserError` where the cluster at RAY_ADDRESS cannot be joined.
     """
     os.environ.update(_TUNE_SETTINGS)
+    unpin()
     import ray
 
     with contextlib.ExitStack() as stack:
-        if address := os.environ.get("RAY_ADDRESS"):
+        if address := cluster_address():
             _join(address)
         else:
             _start_private(stack, cpus or usable_cores())
@@ -52,13 +62,14 @@ def _join(address: str) -> None:
     """Probe the address first: Ray would retry a dead one for three minutes and then exit this process."""
     import ray
 
-    host, _, port = address.rpartition(":")
     try:
-        if port.isdecimal():
-            socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS).close()
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+        head = _head_of(address)
+        _require_answer(head)
+        print(f"cluster    joining the Ray at {head}", file=sys.stderr, flush=True)
+        runtime = {"env_vars": UNPINNED}  # also on nodes whose own environment pins
+        ray.init(head, log_to_driver=False, logging_level=logging.ERROR, runtime_env=runtime)
     except (OSError, ValueError, RuntimeError) as error:  # unreachable; malformed; another version, a wrong token
-        cause = str(error).strip().splitlines()[0]
+        cause = (str(error).strip() or type(error).__name__).splitlines()[0]
         if "AuthenticationError" in str(error.__cause__):  # Ray gives it only inside another error's text
             raise UserError(
                 f"the Ray cluster at {address} asks for its token: set RAY_AUTH_MODE=token, with the token in "
@@ -70,8 +81,39 @@ def _join(address: str) -> None:
         ) from error
 
 
+def _head_of(address: str) -> str:
+    """host:port of the cluster's head. Raises ValueError or OSError where the address names none.
+
+    "auto" is the Ray that `ray start` last started on this machine. Ray itself would also take any other that it
+    finds running here, such as the private one of another sweep.
+    """
+    from ray._private import services, utils
+
+    named = utils.read_ray_address() if address == "auto" else address
+    if not named:
+        raise ValueError("no `ray start` has started a Ray on this machine")
+    host, _, port = named.rpartition(":")
+    if not host or not (port.isascii() and port.isdecimal()) or int(port) > _HIGHEST_PORT or "/" in host:
+        raise ValueError(f"{named!r} is not host:port")
+    return str(services.canonicalize_bootstrap_address(named))
+
+
+def _require_answer(head: str) -> None:
+    """Raise OSError unless a gRPC server answers there within seconds."""
+    import grpc
+
+    host, _, port = head.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_SECONDS).close()
+    if os.environ.get("RAY_USE_TLS", "0").lower() in ("1", "true"):
+        return
+    with grpc.insecure_channel(head, options=[("grpc.enable_http_proxy", 0)]) as channel:  # as Ray connects
+        try:
+            grpc.channel_ready_future(channel).result(timeout=_ANSWER_SECONDS)
+        except grpc.FutureTimeoutError:
+            raise TimeoutError(f"what listens there has not answered within {_ANSWER_SECONDS:g} s") from None
+
+
 def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
-    import ray
     from ray._private import ray_constants
 
     # Ray replaces 127.0.0.1 by an externally reachable address unless clusters are disabled. It reads the variable at
@@ -81,12 +123,32 @@ def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
     # Workers must import the same code, also from a checkout that is not installed.
     ours = str(Path(__file__).resolve().parents[2])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")]))
-    # Short, since paths of Unix sockets are limited to about 100 characters.
-    folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+    folder = _short_folder()
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    try:
+        _init_private(folder, cpus)
+    except (OSError, ValueError, RuntimeError) as error:
+        cause = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"cannot start Ray on this machine ({cause}): it needs room in {folder} and /dev/shm, and free ports"
+        ) from error
+
+
+def _short_folder() -> str:
+    """A new one in /tmp, since paths of Unix sockets are limited to about 100 characters; in TMPDIR if /tmp is full."""
+    try:
+        return tempfile.mkdtemp(prefix="ray-", dir="/tmp")
+    except OSError:
+        return tempfile.mkdtemp(prefix="ray-")
+
+
+def _init_private(folder: str, cpus: int) -> None:
+    import ray
+
     ray.init(
         address="local",
         num_cpus=cpus,
+        num_gpus=cuda_devices(),
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.ERROR,

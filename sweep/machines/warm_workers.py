@@ -6,12 +6,12 @@ gets a process of its own.)
 """
 
 import importlib
-import os
 from collections.abc import Sequence
 
 import ray
 
 from sweep.machines.capacity import trials_at_once
+from sweep.machines.ray_session import cluster_address
 from sweep.plan.plan import Plan
 from trainables.base.plugins import load
 from trainables.config.registry import METHODS
@@ -22,7 +22,7 @@ def warm_workers(plan: Plan) -> list[ray.ObjectRef]:
 
     Does nothing in a cluster.
     """
-    if os.environ.get("RAY_ADDRESS"):
+    if cluster_address():
         return []
     finalists = sum(len(plan.final_jobs(group.name)) for group in plan.groups)
     task = ray.remote(num_cpus=0, max_retries=0)(import_method)  # no CPU: it must delay no job if all stages are cached

@@ -1,12 +1,16 @@
 """Which code trained a model: a fingerprint of the training code, and the commit where there is one."""
 
 import hashlib
+import os
+import signal
 import subprocess
 from functools import cache
 from pathlib import Path
 
 import trainables
 from trainables.base.plugins import plugin_sources
+
+_GIT_SECONDS = 5.0
 
 
 @cache
@@ -22,18 +26,33 @@ def training_code_fingerprint() -> str:
 
 
 def commit() -> str | None:
-    """The repository's commit, with "+changes" where the working tree differs; None outside a repository."""
+    """The repository's commit, with "+changes" where the working tree differs; None where git does not say.
+
+    It is a note on a run, which must not cost the sweep: a git that is absent, broken, distrusts the folder's owner
+    or does not answer within seconds counts as none.
+    """
     folder = Path(trainables.__file__).resolve().parents[1]
     if not (folder / ".git").exists():
         return None
     try:
         head = _git(folder, "rev-parse", "--short=12", "HEAD")
         return head + ("+changes" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.CalledProcessError):
+    except (OSError, ValueError, subprocess.SubprocessError):  # ValueError: an answer that is not text
         return None
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(folder), *arguments], check=True, capture_output=True, text=True, timeout=10
-    ).stdout.strip()
+    """Raises OSError, ValueError or SubprocessError. In a session of its own git has no terminal to ask anything on."""
+    command = ["git", "-C", str(folder), *arguments]
+    silent = subprocess.DEVNULL
+    with subprocess.Popen(
+        command, stdin=silent, stdout=subprocess.PIPE, stderr=silent, start_new_session=True
+    ) as process:
+        try:
+            answer, _ = process.communicate(timeout=_GIT_SECONDS)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # with the programs that it has started
+            raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return answer.decode().strip()

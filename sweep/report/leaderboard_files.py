@@ -24,9 +24,9 @@ def leaderboard_frame(result: Result) -> pd.DataFrame:
 def write_leaderboard(result: Result, folder: Path) -> None:
     """`leaderboard.csv`, `.parquet` and `.tex`."""
     frame = leaderboard_frame(result)
-    frame.to_csv(folder / "leaderboard.csv", index=False)
+    frame.to_csv(folder / "leaderboard.csv", index=False, encoding="utf-8")
     frame.to_parquet(folder / "leaderboard.parquet", index=False)
-    (folder / "leaderboard.tex").write_text(to_latex(result_view(result, "latex")))
+    (folder / "leaderboard.tex").write_text(to_latex(result_view(result, "latex")), encoding="utf-8")
 
 
 def _our_rows(result: Result) -> Iterator[dict[str, Any]]:

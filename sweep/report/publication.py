@@ -3,9 +3,11 @@
 For a preset that is not meaningful (smoke), the figures of the search are left out: they cost more than the search.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +42,15 @@ class Publication:
     def write(self, folder: Path) -> None:
         """Every file of the report, into a local folder."""
         result = self.result
-        (folder / "leaderboard.md").write_text(to_markdown(result_view(result, "markdown")))
+        _own_style()
+        (folder / "leaderboard.md").write_text(to_markdown(result_view(result, "markdown")), encoding="utf-8")
         write_leaderboard(result, folder)
         for what, draw in self._figures(folder).items():
             _attempt(what, draw)
         for group in result["groups"]:
             _attempt("a listening page", partial(self._listening_page, group, folder))
         files = sorted(path.name for path in folder.iterdir())
-        (folder / INDEX_FILE).write_text(index_page(result, files))
+        (folder / INDEX_FILE).write_text(index_page(result, files), encoding="utf-8")
 
     def _figures(self, folder: Path) -> dict[str, Callable[[], object]]:
         result = self.result
@@ -75,13 +78,22 @@ class Publication:
             *warnings(self.result),
         ]
         page = listening_page(f"Listen: {name}, sweep {self.plan.name}", introduction, clips)
-        (folder / f"listen-{name}.html").write_text(page)
+        (folder / f"listen-{name}.html").write_text(page, encoding="utf-8")
 
 
 def _search_plots(plan: Plan, records: Sequence[JobRecord], folder: Path) -> None:
     from sweep.report.figures.search import search_plots  # loads Optuna's figures, which takes a second
 
     search_plots(plan, records, folder)
+
+
+def _own_style() -> None:
+    """Figures look the same for everyone, and a user's broken or missing matplotlibrc or backend costs none."""
+    found = find_spec("matplotlib")
+    assert found is not None
+    assert found.origin is not None
+    style = Path(found.origin).parent / "mpl-data" / "matplotlibrc"
+    os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=str(style))
 
 
 def _attempt(what: str, make: Callable[[], object]) -> None:

@@ -12,17 +12,14 @@ from trainables.config.registry import check_weights, config_class
 from trainables.metrics.catalogue import IMPROVEMENTS, known_metrics, require_installed
 
 
-def refuse_unusable(arguments: argparse.Namespace) -> None:
-    """Raise `UserError` for a value that is empty or holds a null byte.
+def refuse_empty(arguments: argparse.Namespace) -> None:
+    """Raise `UserError` for a value that is empty.
 
-    Empty is what an unset shell variable leaves: taken as "not given", it would start another sweep than was meant.
-    A null byte in a path is an error deep inside Python.
+    It is what an unset shell variable leaves: taken as "not given", it would start another sweep than was meant.
     """
     for name, value in vars(arguments).items():
         if value == "":
             raise UserError(f"{flag_of(name)} '' is empty, as an unset variable is: give a value, or leave it out")
-        if isinstance(value, str) and "\0" in value:
-            raise UserError(f"{flag_of(name)} {value!r}: holds a null byte; leave it out")
 
 
 def check_plan(plan: Plan) -> None:

@@ -5,7 +5,6 @@ import os
 from typing import Any
 
 from sweep.core.addresses import hide_password
-from sweep.core.hardware import usable_cores
 from sweep.plan.cost import estimate, gpu_hours, scored_seconds, speech_seconds
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
@@ -14,6 +13,7 @@ from sweep.settings.settings import Planned
 from sweep.storage.stage_store import stage_store
 from trainables.base.cache import VARIABLE as CACHE_VARIABLE
 from trainables.base.cache import cache_folder
+from trainables.base.cores import usable_cores
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 from trainables.job.stages import Stage

@@ -16,7 +16,7 @@ from sweep import __version__
 from sweep.core.addresses import is_server
 from sweep.plan.code_version import training_code_fingerprint
 from sweep.plan.plan import GroupPlan, Plan, default_search_seed, default_seeds
-from sweep.settings.checks import check_plan, refuse_unusable, weights_of
+from sweep.settings.checks import check_plan, refuse_empty, weights_of
 from sweep.settings.extension import AUTO, group_names, group_plan, group_plans
 from sweep.settings.resume import resumed
 from sweep.settings.settings import Planned, Settings, fixed_fields, further_metrics, require_writable
@@ -36,7 +36,7 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
 
     Raises `UserError` for anything that cannot work.
     """
-    refuse_unusable(arguments)
+    refuse_empty(arguments)
     settings = Settings(arguments, environ, folder)
     if arguments.resume is not None:
         return resumed(settings)

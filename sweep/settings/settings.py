@@ -15,6 +15,7 @@ from sweep.core.addresses import VARIABLES, check_study_uri, check_tracking_uri
 from sweep.core.hardware import cuda_devices
 from sweep.core.next_command import typed
 from sweep.machines.capacity import cluster_has_gpus
+from sweep.machines.ray_session import cluster_address
 from sweep.plan.plan import Plan
 from sweep.stored.by_name import is_remote, resolve_base
 from trainables.base.errors import UserError
@@ -135,7 +136,7 @@ class Settings:
 
     def gpus_per_trial(self, preset: Preset) -> float:
         """By default a whole GPU for full-size models if there is one, until it is measured how many jobs share it."""
-        on_gpu = preset.at_scale and bool(self.environ.get("RAY_ADDRESS") or cuda_devices())
+        on_gpu = preset.at_scale and bool(cluster_address(self.environ) or cuda_devices())
         return float(self.get("gpus_per_trial", float(on_gpu)))
 
 

@@ -172,7 +172,7 @@ def _refuse_network_file_system(path: Path) -> None:
 def _mounts() -> list[tuple[str, str]]:
     """(mount point, type) of every mount; empty where the system has no /proc."""
     try:
-        lines = Path("/proc/self/mounts").read_text().splitlines()
+        lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return []
     return [(line.split()[1].replace("\\040", " "), line.split()[2]) for line in lines]

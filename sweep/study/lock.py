@@ -11,7 +11,6 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 import sqlalchemy
 
@@ -20,6 +19,7 @@ from sweep.core.stopping import Interrupted
 from sweep.plan.plan import Plan
 from sweep.study.database import DatabaseAway, database_url, sqlite_file
 from trainables.base.errors import UserError
+from trainables.base.locked import locked
 from trainables.base.randomness import derive_seed
 
 _TRY = sqlalchemy.text("SELECT pg_try_advisory_lock(:key)")
@@ -69,26 +69,21 @@ def _take_again(plan: Plan, stack: contextlib.ExitStack) -> None:
 
 
 def _take_file(path: Path, stack: contextlib.ExitStack) -> str | None:
+    remedy = "give --study-uri sqlite:////a/local/disk/study.db, or postgresql://user@host/database"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = stack.enter_context(path.open("a+"))
-    except OSError as error:
-        raise UserError(f"cannot lock the sweep with {path} ({error.strerror}): check --study-uri") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file = stack.enter_context(locked(path, remedy, fcntl.LOCK_EX | fcntl.LOCK_NB))
     except BlockingIOError:
-        return _holder_in(file)
+        return _holder_in(path)
     file.truncate(0)
     file.write(json.dumps({"holder": _this_process()}))
     file.flush()
     return None
 
 
-def _holder_in(file: IO[str]) -> str:
-    file.seek(0)
+def _holder_in(path: Path) -> str:
     try:
-        return str(json.loads(file.read())["holder"])
-    except ValueError:  # it holds the lock but has not written its name yet
+        return str(json.loads(path.read_text(encoding="utf-8"))["holder"])
+    except (OSError, ValueError):  # it holds the lock but has not written its name yet
         return "another process"
 
 

@@ -36,5 +36,5 @@ def _processor() -> list[str]:
     """The CPU model, where the system reports it."""
     if not _CPU_FILE.exists():
         return []
-    lines = _CPU_FILE.read_text().splitlines()
+    lines = _CPU_FILE.read_text(encoding="utf-8", errors="replace").splitlines()
     return [line.partition(":")[2].strip() for line in lines if line.startswith("model name")][:1]

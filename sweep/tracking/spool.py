@@ -28,7 +28,7 @@ class Spool:
         content = self._records.read_bytes()
         whole = content.rfind(b"\n") + 1  # a process killed while writing leaves half a line behind
         self._file.truncate(whole)
-        self._delivered = min(int(self._cursor.read_text()) if self._cursor.exists() else 0, whole)
+        self._delivered = min(int(self._cursor.read_text(encoding="utf-8")) if self._cursor.exists() else 0, whole)
         self._waiting = content.count(b"\n", self._delivered)
 
     def __len__(self) -> int:
@@ -67,7 +67,7 @@ class Spool:
                 self._delivered = file.tell()
             self._waiting -= count
             partial = self._cursor.with_suffix(".partial")
-            partial.write_text(str(self._delivered))
+            partial.write_text(str(self._delivered), encoding="utf-8")
             os.replace(partial, self._cursor)
 
     def close(self) -> None:

@@ -232,7 +232,7 @@ class Tracker:
         """The leaderboard as a table that can be sorted in MLflow's page."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "leaderboard.json"
-            path.write_text(json.dumps(mlflow_page.table(result)))
+            path.write_text(json.dumps(mlflow_page.table(result)), encoding="utf-8")
             self._send_file(path.name, path)
         self._append_tags(self._plan.name, mlflow_page.table_tags("leaderboard.json"))
 

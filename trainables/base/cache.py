@@ -8,20 +8,38 @@ import contextlib
 import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from trainables.base.errors import UserError
+from trainables.base.locked import locked
 from trainables.base.user_path import user_path
 
 VARIABLE = "SPEECH_SWEEP_CACHE"
+LOCK_REMEDY = f"give {VARIABLE} a folder on a local disk that you may write to"
+_IN_USE = Path("locks") / "in-use.lock"
 _SPARE_BYTES = 256 * 2**20  # never fill a disk to the brim
 
 
 def cache_folder(cache: str | Path | None = None) -> Path:
-    """The cache folder: `cache` if given, else the environment's, else the default. Not created here."""
-    chosen = cache or os.environ.get(VARIABLE) or Path.home() / ".cache" / "speech-sweep"
-    return user_path(chosen).absolute()
+    """The cache folder: `cache` if given, else the environment's, else the default. Not created here.
+
+    Raises `UserError` where it is in a home folder that is not known.
+    """
+    chosen = user_path(cache or os.environ.get(VARIABLE) or "~/.cache/speech-sweep")
+    return chosen.absolute()
+
+
+def require_cache() -> None:
+    """Raise `UserError` unless the cache can be written to and locked."""
+    folder = cache_folder()
+    with locked(folder / _IN_USE, LOCK_REMEDY, fcntl.LOCK_SH):
+        try:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(bytes(1024))  # a full disk still makes empty files
+        except OSError as error:
+            raise UserError(f"cannot write to the cache {folder} ({error.strerror}): {LOCK_REMEDY}") from error
 
 
 def require_free_space(folder: Path, needed: int) -> None:
@@ -38,30 +56,21 @@ def require_free_space(folder: Path, needed: int) -> None:
 def using_cache() -> Iterator[None]:
     """Nothing of the cache is freed in this block; waits while something is being freed."""
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # a cache that cannot be locked is never freed either
-            stack.enter_context(_locked(fcntl.LOCK_SH))
+        with contextlib.suppress(UserError):  # a cache that cannot be locked is never freed either
+            stack.enter_context(locked(cache_folder() / _IN_USE, LOCK_REMEDY, fcntl.LOCK_SH))
         yield
 
 
 @contextlib.contextmanager
 def freeing_cache() -> Iterator[None]:
-    """The cache is unused in this block. Raises `UserError` if it is in use now."""
+    """The cache is unused in this block. Raises `UserError` if it is in use now, or cannot be locked."""
     try:
-        with _locked(fcntl.LOCK_EX | fcntl.LOCK_NB):
+        with locked(cache_folder() / _IN_USE, LOCK_REMEDY, fcntl.LOCK_EX | fcntl.LOCK_NB):
             yield
     except BlockingIOError:
         raise UserError(
             f"a sweep on this machine is using {cache_folder()}: wait for it, or stop it first (sweep/stop.py)"
         ) from None
-
-
-@contextlib.contextmanager
-def _locked(how: int) -> Iterator[None]:
-    folder = cache_folder() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "in-use.lock", "a") as file:
-        fcntl.flock(file, how)
-        yield
 
 
 def _mib(count: int) -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from trainables.audio.levels import active_power, decibels, offset_matters, power, without_offset
 
@@ -17,7 +18,7 @@ def test_an_offset_does_not_count(offset: float, level: type) -> None:
 @pytest.mark.parametrize("offset", [0.0, 1e-3, -2e-3])
 def test_a_negligible_offset_leaves_the_bits(offset: float) -> None:
     """Up to 30 dB below the signal."""
-    signal: np.ndarray = TONE + np.float32(offset)
+    signal: NDArray[np.float32] = TONE + np.float32(offset)
     assert without_offset(signal) is signal
 
 

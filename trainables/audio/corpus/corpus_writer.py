@@ -6,7 +6,6 @@ bits as one run. `corpus.json` is written last, then the notes are deleted.
 """
 
 import json
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +19,10 @@ from trainables.audio.corpus.corpus import CORPUS_FILE, Corpus, describe, read_d
 from trainables.audio.corpus.listing import Item, Listing, digest, summarise
 from trainables.audio.corpus.remarks import report
 from trainables.audio.corpus.shards import AUDIO_COLUMNS, BATCH_ROWS, SHARD_BYTES, Row, Shard, file_sha256, write_shard
-from trainables.base.cache import cache_folder, require_free_space
+from trainables.base.cache import LOCK_REMEDY, cache_folder, require_free_space
+from trainables.base.cores import usable_cores
 from trainables.base.errors import UserError
+from trainables.base.locked import locked
 from trainables.base.storage.storage import InputStorage
 
 Progress = Callable[[int, int], None]  # (rows done, rows in all)
@@ -160,7 +161,7 @@ def _rows(listing: Listing, items: list[Item], meter: "_Meter", damaged: list[st
 
     Once a recording is `damaged`, the others are only looked at, so that one report names all of them.
     """
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(4, usable_cores())) as pool:
         for start in range(0, len(items), BATCH_ROWS):
             batch = items[start : start + BATCH_ROWS]
             for item, audio in zip(batch, pool.map(partial(_load, listing), batch), strict=True):
@@ -196,12 +197,10 @@ class _Meter:
 @contextmanager
 def _staging_folder(place: InputStorage, cache: Path) -> Iterator[Path]:
     """The folder where shards are written before they get their names; one process at a time per target."""
-    from filelock import FileLock
-
     locks = cache / "locks"
     for wanted in (locks, *([place.folder] if place.folder else [])):
         _make_writable(wanted)
-    with FileLock(locks / f"{digest(place.uri)}.lock"):
+    with locked(locks / f"{digest(place.uri)}.lock", LOCK_REMEDY):
         if place.folder:
             yield place.folder
         else:

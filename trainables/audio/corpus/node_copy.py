@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 from trainables.audio.corpus.shards import Shard, file_sha256
-from trainables.base.cache import require_free_space
+from trainables.base.cache import LOCK_REMEDY, require_free_space
 from trainables.base.errors import UserError
+from trainables.base.locked import locked
 from trainables.base.storage.storage import InputStorage
 
 
@@ -18,13 +19,10 @@ def local_copy(place: InputStorage, shard: Shard, folder: Path) -> Path:
     Raises:
         UserError: the disk is too full, or the shard on S3 does not match corpus.json.
     """
-    from filelock import FileLock
-
     path = folder / shard.name
     if path.exists():
         return path
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{shard.name}.lock"):
+    with locked(folder / f"{shard.name}.lock", LOCK_REMEDY):
         if not path.exists():
             _fetch(place, shard, path)
     return path

@@ -140,18 +140,21 @@ def _metadata(source: Path) -> dict[str, Path]:
 
 
 def _rows(source: Path, split: str, path: Path) -> list[_Mixture]:
-    with path.open(newline="") as file:
-        reader = csv.DictReader(file)
-        voices = sum(name.startswith("source_") and name.endswith("_path") for name in reader.fieldnames or ())
-        if not voices or "noise_path" not in (reader.fieldnames or ()):
-            raise UserError(f"{path}: no LibriMix metadata: columns source_1_path ... noise_path are needed")
-        try:
-            return [_mixture(source, split, row, voices) for row in reader]
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"{path}, line {reader.line_num}: a gain or a path is missing or no number; copy the file again from "
-                "the LibriMix repository"
-            ) from error
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text; copy it from the LibriMix repository") from error
+    reader = csv.DictReader(lines)
+    voices = sum(name.startswith("source_") and name.endswith("_path") for name in reader.fieldnames or ())
+    if not voices or "noise_path" not in (reader.fieldnames or ()):
+        raise UserError(f"{path}: no LibriMix metadata: columns source_1_path ... noise_path are needed")
+    try:
+        return [_mixture(source, split, row, voices) for row in reader]
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}, line {reader.line_num}: a gain or a path is missing or no number; copy the file again from "
+            "the LibriMix repository"
+        ) from error
 
 
 def _mixture(source: Path, split: str, row: dict[str, str], voices: int) -> _Mixture:

@@ -4,8 +4,9 @@ import hashlib
 from contextlib import suppress
 from pathlib import Path
 
-from trainables.base.cache import cache_folder
+from trainables.base.cache import LOCK_REMEDY, cache_folder
 from trainables.base.errors import UserError
+from trainables.base.locked import locked
 from trainables.base.storage.storage import InputStorage
 from trainables.base.user_path import user_path
 from trainables.base.weights_file import require_here
@@ -84,13 +85,10 @@ def _unreachable(source: str, name: str) -> UserError:
 
 def _from_s3(source: str) -> Path:
     """A node's own copy in the cache folder; fetched once, under a lock, atomically."""
-    from filelock import FileLock
-
     single = source.endswith(FILE_ENDINGS)
     place, names = _place_in_s3(source)
     folder = cache_folder() / "checkpoints" / hashlib.sha256(source.encode()).hexdigest()[:32]
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
+    with locked(folder / ".lock", LOCK_REMEDY):
         for name in names:
             if not (folder / name).exists():
                 place.download(name, folder / name)

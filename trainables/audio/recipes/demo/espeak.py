@@ -8,7 +8,6 @@ this file is that process: a JSON list of utterances on standard input, raw samp
 import ctypes
 import importlib.util
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -51,8 +50,10 @@ def speak(utterances: list[Utterance]) -> list[NDArray[np.int16]]:
     Raises:
         RuntimeError: a voice does not exist, or espeak-ng failed.
     """
+    from trainables.base.cores import usable_cores  # not at the top, where the process itself would need it
+
     shares = [utterances[start : start + _SHARE] for start in range(0, len(utterances), _SHARE)]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         return [sound for spoken in pool.map(_spoken_by_a_process, shares) for sound in spoken]
 
 
@@ -60,9 +61,10 @@ def _spoken_by_a_process(utterances: list[Utterance]) -> list[NDArray[np.int16]]
     request = json.dumps([asdict(utterance) for utterance in utterances])
     with tempfile.TemporaryDirectory(prefix="speech-sweep-espeak-") as folder:
         command = [sys.executable, "-P", __file__, folder]
-        finished = subprocess.run(command, input=request, text=True, capture_output=True, check=False)
+        finished = subprocess.run(command, input=request.encode(), capture_output=True, check=False)
         if finished.returncode:
-            raise RuntimeError(f"espeak-ng failed: {finished.stderr.strip().splitlines()[-1:]}")
+            said = finished.stderr.decode(errors="replace").strip()
+            raise RuntimeError(f"espeak-ng failed: {said.splitlines()[-1:]}")
         samples = np.fromfile(Path(folder) / "samples", dtype=np.int16)
         lengths = np.fromfile(Path(folder) / "lengths", dtype=np.int64)
     return np.split(samples, np.cumsum(lengths)[:-1])
