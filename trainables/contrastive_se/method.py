@@ -76,7 +76,8 @@ class ContrastiveSE(Method):
             pooled = self.config.similarity == "pooled"
             contrastive = contrastive_loss(views.predicted, views.target, pooled, views.valid)
         weight = level * self._weight(enhancement, contrastive)
-        self._seen = _Views(*(part.detach() for part in views[:3]), views.valid)
+        encoded, predicted, target = (part.detach() for part in views[:3])
+        self._seen = _Views(encoded, predicted, target, views.valid)
         self._phase = {
             "contrastive_on": float(mixing(self.config, when.progress)),
             "cl_weight": float(weight),
@@ -117,10 +118,11 @@ class ContrastiveSE(Method):
         return [{"params": list(self.network.parameters()), "lr": self.config.lr}]
 
     def _views(self, noisy: Tensor, encoded: Tensor, predicted: Tensor, valid: Tensor | None = None) -> _Views:
+        count = self.config.views
         parts = (encoded, predicted, self._target(noisy, encoded, valid))
-        by_view = (part.unflatten(0, (self.config.views, -1)) for part in parts)
+        encoded, predicted, target = (part.unflatten(0, (count, -1)) for part in parts)
         # All views are of the same crops.
-        return _Views(*by_view, None if valid is None else valid.unflatten(0, (self.config.views, -1))[0])
+        return _Views(encoded, predicted, target, None if valid is None else valid.unflatten(0, (count, -1))[0])
 
     def _target(self, noisy: Tensor, encoded: Tensor, valid: Tensor | None = None) -> Tensor:
         if self.momentum:

@@ -22,8 +22,9 @@ _TO_LISTENERS = (-0.06766283, 1.11546468, 0.04602535)  # polynomial, highest pow
 
 
 def dnsmos(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
-    """DNSMOS OVRL (1 to 5) of `estimate`, (samples,) at 16 kHz; the reference is ignored.
+    """DNSMOS OVRL of `estimate`, (samples,) at 16 kHz; the reference is ignored.
 
+    The scale is 1 to 5, of which the polynomial leaves 1.09 to 3.93 for raw scores of 1 to 5.
     Samples outside [-1, 1] are clipped, as in any audio file. Raises Unscorable("too_short") under 1/4 s.
     """
     if len(estimate) < _SHORTEST * SAMPLE_RATE:

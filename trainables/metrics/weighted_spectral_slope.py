@@ -48,7 +48,7 @@ def _band_levels(frames: np.ndarray, sample_rate: int) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _critical_band_filters(bins: int, sample_rate: int) -> np.ndarray:
-    """Gaussian filters of equal area, (bands, bins), zero below their -30 dB point."""
+    """Gaussian filters of equal area, (bands, bins), zero below 0.0015, Loizou's "-30 dB point"."""
     bins_per_hz = bins / (sample_rate / 2)
     centres = np.floor(CENTRES * bins_per_hz)[:, None]
     widths = (BANDWIDTHS * bins_per_hz)[:, None]

@@ -63,14 +63,18 @@ def test_silence_gives_finite_numbers() -> None:
 
 
 def test_padding_does_not_count() -> None:
-    encoded, predicted, target = healthy(), healthy().roll(1, 2), healthy().roll(2, 2)
+    seen = [healthy().roll(shift, 2) for shift in range(3)]
     lengths, valid = (200, 130, 90, 90), torch.zeros(4, 1, 200)
     for item, length in enumerate(lengths):
         valid[item, :, :length] = 1.0
-    clean = collapse_monitors(*(part * valid for part in (encoded, predicted, target)), valid)
-    dirty = collapse_monitors(*(part * valid + 9.0 * (1.0 - valid) for part in (encoded, predicted, target)), valid)
+    one, two, three = (part * valid for part in seen)
+    clean = collapse_monitors(one, two, three, valid)
+    one, two, three = (part * valid + 9.0 * (1.0 - valid) for part in seen)
+    dirty = collapse_monitors(one, two, three, valid)
     assert dirty == pytest.approx(clean, abs=1e-6)
     assert clean["effective_rank"] > 0.85 * CHANNELS
-    whole = collapse_monitors(*(part[..., :90] for part in (encoded, predicted, target)))
-    cut = collapse_monitors(encoded, predicted, target, (torch.arange(200) < 90).float().expand(4, 1, 200))
+    one, two, three = (part[..., :90] for part in seen)
+    whole = collapse_monitors(one, two, three)
+    one, two, three = seen
+    cut = collapse_monitors(one, two, three, (torch.arange(200) < 90).float().expand(4, 1, 200))
     assert cut == pytest.approx(whole, abs=1e-5)

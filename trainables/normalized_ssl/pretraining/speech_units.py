@@ -44,7 +44,7 @@ class SpeechUnits(nn.Module):
 
     @torch.no_grad()
     def forward(self, waveforms: Tensor, frames: int) -> Tensor:
-        """(batch, samples) -> units (batch, frames), at most 20 ms apart from the body's frames."""
+        """(batch, samples) -> units (batch, frames), each 2.5 ms before the body's frame."""
         features = (mfcc(waveforms)[:, :frames] - self.mean) / self.std
         return torch.cdist(features, self.centroids.expand(len(features), -1, -1)).argmin(-1)
 
