@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from trainables.audio.examples.mixing import Batch
 from trainables.enhancer import Enhancer, level_gain, loudest
 from trainables.job.assignment import Assignment
-from trainables.method import Method
+from trainables.method import Method, When
 
 RATE = 16000
 
@@ -48,6 +49,9 @@ class QuietSeparator(Method):
     def __init__(self, voices: np.ndarray) -> None:
         super().__init__()
         self.voices = torch.nn.Parameter(torch.from_numpy(voices))
+
+    def training_losses(self, batch: Batch, when: When) -> dict[str, torch.Tensor]:
+        raise NotImplementedError
 
     def infer(self, mixture: torch.Tensor) -> torch.Tensor:
         return -0.1 * self.voices[None, :, : mixture.shape[1]]

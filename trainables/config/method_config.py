@@ -85,6 +85,7 @@ class MethodConfig(Protocol):
 
     def require_inputs(self) -> None:
         """Raise `UserError` where a file that the configuration names is not there; asked once, by the plan."""
+        return
 
     def data_settings(self, data: DataSettings) -> DataSettings:
         """How this trial's examples are drawn, from what the plan says."""
