@@ -19,7 +19,7 @@ from sweep.plan.plan import GroupPlan, Plan, default_search_seed, default_seeds
 from sweep.settings.checks import check_plan, refuse_empty, weights_of
 from sweep.settings.extension import AUTO, group_names, group_plan, group_plans
 from sweep.settings.resume import resumed
-from sweep.settings.settings import Planned, Settings, fixed_fields, further_metrics, require_writable
+from sweep.settings.settings import Planned, Settings, fixed_fields, further_metrics, require_text, require_writable
 from sweep.stored import layout
 from sweep.stored.by_name import LONGEST_NAME, is_remote, is_there, join
 from trainables.base.errors import UserError
@@ -52,7 +52,7 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
 
 def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
     name = _name(settings, space)
-    output = join(settings.base(), name)
+    output = require_text(join(settings.base(), name), "--output")
     if not is_remote(output):
         source = settings.sources["output"]
         require_writable(Path(output).parent, "--output" if source == "default" else source)

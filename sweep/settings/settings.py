@@ -19,7 +19,7 @@ from sweep.machines.ray_session import cluster_address
 from sweep.plan.plan import Plan
 from sweep.stored.by_name import is_remote, resolve_base
 from trainables.base.errors import UserError
-from trainables.base.paths import absolute, shown
+from trainables.base.paths import absolute, is_text, shown
 from trainables.base.storage.storage import s3_address
 from trainables.config.fields import FieldRules
 from trainables.config.registry import config_class
@@ -69,7 +69,7 @@ class Settings:
         name = self.get("space")
         if not name:
             raise UserError("which question? give --space NAME (--list-spaces shows them), or --resume NAME")
-        return space_file(name, self.folder)
+        return require_text(space_file(name, self.folder), "--space")
 
     def preset(self, space: Space) -> Preset:
         name = self.get("preset", variable="SPEECH_SWEEP_PRESET")
@@ -106,7 +106,7 @@ class Settings:
     def _corpus_there(self, source: str, setting: str) -> str:
         if source == DEMO or s3_address(source, setting):
             return source
-        path = corpus_place(source, self.folder)
+        path = require_text(corpus_place(source, self.folder), setting)
         try:
             problem = "" if Path(path).exists() else f"{path} does not exist on this machine"
         except OSError as error:
@@ -138,6 +138,13 @@ class Settings:
         """By default a whole GPU for full-size models if there is one, until it is measured how many jobs share it."""
         on_gpu = preset.at_scale and bool(cluster_address(self.environ) or cuda_devices())
         return float(self.get("gpus_per_trial", float(on_gpu)))
+
+
+def require_text(place: str, named: str) -> str:
+    """The place itself. Raises `UserError` for a name that would break the lines it is shown in."""
+    if not is_text(place):
+        raise UserError(f"{named} {shown(place)!r}: holds control characters; rename it")
+    return place
 
 
 def require_writable(folder: Path, named: str, itself: bool = False) -> None:

@@ -15,16 +15,17 @@ def absolute(typed: str | os.PathLike[str], folder: Path) -> Path:
     """The path, typed in `folder`, with links followed.
 
     Raises:
-        UserError: no file can have it, or tables, databases and pages cannot hold its name.
+        UserError: no file can have it, or plans and databases, which are UTF-8, cannot hold it.
     """
     try:
         path = (folder / user_path(typed)).resolve()
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{shown(typed)}: is not UTF-8, or lies in a folder that is not; rename it") from None
     except UserError:
         raise
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a null byte
         raise UserError(f"{shown(typed)}: is no usable path ({shown(str(error))}); give another") from None
-    if not is_text(str(path)):
-        raise UserError(f"{shown(path)}: holds control characters or bytes that are not UTF-8; rename it")
     return path
 
 

@@ -160,4 +160,5 @@ def _at_level_of(clean: Samples, output: Samples) -> Samples:
         return output
     share = float(output @ clean) / speech  # the amplitude of clean speech in the output
     amplitude = share if abs(share) > _LEAST_SPEECH * everything else everything
-    return np.float32(speech / amplitude) * output
+    gain = np.float32(speech / amplitude)
+    return gain * output if np.isfinite(gain) else output

@@ -21,7 +21,7 @@ def test_a_path_starts_from_the_folder_it_was_typed_in(
     assert absolute(typed, tmp_path / "x") == tmp_path / "x" / found
 
 
-@pytest.mark.parametrize("typed", ["~nobody-at-all/x", "a\0b", "a\nb", "\udcff", "circle/x", "a\x1bb"])
+@pytest.mark.parametrize("typed", ["~nobody-at-all/x", "a\0b", "\udcff", "circle/x"])
 def test_what_cannot_be_a_path_of_ours_is_a_line(tmp_path: Path, typed: str) -> None:
     (tmp_path / "circle").symlink_to("circle")
     with pytest.raises(UserError) as refused:
