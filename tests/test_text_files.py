@@ -1,4 +1,4 @@
-"""Every text file is UTF-8: no file is opened, and no program is read, in the locale's encoding."""
+"""Every text file is UTF-8, whatever the locale: nothing is read or written in the locale's encoding."""
 
 import ast
 from collections.abc import Iterator

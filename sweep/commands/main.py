@@ -10,6 +10,7 @@ import errno
 import gc
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -63,9 +64,9 @@ def run_command(name: str, argv: Sequence[str]) -> int:
 
     def command() -> int:
         unpin()
-        for word in argv:
-            if "\0" in word:  # in a path it is an error deep inside Python
-                raise UserError(f"{word[:40]!r} holds a null byte; leave it out")
+        if os.path.expanduser("~") == "~":  # a container's user without HOME: ray cannot be imported
+            os.environ["HOME"] = "/"
+        _refuse_unreadable(argv)
         if name not in COMMANDS:
             raise UserError(f"unknown command {name[:40]!r}: choose one of {', '.join(COMMANDS)}")
         module = import_module(f"sweep.commands.{name}")
@@ -74,14 +75,24 @@ def run_command(name: str, argv: Sequence[str]) -> int:
     return guarded(command)
 
 
+def _refuse_unreadable(argv: Sequence[str]) -> None:
+    """Raise `UserError` for words that neither argparse nor Python's files can deal with."""
+    for word in argv:
+        if "\0" in word:
+            raise UserError(f"{word[:40]!r} holds a null byte; leave it out")
+    if argv.count("--") > 1 or any(re.fullmatch("--[a-z-]+=--", word) for word in argv):  # argparse makes a list of it
+        raise UserError("-- cannot be a value; it may stand once, before the names")
+
+
 def guarded(command: Callable[[], int]) -> int:
     """Run `command` and return the exit status.
 
     Bad input is one line and status 2, Ctrl-C one line and 130, a dependency that is not installed, and a machine
     that refuses us its disk or its files, one line and 1.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):  # what a terminal's encoding lacks is shown as \u escapes
-        sys.stdout.reconfigure(errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal's encoding lacks is shown as an escape
+            stream.reconfigure(errors="backslashreplace")
     atexit.register(gc.freeze)  # else the interpreter sorts through every imported module as it exits: 1.5 s
     try:
         _require_current_folder()
@@ -115,7 +126,8 @@ def _require_current_folder() -> None:
 
 
 def _failed(line: str, status: int) -> int:
-    print(line, file=sys.stderr)
+    """Print what was typed on one line, whatever it holds: line breaks and a terminal's commands as escapes."""
+    print("".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line), file=sys.stderr)
     return status
 
 

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from sweep.core.next_command import typed_in
 from sweep.machines.capacity import require_capacity
 from sweep.machines.gpu_share import measured_share
-from sweep.machines.ray_session import ray_session
+from sweep.machines.ray_session import ray_session, require_cluster
 from sweep.machines.shared_storage import require_shared
 from sweep.machines.warm_workers import warm_workers
 from sweep.plan.cost import disk_bytes
@@ -67,6 +67,7 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
     """
     plan = planned.plan
     require_cache()
+    require_cluster()
     with contextlib.ExitStack() as stack:
         made = stack.enter_context(_empty_folders_undone(Path(plan.home)))
         storage.probe()
@@ -174,7 +175,7 @@ def _empty_folders_undone(home: Path) -> Iterator[list[Path]]:
         yield missing
     except BaseException:
         with contextlib.suppress(OSError):
-            for folder in missing:
+            for folder in filter(Path.exists, missing):
                 folder.rmdir()
         raise
 

@@ -34,6 +34,13 @@ def cluster_address(environ: Mapping[str, str] = os.environ) -> str | None:
     return None if address in ("", "local") else address
 
 
+def require_cluster() -> None:
+    """Raise `UserError` unless the cluster at RAY_ADDRESS answers, where one is named; takes seconds at most."""
+    if address := cluster_address():
+        with _joining(address):
+            _require_answer(_head_of(address))
+
+
 @contextlib.contextmanager
 def ray_session(cpus: int | None = None) -> Iterator[None]:
     """Connect to Ray, and disconnect at the end.
@@ -62,12 +69,19 @@ def _join(address: str) -> None:
     """Probe the address first: Ray would retry a dead one for three minutes and then exit this process."""
     import ray
 
-    try:
+    with _joining(address):
         head = _head_of(address)
         _require_answer(head)
         print(f"cluster    joining the Ray at {head}", file=sys.stderr, flush=True)
         runtime = {"env_vars": UNPINNED}  # also on nodes whose own environment pins
         ray.init(head, log_to_driver=False, logging_level=logging.ERROR, runtime_env=runtime)
+
+
+@contextlib.contextmanager
+def _joining(address: str) -> Iterator[None]:
+    """Failures as a `UserError` with the remedy."""
+    try:
+        yield
     except (OSError, ValueError, RuntimeError) as error:  # unreachable; malformed; another version, a wrong token
         cause = (str(error).strip() or type(error).__name__).splitlines()[0]
         if "AuthenticationError" in str(error.__cause__):  # Ray gives it only inside another error's text
@@ -127,10 +141,10 @@ def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     try:
         _init_private(folder, cpus)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # a node that is slow to start is a plain one
         cause = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
-            f"cannot start Ray on this machine ({cause}): it needs room in {folder} and /dev/shm, and free ports"
+            f"cannot start Ray on this machine ({cause}): it needs room in {folder} and /dev/shm, free ports, and cores that are not all busy"
         ) from error
 
 

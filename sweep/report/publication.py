@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +89,7 @@ def _search_plots(plan: Plan, records: Sequence[JobRecord], folder: Path) -> Non
 
 def _own_style() -> None:
     """Figures look the same for everyone, and a user's broken or missing matplotlibrc or backend costs none."""
-    found = find_spec("matplotlib")
-    assert found is not None
-    assert found.origin is not None
-    style = Path(found.origin).parent / "mpl-data" / "matplotlibrc"
+    style = resources.files("matplotlib") / "mpl-data" / "matplotlibrc"
     os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=str(style))
 
 

@@ -19,6 +19,7 @@ def locked(path: Path, remedy: str, how: int = fcntl.LOCK_EX) -> Iterator[IO[str
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        new = not path.exists()
         file = path.open("a+", encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot lock {path} ({error.strerror}): {remedy}") from error
@@ -28,7 +29,8 @@ def locked(path: Path, remedy: str, how: int = fcntl.LOCK_EX) -> Iterator[IO[str
         except BlockingIOError:
             raise
         except OSError as error:  # of network file systems, and of some mounts in containers
-            path.unlink(missing_ok=True)
+            if new:
+                path.unlink(missing_ok=True)
             problem = f"its file system has no locks ({error.strerror})"
             raise UserError(f"cannot lock {path}: {problem}; {remedy}") from error
         yield file

@@ -18,18 +18,6 @@ from sweep.stored.heartbeat import Hours, read_pulse
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 
-FLAGS = [
-    "--space", "--preset", "--upstreams", "--corpus", "--samples", "--seeds", "--steps", "--labelled-minutes",
-    "--seed", "--set", "--name", "--output", "--tracking-uri", "--study-uri", "--max-hours", "--resume",
-    "--help-config",
-]  # fmt: skip
-VALUES = st.one_of(
-    st.sampled_from(["", "0", "-1", "nan", "inf", "1e400", "norm_layers", "smoke", "tera", "tera,tera", "a=b", "k0="]),
-    st.sampled_from(["k0=0.5", "k0=[1]", "norm_layers=[9]", "../x", "s3://", "s3://b", "ftp://x", "x.py", "/dev/null"]),
-    st.sampled_from(["postgresql://u:pw@h/d", "http://u:pw@h", "sqlite://", "://", "\x00", "2**9", "{}"]),
-    st.text(max_size=12),
-)
-
 
 @pytest.fixture
 def inside(tmp_path: Path) -> Iterator[Path]:
@@ -37,23 +25,6 @@ def inside(tmp_path: Path) -> Iterator[Path]:
     os.chdir(tmp_path)
     yield tmp_path
     os.chdir(before)
-
-
-@given(pairs=st.lists(st.tuples(st.sampled_from(FLAGS), VALUES), max_size=4))
-def test_any_command_line_is_a_plan_or_one_clear_line(
-    inside: Path, capsys: pytest.CaptureFixture[str], pairs: list[tuple[str, str]]
-) -> None:
-    typed = ["--space", "norm_layers", *(part for pair in pairs for part in pair), "--dry-run"]
-    try:
-        status = run_command("run", typed)
-    except SystemExit as exit:  # argparse says what is wrong in its own way
-        status = int(exit.code or 0)
-    said = capsys.readouterr()
-    assert status in (0, 2)
-    assert "Traceback" not in said.err
-    if status == 2:
-        assert "error: " in said.err
-    assert list(inside.iterdir()) == []  # a dry run writes nothing
 
 
 @pytest.mark.parametrize("flag", ["--space", "--corpus", "--output", "--name", "--resume", "--study-uri"])

@@ -1,7 +1,10 @@
 """The report's files: whatever reads them finds the verdict's own numbers, and the published ones marked."""
 
 import io
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +22,7 @@ from sweep.report.publication import Publication
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.study.study import JobRecord, StudyStore
 from sweep.verdict.result import Result
+from tests.support import REPOSITORY
 from tests.support.sweeps.finished_sweep import finished_sweep, rows_on_test
 from tests.support.sweeps.kept_clips import keep_clips
 from tests.support.sweeps.published_report import published_report
@@ -177,3 +181,30 @@ def test_what_cannot_be_made_is_reported_and_left_out(
     names = {path.name for path in folder.iterdir()}
     assert "listen-tera.html" not in names
     assert {"index.html", "listen-wav2vec2.html", "leaderboard.md", "scores.png"} <= names
+
+
+HOSTILE = {
+    "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0",  # text in ASCII
+    "MPLBACKEND": "nonsense", "MATPLOTLIBRC": "{folder}/rc", "MPLCONFIGDIR": "/proc/nowhere",
+    "HOME": "/proc/nowhere", "TERM": "dumb", "COLUMNS": "0", "TZ": "Mars/Olympus",
+}  # fmt: skip
+
+
+def test_locale_and_matplotlibs_settings_change_no_byte_of_it(published: tuple[Path, Result], tmp_path: Path) -> None:
+    (tmp_path / "rc").write_bytes(b"figure.facecolor: red\nlines.linewidth: \xff\n")
+    code = (
+        "import locale, sys; from pathlib import Path; assert locale.getencoding() != 'utf-8';"
+        "from tests.support.sweeps.published_report import published_report; published_report(Path(sys.argv[1]))"
+    )
+    hostile = {name: value.format(folder=tmp_path) for name, value in HOSTILE.items()}
+    environment = {**os.environ, **hostile, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert b"the report lacks" not in done.stderr
+    expected = {path.name: path.read_bytes() for path in published[0].iterdir()}
+    assert {"listen-tera.html", "scores.png", "index.html", "leaderboard.csv"} <= expected.keys()
+    made = {path.name: path.read_bytes() for path in (tmp_path / "report").iterdir()}
+    assert made.keys() == expected.keys()
+    here, there = str(tmp_path).encode(), str(published[0].parent).encode()
+    for name, content in expected.items():  # the one thing that may differ is where the sweep lies
+        assert made[name].replace(here, b"") == content.replace(there, b""), name
