@@ -99,13 +99,11 @@ def _entries(source: Path, folders: Sequence[str]) -> tuple[list[Recording], lis
     _require_known_folders(source, manifest)
     placed: list[Recording] = []
     notes: list[str] = []
+    unlisted = 0
     for name in folders:
         files = find_audio(source / name)
         listed = [path for path in files if manifest is None or path in manifest]
-        if len(listed) < len(files):
-            notes.append(
-                f"{len(files) - len(listed)} audio files in {name}/ that {MANIFEST} does not list were left out"
-            )
+        unlisted += len(files) - len(listed)
         named = split_folders(source / name, listed, _OWNER_FOLDER[name]) if _needs_folders(listed, manifest) else {}
         entries = [_entry(source, path, manifest[path] if manifest else None, named) for path in listed]
         _require_distinct(entries)
@@ -115,6 +113,8 @@ def _entries(source: Path, folders: Sequence[str]) -> tuple[list[Recording], lis
             )
             notes.append(f"folders in {name}/ are named after splits and decide them: {chosen}")
         placed += _with_splits(source, name, entries, manifest is not None or bool(named))
+    if unlisted:
+        notes.append(f"{unlisted} audio files that {MANIFEST} does not list were left out")
     return placed, notes
 
 
