@@ -54,8 +54,10 @@ class Enhancer:
         Returns float32 of the same shape, sample rate and level; with several sources (sources, samples).
 
         Raises:
-            UserError: no samples, more than two axes, or values that are not finite.
+            UserError: integers, no samples, more than two axes, or values that are not finite.
         """
+        if not np.issubdtype(np.asarray(audio).dtype, np.floating):
+            raise UserError(f"audio of {np.asarray(audio).dtype}: give floats in [-1, 1]; int16 is divided by 32768")
         audio = np.asarray(audio, dtype=np.float32)
         if audio.ndim not in (1, 2) or audio.size == 0:
             raise UserError(f"audio of shape {audio.shape}: give (samples,) or (samples, channels), not empty")

@@ -21,7 +21,7 @@ from trainables.audio.recipes.duplicates import without_duplicates
 from trainables.audio.recipes.folder_manifest import MANIFEST, ManifestRow, find_manifest, read_manifest
 from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.recordings import Recording, file_facts, headers_of, pairs, speech_and_noise
-from trainables.audio.recipes.split_folders import split_folders
+from trainables.audio.recipes.split_folders import split_folders, split_named
 from trainables.base.errors import UserError
 
 VERSION = 2  # raise it when the same files would give another corpus
@@ -51,7 +51,11 @@ def list_source(source: Path) -> Listing:
     if not source.is_dir():
         raise UserError(f"no folder at {source}: check the path; it should hold {LAYOUT}")
     if not matches(source):
-        raise UserError(f"{source} holds no corpus: it should hold {LAYOUT}")
+        inside = [
+            path for name in FOLDERS for path in sorted(source.glob(f"*/{name}")) if split_named(path.parent.name)
+        ]
+        hint = f"; splits belong below these: {inside[0].name}/{inside[0].parent.name}/" if inside else ""
+        raise UserError(f"{source} holds no corpus: it should hold {LAYOUT}{hint}")
     paired = (source / "clean").is_dir() or (source / "noisy").is_dir()
     if paired:
         _refuse_a_second_layout(source)

@@ -121,6 +121,11 @@ def test_a_split_that_is_missing_is_named(tmp_path: Path) -> None:
     assert "no speech in split 'valid'" in refusal(tmp_path)
 
 
+def test_splits_above_the_layout_are_pointed_out(tmp_path: Path) -> None:
+    write_sound(tmp_path / "train/clean/s1.wav", SHORT)
+    assert "splits belong below these: clean/train/" in refusal(tmp_path)
+
+
 def test_a_manifest_decides_over_folders_named_after_splits(tmp_path: Path) -> None:
     rows = [(f"{name.split('/')[0]}/train/{owner}.wav", owner, split) for name, owner, split in MANIFEST]
     for name, _, _ in rows:
@@ -207,6 +212,7 @@ REPEATS = {
     "another format": Repeat("speech/s1/again.flac", as_flac),
     "deeper": Repeat("speech/s1/old/s1.wav", copy),
     "of another speaker": Repeat("speech/s2/other.wav", copy, "so it would be in two speakers 's1' and 's2'"),
+    "as noise": Repeat("noise/n1/other.wav", copy, "is it speech or noise?"),
     "linked to another speaker": Repeat("speech/s9/s1.wav", link, "the same audio as"),
 }
 
