@@ -11,6 +11,7 @@ splits.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,7 +78,9 @@ def _elsewhere(source: Path, folders: Sequence[str]) -> list[str]:
     """Notes on files that no part of the layout takes."""
     notes = [note for name in folders for note in left_out(source / name)]
     taken = tuple(source / name for name in folders)
-    others = [path for path in find_audio(source) if not any(path.is_relative_to(folder) for folder in taken)]
+    others: list[Path] = []
+    with suppress(UserError):  # what lies elsewhere need not be in order
+        others = [path for path in find_audio(source) if not any(path.is_relative_to(folder) for folder in taken)]
     if others:
         named = first_of([path.relative_to(source).as_posix() for path in others])
         notes.append(f"{number_of_files(len(others))} outside {'/ and '.join(folders)}/ left out: {named}")

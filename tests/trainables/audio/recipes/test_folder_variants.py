@@ -279,6 +279,11 @@ def test_a_link_to_a_folder_that_is_gone_is_refused(tmp_path: Path) -> None:
     assert "eve: a link to a file that is not there" in refusal(tmp_path / "source")
 
 
+def test_a_dead_link_outside_the_layout_does_not_matter(tmp_path: Path) -> None:
+    link(tmp_path / "nowhere", flat(tmp_path / "source") / "latest")
+    assert list_source(tmp_path / "source").notes == ()
+
+
 def test_a_pipe_is_no_recording(tmp_path: Path) -> None:
     os.mkfifo(flat(tmp_path) / "speech/s1/pipe.wav")
     assert "pipe.wav: no regular file" in refusal(tmp_path)
