@@ -81,7 +81,7 @@ def stock(plan: Plan, seed: int, rounds: int) -> dict[str, str]:
 
 
 def _stock_space(plan: Plan) -> Any:
-    preset = plan.preset_object()
+    preset = plan.preset_object("")
 
     def space(trial: Any) -> None:
         trial.suggest_categorical("group", [group.name for group in plan.groups])

@@ -4,7 +4,7 @@ Pure functions of an Optuna trial; nothing here imports torch, and spaces never 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from trainables.job.assignment import DataSettings
@@ -44,9 +44,25 @@ class Preset:
     data: DataSettings
     config: Config = field(default_factory=dict)  # method fields this preset fixes
     gates: bool = True  # measure whether the question means anything at this size
-    crop_seconds: Mapping[str, float] = field(default_factory=dict)  # by group, where not `data.crop_seconds`
+    # Group -> what is different there: steps, round_steps, batch, crop_seconds, and method fields as "config".
+    by_group: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     at_scale: bool = False  # needs a real corpus, and a GPU to end in reasonable time
     meaningful: bool = True  # False: marked "not meaningful" wherever its scores are shown
+
+    def for_group(self, name: str) -> "Preset":
+        """The preset as it is in one group."""
+        own = self.by_group.get(name, {})
+        if not own:
+            return self
+        data = {key: own[key] for key in ("batch", "crop_seconds") if key in own}
+        return replace(
+            self,
+            steps=own.get("steps", self.steps),
+            round_steps=own.get("round_steps", self.round_steps),
+            data=replace(self.data, **data),
+            config={**self.config, **own.get("config", {})},
+            by_group={},
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,6 +75,7 @@ def check_space(space: Space, named: str, file: str = "") -> None:
     for key, preset in space.presets.items():
         require(preset.name == key, f"presets[{key!r}] is named {preset.name!r}")
         for group in preset.groups if space.group_by else ("",):
+            require(not group or _LABEL.fullmatch(group), f"the group {group!r} may only hold A-Z a-z 0-9 . _ -")
             labels = _labels(space, preset, group, named, file)
             for label in labels:
                 require(_LABEL.fullmatch(label), f"the label {label!r} may only hold A-Z a-z 0-9 . _ -")
@@ -82,7 +83,8 @@ def check_space(space: Space, named: str, file: str = "") -> None:
                     label not in _TAKEN,
                     f"the label {label!r} is taken: {_TAKEN.get(label)} use it; give the candidate another",
                 )
-            require(len(set(labels)) == len(labels), f"two candidates share a label: {', '.join(labels)}")
+            different = {label.casefold() for label in labels}  # they are folders, also where A is a
+            require(len(different) == len(labels), f"two candidates share a label: {', '.join(labels)}")
             require(len(labels) > 1, "there is nothing to compare: give at least two candidates")
             require(
                 space.baseline in labels,
@@ -92,7 +94,7 @@ def check_space(space: Space, named: str, file: str = "") -> None:
 
 def _labels(space: Space, preset: Preset, name: str, named: str, file: str) -> list[str]:
     """The candidates' labels; each one's anchor is tried too."""
-    group = {space.group_by: name} if space.group_by else {}
+    group, preset = ({space.group_by: name} if space.group_by else {}), preset.for_group(name)
     try:
         candidates = list(space.candidates(group, preset))
         for candidate in candidates:

@@ -1,4 +1,4 @@
-"""Shared by the whole test run: one Ray, one PostgreSQL server, and how property tests draw their examples."""
+"""Shared by the whole test run: one cache, one Ray, one PostgreSQL server, and how property tests draw examples."""
 
 import os
 import uuid
@@ -16,6 +16,17 @@ _PROPERTIES: dict[str, Any] = {"deadline": None, "suppress_health_check": [Healt
 settings.register_profile("default", derandomize=True, **_PROPERTIES)
 settings.register_profile("random", max_examples=1000, **_PROPERTIES)  # `make test-slow`: other examples each time
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Empty when the run starts, shared by the processes of `-n`; the user's is neither read nor written."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPEECH_SWEEP_CACHE", str(folder / "speech-sweep-cache"))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """A trained model for any recording: whatever its sample rate, its channels and its length.
 
 A method knows one sample rate and one channel. Here recordings are brought to that rate and what comes out is
-brought back, at the recording's own level. Enhancement treats every channel by itself; separation, whose sources
-have no order, takes the mean of the channels.
+brought back, at the recording's own level: losses such as SI-SDR leave the level and the sign of an estimate open.
+Enhancement treats every channel by itself; separation, whose sources have no order, takes the mean of the channels.
 """
 
 from dataclasses import replace
@@ -51,10 +51,13 @@ class Enhancer:
     def __call__(self, audio: np.ndarray, sample_rate: int) -> np.ndarray:
         """Float audio in [-1, 1], (samples,) or (samples, channels), at `sample_rate` Hz.
 
-        Returns float32 of the same shape, sample rate and level; with several sources (sources, samples).
+        Returns float32 of the same shape and sample rate, each channel scaled by `level_gain`; with several sources
+        (sources, samples), all scaled by the gain of the loudest. Peaks may exceed 1. Of a recording without speech,
+        what the model leaves of the noise is at this level too.
 
         Raises:
-            UserError: integers, no samples, more than two axes, or values that are not finite.
+            UserError: integers, no samples, more than two axes, or values that are not finite, in the audio or the
+                estimate.
         """
         if not np.issubdtype(np.asarray(audio).dtype, np.floating):
             raise UserError(f"audio of {np.asarray(audio).dtype}: give floats in [-1, 1]; int16 is divided by 32768")
@@ -76,11 +79,32 @@ class Enhancer:
         with deterministic(self._threads), torch.no_grad():
             estimate = in_pieces(self._infer, native, self.sample_rate)
         back = fitted(resampled(estimate, self.sample_rate, sample_rate), len(channel))
-        return back if self.sources > 1 else back[0]
+        if not np.isfinite(back).all():
+            raise UserError(f"{self.job} gives values that are not finite for this audio: choose another run")
+        leveled = np.float32(level_gain(channel, loudest(back))) * back
+        return leveled if self.sources > 1 else leveled[0]
 
     def _infer(self, native: np.ndarray) -> np.ndarray:
         """(samples,) -> (sources, samples)."""
         return np.atleast_2d(infer_one(self._method, native))
+
+
+def level_gain(recording: np.ndarray, estimate: np.ndarray) -> float:
+    """The least-squares gain of the estimate, both (samples,): it minimizes |recording - gain * estimate|.
+
+    Constant offsets are left out. Speech comes out as loud as it is in the recording, and of the same sign. 1 for an
+    estimate that is silent.
+    """
+    wanted, given = (audio - audio.mean(dtype=np.float64) for audio in (recording, estimate))
+    energy = float(given @ given)
+    gain = float(wanted @ given) / energy if energy > 0 else 1.0
+    return gain if np.isfinite(np.float32(gain)) else 1.0
+
+
+def loudest(sources: np.ndarray) -> np.ndarray:
+    """(sources, samples) -> (samples,): the one with the most energy."""
+    centred = sources - sources.mean(axis=-1, keepdims=True, dtype=np.float64)
+    return np.asarray(sources[np.square(centred).sum(axis=-1).argmax()])
 
 
 def resampled(audio: np.ndarray, rate: int, wanted: int) -> np.ndarray:

@@ -41,9 +41,11 @@ class Method(nn.Module):
 
     Attributes:
         sources: how many estimates `infer` gives for a mixture.
+        pretraining_corpus: a corpus of its own for what is not the task itself; None = the task's.
     """
 
     sources = 1
+    pretraining_corpus: "Corpus | None" = None
 
     def draw_batches(self, corpus: "Corpus", data: "DataSettings", seed: int, step: int) -> Sequence["Batch"]:
         """The batches of one step, keyed by (seed, step), each worth an optimizer update; most methods have one."""

@@ -18,12 +18,13 @@ from trainables.base.randomness import seed_global_generators
 from trainables.base.tensors import pack, unpack
 from trainables.config.registry import build_method, config_class
 from trainables.evaluation import evaluation_clips, score_clips
-from trainables.job.assignment import Assignment, DataSettings
+from trainables.job.assignment import Assignment
 from trainables.job.checkpoints import PROGRESS
 from trainables.job.stages import Artifacts, Stage
 from trainables.method import Method, When
 from trainables.metrics.level_monitors import SEGMENTAL, level_monitors
 from trainables.metrics.scorer import mean_of_ok
+from trainables.training.epochs import epochs_at
 from trainables.training.learning_rate import lr_factor
 from trainables.training.plateau import plateau_factor
 
@@ -53,9 +54,11 @@ class TrainingSession:
         self._corpus = corpus
         self._config = config_class(assignment.method).from_dict(assignment.config)
         self.method = build_for(assignment, artifacts)
+        self.method.pretraining_corpus = _pretraining_corpus(assignment)
         self._optimizer = self.method.optimizer()
+        speech = corpus.speech(assignment.data.source_split("train"))
+        self._train_speech = sum(speech.seconds), len(speech), corpus.kind == "mixtures"
         self._peak_rates = [group["lr"] for group in self._optimizer.param_groups]
-        self._training_seconds = _training_seconds(corpus, assignment.data)
 
     @property
     def finished(self) -> bool:
@@ -108,9 +111,8 @@ class TrainingSession:
         self._optimizer.load_state_dict(unpack(files[_OPTIMIZER], self.method.device))
 
     def _when(self, step: int) -> When:
-        """An epoch is as many seconds of audio drawn as the training split has."""
         data = self.assignment.data
-        epoch = int(step * data.batch * data.crop_seconds / self._training_seconds)
+        epoch = int(epochs_at(step, data, *self._train_speech))
         return When(step=step, epoch=epoch, steps=self.assignment.steps)
 
     def _train(self, last: int) -> dict[str, float]:
@@ -206,6 +208,14 @@ class TrainingSession:
         return [infer_one(self.method, clip.noisy) for clip in clips]
 
 
+def _pretraining_corpus(assignment: Assignment) -> "Corpus | None":
+    if not assignment.pretraining_corpus_uri:
+        return None
+    from trainables.audio.corpus.corpus import Corpus
+
+    return Corpus.open(assignment.pretraining_corpus_uri, fingerprint=assignment.pretraining_corpus_fingerprint)
+
+
 def infer_one(method: Method, noisy: np.ndarray) -> np.ndarray:
     """float32 (samples,) -> (samples,), or (sources, samples) if the method has several; shorter input is padded."""
     short = max(0, method.minimum_samples() - len(noisy))
@@ -226,11 +236,6 @@ def build_for(assignment: Assignment, artifacts: Artifacts) -> Method:
 def load_weights(method: Method, files: dict[str, bytes]) -> None:
     """Load a checkpoint's weights; `files` as `TrainingSession.state` returned them."""
     method.load_state_dict(unpack(files[_MODEL], method.device))
-
-
-def _training_seconds(corpus: "Corpus", data: DataSettings) -> float:
-    available = sum(corpus.speech(data.source_split("train")).seconds)
-    return available if data.labelled_minutes is None else min(available, 60 * data.labelled_minutes)
 
 
 def _check_finite(values: dict[str, float], step: int) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
 
 KIND = "prefix"
-_VERSION = 2
+_VERSION = 2  # raised when a change of code changes what training computes
 _ROUNDING = 1e-9
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in the archive, so that equal states are equal bytes
 

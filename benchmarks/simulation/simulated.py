@@ -8,6 +8,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from search_spaces import find_space
@@ -36,7 +37,7 @@ def simulated_plan(
     """The norm_layers space with a budget of 4 rounds and nothing to train."""
     space = find_space("norm_layers")
     preset = space.presets["smoke"]
-    planned = group_plans(space, preset, list(groups))
+    planned = group_plans(space, preset, list(groups), Path.cwd())
     plan = Plan(
         name=name,
         space="norm_layers",

@@ -2,20 +2,24 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sweep.commands.common import add_output_argument, command_parser
 from trainables.base.errors import UserError
+from trainables.base.paths import shown
+from trainables.base.user_path import user_path
 
 _DESCRIPTION = """\
 Enhance or separate a recording with a sweep's winner.
 
 A sweep's name stands for the leader of its group, with the seed that was best on valid; an MLflow run id stands for
 that sweep, candidate or finalist. Any sample rate from 8 to 192 kHz and any number of channels: the recording is
-resampled to the model's rate and back, its level is kept. Enhancement processes each channel separately and writes
-as many; separation averages the channels and writes one file per voice: out-1.wav, out-2.wav. Files are 32-bit float
-WAV, so that nothing is clipped.
+resampled to the model's rate and back. Enhancement processes each channel separately and writes as many; separation
+averages the channels and writes one file per voice: out-1.wav, out-2.wav. The level is the recording's, by least
+squares: speech is as loud as it was, of several voices the loudest. Files are 32-bit float WAV, so that nothing is
+clipped; a peak above full scale is mentioned.
 """
 _EXAMPLES = """\
 examples
@@ -41,25 +45,40 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    source, target = Path(arguments.source).expanduser(), Path(arguments.target).expanduser()
+    source, target = user_path(arguments.source), user_path(arguments.target)
     _check_files(source, target)
     audio, rate = _read(source)
     from sweep.commands.winning_model import load_winner  # imports pandas, and torch when it loads
 
     enhance = load_winner(arguments.run_or_name, arguments.group, arguments.output)
-    written = _write(target, enhance(audio, rate), rate, enhance.sources)
-    print(f"{', '.join(map(str, written))}: {source} by {enhance.job}")
+    parts = _parts(target, enhance.sources)
+    _refuse_input(source, parts)
+    peaks = _write(parts, enhance(audio, rate), rate)
+    print(f"{', '.join(map(shown, parts))}: {shown(source)} by {enhance.job}")
+    for path, peak in peaks.items():
+        if peak > 1:
+            print(
+                f"note: {shown(path)} peaks at {peak:.2f} of full scale: turn it down before playing or converting it"
+            )
     return 0
 
 
 def _check_files(source: Path, target: Path) -> None:
     """Raise `UserError` for bad paths before seconds are spent on loading a model."""
     if target.suffix.lower() != ".wav":
-        raise UserError(f"{target}: the output is a .wav file; give it that suffix")
+        raise UserError(f"{shown(target)}: the output is a .wav file; give it that suffix")
     if not os.path.isdir(target.parent):
-        raise UserError(f"{target}: there is no folder {target.parent}; create it, or choose another")
-    if os.path.exists(source) and os.path.exists(target) and source.samefile(target):
-        raise UserError(f"{target}: that is the recording itself; give another name")
+        raise UserError(f"{shown(target)}: there is no folder {shown(target.parent)}; create it, or choose another")
+    if os.path.isdir(target):
+        raise UserError(f"{shown(target)}: is a folder; give the name of a file")
+    _refuse_input(source, [target])
+
+
+def _refuse_input(source: Path, targets: Sequence[Path]) -> None:
+    """Raise `UserError` if writing would replace the recording, under whatever name."""
+    for target in targets:
+        if os.path.exists(source) and os.path.exists(target) and source.samefile(target):
+            raise UserError(f"{shown(target)}: that is the recording itself; give another name")
 
 
 def _read(path: Path) -> tuple[Any, int]:
@@ -70,15 +89,26 @@ def _read(path: Path) -> tuple[Any, int]:
     return audio.astype("float32"), rate
 
 
-def _write(target: Path, audio: Any, rate: int, sources: int) -> list[Path]:
+def _parts(target: Path, sources: int) -> list[Path]:
+    """The files to write: one, or one per voice."""
+    if sources == 1:
+        return [target]
+    return [target.with_stem(f"{target.stem}-{number}") for number in range(1, sources + 1)]
+
+
+def _write(parts: Sequence[Path], audio: Any, rate: int) -> dict[Path, float]:
+    """Each file's peak, as a share of full scale. Raises `UserError`, and then leaves nothing half written."""
+    import numpy as np
     import soundfile
 
-    parts = {target: audio}
-    if sources > 1:
-        parts = {target.with_stem(f"{target.stem}-{n}"): part for n, part in enumerate(audio, start=1)}
-    for path, samples in parts.items():
+    peaks = {}
+    for path, samples in zip(parts, audio if len(parts) > 1 else [audio], strict=True):
+        partial = path.with_name(f".writing-{os.getpid()}.wav")
         try:
-            soundfile.write(str(path), samples, rate, subtype="FLOAT")
+            soundfile.write(os.fsencode(partial), samples, rate, subtype="FLOAT")
+            os.replace(partial, path)
         except (OSError, soundfile.SoundFileError) as error:
-            raise UserError(f"cannot write {path}: {error}") from error
-    return list(parts)
+            partial.unlink(missing_ok=True)
+            raise UserError(f"cannot write {shown(path)}: {shown(str(error))}") from error
+        peaks[path] = float(np.abs(samples).max(initial=0.0))
+    return peaks

@@ -77,5 +77,8 @@ def _demo_cpu_hours(space: Space, parser: ArgumentParser) -> float | None:
 
 def _gpu_hours(space: Space, preset: Preset) -> float:
     groups = [{space.group_by: name} for name in preset.groups] if space.group_by else [{}]
-    candidates = sum(len(space.candidates(group, preset)) for group in groups)
-    return candidates * (preset.samples + preset.seeds) * preset.steps * _STEP_SECONDS / 3600
+    steps = 0
+    for group in groups:
+        own = preset.for_group(group.get(str(space.group_by), ""))
+        steps += len(space.candidates(group, own)) * own.steps
+    return steps * (preset.samples + preset.seeds) * _STEP_SECONDS / 3600

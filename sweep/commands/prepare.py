@@ -12,6 +12,8 @@ from sweep.commands.common import command_parser
 from trainables.audio.recipes.recipe import DEMO
 from trainables.audio.recipes.recipes import RECIPES
 from trainables.base.errors import UserError
+from trainables.base.paths import is_text, shown
+from trainables.base.user_path import user_path
 
 _DESCRIPTION = """\
 Prepare a corpus once, for many sweeps.
@@ -65,7 +67,9 @@ def _prepare(recipe: str, source: str, target: str) -> None:
         _require_reachable(source)
         _require_apart(source, target)
     destination = InputStorage(target).uri
-    listing = RECIPES[recipe].list_source(Path(source).expanduser().absolute())
+    if not is_text(destination):
+        raise UserError(f"TARGET {shown(target)}: holds control characters or bytes that are not UTF-8; give another")
+    listing = RECIPES[recipe].list_source(user_path(source).absolute())
     for note in listing.notes:
         print(f"note: {note}", file=sys.stderr)
     with _progress_bar() as progress:
@@ -82,16 +86,16 @@ def _require_reachable(source: str) -> None:
         raise UserError("SOURCE is empty: give the folder that holds the recordings")
     try:
         with suppress(FileNotFoundError, NotADirectoryError):
-            os.stat(os.path.join(os.path.expanduser(source), "."))  # stat of "." needs permission to enter
+            os.stat(os.path.join(user_path(source), "."))  # stat of "." needs permission to enter
     except OSError as error:
-        raise UserError(f"SOURCE {source[:200]}: {error.strerror}; give a folder that can be entered") from error
+        raise UserError(f"SOURCE {shown(source)}: {error.strerror}; give a folder that can be entered") from error
 
 
 def _require_apart(source: str, target: str) -> None:
     """A corpus inside the recordings would be read as recordings, and the other way round."""
     if target.startswith("s3:"):
         return
-    read, written = (Path(os.path.realpath(Path(each).expanduser())) for each in (source, target))
+    read, written = (Path(os.path.realpath(user_path(each))) for each in (source, target))
     if read == written or read in written.parents or written in read.parents:
         where = "is" if read == written else "lies inside" if read in written.parents else "contains"
         raise UserError(

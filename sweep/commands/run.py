@@ -71,6 +71,9 @@ def _add_question(add: Callable[..., object]) -> None:
     text = """a folder of speech/ and noise/ (or clean/ and noisy/), a prepared corpus (folder or s3://), or 'demo'
     (synthetic, the default)"""
     add("--corpus", metavar="PATH", help=text)
+    text = """a corpus of its own whose train split is pre-trained on, and the second task of multi-task training
+    (default: --corpus)"""
+    add("--pretraining-corpus", metavar="PATH", help=text)
 
 
 def _add_budget(add: Callable[..., object]) -> None:

@@ -31,7 +31,7 @@ def load_winner(run_or_name: str, group: str | None = None, output: str | None =
 
     plan, storage, job = find_winner(run_or_name, group, output)
     stored = StoredCheckpoints(storage).newest(job.path)
-    if stored is None or stored[0] < plan.steps:
+    if stored is None or stored[0] < plan.steps_of(job.group):
         raise UserError(
             f"{job.path} of sweep {plan.name!r} has no checkpoint at its last step: only finalists keep theirs, "
             f"until {typed('clean')} frees it"

@@ -138,7 +138,7 @@ def terms_of_paper(
     kind = config_class(plan.method_name())
     found: dict[str, dict[str, dict[str, float]]] = {}
     for (group, candidate), values in nuisance.items():
-        terms = kind.from_dict(plan.config(group, candidate, values)).paper_terms(plan.steps)
+        terms = kind.from_dict(plan.config(group, candidate, values)).paper_terms(plan.steps_of(group))
         if terms:
             found.setdefault(group, {})[candidate] = terms
     return found

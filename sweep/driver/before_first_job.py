@@ -34,9 +34,18 @@ from sweep.study.study import StudyStore
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.corpus.corpus_writer import shared_copy
 from trainables.audio.recipes.preparation import open_or_prepare
+from trainables.base.cache import VARIABLE as CACHE
 from trainables.base.cache import using_cache
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
+
+# Variables that name one file or folder each: ours, and those of the libraries that read them late.
+_PATHS = (
+    *(CACHE, "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "TRANSFORMERS_CACHE", "TORCH_HOME", "TMPDIR"),
+    *("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
+    *("MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH", "PGPASSFILE", "PGSSLROOTCERT"),
+    *("PGSSLCERT", "PGSSLKEY"),
+)
 
 
 class Ready(NamedTuple):
@@ -46,6 +55,7 @@ class Ready(NamedTuple):
     corpus: Corpus
     take_lock_again: Callable[[], None]  # to be called after the study's database was away
     warming: Sequence[Any]  # tasks of `warm_workers`
+    pretraining_corpus: Corpus | None  # where it is another
 
 
 @contextlib.contextmanager
@@ -61,27 +71,35 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
         stack.enter_context(using_cache())
         if planned.stored is not None and _is_extended(planned):
             refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
-        corpus, warming = _prepare_while_ray_starts(plan, stack, warm)
+        corpus, second, warming = _prepare_while_ray_starts(plan, stack, warm)
         require_capacity(plan)
-        require_shared(storage, corpus)
-        plan = _with_gpu_share(planned, _with_corpus(planned, corpus), corpus)
+        for each in filter(None, (corpus, second)):
+            require_shared(storage, each)
+        plan = _with_gpu_share(planned, _with_corpora(planned, corpus, second), corpus)
         require_space(plan, storage)
         _freeze(planned, plan, storage)
-        yield Ready(plan, corpus, take_lock_again, warming)
+        yield Ready(plan, corpus, take_lock_again, warming, second)
 
 
-def _prepare_while_ray_starts(plan: Plan, stack: contextlib.ExitStack, warm: bool) -> tuple[Corpus, Sequence[Any]]:
+def _prepare_while_ray_starts(
+    plan: Plan, stack: contextlib.ExitStack, warm: bool
+) -> tuple[Corpus, Corpus | None, Sequence[Any]]:
     """Both take seconds of one core each, so they run side by side."""
     with ThreadPoolExecutor(1) as background:
-        corpus = background.submit(_corpus_for_all, plan)
+        corpus = background.submit(_corpus_for_all, plan, plan.corpus_source)
+        second = background.submit(_corpus_for_all, plan, plan.pretraining_corpus_source)
         stack.enter_context(ray_session())
         warming = warm_workers(plan) if warm else ()
-        return corpus.result(), warming
+        found = corpus.result()
+        assert found is not None
+        return found, second.result(), warming
 
 
-def _corpus_for_all(plan: Plan) -> Corpus:
+def _corpus_for_all(plan: Plan, source: str) -> Corpus | None:
     """Prepare the corpus if need be; if the results go to S3, upload a corpus that only this machine has."""
-    corpus = open_or_prepare(plan.corpus_source, progress=_print_preparation)
+    if not source:
+        return None
+    corpus = open_or_prepare(source, progress=_print_preparation)
     if not is_remote(plan.output):
         return corpus
     return shared_copy(corpus, f"{plan.output.rsplit('/', 1)[0]}/corpora")
@@ -92,15 +110,22 @@ def _print_preparation(done: int, total: int) -> None:
         print(f"corpus     {done} of {total}", file=sys.stderr, flush=True)
 
 
-def _with_corpus(planned: Planned, corpus: Corpus) -> Plan:
-    """The plan with the corpus it will run on; on resume it must be the same one."""
+def _with_corpora(planned: Planned, corpus: Corpus, second: Corpus | None) -> Plan:
+    """The plan with the corpora it will run on; on resume they must be the same."""
     plan = planned.plan
-    if planned.stored is not None and corpus.fingerprint != plan.corpus_fingerprint:
-        raise UserError(
-            f"the corpus {plan.corpus_source} has changed since sweep {plan.name!r} started (fingerprint "
-            f"{corpus.fingerprint}, it was {plan.corpus_fingerprint}): restore it, or start a new sweep"
-        )
-    return replace(plan, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint, corpus_summary=corpus.summary())
+    for found, named in ((corpus, "corpus"), (second, "pretraining_corpus")):
+        if found is None:
+            continue
+        before = getattr(plan, f"{named}_fingerprint")
+        if planned.stored is not None and found.fingerprint != before:
+            raise UserError(
+                f"the corpus {getattr(plan, f'{named}_source')} has changed since sweep {plan.name!r} started "
+                f"(fingerprint {found.fingerprint}, it was {before}): restore it, or start a new sweep"
+            )
+        facts: dict[str, Any] = {"uri": found.uri, "fingerprint": found.fingerprint, "summary": found.summary()}
+        changed: dict[str, Any] = {f"{named}_{name}": value for name, value in facts.items()}
+        plan = replace(plan, **changed)
+    return plan
 
 
 def _with_gpu_share(planned: Planned, plan: Plan, corpus: Corpus) -> Plan:
@@ -135,8 +160,14 @@ def require_space(plan: Plan, storage: Storage) -> None:
 
 @contextlib.contextmanager
 def _own_empty_folder() -> Iterator[None]:
-    """Work in an empty folder: Ray exports the working folder to every worker, and a home folder may hold anything."""
+    """Work in an empty folder: Ray exports the working folder to every worker, and a home folder may hold anything.
+
+    Paths in the environment keep their meaning, for this process and for the workers of a Ray that it starts.
+    """
     before = Path.cwd()
+    os.environ |= {
+        name: os.path.abspath(os.path.expanduser(os.environ[name])) for name in _PATHS if os.environ.get(name)
+    }
     with tempfile.TemporaryDirectory(prefix="speech-sweep-") as folder, typed_in(before):
         os.chdir(folder)
         try:

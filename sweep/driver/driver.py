@@ -107,10 +107,12 @@ class Drive:
         corpus: Corpus,
         take_lock_again: Callable[[], None],
         warming: Sequence[Any] = (),  # tasks of `warm_workers`
+        pretraining_corpus: Corpus | None = None,
     ) -> None:
         self.plan = plan
         self.corpus = corpus
         self.warming = warming
+        self.pretraining_corpus = pretraining_corpus
         self.storage = PatientStorage(plan.output)
         self.stages = stage_store(plan.output, PatientStorage)
         self.checkpoints = StoredCheckpoints(self.storage)
@@ -161,7 +163,7 @@ class Drive:
     def _compute_stages(self, listeners: list[Listener]) -> None:
         stages = [*self.plan.stages(), *self.plan.gate_stages()]
         gpus = self.plan.gpus_per_trial
-        run_stages(stages, self.corpus, self.stages, listeners, gpus, self.stop, self.warming)
+        run_stages(stages, self.corpus, self.stages, listeners, gpus, self.stop, self.warming, self.pretraining_corpus)
 
     def _scoring_pool(self) -> ScoringPool:
         plan = self.plan

@@ -156,11 +156,11 @@ class Dispatcher:
         """End a job that has used its budget or is to stop early; returns whether it ended."""
         record = self._store.record(job)
         assert record is not None
-        if record.step >= self._plan.steps:
+        if record.step >= self._plan.steps_of(job.group):
             self._end(job, attempt, "complete", score=record.reports[-1].score)
         elif stop:
             self._end(job, attempt, "pruned", record.reports[-1].score, f"stopped at step {record.step}")
-        return stop or record.step >= self._plan.steps
+        return stop or record.step >= self._plan.steps_of(job.group)
 
     def _worse_than_its_peers(self, job: Job, step: int) -> bool:
         records = self._store.records(job.group, job.phase, job.candidate)

@@ -35,16 +35,24 @@ def run_stages(
     gpus: float = 0,
     stop: StopSignal | None = None,
     warming: Sequence[ray.ObjectRef] = (),
+    pretraining_corpus: Any = None,
 ) -> None:
     """Compute and store all missing stages, as many at once as fit into the cluster.
 
-    A stage takes one CPU per thread, and `gpus` if its device is "cuda". `warming` are tasks to wait for if there is
-    anything to compute (see `warm_workers`). Listeners hear of every stage, cached ones included. Raises
-    `StageFailed`, or `UserError` where that is the cause, and cancels the other stages; `Interrupted` after `stop` was
-    set, and unfinished stages restart from scratch at the next start.
+    Stages that pre-train get `pretraining_corpus`, if there is one. A stage takes one CPU per thread, and `gpus` if its
+    device is "cuda". `warming` are tasks to wait for if there is anything to compute (see `warm_workers`). Listeners
+    hear of every stage, cached ones included. Raises `StageFailed`, or `UserError` where that is the cause, and cancels
+    the other stages; `Interrupted` after `stop` was set, and unfinished stages restart from scratch at the next start.
     """
     run = _StageRun(
-        in_order(tuple(stages)), corpus, artifacts, Announcer(listeners), gpus, stop or StopSignal(), warming
+        in_order(tuple(stages)),
+        corpus,
+        corpus if pretraining_corpus is None else pretraining_corpus,
+        artifacts,
+        Announcer(listeners),
+        gpus,
+        stop or StopSignal(),
+        warming,
     )
     try:
         run.finish()
@@ -56,6 +64,7 @@ def run_stages(
 class _StageRun:
     stages: list[Stage]
     corpus: Any
+    pretraining_corpus: Any
     artifacts: Artifacts
     announcer: Announcer
     gpus: float
@@ -99,7 +108,8 @@ class _StageRun:
             max_retries=_WORKER_DEATHS,
             name=stage.name,
         )
-        return task.remote(stage.to_json(), self.corpus, self.artifacts, board)
+        corpus = self.pretraining_corpus if stage.pretrains else self.corpus
+        return task.remote(stage.to_json(), corpus, self.artifacts, board)
 
     def _collect(self, task: ray.ObjectRef) -> None:
         stage = self.tasks.pop(task)

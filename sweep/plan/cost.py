@@ -73,13 +73,14 @@ def job_seconds(plan: Plan, group: GroupPlan) -> float | None:
     step = _step_seconds(plan, group)
     if step is None:
         return None
-    rounds = -(-plan.steps // plan.round_steps)
-    return plan.steps * step + rounds * plan.data.valid_seconds * _INFERENCE_SHARE + _JOB_OVERHEAD
+    steps = plan.steps_of(group.name)
+    rounds = -(-steps // plan.round_steps_of(group.name))
+    return steps * step + rounds * plan.data.valid_seconds * _INFERENCE_SHARE + _JOB_OVERHEAD
 
 
 def gpu_hours(plan: Plan, step_seconds: float) -> float:
     """GPU-hours to train all jobs in full, if a step takes `step_seconds` with the planned number of jobs per GPU."""
-    steps = plan.steps * sum(1 for _ in plan.all_jobs())
+    steps = sum(plan.steps_of(job.group) for job in plan.all_jobs())
     return steps * step_seconds * plan.gpus_per_trial / 3600
 
 
@@ -149,7 +150,8 @@ def _step_seconds(plan: Plan, group: GroupPlan) -> float | None:
     if measured is None:
         return None
     fixed, per_second = measured
-    return fixed + per_second * plan.data.batch * plan.data.crop_seconds
+    data = plan.data_of(group.name)
+    return fixed + per_second * data.batch * data.crop_seconds
 
 
 def _pretraining_seconds(plan: Plan, stage: Stage) -> float:

@@ -18,7 +18,7 @@ from trainables.config.method_config import MethodConfig
 from trainables.config.method_info import MethodInfo
 from trainables.config.registry import METHODS, config_class, gates_of
 from trainables.job.assignment import Assignment, DataSettings
-from trainables.job.stages import Stage, in_order
+from trainables.job.stages import Stage, in_order, on_pretraining_corpus
 from trainables.shared_prefix import prefix_stage
 
 
@@ -56,12 +56,17 @@ class Plan:
     round_steps: int
     data: DataSettings
     method_config: dict[str, Any]  # the method's fields that the preset sets
+    by_group: dict[str, dict[str, Any]] = field(default_factory=dict)  # what differs by group, as in `Preset.by_group`
     fixed: dict[str, Any] = field(default_factory=dict)  # fields fixed with --set: never searched
     weights: dict[str, str] = field(default_factory=dict)  # stage that reads published weights -> hash or identity
     corpus_source: str  # as the user named it
     corpus_uri: str  # the prepared corpus
     corpus_fingerprint: str
     corpus_summary: dict[str, Any]
+    pretraining_corpus_source: str = ""  # "" = the corpus itself; likewise below
+    pretraining_corpus_uri: str = ""
+    pretraining_corpus_fingerprint: str = ""
+    pretraining_corpus_summary: dict[str, Any] = field(default_factory=dict)
     output: str  # <...>/sweeps/<name> or s3://bucket/prefix/<name>
     home: str  # a local folder of the driver's own: lock, spool, SQLite files; = output where that is local
     tracking_uri: str
@@ -82,10 +87,10 @@ class Plan:
     def space_object(self) -> Space:
         return find_space(self.space_file or self.space)
 
-    def preset_object(self) -> Preset:
-        """The preset with this plan's own budget, as the space's functions see it."""
+    def preset_object(self, group: str) -> Preset:
+        """The preset with this plan's own budget, as the space's functions see it in that group; "" is no group."""
         preset = self.space_object().presets[self.preset]
-        return replace(
+        whole = replace(
             preset,
             samples=self.samples,
             seeds=len(self.seeds),
@@ -94,7 +99,9 @@ class Plan:
             metric=self.metric,
             data=self.data,
             config=self.method_config,
+            by_group=self.by_group,
         )
+        return whole.for_group(group)
 
     def group_plan(self, name: str) -> GroupPlan:
         return next(group for group in self.groups if group.name == name)
@@ -166,7 +173,7 @@ class Plan:
 
     def anchor(self, group: GroupPlan, candidate: Candidate) -> dict[str, Any]:
         """The nuisance values of the candidate's first search trial."""
-        return self.space_object().anchor(group.group, candidate, self.preset_object())
+        return self.space_object().anchor(group.group, candidate, self.preset_object(group.name))
 
     def typical_config(self, group: str) -> MethodConfig:
         """The first candidate's, as its first search trial has it: what costs and requirements are taken from."""
@@ -178,6 +185,7 @@ class Plan:
     def _parsed(self, group: str, candidate: str, nuisance: dict[str, Any]) -> MethodConfig:
         merged = {
             **self.method_config,
+            **self.by_group.get(group, {}).get("config", {}),
             **self.group_plan(group).group,
             **nuisance,
             **self.fixed,
@@ -194,11 +202,12 @@ class Plan:
             method=self.method_name(),
             config=parsed.to_dict(),
             seed=self.job_seed(job),
-            steps=self.steps,
-            round_steps=self.round_steps,
+            steps=self.steps_of(job.group),
+            round_steps=self.round_steps_of(job.group),
             metric=self.metric,
             corpus_uri=self.corpus_uri,
             corpus_fingerprint=self.corpus_fingerprint,
+            **self._second_corpus(parsed),
             data=parsed.data_settings(self.data_of(job.group)),
             stages=tuple(stage.to_json() for stage in self._stages_of(parsed, self.job_seed(job))),
             threads=self.threads,
@@ -207,10 +216,22 @@ class Plan:
         prefix = self._prefix(job, nuisance, plain)
         return replace(plain, prefix=prefix.to_json()) if prefix else plain
 
+    def _second_corpus(self, parsed: MethodConfig) -> dict[str, Any]:
+        names = ("pretraining_corpus_uri", "pretraining_corpus_fingerprint")
+        return {name: getattr(self, name) for name in names} if parsed.trains_on_pretraining_corpus else {}
+
+    def steps_of(self, group: str) -> int:
+        """The budget of each of the group's jobs."""
+        return int(self.by_group.get(group, {}).get("steps", self.steps))
+
+    def round_steps_of(self, group: str) -> int:
+        """Steps between two reports."""
+        return int(self.by_group.get(group, {}).get("round_steps", self.round_steps))
+
     def data_of(self, group: str) -> DataSettings:
-        """Some presets crop by group: two seconds for one family of upstreams, one for the other."""
-        crops = self.preset_object().crop_seconds
-        return replace(self.data, crop_seconds=crops.get(group, self.data.crop_seconds))
+        """How examples are drawn in this group."""
+        own = self.by_group.get(group, {})
+        return replace(self.data, **{name: own[name] for name in ("batch", "crop_seconds") if name in own})
 
     @property
     def device(self) -> str:
@@ -220,13 +241,20 @@ class Plan:
 
     def _stages_of(self, parsed: MethodConfig, seed: int) -> tuple[Stage, ...]:
         """What a job with this configuration and seed reads."""
-        return parsed.stages(
+        stages = parsed.stages(
             corpus_uri=self.corpus_uri,
             corpus_fingerprint=self.corpus_fingerprint,
             seed=seed,
             threads=self.threads,
             device=self.device,
         )
+        return tuple(map(self._placed, stages))
+
+    def _placed(self, stage: Stage) -> Stage:
+        """With its pre-training on the corpus for it, where there is one."""
+        if not self.pretraining_corpus_source:
+            return stage
+        return on_pretraining_corpus(stage, self.pretraining_corpus_uri, self.pretraining_corpus_fingerprint)
 
     def stages(self) -> list[Stage]:
         """Every distinct stage any job rests on, dependencies first."""
@@ -248,10 +276,11 @@ class Plan:
 
     def _prefixes(self) -> Iterator[Stage]:
         """Of every draw a search trial may make; none where the space does not list its draws."""
-        every_draw, preset = self.space_object().every_draw, self.preset_object()
+        every_draw = self.space_object().every_draw
         if every_draw is None:
             return
         for group in self.groups:
+            preset = self.preset_object(group.name)
             for candidate in group.candidates:
                 job = Job(group.name, "search", candidate.label, 0)
                 more = every_draw(group.group, candidate, preset) if self.samples > 1 else ()
@@ -273,7 +302,7 @@ class Plan:
         if gates is None:
             return []
         return [
-            stage
+            self._placed(stage)
             for asked in self.groups
             if group in (None, asked.name)
             for stage in gates.gate_stages(

@@ -7,7 +7,9 @@ and no log; the message contains no passwords.
 """
 
 import contextlib
+import functools
 import json
+import queue
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -22,6 +24,7 @@ from trainables.base.errors import UserError
 
 VARIABLE = "SPEECH_SWEEP_NOTIFY"
 _SECONDS = 10.0  # timeout
+_NO_ANSWER = "no answer in time"
 _LONGEST_REASON = 500
 
 
@@ -74,20 +77,28 @@ class Notifier:
             "output": hide_password(plan.output),
             **more,
         }
-        thread = threading.Thread(target=self._post, args=(self._url, message), name="notify", daemon=True)
-        thread.start()
-        thread.join(self._seconds)
-        if thread.is_alive():
-            self._warn("no answer in time")
+        failures: queue.Queue[str | None] = queue.Queue()
+        post = functools.partial(self._post, self._url, message, failures)
+        threading.Thread(target=post, name="notify", daemon=True).start()
+        try:
+            failure = failures.get(timeout=self._seconds)
+        except queue.Empty:  # a server that sends a byte now and then never times out by itself
+            failure = _NO_ANSWER
+        if failure:
+            self._warn(failure)
 
-    def _post(self, url: str, message: dict[str, Any]) -> None:
+    def _post(self, url: str, message: dict[str, Any], failures: queue.Queue[str | None]) -> None:
+        """Puts None where the message has arrived, else why it has not."""
         content = json.dumps(message).encode()
         request = urllib.request.Request(url, content, {"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=self._seconds) as answer:
                 answer.read()
         except Exception as error:  # of urllib, the socket or the server
-            self._warn(f"{type(error).__name__}: {error}")
+            timed_out = TimeoutError in (type(error), type(getattr(error, "reason", None)))
+            failures.put(_NO_ANSWER if timed_out else f"{type(error).__name__}: {error}")
+        else:
+            failures.put(None)
 
     def _warn(self, why: str) -> None:
         host = urlsplit(self._url or "").hostname

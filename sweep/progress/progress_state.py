@@ -73,9 +73,8 @@ class ProgressState:
 
     def _steps_left(self) -> int:
         ended = ("complete", "pruned", "failed")
-        return sum(
-            self.plan.steps - self.steps.get(job, 0) for job in self._jobs() if self.states.get(job) not in ended
-        )
+        going = [job for job in self._jobs() if self.states.get(job) not in ended]
+        return sum(self.plan.steps_of(job.group) - self.steps.get(job, 0) for job in going)
 
     def snapshot(self) -> dict[str, Any]:
         """For the heartbeat: plain JSON."""

@@ -25,7 +25,8 @@ def should_stop(records: Sequence[JobRecord], job: Job, step: int, plan: Plan) -
 
     `records` are of the job's group and phase, its own included; records that are no peers are ignored.
     """
-    if job.phase != "search" or not plan.steps / 2 <= step < plan.steps:
+    budget = plan.steps_of(job.group)
+    if job.phase != "search" or not budget / 2 <= step < budget:
         return False
     candidates = len(plan.group_plan(job.group).candidates)
     if job.number // candidates < plan.exempt:

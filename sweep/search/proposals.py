@@ -40,7 +40,7 @@ class GroupSearch:
         self._plan = plan
         self._group = plan.group_plan(group)
         self._space = plan.space_object()
-        self._preset = plan.preset_object()
+        self._preset = plan.preset_object(group)
         self._trials: dict[Job, FrozenTrial] = {}  # in the view
         self._generation = -1  # the one the view was made for
         self._view = _study_of([])

@@ -8,7 +8,7 @@ from sweep.plan.plan import GroupPlan, Plan
 from sweep.settings.requirements import require_fit
 from sweep.settings.settings import flag_of
 from trainables.base.errors import UserError
-from trainables.config.registry import config_class
+from trainables.config.registry import check_weights, config_class
 from trainables.metrics.catalogue import IMPROVEMENTS, known_metrics, require_installed
 
 
@@ -42,7 +42,8 @@ def _check_candidate(plan: Plan, group: GroupPlan, candidate: Candidate) -> None
     clash = sorted(set(plan.fixed) & (set(candidate.config) | set(group.group)))
     if clash:
         raise UserError(f"--set {clash[0]}=...: that is what space {space.name} compares; it cannot be fixed")
-    plan.config(group.name, candidate.label, plan.anchor(group, candidate))
+    config = plan.config(group.name, candidate.label, plan.anchor(group, candidate))
+    config_class(plan.method_name()).from_dict(config).require_inputs()
     if plan.space_file or SPACES.added_by(plan.space):
         _check_suggestions(plan, group, candidate.label)
 
@@ -78,7 +79,13 @@ def _check_suggestions(plan: Plan, group: GroupPlan, label: str) -> None:
 
 
 def weights_of(plan: Plan) -> dict[str, str]:
-    """By stage that reads published weights: a local file's SHA-256, or the identity of published ones."""
-    configs = {stage.name: stage.config for stage in plan.stages()}
+    """By stage that reads published weights: a local file's SHA-256, or the identity of published ones.
+
+    Raises `UserError` where a local file holds something else than is configured.
+    """
+    stages = plan.stages()
+    for stage in stages:
+        check_weights(stage)
+    configs = {stage.name: stage.config for stage in stages}
     found = {name: config.get("identity", config.get("sha256")) for name, config in configs.items()}
     return {name: value for name, value in found.items() if value is not None}

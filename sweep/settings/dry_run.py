@@ -61,10 +61,30 @@ def cautions(plan: Plan) -> list[str]:
         found.append(
             f"--labelled-minutes {minutes:g} is more than there is: all {there / 60:.3g} min of training speech serve"
         )
+    found += _alike(plan)
     for split in ("valid", "test"):
         seconds = scored_seconds(plan, split)
         if plan.meaningful and seconds < 2 * plan.data.evaluation_clip_seconds:
             found.append(f"{split} has {seconds:.0f} s of speech, too little for a verdict; add recordings to it")
+    return found
+
+
+def _alike(plan: Plan) -> list[str]:
+    """Candidates that train the same because of what --set fixes."""
+    if not plan.fixed:
+        return []
+    found = []
+    for group in plan.groups:
+        labels: dict[str, list[str]] = {}
+        for candidate in group.candidates:
+            config = plan.config(group.name, candidate.label, plan.anchor(group, candidate))
+            labels.setdefault(json.dumps(config), []).append(candidate.label)
+        found += [
+            f"{group.name}: {', '.join(same)} begin with the same training: --set {' '.join(plan.fixed)} takes the "
+            "place of what they differ in"
+            for same in labels.values()
+            if len(same) > 1
+        ]
     return found
 
 
@@ -73,6 +93,8 @@ def _question(plan: Plan) -> list[str]:
     also = "".join(f"; also {METRICS[name].title}" for name in plan.also)
     lines = [f"preset     {plan.preset}{mark}", f"metric     {METRICS[plan.metric].title} decides{also}"]
     lines.append(f"corpus     {corpus_line(plan.corpus_summary)}")
+    if plan.pretraining_corpus_source:
+        lines.append(f"pre-train  {corpus_line(plan.pretraining_corpus_summary)}")
     lines += [f"           {note}" for note in corpus_notes(plan)]
     for group in plan.groups:
         lines.append(f"{group.name:<10} {', '.join(candidate.label for candidate in group.candidates)}")
@@ -86,10 +108,16 @@ def _work(plan: Plan, stages: list[Stage], missing: list[Stage]) -> list[str]:
     scored = {split: scored_seconds(plan, split) for split in ("valid", "test")}
     return [
         f"stages     {len(stages)} ({counted}); {len(stages) - len(missing)} are in the cache already",
-        f"search     {search} jobs: {plan.samples} per candidate, {plan.steps} steps each",
+        f"search     {search} jobs: {plan.samples} per candidate, {_steps(plan)} steps each",
         f"final      {_final(plan)}",
         f"scoring    {scored['valid']:.4g} s of valid and {scored['test']:.4g} s of test audio per finalist",
     ]
+
+
+def _steps(plan: Plan, form: str = "") -> str:
+    """ "200", or "50000 to 100000" where groups differ."""
+    steps = sorted({plan.steps_of(group.name) for group in plan.groups})
+    return " to ".join(f"{each:{form}}" for each in dict.fromkeys((steps[0], steps[-1])))
 
 
 def _done(planned: Planned) -> list[str]:
@@ -167,7 +195,8 @@ def _gpu_cost(plan: Plan, price: MachinePrice | None) -> list[str]:
     hours = gpu_hours(plan, step_seconds=0.1)
     lines = [
         f"cost       about {hours:,.0f} GPU-hours for every 0.1 s that a step takes on its GPU, which is not known "
-        f"yet: {jobs} jobs of {plan.steps:,} steps, {plan.gpus_per_trial:g} GPU each; stages and scoring come on top"
+        f"yet: {jobs} jobs of {_steps(plan, ',')} steps, {plan.gpus_per_trial:g} GPU each; stages and scoring come on "
+        "top"
     ]
     if price is not None and price.gpu_hour is None:
         lines.append("price      not known: write it with the machine's number of GPUs, like 1.21/8/1")
@@ -191,6 +220,7 @@ def _places(planned: Planned) -> list[str]:
         line("study", plan.study_uri, "study_uri"),
         line("tracking", plan.tracking_uri, "tracking_uri"),
         line("corpus", plan.corpus_source, "corpus"),
+        *([line("pre-train", second, "pretraining_corpus")] if (second := plan.pretraining_corpus_source) else []),
         f"cache      {cache_folder()}   [{CACHE_VARIABLE if os.environ.get(CACHE_VARIABLE) else 'default'}]",
         line("preset", plan.preset, "preset"),
         line("seeds", ", ".join(map(str, plan.seeds)), "seeds"),
@@ -227,12 +257,13 @@ def _split_line(split: str, counts: dict[str, Any]) -> str:
 
 def corpus_notes(plan: Plan) -> list[str]:
     """Notes on what was converted or left out when the corpus was prepared."""
-    return list(plan.corpus_summary.get("notes") or ())
+    return [*(plan.corpus_summary.get("notes") or ()), *(plan.pretraining_corpus_summary.get("notes") or ())]
 
 
 def _missing(plan: Plan, stages: list[Stage]) -> list[Stage]:
     """Stages still to be computed; without a corpus fingerprint none can be in the cache."""
-    if not plan.corpus_fingerprint:
+    second = plan.pretraining_corpus_fingerprint or not plan.pretraining_corpus_source
+    if not plan.corpus_fingerprint or not second:
         return stages
     store = stage_store(plan.output)
     return [stage for stage in stages if not store.has(stage.key)]

@@ -7,6 +7,7 @@ seeds before the leader is named, so neither can be added once their results may
 import argparse
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.space import Preset, Space
@@ -14,7 +15,8 @@ from sweep.plan.plan import GroupPlan, Plan, default_seeds
 from sweep.stored import layout
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
-from trainables.config.registry import group_flags
+from trainables.config.fields import FieldRules
+from trainables.config.registry import config_class, group_flags
 
 if TYPE_CHECKING:
     from sweep.study.study import StudyStore
@@ -23,8 +25,11 @@ AUTO = "auto"
 EXTENSIBLE = ("samples", "seeds", "max_hours", "upstreams")
 
 
-def extended(plan: Plan, arguments: argparse.Namespace) -> Plan:
-    """The plan with what the arguments add; the same object if that is nothing. Raises `UserError`."""
+def extended(plan: Plan, arguments: argparse.Namespace, folder: Path) -> Plan:
+    """The plan with what the arguments add; the same object if that is nothing. Raises `UserError`.
+
+    `folder` is the user's.
+    """
     larger: dict[str, list[Any] | None] = {
         "samples": _upwards(plan, "samples", plan.samples, arguments.samples),
         "seeds": _more_seeds(plan, arguments.seeds),
@@ -39,7 +44,7 @@ def extended(plan: Plan, arguments: argparse.Namespace) -> Plan:
         values["seeds"] = default_seeds(arguments.seeds, plan.sweep_seed)
     more = replace(plan, **{name: value for name, value in values.items() if name in changes})
     if "upstreams" in changes:
-        added = group_plans(more.space_object(), more.preset_object(), changes["upstreams"][1])
+        added = group_plans(more.space_object(), more.preset_object(""), changes["upstreams"][1], folder)
         more = replace(more, groups=(*plan.groups, *added))
     when = datetime.now(UTC).isoformat(timespec="seconds")
     return replace(more, extensions=(*plan.extensions, {"time": when, **changes}))
@@ -125,6 +130,13 @@ def group_names(listed: str, space: Space) -> list[str]:
     return names
 
 
-def group_plans(space: Space, preset: Preset, names: list[str]) -> tuple[GroupPlan, ...]:
-    groups = [(name, {str(space.group_by): name}) for name in names]
-    return tuple(GroupPlan(name=n, group=g, candidates=tuple(space.candidates(g, preset))) for n, g in groups)
+def group_plans(space: Space, preset: Preset, names: list[str], folder: Path) -> tuple[GroupPlan, ...]:
+    """A group for each of `names`; paths of its candidates start from `folder`."""
+    each = [(name, {str(space.group_by): name}) for name in names]
+    return tuple(group_plan(space, preset.for_group(name), name, group, folder) for name, group in each)
+
+
+def group_plan(space: Space, preset: Preset, name: str, group: dict[str, str], folder: Path) -> GroupPlan:
+    rules = FieldRules(space.method, config_class(space.method))
+    candidates = (replace(each, config=rules.located(each.config, folder)) for each in space.candidates(group, preset))
+    return GroupPlan(name=name, group=group, candidates=tuple(candidates))

@@ -13,15 +13,18 @@ from search_spaces import find_space
 from search_spaces.space import Preset, Space
 from search_spaces.space_file import fingerprint, is_space_file
 from sweep import __version__
+from sweep.core.addresses import is_server
 from sweep.plan.code_version import training_code_fingerprint
 from sweep.plan.plan import GroupPlan, Plan, default_search_seed, default_seeds
 from sweep.settings.checks import check_plan, refuse_unusable, weights_of
-from sweep.settings.extension import AUTO, group_names, group_plans
+from sweep.settings.extension import AUTO, group_names, group_plan, group_plans
 from sweep.settings.resume import resumed
-from sweep.settings.settings import Planned, Settings, fixed_fields, further_metrics
+from sweep.settings.settings import Planned, Settings, fixed_fields, further_metrics, require_writable
 from sweep.stored import layout
 from sweep.stored.by_name import LONGEST_NAME, is_remote, is_there, join
 from trainables.base.errors import UserError
+from trainables.config.fields import FieldRules
+from trainables.config.registry import config_class
 from trainables.metrics.catalogue import METRICS
 
 LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
@@ -50,8 +53,11 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
 def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
     name = _name(settings, space)
     output = join(settings.base(), name)
+    if not is_remote(output):
+        source = settings.sources["output"]
+        require_writable(Path(output).parent, "--output" if source == "default" else source)
     home = join(str(settings.folder / "sweeps"), name) if is_remote(output) else output
-    preset = _with_steps(preset, settings.get("steps", preset.steps))
+    preset = _with_steps(preset, settings.get("steps"))
     groups = _groups(space, preset, settings)
     own_file = settings.space() if is_space_file(settings.space()) else ""
     plan = Plan(
@@ -71,8 +77,9 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         steps=preset.steps,
         round_steps=preset.round_steps,
         data=replace(preset.data, labelled_minutes=settings.labelled_minutes(preset)),
-        method_config=dict(preset.config),
-        fixed=fixed_fields(settings.get("settings"), space.method),
+        method_config=FieldRules(space.method, config_class(space.method)).located(preset.config, settings.folder),
+        by_group={name: dict(own) for name, own in preset.by_group.items()},
+        fixed=fixed_fields(settings.get("settings"), space.method, settings.folder),
         output=output,
         home=home,
         tracking_uri=settings.address("tracking_uri", f"sqlite:///{home}/{layout.TRACKING}"),
@@ -85,7 +92,9 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         max_hours=settings.get("max_hours"),
         **_seeds(settings, preset),
         **_corpus(settings.corpus(preset)),
+        **_pretraining_corpus(settings.pretraining_corpus()),
     )
+    _require_readable_by_mlflow(plan)
     check_plan(plan)
     return replace(plan, weights=weights_of(plan))
 
@@ -100,18 +109,33 @@ def _name(settings: Settings, space: Space) -> str:
     return name
 
 
-def _with_steps(preset: Preset, steps: int) -> Preset:
-    """The preset with another number of steps, in as many rounds."""
+def _require_readable_by_mlflow(plan: Plan) -> None:
+    """MLflow keeps its artifacts with the results, and takes '?' and '#' for the end of an S3 key."""
+    if is_remote(plan.output) and not is_server(plan.tracking_uri) and {"?", "#"} & set(plan.output):
+        raise UserError(
+            f"--output {plan.output!r}: MLflow would write its artifacts to another key, since it gives '?' and '#' "
+            "in an S3 address a meaning; choose another prefix, or give the --tracking-uri of a server"
+        )
+
+
+def _with_steps(preset: Preset, steps: int | None) -> Preset:
+    """The preset with another number of steps, the same in every group, in as many rounds; None leaves it as it is."""
+    if steps is None:
+        return preset
     rounds = max(1, round(preset.steps / preset.round_steps))
-    return replace(preset, steps=steps, round_steps=max(1, -(-steps // rounds)))
+    by_group = {
+        name: {key: value for key, value in own.items() if key not in ("steps", "round_steps")}
+        for name, own in preset.by_group.items()
+    }
+    return replace(preset, steps=steps, round_steps=max(1, -(-steps // rounds)), by_group=by_group)
 
 
 def _groups(space: Space, preset: Preset, settings: Settings) -> tuple[GroupPlan, ...]:
     listed = settings.get("upstreams")
     names = group_names(listed, space) if listed else list(preset.groups)
     if space.group_by is None:
-        return (GroupPlan(name="all", group={}, candidates=tuple(space.candidates({}, preset))),)
-    return group_plans(space, preset, names)
+        return (group_plan(space, preset, "all", {}, settings.folder),)
+    return group_plans(space, preset, names, settings.folder)
 
 
 # -- fields of the plan that belong together -------------------------------------------------------------
@@ -138,3 +162,7 @@ def _corpus(source: str) -> dict[str, Any]:
         "corpus_fingerprint": summary.get("fingerprint") or "",
         "corpus_summary": summary,
     }
+
+
+def _pretraining_corpus(source: str) -> dict[str, Any]:
+    return {f"pretraining_{name}": value for name, value in _corpus(source).items()} if source else {}

@@ -1,5 +1,6 @@
 """Whether a corpus has what a plan's jobs need: known from its summary, before anything starts."""
 
+from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from trainables.base.errors import UserError
 
@@ -22,6 +23,30 @@ def require_fit(plan: Plan) -> None:
             f"{named} holds mixtures of several speakers, and space {plan.space} is about one voice in noise: give a "
             "corpus of speech/ and noise/, or choose a space on separation"
         )
+    _require_kind(plan, named, kind)
+    if plan.pretraining_corpus_source:
+        _require_fit_for_pretraining(plan, separates=speakers > 1)
+
+
+def _require_fit_for_pretraining(plan: Plan, separates: bool) -> None:
+    """Single voices are drawn from it, of which mixtures hold some where a separator is pre-trained."""
+    named = f"--pretraining-corpus {plan.pretraining_corpus_source}"
+    kind = plan.pretraining_corpus_summary.get("kind", "")
+    second = any(
+        plan.assignment(
+            Job(group.name, "search", candidate.label, 0), plan.anchor(group, candidate), attempt=1
+        ).pretraining_corpus_uri
+        for group in plan.groups
+        for candidate in group.candidates
+    )
+    if not second and not any(stage.pretrains for stage in plan.stages()):
+        raise UserError(f"{named}: no job of this plan is pre-trained here; leave it out")
+    if kind == "mixtures" and not separates:
+        raise UserError(f"{named} holds mixtures of several speakers; give a corpus of speech/ and noise/")
+    _require_kind(plan, named, kind)
+
+
+def _require_kind(plan: Plan, named: str, kind: str) -> None:
     why = plan.method_info().refuses.get(kind)
     if why:
         raise UserError(f"{named} {why.format(space=f'space {plan.space}')}")

@@ -47,7 +47,7 @@ def resumed(settings: Settings) -> Planned:
             "or start a new sweep under another --name"
         )
     _refuse_other_code(stored)
-    plan = extended(stored, settings.arguments)
+    plan = extended(stored, settings.arguments, settings.folder)
     check_plan(plan)
     plan = _with_weights(plan)
     return Planned(plan, stored=stored, sources={"plan": f"{layout.PLAN} of {plan.name}"})
@@ -97,12 +97,14 @@ def _agrees(plan: Plan, argument: str, value: Any, folder: Path) -> bool:
         return space_file(value, folder) == (plan.space_file or plan.space)
     if argument == "corpus":
         return corpus_place(value, folder) == plan.corpus_source
+    if argument == "pretraining_corpus":
+        return corpus_place(value, folder) == plan.pretraining_corpus_source
     if argument == "labelled_minutes":
         return minutes(value) == plan.data.labelled_minutes
     if argument == "also":
         return set(further_metrics(value, plan.space_object())) <= set(plan.also)
     if argument == "settings":
-        return fixed_fields(value, plan.method_name()).items() <= plan.fixed.items()
+        return fixed_fields(value, plan.method_name(), folder).items() <= plan.fixed.items()
     if argument in ("tracking_uri", "study_uri"):
         return bool(getattr(plan, argument) == absolute_uri(value, folder))
     field = "sweep_seed" if argument == "seed" else argument

@@ -2,10 +2,12 @@
 
 import argparse
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from search_spaces.space import Preset, Space
 from search_spaces.space_file import is_space_file
@@ -16,6 +18,7 @@ from sweep.machines.capacity import cluster_has_gpus
 from sweep.plan.plan import Plan
 from sweep.stored.by_name import is_remote, resolve_base
 from trainables.base.errors import UserError
+from trainables.base.paths import absolute, shown
 from trainables.base.storage.storage import s3_address
 from trainables.config.fields import FieldRules
 from trainables.config.registry import config_class
@@ -87,12 +90,19 @@ class Settings:
     def corpus(self, preset: Preset) -> str:
         """An absolute folder that exists, an s3:// prefix or "demo"."""
         source = str(self.get("corpus", DEMO, "SPEECH_SWEEP_CORPUS"))
-        setting = self.sources["corpus"]
-        if preset.at_scale and setting == "default":
+        if preset.at_scale and self.sources["corpus"] == "default":
             raise UserError(
                 f"preset {preset.name} needs a real corpus: prepare one (such as {typed('prepare')} voicebank-demand "
                 "SOURCE TARGET) and give it with --corpus or SPEECH_SWEEP_CORPUS, or choose --preset demo"
             )
+        return self._corpus_there(source, self.sources["corpus"])
+
+    def pretraining_corpus(self) -> str:
+        """The same, or "" where pre-training has none of its own."""
+        source = self.get("pretraining_corpus")
+        return self._corpus_there(source, "--pretraining-corpus") if source else ""
+
+    def _corpus_there(self, source: str, setting: str) -> str:
         if source == DEMO or s3_address(source, setting):
             return source
         path = corpus_place(source, self.folder)
@@ -112,7 +122,11 @@ class Settings:
         uri = self.get(name, default, VARIABLES[name])
         check = check_study_uri if name == "study_uri" else check_tracking_uri
         check(uri, self.sources[name])
-        return absolute_uri(uri, self.folder)
+        whole = absolute_uri(uri, self.folder)
+        if self.sources[name] != "default" and whole.startswith(_SQLITE):  # by default it lies with the results
+            folder = Path(unquote(whole.removeprefix(_SQLITE).partition("?")[0])).parent
+            require_writable(folder, f"{self.sources[name]} {uri!r}", itself=True)
+        return whole
 
     def labelled_minutes(self, preset: Preset) -> float | None:
         """Minutes; None for all there are."""
@@ -123,6 +137,18 @@ class Settings:
         """By default a whole GPU for full-size models if there is one, until it is measured how many jobs share it."""
         on_gpu = preset.at_scale and bool(self.environ.get("RAY_ADDRESS") or cuda_devices())
         return float(self.get("gpus_per_trial", float(on_gpu)))
+
+
+def require_writable(folder: Path, named: str, itself: bool = False) -> None:
+    """Raise `UserError` unless files can be put there; unless `itself` must exist, it may have to be made first."""
+    try:
+        there = folder if itself else next(each for each in (folder, *folder.parents) if os.path.exists(each))
+        problem = "" if there.is_dir() else "is not a folder" if there.exists() else "does not exist"
+        problem = problem or ("" if os.access(there, os.W_OK | os.X_OK) else "is not yours to write to")
+    except OSError as error:
+        there, problem = folder, str(error.strerror)
+    if problem:
+        raise UserError(f"{named}: {shown(there)} {problem}; give a place in a folder that you can write to")
 
 
 def flag_of(name: str) -> str:
@@ -142,14 +168,14 @@ def default_preset(space: Space, environ: Mapping[str, str]) -> str:
 
 def space_file(name: str, folder: Path) -> str:
     """A file's absolute path, a space's name as it is."""
-    return str((folder / Path(name).expanduser()).resolve()) if is_space_file(name) else name
+    return str(absolute(name, folder)) if is_space_file(name) else name
 
 
 def corpus_place(source: str, folder: Path) -> str:
     """A folder's absolute path; "demo" and s3:// addresses as they are."""
     if source == DEMO or is_remote(source):
         return source
-    return str((folder / Path(source).expanduser()).resolve())
+    return str(absolute(source, folder))
 
 
 def absolute_uri(uri: str, folder: Path) -> str:
@@ -177,10 +203,10 @@ def minutes(text: str) -> float | None:
     return number
 
 
-def fixed_fields(settings: list[str], method: str) -> dict[str, Any]:
+def fixed_fields(settings: list[str], method: str, folder: Path) -> dict[str, Any]:
     """The fields of `--set FIELD=VALUE`; a value is JSON, else the text itself. Raises `UserError`.
 
-    A term of the method's paper becomes the field that expresses it.
+    A term of the method's paper becomes the field that expresses it, and a path, typed in `folder`, absolute.
     """
     fixed: dict[str, Any] = {}
     for item in settings:
@@ -195,4 +221,5 @@ def fixed_fields(settings: list[str], method: str) -> dict[str, Any]:
             fixed[name] = text
         except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
             raise UserError(f"--set {item[:40]}...: too long to be read; give a shorter value") from error
-    return FieldRules(method, config_class(method)).in_own_terms(fixed)
+    rules = FieldRules(method, config_class(method))
+    return rules.located(rules.in_own_terms(fixed), folder)

@@ -7,6 +7,7 @@ from pathlib import Path
 from sweep.plan.plan import Plan
 from sweep.stored import layout
 from trainables.base.errors import UserError
+from trainables.base.paths import absolute
 from trainables.base.storage.storage import Storage, s3_address
 
 LONGEST_NAME = 80
@@ -77,4 +78,4 @@ def resolve_base(base: str, folder: Path) -> str:
     address = s3_address(base, "--output")
     if "://" in base and not address:
         raise UserError(f"--output {base!r}: give a folder or s3://bucket/prefix")
-    return address or str((folder / Path(base).expanduser()).resolve())
+    return address or str(absolute(base, folder))

@@ -12,14 +12,26 @@ from trainables.job.stages import Artifacts, Stage, in_order
 
 def corpus_of(plan: Plan) -> Corpus:
     """The corpus the sweep ran on, prepared again if necessary. Raises `UserError` if it has changed since."""
+    return _corpus(plan, plan.corpus_uri, plan.corpus_source, plan.corpus_fingerprint)
+
+
+def pretraining_corpus_of(plan: Plan) -> Corpus:
+    """The corpus that its pre-training ran on, in the same way."""
+    if not plan.pretraining_corpus_source:
+        return corpus_of(plan)
+    source, fingerprint = plan.pretraining_corpus_source, plan.pretraining_corpus_fingerprint
+    return _corpus(plan, plan.pretraining_corpus_uri, source, fingerprint)
+
+
+def _corpus(plan: Plan, uri: str, source: str, fingerprint: str) -> Corpus:
     try:
-        corpus = Corpus.open(plan.corpus_uri)
+        corpus = Corpus.open(uri)
     except UserError:  # its copy in a cache is gone
-        corpus = open_or_prepare(plan.corpus_source)
-    if corpus.fingerprint != plan.corpus_fingerprint:
+        corpus = open_or_prepare(source)
+    if corpus.fingerprint != fingerprint:
         raise UserError(
-            f"the corpus {plan.corpus_source} has changed since sweep {plan.name!r} (fingerprint "
-            f"{corpus.fingerprint}, it was {plan.corpus_fingerprint}): restore it"
+            f"the corpus {source} has changed since sweep {plan.name!r} (fingerprint {corpus.fingerprint}, it was "
+            f"{fingerprint}): restore it"
         )
     return corpus
 
@@ -30,8 +42,7 @@ def require_stages(plan: Plan, assignment: Assignment, artifacts: Artifacts) -> 
     stages = [Stage.from_json(stage) for stage in direct]
     if all(artifacts.has(stage.key) for stage in stages):
         return
-    corpus = corpus_of(plan)
     for stage in in_order(tuple(stages)):
         if not artifacts.has(stage.key):
             say_on_standard_error(f"{stage.name}: no longer stored, computed again")
-        run_stage(stage, corpus, artifacts)
+            run_stage(stage, pretraining_corpus_of(plan) if stage.pretrains else corpus_of(plan), artifacts)

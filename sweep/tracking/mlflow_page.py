@@ -7,13 +7,14 @@ table that way. Each sweep writes one such tag with its leaderboard view.
 
 import contextlib
 import json
+import shlex
 import sqlite3
-import urllib.request
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from sweep.core.addresses import hide_password, is_server
+from sweep.tracking.server import ask_server, whole_address, without_user
 from sweep.verdict.result import GroupResult, Result, group_name, records
 
 # The columns of the leaderboard view, in this order, with their widths in pixels.
@@ -39,7 +40,8 @@ def open_line(tracking_uri: str, space: str, sweep: str) -> str:
     page = page_url(tracking_uri, experiment, sweep) if experiment else _server(tracking_uri)
     if is_server(tracking_uri):
         return f"open {page}"
-    return f"python -m mlflow ui --backend-store-uri {hide_password(tracking_uri)} --port {_PORT}  then open {page}"
+    store = shlex.quote(hide_password(tracking_uri))
+    return f"python -m mlflow ui --backend-store-uri {store} --port {_PORT}  then open {page}"
 
 
 def page_url(tracking_uri: str, experiment_id: str, sweep: str) -> str:
@@ -49,20 +51,14 @@ def page_url(tracking_uri: str, experiment_id: str, sweep: str) -> str:
 
 
 def find_experiment(tracking_uri: str, name: str) -> str | None:
-    """The experiment's id, found without importing MLflow, which takes seconds; None if unknown."""
+    """The experiment's id; None if unknown. MLflow, which takes seconds to import, is needed for a server only."""
     try:
         if not is_server(tracking_uri):
             return _ask_file(tracking_uri, name)
         question = f"experiments/get-by-name?experiment_name={quote(name)}"
-        return ask_server(tracking_uri, question, _PATIENCE_SECONDS)["experiment"]["experiment_id"]
+        return ask_server(whole_address(tracking_uri), question, _PATIENCE_SECONDS)["experiment"]["experiment_id"]
     except (OSError, sqlite3.Error, ValueError, KeyError):
         return None
-
-
-def ask_server(uri: str, question: str, timeout: float) -> Any:
-    """The answer of MLflow's REST API, `timeout` in seconds. Raises OSError or ValueError where there is none."""
-    with urllib.request.urlopen(f"{uri.rstrip('/')}/api/2.0/mlflow/{question}", timeout=timeout) as answer:
-        return json.load(answer)
 
 
 def _ask_file(uri: str, name: str) -> str | None:
@@ -75,7 +71,7 @@ def _ask_file(uri: str, name: str) -> str | None:
 
 
 def _server(tracking_uri: str) -> str:
-    return hide_password(tracking_uri).rstrip("/") if is_server(tracking_uri) else f"http://127.0.0.1:{_PORT}"
+    return without_user(tracking_uri).rstrip("/") if is_server(tracking_uri) else f"http://127.0.0.1:{_PORT}"
 
 
 def experiment_tags(sweep: str) -> dict[str, str]:

@@ -9,10 +9,12 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from sweep.core.addresses import hide_password
+from sweep.core.addresses import hide_password, is_server
 from sweep.tracking.spool import Record
+from trainables.base.storage.storage import Storage
 
 JOB_TAG = "speech_sweep.job"
 SWEEP_TAG = "speech_sweep.sweep"
@@ -77,8 +79,16 @@ class MlflowView:
         self._log(run_id, records)
         for record in records:
             if record["kind"] == "file":
-                self._client.log_artifact(run_id, record["path"], record["folder"] or None)
+                self._store_file(run_id, Path(record["path"]), record["folder"])
         self._set_status(run_id, records, known)
+
+    def _store_file(self, run_id: str, file: Path, folder: str) -> None:
+        """What lies in S3 with the sweep's results is written as they are: one client, one reading of the address."""
+        place = "" if is_server(self._uri) else self._client.get_run(run_id).info.artifact_uri
+        if place.startswith("s3://"):
+            Storage(place).upload(file, f"{folder}/{file.name}" if folder else file.name)
+        else:
+            self._client.log_artifact(run_id, str(file), folder or None)
 
     def _log(self, run_id: str, records: Sequence[Record]) -> None:
         from mlflow.entities import Param, RunTag

@@ -14,10 +14,11 @@ _CPU_FILE = Path("/proc/cpuinfo")
 
 def origin_tags(plan: Plan) -> dict[str, str]:
     """As the driver has them; all workers of a sweep run the same code on the same corpus."""
-    head = commit()
+    head, second = commit(), plan.pretraining_corpus_source
     return {
         "speech_sweep.code": plan.code,
         "speech_sweep.corpus": plan.corpus_fingerprint,
+        **({"speech_sweep.pretraining_corpus": plan.pretraining_corpus_fingerprint} if second else {}),
         "speech_sweep.environment": environment(),
         **({"mlflow.source.git.commit": head} if head else {}),
     }

@@ -1,4 +1,4 @@
-"""The job of an MLflow run, read from the database or server directly: importing MLflow takes seconds."""
+"""The job of an MLflow run, from the databases and servers that a user's sweeps are tracked in."""
 
 import contextlib
 import os
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import sqlalchemy
 
-from sweep.core.addresses import HIDDEN, is_server
+from sweep.core.addresses import hide_password, is_server
 from sweep.stored.by_name import load_plan, sweep_names
 from sweep.study.database import database_url, sqlite_file
-from sweep.tracking.mlflow_page import ask_server
 from sweep.tracking.mlflow_view import JOB_TAG
+from sweep.tracking.server import REMEDY, ask_server, whole_address
 from trainables.base.errors import UserError
 
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -22,11 +22,24 @@ def job_of_run(run_id: str, base: str) -> str | None:
     """The run's job tag: "NAME", "NAME/candidates/tera/layer2" or "NAME/tera/final/layer2/seed-1001".
 
     Searches MLFLOW_TRACKING_URI and every tracking URI of the sweeps in `base`; None if it is in none of them.
+
+    Raises:
+        UserError: it was not found, and one of them could not be asked.
     """
     if not _RUN_ID.fullmatch(run_id):
         return None
-    found = (_tag(uri, run_id) for uri in _tracking_uris(base))
-    return next((tag for tag in found if tag), None)
+    refused = []
+    for uri in _tracking_uris(base):
+        try:
+            tags = _tags(uri, run_id)
+        except (OSError, sqlalchemy.exc.SQLAlchemyError, ValueError) as error:
+            refused.append(f"{hide_password(uri)} ({_one_line(error, uri)})")
+            continue
+        if JOB_TAG in tags:
+            return tags[JOB_TAG]
+    if refused:
+        raise UserError(f"no MLflow run {run_id} found, and {', '.join(refused)} could not be asked: {REMEDY}")
+    return None
 
 
 def _tracking_uris(base: str) -> Iterator[str]:
@@ -37,26 +50,32 @@ def _tracking_uris(base: str) -> Iterator[str]:
     places: dict[str, None] = {}
     for name in sweep_names(base):
         with contextlib.suppress(UserError):  # a plan that this version cannot read
-            places[load_plan(name, base).tracking_uri] = None
-    yield from (uri for uri in places if uri != given and HIDDEN not in uri)
+            places[whole_address(load_plan(name, base).tracking_uri)] = None
+    yield from (uri for uri in places if uri != given)
 
 
-def _tag(uri: str, run_id: str) -> str | None:
+def _tags(uri: str, run_id: str) -> dict[str, str]:
+    """Empty without such a run. Raises OSError, SQLAlchemyError or ValueError where that is not known."""
+    if not is_server(uri):
+        return _ask_database(uri, run_id)
     try:
-        if not is_server(uri):
-            return _ask_database(uri, run_id)
         tags = ask_server(uri, f"runs/get?run_id={run_id}", _PATIENCE_SECONDS)["run"]["data"]["tags"]
-        return next((tag["value"] for tag in tags if tag["key"] == JOB_TAG), None)
-    except (OSError, sqlalchemy.exc.SQLAlchemyError, ValueError, KeyError):  # unreachable, or without this run
-        return None
+        return {tag["key"]: tag["value"] for tag in tags}
+    except (FileNotFoundError, KeyError):  # without this run, or its tags
+        return {}
 
 
-def _ask_database(uri: str, run_id: str) -> str | None:
+def _one_line(error: Exception, uri: str) -> str:
+    text = str(getattr(error, "orig", None) or error)
+    return hide_password(" ".join(text.split()), uri)[:200] or type(error).__name__
+
+
+def _ask_database(uri: str, run_id: str) -> dict[str, str]:
     url = database_url(uri)
     file = sqlite_file(url)
     if file is not None and not file.exists():  # connecting would create an empty one
-        return None
+        return {}
     engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
-    question = sqlalchemy.text("SELECT value FROM tags WHERE run_uuid = :run AND key = :key")
+    question = sqlalchemy.text("SELECT key, value FROM tags WHERE run_uuid = :run")
     with engine.connect() as connection:
-        return connection.execute(question, {"run": run_id, "key": JOB_TAG}).scalar_one_or_none()
+        return {row.key: row.value for row in connection.execute(question, {"run": run_id})}

@@ -121,7 +121,7 @@ class Tracker:
         now = _now_ms()
         for job, scores in (test_scores or {}).items():
             named = {f"test_{metric}": value for metric, value in scores.items()}
-            self._append_metrics("summary", self._tag(job), named, self._plan.steps, now)
+            self._append_metrics("summary", self._tag(job), named, self._plan.steps_of(job.group), now)
         for group in result["groups"]:
             for candidate in group["candidates"]:
                 self._log_candidate(group, candidate, now)
@@ -201,7 +201,7 @@ class Tracker:
                     **group["group"],
                     "candidate": candidate["label"],
                     **self._varied_of(candidate["config"]),
-                    **self._paper_terms(config),
+                    **self._paper_terms(name, config),
                 },
                 "tags": {
                     **self._origin,
@@ -214,7 +214,7 @@ class Tracker:
                 },
             }
         )
-        self._append_metrics("summary", run, _candidate_metrics(candidate), self._plan.steps, now)
+        self._append_metrics("summary", run, _candidate_metrics(candidate), self._plan.steps_of(name), now)
         self._end(run, "complete", now, None)
 
     def _append_metrics(self, kind: str, run: str, metrics: dict[str, float], step: int, time_ms: int) -> None:
@@ -253,12 +253,12 @@ class Tracker:
     def _parameters(self, job: Job, config: dict[str, Any]) -> dict[str, Any]:
         """Few columns: the job's identity and the fields that this space varies."""
         identity = {"candidate": job.candidate, "phase": job.phase, "seed": self._plan.job_seed(job)}
-        return identity | self._varied_of(config) | self._paper_terms(config)
+        return identity | self._varied_of(config) | self._paper_terms(job.group, config)
 
-    def _paper_terms(self, config: dict[str, Any]) -> dict[str, float]:
+    def _paper_terms(self, group: str, config: dict[str, Any]) -> dict[str, float]:
         """Columns of their own: a field may have a term's name, and be null."""
         parsed = config_class(self._plan.method_name()).from_dict(config)
-        return {f"paper_{name}": value for name, value in parsed.paper_terms(self._plan.steps).items()}
+        return {f"paper_{name}": value for name, value in parsed.paper_terms(self._plan.steps_of(group)).items()}
 
     def _varied_of(self, config: dict[str, Any]) -> dict[str, Any]:
         return {key: config[key] for key in self._varied if key in config}
@@ -294,9 +294,10 @@ def _close(sender: MlflowSender, spool: Spool, plan: Plan, say: Callable[[str], 
 
 def _varied_fields(plan: Plan) -> tuple[str, ...]:
     """The configuration fields that differ between jobs of this plan."""
-    space, preset = plan.space_object(), plan.preset_object()
+    space = plan.space_object()
     varied: dict[str, None] = {}
     for group in plan.groups:
+        preset = plan.preset_object(group.name)
         for candidate in group.candidates:
             anchor = space.anchor(group.group, candidate, preset)
             varied.update(dict.fromkeys((*group.group, *candidate.config, *anchor)))

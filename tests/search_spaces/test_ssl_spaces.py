@@ -141,7 +141,13 @@ def test_the_ranks_of_the_joint_space_begin_with_configurations_of_their_own() -
 
 def test_at_scale_crops_are_the_papers() -> None:
     for preset in (SMALL, PAPER):
-        assert preset.crop_seconds["tera"] == preset.crop_seconds["mockingjay"] == 2.0
-        assert preset.crop_seconds["wavlm"] == 1.0
+        crops = {upstream: preset.for_group(upstream).data.crop_seconds for upstream in UPSTREAMS}
+        assert crops == {"mockingjay": 2.0, "tera": 2.0, "wav2vec2": 1.0, "hubert": 1.0, "wavlm": 1.0}
         assert preset.data.batch == 8
         assert preset.metric == "wb_pesq"
+
+
+def test_waveform_bodies_train_twice_as_long_at_paper_scale() -> None:
+    """The paper: 50,000 and 100,000 iterations."""
+    budgets = {upstream: PAPER.for_group(upstream).steps for upstream in UPSTREAMS}
+    assert budgets == {"mockingjay": 50_000, "tera": 50_000, "wav2vec2": 100_000, "hubert": 100_000, "wavlm": 100_000}

@@ -1,14 +1,20 @@
 """The three questions about separation as plans: what is compared, and what is computed once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from search_spaces import find_space
+from sweep.commands.run import build_parser
+from sweep.plan.plan import Plan
+from sweep.settings.new_plan import plan_from_arguments
 from trainables.config.method_config import MethodConfig
 from trainables.config.registry import config_class
 from trainables.job.stages import in_order
+from trainables.training.epochs import epochs_at
 
 SPACES = ("separation_pretraining", "separation_finetuning", "separation_joint")
 SEEDS = (11, 12, 13)
@@ -20,9 +26,9 @@ def configs(name: str, preset_name: str) -> dict[tuple[str, str], MethodConfig]:
     preset = space.presets[preset_name]
     found = {}
     for model in preset.groups:
-        group = {"model": model}
-        for candidate in space.candidates(group, preset):
-            values = {**preset.config, **group, **space.anchor(group, candidate, preset), **candidate.config}
+        group, own = {"model": model}, preset.for_group(model)
+        for candidate in space.candidates(group, own):
+            values = {**own.config, **group, **space.anchor(group, candidate, own), **candidate.config}
             found[model, candidate.label] = config_class(space.method).from_dict(values)
     return found
 
@@ -70,3 +76,46 @@ def test_the_learning_rate_is_searched_over_the_same_range_for_all() -> None:
         space.suggest(trial, {"model": "dprnn"}, candidate, preset)
         assert space.anchor({}, candidate, preset)["lr"] in asked[-1][1]
     assert len(set(asked)) == 1
+
+
+def test_at_paper_scale_every_network_has_its_own_crop_batch_and_budget() -> None:
+    """Table 3 and section 5.3 of the paper: 100, 200 and 100 epochs of Libri2Mix train-100."""
+    preset = find_space("separation_pretraining").presets["paper"]
+    own = {name: preset.for_group(name) for name in preset.groups}
+    assert {name: (each.data.batch, each.data.crop_seconds) for name, each in own.items()} == {
+        "convtasnet": (24, 3.0),
+        "dprnn": (24, 2.0),
+        "dptnet": (4, 4.0),
+    }
+    epochs = {
+        name: epochs_at(each.steps, replace(each.data, speakers=2), 1.0, 13_900, True) for name, each in own.items()
+    }
+    assert epochs == {
+        name: pytest.approx(wanted, rel=2e-3)
+        for name, wanted in {"convtasnet": 100, "dprnn": 200, "dptnet": 100}.items()
+    }
+    found = configs("separation_pretraining", "paper")
+    for model, each in own.items():
+        config = found[model, "se"].to_dict()
+        assert config["pretraining_batch"] == each.data.batch
+        assert config["pretraining_crop_seconds"] == each.data.crop_seconds
+        assert config["pretraining_steps"] * each.data.batch / 50_800 == pytest.approx(20, rel=2e-3)
+        assert config["schedule"] == ("noam" if model == "dptnet" else "plateau")
+        assert each.steps % each.round_steps == 0
+
+
+def test_groups_keep_their_own_settings_in_the_plan_and_steps_are_the_same_for_all_if_given(tmp_path: Path) -> None:
+    flags = ["--space", "separation_finetuning", "--preset", "paper", "--corpus", "demo"]
+    for given, expected in (([], (58_000, 347_500)), (["--steps", "400"], (400, 400))):
+        plan = plan_from_arguments(build_parser().parse_args([*flags, *given]), {}, tmp_path).plan
+        assert Plan.from_json(plan.to_json()) == plan
+        assert (plan.steps_of("convtasnet"), plan.steps_of("dptnet")) == expected
+        (job, *_) = plan.search_jobs("dptnet")
+        assignment = plan.assignment(
+            job, plan.anchor(plan.group_plan("dptnet"), plan.candidate("dptnet", "scratch")), 1
+        )
+        assert (assignment.steps, assignment.data.batch, assignment.data.crop_seconds) == (expected[1], 4, 4.0)
+        assert assignment.round_steps == -(-expected[1] // 100)
+        assert assignment.config["schedule"] == "noam"
+        half = plan.candidate("dptnet", "half").config["pretraining_steps"]
+        assert half == 127_000

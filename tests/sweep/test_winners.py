@@ -1,5 +1,6 @@
 """A group's winner from storage to sound: by a sweep's name, by an MLflow run, by the command."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,9 @@ from tests.support.sweeps.trained_sweep import FINALISTS, GROUP, LEADER, nuisanc
 from trainables.audio.corpus.corpus import Corpus
 from trainables.base.cache import cache_folder
 from trainables.base.errors import UserError
+from trainables.base.paths import shown
 from trainables.base.storage.storage import Storage
+from trainables.enhancer import level_gain
 from trainables.inference import infer_split
 from trainables.job.assignment import Assignment
 from trainables.job.stages import Stage
@@ -41,14 +44,15 @@ def test_the_winner_is_the_leaders_best_seed_on_valid(trained: Plan) -> None:
     assert load_winner("trained").job == f"{GROUP}/final/{LEADER}/seed-{best}"
 
 
-def test_it_gives_the_bits_that_the_sweep_scored(trained: Plan) -> None:
+def test_it_gives_the_bits_that_the_sweep_scored_at_the_recordings_level(trained: Plan) -> None:
     plan, storage, job = find_winner("trained")
     enhance = load_winner("trained", group=GROUP)
     stored = StoredCheckpoints(storage)
     assignment = assignment_of(plan, job)
     corpus = Corpus.open(plan.corpus_uri)
     for clip, estimate in infer_split(assignment, corpus, stored, stage_store(plan.output), "valid"):
-        np.testing.assert_array_equal(enhance(clip.noisy, 16000), estimate)
+        gain = np.float32(level_gain(clip.noisy, estimate))
+        np.testing.assert_array_equal(enhance(clip.noisy, 16000), gain * estimate)
 
 
 def test_stages_the_cache_has_lost_are_computed_again(trained: Plan, capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,10 +146,13 @@ def test_the_command_writes_what_the_loader_gives(
 
 
 def test_separation_writes_a_file_a_voice(tmp_path: Path) -> None:
-    voices = np.stack([recording(), -recording()])
-    written = enhance_command._write(tmp_path / "out.wav", voices, 16000, sources=2)
-    assert written == [tmp_path / "out-1.wav", tmp_path / "out-2.wav"]
-    for path, voice in zip(written, voices, strict=True):
+    voices = np.stack([recording(), -30 * recording()])
+    parts = enhance_command._parts(tmp_path / "out.wav", sources=2)
+    assert parts == [tmp_path / "out-1.wav", tmp_path / "out-2.wav"]
+    peaks = enhance_command._write(parts, voices, 16000)
+    assert list(peaks.values()) == [np.abs(voice).max() for voice in voices]
+    assert sorted(tmp_path.iterdir()) == parts
+    for path, voice in zip(parts, voices, strict=True):
         np.testing.assert_array_equal(soundfile.read(path, dtype="float32")[0], voice)
 
 
@@ -155,6 +162,9 @@ def test_separation_writes_a_file_a_voice(tmp_path: Path) -> None:
         ("in.wav", "out.mp3", "the output is a .wav file"),
         ("in.wav", "nowhere/out.wav", "there is no folder"),
         ("in.wav", "in.wav", "that is the recording itself"),
+        ("in.wav", "same.wav", "that is the recording itself"),
+        ("in.wav", "folder.wav", "is a folder"),
+        ("~nobody-at-all/in.wav", "out.wav", "knows no home folder"),
         ("gone.wav", "out.wav", "gone.wav: cannot be opened (No such file or directory)"),
         (".", "out.wav", ".: cannot be opened (Is a directory)"),
         ("x" * 300, "out.wav", "cannot be opened (File name too long)"),
@@ -171,8 +181,44 @@ def test_bad_files_are_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     soundfile.write("in.wav", recording(), 16000)
+    Path("same.wav").symlink_to("in.wav")
+    Path("folder.wav").mkdir()
     soundfile.write("nan.wav", np.full(16000, np.nan), 16000, subtype="FLOAT")
     assert run_command("enhance", ["trained", source, target]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"zo\xeb"), "a\nb", "a b#1?%20", "日本"])
+def test_files_may_have_any_name(
+    trained: Plan, tmp_path: Path, name: str, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    """What is printed is one line of UTF-8."""
+    folder = tmp_path / name
+    folder.mkdir()
+    source, target = folder / f"{name}.wav", folder / f"{name}-out.wav"
+    soundfile.write(os.fsencode(source), recording(), 16000)
+    assert run_command("enhance", ["trained", str(source), str(target)]) == 0
+    said = capsysbinary.readouterr().out.decode("utf-8")
+    assert said.count("\n") == 1
+    assert f"{shown(name)}-out.wav" in said
+    assert soundfile.info(os.fsencode(target)).frames == 16000
+    assert sorted(folder.iterdir()) == sorted([source, target])
+
+
+def test_a_voice_never_replaces_the_recording(tmp_path: Path) -> None:
+    source = tmp_path / "out-2.wav"
+    soundfile.write(source, recording(), 16000)
+    with pytest.raises(UserError, match=r"out-2\.wav: that is the recording itself"):
+        enhance_command._refuse_input(source, enhance_command._parts(tmp_path / "out.wav", sources=2))
+
+
+def test_a_peak_above_full_scale_is_kept_and_mentioned(
+    trained: Plan, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "in.wav", 40 * recording(), 16000, subtype="FLOAT")
+    assert run_command("enhance", ["trained", str(tmp_path / "in.wav"), str(tmp_path / "out.wav")]) == 0
+    written, _ = soundfile.read(tmp_path / "out.wav")
+    assert np.abs(written).max() > 1
+    assert f"peaks at {np.abs(written).max():.2f} of full scale" in capsys.readouterr().out

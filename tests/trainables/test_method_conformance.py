@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sweep.storage.artifacts import StoredArtifacts
-from tests.support.methods.conformance import MethodConformance
+from tests.support.methods.conformance import MethodConformance, PaddingConformance
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.audio.corpus.corpus import Corpus
 from trainables.base.storage.storage import Storage
@@ -37,7 +37,7 @@ class TestToy(MethodConformance):
         return lambda seed: build_method(self.method_name, config, {}, seed)
 
 
-class NormalizedSSLConformance(MethodConformance):
+class NormalizedSSLConformance(PaddingConformance):
     """Its stages are really run, with two steps of pre-training."""
 
     method_name = "normalized_ssl"
@@ -68,7 +68,7 @@ class TestWaveformNormalized(NormalizedSSLConformance):
     config = {"upstream": "wav2vec2", "norm_layers": [1, 3], "pretraining_steps": 2}  # noqa: RUF012
 
 
-class SeparationConformance(MethodConformance):
+class SeparationConformance(PaddingConformance):
     """Its stages are really run, with two steps of pre-training."""
 
     method_name = "separation"
@@ -117,7 +117,7 @@ class TestWavLM(NormalizedSSLConformance):
     config = {"upstream": "wavlm", "norm_layers": [9], "pretraining_steps": 2}  # noqa: RUF012
 
 
-class ContrastiveSEConformance(MethodConformance):
+class ContrastiveSEConformance(PaddingConformance):
     method_name = "contrastive_se"
 
     @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from trainables.base.padding import valid_mask
 
@@ -17,20 +18,34 @@ N_FFT = 400  # 25 ms
 HOP = 160  # 10 ms
 BINS = N_FFT // 2 + 1
 MEL_BANDS = 80
-FEATURE_LEVEL = 10 ** (-25 / 20)  # RMS of a waveform before its features are taken: -25 dB
-_EPS = 1e-10
+FEATURE_DECIBELS = -25.0  # level of a waveform before its features are taken: dB of its RMS
+FEATURE_LEVEL = 10 ** (FEATURE_DECIBELS / 20)
+LOG_EPS = 1e-10
+_SHORTEST = N_FFT // 2 + 1  # samples that can be reflected
 
 Count = TypeVar("Count", int, Tensor)
 
 
-def stft(wave: Tensor) -> Tensor:
-    """(batch, samples) -> complex (batch, 201, 1 + samples // 160), centred with reflection."""
+def stft(wave: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """(batch, samples) -> complex (batch, 201, 1 + samples // 160), centred with reflection.
+
+    With `lengths` (batch,) every item is reflected at its own end, as it is alone; frames beyond are zero.
+    """
+    if lengths is not None:
+        frames, counts = frame_count(wave.shape[-1]), lengths.tolist()
+        alone = [stft(item[None, : max(count, _SHORTEST)]) for item, count in zip(wave, counts, strict=True)]
+        kept = [each[..., : frame_count(count)] for each, count in zip(alone, counts, strict=True)]
+        return torch.cat([F.pad(each, (0, frames - each.shape[-1])) for each in kept])
     window = torch.hann_window(N_FFT, dtype=wave.dtype, device=wave.device)
     return torch.stft(wave, N_FFT, HOP, N_FFT, window, center=True, pad_mode="reflect", return_complex=True)
 
 
-def istft(spectrum: Tensor, samples: int) -> Tensor:
-    """The inverse of `stft`: complex (batch, 201, frames) -> (batch, samples)."""
+def istft(spectrum: Tensor, samples: int, lengths: Tensor | None = None) -> Tensor:
+    """The inverse of `stft`: complex (batch, 201, frames) -> (batch, samples), zeros beyond `lengths`."""
+    if lengths is not None:
+        each = zip(spectrum, lengths.tolist(), strict=True)
+        alone = [istft(item[None, :, : frame_count(length)], length) for item, length in each]
+        return torch.cat([F.pad(wave, (0, samples - wave.shape[-1])) for wave in alone])
     window = torch.hann_window(N_FFT, dtype=spectrum.real.dtype, device=spectrum.device)
     return torch.istft(spectrum, N_FFT, HOP, N_FFT, window, center=True, length=samples)
 
@@ -55,12 +70,12 @@ def mel_filterbank() -> Tensor:
 def log_mel(wave: Tensor, lengths: Tensor | None = None) -> Tensor:
     """(batch, samples) -> (batch, frames, 80), every utterance scaled to -25 dB RMS first, no CMVN.
 
-    `lengths` (batch,) are the valid samples of each zero-padded utterance; they set its level.
+    `lengths` (batch,) are the valid samples of each zero-padded utterance: they set its level and its last frame.
     """
-    leveled = wave * (FEATURE_LEVEL / (rms(wave, lengths) + _EPS))
+    leveled = wave * (FEATURE_LEVEL / (rms(wave, lengths) + LOG_EPS))
     with torch.autocast(wave.device.type, enabled=False):  # a logarithm of rounded powers would be noise
-        power = torch.view_as_real(stft(leveled)).square().sum(dim=-1)
-        return torch.log(power.transpose(1, 2) @ mel_filterbank().to(wave) + _EPS)
+        power = torch.view_as_real(stft(leveled, lengths)).square().sum(dim=-1)
+        return torch.log(power.transpose(1, 2) @ mel_filterbank().to(wave) + LOG_EPS)
 
 
 def utterance_cmvn(features: Tensor, frames: Tensor | None = None) -> Tensor:
@@ -73,12 +88,12 @@ def utterance_cmvn(features: Tensor, frames: Tensor | None = None) -> Tensor:
     mean = (features * valid).sum(dim=1, keepdim=True) / count
     centred = (features - mean) * valid
     variance = centred.square().sum(dim=1, keepdim=True) / (count - 1).clamp(min=1)
-    return centred / (variance.sqrt() + _EPS)
+    return centred / (variance.sqrt() + LOG_EPS)
 
 
 def corpus_cmvn(features: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """Features minus a corpus' mean over its deviation, both (bands,)."""
-    return (features - mean) / (std + _EPS)
+    return (features - mean) / (std + LOG_EPS)
 
 
 def rms(wave: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trainables.base.errors import UserError
+from trainables.base.user_path import user_path
 
 VARIABLE = "SPEECH_SWEEP_CACHE"
 _SPARE_BYTES = 256 * 2**20  # never fill a disk to the brim
@@ -20,7 +21,7 @@ _SPARE_BYTES = 256 * 2**20  # never fill a disk to the brim
 def cache_folder(cache: str | Path | None = None) -> Path:
     """The cache folder: `cache` if given, else the environment's, else the default. Not created here."""
     chosen = cache or os.environ.get(VARIABLE) or Path.home() / ".cache" / "speech-sweep"
-    return Path(chosen).expanduser().absolute()
+    return user_path(chosen).absolute()
 
 
 def require_free_space(folder: Path, needed: int) -> None:

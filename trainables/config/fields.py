@@ -9,6 +9,7 @@ range are allowed. A field whose default is None may be null; its help says what
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from trainables.base.errors import UserError
@@ -48,6 +49,10 @@ class Rule:
     def brief(self) -> str:
         """The allowed values: "0 to 1, or null"."""
         return self._values() + (", or null" if self.optional else "")
+
+    def located(self, value: Any, folder: Path) -> Any:
+        """The value as typed in `folder`, with a path made absolute."""
+        return value
 
     def _fits(self, value: Any) -> bool:
         return True
@@ -118,6 +123,10 @@ class Positions(Rule):
 class Text(Rule):
     what: str  # such as "an absolute path"
     holds: Callable[[str], bool]
+    place: Callable[[str, Path], str] | None  # of a path: what it is when typed in a folder
+
+    def located(self, value: Any, folder: Path) -> Any:
+        return self.place(value, folder) if self.place and isinstance(value, str) else value
 
     def _fits(self, value: Any) -> bool:
         return isinstance(value, str) and self.holds(value)
@@ -151,9 +160,15 @@ def positions(*, unit: str, **about: Any) -> Any:
     return _declared((), Positions(unit=unit, **about))
 
 
-def text(*, what: str, holds: Callable[[str], bool] = lambda value: True, **about: Any) -> Any:
-    """A text for which `holds`, null by default."""
-    return _declared(None, Text(what=what, holds=holds, optional=True, **about))
+def text(
+    *,
+    what: str,
+    holds: Callable[[str], bool] = lambda value: True,
+    place: Callable[[str, Path], str] | None = None,
+    **about: Any,
+) -> Any:
+    """A text for which `holds`, null by default; `place` makes a path, typed in a folder, absolute."""
+    return _declared(None, Text(what=what, holds=holds, place=place, optional=True, **about))
 
 
 def _declared(default: Any, rule: Rule) -> Any:
@@ -205,6 +220,13 @@ class FieldRules:
                 )
             found[name] = None if given is None else term.to_field(given)
         return found
+
+    def located(self, values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+        """`values`, typed in `folder`, with every path made absolute. Raises `UserError` for one that cannot be."""
+        return {
+            name: self.rules[name].located(value, folder) if name in self.rules else value
+            for name, value in values.items()
+        }
 
     def refusal(self, name: str, value: Any, allowed: str) -> UserError:
         """The error for a value that a field cannot have."""

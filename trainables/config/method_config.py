@@ -83,9 +83,17 @@ class MethodConfig(Protocol):
         """What a job reads that is computed before it, such as pre-training."""
         return ()
 
+    def require_inputs(self) -> None:
+        """Raise `UserError` where a file that the configuration names is not there; asked once, by the plan."""
+
     def data_settings(self, data: DataSettings) -> DataSettings:
         """How this trial's examples are drawn, from what the plan says."""
         return data
+
+    @property
+    def trains_on_pretraining_corpus(self) -> bool:
+        """Whether training itself draws examples from the corpus for pre-training, where the plan has one."""
+        return False
 
     def until_first_switch(self) -> tuple[Self, float]:
         """The configuration that is the same training up to a share of the budget, and that share.

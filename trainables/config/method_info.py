@@ -23,6 +23,9 @@ class MethodInfo:
     build: str
     # Short name, unique among all methods -> "module:function" of (stage, corpus, artifacts, progress) -> bytes
     runners: Mapping[str, str] = field(default_factory=dict)
+    # Of those that read weights of others: runner -> "module:function" of (stage), called before anything starts; it
+    # raises `UserError` where a file on this machine cannot be used.
+    weights_checks: Mapping[str, str] = field(default_factory=dict)
     gates: str | None = None  # torch-free module with `gate_stages(config, ...)` and `read_gates(artifacts)`
     groups: str | None = None  # what its spaces are usually grouped by: "upstream" makes the flag --upstreams
 

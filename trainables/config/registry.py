@@ -60,3 +60,10 @@ def stage_runner(name: str) -> str:
             f"{len(found)} installed methods have a stage runner {name!r}: one must list it in its MethodInfo.runners"
         )
     return found[0]
+
+
+def check_weights(stage: Stage) -> None:
+    """Raise `UserError` where the stage reads weights of others from a file on this machine that cannot be used."""
+    for info in METHODS.usable().values():
+        if stage.runner in info.weights_checks:
+            load(info.weights_checks[stage.runner])(stage)

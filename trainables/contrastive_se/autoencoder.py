@@ -3,11 +3,15 @@
 Tables 6-8 of the report, to the parameter: 5,064,064 at size "base", of which the encoder has 1,752,896.
 All convolutions pad with zeros to "same" length, have stride 1 and a bias. The report's "about 26M" is most
 probably the 26.00 MiB of these weights plus a momentum copy of the encoder, in float32.
+
+Where a batch is padded, `valid` (batch, 1, frames) is 0 in the padding: convolutions see zeros there and batch norms
+leave it out. None = no padding.
 """
 
 import torch
 from torch import Tensor, nn
 
+from trainables.base.padding import batch_norm, masked
 from trainables.contrastive_se.config import ContrastiveSEConfig, Widths
 
 HOP = 64  # samples per frame
@@ -41,10 +45,10 @@ class MainBlock(nn.Module):
         )
         self.contract = nn.Sequential(nn.BatchNorm1d(hidden), _same(hidden, channels, _KERNEL), nn.GELU())
 
-    def forward(self, frames: Tensor) -> Tensor:
-        wide, other = self.expand(frames).chunk(2, dim=1)
+    def forward(self, frames: Tensor, valid: Tensor | None = None) -> Tensor:
+        wide, other = _through(self.expand, frames, valid).chunk(2, dim=1)
         skip = other if self.skip_other else wide
-        return frames + self.contract(self.large(wide) + skip)
+        return frames + _through(self.contract, _through(self.large, wide, valid) + skip, valid)
 
 
 class Encoder(nn.Module):
@@ -62,10 +66,10 @@ class Encoder(nn.Module):
         self.fuse = _same(2 * channels, channels, 1)
         self.blocks = _main_blocks(widths, widths.encoder_blocks, skip_other)
 
-    def forward(self, wave: Tensor) -> Tensor:
-        pooled = self.pooled(wave[:, None])
+    def forward(self, wave: Tensor, valid: Tensor | None = None) -> Tensor:
+        pooled = _through(self.pooled, wave[:, None], valid)
         patches = self.patches(wave.unflatten(1, (-1, HOP)).transpose(1, 2))
-        return self.blocks(self.fuse(torch.cat([pooled, patches], dim=1)))
+        return _through(self.blocks, self.fuse(torch.cat([pooled, patches], dim=1)), valid)
 
 
 class Decoder(nn.Module):
@@ -76,8 +80,8 @@ class Decoder(nn.Module):
         self.blocks = _main_blocks(widths, widths.decoder_blocks, skip_other)
         self.unpatch = _same(widths.channels, HOP, 3)
 
-    def forward(self, frames: Tensor) -> Tensor:
-        return self.unpatch(self.blocks(frames)).transpose(1, 2).flatten(1)
+    def forward(self, frames: Tensor, valid: Tensor | None = None) -> Tensor:
+        return self.unpatch(masked(_through(self.blocks, frames, valid), valid)).transpose(1, 2).flatten(1)
 
 
 class Autoencoder(nn.Module):
@@ -91,14 +95,14 @@ class Autoencoder(nn.Module):
         self.decoder = Decoder(widths, skip_other)
         self._decodes_predictor = config.decoder_input == "predictor"
 
-    def encode(self, wave: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, wave: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(batch, samples) -> z and p = predictor(z), both (batch, channels, frames)."""
-        encoded = self.encoder(wave)
-        return encoded, self.predictor(encoded)
+        encoded = self.encoder(wave, valid)
+        return encoded, _through(self.predictor, encoded, valid)
 
-    def decode(self, encoded: Tensor, predicted: Tensor) -> Tensor:
+    def decode(self, encoded: Tensor, predicted: Tensor, valid: Tensor | None = None) -> Tensor:
         """z and p -> the estimate, (batch, samples)."""
-        return self.decoder(predicted if self._decodes_predictor else encoded)
+        return self.decoder(predicted if self._decodes_predictor else encoded, valid)
 
     def last_shared_weights(self) -> Tensor:
         """Of the last convolution that enhancement and contrastive learning both train."""
@@ -113,6 +117,23 @@ class Autoencoder(nn.Module):
 def _main_blocks(widths: Widths, count: int, skip_other: bool) -> nn.Sequential:
     blocks = (MainBlock(widths.channels, widths.hidden, widths.groups, skip_other) for _ in range(count))
     return nn.Sequential(*blocks)
+
+
+def _through(layers: nn.Sequential, features: Tensor, valid: Tensor | None) -> Tensor:
+    """The layers one after the other, at whatever rate they are."""
+    if valid is None:
+        return layers(features)
+    for layer in layers:
+        here = valid.repeat_interleave(features.shape[-1] // valid.shape[-1], dim=-1)
+        if isinstance(layer, nn.Sequential):
+            features = _through(layer, features, valid)
+        elif isinstance(layer, MainBlock):
+            features = layer(features, valid)
+        elif isinstance(layer, nn.BatchNorm1d):
+            features = batch_norm(layer, features, here)
+        else:
+            features = layer(masked(features, here))
+    return features
 
 
 def _same(inputs: int, outputs: int, kernel: int, groups: int = 1, dilation: int = 1) -> nn.Conv1d:

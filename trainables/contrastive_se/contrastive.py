@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def contrastive_loss(predicted: Tensor, target: Tensor, pooled: bool = False) -> Tensor:
+def contrastive_loss(predicted: Tensor, target: Tensor, pooled: bool = False, valid: Tensor | None = None) -> Tensor:
     """Negative mean similarity of each view's prediction with every other view's target, in [-1, 1].
 
     For two views:  L = -(Sim(p1, t2) + Sim(p2, t1)) / 2  (eqs. 1 and 3 of the report).
@@ -21,16 +21,22 @@ def contrastive_loss(predicted: Tensor, target: Tensor, pooled: bool = False) ->
         predicted: p, (views, batch, channels, frames).
         target: t, the same shape; the caller detaches it.
         pooled: compare averages over time instead of frames.
+        valid: (batch, 1, frames), 0 in the padding, which does not count; None = no padding.
     """
     pairs = permutations(range(len(predicted)), 2)
-    return -torch.stack([similarity(predicted[one], target[other], pooled) for one, other in pairs]).mean()
+    return -torch.stack([similarity(predicted[one], target[other], pooled, valid) for one, other in pairs]).mean()
 
 
-def similarity(one: Tensor, other: Tensor, pooled: bool = False) -> Tensor:
+def similarity(one: Tensor, other: Tensor, pooled: bool = False, valid: Tensor | None = None) -> Tensor:
     """Mean cosine along the channels of (batch, channels, frames), per frame or of the averages over time.
 
     On unit vectors ||p - t||^2 = 2 - 2 cos: the report's "L2 loss" has the same gradient up to a factor 2.
     """
     if pooled:
-        one, other = one.mean(dim=-1), other.mean(dim=-1)
-    return functional.cosine_similarity(one, other, dim=1).mean()
+        return functional.cosine_similarity(_over_time(one, valid), _over_time(other, valid), dim=1).mean()
+    cosines = functional.cosine_similarity(one, other, dim=1)
+    return cosines.mean() if valid is None else (cosines * valid[:, 0]).sum() / valid.sum()
+
+
+def _over_time(features: Tensor, valid: Tensor | None) -> Tensor:
+    return features.mean(dim=-1) if valid is None else (features * valid).sum(dim=-1) / valid.sum(dim=-1)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainables.audio.examples.mixing import view_batch
+from trainables.base.padding import valid_mask, where_padded
 from trainables.base.randomness import seed_global_generators
 from trainables.contrastive_se.autoencoder import HOP, Autoencoder
 from trainables.contrastive_se.collapse import collapse_monitors
@@ -45,6 +46,7 @@ class _Views(NamedTuple):
     encoded: Tensor
     predicted: Tensor
     target: Tensor
+    valid: Tensor | None  # (batch, 1, frames), 0 in the padding
 
 
 class ContrastiveSE(Method):
@@ -63,16 +65,18 @@ class ContrastiveSE(Method):
         return [view_batch(corpus, data, seed, step, self.config.views, self.config.same_snr)]
 
     def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
-        noisy = _network_input(batch.noisy)
-        encoded, predicted = self.network.encode(noisy)
-        estimate = self.network.decode(encoded, predicted)[:, : batch.clean.shape[1]]
-        enhancement = si_sdr_loss(estimate.float(), batch.clean, zero_mean=False)
+        noisy = _network_input(batch.noisy, batch.lengths)
+        valid = _valid_frames(noisy, where_padded(batch.noisy, batch.lengths))
+        encoded, predicted = self.network.encode(noisy, valid)
+        estimate = self.network.decode(encoded, predicted, valid)[:, : batch.clean.shape[1]]
+        enhancement = si_sdr_loss(estimate.float(), batch.clean, batch.lengths, zero_mean=False)
         level = contrastive_level(self.config, when.progress)
         with torch.set_grad_enabled(level > 0.0):  # computed for the monitors even when it is off
-            views = self._views(noisy, encoded, predicted)
-            contrastive = contrastive_loss(views.predicted, views.target, self.config.similarity == "pooled")
+            views = self._views(noisy, encoded, predicted, valid)
+            pooled = self.config.similarity == "pooled"
+            contrastive = contrastive_loss(views.predicted, views.target, pooled, views.valid)
         weight = level * self._weight(enhancement, contrastive)
-        self._seen = _Views(*(part.detach() for part in views))
+        self._seen = _Views(*(part.detach() for part in views[:3]), views.valid)
         self._phase = {
             "contrastive_on": float(mixing(self.config, when.progress)),
             "cl_weight": float(weight),
@@ -112,13 +116,15 @@ class ContrastiveSE(Method):
     def parameter_groups(self) -> list[dict[str, Any]]:
         return [{"params": list(self.network.parameters()), "lr": self.config.lr}]
 
-    def _views(self, noisy: Tensor, encoded: Tensor, predicted: Tensor) -> _Views:
-        parts = (encoded, predicted, self._target(noisy, encoded))
-        return _Views(*(part.unflatten(0, (self.config.views, -1)) for part in parts))
+    def _views(self, noisy: Tensor, encoded: Tensor, predicted: Tensor, valid: Tensor | None = None) -> _Views:
+        parts = (encoded, predicted, self._target(noisy, encoded, valid))
+        by_view = (part.unflatten(0, (self.config.views, -1)) for part in parts)
+        # All views are of the same crops.
+        return _Views(*by_view, None if valid is None else valid.unflatten(0, (self.config.views, -1))[0])
 
-    def _target(self, noisy: Tensor, encoded: Tensor) -> Tensor:
+    def _target(self, noisy: Tensor, encoded: Tensor, valid: Tensor | None = None) -> Tensor:
         if self.momentum:
-            return self.momentum(noisy)
+            return self.momentum(noisy, valid)
         return encoded.detach() if self.config.stop_gradient else encoded
 
     def _weight(self, enhancement: Tensor, contrastive: Tensor) -> Tensor | float:
@@ -131,11 +137,22 @@ class ContrastiveSE(Method):
         return balanced_weight(enhancement, contrastive, shared, self.config.cl_ratio)
 
 
-def _network_input(wave: Tensor) -> Tensor:
-    """(batch, samples) at unit power, zero-padded at the end to a multiple of 64 samples.
+def _network_input(wave: Tensor, lengths: Tensor | None = None) -> Tensor:
+    """(batch, samples) at unit power over its `lengths` (batch,), zero-padded at the end to a multiple of 64 samples.
 
     The pooled branch ends in a batch norm, the patch branch is linear: at the level of recordings, about -25 dB, the
     samples themselves would hardly contribute to the encoder and would be learned last.
     """
     power = wave.square().mean(dim=-1, keepdim=True)
+    padded = where_padded(wave, lengths)
+    if padded is not None:
+        power = power * (wave.shape[1] / padded[:, None])
     return functional.pad(wave * power.clamp_min(_SMALLEST_POWER).rsqrt(), (0, -wave.shape[1] % HOP))
+
+
+def _valid_frames(wave: Tensor, lengths: Tensor | None) -> Tensor | None:
+    """(batch, 1, frames) of 64 samples, 0 where a frame is padding alone; None for None."""
+    if lengths is None:
+        return None
+    frames = wave[:, ::HOP]
+    return valid_mask(frames, (lengths + HOP - 1).div(HOP, rounding_mode="floor"))[:, None]

@@ -14,9 +14,9 @@ class MomentumEncoder(nn.Module):
         self.encoder = copy.deepcopy(online).requires_grad_(False)
 
     @torch.no_grad()
-    def forward(self, wave: Tensor) -> Tensor:
-        """(batch, samples) -> t (batch, channels, frames)."""
-        return self.encoder(wave)
+    def forward(self, wave: Tensor, valid: Tensor | None = None) -> Tensor:
+        """(batch, samples) -> t (batch, channels, frames); `valid` as for the encoder."""
+        return self.encoder(wave) if valid is None else self.encoder(wave, valid)
 
     @torch.no_grad()
     def update(self, online: nn.Module, tau: float) -> None:

@@ -55,6 +55,8 @@ class Assignment:
     metric: str = "si_sdr"  # the metric that decides
     corpus_uri: str = ""
     corpus_fingerprint: str = ""
+    pretraining_corpus_uri: str = ""  # where training itself draws from it; "" = there is none
+    pretraining_corpus_fingerprint: str = ""
     data: DataSettings = field(default_factory=DataSettings)
     stages: tuple[dict[str, Any], ...] = ()  # Stage.to_json() of every artifact this job reads
     prefix: dict[str, Any] | None = None  # Stage.to_json() of training shared with other jobs, to go on from

@@ -8,7 +8,7 @@ loaded with weights_only=True).
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib import metadata
 from typing import Any, NotRequired, Protocol, TypedDict
@@ -56,6 +56,7 @@ class Stage:
     threads: int = 1
     dtype: str = "float32"
     device: str = "cpu"
+    pretrains: bool = False  # it learns from a corpus for pre-training, where the plan has one
     rests_on: tuple["Stage", ...] = field(default=())
 
     @property
@@ -90,6 +91,14 @@ class Stage:
 @cache
 def _library_versions() -> dict[str, str]:
     return {name: metadata.version(name).split("+")[0] for name in _VERSIONED}
+
+
+def on_pretraining_corpus(stage: Stage, uri: str, fingerprint: str) -> Stage:
+    """The stage with whatever pre-trains, itself or below it, on that corpus."""
+    below = tuple(on_pretraining_corpus(each, uri, fingerprint) for each in stage.rests_on)
+    if not stage.pretrains:
+        return replace(stage, rests_on=below)
+    return replace(stage, rests_on=below, corpus_uri=uri, corpus_fingerprint=fingerprint)
 
 
 def in_order(stages: tuple[Stage, ...]) -> list[Stage]:

@@ -15,8 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from trainables.base.padding import valid_mask
-
-_EPS = 1e-8  # keeps the ratio finite for silent references and perfect estimates
+from trainables.losses.si_sdr import EPS, decibels
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,8 @@ def pairwise_si_sdr(estimates: Tensor, references: Tensor, lengths: Tensor | Non
     """SI-SDR in dB of every estimate against every reference, all made zero-mean.
 
     With c = <e, r>^2 / ||r||^2, the energy of e's projection on r,  SI-SDR = 10 log10(c / (||e||^2 - c)).
-    The difference cancels for good estimates, so everything is float64, whatever autocast says.
+    The difference cancels for good estimates, so everything is float64, whatever autocast says. The guards against
+    division by zero are those of `trainables.losses.si_sdr`.
 
     Args:
         estimates: (batch, outputs, samples).
@@ -52,9 +52,10 @@ def pairwise_si_sdr(estimates: Tensor, references: Tensor, lengths: Tensor | Non
         products = references @ estimates.transpose(1, 2)
         reference_energy = references.square().sum(-1)[:, :, None]
         estimate_energy = estimates.square().sum(-1)[:, None, :]
-        projected = products.square() / (reference_energy + _EPS)
-        distortion = (estimate_energy - projected).clamp_min(0.0)
-        return (10 * torch.log10((projected + _EPS) / (distortion + _EPS))).float()
+        gain = products / (reference_energy + EPS)
+        projected = gain.square() * reference_energy
+        distortion = (estimate_energy - 2 * gain * products + projected).clamp_min(0.0)
+        return decibels(projected, distortion).float()
 
 
 def best_assignment(pairwise: Tensor) -> Assignment:

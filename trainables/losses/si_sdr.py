@@ -1,6 +1,12 @@
 """Scale-invariant signal-to-distortion ratio, as a loss.
 
-Le Roux et al., "SDR: half-baked or well done?", 2019.
+Le Roux et al., "SDR: half-baked or well done?", 2019. Where nothing is to be divided, the guards are those of
+asteroid's `singlesrc_neg_sisdr` and `pairwise_neg_sisdr`, so that losses are the same numbers from the first step
+on, when outputs are still quiet:
+
+    10 log10(c / (d + eps) + eps),  c the energy of the projection on the reference, d that of the residual
+
+A silent estimate and a silent reference both give -80 dB, without a gradient.
 """
 
 import torch
@@ -8,7 +14,7 @@ from torch import Tensor
 
 from trainables.base.padding import valid_mask
 
-_EPS = 1e-8  # keeps the ratio finite for silent references and perfect estimates
+EPS = 1e-8  # asteroid's
 
 
 def si_sdr(estimate: Tensor, reference: Tensor, lengths: Tensor | None = None, zero_mean: bool = True) -> Tensor:
@@ -32,9 +38,13 @@ def masked_si_sdr(estimate: Tensor, reference: Tensor, mask: Tensor, zero_mean: 
     place = _zero_mean if zero_mean else torch.mul
     estimate, reference = place(estimate, mask), place(reference, mask)
     energy = reference.square().sum(-1, keepdim=True)
-    target = (estimate * reference).sum(-1, keepdim=True) / (energy + _EPS) * reference
-    distortion = (estimate - target).square().sum(-1)
-    return 10 * torch.log10((target.square().sum(-1) + _EPS) / (distortion + _EPS))
+    target = (estimate * reference).sum(-1, keepdim=True) / (energy + EPS) * reference
+    return decibels(target.square().sum(-1), (estimate - target).square().sum(-1))
+
+
+def decibels(target: Tensor, distortion: Tensor) -> Tensor:
+    """10 log10 of two energies' ratio, with the guards above; any shape."""
+    return 10 * torch.log10(target / (distortion + EPS) + EPS)
 
 
 def si_sdr_loss(estimate: Tensor, reference: Tensor, lengths: Tensor | None = None, zero_mean: bool = True) -> Tensor:

@@ -11,9 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from trainables.metrics import Unscorable
+
 SAMPLE_RATE = 16000  # Hz, the only rate the model knows
 _MODEL = "dnsmos_models/sig_bak_ovr.onnx"
 _SECONDS = 9.01  # of a window; they start every second
+_SHORTEST = 0.25  # s, as for PESQ: a shorter clip, repeated to fill a window, is a tone
 _OVERALL = 2  # of the model's outputs: signal, background, overall
 _TO_LISTENERS = (-0.06766283, 1.11546468, 0.04602535)  # polynomial, highest power first
 
@@ -21,8 +24,10 @@ _TO_LISTENERS = (-0.06766283, 1.11546468, 0.04602535)  # polynomial, highest pow
 def dnsmos(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
     """DNSMOS OVRL (1 to 5) of `estimate`, (samples,) at 16 kHz; the reference is ignored.
 
-    Samples outside [-1, 1] are clipped, as in any audio file.
+    Samples outside [-1, 1] are clipped, as in any audio file. Raises Unscorable("too_short") under 1/4 s.
     """
+    if len(estimate) < _SHORTEST * SAMPLE_RATE:
+        raise Unscorable("too_short")
     audio = np.clip(estimate, -1.0, 1.0).astype(np.float32)
     scores = [np.polyval(_TO_LISTENERS, _raw(window)) for window in _windows(audio)]
     return float(np.mean(scores))

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trainables.metrics import Unscorable
 from trainables.metrics.catalogue import IMPROVEMENTS, SEPARATION, known_metrics
 from trainables.metrics.scorer import UNPLACED, Row, Utterance, score_utterance
 from trainables.metrics.si_sdr import si_sdr
@@ -61,13 +62,19 @@ def _score_mixture(item: Mixture, metrics: Sequence[str], sample_rate: int) -> l
 
 
 def best_order(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
-    """(sources,): the estimate that belongs to each reference, by the highest mean SI-SDR."""
+    """(sources,): the estimate that belongs to each reference, by the highest mean SI-SDR.
+
+    The order given where there is none: values that are not finite, or too few samples.
+    """
     from scipy.optimize import linear_sum_assignment  # not above: workers that score one voice do without it
 
     if not np.isfinite(estimates).all():
         return np.arange(len(estimates))
-    scores = [[si_sdr(reference, estimate) for estimate in estimates] for reference in references]
-    return linear_sum_assignment(np.nan_to_num(scores), maximize=True)[1]
+    try:
+        scores = [[si_sdr(reference, estimate) for estimate in estimates] for reference in references]
+    except Unscorable:
+        return np.arange(len(estimates))
+    return linear_sum_assignment(scores, maximize=True)[1]
 
 
 def _score_input(item: Mixture, metrics: Sequence[str], sample_rate: int) -> dict[str, Outcome]:

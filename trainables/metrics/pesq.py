@@ -33,6 +33,8 @@ def raw_from_lqo(lqo: float) -> float:
 
 
 def _pesq(reference: np.ndarray, estimate: np.ndarray, band: str) -> float:
+    if reference.size == 0:
+        raise Unscorable("too_short")
     import pesq
 
     try:

@@ -7,12 +7,19 @@ which allows one gain.
 
 import numpy as np
 
+from trainables.metrics import Unscorable
+
 FILTER_TAPS = 512
 HIGHEST = 100.0  # dB, for a perfect estimate
 
 
 def sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
-    """SDR in dB of `estimate` against `reference`, both (samples,), computed in float64."""
+    """SDR in dB of `estimate` against `reference`, both (samples,), computed in float64.
+
+    Raises Unscorable("too_short") under 512 samples: the filter would make anything of the reference.
+    """
+    if len(reference) < FILTER_TAPS:
+        raise Unscorable("too_short")
     from fast_bss_eval.numpy import sdr_loss
 
     signals = estimate[None].astype(np.float64), reference[None].astype(np.float64)

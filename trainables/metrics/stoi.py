@@ -10,13 +10,17 @@ import numpy as np
 
 from trainables.metrics import Unscorable
 
+FRAME_SECONDS = 0.0256  # 256 samples at pystoi's 10 kHz
+
 
 def stoi(reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> float:
     """STOI as a fraction of `estimate` against `reference`, both (samples,) at `sample_rate` Hz.
 
     Raises Unscorable("too_short") under 30 sounding frames (about 0.4 s), where pystoi only warns and
-    returns 1e-5, which would look like a score.
+    returns 1e-5, which would look like a score, or, without a single frame, fails.
     """
+    if len(reference) <= FRAME_SECONDS * sample_rate:
+        raise Unscorable("too_short")
     import pystoi
 
     with warnings.catch_warnings():

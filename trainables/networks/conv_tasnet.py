@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from trainables.base.padding import group_norm, masked
 from trainables.networks.masking_separator import Masker, MaskingSeparator, global_norm
 
-_TAPS = 3  # of the depthwise convolutions
+TAPS = 3  # of the depthwise convolutions
 
 
 def conv_tasnet(sources: int, kernel: int, **sizes: int) -> MaskingSeparator:
@@ -33,11 +34,11 @@ class ConvMasker(Masker):
         )
         self.head = ConvHead(sources, bottleneck, filters)
 
-    def context(self, encoded: Tensor) -> Tensor:
-        features = self.bottleneck(self.norm(encoded))
+    def context(self, encoded: Tensor, valid: Tensor | None = None) -> Tensor:
+        features = self.bottleneck(group_norm(self.norm, encoded, valid))
         skips = torch.zeros_like(features)
         for block in self.blocks:
-            residual, skip = block(features)
+            residual, skip = block(features, valid)
             features, skips = features + residual, skips + skip
         return skips
 
@@ -50,15 +51,16 @@ class ConvBlock(nn.Module):
         self.expand = nn.Conv1d(channels, hidden, 1)
         self.expand_prelu = nn.PReLU()
         self.expand_norm = global_norm(hidden)
-        self.depthwise = nn.Conv1d(hidden, hidden, _TAPS, padding=dilation, dilation=dilation, groups=hidden)
+        self.depthwise = nn.Conv1d(hidden, hidden, TAPS, padding=dilation, dilation=dilation, groups=hidden)
         self.depthwise_prelu = nn.PReLU()
         self.depthwise_norm = global_norm(hidden)
         self.residual = nn.Conv1d(hidden, channels, 1)
         self.skip = nn.Conv1d(hidden, channels, 1)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        wide = self.expand_norm(self.expand_prelu(self.expand(features)))
-        wide = self.depthwise_norm(self.depthwise_prelu(self.depthwise(wide)))
+    def forward(self, features: Tensor, valid: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        wide = group_norm(self.expand_norm, self.expand_prelu(self.expand(features)), valid)
+        deep = self.depthwise_prelu(self.depthwise(masked(wide, valid)))
+        wide = group_norm(self.depthwise_norm, deep, valid)
         return self.residual(wide), self.skip(wide)
 
 

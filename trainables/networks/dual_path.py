@@ -8,7 +8,10 @@ separation", ICASSP 2020; layout as in asteroid. With kernel 2 and stride 1 ther
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from trainables.audio.features import Count
+from trainables.base.padding import group_norm, masked
 from trainables.networks import chunking
 from trainables.networks.masking_separator import Masker, MaskingSeparator, global_norm
 
@@ -29,15 +32,30 @@ class DualPathMasker(Masker):
     norm: nn.GroupNorm
     chunk: int
 
-    def entry(self, encoded: Tensor) -> Tensor:
+    def entry(self, encoded: Tensor, valid: Tensor | None) -> Tensor:
         """(batch, filters, frames) -> (batch, block_channels, frames)."""
-        return self.norm(encoded)
+        return group_norm(self.norm, encoded, valid)
 
-    def context(self, encoded: Tensor) -> Tensor:
-        chunks = chunking.cut(self.entry(encoded), self.chunk)
+    def ends(self, frames: Count) -> tuple[int, int | Count]:
+        """Zeros before and behind that many frames, before they are cut."""
+        return self.chunk, self.chunk
+
+    def context(self, encoded: Tensor, valid: Tensor | None = None) -> Tensor:
+        frames = encoded.shape[-1]
+        before, _ = ends = self.ends(frames)
+        chunks = chunking.cut(masked(self.entry(encoded, valid), valid), self.chunk, ends)
+        counts = None if valid is None else self._chunk_counts(valid.sum((1, 2)).long())
         for block in self.blocks:
-            chunks = block(chunks)
-        return self.head.merge(chunks, encoded.shape[-1])
+            chunks = block(chunks, counts)
+        return self.head.merge(chunks, frames, before)
+
+    def _chunk_counts(self, frames: Tensor) -> Tensor:
+        """(batch,) chunks of items with that many frames."""
+        before, behind = self.ends(frames)
+        return (before + frames + behind - self.chunk).div(self.chunk // 2, rounding_mode="floor") + 1
+
+    def at_blocks(self, frames: Tensor) -> Tensor:
+        return chunking.cut(frames, self.chunk, self.ends(frames.shape[-1]))
 
 
 class DPRNNMasker(DualPathMasker):
@@ -53,8 +71,8 @@ class DPRNNMasker(DualPathMasker):
         self.blocks = nn.ModuleList(DPRNNBlock(bottleneck, hidden) for _ in range(blocks))
         self.head = DualPathHead(sources, bottleneck, filters)
 
-    def entry(self, encoded: Tensor) -> Tensor:
-        return self.bottleneck(self.norm(encoded))
+    def entry(self, encoded: Tensor, valid: Tensor | None) -> Tensor:
+        return self.bottleneck(group_norm(self.norm, encoded, valid))
 
 
 class DPRNNBlock(nn.Module):
@@ -65,10 +83,13 @@ class DPRNNBlock(nn.Module):
         self.within = RecurrentPath(channels, hidden)
         self.across = RecurrentPath(channels, hidden)
 
-    def forward(self, chunks: Tensor) -> Tensor:
-        """(batch, channels, chunk, chunks) -> the same."""
-        chunks = chunks + self.within.norm(chunking.within_chunks(self.within, chunks))
-        return chunks + self.across.norm(chunking.across_chunks(self.across, chunks))
+    def forward(self, chunks: Tensor, counts: Tensor | None = None) -> Tensor:
+        """(batch, channels, chunk, chunks), of which `counts` (batch,) chunks are no padding -> the same."""
+        valid = chunking.valid_chunks(chunks, counts)
+        within = chunking.within_chunks(self.within, chunks)
+        chunks = chunks + group_norm(self.within.norm, within, valid)
+        across = chunking.across_chunks(self.across, chunks, counts)
+        return chunks + group_norm(self.across.norm, across, valid)
 
 
 class RecurrentPath(nn.Module):
@@ -80,8 +101,17 @@ class RecurrentPath(nn.Module):
         self.linear = nn.Linear(2 * hidden, channels)
         self.norm = global_norm(channels)
 
-    def forward(self, sequences: Tensor) -> Tensor:
-        return self.linear(self.lstm(sequences)[0])
+    def forward(self, sequences: Tensor, counts: Tensor | None = None) -> Tensor:
+        """`counts` (sequences,) are the steps that are no padding; None = all."""
+        return self.linear(recurrent(self.lstm, sequences, counts))
+
+
+def recurrent(lstm: nn.LSTM, sequences: Tensor, counts: Tensor | None) -> Tensor:
+    """The output for (sequences, length, channels), each read back from its own end; zeros beyond `counts`."""
+    if counts is None:
+        return lstm(sequences)[0]
+    packed = pack_padded_sequence(sequences, counts.cpu(), batch_first=True, enforce_sorted=False)
+    return pad_packed_sequence(lstm(packed)[0], batch_first=True, total_length=sequences.shape[1])[0]
 
 
 class DualPathHead(nn.Module):
@@ -101,9 +131,9 @@ class DualPathHead(nn.Module):
         self.gate = nn.Conv1d(channels, channels, 1)
         self.mask = nn.Conv1d(channels, filters, 1, bias=False) if project else nn.Identity()
 
-    def merge(self, chunks: Tensor, frames: int) -> Tensor:
+    def merge(self, chunks: Tensor, frames: int, before: int) -> Tensor:
         """(batch, channels, chunk, chunks) -> (batch, sources x channels, frames)."""
-        return self.overlap_gain * chunking.overlap_add(self.output(self.prelu(chunks)), frames)
+        return self.overlap_gain * chunking.overlap_add(self.output(self.prelu(chunks)), frames, before)
 
     def forward(self, merged: Tensor) -> Tensor:
         """(batch, sources x channels, frames) -> masks (batch, sources, filters, frames)."""

@@ -2,13 +2,17 @@
 
 Luo and Mesgarani, "Conv-TasNet", TASLP 2019, section II. A masker (conv_tasnet.py, dual_path.py) turns
 encoder output into one mask per source; the decoder is shared by the sources. Nothing in the frame or in the
-maskers normalizes over the batch, so a mixture is separated the same way alone and in company.
+maskers normalizes over the batch, and padding is masked wherever frames see each other, so a mixture is separated the
+same way alone and in company. (asteroid's networks see the zeros; its data sets have no shorter mixtures.)
 """
 
 from abc import abstractmethod
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from trainables.base.padding import masked, valid_mask, where_padded
 
 _NORM_EPS = 1e-8
 
@@ -19,7 +23,7 @@ def global_norm(channels: int) -> nn.GroupNorm:
 
 
 class Masker(nn.Module):
-    """Estimates masks from encoder output.
+    """Estimates masks from encoder output. `valid` (batch, 1, frames) is 0 in the padding, None where there is none.
 
     Attributes:
         blocks: the body, walked in order; each takes (batch, channels, ...) features first.
@@ -36,12 +40,16 @@ class Masker(nn.Module):
     context_channels: int
 
     @abstractmethod
-    def context(self, encoded: Tensor) -> Tensor:
+    def context(self, encoded: Tensor, valid: Tensor | None = None) -> Tensor:
         """(batch, filters, frames) -> (batch, context_channels, frames): what the masks are computed from."""
 
-    def forward(self, encoded: Tensor) -> Tensor:
+    def forward(self, encoded: Tensor, valid: Tensor | None = None) -> Tensor:
         """(batch, filters, frames) -> (batch, sources, filters, frames) masks."""
-        return self.head(self.context(encoded))
+        return self.head(self.context(encoded, valid))
+
+    def at_blocks(self, frames: Tensor) -> Tensor:
+        """(batch, 1, frames), 1 where a frame is real -> the same of the features that enter a block."""
+        return frames
 
 
 class MaskingSeparator(nn.Module):
@@ -60,10 +68,22 @@ class MaskingSeparator(nn.Module):
         for filterbank in (self.encoder, self.decoder):
             nn.init.xavier_normal_(filterbank.weight)
 
-    def forward(self, mixture: Tensor) -> Tensor:
-        """(batch, samples) -> (batch, sources, samples); at least `kernel` samples."""
+    def forward(self, mixture: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(batch, samples) -> (batch, sources, samples); at least `kernel` samples.
+
+        `lengths` (batch,) are the valid samples of a zero-padded batch; estimates are zero beyond.
+        """
         encoded = self.encode(mixture)
-        return self.decode(self.masker(encoded) * encoded[:, None], mixture.shape[-1])
+        valid = self.valid(encoded, where_padded(mixture, lengths))
+        estimates = self.masker(encoded, valid) * encoded[:, None]
+        return self.decode(estimates if valid is None else masked(estimates, valid[:, None]), mixture.shape[-1])
+
+    def valid(self, encoded: Tensor, lengths: Tensor | None) -> Tensor | None:
+        """(batch, 1, frames) of `encoded`, 1 where a frame lies within `lengths` (batch,) samples; None for None."""
+        if lengths is None:
+            return None
+        frames = torch.div(lengths - self.kernel, self.kernel // 2, rounding_mode="floor") + 1
+        return valid_mask(encoded[:, 0], frames.clamp(min=1))[:, None]
 
     def encode(self, mixture: Tensor) -> Tensor:
         """(batch, samples) -> (batch, filters, frames); samples that fill no frame are left out."""

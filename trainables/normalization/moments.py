@@ -21,7 +21,7 @@ def moments(features: Tensor, valid: Tensor | None = None) -> Moments:
     """Mean and biased deviation per channel over batch and time, in float32.
 
     Args:
-        features: (batch, channels, frames); without a mask any shape (batch, channels, ...).
+        features: (batch, channels, frames), or more axes of time.
         valid: (batch, 1, frames), 0 where a frame is padding. With it the moments are those of the whole batch of
             a distributed run, by two passes: one sum for the means, one for the centred squares.
     """
@@ -29,9 +29,10 @@ def moments(features: Tensor, valid: Tensor | None = None) -> Moments:
     if valid is None:
         by_channel = features.transpose(0, 1).flatten(1)
         return by_channel.mean(1), by_channel.std(1, correction=0)
+    over = (0, *range(2, features.dim()))
     count = _over_processes(valid.sum())
-    mean = _over_processes((features * valid).sum(dim=(0, 2))) / count
-    squares = ((features - mean[:, None]) * valid).square().sum(dim=(0, 2))
+    mean = _over_processes((features * valid).sum(dim=over)) / count
+    squares = ((features - mean.view(-1, *[1] * (features.dim() - 2))) * valid).square().sum(dim=over)
     return mean, (_over_processes(squares) / count).sqrt()
 
 

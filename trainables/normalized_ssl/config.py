@@ -12,6 +12,7 @@ from trainables.config.fields import PaperTerm, choice, flag, number, positions,
 from trainables.config.method_config import MethodConfig
 from trainables.job.stages import Stage, StagePlace
 from trainables.normalized_ssl.published_weights import source as checkpoint_source
+from trainables.normalized_ssl.published_weights.files import require_reachable
 from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 # Bump when a change of code changes what pre-training produces (trainables/normalized_ssl/pretraining/pretraining.py).
@@ -74,7 +75,8 @@ class NormalizedSSLConfig(MethodConfig):
     size: str = choice("tiny", of=("tiny", "base"), help="base is the published one, tiny is for a CPU.")
     init: str = choice("pretrained", of=("pretrained", "random"), help="Weights of the body.")
     checkpoint: str | None = text(
-        what="a hub id, an absolute path or s3://...",
+        what="a hub id, a path or s3://...",
+        place=checkpoint_source.located,
         help="Published weights at base size ({upstream} is filled in); null = the paper's.",
     )
 
@@ -212,6 +214,7 @@ class NormalizedSSLConfig(MethodConfig):
             version=PRETRAINING_VERSION,
             config=self.pretraining_config(),
             seed=seed,
+            pretrains=True,
             rests_on=self._unit_stages(seed, place),
             **place,
         )
@@ -247,9 +250,14 @@ class NormalizedSSLConfig(MethodConfig):
             version=UNITS_VERSION,
             config={},
             seed=seed,
+            pretrains=True,
             **place,
         )
         return (replace(stage, device="cpu"),)
+
+    def require_inputs(self) -> None:
+        if self.needs_pretraining and self.size == "base":
+            require_reachable(checkpoint_source.resolve(self.upstream, self.checkpoint))
 
     @property
     def needs_pretraining(self) -> bool:

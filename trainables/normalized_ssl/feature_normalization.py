@@ -15,6 +15,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from trainables.base.padding import where_padded
 from trainables.normalization.moments import Moments, affine, deviation_ratio, moments
 from trainables.normalization.running_statistics import NormalizedSites
 from trainables.normalized_ssl.bodies.body import Body, valid_frames
@@ -55,14 +56,15 @@ class FeatureNormalization(NormalizedSites):
         Args:
             noisy: (batch, samples).
             clean: (batch, samples), paired, at the same gain; None = use the running statistics as they are.
-            lengths: (batch,) valid samples; padding is left out of the statistics.
+            lengths: (batch,) valid samples; padding is left out of the statistics and of every item's features.
         """
+        lengths = where_padded(noisy, lengths)
         active = self._active_sites()
         targets = self._targets(clean, lengths, active) if clean is not None else {}
         x, raw, normalized = body.start(noisy, lengths), [], []
         for site in range(body.sites):
             if site > 0:
-                x = body.advance(x, site - 1)
+                x = body.advance(x, site - 1, lengths)
             if self.planted is not None and site == self.planted_site:
                 x = self.planted(x)
             raw.append(x)
@@ -115,7 +117,7 @@ class FeatureNormalization(NormalizedSites):
         y = self.clean_body.start(clean, lengths)
         for site in range(active[-1] + 1):
             if site > 0:
-                y = self.clean_body.advance(y, site - 1)
+                y = self.clean_body.advance(y, site - 1, lengths)
             if site in active:
                 found[site] = batch_moments(self.clean_body, y, lengths, site)
         return found

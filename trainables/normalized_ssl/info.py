@@ -18,6 +18,7 @@ INFO = MethodInfo(
         "ssl_transfer_gap": f"{_FOLDER}.gates.gates:transfer_gap",
         "ssl_mismatch": f"{_FOLDER}.gates.gates:mismatch",
     },
+    weights_checks={"ssl_published_weights": f"{_FOLDER}.published_weights.reading:check_local"},
     gates=f"{_FOLDER}.gates.stages",
     groups="upstream",
     full_size=lambda config: config.size == "base",

@@ -12,18 +12,18 @@ import torch
 from torch import Tensor
 
 from trainables.audio.features import frame_count, rms, stft
-from trainables.base.padding import valid_mask
+from trainables.base.padding import valid_mask, where_padded
 from trainables.losses.complex_mask import compress, ideal_mask
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import Method, When
 from trainables.normalization.moments import Moments
-from trainables.normalized_ssl.bodies.body import Body
+from trainables.normalized_ssl.bodies.body import Body, valid_frames
 from trainables.normalized_ssl.bodies.decoders import Decoded, MaskDecoder, UNetDecoder
 from trainables.normalized_ssl.bodies.upstreams import build_body, build_decoder, load_artifact
 from trainables.normalized_ssl.clean_statistics import unpack_moments
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.feature_normalization import FeatureNormalization
+from trainables.normalized_ssl.feature_normalization import FeatureNormalization, Walk
 from trainables.normalized_ssl.layer_similarity import CleanReference
 from trainables.normalized_ssl.strength_schedule import strength_at
 from trainables.training.muon import Muon
@@ -139,7 +139,18 @@ class NormalizedSSL(Method):
 
     def _enhance(self, noisy: Tensor, clean: Tensor | None = None, lengths: Tensor | None = None) -> Decoded:
         walk = self.normalization.walk(self.body, noisy, clean, lengths)
-        return self.decoder(self._read_by_decoder(walk.raw, walk.normalized), noisy)
+        valid = self._valid(walk, noisy, where_padded(noisy, lengths))
+        return self.decoder(self._read_by_decoder(walk.raw, walk.normalized), noisy, valid)
+
+    def _valid(self, walk: Walk, noisy: Tensor, lengths: Tensor | None) -> list[Tensor] | None:
+        """Masks of the waveform and of every site after 0; None where no item is padded."""
+        if lengths is None:
+            return None
+        sites = enumerate(walk.raw[1:], start=1)
+        return [
+            valid_mask(noisy, lengths)[:, None],
+            *(valid_frames(self.body, lengths, site, features) for site, features in sites),
+        ]
 
     def _read_by_decoder(self, raw: list[Tensor], normalized: list[Tensor]) -> list[Tensor]:
         """Skips read raw features where a layer's input is normalized, else the normalized output."""
@@ -177,7 +188,7 @@ def _mask_loss(decoded: Decoded, clean: Tensor, lengths: Tensor | None) -> Tenso
     assert decoded.mask is not None
     assert decoded.spectrum is not None
     with torch.no_grad():
-        ideal = ideal_mask(decoded.spectrum, stft(clean))
+        ideal = ideal_mask(decoded.spectrum, stft(clean, where_padded(clean, lengths)))
         target = compress(torch.cat([ideal.real, ideal.imag], dim=1))
     errors = (decoded.mask - target).square().mean(dim=1)
     valid = valid_mask(errors, None if lengths is None else frame_count(lengths))

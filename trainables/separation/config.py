@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Unpack
 
-from trainables.base.weights_file import content_digest
+from trainables.base.paths import absolute
+from trainables.base.weights_file import content_digest, require_here
 from trainables.config.fields import choice, number, positions, text, whole
 from trainables.config.method_config import MethodConfig
 from trainables.job.assignment import DataSettings
@@ -42,7 +43,7 @@ class SeparationConfig(MethodConfig):
 
     # What overrides the size's own arguments; see architectures.py.
     model: str = choice("convtasnet", of=MODELS, section="Network", help="The separator.")
-    size: str = choice("tiny", of=SIZES, help="paper is the published one, tiny is for a CPU.")
+    size: str = choice("tiny", of=SIZES, help="paper is published, tiny is for a CPU, original is DPTNet's own.")
     blocks: int | None = whole(None, (1, 64), unit="blocks", help="In each repeat, or in all; null = the size's own.")
     repeats: int | None = whole(None, (1, 64), unit="repeats", help="Of the stack of blocks; null = the size's own.")
     bottleneck: int | None = whole(
@@ -72,6 +73,7 @@ class SeparationConfig(MethodConfig):
     checkpoint: str | None = text(
         what="an absolute path",
         holds=lambda path: Path(path).is_absolute(),
+        place=lambda path, folder: str(absolute(path, folder)),
         help="A file in asteroid's format to start from; null = our own pre-training.",
     )
     reinit: str = choice(
@@ -123,7 +125,7 @@ class SeparationConfig(MethodConfig):
     k0: float = number(0.5, (0.0, 1.0), help="Initial strength of normalization.")
     k_end: float = number(0.9, (0.01, 1.0), unit="share of the budget", help="When the strength reaches 0.")
 
-    lr: float = number(1e-3, (1e-7, 1.0), section="Optimizer: Adam", help="Peak learning rate.")
+    lr: float = number(1e-3, (1e-7, 1.0), section="Optimizer: Adam", help="Peak learning rate; 1e-3 is noam's own.")
     weight_decay: float = number(0.0, (0.0, 1.0), help="Decay of the weights.")
     clip: float | None = number(
         5.0, (1e-6, 1e6), optional=True, help="Largest norm of the gradient; null = no clipping."
@@ -153,6 +155,11 @@ class SeparationConfig(MethodConfig):
     def data_settings(self, data: DataSettings) -> DataSettings:
         """How this trial's examples are drawn: mixtures of its number of speakers, at its rate."""
         return replace(data, speakers=self.sources, sample_rate=self.sample_rate)
+
+    @property
+    def trains_on_pretraining_corpus(self) -> bool:
+        """The enhancement batches of multi-task training are those that pre-training would see."""
+        return self.strategy == "multitask"
 
     @property
     def outputs(self) -> int:
@@ -187,6 +194,7 @@ class SeparationConfig(MethodConfig):
                 version=PRETRAINING_VERSION,
                 config={**self.pretraining_config(), "pretraining_steps": steps},
                 seed=seed,
+                pretrains=True,
                 rests_on=below,
                 **place,
             )
@@ -213,7 +221,7 @@ class SeparationConfig(MethodConfig):
 
     def _imported(self, place: StagePlace) -> Stage:
         assert self.checkpoint is not None
-        path = Path(self.checkpoint)
+        path = require_here(Path(self.checkpoint))
         if not path.is_file():
             raise self.refusal("checkpoint", self.checkpoint, "a file in asteroid's format on this machine")
         network = {"model": self.model, "size": self.size, **self.architecture_overrides()}
@@ -222,7 +230,12 @@ class SeparationConfig(MethodConfig):
             name=f"{self.model} weights of {path.name}",
             runner="separation_published_weights",
             version=PRETRAINING_VERSION,
-            config={**network, "checkpoint": self.checkpoint, "sha256": content_digest(path)},
+            config={
+                **network,
+                "sample_rate": self.sample_rate,
+                "checkpoint": self.checkpoint,
+                "sha256": content_digest(path),
+            },
             seed=0,
             **place,
         )
@@ -230,7 +243,12 @@ class SeparationConfig(MethodConfig):
     # -- validation ---------------------------------------------------------------------------------
 
     def check_together(self) -> None:
-        known = ARCHITECTURES[self.model][self.size]
+        sizes = ARCHITECTURES[self.model]
+        if self.size not in sizes:
+            raise self.refusal("size", self.size, f"{' or '.join(sizes)} with model={self.model!r}")
+        if self.size == "original" and self.checkpoint is not None:
+            raise self.refusal("checkpoint", self.checkpoint, "only null with size='original': not asteroid's")
+        known = sizes[self.size]
         for name in _ARCHITECTURE_FIELDS:
             if getattr(self, name) is not None and name not in known:
                 raise self.refusal(name, getattr(self, name), f"only null with model={self.model!r}")
@@ -260,6 +278,9 @@ class SeparationConfig(MethodConfig):
     def idle(self) -> Collection[str]:
         learns_a_task = self.strategy != "scratch"
         idle = [] if self.strategy == "ptft" else [*_PRETRAINING_FIELDS]
+        if self.checkpoint is not None and self.strategy == "ptft":  # it takes the place of pre-training
+            learns_a_task = False
+            idle += [name for name in _PRETRAINING_FIELDS if name not in ("reinit", "checkpoint", "norm_blocks")]
         idle += [] if self.strategy == "multitask" else _MULTITASK_FIELDS
         idle += [] if learns_a_task else ("pretrain_task", *_NOISE_FIELDS)
         idle += [] if learns_a_task and self.pretrain_task == "mama" else _MAMA_FIELDS

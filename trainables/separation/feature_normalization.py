@@ -3,8 +3,8 @@
 Pre-training sees one voice at a time, fine-tuning several at once. At the input of a chosen block every channel of
 the mixture's features is moved by the affine map of normalization/moments.py towards the mean and deviation that a
 frozen copy of the pre-trained network gives for the single voices ("clean" there), with running statistics over batch
-and time, updated before use. k falls linearly to 0 during training, so the network that is deployed has no extra part.
-Gradient flows through x alone.
+and time, padding left out, updated before use; momenta are the paper's. k falls linearly to 0 during training, so the
+network that is deployed has no extra part. Gradient flows through x alone.
 """
 
 from functools import partial
@@ -13,11 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainables.base.padding import where_padded
 from trainables.networks.masking_separator import MaskingSeparator
 from trainables.normalization.moments import Moments, moments
 from trainables.normalization.running_statistics import NormalizedSites
-
-_MOMENTUM = (0.99, 0.99)  # of the means, of the ratio
 
 
 class FeatureNormalization(NormalizedSites):
@@ -29,11 +28,12 @@ class FeatureNormalization(NormalizedSites):
     def __init__(self, network: MaskingSeparator, pretrained: MaskingSeparator, blocks: tuple[int, ...]):
         masker = network.masker
         channels = dict.fromkeys(blocks, masker.block_channels)
-        super().__init__(channels, len(masker.blocks) + 1, momentum=_MOMENTUM)  # there is no block 0
+        super().__init__(channels, len(masker.blocks) + 1)  # there is no block 0
         self.voices = pretrained.requires_grad_(False).eval()
         for block in blocks:
             masker.blocks[block - 1].register_forward_pre_hook(partial(self._normalize, block))
         self._targets: dict[int, Moments] = {}
+        self._real: Tensor | None = None  # where a mixture's features are no padding, while there are targets
 
     def train(self, mode: bool = True) -> "FeatureNormalization":
         """The copy for single voices stays in evaluation mode."""
@@ -41,20 +41,28 @@ class FeatureNormalization(NormalizedSites):
         self.voices.train(False)
         return self
 
-    def take_targets(self, clean: Tensor) -> None:
-        """Measure (batch, sources, samples) voices, one at a time, for the next pass of a training batch."""
+    def take_targets(self, clean: Tensor, lengths: Tensor) -> None:
+        """Measure (batch, sources, samples) voices, one at a time, for the next pass of a training batch.
+
+        `lengths` (batch,) are the valid samples.
+        """
         if not self.strengths.any():
             return
         found: dict[int, Moments] = {}
-        handles = [
-            self.voices.masker.blocks[block - 1].register_forward_pre_hook(partial(_keep, found, block))
-            for block in self.sites
-        ]
+        voices, each = clean.flatten(0, 1), lengths.repeat_interleave(clean.shape[1])
         with torch.no_grad():
-            self.voices.masker.context(self.voices.encode(clean.flatten(0, 1)))
+            encoded = self.voices.encode(voices)
+            valid = self.voices.valid(encoded, each.to(clean.device))
+            assert valid is not None
+            real = self.voices.masker.at_blocks(valid)
+            handles = [
+                self.voices.masker.blocks[block - 1].register_forward_pre_hook(partial(_keep, found, block, real))
+                for block in self.sites
+            ]
+            self.voices.masker.context(encoded, valid if where_padded(voices, each) is not None else None)
         for handle in handles:
             handle.remove()
-        self._targets = found
+        self._targets, self._real = found, real[:: clean.shape[1]]
 
     def diagnostics(self) -> dict[str, float]:
         """|log r| per block, and k."""
@@ -69,9 +77,9 @@ class FeatureNormalization(NormalizedSites):
         if float(k) == 0.0:
             return inputs
         if block in self._targets:
-            statistics.update(moments(features), self._targets.pop(block))
+            statistics.update(moments(features, self._real), self._targets.pop(block))
         return (statistics.normalize(features, k), *rest)
 
 
-def _keep(found: dict[int, Moments], block: int, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-    found[block] = moments(inputs[0])
+def _keep(found: dict[int, Moments], block: int, real: Tensor, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+    found[block] = moments(inputs[0], real)

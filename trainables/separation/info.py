@@ -15,8 +15,9 @@ INFO = MethodInfo(
         "separation_pretraining": "trainables.separation.pretraining:run",
         "separation_published_weights": "trainables.separation.pretraining:import_checkpoint",
     },
+    weights_checks={"separation_published_weights": "trainables.separation.pretraining:published_network"},
     groups="model",
-    full_size=lambda config: config.size == "paper",
+    full_size=lambda config: config.size != "tiny",
     step_seconds=lambda config: _STEP_SECONDS[config.model],
     pretraining_step_seconds=lambda config: _PRETRAINING_STEP_SECONDS[config["model"]],
     checkpoint_bytes=(8e6, 102e6),  # DPTNet; Conv-TasNet takes 61e6

@@ -58,7 +58,7 @@ class LabelSwitches(nn.Module):
         }
 
     def _pairwise(self, network: MaskingSeparator, batch: "Batch") -> Tensor:
-        estimates = network(batch.noisy)[:, : self.sources]
+        estimates = network(batch.noisy, batch.lengths)[:, : self.sources]
         return pairwise_si_sdr(estimates, batch.clean, batch.lengths)
 
 

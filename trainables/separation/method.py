@@ -25,7 +25,7 @@ from trainables.separation.feature_normalization import FeatureNormalization
 from trainables.separation.label_switches import LabelSwitches
 from trainables.separation.pretraining_tasks import build_task
 from trainables.separation.separators import build_separator, load_pretrained
-from trainables.training.learning_rate import noam_rate
+from trainables.training.learning_rate import NOAM_LR, noam_rate
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -77,7 +77,7 @@ class Separation(Method):
         low, high = self.config.noise_snr_low, self.config.noise_snr_high
         noisy = replace(data, snr_low=low, snr_high=high, training_snrs=(), speakers=1)
         numbers = range(int(step * ratio), int((step + 1) * ratio))
-        batches = [noisy_batch(corpus, noisy, seed, number) for number in numbers]
+        batches = [noisy_batch(self.pretraining_corpus or corpus, noisy, seed, number) for number in numbers]
         place = int(generator(seed, "task order", step).integers(len(batches) + 1))
         return [*batches[:place], separation, *batches[place:]]
 
@@ -89,8 +89,9 @@ class Separation(Method):
             loss = self.task(self.network, batch)
             return {"enhancement": loss, "total": self.config.mtl_weight * loss}
         if self.normalization is not None:
-            self.normalization.take_targets(batch.clean)
-        loss, _ = pit_loss(self.network(batch.noisy)[:, : self.sources], batch.clean, batch.lengths)
+            self.normalization.take_targets(batch.clean, batch.lengths)
+        estimates = self.network(batch.noisy, batch.lengths)[:, : self.sources]
+        loss, _ = pit_loss(estimates, batch.clean, batch.lengths)
         return {"separation": loss, "total": loss}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -100,7 +101,7 @@ class Separation(Method):
     def learning_rate_factor(self, when: When) -> float | None:
         if self.config.schedule == "plateau":
             return None
-        return noam_rate(when.step, when.epoch, self.config.noam_scale) / self.config.lr
+        return noam_rate(when.step, when.epoch, self.config.noam_scale) / NOAM_LR
 
     # -- inference --------------------------------------------------------------------------------------
 

@@ -18,9 +18,11 @@ from trainables.base.determinism import deterministic
 from trainables.base.errors import UserError
 from trainables.base.randomness import seed_global_generators
 from trainables.base.tensors import unpack
+from trainables.base.weights_file import require_here
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.networks.asteroid_weights import read_asteroid
+from trainables.networks.masking_separator import MaskingSeparator
 from trainables.separation.config import SeparationConfig
 from trainables.separation.pretraining_tasks import build_task
 from trainables.separation.separators import build_separator, pack_network
@@ -46,28 +48,37 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
 
 
 def import_checkpoint(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
-    """The artifact of a file in asteroid's format with one output.
+    """The artifact of a file in asteroid's format with one output. Raises `UserError` as `published_network` does."""
+    return pack_network(published_network(stage), step=0, curve=[])
+
+
+def published_network(stage: Stage) -> MaskingSeparator:
+    """The network in the file that the stage names.
 
     Raises:
         UserError: the file has changed since the plan, or holds another network than the configuration's.
     """
     facts = dict(stage.config)
     path, digest = Path(facts.pop("checkpoint")), facts.pop("sha256")
-    content = path.read_bytes()
+    content = require_here(path).read_bytes()
     if hashlib.sha256(content).hexdigest() != digest:
         raise UserError(f"{path} has changed since the sweep was planned: restore it, or start a new sweep")
     config = SeparationConfig.from_dict(facts)
+    weights = read_asteroid(path, content, config.model, config.architecture, config.sample_rate, outputs=1)
     network = build_separator(config, 1, stage.seed)
-    weights, arguments = read_asteroid(content, str(path))
     expected = {name: value.shape for name, value in network.state_dict().items()}
     found = {name: value.shape for name, value in weights.items()}
-    if expected != found or not arguments.items() <= config.architecture.items():
+    if expected != found:  # of a file whose weights are not those of its own arguments
+        name = next(iter(dict(expected.items() ^ found.items())))
         raise UserError(
-            f"{path}: holds another network than model={config.model!r}, size={config.size!r} with one "
-            "output; choose the size, or set kernel, blocks, repeats, bottleneck, hidden and chunk to the file's"
+            f"{path}: {name} is {_shape(found.get(name))}, here {_shape(expected.get(name))}; give another file"
         )
     network.load_state_dict(weights)
-    return pack_network(network, step=0, curve=[])
+    return network
+
+
+def _shape(shape: torch.Size | None) -> str:
+    return "missing" if shape is None else str(tuple(shape))
 
 
 class _Pretraining:

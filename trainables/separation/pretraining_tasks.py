@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.base.padding import valid_mask
+from trainables.audio.features import rms
+from trainables.base.padding import valid_mask, where_padded
 from trainables.losses.si_sdr import masked_si_sdr, si_sdr_loss
 from trainables.networks.masking_separator import MaskingSeparator
 from trainables.separation.config import SeparationConfig
@@ -43,7 +44,7 @@ class Enhancement(nn.Module):
     """SE: the clean voice from the noisy one, negative SI-SDR over the whole crop."""
 
     def forward(self, network: MaskingSeparator, batch: "Batch") -> Tensor:
-        return si_sdr_loss(network(batch.noisy)[:, -1], batch.clean, batch.lengths)
+        return si_sdr_loss(network(batch.noisy, batch.lengths)[:, -1], batch.clean, batch.lengths)
 
 
 class MaskedReconstruction(nn.Module):
@@ -60,22 +61,23 @@ class MaskedReconstruction(nn.Module):
         self.l1 = config.mama_loss == "l1"
 
     def forward(self, network: MaskingSeparator, batch: "Batch") -> Tensor:
-        masked = span_mask(batch.noisy, self.ratio, self.span) * valid_mask(batch.noisy, batch.lengths)
-        estimate = network(self._corrupted(batch.noisy, masked))[:, -1]
+        masked = span_mask(batch.noisy, self.ratio, self.span, batch.lengths)
+        estimate = network(self._corrupted(batch.noisy, masked, batch.lengths), batch.lengths)[:, -1]
         if self.l1:
             return ((estimate - batch.clean).abs() * masked).sum() / masked.sum().clamp_min(1)
         return -masked_si_sdr(estimate, batch.clean, masked).mean()
 
-    def _corrupted(self, noisy: Tensor, masked: Tensor) -> Tensor:
+    def _corrupted(self, noisy: Tensor, masked: Tensor, lengths: Tensor) -> Tensor:
         items, samples = noisy.shape
         draw = torch.rand(items, 1, device=noisy.device)
         shift = int(torch.randint(1, max(2, samples), (1,)))
-        elsewhere = torch.where(draw < _ZEROED + _REPLACED, noisy.roll(shift, dims=1), noisy)
+        rolled = (torch.arange(samples, device=noisy.device) - shift) % lengths[:, None].to(noisy.device)
+        elsewhere = torch.where(draw < _ZEROED + _REPLACED, noisy.gather(1, rolled), noisy)
         hidden = torch.where(draw < _ZEROED, torch.zeros_like(noisy), elsewhere)
         corrupted = torch.where(masked.bool(), hidden, noisy)
-        level = _NOISE_LEVEL * noisy.square().mean(1, keepdim=True).sqrt()
+        level = _NOISE_LEVEL * rms(noisy, lengths.to(noisy.device))
         noised = torch.rand(items, 1, device=noisy.device) < self.noise_p
-        return corrupted + noised * level * torch.randn_like(noisy)
+        return (corrupted + noised * level * torch.randn_like(noisy)) * valid_mask(noisy, lengths)
 
 
 class ContrastiveCoding(nn.Module):
@@ -99,23 +101,30 @@ class ContrastiveCoding(nn.Module):
 
     def forward(self, network: MaskingSeparator, batch: "Batch") -> Tensor:
         encoded = network.encode(batch.noisy)
-        steps = encoded.shape[-1] // self.frames_a_step
-        masked = self._masked_steps(len(encoded), steps).to(encoded.device)
-        context = self._steps(network.masker.context(self._hide(encoded, masked)))
+        valid = network.valid(encoded, where_padded(batch.noisy, batch.lengths))
+        whole = encoded.new_full((len(encoded),), encoded.shape[-1]) if valid is None else valid.sum((1, 2))
+        counts = (whole.cpu() // self.frames_a_step).long()
+        masked = self._masked_steps(counts, encoded.shape[-1] // self.frames_a_step).to(encoded.device)
+        context = self._steps(network.masker.context(self._hide(encoded, masked), valid))
         predicted, targets = self.from_context(context), self.from_features(self._steps(encoded))
         losses = [
             self._identify(predicted[item, masked[item]], targets[item, masked[item]]) for item in range(len(encoded))
         ]
         return torch.stack(losses).mean()
 
-    def _masked_steps(self, items: int, steps: int) -> Tensor:
-        """(items, steps), True where masked; at least two steps of each item, since one alone has no negatives."""
+    def _masked_steps(self, counts: Tensor, steps: int) -> Tensor:
+        """(items, steps), True where masked, of which `counts` (items,) are no padding.
+
+        At least two steps of each item, since one alone has no negatives.
+        """
+        items = len(counts)
         starts = torch.rand(items, steps) < self.start_p
-        starts[:, int(torch.randint(max(1, steps - 1), (1,)))] = True
+        always = torch.randint(max(1, steps - 1), (1,)) % (counts - 1).clamp_min(1)
+        starts[torch.arange(items), always] = True
         spread = functional.max_pool1d(
             functional.pad(starts.float()[:, None], (_STEPS_MASKED - 1, 0)), _STEPS_MASKED, stride=1
         )
-        return spread[:, 0].bool()
+        return (spread[:, 0] * valid_mask(spread[:, 0], counts.clamp_min(1))).bool()
 
     def _hide(self, encoded: Tensor, masked: Tensor) -> Tensor:
         frames = masked.repeat_interleave(self.frames_a_step, dim=1)
@@ -138,13 +147,25 @@ class ContrastiveCoding(nn.Module):
         return functional.cross_entropy(similarity / self.temperature, torch.arange(count, device=targets.device))
 
 
-def span_mask(signal: Tensor, ratio: float, span: int) -> Tensor:
-    """(batch, samples) of 0 and 1: spans at random starts that cover about `ratio` of the samples."""
+def span_mask(signal: Tensor, ratio: float, span: int, lengths: Tensor | None = None) -> Tensor:
+    """(batch, samples) of 0 and 1: spans at random starts that cover about `ratio` of each item.
+
+    `lengths` (batch,) are the valid samples, which spans do not leave.
+    """
     items, samples = signal.shape
-    span = min(span, samples)
+    wholes = [samples] * items if lengths is None else lengths.tolist()
+    spans = [min(span, whole) for whole in wholes]
+    counts = [_span_count(ratio, each, whole) for each, whole in zip(spans, wholes, strict=True)]
+    fewest = samples - min(span, samples) + 1
+    starts = torch.randint(fewest, (items, max(counts)), device=signal.device)
+    positions, masks = torch.arange(samples, device=signal.device), []
+    for item, (each, whole, count) in enumerate(zip(spans, wholes, counts, strict=True)):
+        # Starts of the longest item, brought to this one's range.
+        offsets = positions - (starts[item, :count] * (whole - each + 1) // fewest)[:, None]
+        masks.append(((offsets >= 0) & (offsets < each)).any(dim=0))
+    return torch.stack(masks).to(signal.dtype)
+
+
+def _span_count(ratio: float, span: int, samples: int) -> int:
     uncovered = 1.0 - span / max(samples, span + 1)
-    count = max(1, round(math.log(1.0 - ratio) / math.log(uncovered)))
-    starts = torch.randint(samples - span + 1, (items, count), device=signal.device)
-    positions = torch.arange(samples, device=signal.device)
-    offsets = positions[None, None] - starts[..., None]
-    return ((offsets >= 0) & (offsets < span)).any(dim=1).to(signal.dtype)
+    return max(1, round(math.log(1.0 - ratio) / math.log(uncovered)))

@@ -3,6 +3,7 @@
 import math
 
 NOAM_WARMUP_STEPS = 4000
+NOAM_LR = 1e-3  # the configured rate at which noam is DPTNet's own; others scale the whole curve
 _NOAM_WIDTH = 64
 _NOAM_PLATEAU = 4e-4
 

@@ -51,7 +51,7 @@ def _entry(plan: Plan, label: str, records: Sequence[JobRecord], baseline: Mappi
         "candidate": label,
         "seeds": len(by_seed),
         "steps": steps,
-        "epochs": [epoch_at(plan, step) for step in steps],
+        "epochs": [epoch_at(plan, records[0].job.group, step) for step in steps],
         "switch": switch,
         "symmetric": symmetric,
         "mean_switch": float(np.mean(switch)),

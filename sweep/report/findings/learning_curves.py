@@ -12,6 +12,7 @@ import numpy as np
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord
 from sweep.verdict.result import LearningCurve
+from trainables.training.epochs import epochs_at
 
 
 def learning_curves(plan: Plan, records: Iterable[JobRecord]) -> list[LearningCurve]:
@@ -41,12 +42,12 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[Lear
                 "candidate": label,
                 "seeds": len(by_seed),
                 "steps": steps,
-                "epochs": [epoch_at(plan, step) for step in steps],
+                "epochs": [epoch_at(plan, group, step) for step in steps],
                 "score": means,
                 "lead": [value for value, _ in leads],
                 "lead_interval": [interval for _, interval in leads],
-                "switches": [epoch_at(plan, share * plan.steps) for share in config.phase_switches()],
-                "reached_baseline": epoch_at(plan, reached[0]) if reached else None,
+                "switches": [epoch_at(plan, group, share * plan.steps_of(group)) for share in config.phase_switches()],
+                "reached_baseline": epoch_at(plan, group, reached[0]) if reached else None,
             }
         )
     return curves
@@ -79,9 +80,9 @@ def mean_and_interval(differences: Sequence[float]) -> tuple[float | None, list[
     return mean, [mean - half, mean + half]
 
 
-def epoch_at(plan: Plan, step: float) -> float:
-    """Seconds of training audio drawn until `step`, over the seconds there are."""
-    split = plan.corpus_summary["splits"][plan.data.source_split("train")]
-    minutes = plan.data.labelled_minutes
-    seconds = split["speech_seconds"] if minutes is None else min(split["speech_seconds"], 60 * minutes)
-    return round(step * plan.data.batch * plan.data.crop_seconds / seconds, 4)
+def epoch_at(plan: Plan, group: str, step: float) -> float:
+    """Epochs of a job of the group after `step`, as its training counts them."""
+    data = plan.typical_config(group).data_settings(plan.data_of(group))
+    split = plan.corpus_summary["splits"][data.source_split("train")]
+    stored = plan.corpus_summary.get("kind") == "mixtures"
+    return round(epochs_at(step, data, split["speech_seconds"], split["utterances"], stored), 4)

@@ -5,13 +5,17 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from trainables.audio.examples.mixing import Batch
 from trainables.base.randomness import seed_global_generators
 from trainables.config.registry import config_class
+from trainables.enhancer import Enhancer, loudest
+from trainables.job.assignment import Assignment
 from trainables.method import Method, When
 
 START = When(step=0, epoch=0, steps=10)
@@ -73,6 +77,17 @@ class MethodConformance:
         assert estimate.shape == (2, method.sources, samples)
         assert torch.isfinite(estimate).all()
 
+    def test_an_enhancer_gives_the_level_of_least_squares(self, make: Callable[[int], Method]) -> None:
+        """No other gain of the (loudest) estimate would be nearer to the recording."""
+        method = trained(make(1)).eval()
+        enhance = Enhancer(method, Assignment(job="all/final/none/seed-1001"))
+        recording = mixtures(1, SAMPLES)[0].numpy()
+        for level in (1.0, 1e-3):
+            estimate = loudest(np.atleast_2d(enhance(level * recording, 16000)))
+            wanted, given = (audio - audio.mean() for audio in (np.float64(level * recording), np.float64(estimate)))
+            assert given @ given > 0
+            assert wanted @ given / (given @ given) == pytest.approx(1.0, abs=1e-5)
+
     def test_silence_gives_finite_numbers(self, make: Callable[[int], Method]) -> None:
         method = trained(make(1))
         assert torch.isfinite(infer(method, torch.zeros(1, SAMPLES))).all()
@@ -130,13 +145,26 @@ class MethodConformance:
         assert all(type(value) in (int, float) for value in method.diagnostics().values())
 
 
+class PaddingConformance(MethodConformance):
+    """Of methods whose examples may be shorter than a crop."""
+
+    def test_padding_changes_no_loss_and_no_statistic(self, make: Callable[[int], Method]) -> None:
+        """A second of zeros behind every item: losses, running statistics and batch norms stay what they are."""
+        one, other = trained(make(1)), trained(make(1))
+        plain, padded = losses_of(one, MIDDLE), losses_of(other, MIDDLE, padding=16000)
+        for name, loss in plain.items():
+            torch.testing.assert_close(padded[name], loss, atol=2e-4, rtol=2e-4)
+        for before, after in zip(one.buffers(), other.buffers(), strict=True):
+            torch.testing.assert_close(after, before, atol=1e-4, rtol=1e-3)
+
+
 def mixtures(batch: int, samples: int) -> Tensor:
     """(batch, samples), the same at every call."""
     return 0.1 * torch.randn(batch, samples, generator=torch.Generator().manual_seed(5))
 
 
-def losses_of(method: Method, when: When) -> dict[str, Tensor]:
-    """The losses of a fixed batch, drawn as the session draws."""
+def losses_of(method: Method, when: When, padding: int = 0) -> dict[str, Tensor]:
+    """The losses of a fixed batch, drawn as the session draws, with `padding` zeros behind every item."""
     noise = mixtures(2, SAMPLES)
     time = torch.arange(SAMPLES) / 16000
     clean = 0.1 * torch.stack([torch.sin(2 * torch.pi * pitch * time) for pitch in (200.0, 310.0)])
@@ -144,6 +172,7 @@ def losses_of(method: Method, when: When) -> dict[str, Tensor]:
         voices = torch.stack([mixtures(2, SAMPLES).roll(number, 1) for number in range(1, method.sources)], 1)
         noise, clean = voices.sum(1), torch.cat([clean[:, None], voices], 1)
     noisy = noise + (clean[:, 0] if method.sources > 1 else clean)
+    noisy, clean = pad(noisy, (0, padding)), pad(clean, (0, padding))
     batch = Batch(noisy=noisy, clean=clean, lengths=torch.tensor([SAMPLES, SAMPLES]))
     method.train()
     seed_global_generators(1, "train", when.step)

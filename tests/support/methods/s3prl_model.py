@@ -4,6 +4,7 @@ Post-LN BERT layers with s3prl's parameter names: an independent reference for t
 """
 
 import math
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,6 +23,32 @@ BASE = {
     "share_layer": False,
     "pre_layer_norm": False,
 }
+
+# What s3prl's logMelBase-T-F-M.yaml says next to the transformer.
+TASK = {
+    "loss": "L1",
+    "sequence_length": 1500,
+    "position_encoding_size": 768,
+    "mask_proportion": 0.15,
+    "mask_consecutive_min": 7,
+    "mask_consecutive_max": 7,
+    "mask_allow_overlap": True,
+    "mask_bucket_ratio": 1.5,
+    "mask_frequency": 0.2,
+    "noise_proportion": 0.15,
+}
+LOG_MELS = {"feat_type": "mel", "channel": 0, "log": True, "delta": 0, "cmvn": True}
+AUDIO = {
+    "target_level": -25,
+    "win_ms": 25,
+    "hop_ms": 10,
+    "n_freq": 201,
+    "n_mels": 80,
+    "n_mfcc": 13,
+    "input": LOG_MELS,
+    "target": {**LOG_MELS, "channel": 1},
+}
+CONFIG = {"transformer": BASE, "task": TASK, "audio": AUDIO}
 
 
 class Norm(nn.Module):
@@ -93,3 +120,9 @@ def positions(frames: int, hidden: int) -> Tensor:
         angle = torch.arange(frames, dtype=torch.float64) / 10000 ** (2 * (column // 2) / hidden)
         table[:, column] = angle.cos() if column % 2 else angle.sin()
     return table.float()
+
+
+def write(path: Path, model: nn.Module | None = None, **parts: Any) -> None:
+    """A checkpoint at base size as s3prl writes it, of this model or of one with random weights."""
+    model = reference_transformer() if model is None else model
+    torch.save({"Transformer": model.state_dict(), "Config": CONFIG, **parts}, path)

@@ -26,7 +26,7 @@ def make_plan(output: Path, tracking_uri: str = "", name: str = "evening", **cha
         "version": "0.1.0",
         "code": "none",
         "metric": "si_sdr",
-        "groups": group_plans(space, preset, ["tera", "wav2vec2"]),
+        "groups": group_plans(space, preset, ["tera", "wav2vec2"], Path.cwd()),
         "samples": 2,
         "seeds": (1001, 1002, 1003),
         "sweep_seed": 0,

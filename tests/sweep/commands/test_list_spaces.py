@@ -1,9 +1,11 @@
 """`--list-spaces` and `--help-config`: everything is there, once, and fits a terminal."""
 
+import os
 import re
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -41,12 +43,13 @@ def test_groups_and_presets_stand_once_for_every_method(page: list[str]) -> None
         assert shown == list(spaces[0].presets)
 
 
-def test_costs_are_those_of_a_dry_run(page: list[str]) -> None:
+def test_costs_are_those_of_a_dry_run_with_nothing_in_the_cache(page: list[str], tmp_path: Path) -> None:
     """norm_layers is named in the README; its demo takes 0.28 CPU-hours, 8.3 min on two cores and the start."""
     line = next(line for line in page if "norm_layers " in line)
     command = [sys.executable, "sweep/run.py", "--space", "norm_layers", "--preset", "demo", "--dry-run"]
-    dry_run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-    hours = re.search(r"about ([\d.]+) CPU-hours", dry_run)
+    environment = {**os.environ, "SPEECH_SWEEP_CACHE": str(tmp_path)}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
+    hours = re.search(r"about ([\d.]+) CPU-hours", done.stdout)
     minutes = re.search(r"(\d+) min", line)
     assert hours is not None
     assert minutes is not None
@@ -54,9 +57,9 @@ def test_costs_are_those_of_a_dry_run(page: list[str]) -> None:
 
 
 def test_gpu_hours_count_every_step_of_every_job(page: list[str]) -> None:
-    """norm_joint: 4 upstreams x 5 candidates x (6 trials + 5 seeds) x 50,000 steps x 0.1 s."""
+    """norm_joint: 5 candidates x (6 trials + 5 seeds), 50,000 steps for tera, 100,000 for 3 others, x 0.1 s."""
     at_paper_scale = next(line for line in page if "--preset paper" in line)
-    assert f"; {4 * 5 * 11 * 50_000 * 0.1 / 3600:.0f} to " in at_paper_scale
+    assert f"; {5 * 11 * (50_000 + 3 * 100_000) * 0.1 / 3600:.0f} to " in at_paper_scale
 
 
 def test_the_page_needs_no_torch() -> None:

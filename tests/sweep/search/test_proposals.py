@@ -54,7 +54,7 @@ def test_a_trial_with_failed_clips_is_ignored_like_one_that_failed(plan: Plan) -
 
 
 def test_every_candidates_first_trial_takes_the_anchor(plan: Plan) -> None:
-    space, preset = plan.space_object(), plan.preset_object()
+    space, preset = plan.space_object(), plan.preset_object("tera")
     for record in _asked(plan, 5):
         candidate = plan.candidate("tera", record.job.candidate)
         assert record.nuisance == space.anchor({"upstream": "tera"}, candidate, preset)
@@ -161,7 +161,7 @@ def _asked_of_tpe(plan: Plan, job: Job, records: list[JobRecord], seed: int) -> 
     study.enqueue_trial({"candidate": job.candidate})
     trial, group = study.ask(), plan.groups[0]
     trial.suggest_categorical("candidate", [candidate.label for candidate in group.candidates])
-    WORLD.suggest(trial, group.group, plan.candidate("weak", job.candidate), plan.preset_object())
+    WORLD.suggest(trial, group.group, plan.candidate("weak", job.candidate), plan.preset_object("tera"))
     return trial.params
 
 
@@ -198,4 +198,4 @@ def _distance(nuisance: dict[str, float]) -> float:
 
 def _anchor(plan: Plan, job: Job) -> dict[str, float]:
     candidate = plan.candidate(job.group, job.candidate)
-    return plan.space_object().anchor({"upstream": job.group}, candidate, plan.preset_object())
+    return plan.space_object().anchor({"upstream": job.group}, candidate, plan.preset_object("tera"))

@@ -8,6 +8,7 @@ import pytest
 from sweep.plan.plan import Plan
 from sweep.stored import layout
 from sweep.stored.by_name import sweep_names
+from tests.support.methods import s3prl_model
 from tests.support.sweeps.typed_plan import freeze, plan, resume
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
@@ -262,13 +263,13 @@ def test_resume_refuses_other_training_code(tmp_path: Path) -> None:
 
 def test_resume_refuses_weights_that_are_no_longer_what_they_were(tmp_path: Path) -> None:
     weights = tmp_path / "tera.ckpt"
-    weights.write_bytes(b"weights")
+    s3prl_model.write(weights)
     flags = ("--preset", "paper", "--corpus", "demo", "--upstreams", "tera")
     started = plan(tmp_path, "--name", "first", *flags, "--set", f"checkpoint={weights}")
     freeze(started)
     weights.touch()
     assert resume(tmp_path, "first").plan == started.plan
-    weights.write_bytes(b"WEIGHTS")
+    s3prl_model.write(weights, Step=2)
     with pytest.raises(UserError, match=r"the weights of tera \(base\) checkpoint have changed since sweep 'first'"):
         resume(tmp_path, "first")
 
@@ -340,3 +341,110 @@ def test_a_foreign_folder_next_to_the_sweeps_is_not_listed(tmp_path: Path, monke
 
     monkeypatch.setattr(Path, "is_file", refusing)
     assert sweep_names(str(tmp_path / "sweeps")) == ["first"]
+
+
+# -- paths ----------------------------------------------------------------------------------------------
+
+AT_BASE = ("--preset", "paper", "--corpus", "demo", "--upstreams", "tera")
+
+
+def checkpoints_of(made: Plan) -> set[str]:
+    return {stage.config["checkpoint"] for stage in made.stages()}
+
+
+@pytest.mark.parametrize(
+    "given", ["./w/x.pt", "w/x.pt", "w/../w/x.pt", "x.pt", "~/w/x.pt", "w/ä #1?.pt", "./w/{upstream}"]
+)
+def test_a_checkpoint_is_found_from_the_users_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "w").mkdir()
+    for name in ("w/x.pt", "x.pt", "w/ä #1?.pt", "w/tera"):
+        (tmp_path / name).write_bytes(b"weights")
+    made = plan(tmp_path, *AT_BASE, "--name", "first", "--set", f"checkpoint={given}")
+    (found,) = checkpoints_of(made.plan)
+    assert Path(found).is_absolute()
+    assert Path(found).is_file()
+    freeze(made)
+    assert resume(tmp_path, "first", "--set", f"checkpoint={given}").plan == made.plan
+
+
+@pytest.mark.parametrize("given", ["./x.pt", "models/x.pt", "x", "~/x.pt", "../x.pt", "/nowhere/x.pt", "/dev/null"])
+def test_a_checkpoint_that_is_not_there_is_refused_by_its_whole_path(tmp_path: Path, given: str) -> None:
+    with pytest.raises(UserError, match=r"checkpoint (at )?/\S+") as refused:
+        plan(tmp_path, *AT_BASE, "--set", f"checkpoint={given}")
+    assert str((tmp_path / Path(given).expanduser()).resolve()) in str(refused.value)
+
+
+@pytest.mark.parametrize("given", ["~nobody-at-all/x.pt", "./a\\u0000b", "./" + "x" * 300])
+def test_what_can_be_no_path_is_a_line(tmp_path: Path, given: str) -> None:
+    with pytest.raises(UserError) as refused:
+        plan(tmp_path, *AT_BASE, "--set", f'checkpoint="{given}"')
+    assert str(refused.value).isprintable()
+
+
+def test_a_hub_id_stays_one_unless_something_is_there(tmp_path: Path) -> None:
+    flags = (*AT_BASE, "--set", "checkpoint=owner/model")
+    assert checkpoints_of(plan(tmp_path, *flags).plan) == {"owner/model"}
+    (tmp_path / "owner" / "model").mkdir(parents=True)
+    assert checkpoints_of(plan(tmp_path, *flags).plan) == {str(tmp_path / "owner" / "model")}
+
+
+def test_paths_of_a_space_of_ones_own_start_from_the_users_folder(tmp_path: Path) -> None:
+    (tmp_path / "spaces").mkdir()
+    (tmp_path / "spaces" / "mine.py").write_text(
+        "from dataclasses import replace\n"
+        "from search_spaces.norm_layers import NORM_LAYERS\n"
+        "def candidates(group, preset):\n"
+        "    return [replace(c, config={**c.config, 'checkpoint': './x.pt'})\n"
+        "            if c.label == 'layer1' else c for c in NORM_LAYERS.candidates(group, preset)]\n"
+        "SPACE = replace(NORM_LAYERS, name='mine', candidates=candidates)\n"
+    )
+    flags = ("--space", "spaces/mine.py", *AT_BASE)
+    with pytest.raises(UserError, match=f"no checkpoint at {tmp_path}/x.pt"):
+        plan(tmp_path, *flags)
+    (tmp_path / "x.pt").write_bytes(b"weights")
+    made = plan(tmp_path, *flags).plan
+    assert made.candidate("tera", "layer1").config["checkpoint"] == str(tmp_path / "x.pt")
+    assert Plan.from_json(json.loads(json.dumps(made.to_json()))) == made
+
+
+@pytest.mark.parametrize("flag", ["--output", "--corpus", "--space"])
+@pytest.mark.parametrize("name", ["a\nb", "a\udcffb", "~nobody-at-all"])
+def test_names_that_results_cannot_hold_are_refused_in_a_line(tmp_path: Path, flag: str, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(UserError) as refused:
+        plan(tmp_path, flag, f"{name}.py" if flag == "--space" else name)
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("prefix", ["a#b", "a?b"])
+def test_a_key_that_mlflow_reads_in_another_way_is_refused(s3_bucket: str, tmp_path: Path, prefix: str) -> None:
+    flags = ("--output", f"{s3_bucket}/{prefix}")
+    with pytest.raises(UserError, match=r"--output .*MLflow would write its artifacts to another key"):
+        plan(tmp_path, *flags)
+    made = plan(tmp_path, *flags, "--tracking-uri", "http://mlflow.lab:5000").plan
+    assert made.output == f"{s3_bucket}/{prefix}/{made.name}"
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (("--output", "file"), "--output: {here}/file is not a folder"),
+        (("--output", "file/below"), "--output: {here}/file is not a folder"),
+        (("--study-uri", "sqlite:///absent/study.db"), "--study-uri 'sqlite:///absent/study.db': {here}/absent does"),
+        (
+            ("--tracking-uri", "sqlite:///file/m.db"),
+            "--tracking-uri 'sqlite:///file/m.db': {here}/file is not a folder",
+        ),
+    ],
+)
+def test_a_place_that_cannot_be_written_to_is_refused_by_name(
+    tmp_path: Path, flags: tuple[str, ...], named: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError) as refused:
+        plan(tmp_path, *flags)
+    assert named.format(here=tmp_path) in str(refused.value)
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]

@@ -4,9 +4,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import boto3
 import pytest
 
 from benchmarks.mlflow_server import MlflowServer, wait_until
@@ -177,6 +179,26 @@ def test_the_answer_is_one_search_away(start: Callable[[], Tracker], plan: Plan,
     assert experiment.artifact_location == f"{tmp_path}/mlflow-artifacts"
     finalist = run_of(plan, Job("tera", "final", "layer2", 1001))
     assert finalist.data.metrics["test_wb_pesq"] == 1.2
+
+
+@pytest.mark.parametrize("prefix", ["lab", "a b%20+ä//c"])
+def test_artifacts_lie_with_the_results_in_s3_as_every_file_there(
+    s3_bucket: str, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefix: str
+) -> None:
+    """Encrypted as asked, and where MLflow's own client finds them."""
+    monkeypatch.setenv("SPEECH_SWEEP_S3_ENCRYPTION", "AES256")
+    plan = replace(plan, output=f"{s3_bucket}/{prefix}/{plan.name}")
+    (tmp_path / "board.md").write_text("# Leaderboard")
+    tracker = Tracker(plan, tmp_path / "spool")
+    tracker.log_results(result_of(plan), {"pages/leaderboard.md": tmp_path / "board.md"})
+    tracker.close()
+    run, client = run_of(plan).info, open_client(plan.tracking_uri)
+    key = f"{prefix}/{plan.name}/mlflow-artifacts/{run.run_id}/artifacts/pages/leaderboard.md"
+    found = boto3.client("s3").get_object(Bucket=s3_bucket.removeprefix("s3://"), Key=key)
+    assert (found["Body"].read(), found["ServerSideEncryption"]) == (b"# Leaderboard", "AES256")
+    assert [item.path for item in client.list_artifacts(run.run_id)] == ["leaderboard.json", "pages"]
+    copy = client.download_artifacts(run.run_id, "pages/leaderboard.md", str(tmp_path))
+    assert Path(copy).read_text() == "# Leaderboard"
 
 
 @pytest.mark.parametrize(("alpha", "level"), [(0.05, "95 %"), (0.0125, "98.75 %")])

@@ -76,3 +76,21 @@ def test_corpus_cmvn_keeps_what_sets_an_utterance_apart() -> None:
 def test_silence_is_finite() -> None:
     normalised = audio.utterance_cmvn(audio.log_mel(torch.zeros(1, 4000)))
     assert torch.isfinite(normalised).all()
+
+
+def test_frames_and_samples_of_a_padded_batch_are_those_of_each_item_alone() -> None:
+    lengths = (16000, 9001, 400, 161)
+    wave = speechlike(batch=4)
+    for item, samples in enumerate(lengths):
+        wave[item, samples:] = 0.0
+    counts = torch.tensor(lengths)
+    spectra, log_mels = audio.stft(wave, counts), audio.log_mel(wave, counts)
+    back = audio.istft(spectra, 16000, counts)
+    for item, samples in enumerate(lengths):
+        alone, frames = wave[item : item + 1, : max(samples, 201)], audio.frame_count(samples)
+        torch.testing.assert_close(spectra[item, :, :frames], audio.stft(alone)[0, :, :frames])
+        assert not spectra[item, :, frames:].any()
+        torch.testing.assert_close(back[item, :samples], wave[item, :samples], atol=1e-5, rtol=1e-4)
+        assert not back[item, samples:].any()
+        if samples > 200:
+            torch.testing.assert_close(log_mels[item, :frames], audio.log_mel(alone)[0], atol=1e-4, rtol=1e-4)

@@ -130,3 +130,19 @@ def test_the_decoder_may_read_the_encoder() -> None:
 def test_the_last_weights_that_both_losses_train(fields: dict[str, Any], name: str) -> None:
     tiny = network(size="tiny", **fields)
     assert tiny.last_shared_weights() is tiny.get_parameter(name)
+
+
+def test_a_clip_in_a_padded_batch_comes_out_as_alone() -> None:
+    small = network(size="tiny")
+    small(torch.randn(4, 4096))  # running statistics of their own
+    small.eval()
+    lengths = (4096, 3008, 1984, 512)
+    waves, valid = torch.randn(4, 4096), torch.zeros(4, 1, 64)
+    for item, samples in enumerate(lengths):
+        waves[item, samples:] = 0.0
+        valid[item, :, : samples // HOP] = 1.0
+    with torch.no_grad():
+        together = small.decode(*small.encode(waves, valid), valid)
+        for item, samples in enumerate(lengths):
+            alone = small(waves[item : item + 1, :samples])[0]
+            torch.testing.assert_close(together[item, :samples], alone, atol=1e-5, rtol=1e-4)

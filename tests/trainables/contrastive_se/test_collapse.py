@@ -60,3 +60,17 @@ def test_one_utterance_has_no_other() -> None:
 def test_silence_gives_finite_numbers() -> None:
     monitors = collapse_monitors(*[torch.zeros(2, 3, 8, 10)] * 3)
     assert all(value == value for value in monitors.values())
+
+
+def test_padding_does_not_count() -> None:
+    encoded, predicted, target = healthy(), healthy().roll(1, 2), healthy().roll(2, 2)
+    lengths, valid = (200, 130, 90, 90), torch.zeros(4, 1, 200)
+    for item, length in enumerate(lengths):
+        valid[item, :, :length] = 1.0
+    clean = collapse_monitors(*(part * valid for part in (encoded, predicted, target)), valid)
+    dirty = collapse_monitors(*(part * valid + 9.0 * (1.0 - valid) for part in (encoded, predicted, target)), valid)
+    assert dirty == pytest.approx(clean, abs=1e-6)
+    assert clean["effective_rank"] > 0.85 * CHANNELS
+    whole = collapse_monitors(*(part[..., :90] for part in (encoded, predicted, target)))
+    cut = collapse_monitors(encoded, predicted, target, (torch.arange(200) < 90).float().expand(4, 1, 200))
+    assert cut == pytest.approx(whole, abs=1e-5)

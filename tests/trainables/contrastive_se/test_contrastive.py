@@ -95,3 +95,18 @@ def test_no_gradient_reaches_the_target() -> None:
     target = MomentumEncoder(encoder(0))
     assert not target(torch.randn(5, 4)).requires_grad
     assert not any(parameter.requires_grad for parameter in target.parameters())
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_frames_of_padding_do_not_count(pooled: bool) -> None:
+    predicted, target = views()
+    frames = predicted.shape[-1]
+    valid = torch.ones(predicted.shape[1], 1, frames)
+    valid[0, :, frames // 2 :] = 0.0
+    found = contrastive_loss(predicted, target, pooled, valid)
+    dirty = contrastive_loss(predicted + 5.0 * (1 - valid), target - 3.0 * (1 - valid), pooled, valid)
+    torch.testing.assert_close(found, dirty)
+    assert not torch.isclose(found, contrastive_loss(predicted, target, pooled))
+    cut = (predicted[..., : frames // 2], target[..., : frames // 2], pooled)
+    same = contrastive_loss(predicted, target, pooled, torch.cat([valid[:1]] * len(valid)))
+    torch.testing.assert_close(same, contrastive_loss(*cut))

@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainables.losses.si_sdr import si_sdr, si_sdr_loss
+from trainables.losses.permutation import pairwise_si_sdr
+from trainables.losses.si_sdr import masked_si_sdr, si_sdr, si_sdr_loss
 
 
 def numpy_si_sdr(estimate: np.ndarray, reference: np.ndarray) -> float:
@@ -41,6 +42,37 @@ def test_padding_does_not_count_whatever_it_holds() -> None:
     lengths = torch.tensor([800, 800, 800])
     silent = torch.nn.functional.pad(reference, (0, 50))
     torch.testing.assert_close(si_sdr(padded, silent, lengths), si_sdr(estimate, reference))
+
+
+@pytest.mark.parametrize("zero_mean", [True, False])
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-6, 1e-8, 0.0])
+def test_a_masked_value_is_that_of_the_cut_signal_at_every_level(scale: float, zero_mean: bool) -> None:
+    estimate, reference = (signal.float() for signal in signals(4))
+    estimate, lengths = scale * (estimate + 0.1), torch.tensor([800, 311, 2])
+    found = si_sdr(estimate, reference, lengths, zero_mean)
+    for item, length in enumerate(lengths.tolist()):
+        cut = estimate[item : item + 1, :length], reference[item : item + 1, :length]
+        assert float(found[item]) == pytest.approx(float(si_sdr(*cut, zero_mean=zero_mean)), abs=1e-4)
+    holes = torch.rand(3, 800, generator=torch.Generator().manual_seed(1)) < 0.3
+    kept = estimate[:1, holes[0]], reference[:1, holes[0]]
+    masked = masked_si_sdr(estimate, reference, holes.float(), zero_mean)[0]
+    assert float(masked) == pytest.approx(float(si_sdr(*kept, zero_mean=zero_mean)), abs=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e-6, 1e-8, 0.0])
+def test_the_pairwise_form_gives_the_same_number(scale: float) -> None:
+    estimate, reference = signals(5)
+    expected = si_sdr(scale * estimate, reference).float()
+    found = pairwise_si_sdr(scale * estimate[:, None], reference[:, None])[:, 0, 0]
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_no_sample_at_all_and_silence_are_minus_80_db() -> None:
+    estimate, reference = signals(6)
+    nothing = si_sdr(estimate, reference, torch.zeros(3, dtype=torch.int64))
+    assert nothing.tolist() == pytest.approx([-80.0] * 3)
+    assert si_sdr(0.0 * estimate, reference).tolist() == pytest.approx([-80.0] * 3)
+    assert si_sdr(estimate, 0.0 * reference).tolist() == pytest.approx([-80.0] * 3)
 
 
 def test_loss_is_the_negative_mean() -> None:

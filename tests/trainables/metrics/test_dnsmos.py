@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.audio.signals import RATE, noisy, speech_like
 from trainables.base.errors import UserError
+from trainables.metrics import Unscorable
 from trainables.metrics.dnsmos import dnsmos
 from trainables.metrics.scorer import Scorer
 
@@ -38,6 +39,13 @@ def test_a_listener_prefers_the_clean_recording() -> None:
 def test_what_is_too_loud_is_heard_clipped() -> None:
     loud = 30 * speech_like(2.0)
     assert dnsmos(loud, loud, RATE) == dnsmos(loud, np.clip(loud, -1, 1), RATE)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 100, 3999])
+def test_under_a_quarter_of_a_second_there_is_no_opinion(samples: int) -> None:
+    clean = speech_like(0.5)[:samples]
+    with pytest.raises(Unscorable, match="too_short"):
+        dnsmos(clean, clean, RATE)
 
 
 def test_the_scorer_gives_it_a_row_at_16_khz_only() -> None:

@@ -87,6 +87,15 @@ def test_half_a_separation_is_no_separation(change: Callable[..., Any], status: 
     assert {(row["value"], row["status"]) for row in rows} == {(None, status)}
 
 
+@pytest.mark.parametrize("samples", [0, 1, 2, 10, 100])
+def test_short_mixtures_get_a_status(samples: int) -> None:
+    clean = voices(1, samples=8000)[:, 4000 : 4000 + samples]
+    rows = score_mixtures([Mixture("short", clean.sum(0), clean, 0.5 * clean)], None, 8000)
+    found = {row["metric"]: row["status"] for row in rows}
+    assert found["sdr"] == found["sdri"] == ("silent_reference" if samples < 2 else "too_short")
+    assert found["si_sdri"] == ("ok" if samples > 2 else found["sdr"])
+
+
 def test_shapes_that_do_not_fit_are_a_defect() -> None:
     with pytest.raises(ValueError, match="mixture 'm'"):
         score_mixtures([Mixture("m", MIXTURE, REFERENCES, ESTIMATES[:1])], None, RATE)

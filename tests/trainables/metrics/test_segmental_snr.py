@@ -38,6 +38,24 @@ def test_fitting_undoes_gain_and_polarity_and_nothing_else() -> None:
     assert segmental_snr(clean, -3.0 * estimate, RATE) < fitted - 5.0
 
 
+@pytest.mark.parametrize("snr_db", [-10.0, 0.0, 10.0, 20.0, 40.0])
+def test_an_untouched_clip_is_fitted_no_worse_and_hardly_better(snr_db: float) -> None:
+    for seed in range(3):
+        clean = speech_like(1.0, seed=seed)
+        estimate = noisy(clean, snr_db)
+        raw, fitted = segmental_snr(clean, estimate, RATE), fitted_segmental_snr(clean, estimate, RATE)
+        assert raw <= fitted < raw + 1.0
+        for gain in (0.01, -0.3, 40.0):
+            assert fitted_segmental_snr(clean, gain * estimate.astype(np.float64), RATE) >= fitted - 1e-6
+
+
+def test_noise_without_speech_is_not_shrunk_to_look_better() -> None:
+    clean = speech_like(1.0)
+    noise = np.random.default_rng(3).standard_normal(len(clean))
+    assert fitted_segmental_snr(clean, noise, RATE) < -8.0
+    assert fitted_segmental_snr(clean, np.zeros_like(clean), RATE) == segmental_snr(clean, np.zeros_like(clean), RATE)
+
+
 def test_needs_two_frames() -> None:
     with pytest.raises(Unscorable, match="too_short"):
         segmental_snr(np.ones(599), np.ones(599), RATE)

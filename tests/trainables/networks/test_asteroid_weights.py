@@ -1,131 +1,128 @@
-"""Files in asteroid's format load: the exact keys of its three models, and refusals in one line."""
+"""Files in asteroid's format: its own models give its own output, and whatever they say differently is refused."""
 
-import io
 import re
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from tests.support.methods.asteroid_files import GOLDEN, SIZES, content_of, mixture, write
 from trainables.base.errors import UserError
 from trainables.networks.asteroid_weights import our_key, read_asteroid
-from trainables.networks.conv_tasnet import conv_tasnet
-from trainables.networks.dual_path import dprnn_tasnet
-from trainables.networks.dual_path_transformer import dptnet
-from trainables.networks.masking_separator import MaskingSeparator
+from trainables.separation.config import SeparationConfig
+from trainables.separation.separators import _BUILDERS
 
-# asteroid 0.7, `state_dict()` of models with two blocks.
-_LSTM = [f"{kind}_{part}_l0{way}" for way in ("", "_reverse") for kind in ("weight", "bias") for part in ("ih", "hh")]
-_FRAME = ["encoder.filterbank._filters", "decoder.filterbank._filters"]
-_BOTTLENECK = [f"masker.bottleneck.{leaf}" for leaf in ("0.gamma", "0.beta", "1.weight", "1.bias")]
-_GATES = [f"masker.{part}.0.{leaf}" for part in ("net_out", "net_gate") for leaf in ("weight", "bias")]
-_FIRST_OUT = [f"masker.first_out.{leaf}" for leaf in ("0.weight", "1.weight", "1.bias")]
-_CONV_LEAVES = [
-    *("shared_block.0.weight", "shared_block.0.bias", "shared_block.1.weight"),
-    *("shared_block.2.gamma", "shared_block.2.beta", "shared_block.3.weight", "shared_block.3.bias"),
-    *("shared_block.4.weight", "shared_block.5.gamma", "shared_block.5.beta"),
-    *("res_conv.weight", "res_conv.bias", "skip_conv.weight", "skip_conv.bias"),
-]
-_DPRNN_LEAVES = [
-    leaf
-    for path in ("intra", "inter")
-    for leaf in [
-        *(f"{path}_RNN.rnn.{name}" for name in _LSTM),
-        *(f"{path}_linear.{name}" for name in ("weight", "bias")),
-        *(f"{path}_norm.{name}" for name in ("gamma", "beta")),
-    ]
-]
-_DPT_LEAVES = [
-    *("mha.in_proj_weight", "mha.in_proj_bias", "mha.out_proj.weight", "mha.out_proj.bias"),
-    *(f"recurrent.{name}" for name in _LSTM),
-    *("linear.weight", "linear.bias"),
-    *(f"{norm}.{name}" for norm in ("norm_mha", "norm_ff") for name in ("gamma", "beta")),
-]
-KEYS = {
-    "ConvTasNet": [
-        *_FRAME, *_BOTTLENECK, *(f"masker.TCN.{n}.{leaf}" for n in range(2) for leaf in _CONV_LEAVES),
-        *(f"masker.mask_net.{leaf}" for leaf in ("0.weight", "1.weight", "1.bias")),
-    ],
-    "DPRNNTasNet": [
-        *_FRAME, *_BOTTLENECK, *(f"masker.net.{n}.{leaf}" for n in range(2) for leaf in _DPRNN_LEAVES),
-        *_FIRST_OUT, *_GATES, "masker.mask_net.weight",
-    ],
-    "DPTNet": [
-        *_FRAME, "masker.in_norm.gamma", "masker.in_norm.beta",
-        *(f"masker.layers.{n}.{path}.{leaf}" for n in range(2) for path in range(2) for leaf in _DPT_LEAVES),
-        *_FIRST_OUT, *_GATES,
-    ],
-}  # fmt: skip
-FRAME_ARGUMENTS = {"fb_name": "free", "sample_rate": 8000, "norm_type": "gLN", "mask_act": "relu"}
-MODELS: dict[str, tuple[Callable[[], MaskingSeparator], dict[str, Any]]] = {
-    "ConvTasNet": (
-        lambda: conv_tasnet(2, 8, filters=16, bottleneck=6, hidden=10, blocks=2, repeats=1),
-        {"n_filters": 16, "kernel_size": 8, "stride": 4, "n_src": 2, "bn_chan": 6, "skip_chan": 6,
-         "hid_chan": 10, "n_blocks": 2, "n_repeats": 1, "conv_kernel_size": 3},
-    ),
-    "DPRNNTasNet": (
-        lambda: dprnn_tasnet(2, 8, filters=16, bottleneck=6, hidden=5, blocks=2, chunk=10),
-        {"n_filters": 16, "kernel_size": 8, "stride": 4, "n_src": 2, "bn_chan": 6, "hid_size": 5,
-         "n_repeats": 2, "chunk_size": 10, "hop_size": 5, "rnn_type": "LSTM", "bidirectional": True},
-    ),
-    "DPTNet": (
-        lambda: dptnet(2, 8, filters=16, hidden=5, blocks=2, chunk=10),
-        {"n_filters": 16, "kernel_size": 8, "stride": 4, "n_src": 2, "ff_hid": 5, "n_heads": 4,
-         "n_repeats": 2, "chunk_size": 10, "hop_size": 5, "ff_activation": "relu"},
-    ),
-}  # fmt: skip
+MODELS = sorted(GOLDEN)
 
 
-def file_of(model: str, **changes: Any) -> tuple[bytes, MaskingSeparator]:
-    """A checkpoint as asteroid writes it, with the weights of the network that is returned."""
-    torch.manual_seed(1)
-    network = MODELS[model][0]()
-    weights = network.state_dict()
-    content = {
-        "model_name": model,
-        "state_dict": {key: weights[our_key(key)] for key in KEYS[model]},
-        "model_args": {**FRAME_ARGUMENTS, **MODELS[model][1], **changes},
-        "infos": {"software_versions": {"asteroid_version": "0.7.0"}},
-    }
-    file = io.BytesIO()
-    torch.save(content, file)
-    return file.getvalue(), network
+def read(model: str, path: Path, **changes: Any) -> dict[str, torch.Tensor]:
+    place = {"sizes": SIZES[model], "sample_rate": 8000, "outputs": 1, **changes}
+    return read_asteroid(path, path.read_bytes(), model, **place)
+
+
+def refusal(model: str, path: Path, **changes: Any) -> str:
+    with pytest.raises(UserError) as found:
+        read(model, path, **changes)
+    message = str(found.value)
+    assert "\n" not in message
+    assert str(path) in message
+    return message
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_exact_keys_cover_the_network(model: str) -> None:
-    assert sorted(map(our_key, KEYS[model])) == sorted(MODELS[model][0]().state_dict())
+def test_a_file_gives_the_output_that_asteroid_gives(model: str, tmp_path: Path) -> None:
+    """Golden: asteroid 0.7.0 itself."""
+    network = _BUILDERS[model](1, **SIZES[model])
+    network.load_state_dict(read(model, write(tmp_path / "model.pth", content_of(model))))
+    with torch.no_grad():
+        found = network(mixture())[0, 0]
+    torch.testing.assert_close(found, torch.tensor(GOLDEN[model]["output"]), atol=2e-5, rtol=1e-5)
+
+
+# Of every argument of the constructors a value that changes the network or its audio.
+FRAME = {
+    "n_src": 2, "n_filters": 32, "kernel_size": 16, "stride": 2, "sample_rate": 16000, "in_chan": 8,
+    "norm_type": "cLN", "mask_act": "sigmoid", "fb_name": "stft", "who_is_pinv": "decoder", "padding": 1,
+    "output_padding": 1, "an_argument_of_tomorrow": 1,
+}  # fmt: skip
+DUAL_PATH = {"chunk_size": 20, "hop_size": 3, "n_repeats": 3, "bidirectional": False, "dropout": 0.1}
+OTHER: dict[str, dict[str, Any]] = {
+    "convtasnet": {
+        **FRAME, "encoder_activation": "relu", "out_chan": 8, "n_blocks": 1, "n_repeats": 4, "bn_chan": 7,
+        "skip_chan": 0, "hid_chan": 11, "conv_kernel_size": 5, "causal": True,
+    },
+    "dprnn": {
+        **FRAME, **DUAL_PATH, "encoder_activation": "sigmoid", "out_chan": 8, "bn_chan": 7, "hid_size": 4,
+        "rnn_type": "GRU", "num_layers": 2, "use_mulcat": True,
+    },
+    "dptnet": {
+        **FRAME, **DUAL_PATH, "encoder_activation": None, "n_heads": 8, "ff_hid": 6, "ff_activation": "gelu",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "name"), [(model, name) for model in MODELS for name in OTHER[model]])
+def test_every_argument_that_differs_is_refused_by_name(model: str, name: str, tmp_path: Path) -> None:
+    value = OTHER[model][name]
+    message = refusal(model, write(tmp_path / "model.pth", content_of(model, {name: value})))
+    assert f"{name}={value!r}" in message
+    assert len(re.findall(r"\w+=", message.split("configured here: ")[1].replace("--set ", ""))) <= 2  # no other
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_file_gives_the_network_that_it_holds(model: str) -> None:
-    content, network = file_of(model)
-    loaded, mixture = MODELS[model][0](), torch.randn(1, 500)
-    weights, shapeless = read_asteroid(content)
-    loaded.load_state_dict(weights)
-    assert torch.equal(loaded(mixture), network(mixture))
-    assert shapeless == ({"blocks": 2} if model == "ConvTasNet" else {"chunk": 10})
+def test_no_argument_of_a_real_file_is_left_unchecked(model: str) -> None:
+    assert set(GOLDEN[model]["model_args"]) <= set(OTHER[model])
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("silent", ["mask_act", "n_src", "kernel_size", "encoder_activation", "sample_rate"])
+def test_silence_means_asteroids_default(model: str, silent: str, tmp_path: Path) -> None:
+    """asteroid builds a model with its default, which for mask_act depends on the model."""
+    path = write(tmp_path / "model.pth", content_of(model, without=silent))
+    if silent in ("encoder_activation", "sample_rate") or (silent == "mask_act" and model == "dptnet"):
+        assert read(model, path)
+    else:
+        assert f"{silent} is not given" in refusal(model, path)
+
+
+def test_the_rate_of_an_old_file_is_that_of_its_training(tmp_path: Path) -> None:
+    content = content_of("convtasnet", without="sample_rate")
+    content["infos"]["training_config"] = {"data": {"sample_rate": 16000}}
+    path = write(tmp_path / "model.pth", content)
+    assert "sample_rate=16000, here 8000 (--set sample_rate=16000)" in refusal("convtasnet", path)
+    assert read("convtasnet", path, sample_rate=16000)
 
 
 @pytest.mark.parametrize(
-    ("model", "changes", "message"),
-    [
-        ("ConvTasNet", {"causal": True}, "causal=True; only False can be loaded"),
-        ("ConvTasNet", {"mask_act": "sigmoid"}, "mask_act='sigmoid'; only 'relu' can be loaded"),
-        ("ConvTasNet", {"stride": 2}, "stride=2 with kernel_size=8"),
-        ("DPTNet", {"n_heads": 8}, "n_heads=8; only 4 can be loaded"),
-    ],
+    "same", [{"fb_name": "free"}, {"sample_rate": 8000.0}, {"stride": None}, {"norm_type": "GlobLN"}]
 )
-def test_another_structure_is_refused(model: str, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match=re.escape(message)):
-        read_asteroid(file_of(model, **changes)[0])
+def test_another_way_to_write_the_same_is_taken(same: dict[str, Any], tmp_path: Path) -> None:
+    assert read("convtasnet", write(tmp_path / "model.pth", content_of("convtasnet", same)))
 
 
-def test_other_files_are_refused() -> None:
-    file = io.BytesIO()
-    torch.save({"weights": torch.ones(1)}, file)
-    with pytest.raises(UserError, match="asteroid's format"):
-        read_asteroid(file.getvalue())
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "model.pth", {"weights": torch.ones(1)})
+    assert "asteroid's format" in refusal("convtasnet", path)
+    path = write(path, {**content_of("dprnn"), "model_args": [1]})
+    assert "asteroid's format" in refusal("dprnn", path)
+    path = write(path, {**content_of("convtasnet"), "quantized": True})
+    assert "quantized" in refusal("convtasnet", path)
+    path = write(path, content_of("dptnet"))
+    assert "model_name='DPTNet', here 'ConvTasNet'" in refusal("convtasnet", path)
+    path.write_bytes(b"PK")
+    assert "cannot be read" in refusal("convtasnet", path)
     with pytest.raises(UserError, match=r"unknown key 'masker\.gru\.weight'"):
         our_key("masker.gru.weight")
+
+
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    content = content_of("convtasnet")
+    content["state_dict"]["masker.mask_net.1.bias"][0] = torch.nan
+    assert "masker.mask_net.1.bias" in refusal("convtasnet", write(tmp_path / "model.pth", content))
+
+
+def test_the_published_sizes_are_asteroids_recipes() -> None:
+    """What LibriMix's recipe for ConvTasNet writes: it loads as size=paper."""
+    sizes = SeparationConfig.from_dict({"model": "convtasnet", "size": "paper"}).architecture
+    assert sizes == {"filters": 512, "kernel": 16, "bottleneck": 128, "hidden": 512, "blocks": 8, "repeats": 3}

@@ -13,9 +13,9 @@ Along = Callable[[chunking.Path, torch.Tensor], torch.Tensor]
 @pytest.mark.parametrize("frames", [1, 7, 10, 33, 100])
 def test_overlap_add_of_cut_features_counts_every_frame_twice(frames: int) -> None:
     features = torch.randn(2, 3, frames)
-    chunks = chunking.cut(features, 10)
+    chunks = chunking.cut(features, 10, (10, 10))
     assert chunks.shape[:3] == (2, 3, 10)
-    torch.testing.assert_close(chunking.overlap_add(chunks, frames), 2 * features)
+    torch.testing.assert_close(chunking.overlap_add(chunks, frames, 10), 2 * features)
 
 
 def seen_by(along: Along) -> torch.Tensor:
@@ -26,7 +26,7 @@ def seen_by(along: Along) -> torch.Tensor:
         seen.append(sequences)
         return sequences
 
-    along(noting, chunking.cut(torch.arange(40.0).view(1, 1, 40), 10))
+    along(noting, chunking.cut(torch.arange(40.0).view(1, 1, 40), 10, (10, 10)))
     return seen[0]
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from trainables.base.padding import valid_mask
 from trainables.networks.conv_tasnet import conv_tasnet
 from trainables.networks.dual_path import dprnn_tasnet
 from trainables.networks.dual_path_transformer import dptnet
@@ -63,6 +64,34 @@ def test_each_mixture_is_separated_by_itself(name: str) -> None:
     network, mixtures = small(name), torch.randn(3, 700)
     with torch.no_grad():
         torch.testing.assert_close(network(mixtures)[1:2], network(mixtures[1:2]), atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("name", SMALL)
+def test_a_shorter_mixture_in_a_padded_batch_is_separated_as_alone(name: str, training: bool) -> None:
+    """The gradient of its loss, too, is the same."""
+    network, lengths = small(name).train(training), (900, 703, 333, 41)
+    mixtures = torch.randn(4, 900) * valid_mask(torch.empty(4, 900), torch.tensor(lengths))
+    together = network(mixtures, torch.tensor(lengths))
+    for item, samples in enumerate(lengths):
+        alone = network(mixtures[item : item + 1, :samples])[0]
+        torch.testing.assert_close(together[item, :, :samples], alone, atol=1e-6, rtol=1e-4)
+        assert not together[item, :, samples:].any()
+    network.zero_grad()
+    together[3].square().sum().backward()
+    found = {key: value.grad.clone() for key, value in network.named_parameters() if value.grad is not None}
+    network.zero_grad()
+    network(mixtures[3:, :41]).square().sum().backward()
+    for key, value in network.named_parameters():
+        if value.grad is not None:
+            torch.testing.assert_close(found[key], value.grad, atol=1e-6, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_batch_without_padding_needs_no_mask(name: str) -> None:
+    network, mixtures = small(name), torch.randn(3, 700)
+    with torch.no_grad():
+        assert torch.equal(network(mixtures), network(mixtures, torch.full((3,), 700)))
 
 
 @pytest.mark.parametrize("name", SMALL)

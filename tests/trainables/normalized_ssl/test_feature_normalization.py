@@ -105,9 +105,9 @@ def test_the_clean_branch_goes_no_further_than_the_last_active_site(monkeypatch:
     normalization.strengths[1] = 0.5  # site 5 rests
     reached = []
 
-    def advance(x: Tensor, site: int) -> Tensor:
+    def advance(x: Tensor, site: int, lengths: Tensor | None = None) -> Tensor:
         reached.append(site)
-        return body.advance(x, site)
+        return body.advance(x, site, lengths)
 
     assert normalization.clean_body is not None
     monkeypatch.setattr(normalization.clean_body, "advance", advance)

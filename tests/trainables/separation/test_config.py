@@ -109,5 +109,13 @@ def test_a_checkpoint_is_named_by_its_absolute_path() -> None:
 
 
 def test_a_checkpoint_that_is_not_there_is_refused() -> None:
-    with pytest.raises(UserError, match=r"checkpoint='/nowhere\.pth' is not possible"):
+    with pytest.raises(UserError, match=r"no checkpoint at /nowhere\.pth"):
         config(strategy="ptft", checkpoint="/nowhere.pth").stages(seed=1, **PLACE)
+
+
+def test_a_file_takes_the_place_of_pre_training_and_of_its_settings() -> None:
+    file = {"strategy": "ptft", "checkpoint": "/weights.pth"}
+    same = [config(**file), config(**file, pretrain_task="mama", mask_ratio=0.5), config(**file, pretraining_steps=7)]
+    assert same[0] == same[1] == same[2]
+    assert config(**file, reinit="clone") != same[0]
+    assert config(**file, norm_blocks=[1]) != same[0]

@@ -27,7 +27,7 @@ class Oracle(nn.Module):
         super().__init__()
         self.clean, self.order = clean, order
 
-    def forward(self, noisy: torch.Tensor) -> torch.Tensor:
+    def forward(self, noisy: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         return self.clean[:, self.order]
 
 
@@ -78,7 +78,7 @@ def test_batches_are_one_set() -> None:
     both = LabelSwitches(10, 2)
 
     def network(order: list[int]) -> MaskingSeparator:
-        return cast(MaskingSeparator, lambda noisy: (mixtures if len(noisy) == 4 else more).clean[:, order])
+        return cast(MaskingSeparator, lambda noisy, lengths: (mixtures if len(noisy) == 4 else more).clean[:, order])
 
     both.measure(network([0, 1]), [mixtures, more])
     assert both.measure(network([1, 0]), [mixtures, more])["switch_percent"] == 100.0

@@ -9,8 +9,10 @@ from torch import nn
 
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.examples.mixing import Batch
+from trainables.base.padding import valid_mask
 from trainables.job.assignment import DataSettings
 from trainables.method import When
+from trainables.networks.masking_separator import MaskingSeparator
 from trainables.separation.config import SeparationConfig
 from trainables.separation.method import Separation, build
 from trainables.separation.separators import build_separator, pack_network
@@ -136,6 +138,8 @@ def test_dptnets_schedule_is_a_rate_of_its_own() -> None:
     assert factor is not None
     assert factor * 1e-3 == pytest.approx(4e-4 * 0.98)
     assert make().learning_rate_factor(late) is None
+    half = make(model="dptnet", schedule="noam", lr=5e-4).learning_rate_factor(late)
+    assert half == factor  # of its own rate: the whole curve is halved
 
 
 # -- feature normalization ----------------------------------------------------------------------------------
@@ -149,9 +153,58 @@ def test_full_strength_gives_the_features_the_statistics_of_single_voices(model:
     method.network.masker.blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
     method.normalization.voices.masker.blocks[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
     method.training_losses(mixtures(), START)
-    of_voices, of_mixtures = (features.transpose(0, 1).flatten(1) for features in seen)
+    frames = torch.ones(1, 1, method.network.encode(mixtures().noisy).shape[-1])
+    real = method.network.masker.at_blocks(frames)[0, 0].bool()
+    of_voices, of_mixtures = (features[:, :, real].transpose(0, 1).flatten(1) for features in seen)
     torch.testing.assert_close(of_mixtures.mean(1), of_voices.mean(1), atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(of_mixtures.std(1), of_voices.std(1), atol=1e-3, rtol=1e-2)
+
+
+@pytest.mark.parametrize("model", ["convtasnet", "dprnn", "dptnet"])
+def test_statistics_leave_padding_out(model: str) -> None:
+    """Those of a padded batch are those of its items alone, every frame counted alike."""
+    method = make(model=model, strategy="ptft", norm_blocks=[1]).train()
+    lengths = torch.tensor([2400, 1003])
+    batch = mixtures()
+    kept = valid_mask(batch.noisy, lengths)
+    padded = Batch(noisy=batch.noisy * kept, clean=batch.clean * kept[:, None], lengths=lengths)
+    method.training_losses(padded, START)
+    assert method.normalization is not None
+    found = method.normalization.running(1)
+    assert found.momentum == (0.99, 0.999)
+
+    def entering(network: MaskingSeparator, wave: torch.Tensor) -> torch.Tensor:
+        seen: list[torch.Tensor] = []
+        handle = network.masker.blocks[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        encoded = network.encode(wave[None])
+        network.masker.context(encoded)
+        handle.remove()
+        real = network.masker.at_blocks(torch.ones(1, 1, encoded.shape[-1]))[0, 0].bool()
+        return seen[0][0][:, real]
+
+    items = list(zip(batch.noisy, batch.clean, lengths.tolist(), strict=True))
+    method.before_inference(START, ablate=True)
+    with torch.no_grad():
+        noisy = torch.cat([entering(method.network, wave[:count]) for wave, _, count in items], dim=1)
+        copies = [entering(method.normalization.voices, voice[:count]) for _, both, count in items for voice in both]
+    voices = torch.cat(copies, dim=1)
+    torch.testing.assert_close(found.noisy_mean, noisy.mean(1), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found.clean_mean, voices.mean(1), atol=1e-5, rtol=1e-4)
+    ratio = (voices.std(1, correction=0) + 1e-5) / (noisy.std(1, correction=0) + 1e-5)
+    torch.testing.assert_close(found.ratio, ratio.clamp(0.1, 10.0), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("model", ["convtasnet", "dprnn", "dptnet"])
+def test_the_loss_of_a_padded_batch_is_the_mean_of_its_items_alone(model: str) -> None:
+    method, batch, lengths = make(model=model), mixtures(), torch.tensor([2400, 1003])
+    kept = valid_mask(batch.noisy, lengths)
+    padded = Batch(noisy=batch.noisy * kept, clean=batch.clean * kept[:, None], lengths=lengths)
+    alone = [
+        Batch(noisy=noisy[None, :count], clean=clean[None, :, :count], lengths=torch.tensor([count]))
+        for noisy, clean, count in zip(batch.noisy, batch.clean, lengths.tolist(), strict=True)
+    ]
+    expected = torch.stack([method.training_losses(item, START)["total"] for item in alone]).mean()
+    torch.testing.assert_close(method.training_losses(padded, START)["total"], expected, atol=1e-4, rtol=1e-5)
 
 
 def test_ablated_and_at_the_end_it_is_the_plain_network() -> None:

@@ -1,6 +1,6 @@
 """Pre-training as a stage: cut into stretches without a trace, and files in asteroid's format in its place."""
 
-import io
+import re
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from sweep.storage.artifacts import StoredArtifacts
+from tests.support.methods.asteroid_files import content_of_network, write
 from trainables.audio.corpus.corpus import Corpus
 from trainables.base.errors import UserError
 from trainables.base.tensors import unpack
@@ -63,30 +64,20 @@ def test_it_teaches(corpus: Corpus, artifacts: StoredArtifacts) -> None:
     assert sum(curve[-5:]) < sum(curve[:5])
 
 
-def asteroid_file(path: Path, config: SeparationConfig) -> dict[str, torch.Tensor]:
-    """Write a one-output Conv-TasNet of this size; returns its weights under our names."""
-    from tests.trainables.networks.test_asteroid_weights import _CONV_LEAVES, KEYS
-    from trainables.networks.asteroid_weights import our_key
-
+def asteroid_file(path: Path, config: SeparationConfig, **changes: Any) -> dict[str, torch.Tensor]:
+    """Write a network of this size with one output; returns its weights under our names."""
     network = build_separator(config, 1, seed=9)
-    blocks = len(network.masker.blocks)
-    keys = [key for key in KEYS["ConvTasNet"] if "TCN" not in key]
-    keys += [f"masker.TCN.{number}.{leaf}" for number in range(blocks) for leaf in _CONV_LEAVES]
-    weights = network.state_dict()
-    file = io.BytesIO()
-    state = {key: weights[our_key(key)] for key in keys}
-    arguments = {"n_src": 1, "n_blocks": config.architecture["blocks"]}
-    torch.save({"model_name": "ConvTasNet", "model_args": arguments, "state_dict": state}, file)
-    path.write_bytes(file.getvalue())
-    return weights
+    write(path, content_of_network(config.model, network, config.architecture, **changes))
+    return network.state_dict()
 
 
+@pytest.mark.parametrize("model", ["convtasnet", "dprnn", "dptnet"])
 def test_a_file_in_asteroids_format_takes_the_place_of_pre_training(
-    corpus: Corpus, artifacts: StoredArtifacts, tmp_path: Path
+    model: str, corpus: Corpus, artifacts: StoredArtifacts, tmp_path: Path
 ) -> None:
     path = tmp_path / "enhancer.pth"
-    weights = asteroid_file(path, SeparationConfig.from_dict(SMALL))
-    config = SeparationConfig.from_dict({**SMALL, "checkpoint": str(path)})
+    weights = asteroid_file(path, SeparationConfig.from_dict({**SMALL, "model": model}))
+    config = SeparationConfig.from_dict({**SMALL, "model": model, "checkpoint": str(path)})
     method = build(config, {"pretraining": run(config, corpus, artifacts)}, seed=1)
     loaded = method.network.state_dict()
     taken = [name for name in weights if not name.startswith("masker.head.output.")]
@@ -94,12 +85,29 @@ def test_a_file_in_asteroids_format_takes_the_place_of_pre_training(
 
 
 # 1 x 4 blocks have the weights of 2 x 2, and other dilations.
-@pytest.mark.parametrize("other", [{"hidden": 12}, {"blocks": 1, "repeats": 4}])
-def test_a_file_of_another_size_is_refused(
-    other: dict[str, Any], corpus: Corpus, artifacts: StoredArtifacts, tmp_path: Path
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"hidden": 12}, "hid_chan=8, here 12 (--set hidden=8)"),
+        ({"blocks": 1, "repeats": 4}, "n_blocks=2, here 1 (--set blocks=2)"),
+        ({"sample_rate": 16000}, "sample_rate=8000, here 16000 (--set sample_rate=8000)"),
+    ],
+)
+def test_a_file_of_another_network_is_refused(
+    other: dict[str, Any], named: str, corpus: Corpus, artifacts: StoredArtifacts, tmp_path: Path
 ) -> None:
     path = tmp_path / "enhancer.pth"
     asteroid_file(path, SeparationConfig.from_dict({**SMALL, "blocks": 2, "repeats": 2}))
-    config = SeparationConfig.from_dict({**SMALL, **other, "checkpoint": str(path)})
-    with pytest.raises(UserError, match="holds another network than model='convtasnet', size='tiny'"):
+    config = SeparationConfig.from_dict({**SMALL, "blocks": 2, "repeats": 2, **other, "checkpoint": str(path)})
+    with pytest.raises(UserError, match=re.escape(named)):
+        run(config, corpus, artifacts)
+
+
+def test_a_file_whose_weights_are_not_those_of_its_arguments_is_refused(
+    corpus: Corpus, artifacts: StoredArtifacts, tmp_path: Path
+) -> None:
+    path = tmp_path / "enhancer.pth"
+    asteroid_file(path, SeparationConfig.from_dict({**SMALL, "hidden": 12}), hid_chan=8)
+    config = SeparationConfig.from_dict({**SMALL, "checkpoint": str(path)})
+    with pytest.raises(UserError, match=r"masker\.blocks\..* is \(.*12.*\), here \(.*8.*\)"):
         run(config, corpus, artifacts)

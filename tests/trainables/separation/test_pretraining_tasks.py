@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from trainables.audio.examples.mixing import Batch
+from trainables.base.padding import valid_mask
 from trainables.losses.si_sdr import masked_si_sdr, si_sdr
 from trainables.separation.config import SeparationConfig
 from trainables.separation.pretraining_tasks import build_task, span_mask
@@ -53,7 +54,7 @@ def test_mama_counts_masked_samples_only(loss: str) -> None:
     mixtures = batch()
 
     def cheat(outside: float) -> torch.Tensor:
-        def network(noisy: torch.Tensor) -> torch.Tensor:
+        def network(noisy: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
             torch.manual_seed(0)
             mask = span_mask(noisy, objective.ratio, objective.span)
             return (0.5 * mixtures.clean * mask + outside * (1 - mask))[:, None]
@@ -70,6 +71,61 @@ def test_spans_cover_about_the_wanted_share(ratio: float) -> None:
     mask = span_mask(torch.zeros(200, 16000), ratio, 560)
     assert float(mask.mean()) == pytest.approx(ratio, abs=0.04)
     assert set(mask.unique().tolist()) == {0.0, 1.0}
+
+
+def test_spans_stay_within_each_item() -> None:
+    torch.manual_seed(1)
+    lengths = torch.tensor([16000] * 100 + [3000] * 100 + [200] * 100)
+    mask = span_mask(torch.zeros(300, 16000), 0.15, 560, lengths)
+    assert not (mask * (1 - valid_mask(mask, lengths))).any()
+    shares = mask.sum(1) / lengths
+    assert float(shares[:100].mean()) == pytest.approx(0.15, abs=0.04)
+    assert float(shares[100:200].mean()) == pytest.approx(0.18, abs=0.04)  # one span of 560
+    assert shares[200:].unique().tolist() == [1.0]
+
+
+@pytest.mark.parametrize("model", ["convtasnet", "dprnn", "dptnet"])
+def test_se_of_a_padded_batch_is_the_mean_of_its_items_alone(model: str) -> None:
+    objective, network = make("se", model)
+    mixtures, lengths = batch(), torch.tensor([4000, 2501, 700])
+    kept = valid_mask(mixtures.noisy, lengths)
+    padded = Batch(noisy=mixtures.noisy * kept, clean=mixtures.clean * kept, lengths=lengths)
+    with torch.no_grad():
+        alone = [
+            objective(
+                network, Batch(noisy=noisy[None, :count], clean=clean[None, :count], lengths=lengths[:1] * 0 + count)
+            )
+            for noisy, clean, count in zip(mixtures.noisy, mixtures.clean, lengths.tolist(), strict=True)
+        ]
+        torch.testing.assert_close(objective(network, padded), torch.stack(alone).mean(), atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("task", ["mama", "cc"])
+def test_padding_teaches_nothing(task: str) -> None:
+    """Whatever the clean voice's padding holds, and with every item shorter than the batch."""
+    objective, network = make(task)
+    mixtures, lengths = batch(), torch.tensor([3600, 2501, 900])
+    kept = valid_mask(mixtures.noisy, lengths)
+
+    def loss(clean: torch.Tensor) -> torch.Tensor:
+        torch.manual_seed(0)
+        return objective(network, Batch(noisy=mixtures.noisy * kept, clean=clean, lengths=lengths))
+
+    found = loss(mixtures.clean)
+    assert torch.isfinite(found)
+    torch.testing.assert_close(found, loss(mixtures.clean * kept), atol=1e-5, rtol=1e-5)
+    network.zero_grad()
+    found.backward()
+    assert all(torch.isfinite(value.grad).all() for value in network.parameters() if value.grad is not None)
+
+
+def test_cc_masks_steps_of_the_item_alone() -> None:
+    objective, _ = make("cc", cc_mask_p=0.3)
+    masks = objective._masked_steps(torch.tensor([40, 13, 2, 1]), 40)
+    assert masks.shape == (4, 40)
+    for mask, count, fewest in zip(masks, (40, 13, 2, 1), (2, 2, 2, 1), strict=True):
+        assert not mask[count:].any()
+        assert int(mask.sum()) >= fewest
 
 
 def test_masked_si_sdr_is_that_of_the_masked_samples_alone() -> None:

@@ -20,6 +20,7 @@ from trainables.audio.corpus.remarks import Remarks, for_all, number_of_files
 from trainables.audio.corpus.shards import SAMPLE_RATE
 from trainables.audio.levels import decibels, offset_matters, power
 from trainables.base.errors import UserError
+from trainables.base.paths import shown
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Hz
 SILENCE = -80.0  # dBFS (root mean square, constant offset left out) at and below which a file counts as silent
@@ -110,7 +111,7 @@ def read_mono(path: Path) -> tuple[NDArray[np.float64], int]:
     unrelated = sum(map(power, data.T)) / data.shape[1] ** 2
     if decibels(power(mono), unrelated) < LARGEST_CANCELLATION:
         raise UserError(
-            f"{path}: its {data.shape[1]} channels cancel when averaged to one (one may be inverted); "
+            f"{shown(path)}: its {data.shape[1]} channels cancel when averaged to one (one may be inverted); "
             "keep the channel that you want"
         )
     return mono, rate
@@ -165,19 +166,22 @@ def _info(path: Path) -> Any:
     import soundfile
 
     if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
-        raise UserError(f"{path}: no regular file, which cannot be checked; save the audio to a file")
+        raise UserError(f"{shown(path)}: no regular file, which cannot be checked; save the audio to a file")
     try:
         info = soundfile.info(os.fsencode(path))
     except (soundfile.SoundFileError, OSError) as error:
         _require_openable(path)
         raise UserError(
-            f"{path}: no audio that can be read ({_reason(error)}); WAV and FLAC always can: convert or remove it"
+            f"{shown(path)}: no audio that can be read ({_reason(error)}); WAV and FLAC always can: "
+            "convert or remove it"
         ) from error
     if info.format not in CONTAINERS:
-        raise UserError(f"{path}: holds {info.format_info}, which is not read; WAV and FLAC are: convert or remove it")
+        raise UserError(
+            f"{shown(path)}: holds {info.format_info}, which is not read; WAV and FLAC are: convert or remove it"
+        )
     if not LOWEST_RATE <= info.samplerate <= HIGHEST_RATE:
         raise UserError(
-            f"{path}: sample rate {info.samplerate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} Hz are allowed: "
+            f"{shown(path)}: sample rate {info.samplerate} Hz; {LOWEST_RATE} to {HIGHEST_RATE} Hz are allowed: "
             "resample or remove it"
         )
     try:
@@ -187,7 +191,7 @@ def _info(path: Path) -> Any:
     if problem:
         raise _damaged(path, problem)
     if not 0 < info.frames < 2**40:
-        raise UserError(f"{path}: holds no samples, or its header does not say how many; replace or remove it")
+        raise UserError(f"{shown(path)}: holds no samples, or its header does not say how many; replace or remove it")
     return info
 
 
@@ -196,15 +200,17 @@ def _require_openable(path: Path) -> None:
     try:
         path.open("rb").close()
     except OSError as error:
-        raise UserError(f"{path}: cannot be opened ({error.strerror}); check its name and its permissions") from error
+        raise UserError(
+            f"{shown(path)}: cannot be opened ({error.strerror}); check its name and its permissions"
+        ) from error
 
 
 def _require_finite(path: Path, data: NDArray[np.float64]) -> None:
     if not np.isfinite(data).all():
         frame, channel = (int(each) for each in np.argwhere(~np.isfinite(data))[0])
         raise UserError(
-            f"{path}: holds values that are not finite numbers, the first ({data[frame, channel]}) at sample {frame}; "
-            "replace or remove it"
+            f"{shown(path)}: holds values that are not finite numbers, the first ({data[frame, channel]}) at sample "
+            f"{frame}; replace or remove it"
         )
 
 
@@ -215,23 +221,23 @@ def _require_range(path: Path, data: NDArray[np.float64], loudest: float) -> Non
     if peak <= INTEGERS:
         beyond = int((np.abs(data) > FULL_SCALE).sum())
         raise UserError(
-            f"{path}: floats beyond full scale (peak {peak:.4g}, {beyond} samples above 1): scale it down, and what "
-            "belongs with it by the same factor"
+            f"{shown(path)}: floats beyond full scale (peak {peak:.4g}, {beyond} samples above 1): scale it down, "
+            "and what belongs with it by the same factor"
         )
     bits = next((bits for bits in (16, 24, 32) if peak <= 2 ** (bits - 1)), None)
     looks = f"like {bits}-bit integers stored as floats: divide by {2 ** (bits - 1)}" if bits else "like no audio"
-    raise UserError(f"{path}: floats far beyond full scale (peak {peak:.6g}), which looks {looks}, or remove it")
+    raise UserError(f"{shown(path)}: floats far beyond full scale (peak {peak:.6g}), which looks {looks}, or remove it")
 
 
 def _require_sound(path: Path, level: float) -> None:
     if decibels(level) <= SILENCE:
         raise UserError(
-            f"{path}: silent (at or below {SILENCE:.0f} dBFS without its constant offset); replace or remove it"
+            f"{shown(path)}: silent (at or below {SILENCE:.0f} dBFS without its constant offset); replace or remove it"
         )
 
 
 def _damaged(path: Path, detail: str) -> UserError:
-    return UserError(f"{path}: truncated or damaged ({detail}); replace or remove it")
+    return UserError(f"{shown(path)}: truncated or damaged ({detail}); replace or remove it")
 
 
 def _reason(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from trainables.audio.corpus.remarks import Remarks
 from trainables.audio.corpus.shards import MIXTURE_PARTS, SAMPLE_RATE
 from trainables.base.errors import UserError
+from trainables.base.paths import is_text, shown
 
 SPLITS = ("train", "valid", "test")
 
@@ -114,12 +114,10 @@ def digest(facts: Any) -> str:
 
 
 def require_utf8(names: set[str], where: str) -> None:
-    """A corpus keeps names as UTF-8; file systems keep any bytes."""
+    """A corpus keeps names as UTF-8, and shows them in a line; file systems keep any bytes."""
     for name in sorted(names):
-        try:
-            name.encode()
-        except UnicodeEncodeError as error:
-            raise UserError(f"{where}: the name {os.fsencode(name)!r} is not UTF-8; rename it") from error
+        if not is_text(name):
+            raise UserError(f"{where}: the name '{shown(name)}' holds a control character or is not UTF-8; rename it")
 
 
 def _counts(items: list[Item]) -> dict[str, Any]:

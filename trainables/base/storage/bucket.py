@@ -1,8 +1,11 @@
 """The S3 bucket behind a `Storage`; the one file of `trainables/` that uses boto3, imported at first use."""
 
+import base64
 import contextlib
+import hashlib
 import io
 import os
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +16,15 @@ from trainables.base.errors import UserError
 ENCRYPTION_VARIABLE = "SPEECH_SWEEP_S3_ENCRYPTION"  # at rest: AES256, aws:kms or aws:kms:KEY
 _MULTIPART_BYTES = 64 * 2**20  # larger objects travel in parts
 _DELETE_AT_ONCE = 1000  # what one S3 request may delete
+_AWS = re.compile(r"https://[^/]+\.amazonaws\.com(\.cn)?/?")
+_CHECKSUMS = ("request_checksum_calculation", "response_checksum_validation")  # boto3's settings
 
 
 class Bucket:
     """Objects below s3://bucket/prefix; methods as `Storage` describes them.
 
-    A put is atomic, and a multipart upload appears only when it is completed.
+    A put is atomic, and a multipart upload appears only when it is completed. The key is what follows the bucket's
+    name, character by character: nothing in it is decoded (a%20b) or has a meaning (?, #, +) but "/".
     """
 
     remedy = "check the bucket's name, AWS_ENDPOINT_URL and the credentials' right to write"
@@ -34,7 +40,9 @@ class Bucket:
         from botocore.config import Config
 
         retries: Any = {"max_attempts": 6, "mode": "standard"}
-        return boto3.client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60))
+        config = Config(retries=retries, connect_timeout=10, read_timeout=60)
+        client = boto3.client("s3", config=config)
+        return client if _AWS.fullmatch(client.meta.endpoint_url) else _for_other_servers(config)
 
     @cached_property
     def _transfer(self) -> Any:
@@ -82,9 +90,8 @@ class Bucket:
             raise
 
     def sizes(self, prefix: str) -> dict[str, int]:
-        start = f"{self._prefix}{prefix}/" if prefix else self._prefix
-        items = (item for page in self._pages(Prefix=start) for item in page.get("Contents", []))
-        return {item["Key"].removeprefix(self._prefix): item["Size"] for item in items}
+        files = (item for item in self._objects(prefix) if not item["Key"].endswith("/"))  # a console's empty folders
+        return {item["Key"].removeprefix(self._prefix): item["Size"] for item in files}
 
     def folders(self) -> tuple[str, ...]:
         pages = self._pages(Prefix=self._prefix, Delimiter="/")
@@ -96,7 +103,7 @@ class Bucket:
         self._client.delete_object(Bucket=self._bucket, Key=self._prefix + path)
 
     def delete_prefix(self, prefix: str) -> None:
-        keys = [{"Key": self._prefix + path} for path in self.sizes(prefix)]
+        keys = [{"Key": item["Key"]} for item in self._objects(prefix)]
         for start in range(0, len(keys), _DELETE_AT_ONCE):
             batch = {"Objects": keys[start : start + _DELETE_AT_ONCE], "Quiet": True}
             answer = self._client.delete_objects(Bucket=self._bucket, Delete=batch)
@@ -111,6 +118,10 @@ class Bucket:
 
     def _how_to_write(self) -> dict[str, Any]:
         return {"ExtraArgs": self._encryption, "Config": self._transfer}
+
+    def _objects(self, prefix: str) -> Iterator[dict[str, Any]]:
+        start = f"{self._prefix}{prefix}/" if prefix else self._prefix
+        return (item for page in self._pages(Prefix=start) for item in page.get("Contents", []))
 
     def _pages(self, **what: str) -> Any:
         return self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, **what)
@@ -130,6 +141,31 @@ class Bucket:
             raise
         except RetriesExceededError as error:
             raise OSError(f"s3://{self._bucket}/{key}: {error}") from error
+
+
+def _for_other_servers(config: Any) -> Any:
+    """A client for what is not AWS: many such servers know no checksums but Content-MD5, which AWS dropped.
+
+    Where the user has set how boto3 uses checksums, in the environment or in the profile, that counts.
+    """
+    import boto3
+    import botocore.session
+    from botocore.config import Config
+
+    asked = {name for name in _CHECKSUMS if os.environ.get(f"AWS_{name.upper()}")}
+    asked |= set(_CHECKSUMS) & set(botocore.session.get_session().get_scoped_config())
+    wanted: Any = dict.fromkeys((name for name in _CHECKSUMS if name not in asked), "when_required")
+    client = boto3.client("s3", config=config.merge(Config(**wanted)))
+    if not asked:
+        client.meta.events.register("before-sign.s3.DeleteObjects", _with_content_md5)
+    return client
+
+
+def _with_content_md5(request: Any, **about: Any) -> None:
+    for name in [name for name in request.headers if "checksum" in name.lower()]:
+        del request.headers[name]
+    digest = hashlib.md5(request.body, usedforsecurity=False).digest()
+    request.headers["Content-MD5"] = base64.b64encode(digest).decode()
 
 
 def encryption_arguments(wanted: str) -> dict[str, str]:

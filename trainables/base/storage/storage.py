@@ -15,20 +15,25 @@ from pathlib import Path
 from typing import TypeVar
 
 from trainables.base.errors import UserError
+from trainables.base.paths import is_text, shown
 from trainables.base.storage.bucket import Bucket
 from trainables.base.storage.folder import Folder
+from trainables.base.user_path import user_path
 
 T = TypeVar("T")
 
-_IN_S3 = re.compile(r"s3://[^/\s]+(/.*)?", re.DOTALL)
+_IN_S3 = re.compile(r"s3://[A-Za-z0-9._-]{1,255}(/.*)?", re.DOTALL)
 _LONGEST_SHOWN = 200  # characters of an address that a message repeats
 
 
 def s3_address(text: str, problem: str) -> str | None:
     """`text` without trailing slashes if it is s3://bucket[/prefix], None if it names something else.
 
+    The prefix is taken as it is: an address is not URL-encoded, so %20 stands for these three characters.
+
     Raises:
-        UserError: a bucket was meant and is not named (s3://, s3:/bucket); the message begins with `problem`.
+        UserError: a bucket was meant and is not named (s3://, s3:/bucket), or the prefix is no name that every S3
+            client reads alike; the message begins with `problem`.
     """
     if not text.startswith("s3:"):
         return None
@@ -36,7 +41,13 @@ def s3_address(text: str, problem: str) -> str | None:
         raise UserError(
             f"{problem} {text!r}: names no bucket; write s3://bucket/prefix, or ./ before the name of a folder"
         )
-    return text.rstrip("/")
+    address = text.rstrip("/")
+    if not is_text(address) or {".", ".."} & set(address.split("/")):
+        raise UserError(
+            f"{problem} {shown(text)!r}: S3 clients differ on '.', '..' and characters that cannot be printed in a "
+            "key; leave them out"
+        )
+    return address
 
 
 class Storage:
@@ -54,7 +65,7 @@ class Storage:
         address = s3_address(text, "cannot use")
         if "://" in text and not address:
             raise UserError(f"cannot use {text!r}: give a local folder or s3://bucket/prefix")
-        self.uri = address or str(Path(text).expanduser().absolute())
+        self.uri = address or str(user_path(text).absolute())
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.uri!r})"
@@ -133,11 +144,16 @@ class Storage:
 
     def probe(self) -> None:
         """Write a file, read it back and delete it. Raises `UserError` with the remedy."""
-        path, content = f"probe-{uuid.uuid4().hex}/file", os.urandom(64)
+        path, content = f"probe-{uuid.uuid4().hex}", os.urandom(64)
         try:
-            self.write(path, content)
-            intact = self.read(path) == content
-            self.delete_prefix(path.split("/")[0])
+            try:
+                self.write(path, content)
+                intact = self.read(path) == content
+            except BaseException:
+                with contextlib.suppress(Exception):  # it may be there all the same
+                    self.delete(path)
+                raise
+            self.delete(path)
         except Exception as error:  # boto3 and the file system each have their own kinds
             raise UserError(f"cannot write to {self.uri}: {_one_line(error)}; {self._backend.remedy}") from error
         if not intact:

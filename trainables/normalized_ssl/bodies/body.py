@@ -10,7 +10,7 @@ import copy
 from torch import Tensor, nn
 
 from trainables.audio.features import Count
-from trainables.base.padding import valid_mask
+from trainables.base.padding import valid_mask, where_padded
 
 
 class Body(nn.Module):
@@ -31,11 +31,14 @@ class Body(nn.Module):
         return len(self.steps) + 1
 
     def start(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """(batch, samples) at 16 kHz -> features at site 0. `lengths` (batch,) are the valid samples."""
+        """(batch, samples) at 16 kHz -> features at site 0.
+
+        `lengths` (batch,) are the valid samples of a padded batch, None where no item is padded.
+        """
         return self.entry(wave, lengths)
 
-    def advance(self, features: Tensor, site: int) -> Tensor:
-        """Features at `site` -> features at `site + 1`."""
+    def advance(self, features: Tensor, site: int, lengths: Tensor | None = None) -> Tensor:
+        """Features at `site` -> features at `site + 1`; `lengths` as for `start`."""
         return self.steps[site](features)
 
     def site_frames(self, samples: Count, site: int) -> Count:
@@ -43,10 +46,11 @@ class Body(nn.Module):
         raise NotImplementedError
 
     def forward(self, wave: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
-        """Features at every site, none of them changed."""
+        """Features at every site, none of them changed; an item's valid frames are what they are alone."""
+        lengths = where_padded(wave, lengths)
         features = [self.start(wave, lengths)]
         for site in range(self.sites - 1):
-            features.append(self.advance(features[-1], site))
+            features.append(self.advance(features[-1], site, lengths))
         return features
 
     def frozen_prefix(self, last_site: int) -> "Body":

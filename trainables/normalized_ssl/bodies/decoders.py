@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainables.audio.features import BINS, istft, stft
+from trainables.base.padding import group_norm, masked
 from trainables.losses.complex_mask import compress, decompress
 from trainables.normalized_ssl.bodies.waveform_body import CONVOLUTIONS, KERNELS, STRIDES
 
@@ -33,12 +34,16 @@ class MaskDecoder(nn.Module):
         nn.init.zeros_(self.head.weight)
         self.head.bias = nn.Parameter(compress(torch.tensor([1.0] * BINS + [0.0] * BINS)))
 
-    def forward(self, sites: list[Tensor], noisy: Tensor) -> Decoded:
-        """Reads the last site, (batch, hidden, frames); `noisy` is (batch, samples)."""
-        mask = self.head(sites[-1]).float()
-        spectrum = stft(noisy)
+    def forward(self, sites: list[Tensor], noisy: Tensor, valid: list[Tensor] | None = None) -> Decoded:
+        """Reads the last site, (batch, hidden, frames); `noisy` is (batch, samples).
+
+        `valid`, of a padded batch, masks the waveform and then every site after 0, (batch, 1, frames) each.
+        """
+        last, lengths = (None, None) if valid is None else (valid[-1], valid[0].sum((1, 2)).long())
+        mask = self.head(masked(sites[-1], last)).float()
+        spectrum = stft(noisy, lengths)
         factor = torch.complex(*decompress(mask).chunk(2, dim=1))
-        return Decoded(istft(factor * spectrum, noisy.shape[-1]), mask, spectrum)
+        return Decoded(istft(factor * spectrum, noisy.shape[-1], lengths), mask, spectrum)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +76,18 @@ class UNetDecoder(nn.Module):
         self.output.weight = nn.Parameter(torch.tensor([0.0] * architecture.outputs[0] + [1.0])[None, :, None])
         self.output.bias = nn.Parameter(torch.zeros(1))
 
-    def forward(self, sites: list[Tensor], noisy: Tensor) -> Decoded:
-        """Reads sites 1-7 and the last, (batch, channels, frames); `noisy` is (batch, samples)."""
+    def forward(self, sites: list[Tensor], noisy: Tensor, valid: list[Tensor] | None = None) -> Decoded:
+        """Reads sites 1-7 and the last, (batch, channels, frames); `noisy` is (batch, samples).
+
+        `valid` as for `MaskDecoder`.
+        """
         x = sites[-1]
         for j in reversed(range(CONVOLUTIONS)):
             frames = sites[j].shape[-1]  # of what convolution j + 1 read: the waveform for j = 0
-            x = torch.cat([x, self.skips[j](sites[j + 1])], dim=1)
-            x = F.gelu(self.norms[j](self.stages[j](x, output_size=[frames])))
+            read, made = (None, None) if valid is None else (valid[j + 1], valid[j])
+            x = masked(torch.cat([x, self.skips[j](sites[j + 1])], dim=1), read)
+            x = self.stages[j](x, output_size=[frames])
+            norm = self.norms[j]
+            x = F.gelu(group_norm(norm, x, made) if isinstance(norm, nn.GroupNorm) else norm(x))
         x = torch.cat([x, noisy[:, None]], dim=1)
         return Decoded(self.output(x)[:, 0].float())

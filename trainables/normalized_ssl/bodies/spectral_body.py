@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from trainables.audio import features as audio
+from trainables.base.padding import valid_mask
 from trainables.normalized_ssl.bodies.body import Body
 
 # Names in a body's state of the buffers that cmvn="corpus" needs.
 SPEECH_STATISTICS = ("entry.feature_mean", "entry.feature_std")
 LONGEST = 1500  # frames (15 s): longer sequences go through in even pieces, as in s3prl
-_LAYER_NORM_EPS = 1e-12
+LAYER_NORM_EPS = 1e-12
 _INIT_STD = 0.02
 
 
@@ -40,7 +41,7 @@ class SpectralBody(Body):
     def __init__(self, architecture: SpectralArchitecture, cmvn: str = "utterance"):
         entry = SpectralEntry(architecture, cmvn)
         steps: list[nn.Module] = [TransformerStep(architecture) for _ in range(architecture.layers)]
-        steps[0] = nn.Sequential(nn.Dropout(architecture.dropout), steps[0])
+        steps[0] = FirstStep(nn.Dropout(architecture.dropout), steps[0])
         super().__init__(entry, steps, (architecture.hidden,) * (architecture.layers + 1))
         self.architecture = architecture
         self.apply(_init_weights)
@@ -49,15 +50,29 @@ class SpectralBody(Body):
         """(batch, samples) -> normalised log-mels (batch, frames, 80)."""
         return self.entry.features(wave, lengths)
 
-    def encode(self, log_mels: Tensor) -> Tensor:
-        """Normalised log-mels (batch, frames, 80), masked or not -> last layer (batch, frames, hidden)."""
-        x = self.entry.embed(log_mels)
-        for site in range(self.sites - 1):
-            x = self.advance(x, site)
+    def encode(self, log_mels: Tensor, counts: Tensor | None = None) -> Tensor:
+        """Normalised log-mels (batch, frames, 80), masked or not -> last layer (batch, frames, hidden).
+
+        `counts` (batch,) are the valid frames of a padded batch.
+        """
+        x = self.entry.embed(log_mels, counts)
+        for step in self.steps:
+            x = step(x, counts)
         return x.transpose(1, 2)
+
+    def advance(self, features: Tensor, site: int, lengths: Tensor | None = None) -> Tensor:
+        return self.steps[site](features, None if lengths is None else audio.frame_count(lengths))
 
     def site_frames(self, samples: audio.Count, site: int) -> audio.Count:
         return audio.frame_count(samples)
+
+
+class FirstStep(nn.Sequential):
+    """Dropout and the first layer: site 0 lies before the dropout."""
+
+    def forward(self, features: Tensor, counts: Tensor | None = None) -> Tensor:
+        dropout, layer = self
+        return layer(dropout(features), counts)
 
 
 class SpectralEntry(nn.Module):
@@ -74,13 +89,13 @@ class SpectralEntry(nn.Module):
         super().__init__()
         self.cmvn = cmvn
         self.projection = nn.Linear(audio.MEL_BANDS, architecture.hidden)
-        self.layer_norm = nn.LayerNorm(architecture.hidden, eps=_LAYER_NORM_EPS)
+        self.layer_norm = nn.LayerNorm(architecture.hidden, eps=LAYER_NORM_EPS)
         self.register_buffer("feature_mean", torch.zeros(audio.MEL_BANDS))
         self.register_buffer("feature_std", torch.ones(audio.MEL_BANDS))
 
     def forward(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, samples) at 16 kHz -> site 0, (batch, hidden, frames)."""
-        return self.embed(self.features(wave, lengths))
+        return self.embed(self.features(wave, lengths), None if lengths is None else audio.frame_count(lengths))
 
     def features(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, samples) -> normalised log-mels (batch, frames, 80); no gradient."""
@@ -91,18 +106,21 @@ class SpectralEntry(nn.Module):
             frames = None if lengths is None else audio.frame_count(lengths)
             return audio.utterance_cmvn(log_mels, frames)
 
-    def embed(self, log_mels: Tensor) -> Tensor:
-        """(batch, frames, 80) -> site 0, (batch, hidden, frames)."""
-        frames = log_mels.shape[1]
-        table = sinusoidal_positions(piece_length(frames), self.projection.out_features).to(log_mels)
-        positions = table.repeat(-(-frames // len(table)), 1)[:frames]
-        return self.layer_norm(self.projection(log_mels) + positions).transpose(1, 2)
+    def embed(self, log_mels: Tensor, counts: Tensor | None = None) -> Tensor:
+        """(batch, frames, 80), of which `counts` (batch,) frames are valid -> site 0, (batch, hidden, frames)."""
+        frames, hidden = log_mels.shape[1], self.projection.out_features
+        # Positions start anew in every piece of an item.
+        pieces = [piece_length(count) for count in ([frames] if counts is None else counts.tolist())]
+        table = sinusoidal_positions(max(pieces), hidden).to(log_mels)
+        within = torch.arange(frames) % torch.tensor(pieces)[:, None]
+        return self.layer_norm(self.projection(log_mels) + table[within.to(table.device)]).transpose(1, 2)
 
 
 class TransformerStep(nn.Module):
     """A post-LN transformer layer on (batch, channels, frames), as in BERT (Devlin et al., 2019).
 
-    Dropout applies to the attention weights and to both residual branches; LayerNorm follows each sum.
+    Dropout applies to the attention weights and to both residual branches; LayerNorm follows each sum. Frames from
+    `counts` (batch,) on are padding, which no frame attends to, as in s3prl.
     """
 
     def __init__(self, architecture: SpectralArchitecture):
@@ -114,25 +132,33 @@ class TransformerStep(nn.Module):
         self.key = nn.Linear(hidden, hidden)
         self.value = nn.Linear(hidden, hidden)
         self.attention_output = nn.Linear(hidden, hidden)
-        self.attention_norm = nn.LayerNorm(hidden, eps=_LAYER_NORM_EPS)
+        self.attention_norm = nn.LayerNorm(hidden, eps=LAYER_NORM_EPS)
         self.expand = nn.Linear(hidden, architecture.feed_forward)
         self.contract = nn.Linear(architecture.feed_forward, hidden)
-        self.output_norm = nn.LayerNorm(hidden, eps=_LAYER_NORM_EPS)
+        self.output_norm = nn.LayerNorm(hidden, eps=LAYER_NORM_EPS)
 
-    def forward(self, features: Tensor) -> Tensor:
-        pieces = features.split(piece_length(features.shape[2]), dim=2)
-        return torch.cat([self._piece(piece) for piece in pieces], dim=2) if len(pieces) > 1 else self._piece(features)
+    def forward(self, features: Tensor, counts: Tensor | None = None) -> Tensor:
+        frames = features.shape[2]
+        if frames <= LONGEST:
+            return self._piece(features, None if counts is None else valid_mask(features[:, 0], counts).bool())
+        if counts is None:
+            return torch.cat([self._piece(piece) for piece in features.split(piece_length(frames), dim=2)], dim=2)
+        # Items of different lengths have pieces of different lengths.
+        alone = [self(item[None, :, :count]) for item, count in zip(features, counts.tolist(), strict=True)]
+        return torch.cat([F.pad(item, (0, frames - item.shape[2])) for item in alone])
 
-    def _piece(self, features: Tensor) -> Tensor:
+    def _piece(self, features: Tensor, valid: Tensor | None = None) -> Tensor:
+        """`valid` (batch, frames) is True where a frame is no padding."""
         x = features.transpose(1, 2)
-        x = self.attention_norm(x + self._drop(self.attention_output(self._attend(x))))
+        x = self.attention_norm(x + self._drop(self.attention_output(self._attend(x, valid))))
         x = self.output_norm(x + self._drop(self.contract(F.gelu(self.expand(x)))))
         return x.transpose(1, 2)
 
-    def _attend(self, x: Tensor) -> Tensor:
+    def _attend(self, x: Tensor, valid: Tensor | None) -> Tensor:
         query, key, value = (self._split(layer(x)) for layer in (self.query, self.key, self.value))
         dropout = self.dropout if self.training else 0.0
-        attended = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+        mask = None if valid is None else valid[:, None, None]
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
         return attended.transpose(1, 2).flatten(2)
 
     def _split(self, x: Tensor) -> Tensor:
@@ -150,10 +176,13 @@ def piece_length(frames: int) -> int:
 
 
 def sinusoidal_positions(frames: int, hidden: int) -> Tensor:
-    """(frames, hidden): sine in even columns, cosine in odd ones, base 10000 (Vaswani et al., 2017)."""
-    frequencies = torch.exp(torch.arange(0, hidden, 2) * (-math.log(10000.0) / hidden))
-    angles = torch.arange(frames)[:, None] * frequencies
-    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+    """(frames, hidden): sine in even columns, cosine in odd ones, base 10000 (Vaswani et al., 2017).
+
+    Angles of hundreds of radians need float64, in which s3prl computes them, too; the table is float32.
+    """
+    frequencies = torch.exp(torch.arange(0, hidden, 2, dtype=torch.float64) * (-math.log(10000.0) / hidden))
+    angles = torch.arange(frames, dtype=torch.float64)[:, None] * frequencies
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1).float()
 
 
 def _init_weights(module: nn.Module) -> None:

@@ -5,6 +5,9 @@ and HuBERT are one architecture; WavLM's attention adds a gated relative bias. T
 that layer, so the rest is not built: 16,404,352 parameters at base size, 16,408,724 with the relative bias.
 Sites: 0 = waveform, 1-7 = convolutions, 8 = projection (before the positional convolution), 9 = transformer
 layer. Random masking and layer dropping are off.
+
+In a padded batch attention and the positional convolution see valid frames alone, as in fairseq and Microsoft's WavLM;
+and so does the first convolution's norm over time, which there counts the padding: every item is what it is alone.
 """
 
 from dataclasses import dataclass
@@ -13,10 +16,15 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model, WavLMConfig, WavLMModel
-from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2Encoder, Wav2Vec2FeatureProjection
+from transformers.models.wav2vec2.modeling_wav2vec2 import (
+    Wav2Vec2Encoder,
+    Wav2Vec2FeatureProjection,
+    Wav2Vec2GroupNormConvLayer,
+)
 
 from trainables.audio.features import Count
-from trainables.normalized_ssl.bodies.body import Body
+from trainables.base.padding import group_norm, masked
+from trainables.normalized_ssl.bodies.body import Body, valid_frames
 
 KERNELS = (10, 3, 3, 3, 3, 2, 2)
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
@@ -68,6 +76,17 @@ class WaveformBody(Body):
         masked = torch.where(mask[..., None], mask_embedding, projected)
         return self._encoder(masked).last_hidden_state
 
+    def advance(self, features: Tensor, site: int, lengths: Tensor | None = None) -> Tensor:
+        step = self.steps[site]
+        if lengths is None or 0 < site < PROJECTION_SITE:
+            return step(features)
+        if site == PROJECTION_SITE:
+            return step(features, valid_frames(self, lengths, site, features))
+        convolution = cast(Wav2Vec2GroupNormConvLayer, step)  # its norm is over time
+        convolved = convolution.conv(features)
+        valid = valid_frames(self, lengths, 1, convolved)
+        return convolution.activation(group_norm(convolution.layer_norm, convolved, valid))
+
     @property
     def _projection(self) -> Wav2Vec2FeatureProjection:
         return cast(ProjectionStep, self.steps[CONVOLUTIONS]).projection
@@ -108,8 +127,11 @@ class EncoderStep(nn.Module):
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, features: Tensor) -> Tensor:
-        return self.encoder(features.transpose(1, 2)).last_hidden_state.transpose(1, 2)
+    def forward(self, features: Tensor, valid: Tensor | None = None) -> Tensor:
+        """`valid` (batch, 1, frames) is 0 where a frame is padding, which no frame attends to."""
+        mask = None if valid is None else valid[:, 0].bool()
+        frames = masked(features, valid).transpose(1, 2)
+        return self.encoder(frames, attention_mask=mask).last_hidden_state.transpose(1, 2)
 
 
 def transformers_model(architecture: WaveformArchitecture) -> Wav2Vec2Model | WavLMModel:

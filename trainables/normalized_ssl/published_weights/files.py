@@ -1,14 +1,18 @@
 """Published weights on this machine: from the hub's own cache, from S3 once per node, or in place."""
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 from trainables.base.cache import cache_folder
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import InputStorage
+from trainables.base.user_path import user_path
+from trainables.base.weights_file import require_here
 from trainables.normalized_ssl.published_weights.source import FILE_ENDINGS, hub_source, is_local
 
 CONFIG_FILE = "config.json"
+PREPROCESSOR_FILE = "preprocessor_config.json"  # not every model has one
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -19,8 +23,16 @@ def local_files(source: str) -> Path:
         UserError: it is absent and cannot be fetched; the message says how to get it and where to put it.
     """
     if is_local(source):
-        return Path(source).expanduser()
+        return require_here(user_path(source))
     return _from_s3(source) if source.startswith("s3://") else _from_hub(source)
+
+
+def require_reachable(source: str) -> None:
+    """Raise `UserError` for a path or an s3:// address without weights; the hub is not asked."""
+    if is_local(source):
+        require_here(user_path(source))
+    elif source.startswith("s3://"):
+        _place_in_s3(source)
 
 
 def weights_of(folder: Path) -> Path:
@@ -50,6 +62,8 @@ def _from_hub(source: str) -> Path:
     if wanted.file:
         return fetch(wanted.file)
     folder = fetch(CONFIG_FILE).parent
+    with suppress(EntryNotFoundError, UserError):  # or not in an offline cache
+        fetch(PREPROCESSOR_FILE)
     for name in WEIGHT_FILES:
         try:
             return fetch(name).parent
@@ -73,19 +87,29 @@ def _from_s3(source: str) -> Path:
     from filelock import FileLock
 
     single = source.endswith(FILE_ENDINGS)
-    place = InputStorage(source.rsplit("/", 1)[0] if single else source)
-    names = [source.rsplit("/", 1)[1]] if single else _names_at(place)
+    place, names = _place_in_s3(source)
     folder = cache_folder() / "checkpoints" / hashlib.sha256(source.encode()).hexdigest()[:32]
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
         for name in names:
-            if place.size(name) is None:
-                raise UserError(f"{place.uri}: there is no {name}; give the folder of a model, or one file")
             if not (folder / name).exists():
                 place.download(name, folder / name)
     return folder / names[0] if single else folder
 
 
+def _place_in_s3(source: str) -> tuple[InputStorage, list[str]]:
+    """The folder there, and the names of the files to fetch. Raises `UserError` where one is absent."""
+    base, _, name = source.rpartition("/")
+    single = source.endswith(FILE_ENDINGS)
+    place = InputStorage(base if single else source)
+    names = [name] if single else _names_at(place)
+    for wanted in names:
+        if place.size(wanted) is None:
+            raise UserError(f"{place.uri}: there is no {wanted}; give the folder of a model, or one file")
+    return place, names
+
+
 def _names_at(place: InputStorage) -> list[str]:
     weights = [name for name in WEIGHT_FILES if place.size(name) is not None]
-    return [CONFIG_FILE, *(weights[:1] or WEIGHT_FILES[:1])]
+    optional = [name for name in (PREPROCESSOR_FILE,) if place.size(name) is not None]
+    return [CONFIG_FILE, *optional, *(weights[:1] or WEIGHT_FILES[:1])]

@@ -7,16 +7,20 @@ s3prl/tera:folder/states-1000000.ckpt  one file of a hub repository
 s3://bucket/models/wav2vec2-base       a folder there, or a file ending in .ckpt, .pt or .bin
 """
 
+import glob
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from trainables.base.errors import UserError
+from trainables.base.paths import absolute, shown
+from trainables.base.storage.storage import s3_address
+from trainables.base.user_path import user_path
 from trainables.base.weights_file import content_digest
 from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 FILE_ENDINGS = (".ckpt", ".pt", ".bin", ".safetensors")
-_HUB = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w.-]+))?(:(?P<file>[\w./-]+))?")
+_HUB = re.compile(r"(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[\w.-]+))?(:(?P<file>[\w./-]+))?")
 
 
 @dataclass(frozen=True)
@@ -40,17 +44,38 @@ def resolve(upstream: str, given: str | None) -> str:
             f"{upstream} at base size: its weights are on no hub; fetch "
             f"{UPSTREAM_TABLE[upstream].elsewhere or 'them'} and give --set checkpoint=/path"
         )
-    if not is_local(source) and not source.startswith("s3://") and not _HUB.fullmatch(source):
+    if not is_local(source) and not s3_address(source, "checkpoint") and not _is_hub_id(source):
         raise UserError(
-            f"checkpoint {source!r}: give a hub id (owner/name, owner/name@revision, owner/name:file), an absolute "
-            "path (/..., ~/...) or s3://bucket/..."
+            f"checkpoint {shown(source)!r}: give a hub id (owner/name, owner/name@revision, owner/name:file), an "
+            "absolute path (/..., ~/...) or s3://bucket/..."
         )
     return source
+
+
+def located(given: str, folder: Path) -> str:
+    """The source as typed in `folder`: a path made absolute, everything else as it is.
+
+    What could be a hub id too is a path if something is there, or if it ends as a file of weights does.
+    """
+    if s3_address(given, "checkpoint") or (
+        _is_hub_id(given.replace("{upstream}", "x")) and not _is_there(given, folder)
+    ):
+        return given
+    return str(absolute(given, folder))
 
 
 def is_local(source: str) -> bool:
     """Whether the source is a path on this machine."""
     return source.startswith(("/", "~"))
+
+
+def _is_hub_id(source: str) -> bool:
+    found = _HUB.fullmatch(source)
+    return found is not None and not found["repository"].endswith(FILE_ENDINGS)
+
+
+def _is_there(given: str, folder: Path) -> bool:
+    return bool(glob.glob(glob.escape(given).replace("{upstream}", "*"), root_dir=folder))
 
 
 def hub_source(source: str) -> HubSource:
@@ -64,11 +89,6 @@ def identity(source: str) -> str:
     """A digest of a local file or folder; a hub id or s3:// uri as it is.
 
     Raises:
-        UserError: a path that does not exist.
+        UserError: a path that does not exist or cannot be read.
     """
-    if not is_local(source):
-        return source
-    path = Path(source).expanduser()
-    if not path.exists():
-        raise UserError(f"no checkpoint at {path}: check the path, or leave checkpoint out to fetch the published one")
-    return content_digest(path)
+    return content_digest(user_path(source)) if is_local(source) else source

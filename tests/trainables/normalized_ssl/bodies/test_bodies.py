@@ -9,7 +9,9 @@ from torch import nn
 from transformers import HubertConfig, HubertModel, Wav2Vec2Model, WavLMConfig, WavLMModel
 
 from trainables.audio import features as audio
+from trainables.base.padding import valid_mask
 from trainables.base.tensors import unpack
+from trainables.normalized_ssl.bodies import spectral_body as spectral_body_module
 from trainables.normalized_ssl.bodies.body import valid_frames
 from trainables.normalized_ssl.bodies.spectral_body import (
     SpectralArchitecture,
@@ -30,6 +32,7 @@ from trainables.normalized_ssl.bodies.waveform_body import (
     transformers_model,
 )
 from trainables.normalized_ssl.config import UPSTREAMS, NormalizedSSLConfig
+from trainables.normalized_ssl.method import NormalizedSSL
 
 SMALL_WAVEFORM = WaveformArchitecture(
     channels=(8,) * 6 + (12,), hidden=16, heads=2, feed_forward=32, position_kernel=16, position_groups=4
@@ -259,6 +262,43 @@ def test_a_frozen_prefix_holds_only_what_leads_to_its_site(upstream: str) -> Non
 def test_the_clean_branch_of_waveform_layer_2_is_one_convolution() -> None:
     body = build_body(config(upstream="wav2vec2", size="base"), seed=0)
     assert parameters(body.frozen_prefix(1)) == 6_144
+
+
+@pytest.mark.parametrize("upstream", UPSTREAMS)
+def test_an_utterance_in_a_padded_batch_is_what_it_is_alone(upstream: str) -> None:
+    """Features at every site and the decoder's estimate."""
+    settings = config(upstream=upstream)
+    body = build_body(settings, seed=1).eval()
+    decoder = build_decoder(settings, body, seed=1).eval()
+    generator = torch.Generator().manual_seed(2)
+    for parameter in decoder.parameters():
+        parameter.data += 0.02 * torch.randn(parameter.shape, generator=generator)
+    method = NormalizedSSL(settings, body, decoder).eval()
+    lengths = (8000, 5013, 3200, 640)
+    batch = waves(4) * valid_mask(waves(4), torch.tensor(lengths))
+    together = body(batch, torch.tensor(lengths))
+    with torch.no_grad():
+        estimates = method._enhance(batch, lengths=torch.tensor(lengths)).wave
+        for item, samples in enumerate(lengths):
+            wave = batch[item : item + 1, :samples]
+            for site, alone in enumerate(body(wave)):
+                frames = alone.shape[-1]
+                torch.testing.assert_close(together[site][item, :, :frames], alone[0], atol=2e-5, rtol=1e-4)
+            found = estimates[item, :samples]
+            torch.testing.assert_close(found, method._enhance(wave).wave[0], atol=1e-5, rtol=1e-4)
+
+
+def test_pieces_of_a_padded_batch_are_those_of_each_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    """20 frames stand for the 1500 that go through at once."""
+    monkeypatch.setattr(spectral_body_module, "LONGEST", 20)
+    body, lengths = spectral_body().eval(), (8000, 5013, 3200, 640)
+    batch = waves(4) * valid_mask(waves(4), torch.tensor(lengths))
+    with torch.no_grad():
+        together = body(batch, torch.tensor(lengths))
+        for item, samples in enumerate(lengths):
+            for site, alone in enumerate(body(batch[item : item + 1, :samples])):
+                found = together[site][item, :, : alone.shape[-1]]
+                torch.testing.assert_close(found, alone[0], atol=2e-5, rtol=1e-4)
 
 
 def test_frames_of_padding_are_invalid() -> None:

@@ -44,7 +44,7 @@ def publish(upstream: str, folder: Path) -> Path:
         path = folder / "states-1000000.ckpt"
         model = s3prl_model.reference_transformer()
         assert sum(each.numel() for each in model.parameters()) == 21_327_360
-        torch.save({"Transformer": model.state_dict(), "Config": {"transformer": s3prl_model.BASE}}, path)
+        torch.save({"Transformer": model.state_dict(), "Config": s3prl_model.CONFIG}, path)
         return path
     config, kind, parameters = _MODELS[upstream]
     whole = kind(config())
@@ -71,7 +71,7 @@ def test_one_step_of_the_paper_preset(upstream: str, corpus: Corpus, tmp_path: P
     (stage,) = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
     artifacts = MemoryArtifacts()
     run_stage(stage, corpus, artifacts)
-    data = replace(PAPER.data, crop_seconds=PAPER.crop_seconds[upstream], valid_seconds=2.0)
+    data = replace(PAPER.for_group(upstream).data, valid_seconds=2.0)
     assignment = Assignment(
         job=f"{upstream}/search/{candidate.label}/0001",
         config=config.to_dict(),

@@ -1,5 +1,6 @@
 """Where a checkpoint's files come from: the hub's own cache, S3 once per node, or in place."""
 
+import socket
 from pathlib import Path
 
 import boto3
@@ -7,7 +8,7 @@ import pytest
 from huggingface_hub import constants
 
 from trainables.base.errors import UserError
-from trainables.normalized_ssl.published_weights.files import local_files
+from trainables.normalized_ssl.published_weights.files import local_files, require_reachable
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
@@ -38,7 +39,23 @@ def cached(folder: Path, repository: str, files: dict[str, bytes]) -> Path:
 
 
 def test_a_path_is_used_in_place(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
     assert local_files(str(tmp_path / "model")) == tmp_path / "model"
+
+
+def test_a_path_that_this_machine_lacks_names_the_machine(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"no checkpoint at {tmp_path}/model on machine {socket.gethostname()}"):
+        local_files(str(tmp_path / "model"))
+
+
+@pytest.mark.parametrize("source", ["s3://bucket/absent/model.ckpt", "s3://bucket/absent"])
+def test_a_plan_asks_s3_whether_the_weights_are_there(s3_bucket: str, source: str) -> None:
+    source = source.replace("s3://bucket", s3_bucket)
+    with pytest.raises(UserError, match=r"there is no (model\.ckpt|config\.json)"):
+        require_reachable(source)
+    for name in ("absent/model.ckpt", "absent/config.json", "absent/pytorch_model.bin"):
+        boto3.client("s3").put_object(Bucket=s3_bucket.removeprefix("s3://"), Key=name, Body=b"x")
+    require_reachable(source)
 
 
 @pytest.mark.parametrize("suffix", ["", f"@{REVISION}"])

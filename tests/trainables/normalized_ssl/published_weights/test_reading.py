@@ -99,7 +99,7 @@ def write_s3prl(path: Path, model: torch.nn.Module, optimizer: Any = None, **set
     content = {
         "Transformer": model.state_dict(),
         "SpecHead": torch.nn.Linear(2, 2).state_dict(),
-        "Config": {"transformer": {**s3prl_model.BASE, **settings}, "task": {"sequence_length": 1500}},
+        "Config": {**s3prl_model.CONFIG, "transformer": {**s3prl_model.BASE, **settings}},
         "Optimizer": optimizer,
         "Global_step": 1000000,
     }
@@ -168,7 +168,7 @@ def test_tensorflow_names_of_layer_norms_are_understood(tmp_path: Path, s3prl_fi
             name = name.replace(new, old)
         state[name] = value
     path = tmp_path / "old.ckpt"
-    torch.save({"Transformer": state, "Upstream_Config": {"transformer": s3prl_model.BASE}}, path)
+    torch.save({"Transformer": state, "Upstream_Config": s3prl_model.CONFIG}, path)
     body = empty_tera()
     load_weights(body, "tera", path)
     torch.testing.assert_close(body.entry.layer_norm.bias, model.get_parameter("input_representations.LayerNorm.bias"))
@@ -204,7 +204,7 @@ def test_foreign_objects_in_a_checkpoint_stay_inert(
     monkeypatch.setitem(sys.modules, "optimizers", module)
     content = {
         "Transformer": model.state_dict(),
-        "Config": {"transformer": s3prl_model.BASE},
+        "Config": s3prl_model.CONFIG,
         "Optimizer": [ForeignOptimizer(), Intruder()],
     }
     torch.save(content, "states.ckpt", _use_new_zipfile_serialization=zipped)
@@ -257,7 +257,7 @@ def test_a_large_model_where_base_is_asked(tmp_path: Path) -> None:
     }
     message = refusal("wav2vec2", small_folder(tmp_path, {}, **settings))
     assert "config.json" in message
-    assert "hidden_size is 1024, not 768" in message
+    assert "hidden_size=1024, here 768" in message
 
 
 def test_another_architecture(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_tensor_of_another_shape(tmp_path: Path, s3prl_file: S3prlFile) -> Non
     model, _ = s3prl_file
     state = {**model.state_dict(), "input_representations.spec_transform.weight": torch.zeros(768, 240)}
     path = tmp_path / "fbank.ckpt"
-    torch.save({"Transformer": state, "Config": {"transformer": s3prl_model.BASE}}, path)
+    torch.save({"Transformer": state, "Config": s3prl_model.CONFIG}, path)
     assert "spec_transform.weight is (768, 240), not (768, 80)" in refusal("tera", path)
 
 
@@ -298,8 +298,14 @@ def test_a_truncated_s3prl_file(tmp_path: Path, s3prl_file: S3prlFile) -> None:
 
 def test_a_large_s3prl_model(tmp_path: Path) -> None:
     path = tmp_path / "large.ckpt"
-    torch.save({"Transformer": {}, "Config": {"transformer": {**s3prl_model.BASE, "num_hidden_layers": 12}}}, path)
-    assert "num_hidden_layers is 12, not 3" in refusal("tera", path)
+    torch.save(
+        {
+            "Transformer": {},
+            "Config": {**s3prl_model.CONFIG, "transformer": {**s3prl_model.BASE, "num_hidden_layers": 12}},
+        },
+        path,
+    )
+    assert "num_hidden_layers=12, here 3" in refusal("tera", path)
 
 
 def test_a_checkpoint_of_something_else(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Reading weights that others pickled, without running any of their code.
 
-Old s3prl checkpoints hold pickled optimizers and schedulers as well as tensors. Tensors and plain containers
-are rebuilt; every other class or function in the file becomes an inert object, whatever it is called.
+Old s3prl checkpoints hold pickled optimizers and schedulers as well as tensors, asteroid's the scores of an evaluation.
+Tensors and plain containers are rebuilt; every other class or function in the file becomes an inert object, whatever
+it is called.
 """
 
 import collections
 import contextlib
+import io
 import pickle
 import zipfile
 from argparse import Namespace
@@ -59,15 +61,16 @@ class _Unpickler(pickle.Unpickler):
         return _ALLOWED.get((module, name), Inert)
 
 
-def load_foreign(path: Path) -> Any:
-    """The content of a torch checkpoint, tensors on the CPU.
+def load_foreign(path: Path, content: bytes | None = None) -> Any:
+    """The content of a torch checkpoint, tensors on the CPU; `content` are the file's bytes where they are read.
 
     Raises:
         UserError: the file cannot be read as a checkpoint of torch.
     """
-    _refuse_script(path)
+    source = path if content is None else io.BytesIO(content)
+    _refuse_script(path, source)
     with reading(path):
-        return torch.load(path, map_location="cpu", pickle_module=_pickle_module(), weights_only=False)
+        return torch.load(source, map_location="cpu", pickle_module=_pickle_module(), weights_only=False)
 
 
 @contextlib.contextmanager
@@ -82,12 +85,15 @@ def reading(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _refuse_script(path: Path) -> None:
+def _refuse_script(path: Path, source: Path | io.BytesIO) -> None:
     """torch.load would hand a TorchScript archive to another loader, which has no allow-list."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-                raise UserError(f"{path}: a TorchScript archive, not a checkpoint; give the training checkpoint")
+    if zipfile.is_zipfile(source):
+        with reading(path), zipfile.ZipFile(source) as archive:
+            names = archive.namelist()
+        if any(name.endswith("/constants.pkl") for name in names):
+            raise UserError(f"{path}: a TorchScript archive, not a checkpoint; give the training checkpoint")
+    if isinstance(source, io.BytesIO):
+        source.seek(0)
 
 
 def _pickle_module() -> ModuleType:
