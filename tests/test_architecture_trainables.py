@@ -4,6 +4,7 @@ Every import counts, also those inside functions and under TYPE_CHECKING.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 
@@ -74,3 +75,17 @@ def test_no_room_has_too_many_files() -> None:
     rooms = {path.parent for path in WING.rglob("*.py")}
     crowded = {room.name for room in rooms if len(set(room.glob("*.py")) - {room / "__init__.py"}) > MOST_FILES}
     assert crowded == set()
+
+
+def test_audio_files_are_read_in_one_place() -> None:
+    """The others write: LibriMix rounds through a file in memory, listening clips and enhanced audio are results."""
+    reader = REPOSITORY / "trainables" / "audio" / "corpus" / "audio_files.py"
+    readers = {
+        path
+        for wing in (WING, REPOSITORY / "sweep", REPOSITORY / "search_spaces")
+        for path in wing.rglob("*.py")
+        if re.search(
+            r"soundfile\.(read|info|blocks|SoundFile)\b|wavfile|torchaudio|librosa\.load|audioread", path.read_text()
+        )
+    }
+    assert readers == {reader, REPOSITORY / "trainables" / "audio" / "recipes" / "librimix.py"}

@@ -56,8 +56,11 @@ class Enhancer:
         what the model leaves of the noise is at this level too.
 
         Raises:
-            UserError: no samples, more than two axes, or values that are not finite, in the audio or the estimate.
+            UserError: integers, no samples, more than two axes, or values that are not finite, in the audio or the
+                estimate.
         """
+        if not np.issubdtype(np.asarray(audio).dtype, np.floating):
+            raise UserError(f"audio of {np.asarray(audio).dtype}: give floats in [-1, 1]; int16 is divided by 32768")
         audio = np.asarray(audio, dtype=np.float32)
         if audio.ndim not in (1, 2) or audio.size == 0:
             raise UserError(f"audio of shape {audio.shape}: give (samples,) or (samples, channels), not empty")

@@ -79,7 +79,7 @@ def test_the_level_stays_the_recordings(trained: Plan) -> None:
     np.testing.assert_allclose(100 * quiet, loud, atol=1e-3 * np.abs(loud).max())
 
 
-@pytest.mark.parametrize("audio", [np.zeros(0), np.zeros((2, 2, 2)), np.array([0.1, np.nan])])
+@pytest.mark.parametrize("audio", [np.zeros(0), np.zeros((2, 2, 2)), np.array([0.1, np.nan]), np.ones(9, np.int16)])
 def test_audio_that_is_none_is_refused(trained: Plan, audio: np.ndarray) -> None:
     with pytest.raises(UserError):
         load_winner("trained")(audio, 16000)

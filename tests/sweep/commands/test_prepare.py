@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from sweep.commands.main import run_command
 from sweep.commands.prepare import build_parser
@@ -102,3 +103,22 @@ def test_a_damaged_recording_is_one_line_after_the_bar(tmp_path: Path, capsys: p
     write_sound(source / "noise/fan/mute.wav", level=0.0)
     assert run_command("prepare", ["folder", str(source), str(tmp_path / "corpus")]) == 2
     assert "mute.wav: silent" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_what_the_audio_itself_says_is_noted_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = speech_and_noise(tmp_path / "source") / "noise/fan/fan.wav"
+    soundfile.write(path, soundfile.read(path)[0] + 0.3, 16_000)
+    assert run_command("prepare", ["folder", str(tmp_path / "source"), str(tmp_path / "corpus")]) == 0
+    (note,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert note == f"note: 1 file with a constant offset, which levels and mixtures leave out: {path}"
+
+
+def test_every_damaged_recording_is_in_one_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = speech_and_noise(tmp_path / "source")
+    for name in ("speech/ann/mute.wav", "noise/fan/mute.wav"):
+        write_sound(source / name, level=0.0)
+    assert run_command("prepare", ["folder", str(source), str(tmp_path / "corpus")]) == 2
+    report = capsys.readouterr().err
+    assert "error: 2 recordings cannot be used:" in report
+    assert all(name in report for name in ("speech/ann/mute.wav: silent", "noise/fan/mute.wav: silent"))
+    assert not (tmp_path / "corpus").exists()

@@ -87,6 +87,14 @@ def test_a_split_that_holds_hardly_a_clip(tmp_path: Path) -> None:
     assert caution.startswith("test has 3 s of speech, too little for a verdict")
 
 
+@pytest.mark.parametrize(("minutes", "warned"), [("7", True), ("4.9", False), ("all", False)])
+def test_more_labelled_minutes_than_there_are(tmp_path: Path, minutes: str, warned: bool) -> None:
+    splits = {"train": {"speech_seconds": 300.0}, "valid": {"speech_seconds": 300.0}, "test": {"speech_seconds": 300.0}}
+    found = cautions(plan(tmp_path, "--labelled-minutes", minutes, corpus_summary={"splits": splits}))
+    assert len(found) == warned
+    assert all("--labelled-minutes 7 is more than there is: all 5 min" in caution for caution in found)
+
+
 def test_a_corpus_in_a_line() -> None:
     splits = {
         "train": {"speakers": 2, "speech_seconds": 180.0, "noise_types": 4},

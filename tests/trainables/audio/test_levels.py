@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from trainables.audio.levels import active_power, decibels, offset_matters, power, without_offset
 
-TONE = (0.1 * np.sin(2 * np.pi * np.arange(16_000) / 40)).astype(np.float32)  # whole periods
+TONE: np.ndarray = (0.1 * np.sin(2 * np.pi * np.arange(16_000) / 40)).astype(np.float32)  # whole periods
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.01, -0.3, 5.0])
@@ -24,7 +24,7 @@ def test_a_negligible_offset_leaves_the_bits(offset: float) -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_an_offset_that_matters_is_removed(dtype: type) -> None:
-    signal = (TONE + 0.02).astype(dtype)
+    signal: np.ndarray = (TONE + 0.02).astype(dtype)
     assert offset_matters(signal)
     removed = without_offset(signal)
     assert removed.dtype == dtype

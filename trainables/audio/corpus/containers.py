@@ -128,8 +128,9 @@ def _au(path: Path, info: Any) -> str:
 
 def _left_over(file: BinaryIO, position: int, size: int) -> str:
     """Bytes that belong to nothing; a few, or zeros, are padding."""
-    file.seek(position)
-    if size - position <= _SLACK or not any(file.read()):
+    file.seek(position - 1)
+    tail = file.read()  # from a byte before: writers forget to pad an odd number of bytes
+    if size - position <= _SLACK or not any(tail[1:]) or any(name in tail[:5] for name in _TRAILERS):
         return ""
     return f"its header ends the audio {size - position} bytes before the file's end"
 

@@ -43,11 +43,13 @@ def without_duplicates(
     return kept, [note] if dropped else []
 
 
-def _home(recording: Recording) -> tuple[str, str]:
-    return recording.owner, recording.split
+def _home(recording: Recording) -> tuple[str, str, str]:
+    return recording.part, recording.owner, recording.split
 
 
 def _conflict(first: Recording, other: Recording) -> str:
+    if first.part != other.part:
+        return f"{other.path}: the same audio as {first.path}: is it speech or noise? Remove one of them"
     word = "noise type" if first.part == "noise" else "speaker"
     where = (
         f"{word}s {first.owner!r} and {other.owner!r}"
@@ -60,8 +62,8 @@ def _conflict(first: Recording, other: Recording) -> str:
 def _same_audio(
     recordings: Iterable[Recording], headers: Mapping[Recording, Header], path_of: Callable[[Recording], Path]
 ) -> list[list[Recording]]:
-    """Groups of at least two recordings of one part with the same samples."""
-    groups = _split(recordings, lambda each: (each.part, headers[each].frames, headers[each].sample_rate))
+    """Groups of at least two recordings with the same samples."""
+    groups = _split(recordings, lambda each: (headers[each].frames, headers[each].sample_rate))
     groups = [same for group in groups for same in _split(group, lambda each: digest_of_samples(path_of(each), _FIRST))]
     return [same for group in groups for same in _split(group, lambda each: digest_of_samples(path_of(each)))]
 

@@ -11,6 +11,7 @@ splits.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from trainables.audio.recipes.duplicates import without_duplicates
 from trainables.audio.recipes.folder_manifest import MANIFEST, ManifestRow, find_manifest, read_manifest
 from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.recordings import Recording, file_facts, headers_of, pairs, speech_and_noise
-from trainables.audio.recipes.split_folders import split_folders
+from trainables.audio.recipes.split_folders import split_folders, split_named
 from trainables.base.errors import UserError
 
 VERSION = 2  # raise it when the same files would give another corpus
@@ -51,7 +52,11 @@ def list_source(source: Path) -> Listing:
     if not source.is_dir():
         raise UserError(f"no folder at {source}: check the path; it should hold {LAYOUT}")
     if not matches(source):
-        raise UserError(f"{source} holds no corpus: it should hold {LAYOUT}")
+        inside = [
+            path for name in FOLDERS for path in sorted(source.glob(f"*/{name}")) if split_named(path.parent.name)
+        ]
+        hint = f"; splits belong below these: {inside[0].name}/{inside[0].parent.name}/" if inside else ""
+        raise UserError(f"{source} holds no corpus: it should hold {LAYOUT}{hint}")
     paired = (source / "clean").is_dir() or (source / "noisy").is_dir()
     if paired:
         _refuse_a_second_layout(source)
@@ -73,7 +78,9 @@ def _elsewhere(source: Path, folders: Sequence[str]) -> list[str]:
     """Notes on files that no part of the layout takes."""
     notes = [note for name in folders for note in left_out(source / name)]
     taken = tuple(source / name for name in folders)
-    others = [path for path in find_audio(source) if not any(path.is_relative_to(folder) for folder in taken)]
+    others: list[Path] = []
+    with suppress(UserError):  # what lies elsewhere need not be in order
+        others = [path for path in find_audio(source) if not any(path.is_relative_to(folder) for folder in taken)]
     if others:
         named = first_of([path.relative_to(source).as_posix() for path in others])
         notes.append(f"{number_of_files(len(others))} outside {'/ and '.join(folders)}/ left out: {named}")
@@ -99,13 +106,11 @@ def _entries(source: Path, folders: Sequence[str]) -> tuple[list[Recording], lis
     _require_known_folders(source, manifest)
     placed: list[Recording] = []
     notes: list[str] = []
+    unlisted = 0
     for name in folders:
         files = find_audio(source / name)
         listed = [path for path in files if manifest is None or path in manifest]
-        if len(listed) < len(files):
-            notes.append(
-                f"{len(files) - len(listed)} audio files in {name}/ that {MANIFEST} does not list were left out"
-            )
+        unlisted += len(files) - len(listed)
         named = split_folders(source / name, listed, _OWNER_FOLDER[name]) if _needs_folders(listed, manifest) else {}
         entries = [_entry(source, path, manifest[path] if manifest else None, named) for path in listed]
         _require_distinct(entries)
@@ -115,6 +120,8 @@ def _entries(source: Path, folders: Sequence[str]) -> tuple[list[Recording], lis
             )
             notes.append(f"folders in {name}/ are named after splits and decide them: {chosen}")
         placed += _with_splits(source, name, entries, manifest is not None or bool(named))
+    if unlisted:
+        notes.append(f"{unlisted} audio files that {MANIFEST} does not list were left out")
     return placed, notes
 
 

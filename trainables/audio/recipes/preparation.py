@@ -38,12 +38,12 @@ def open_or_prepare(source: str | Path, cache: str | Path | None = None, progres
 
 
 def inspect_source(source: str | Path, cache: str | Path | None = None) -> dict[str, Any]:
-    """What `open_or_prepare` would give, read from headers only: `Corpus.summary()` plus "uri", "prepared".
+    """What `open_or_prepare` would give, read from headers: `Corpus.summary()` plus "uri", "prepared".
 
     `fingerprint` is None until the corpus is prepared.
 
     Raises:
-        UserError: anything that is wrong and shows without decoding audio.
+        UserError: anything that is wrong and shows without decoding all audio.
     """
     recipe, place = _recognise(source)
     if recipe:

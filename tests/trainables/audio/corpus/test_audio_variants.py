@@ -286,6 +286,12 @@ def test_headers_at_odds_with_their_files(tmp_path: Path, case: str) -> None:
         assert np.array_equal(read_audio(path) / 32768, ORIGINAL)
 
 
+def test_tags_after_an_odd_number_of_bytes_need_no_padding(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", ORIGINAL[:-1], encoding="PCM_U8")
+    path.write_bytes(path.read_bytes()[: 44 + SAMPLES - 1] + LIST)
+    assert len(read_audio(path)) == SAMPLES - 1
+
+
 @pytest.mark.parametrize("container", ["IRCAM", "PAF", "AVR", "VOC", "MAT5"])
 def test_containers_that_cannot_be_checked_are_refused(tmp_path: Path, container: str) -> None:
     refused(

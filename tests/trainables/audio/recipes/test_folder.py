@@ -58,7 +58,7 @@ def test_the_manifest_decides_splits_and_which_files_count(tmp_path: Path) -> No
     assert {(item.part, item.owner, item.split) for item in listing.items} == {
         (path.split("/")[0], owner, split) for path, owner, split in MANIFEST
     }
-    assert listing.notes == ("5 audio files in speech/ that MANIFEST.csv does not list were left out",)
+    assert listing.notes == ("5 audio files that MANIFEST.csv does not list were left out",)
 
 
 def test_headers_tell_the_lengths_at_16_khz(tmp_path: Path) -> None:

@@ -121,6 +121,11 @@ def test_a_split_that_is_missing_is_named(tmp_path: Path) -> None:
     assert "no speech in split 'valid'" in refusal(tmp_path)
 
 
+def test_splits_above_the_layout_are_pointed_out(tmp_path: Path) -> None:
+    write_sound(tmp_path / "train/clean/s1.wav", SHORT)
+    assert "splits belong below these: clean/train/" in refusal(tmp_path)
+
+
 def test_a_manifest_decides_over_folders_named_after_splits(tmp_path: Path) -> None:
     rows = [(f"{name.split('/')[0]}/train/{owner}.wav", owner, split) for name, owner, split in MANIFEST]
     for name, _, _ in rows:
@@ -207,6 +212,7 @@ REPEATS = {
     "another format": Repeat("speech/s1/again.flac", as_flac),
     "deeper": Repeat("speech/s1/old/s1.wav", copy),
     "of another speaker": Repeat("speech/s2/other.wav", copy, "so it would be in two speakers 's1' and 's2'"),
+    "as noise": Repeat("noise/n1/other.wav", copy, "is it speech or noise?"),
     "linked to another speaker": Repeat("speech/s9/s1.wav", link, "the same audio as"),
 }
 
@@ -271,6 +277,11 @@ def test_a_speaker_may_be_a_link_to_elsewhere(tmp_path: Path) -> None:
 def test_a_link_to_a_folder_that_is_gone_is_refused(tmp_path: Path) -> None:
     link(tmp_path / "nowhere", flat(tmp_path / "source") / "speech/eve")
     assert "eve: a link to a file that is not there" in refusal(tmp_path / "source")
+
+
+def test_a_dead_link_outside_the_layout_does_not_matter(tmp_path: Path) -> None:
+    link(tmp_path / "nowhere", flat(tmp_path / "source") / "latest")
+    assert list_source(tmp_path / "source").notes == ()
 
 
 def test_a_pipe_is_no_recording(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """LibriMix and wsj0-2mix become corpora whose sources are the generated files' samples."""
 
 import csv
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +165,89 @@ def test_wsj0_2mix_keeps_its_files_samples(wsj0: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(table.sources(0), expected)
     with pytest.raises(UserError, match="stores no noise with its mixtures"):
         noisy_batch(corpus, DATA, seed=1, step=0)
+
+
+@pytest.mark.parametrize(
+    ("ending", "encoding"), [("wav", "FLOAT"), ("wav", "DOUBLE"), ("flac", "PCM_16"), ("WAV", "PCM_24")]
+)
+def test_wsj0_2mix_in_other_encodings_has_the_same_samples(
+    wsj0: Path, tmp_path: Path, ending: str, encoding: str
+) -> None:
+    """WHAM's script writes floats."""
+    expected = write_corpus(wsj0_2mix_recipe.list_source(wsj0), tmp_path / "pcm", cache=tmp_path / "cache")
+    for path in list(wsj0.rglob("*.wav")):
+        samples, rate = soundfile.read(path)
+        path.unlink()
+        soundfile.write(path.with_suffix(f".{ending}"), samples, rate, subtype=encoding)
+    corpus = write_corpus(wsj0_2mix_recipe.list_source(wsj0), tmp_path / "other", cache=tmp_path / "cache")
+    assert corpus.fingerprint == expected.fingerprint
+    assert corpus.mixtures("train").sources(0).std() > 0.01
+
+
+def change(path: Path, samples: int = 4000, rate: int = 8000) -> None:
+    _write(path, tone(5, 0.5)[:samples], rate)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda first: change(first.parents[1] / "s2" / first.name, samples=3000), "3000 samples at 8000 Hz, but"),
+        (lambda first: change(first.parents[1] / "s2" / first.name, rate=16000), "4000 samples at 16000 Hz, but"),
+        (lambda first: change(first.parents[1] / "noise" / first.name, samples=3999), "3999 samples at 8000 Hz, but"),
+        (
+            lambda first: change(first.parents[1] / "noise" / "another.wav"),
+            "every mixture needs both sources, and noise",
+        ),
+        (lambda first: change(first.parents[1] / "s2" / "another.wav"), "every mixture needs both sources"),
+        (lambda first: shutil.copy(first, first.with_suffix(".flac")), "another file has this name"),
+    ],
+)
+def test_files_of_a_mixture_must_agree(wsj0: Path, spoil: Callable[[Path], object], message: str) -> None:
+    spoil(next((wsj0 / "wav8k/min/tr/s1").iterdir()))
+    with pytest.raises(UserError, match=message):
+        wsj0_2mix_recipe.list_source(wsj0)
+
+
+def test_a_change_of_any_file_is_noticed(wsj0: Path) -> None:
+    before = wsj0_2mix_recipe.identity(wsj0)
+    change(next((wsj0 / "wav8k/min/tt/s2").iterdir()), samples=3999)
+    assert wsj0_2mix_recipe.identity(wsj0) != before
+
+
+def test_wsj0_2mix_at_another_rate_is_refused(tmp_path: Path) -> None:
+    for folder in ("tr", "cv", "tt"):
+        for source in (1, 2):
+            change(tmp_path / folder / f"s{source}" / "01to030v_0.76421_20ga010m_-0.76421.wav", rate=11_025)
+    with pytest.raises(UserError, match="files at 11025 Hz; all must have one rate, 8000 or 16000 Hz"):
+        wsj0_2mix_recipe.list_source(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "samples", "rate", "message"),
+    [
+        ("LibriSpeech", 8000, 8000, "sample rate 8000 Hz; LibriMix is made of files at 16000 Hz"),
+        ("wham_noise", 22_050, 22_050, "sample rate 22050 Hz; LibriMix"),
+        ("wham_noise", 4000, 16_000, "4000 samples; LibriMix repeats noise of a second"),
+    ],
+)
+def test_librimix_checks_every_file_of_a_mixture(
+    librimix: Path, tmp_path: Path, part: str, samples: int, rate: int, message: str
+) -> None:
+    source = shutil.copytree(librimix, tmp_path / "librimix")
+    path = next(path for path in sorted((source / part).rglob("*")) if path.is_file())
+    before = librimix_recipe.identity(source)
+    _write(path, tone(1, 2)[:samples], rate)
+    assert librimix_recipe.identity(source) != before
+    with pytest.raises(UserError, match=message):
+        librimix_recipe.list_source(source)
+
+
+def test_librimix_metadata_without_a_gain_is_refused(librimix: Path, tmp_path: Path) -> None:
+    source = shutil.copytree(librimix, tmp_path / "librimix")
+    path = source / "metadata/libri2mix_dev-clean.csv"
+    path.write_text(path.read_text().replace("0.25", "a quarter"))
+    with pytest.raises(UserError, match=r"libri2mix_dev-clean\.csv, line 2: a gain or a path is missing or no number"):
+        librimix_recipe.list_source(source)
 
 
 def test_wsj0_2mix_without_a_partner_is_refused(wsj0: Path) -> None:

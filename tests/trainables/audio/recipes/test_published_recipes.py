@@ -96,6 +96,13 @@ def test_partners_of_two_lengths_are_refused(tmp_path: Path) -> None:
         voicebank_recipe.list_source(source, MINIATURE)
 
 
+def test_a_name_twice_is_refused(tmp_path: Path) -> None:
+    source = voicebank(tmp_path)
+    write_sound(source / "clean_testset_wav" / "old" / "p232_001.wav", seconds=0.1)
+    with pytest.raises(UserError, match=r"p232_001\.wav: another file has this name"):
+        voicebank_recipe.list_source(source, MINIATURE)
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no clean_trainset_28spk_wav; it should hold"):
         voicebank_recipe.list_source(tmp_path, MINIATURE)

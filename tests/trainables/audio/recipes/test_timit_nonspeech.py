@@ -78,6 +78,34 @@ def test_the_sentences_that_all_read_can_be_left_out(tmp_path: Path) -> None:
     assert recipe.identity(tmp_path) != RECIPES["timit_nonspeech"].identity(tmp_path)
 
 
+@pytest.mark.parametrize("copy", ["{}.wav", "{}.WAV.wav", "{}.flac"])
+def test_converted_copies_next_to_the_originals_do_not_count(tmp_path: Path, copy: str) -> None:
+    """Copies of TIMIT on the web hold SA1.WAV and SA1.WAV.wav; both are the sentence that all read."""
+    recipe = RECIPES["timit_nonspeech_without_sa"]
+    expected = recipe.list_source(make_source(tmp_path))
+    originals = [path for path in sorted(tmp_path.rglob("*.WAV")) if "TRAIN" in path.parts or path.name == "N1.WAV"]
+    for path in originals:
+        target = path.with_name(copy.format(path.stem))
+        soundfile.write(target, *soundfile.read(path), format="FLAC" if target.suffix == ".flac" else "WAV")
+    listing = recipe.list_source(tmp_path)
+    assert listing.items == expected.items
+    said = f"{len(originals)} files next to an original of the same name left out: "
+    assert any(note.startswith(said) for note in listing.notes)
+
+
+def test_folders_of_archivers_hold_no_timit(tmp_path: Path) -> None:
+    expected = list_source(make_source(tmp_path)).items
+    write_sphere(tmp_path / "__MACOSX/TIMIT/TRAIN/DR1/FXXX0/._SA1.WAV")
+    assert list_source(tmp_path).items == expected
+
+
+def test_two_copies_of_timit_are_refused(tmp_path: Path) -> None:
+    make_source(tmp_path)
+    write_sphere(tmp_path / "again/TRAIN/DR1/FXXX0/SI1.WAV")
+    with pytest.raises(UserError, match="give the folder above one of them"):
+        list_source(tmp_path)
+
+
 def test_462_speakers_make_412_and_50() -> None:
     split = split_of_speakers({f"s{number:03d}" for number in range(462)})
     counts = {name: list(split.values()).count(name) for name in ("train", "valid", "test")}
