@@ -183,6 +183,6 @@ def _lines(found: dict[str, Any], ours: Plan, theirs: Plan) -> list[str]:
 
 def _differences(ours: Plan, theirs: Plan) -> list[str]:
     """The settings in which the two plans differ, apart from names and places."""
-    places = {"name", "output", "home", "tracking_uri", "study_uri", "corpus_uri", "corpus_source"}
+    places = {"name", "identity", "output", "home", "tracking_uri", "study_uri", "corpus_uri", "corpus_source"}
     left, right = ours.to_json(), theirs.to_json()
     return [name for name in left if name not in {*places, "extensions"} and left[name] != right[name]]
