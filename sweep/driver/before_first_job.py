@@ -1,8 +1,9 @@
 """What a start of a sweep checks and prepares before its first job.
 
-The name and its places must be the sweep's own, the output writable, no other process driving it; the corpus is prepared, Ray started, capacity
-and storage are checked on every machine, the GPU share is measured, the plan frozen, free disk space compared with
-what the sweep will write. Whatever cannot work is refused here with the remedy, before anything is trained.
+The name and its places must be the sweep's own, the output writable, no other process driving it; the corpus is
+prepared, Ray started, capacity and storage are checked on every machine, the GPU share is measured, the plan frozen,
+free disk space compared with what the sweep will write. Whatever cannot work is refused here with the remedy, before
+anything is trained.
 """
 
 import contextlib

@@ -53,7 +53,7 @@ def _refuse_used_place(storage: Storage, plan: Plan) -> None:
     with storage.within_reach():
         left = sorted(path for path in storage.list() if path.split("/")[0] in _OF_A_SWEEP)
     if layout.PLAN in left:
-        raise exists_already(plan)
+        raise exists_already(plan.name, storage.uri)
     if left:
         raise UserError(
             f"{storage.uri} holds {left[0]} of another sweep: choose another --name, or clear that place first"
@@ -99,7 +99,7 @@ def freeze(planned: Planned, plan: Plan, storage: Storage) -> None:
     with contextlib.suppress(FileExistsError):
         storage.create(layout.PLAN, as_json(plan))
     if json.loads(storage.read(layout.PLAN)).get("identity") != plan.identity:
-        raise exists_already(plan)
+        raise exists_already(plan.name, plan.output)
 
 
 def settle(planned: Planned, plan: Plan, storage: Storage) -> None:

@@ -43,7 +43,7 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
     space = find_space(settings.space())
     plan = _new_plan(space, settings.preset(space), settings)
     if is_there(plan.output):
-        raise exists_already(plan)
+        raise exists_already(plan.name, plan.output)
     return Planned(plan, sources=settings.sources)
 
 

@@ -40,11 +40,11 @@ def refuse_copy(storage: Storage) -> None:
         )
 
 
-def exists_already(plan: Plan) -> UserError:
-    """A first start found a plan of its name in its place."""
+def exists_already(name: str, place: str) -> UserError:
+    """A first start found a plan in its place."""
     return UserError(
-        f"a sweep named {plan.name!r} already exists in {plan.output}: if it is yours, continue it with "
-        f"{command_line('run --resume', plan.output)}; else choose another --name"
+        f"a sweep named {name!r} already exists in {place}: if it is yours, continue it with "
+        f"{command_line('run --resume', place)}; else choose another --name"
     )
 
 
