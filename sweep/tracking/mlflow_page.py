@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from sweep.core.addresses import hide_password, is_server, sqlite_path
 from sweep.plan.plan import Plan
-from sweep.tracking.mlflow_view import KIND_TAG, own_runs
+from sweep.tracking.mlflow_view import KIND_TAG, for_mlflow, own_runs
 from sweep.verdict.result import GroupResult, Result, group_name, records
 
 # The columns of the leaderboard view, in this order, with their widths in pixels.
@@ -42,7 +42,7 @@ def open_line(plan: Plan) -> str:
     page = page_url(tracking_uri, experiment, plan.key) if experiment else _server(tracking_uri)
     if is_server(tracking_uri):
         return f"open {page}"
-    store = shlex.quote(hide_password(tracking_uri))
+    store = shlex.quote(for_mlflow(hide_password(tracking_uri)))
     return f"python -m mlflow ui --backend-store-uri {store} --port {_PORT}  then open {page}"
 
 

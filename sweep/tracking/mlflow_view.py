@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sweep.core.addresses import hide_password
+from sweep.core.addresses import hide_password, sqlite_path
 from sweep.tracking.spool import Record
 
 JOB_TAG = "speech_sweep.job"
@@ -254,7 +254,15 @@ def open_client(uri: str) -> Any:
     import_mlflow()
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    store = for_mlflow(uri)
+    if store != uri and (file := sqlite_path(uri)):
+        file.parent.mkdir(parents=True, exist_ok=True)  # as MLflow does for plain addresses
+    return MlflowClient(tracking_uri=store, registry_uri=store)
+
+
+def for_mlflow(uri: str) -> str:
+    """The address for MLflow, which would make an empty folder of a quoted path, with its %3F as they stand."""
+    return uri.replace("sqlite:", "sqlite+pysqlite:", 1) if sqlite_path(uri) and "%" in uri else uri
 
 
 def _metrics(record: Record) -> list[Any]:

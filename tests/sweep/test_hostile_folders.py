@@ -14,7 +14,7 @@ from sweep.frames import trials
 from sweep.plan.plan import Plan
 from sweep.stored import layout
 from sweep.study.study import Proposal, StudyStore
-from sweep.tracking.mlflow_view import open_client
+from sweep.tracking.mlflow_view import for_mlflow, open_client
 from sweep.tracking.namesake import refuse_namesake
 from sweep.tracking.tracker import Tracker
 from sweep.verdict.result import Result
@@ -76,7 +76,7 @@ def test_everything_lands_in_that_folder_and_is_found_again(
     to_open = json.loads(capsys.readouterr().out)["next"][-1]
     assert "/#/experiments/1/runs" in to_open  # the experiment was found in the file
     words = shlex.split(to_open)
-    assert words[words.index("--backend-store-uri") + 1] == driven.tracking_uri
+    assert words[words.index("--backend-store-uri") + 1] == for_mlflow(driven.tracking_uri)
     with pytest.raises(UserError, match="another sweep named"):
         refuse_namesake(_renamed(driven))
 
