@@ -82,7 +82,13 @@ def own_name(planned: Planned, storage: Storage) -> Iterator[Callable[[], None]]
     if planned.stored is None:
         refuse_namesake(plan)
     storage.probe()
-    Path(plan.home).mkdir(parents=True, exist_ok=True)
+    try:
+        Path(plan.home).mkdir(parents=True, exist_ok=True)
+    except OSError as error:  # of a sweep in a bucket that was started on another machine
+        raise UserError(
+            f"cannot make {plan.home} ({error.strerror}), where this sweep's driver keeps files of its own: resume it "
+            "where it was started, or as a user who may write there"
+        ) from error
     with sweep_lock(plan) as take_lock_again:
         refuse_clash(planned, storage)  # again: another sweep of this name may have had the lock until now
         settle(planned, plan, storage)

@@ -60,7 +60,7 @@ def compare(ours: Scored, theirs: Scored, metric: str) -> dict[str, Any]:
         )
     obstacle = not_paired(ours, theirs, metric)
     return {
-        "sweeps": [ours.plan.name, theirs.plan.name],
+        "sweeps": _titles(ours.plan, theirs.plan),
         "metric": metric,
         "paired": obstacle is None,
         "not_paired_because": obstacle,
@@ -74,6 +74,11 @@ def compare(ours: Scored, theirs: Scored, metric: str) -> dict[str, Any]:
             for group in shared
         ],
     }
+
+
+def _titles(ours: Plan, theirs: Plan) -> list[str]:
+    """Their names; where these are one, as after renaming a folder, their places."""
+    return [ours.output, theirs.output] if ours.name == theirs.name else [ours.name, theirs.name]
 
 
 def _candidates(ours: Scored, theirs: Scored, metric: str, group: str, can_be_paired: bool) -> list[dict[str, Any]]:
@@ -170,7 +175,7 @@ def _cells(group: dict[str, Any], found: dict[str, Any]) -> tuple[Row, list[Row]
 
 
 def _lines(found: dict[str, Any], ours: Plan, theirs: Plan) -> list[str]:
-    difference = f"Difference: {ours.name} minus {theirs.name}"
+    difference = f"Difference: {' minus '.join(found['sweeps'])}"
     if found["paired"]:
         how = (
             f"Means of the cells that both sweeps have, over {len(found['seeds'])} common seeds. {difference}, paired; "

@@ -188,7 +188,9 @@ def test_a_renamed_folder_is_listed_and_compared_under_its_own_name(
     finished_sweep(here / "sweeps")
     (here / "sweeps" / "evening").rename(here / "sweeps" / "first")
     finished_sweep(here / "sweeps")
-    assert run_command("leaderboard", ["evening", "--compare", "first"]) == 0
+    assert run_command("leaderboard", ["evening", "--compare", "first", "--format", "json"]) == 0
+    places = [str(here / "sweeps" / name) for name in ("evening", "first")]
+    assert json.loads(capsys.readouterr().out)["sweeps"] == places
     assert run_command("leaderboard", ["first", "--compare", "./sweeps/first"]) == 2
     capsys.readouterr()
     assert run_command("clean", []) == 0
