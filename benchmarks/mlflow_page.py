@@ -83,7 +83,7 @@ def _page_of_all_runs(plan: Plan) -> str:
     experiment = client.get_experiment_by_name(mlflow_page.experiment_name(plan.space)).experiment_id
     (view,) = (
         json.loads(text)
-        for tag, text in mlflow_page.experiment_tags(plan.name).items()
+        for tag, text in mlflow_page.experiment_tags(plan).items()
         if tag.startswith("mlflow.sharedViewState.")
     )
     everything: dict[str, Any] = view | {"searchFilter": f"tags.`speech_sweep.sweep` = '{plan.name}'"}

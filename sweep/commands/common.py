@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from sweep.core.next_command import CONSOLE_SCRIPT, typed
@@ -43,6 +44,11 @@ def add_output_argument(parser: argparse.ArgumentParser) -> None:
 
 def open_sweep(arguments: argparse.Namespace) -> "tuple[Plan, Storage]":
     """The sweep's plan and files. Raises `UserError`, naming the known sweeps, if there is no such sweep."""
+    from sweep.stored.place import is_also_in, left_behind
     from sweep.stored.reading import stored_sweep
 
-    return stored_sweep(arguments.name, arguments.output)
+    plan, storage = stored_sweep(arguments.name, arguments.output)
+    named = left_behind(storage)
+    if named is not None and "://" not in named and is_also_in(storage, named):
+        print(f"note: this sweep is also in {named}; what follows is of {storage.uri}", file=sys.stderr)
+    return plan, storage

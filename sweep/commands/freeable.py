@@ -14,6 +14,7 @@ from sweep.plan.plan import Plan
 from sweep.stored import layout
 from sweep.stored.by_name import sweep_names
 from sweep.stored.heartbeat import read_pulse
+from sweep.stored.place import refuse_copy
 from sweep.stored.reading import base_of, is_answered, open_study, read_result, stored_sweep, with_study_password
 from sweep.study.lock import sweep_lock
 from sweep.verdict.result import group_name
@@ -60,19 +61,21 @@ def _cache_part(cache: Storage, name: str) -> Freeable:
 
 def _sweep_or_reason(name: str, output: str | None) -> Freeable:
     try:
-        return _sweep(*stored_sweep(name, output))
+        return _sweep(name, *stored_sweep(name, output))
     except UserError as error:  # a plan of another version, a damaged result, a study elsewhere
         return Freeable(name, 0, 0, f"a sweep; nothing can be freed here: {error}", None)
 
 
-def _sweep(plan: Plan, storage: Storage) -> Freeable:
+def _sweep(name: str, plan: Plan, storage: Storage) -> Freeable:
+    """By its folder's `name`: a renamed folder may hold a sweep whose plan has another's."""
+    refuse_copy(storage)
     steps = _step_folders(storage)
     total = sum(steps.values())
     if read_pulse(storage).is_driven:
-        return Freeable(plan.name, 0, total, "a running sweep: nothing is deleted", None)
+        return Freeable(name, 0, total, "a running sweep: nothing is deleted", None)
     spent = sum(steps[folder] for folder in _no_longer_needed(plan, storage, steps))
     meaning = _ANSWERED if is_answered(plan, storage) else _UNANSWERED
-    return Freeable(plan.name, spent, total - spent, meaning, lambda: _free_sweep(plan, storage))
+    return Freeable(name, spent, total - spent, meaning, lambda: _free_sweep(plan, storage))
 
 
 def _free_sweep(plan: Plan, storage: Storage) -> None:

@@ -95,8 +95,8 @@ def _show_rows(plan: "Plan", storage: "Storage", arguments: argparse.Namespace) 
         return
     from sweep.report.comparison import Scored, comparison_view
 
-    if arguments.compare == plan.name:
-        raise UserError(f"--compare {plan.name}: that is the sweep itself; name another one")
     other, there = stored_sweep(arguments.compare, arguments.output)
+    if there.uri == storage.uri or (other.identity and other.identity == plan.identity):
+        raise UserError(f"--compare {arguments.compare}: that is the sweep itself; name another one")
     theirs = Scored(other, read_rows(other, there, metric=metric))
     print_view(comparison_view(Scored(plan, rows), theirs, metric), arguments.format)

@@ -142,12 +142,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _plan_and_start(arguments: argparse.Namespace) -> int:
     from sweep.core.stopping import interrupted_by_sigterm
+    from sweep.driver.whose import refuse_clash
     from sweep.settings.dry_run import cautions, corpus_notes, describe
     from sweep.settings.new_plan import plan_from_arguments
+    from trainables.base.storage.storage import Storage
 
     notify = _notify_address(arguments)
     planned = plan_from_arguments(arguments, os.environ, Path.cwd())
     if arguments.dry_run:
+        refuse_clash(planned, Storage(planned.plan.output), must_reach=False)
         print(describe(planned, arguments.price))
         if arguments.json:
             print(json.dumps(planned.plan.to_json()))

@@ -71,7 +71,7 @@ def _next(plan: "Plan", storage: "Storage", pulse: "Pulse", answered: bool) -> l
         lines.append(command_line("run --resume", storage.uri))
     if answered:
         lines.append(command_line("leaderboard", storage.uri))
-    return [*lines, open_line(plan.tracking_uri, plan.space, plan.name)]
+    return [*lines, open_line(plan)]
 
 
 def to_text(status: dict[str, Any]) -> str:

@@ -26,9 +26,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def run(arguments: argparse.Namespace) -> int:
     from sweep.stored.heartbeat import read_pulse
+    from sweep.stored.place import refuse_copy
     from sweep.stored.stop_request import request_stop
 
     plan, storage = open_sweep(arguments)
+    refuse_copy(storage)
     pulse = read_pulse(storage)
     if not pulse.is_driven:
         raise UserError(f"sweep {plan.name!r} is not running ({pulse.life}): there is nothing to stop")

@@ -1,5 +1,6 @@
 """Finds and loads a finished sweep's winner, for `sweep.winners`, which defines it, and for `enhance`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweep.core.jobs import Job
@@ -7,10 +8,10 @@ from sweep.core.next_command import typed
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.stage_store import stage_store
-from sweep.stored.by_name import is_there, join, sweep_name
+from sweep.stored.by_name import is_there, join, name_and_base, sweep_name
 from sweep.stored.missing_stages import require_stages
 from sweep.stored.reading import base_of, read_result, read_rows, stored_sweep
-from sweep.tracking.run_lookup import job_of_run
+from sweep.tracking.run_lookup import job_of_run, sweep_of_run
 from sweep.verdict.paired_scores import group_rows
 from sweep.verdict.result import Result, group_name
 from trainables.base.cache import using_cache
@@ -46,23 +47,28 @@ def load_winner(run_or_name: str, group: str | None = None, output: str | None =
 
 def find_winner(run_or_name: str, group: str | None = None, output: str | None = None) -> tuple[Plan, Storage, Job]:
     """The sweep's plan and files, and the finalist to load."""
-    base = base_of(output)
+    run_or_name, base = name_and_base(run_or_name, base_of(output), Path.cwd())
     if is_there(join(base, sweep_name(run_or_name))):
-        return _leader(*stored_sweep(run_or_name, output), group)
-    path = job_of_run(run_or_name, base)
-    if path is None:
-        stored_sweep(run_or_name, output)  # raises, naming the sweeps there are
+        return _leader(*stored_sweep(run_or_name, base), group)
+    run = job_of_run(run_or_name, base)
+    if run is None:
+        stored_sweep(run_or_name, base)  # raises, naming the sweeps there are
         raise UserError(f"no sweep and no MLflow run {run_or_name!r} in {base}")
-    name, _, rest = path.partition("/")
-    plan, storage = stored_sweep(name, output)
-    if not rest:
+    folder = sweep_of_run(run, base)
+    if folder is None:
+        raise UserError(
+            f"run {run_or_name} is of a sweep named {run.sweep!r} that is not in {base}: its --output is the folder "
+            "above the one that its parent run names (tag speech_sweep.output)"
+        )
+    plan, storage = stored_sweep(folder, base)
+    if not run.job:
         return _leader(plan, storage, group)
     if group is not None:
-        raise UserError(f"run {run_or_name} is {path}: leave --group {group} out")
-    if rest.startswith("candidates/"):
-        _, of_group, label = rest.split("/")
+        raise UserError(f"run {run_or_name} is {run.sweep}/{run.job}: leave --group {group} out")
+    if run.job.startswith("candidates/"):
+        _, of_group, label = run.job.split("/")
         return plan, storage, best_seed(plan, storage, of_group, label)
-    return plan, storage, Job.parse(rest)
+    return plan, storage, Job.parse(run.job)
 
 
 def _leader(plan: Plan, storage: Storage, group: str | None) -> tuple[Plan, Storage, Job]:

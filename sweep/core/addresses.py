@@ -7,7 +7,8 @@ of its password, so two addresses are the same place if they agree once both are
 import argparse
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit
 
 from trainables.base.errors import UserError
 
@@ -16,6 +17,25 @@ VARIABLES = {"study_uri": "SPEECH_SWEEP_STUDY_URI", "tracking_uri": "MLFLOW_TRAC
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _SERVERS = ("http", "https")
 _STUDY_SCHEMES = ("sqlite", "postgresql", "postgresql+psycopg2")
+_SQLITE = "sqlite:///"
+_NOT_AS_THEY_ARE = re.compile(r"[%?#&*\x00-\x1f\x7f]")  # in an address they mean something else than in a path
+
+
+def sqlite_uri(file: Path) -> str:
+    """The address that SQLAlchemy (from 2.1), Optuna and MLflow all read as exactly this file."""
+    return _SQLITE + _NOT_AS_THEY_ARE.sub(lambda found: quote(found[0]), str(file))
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file of an SQLite address, read as SQLAlchemy does; None for other databases and servers."""
+    named = uri.removeprefix(_SQLITE).partition("?")[0]
+    return Path(unquote(named)) if uri.startswith(_SQLITE) and named else None
+
+
+def absolute_uri(uri: str, folder: Path) -> str:
+    """An SQLite file by its absolute path, which starts from `folder`; other addresses as they are."""
+    file = sqlite_path(uri)
+    return uri if file is None else sqlite_uri(folder / file)
 
 
 def hide_password(text: str, secret_uri: str = "") -> str:
@@ -67,6 +87,7 @@ def check_tracking_uri(uri: str, setting: str = "tracking URI") -> None:
 
     `setting` is where it came from: a flag or a variable.
     """
+    _refuse_options(uri, setting)
     try:
         scheme = urlsplit(uri).scheme.split("+")[0]
     except ValueError:  # brackets that are not an IPv6 address
@@ -80,13 +101,23 @@ def check_tracking_uri(uri: str, setting: str = "tracking URI") -> None:
 
 def check_study_uri(uri: str, setting: str) -> None:
     """Raise `UserError` unless it names an SQLite file or a PostgreSQL database; `setting` is where it came from."""
+    _refuse_options(uri, setting)
     try:
-        parts = urlsplit(uri)
-        usable = parts.scheme in _STUDY_SCHEMES and (parts.scheme != "sqlite" or len(parts.path) > 1)
+        scheme = urlsplit(uri).scheme
+        usable = scheme in _STUDY_SCHEMES and (scheme != "sqlite" or sqlite_path(uri) is not None)
     except ValueError:  # brackets that are not an IPv6 address
         usable = False
     if not usable:
         raise UserError(
             f"{setting} {hide_password(uri)!r} cannot hold a study: give sqlite:////absolute/study.db or "
             "postgresql://user@host/database"
+        )
+
+
+def _refuse_options(uri: str, setting: str) -> None:
+    """Raise `UserError` for an SQLite address with a "?": what follows it would be cut off the file's name."""
+    if uri.startswith(_SQLITE) and "?" in uri:
+        raise UserError(
+            f"{setting} {uri!r}: a ? begins options, which an SQLite file takes none of here; in a path, write it as "
+            "%3F (and % as %25)"
         )

@@ -1,12 +1,12 @@
 """What a start of a sweep checks and prepares before its first job.
 
-The output must be writable, the sweep not driven by another process; the corpus is prepared, Ray started, capacity
-and storage are checked on every machine, the GPU share is measured, the plan frozen, free disk space compared with
-what the sweep will write. Whatever cannot work is refused here with the remedy, before anything is trained.
+The name and its places must be the sweep's own, the output writable, no other process driving it; the corpus is
+prepared, Ray started, capacity and storage are checked on every machine, the GPU share is measured, the plan frozen,
+free disk space compared with what the sweep will write. Whatever cannot work is refused here with the remedy, before
+anything is trained.
 """
 
 import contextlib
-import json
 import os
 import shutil
 import sys
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sweep.core.next_command import typed_in
+from sweep.driver.whose import as_json, freeze, own_name
 from sweep.machines.capacity import require_capacity
 from sweep.machines.gpu_share import measured_share
 from sweep.machines.ray_session import ray_session, require_cluster
@@ -30,7 +31,6 @@ from sweep.settings.settings import Planned
 from sweep.storage.stage_store import stage_store
 from sweep.stored import layout
 from sweep.stored.by_name import is_remote
-from sweep.study.lock import sweep_lock
 from sweep.study.study import StudyStore
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.corpus.corpus_writer import shared_copy
@@ -70,22 +70,20 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
     require_cluster()
     with contextlib.ExitStack() as stack:
         made = stack.enter_context(_empty_folders_undone(Path(plan.home)))
-        storage.probe()
-        Path(plan.home).mkdir(parents=True, exist_ok=True)
-        take_lock_again = stack.enter_context(sweep_lock(plan))
+        take_lock_again = stack.enter_context(own_name(planned, storage))
         if made:
             stack.enter_context(_undone_unless_frozen(Path(plan.home), storage))
         stack.enter_context(_own_empty_folder())
         stack.enter_context(using_cache())
         if planned.stored is not None and _is_extended(planned):
-            refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
+            refuse_dishonest(planned.stored, plan, StudyStore.of(plan), storage)
         corpus, second, warming = _prepare_while_ray_starts(plan, stack, warm)
         require_capacity(plan)
         for each in filter(None, (corpus, second)):
             require_shared(storage, each)
         plan = _with_gpu_share(planned, _with_corpora(planned, corpus, second), corpus)
         require_space(plan, storage)
-        StudyStore(plan.study_uri, plan.name)  # refused, where it cannot be used, before there is a sweep
+        StudyStore.of(plan)  # refused, where it cannot be used, before there is a sweep
         _freeze(planned, plan, storage)
         yield Ready(plan, corpus, take_lock_again, warming, second)
 
@@ -146,8 +144,9 @@ def _with_gpu_share(planned: Planned, plan: Plan, corpus: Corpus) -> Plan:
 
 def _freeze(planned: Planned, plan: Plan, storage: Storage) -> None:
     """Write plan.json at the first start, and again only with extensions."""
-    if _is_extended(planned) or not storage.exists(layout.PLAN):
-        storage.write(layout.PLAN, json.dumps(plan.to_json(), indent=1).encode())
+    freeze(planned, plan, storage)
+    if _is_extended(planned):
+        storage.write(layout.PLAN, as_json(plan))
 
 
 def _is_extended(planned: Planned) -> bool:

@@ -20,6 +20,7 @@ from sweep.core.next_command import command_line
 from sweep.core.stopping import StopSignal, stop_on_signals
 from sweep.driver import answer
 from sweep.driver.before_first_job import ready_to_drive
+from sweep.driver.whose import settle
 from sweep.engine.finalist_scoring import FinalistScoring
 from sweep.engine.interim_looks import InterimLooks, left_after, stored_looks
 from sweep.engine.scoring import ScoringContext, ScoringPool, full_pool_size, pool_size
@@ -53,8 +54,6 @@ from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 from trainables.config.registry import gates_of
 
-SPOOL = "spool"
-
 
 def drive(planned: Planned, kind: type["Drive"] | None = None) -> Result:
     """Run or continue the sweep to its answer, print it, and return the `--json` object.
@@ -65,7 +64,7 @@ def drive(planned: Planned, kind: type["Drive"] | None = None) -> Result:
     plan = planned.plan
     storage = Storage(plan.output)
     if _asks_nothing_new(planned, storage):
-        return _shown_again(plan, storage)
+        return _shown_again(planned, storage)
     with ready_to_drive(planned, storage, warm=kind is None) as ready:
         return (kind or Drive)(*ready).run()
 
@@ -78,13 +77,16 @@ def _asks_nothing_new(planned: Planned, storage: Storage) -> bool:
     return is_answered(plan, storage)
 
 
-def _shown_again(plan: Plan, storage: Storage) -> Result:
+def _shown_again(planned: Planned, storage: Storage) -> Result:
     """The stored answer of a finished sweep, after delivering what MLflow still lacks."""
+    plan = planned.plan
     result = read_result(plan, storage)
-    spool = Path(plan.home) / SPOOL
-    if spool.exists():
+    spool = Path(plan.home) / layout.SPOOL
+    if spool.exists() or planned.left is not None:
         with contextlib.suppress(UserError), sweep_lock(plan):  # refused where its driver is delivering now
-            deliver_left_over(plan, spool)
+            settle(planned, plan, storage)
+            if spool.exists():
+                deliver_left_over(plan, spool)
     _show(plan, result)
     return result
 
@@ -92,7 +94,7 @@ def _shown_again(plan: Plan, storage: Storage) -> Result:
 def _show(plan: Plan, result: Result) -> None:
     print_result(result)
     print(f"\nresults    {plan.output}")
-    print(f"MLflow     {open_line(plan.tracking_uri, plan.space, plan.name)}")
+    print(f"MLflow     {open_line(plan)}")
     print(f"again      {command_line('leaderboard', plan.output)}")
 
 
@@ -116,14 +118,15 @@ class Drive:
         self.storage = PatientStorage(plan.output)
         self.stages = stage_store(plan.output, PatientStorage)
         self.checkpoints = StoredCheckpoints(self.storage)
-        self.store = StudyStore(plan.study_uri, plan.name, returned=take_lock_again)
+        self.store = StudyStore.of(plan, returned=take_lock_again)
         self.stop = StopSignal()
         self.signs = Storage(plan.output)  # heartbeat and stop requests, which never wait for an outage to end
         self.hours = Hours(self.storage, plan.max_hours)
 
     def run(self) -> Result:
         with contextlib.ExitStack() as stack:
-            progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / SPOOL)
+            self.store.claim(self.plan)
+            progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / layout.SPOOL)
             spent = SpentCheckpoints(Storage(self.plan.output))
             listeners: list[Listener] = [progress, tracker, spent]
             # Closed in reverse: MLflow last, when everything else has settled.

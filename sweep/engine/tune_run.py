@@ -67,7 +67,7 @@ def run_sweep(
                 trial_dirname_creator=_trial_folder,
             ),
             run_config=tune.RunConfig(
-                name=plan.name,
+                name=plan.key,
                 storage_path=folder,
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),

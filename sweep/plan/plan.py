@@ -33,9 +33,10 @@ class GroupPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A resolved sweep. Seeds never derive from its name, so two sweeps with the same plan agree."""
+    """A resolved sweep. Seeds never derive from its name or identity, so two sweeps with the same plan agree."""
 
     name: str
+    identity: str = ""  # random, made once; tells sweeps of one name apart. Sweeps of earlier versions have none
     space: str
     space_file: str = ""  # of a user's own space: its file, which must not change
     space_fingerprint: str = ""
@@ -108,6 +109,11 @@ class Plan:
 
     def candidate(self, group: str, label: str) -> Candidate:
         return next(c for c in self.group_plan(group).candidates if c.label == label)
+
+    @property
+    def key(self) -> str:
+        """What this sweep is found by where others may have its name."""
+        return self.identity or self.name
 
     @property
     def scored(self) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def compare(ours: Scored, theirs: Scored, metric: str) -> dict[str, Any]:
         )
     obstacle = not_paired(ours, theirs, metric)
     return {
-        "sweeps": [ours.plan.name, theirs.plan.name],
+        "sweeps": _titles(ours.plan, theirs.plan),
         "metric": metric,
         "paired": obstacle is None,
         "not_paired_because": obstacle,
@@ -74,6 +74,11 @@ def compare(ours: Scored, theirs: Scored, metric: str) -> dict[str, Any]:
             for group in shared
         ],
     }
+
+
+def _titles(ours: Plan, theirs: Plan) -> list[str]:
+    """Their names; where these are one, as after renaming a folder, their places."""
+    return [ours.output, theirs.output] if ours.name == theirs.name else [ours.name, theirs.name]
 
 
 def _candidates(ours: Scored, theirs: Scored, metric: str, group: str, can_be_paired: bool) -> list[dict[str, Any]]:
@@ -170,7 +175,7 @@ def _cells(group: dict[str, Any], found: dict[str, Any]) -> tuple[Row, list[Row]
 
 
 def _lines(found: dict[str, Any], ours: Plan, theirs: Plan) -> list[str]:
-    difference = f"Difference: {ours.name} minus {theirs.name}"
+    difference = f"Difference: {' minus '.join(found['sweeps'])}"
     if found["paired"]:
         how = (
             f"Means of the cells that both sweeps have, over {len(found['seeds'])} common seeds. {difference}, paired; "
@@ -183,7 +188,7 @@ def _lines(found: dict[str, Any], ours: Plan, theirs: Plan) -> list[str]:
 
 def _differences(ours: Plan, theirs: Plan) -> list[str]:
     """The settings in which the two plans differ, apart from names and places."""
-    places = {"name", "output", "home", "tracking_uri", "study_uri", "corpus_uri", "corpus_source"}
+    places = {"name", "identity", "output", "home", "tracking_uri", "study_uri", "corpus_uri", "corpus_source"}
     places |= {"pretraining_corpus_uri", "pretraining_corpus_source"}
     left, right = ours.to_json(), theirs.to_json()
     return [name for name in left if name not in {*places, "extensions"} and left[name] != right[name]]

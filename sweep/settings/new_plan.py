@@ -13,7 +13,7 @@ from search_spaces import find_space
 from search_spaces.space import Preset, Space
 from search_spaces.space_file import fingerprint, is_space_file
 from sweep import __version__
-from sweep.core.addresses import is_server
+from sweep.core.addresses import is_server, sqlite_uri
 from sweep.plan.code_version import training_code_fingerprint
 from sweep.plan.plan import GroupPlan, Plan, default_search_seed, default_seeds
 from sweep.settings.checks import check_plan, refuse_empty, weights_of
@@ -22,12 +22,14 @@ from sweep.settings.resume import resumed
 from sweep.settings.settings import Planned, Settings, fixed_fields, further_metrics, require_text, require_writable
 from sweep.stored import layout
 from sweep.stored.by_name import LONGEST_NAME, is_remote, is_there, join
+from sweep.stored.place import exists_already
 from trainables.base.errors import UserError
 from trainables.config.fields import FieldRules
 from trainables.config.registry import config_class
 from trainables.metrics.catalogue import METRICS
 
 LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
+_RESERVED = {"all", "stages", "corpora", layout.ARTIFACTS}  # of `clean --free`, and of what sweeps share in a bucket
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 
 
@@ -43,10 +45,7 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
     space = find_space(settings.space())
     plan = _new_plan(space, settings.preset(space), settings)
     if is_there(plan.output):
-        raise UserError(
-            f"a sweep named {plan.name!r} already exists in {plan.output}: continue it with --resume {plan.name}, "
-            "or choose another --name"
-        )
+        raise exists_already(plan.name, plan.output)
     return Planned(plan, sources=settings.sources)
 
 
@@ -62,6 +61,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
     own_file = settings.space() if is_space_file(settings.space()) else ""
     plan = Plan(
         name=name,
+        identity=secrets.token_hex(16),
         space=space.name,
         space_file=own_file,
         space_fingerprint=fingerprint(Path(own_file)) if own_file else "",
@@ -82,8 +82,8 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         fixed=fixed_fields(settings.get("settings"), space.method, settings.folder),
         output=output,
         home=home,
-        tracking_uri=settings.address("tracking_uri", f"sqlite:///{home}/{layout.TRACKING}"),
-        study_uri=settings.address("study_uri", f"sqlite:///{home}/{layout.STUDY}"),
+        tracking_uri=settings.address("tracking_uri", sqlite_uri(Path(home, layout.TRACKING))),
+        study_uri=settings.address("study_uri", sqlite_uri(Path(home, layout.STUDY))),
         gates=preset.gates,
         meaningful=preset.meaningful,
         gpus_per_trial=settings.gpus_per_trial(preset),
@@ -106,6 +106,8 @@ def _name(settings: Settings, space: Space) -> str:
         raise UserError(
             f"--name {name!r}: use letters, digits, '.', '_' and '-', at most {LONGEST_NAME}, not starting with '.'"
         )
+    if name.lower() in _RESERVED:
+        raise UserError(f"--name {name}: speech-sweep uses that name itself; choose another")
     return name
 
 

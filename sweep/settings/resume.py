@@ -6,7 +6,7 @@ from typing import Any
 
 from search_spaces.space_file import fingerprint
 from sweep import __version__
-from sweep.core.addresses import known_secrets, restore_secrets
+from sweep.core.addresses import absolute_uri, known_secrets, restore_secrets
 from sweep.plan.code_version import training_code_fingerprint
 from sweep.plan.plan import Plan
 from sweep.settings.checks import check_plan, weights_of
@@ -14,7 +14,6 @@ from sweep.settings.extension import EXTENSIBLE, extended
 from sweep.settings.settings import (
     Planned,
     Settings,
-    absolute_uri,
     corpus_place,
     fixed_fields,
     flag_of,
@@ -23,8 +22,10 @@ from sweep.settings.settings import (
     space_file,
 )
 from sweep.stored import layout
-from sweep.stored.by_name import load_plan
+from sweep.stored.by_name import load_plan, name_and_base
+from sweep.stored.place import left_behind, refuse_copy
 from trainables.base.errors import UserError
+from trainables.base.storage.storage import Storage
 
 # Allowed next to --resume because they change nothing that was planned.
 _FREE = {"resume", "output", "dry_run", "price", "json", "list_spaces", "help_config", "notify", *EXTENSIBLE}
@@ -35,7 +36,10 @@ _REPEATABLE = {"name", "preset", "steps", "seed", "gpus_per_trial", "asynchronou
 def resumed(settings: Settings) -> Planned:
     """The plan to continue. Raises `UserError` for a flag, code or weights that differ from what was started."""
     name = settings.arguments.resume
-    stored = _with_passwords(load_plan(name, settings.base()), settings)
+    stored = load_plan(*name_and_base(name, settings.base(), settings.folder))
+    storage = Storage(stored.output)
+    refuse_copy(storage)
+    stored = _with_passwords(stored, settings)
     extra = [
         flag_of(argument)
         for argument, value in vars(settings.arguments).items()
@@ -50,7 +54,8 @@ def resumed(settings: Settings) -> Planned:
     plan = extended(stored, settings.arguments, settings.folder)
     check_plan(plan)
     plan = _with_weights(plan)
-    return Planned(plan, stored=stored, sources={"plan": f"{layout.PLAN} of {plan.name}"})
+    sources = {"plan": f"{layout.PLAN} of {plan.name}"}
+    return Planned(plan, stored=stored, sources=sources, left=left_behind(storage))
 
 
 def _with_passwords(stored: Plan, settings: Settings) -> Plan:

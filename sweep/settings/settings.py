@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from search_spaces.space import Preset, Space
 from search_spaces.space_file import is_space_file
-from sweep.core.addresses import VARIABLES, check_study_uri, check_tracking_uri
+from sweep.core.addresses import VARIABLES, absolute_uri, check_study_uri, check_tracking_uri
 from sweep.core.hardware import cuda_devices
 from sweep.core.next_command import typed
 from sweep.machines.capacity import cluster_has_gpus
@@ -25,7 +25,6 @@ from trainables.config.fields import FieldRules
 from trainables.config.registry import config_class
 
 DEMO = "demo"  # the corpus that needs no data
-_SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,7 @@ class Planned:
     plan: Plan
     stored: Plan | None = None  # of a resume: the plan as the last start left it, before this one's flags extended it
     sources: dict[str, str] = field(default_factory=dict)  # setting -> "--flag", "VARIABLE" or "default"
+    left: str | None = None  # of a resume: the place that plan.json names, if the sweep was found in another
 
     @property
     def measures_gpu_share(self) -> bool:
@@ -119,7 +119,7 @@ class Settings:
         return path
 
     def address(self, name: str, default: str) -> str:
-        """`name` is "study_uri" or "tracking_uri"."""
+        """`name` is "study_uri" or "tracking_uri"; absolute, since the driver changes its folder while it runs."""
         uri = self.get(name, default, VARIABLES[name])
         check = check_study_uri if name == "study_uri" else check_tracking_uri
         check(uri, self.sources[name])
@@ -184,12 +184,6 @@ def corpus_place(source: str, folder: Path) -> str:
     if source == DEMO or is_remote(source):
         return source
     return str(absolute(source, folder))
-
-
-def absolute_uri(uri: str, folder: Path) -> str:
-    """An SQLite file by its absolute path: the driver changes its folder while it runs."""
-    scheme, relative = uri[: len(_SQLITE)], uri[len(_SQLITE) :]
-    return f"{_SQLITE}{folder / relative}" if scheme == _SQLITE and not relative.startswith("/") else uri
 
 
 def further_metrics(text: str, space: Space) -> tuple[str, ...]:

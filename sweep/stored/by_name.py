@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sweep.plan.plan import Plan
 from sweep.stored import layout
+from sweep.stored.place import found_in
 from trainables.base.errors import UserError
 from trainables.base.paths import absolute
 from trainables.base.storage.storage import Storage, s3_address
@@ -14,7 +15,10 @@ LONGEST_NAME = 80
 
 
 def load_plan(name: str, base: str) -> Plan:
-    """The frozen plan of a sweep. Raises `UserError`, naming the known sweeps, if there is none."""
+    """The frozen plan of a sweep, its places as they are where it was found (see `sweep.stored.place`).
+
+    Raises `UserError`, naming the known sweeps, if there is none.
+    """
     output = join(base, sweep_name(name))
     if not is_there(output):
         known = sweep_names(base)
@@ -24,7 +28,7 @@ def load_plan(name: str, base: str) -> Plan:
     with storage.within_reach():
         content = storage.read(layout.PLAN)
     try:
-        return Plan.from_json(json.loads(content))
+        return found_in(Plan.from_json(json.loads(content)), storage.uri)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"{output}/{layout.PLAN} is not a plan that this version can read ({type(error).__name__}): "
@@ -79,3 +83,13 @@ def resolve_base(base: str, folder: Path) -> str:
     if "://" in base and not address:
         raise UserError(f"--output {base!r}: give a folder or s3://bucket/prefix")
     return address or str(absolute(base, folder))
+
+
+def name_and_base(typed: str, base: str, folder: Path) -> tuple[str, str]:
+    """The name and base of what was typed: a name in `base`, or the path of a sweep's own folder or prefix."""
+    above, slash, name = typed.rstrip("/").rpartition("/")
+    if slash and name:
+        its_base = resolve_base(above or "/", folder)
+        if is_there(join(its_base, name)):
+            return name, its_base
+    return typed, base

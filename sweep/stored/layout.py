@@ -13,6 +13,9 @@ HEARTBEAT = "heartbeat.json"  # written by the driver every few seconds
 REQUESTS = "requests"  # to the running driver
 STOP_REQUEST = f"{REQUESTS}/stop.json"
 REPORT = "report"  # tables, figures and pages to read
+RESULTS = "results"  # rows of all finalists together
+SPOOL = "spool"  # records that MLflow has not taken yet
+ARTIFACTS = "mlflow-artifacts"  # MLflow's, unless it has a server
 
 
 def rows_file(split: str) -> str:
@@ -22,4 +25,4 @@ def rows_file(split: str) -> str:
 
 def rows_path(split: str) -> str:
     """The rows of all finalists together."""
-    return f"results/{rows_file(split)}"
+    return f"{RESULTS}/{rows_file(split)}"

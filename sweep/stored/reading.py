@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from sweep.core.addresses import known_secrets, restore_secrets
+from sweep.core.addresses import hide_password, known_secrets, restore_secrets
 from sweep.core.next_command import command_line
 from sweep.plan.plan import Plan
 from sweep.stored import layout
-from sweep.stored.by_name import join, load_plan, resolve_base, sweep_name
+from sweep.stored.by_name import join, load_plan, name_and_base, resolve_base, sweep_name
 from sweep.verdict.result import Result, group_name
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
@@ -34,7 +34,7 @@ def base_of(output: str | None) -> str:
 
 def stored_sweep(name: str, output: str | None = None) -> tuple[Plan, Storage]:
     """The sweep's plan and files; `output` is run.py's. The `UserError` of an unknown sweep lists the known ones."""
-    base = base_of(output)
+    name, base = name_and_base(name, base_of(output), Path.cwd())
     return load_plan(name, base), Storage(join(base, sweep_name(name)))
 
 
@@ -50,6 +50,10 @@ def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> Resu
         raise UserError(
             f"{storage.uri}/{layout.RESULT} is damaged: delete it and run {command_line('run --resume', storage.uri)}"
         )
+    if "output" in result:  # as they are now, should the sweep have been moved
+        result["output"] = plan.output
+    if "tracking_uri" in result:
+        result["tracking_uri"] = hide_password(plan.tracking_uri)
     if metric in (None, result["metric"]):
         return result
     from sweep.stored.other_metric import in_metric  # the statistics, which need scipy
@@ -134,4 +138,4 @@ def open_study(plan: Plan) -> "StudyStore":
     """The sweep's study, for reading."""
     from sweep.study.study import StudyStore
 
-    return StudyStore(with_study_password(plan).study_uri, plan.name)
+    return StudyStore.of(with_study_password(plan))

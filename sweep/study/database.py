@@ -59,6 +59,12 @@ class StudyDatabase:
 
         return self._endurance.call(create, again=find_or_create)
 
+    def study_attributes(self, study_id: int) -> dict[str, Any]:
+        return self._endurance.call(lambda: self._storage.get_study_user_attrs(study_id))
+
+    def set_study_attribute(self, study_id: int, key: str, value: Any) -> None:
+        self._endurance.call(lambda: self._storage.set_study_user_attr(study_id, key, value))
+
     def trials(self, study_id: int) -> list[FrozenTrial]:
         return self._endurance.call(lambda: self._storage.get_all_trials(study_id, deepcopy=False))
 

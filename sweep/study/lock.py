@@ -44,7 +44,8 @@ def sweep_lock(plan: Plan) -> Iterator[Callable[[], None]]:
         if holder is not None:
             raise UserError(
                 f"sweep {plan.name!r} is already being driven by {holder}: wait for it, or stop it first "
-                f"({command_line('status', plan.output)} shows how far it is)"
+                f"({command_line('status', plan.output)} shows how far it is); if that is another sweep of this "
+                "name, choose another --name"
             )
         yield lambda: _take_again(plan, stack)
 

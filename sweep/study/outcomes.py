@@ -11,6 +11,7 @@ import sqlalchemy
 
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
+from sweep.study.claim import foreign_in, taken_in_study
 from sweep.study.database import database_url
 
 _QUERY = sqlalchemy.text(
@@ -36,12 +37,15 @@ class Outcome:
 def outcomes(plan: Plan) -> list[Outcome]:
     """One per job handed out, in that order; empty before the study's tables exist.
 
-    The plan's study address must be whole (see `sweep.stored.reading.with_study_password`).
+    The plan's study address must be whole (see `sweep.stored.reading.with_study_password`). Raises `UserError` where
+    the studies are another sweep's of this name.
     """
     names = [f"{plan.name}/{group}/{phase}" for group, phase in plan.phases]
     engine = sqlalchemy.create_engine(database_url(plan.study_uri), poolclass=sqlalchemy.NullPool)
     with engine.connect() as connection:
         if not sqlalchemy.inspect(connection).has_table("trial_values"):
             return []
+        if claim := foreign_in(connection, plan):
+            raise taken_in_study(plan, claim)
         found = connection.execute(_QUERY, {"names": names}).all()
     return [Outcome(Job.parse(json.loads(job)), _STATES[str(state)], score) for job, state, score in found]

@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sweep.core.jobs import Job
 from sweep.core.listener import EndState
 from sweep.plan.plan import Plan
+from sweep.study.claim import Claim, claim_of, taken_in_study
 from sweep.study.database import StudyDatabase
 
 State = Literal["running", "complete", "pruned", "failed"]
@@ -101,18 +102,29 @@ class StudyStore:
     """The studies of one sweep, by job.
 
     `study_uri` is an SQLAlchemy URL or an Optuna storage (simulations run in memory); `returned` is called when the
-    database is back after an outage. Raises `UserError` where the database cannot be used.
+    database is back after an outage. Raises `UserError` where the database cannot be used, and for a study that is
+    not the `owner`'s; without an owner it does not matter whose it is.
     """
 
     def __init__(
-        self, study_uri: str | BaseStorage, sweep_name: str, returned: Callable[[], None] = lambda: None
+        self,
+        study_uri: str | BaseStorage,
+        sweep_name: str,
+        returned: Callable[[], None] = lambda: None,
+        owner: Plan | None = None,
     ) -> None:
         self._database = StudyDatabase(study_uri, returned)
         self._sweep = sweep_name
+        self._owner = owner
         self._study_ids: dict[tuple[str, str], int] = {}
         self._trial_ids: dict[Job, int] = {}
         self._records: dict[tuple[str, str], dict[Job, JobRecord]] = {}
         self._of_candidate: defaultdict[tuple[str, str, str], dict[Job, JobRecord]] = defaultdict(dict)
+
+    @classmethod
+    def of(cls, plan: Plan, returned: Callable[[], None] = lambda: None) -> "StudyStore":
+        """The plan's own studies, and no other sweep's of its name."""
+        return cls(plan.study_uri, plan.name, returned, owner=plan)
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -209,8 +221,22 @@ class StudyStore:
 
     # -- studies ---------------------------------------------------------------------------------------
 
+    def claim(self, plan: Plan) -> None:
+        """Create every study of the plan before its first job: from then on their names are taken."""
+        for group, phase in plan.phases:
+            self._find_or_create_study(group, phase)
+
     def _find_study(self, group: str, phase: str) -> int | None:
-        return self._database.find_study(self._study_name(group, phase))
+        """Raises `UserError` for another sweep's."""
+        found = self._database.find_study(self._study_name(group, phase))
+        if found is None or self._owner is None:
+            return found
+        claim = Claim.of(self._database.study_attributes(found))
+        if claim.identity == self._owner.identity:
+            return found
+        if not claim.identity and not self._database.trials(found):  # its creator died before it had claimed it
+            return found
+        raise taken_in_study(self._owner, claim)
 
     def _find_or_create_study(self, group: str, phase: str) -> int:
         key = (group, phase)
@@ -218,7 +244,16 @@ class StudyStore:
             found = self._find_study(group, phase)
             name = self._study_name(group, phase)
             self._study_ids[key] = self._database.create_study(name) if found is None else found
+            self._mark(self._study_ids[key])
         return self._study_ids[key]
+
+    def _mark(self, study_id: int) -> None:
+        """Write into the study whose it is, and where that sweep lies now."""
+        claim = claim_of(self._owner) if self._owner else {}
+        held = self._database.study_attributes(study_id) if claim else {}
+        for attribute, value in claim.items():
+            if held.get(attribute) != value:
+                self._database.set_study_attribute(study_id, attribute, value)
 
     def _study_name(self, group: str, phase: str) -> str:
         return f"{self._sweep}/{group}/{phase}"

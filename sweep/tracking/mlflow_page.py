@@ -9,11 +9,12 @@ import contextlib
 import json
 import shlex
 import sqlite3
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sweep.core.addresses import hide_password, is_server
+from sweep.core.addresses import hide_password, is_server, sqlite_path
+from sweep.plan.plan import Plan
+from sweep.tracking.mlflow_view import KIND_TAG, for_mlflow, own_runs
 from sweep.tracking.server import ask_server, whole_address, without_user
 from sweep.verdict.result import GroupResult, Result, group_name, records
 
@@ -34,19 +35,20 @@ def experiment_name(space: str) -> str:
     return f"speech-sweep/{space}"
 
 
-def open_line(tracking_uri: str, space: str, sweep: str) -> str:
+def open_line(plan: Plan) -> str:
     """The command to type and the page to open: the sweep's leaderboard, if MLflow has it yet."""
-    experiment = find_experiment(tracking_uri, experiment_name(space))
-    page = page_url(tracking_uri, experiment, sweep) if experiment else _server(tracking_uri)
+    tracking_uri = plan.tracking_uri
+    experiment = find_experiment(tracking_uri, experiment_name(plan.space))
+    page = page_url(tracking_uri, experiment, plan.key) if experiment else _server(tracking_uri)
     if is_server(tracking_uri):
         return f"open {page}"
-    store = shlex.quote(hide_password(tracking_uri))
+    store = shlex.quote(for_mlflow(hide_password(tracking_uri)))
     return f"python -m mlflow ui --backend-store-uri {store} --port {_PORT}  then open {page}"
 
 
-def page_url(tracking_uri: str, experiment_id: str, sweep: str) -> str:
-    """The link to a sweep's leaderboard view."""
-    query = f"workflowType=machine_learning&viewStateShareKey={quote(sweep)}"
+def page_url(tracking_uri: str, experiment_id: str, key: str) -> str:
+    """The link to a sweep's leaderboard view, by its `Plan.key`."""
+    query = f"workflowType=machine_learning&viewStateShareKey={quote(key)}"
     return f"{_server(tracking_uri)}/#/experiments/{experiment_id}/runs?{query}"
 
 
@@ -62,10 +64,10 @@ def find_experiment(tracking_uri: str, name: str) -> str | None:
 
 
 def _ask_file(uri: str, name: str) -> str | None:
-    if not uri.startswith("sqlite:///"):
+    file = sqlite_path(uri)
+    if file is None:
         return None
-    path = Path(uri.removeprefix("sqlite:///"))
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+    with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
         row = database.execute("select experiment_id from experiments where name = ?", (name,)).fetchone()
     return str(row[0]) if row else None
 
@@ -74,17 +76,17 @@ def _server(tracking_uri: str) -> str:
     return without_user(tracking_uri).rstrip("/") if is_server(tracking_uri) else f"http://127.0.0.1:{_PORT}"
 
 
-def experiment_tags(sweep: str) -> dict[str, str]:
+def experiment_tags(plan: Plan) -> dict[str, str]:
     """The leaderboard view of this sweep, and the kind of experiment, so that MLflow's page does not ask for it."""
     return {
         "mlflow.experimentKind": "custom_model_development",
-        f"mlflow.sharedViewState.{sweep}": json.dumps(_leaderboard_view(sweep)),
+        f"mlflow.sharedViewState.{plan.key}": json.dumps(_leaderboard_view(plan)),
     }
 
 
-def _leaderboard_view(sweep: str) -> dict[str, Any]:
+def _leaderboard_view(plan: Plan) -> dict[str, Any]:
     return {
-        "searchFilter": f"tags.`speech_sweep.sweep` = '{sweep}' and tags.`speech_sweep.kind` = 'candidate'",
+        "searchFilter": f"{own_runs(plan.name, plan.identity)} and tags.`{KIND_TAG}` = 'candidate'",
         "orderByKey": "metrics.`score`",
         "orderByAsc": False,
         "startTime": "ALL",

@@ -12,12 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sweep.core.addresses import hide_password, is_server
+from sweep.core.addresses import hide_password, is_server, sqlite_path
 from sweep.tracking.spool import Record
 from trainables.base.storage.storage import Storage
 
 JOB_TAG = "speech_sweep.job"
 SWEEP_TAG = "speech_sweep.sweep"
+IDENTITY_TAG = "speech_sweep.identity"  # of the sweep: names may be another's too
+OUTPUT_TAG = "speech_sweep.output"  # where the sweep lies; on its parent run
+CORPUS_TAG = "speech_sweep.corpus"
 STATE_TAG = "speech_sweep.state"
 KIND_TAG = "speech_sweep.kind"
 
@@ -30,14 +33,28 @@ _PERMANENT = (400, 404, 405, 409, 413, 422)
 
 
 class MlflowView:
-    """One sweep's runs inside one experiment."""
+    """One sweep's runs inside one experiment: those with its `identity`.
 
-    def __init__(self, uri: str, experiment: str, sweep: str, artifact_location: str | None) -> None:
+    Runs of an earlier version's sweep have none and are known by name, unless they rest on another `corpus` (its
+    fingerprint).
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        experiment: str,
+        sweep: str,
+        artifact_location: str | None,
+        identity: str = "",
+        corpus: str = "",
+    ) -> None:
         self.rejected: list[str] = []  # descriptions of records that MLflow refused permanently
         self.experiment_id: str | None = None
         self._uri = uri
         self._experiment = experiment
         self._sweep = sweep
+        self._identity = identity
+        self._corpus = corpus
         self._artifact_location = artifact_location
         self._client: Any = None
         self._runs: dict[str, str] = {}  # job tag -> run id
@@ -87,8 +104,11 @@ class MlflowView:
         place = "" if is_server(self._uri) else self._client.get_run(run_id).info.artifact_uri
         if place.startswith("s3://"):
             Storage(place).upload(file, f"{folder}/{file.name}" if folder else file.name)
-        else:
+            return
+        try:
             self._client.log_artifact(run_id, str(file), folder or None)
+        except PermissionError as error:  # an experiment's artifacts lie where its first sweep put them
+            self.rejected.append(f"no right to write {error.filename}: the report is in the sweep's own folder")
 
     def _log(self, run_id: str, records: Sequence[Record]) -> None:
         from mlflow.entities import Param, RunTag
@@ -153,7 +173,7 @@ class MlflowView:
     def _list_runs(self) -> None:
         """List the runs of this sweep; where an interrupted create left two, keep the one with content."""
         by_job: dict[str, list[Any]] = defaultdict(list)
-        for run in self._pages(f"tags.`{SWEEP_TAG}` = '{self._sweep}'"):
+        for run in filter(self._is_own, self._pages(own_runs(self._sweep, self._identity))):
             by_job[run.data.tags.get(JOB_TAG, "")].append(run)
         for job, runs in by_job.items():
             keep = max(runs, key=lambda run: (len(run.data.metrics), len(run.data.params)))
@@ -162,6 +182,13 @@ class MlflowView:
                 if ghost is not keep:
                     self._client.delete_run(ghost.info.run_id)
         self._runs_listed = True
+
+    def _is_own(self, run: Any) -> bool:
+        tags = run.data.tags
+        if self._identity:
+            return True
+        same_corpus = not self._corpus or tags.get(CORPUS_TAG) in (None, self._corpus)
+        return IDENTITY_TAG not in tags and same_corpus
 
     def _pages(self, filter_string: str) -> Iterable[Any]:
         token = None
@@ -182,6 +209,8 @@ class MlflowView:
     def _create(self, record: Record) -> str:
         """The job tag is set in the create call itself, so that no run is ever without it."""
         tags = {JOB_TAG: record["run"], SWEEP_TAG: self._sweep}
+        if self._identity:
+            tags[IDENTITY_TAG] = self._identity
         if record["run"] != self._sweep:
             tags["mlflow.parentRunId"] = self._find_or_create({"run": self._sweep, "time": record["time"]})
         # If the response is lost, the run may exist: list again before the next attempt.
@@ -207,6 +236,11 @@ class MlflowView:
         return line if len(line) <= 160 else line[:157] + "..."
 
 
+def own_runs(sweep: str, identity: str) -> str:
+    """MLflow's filter for a sweep's runs."""
+    return f"tags.`{IDENTITY_TAG}` = '{identity}'" if identity else f"tags.`{SWEEP_TAG}` = '{sweep}'"
+
+
 def import_mlflow() -> None:
     """Import MLflow without telemetry, chatter or hidden retries.
 
@@ -227,7 +261,15 @@ def open_client(uri: str) -> Any:
     import_mlflow()
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    store = for_mlflow(uri)
+    if store != uri and (file := sqlite_path(uri)):
+        file.parent.mkdir(parents=True, exist_ok=True)  # as MLflow does for plain addresses
+    return MlflowClient(tracking_uri=store, registry_uri=store)
+
+
+def for_mlflow(uri: str) -> str:
+    """The address for MLflow, which would make an empty folder of a quoted path, with its %3F as they stand."""
+    return uri.replace("sqlite:", "sqlite+pysqlite:", 1) if sqlite_path(uri) and "%" in uri else uri
 
 
 def _metrics(record: Record) -> list[Any]:

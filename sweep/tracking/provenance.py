@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sweep.plan.code_version import commit
 from sweep.plan.plan import Plan
+from sweep.tracking.mlflow_view import CORPUS_TAG
 
 _PACKAGES = ("torch", "transformers", "ray", "optuna", "numpy")
 _CPU_FILE = Path("/proc/cpuinfo")
@@ -17,7 +18,7 @@ def origin_tags(plan: Plan) -> dict[str, str]:
     head, second = commit(), plan.pretraining_corpus_source
     return {
         "speech_sweep.code": plan.code,
-        "speech_sweep.corpus": plan.corpus_fingerprint,
+        CORPUS_TAG: plan.corpus_fingerprint,
         **({"speech_sweep.pretraining_corpus": plan.pretraining_corpus_fingerprint} if second else {}),
         "speech_sweep.environment": environment(),
         **({"mlflow.source.git.commit": head} if head else {}),

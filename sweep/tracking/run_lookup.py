@@ -4,13 +4,14 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import sqlalchemy
 
 from sweep.core.addresses import hide_password, is_server
 from sweep.stored.by_name import load_plan, sweep_names
 from sweep.study.database import database_url, sqlite_file
-from sweep.tracking.mlflow_view import JOB_TAG
+from sweep.tracking.mlflow_view import IDENTITY_TAG, JOB_TAG
 from sweep.tracking.server import REMEDY, ask_server, whole_address
 from trainables.base.errors import UserError
 
@@ -18,8 +19,16 @@ _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _PATIENCE_SECONDS = 10.0
 
 
-def job_of_run(run_id: str, base: str) -> str | None:
-    """The run's job tag: "NAME", "NAME/candidates/tera/layer2" or "NAME/tera/final/layer2/seed-1001".
+class RunsJob(NamedTuple):
+    """Whose run it is, and what of."""
+
+    sweep: str
+    identity: str  # of the sweep; "" where an earlier version ran it
+    job: str  # "" for the sweep itself, "candidates/tera/layer2" or "tera/final/layer2/seed-1001"
+
+
+def job_of_run(run_id: str, base: str) -> RunsJob | None:
+    """What the run's tags say.
 
     Searches MLFLOW_TRACKING_URI and every tracking URI of the sweeps in `base`; None if it is in none of them.
 
@@ -36,9 +45,20 @@ def job_of_run(run_id: str, base: str) -> str | None:
             refused.append(f"{hide_password(uri)} ({_one_line(error, uri)})")
             continue
         if JOB_TAG in tags:
-            return tags[JOB_TAG]
+            sweep, _, job = tags[JOB_TAG].partition("/")
+            return RunsJob(sweep, tags.get(IDENTITY_TAG, ""), job)
     if refused:
         raise UserError(f"no MLflow run {run_id} found, and {', '.join(refused)} could not be asked: {REMEDY}")
+    return None
+
+
+def sweep_of_run(run: RunsJob, base: str) -> str | None:
+    """The folder in `base` that holds the run's own sweep; one of its name may be another."""
+    for folder in sweep_names(base):
+        with contextlib.suppress(UserError):  # a plan that this version cannot read
+            plan = load_plan(folder, base)
+            if (plan.name, plan.identity) == (run.sweep, run.identity):
+                return folder
     return None
 
 

@@ -14,6 +14,8 @@ from typing import Any
 
 Record = dict[str, Any]
 
+_FILES = "files"
+
 
 class Spool:
     """Appended to by the driver's thread, read by the delivering one."""
@@ -43,19 +45,29 @@ class Spool:
             self._file.flush()
             self._waiting += 1
 
-    def keep_file(self, source: Path, name: str) -> Path:
-        """A copy that is kept until it is delivered: the original may be in a temporary folder."""
-        copy = self.folder / "files" / name
+    def keep_file(self, source: Path, name: str) -> str:
+        """A copy that is kept until it is delivered: the original may be in a temporary folder.
+
+        A record's "path" is what this returns, a path inside the spool, since a sweep's folder may be moved; `waiting`
+        gives it in full.
+        """
+        copy = self.folder / _FILES / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy)
-        return copy
+        return f"{_FILES}/{name}"
 
     def waiting(self, limit: int) -> list[Record]:
         """The oldest undelivered records, at most `limit`; they stay until `delivered` is called."""
         with self._lock, self._records.open("rb") as file:
             file.seek(self._delivered)
             lines = [file.readline() for _ in range(min(limit, self._waiting))]
-        return [json.loads(line) for line in lines]
+        return [self._with_whole_path(json.loads(line)) for line in lines]
+
+    def _with_whole_path(self, record: Record) -> Record:
+        if "path" not in record:
+            return record
+        within = record["path"].rpartition(f"/{_FILES}/")[2].removeprefix(f"{_FILES}/")  # earlier versions: in full
+        return {**record, "path": str(self.folder / _FILES / within)}
 
     def delivered(self, count: int) -> None:
         """Mark the `count` oldest waiting records as delivered."""

@@ -14,15 +14,16 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweep.core.addresses import check_tracking_uri, hide_password, is_server
+from sweep.core.addresses import check_tracking_uri, hide_password, is_server, sqlite_path
 from sweep.core.jobs import Job
 from sweep.core.listener import Event, JobEnded, JobReported, JobStarted
 from sweep.core.next_command import command_line
 from sweep.core.outage import say_on_standard_error
 from sweep.plan.plan import Plan
 from sweep.tracking import mlflow_page
+from sweep.tracking.artifacts import artifacts_uri
 from sweep.tracking.mlflow_sender import MlflowSender
-from sweep.tracking.mlflow_view import EXPERIMENT, KIND_TAG, STATE_TAG, MlflowView, import_mlflow
+from sweep.tracking.mlflow_view import EXPERIMENT, KIND_TAG, OUTPUT_TAG, STATE_TAG, MlflowView, import_mlflow
 from sweep.tracking.provenance import origin_tags
 from sweep.tracking.spool import Spool
 from sweep.verdict.result import CandidateResult, GroupResult, Result, candidate_verdict, group_name
@@ -177,6 +178,7 @@ class Tracker:
                     **self._origin,
                     KIND_TAG: "sweep",
                     STATE_TAG: "running",
+                    OUTPUT_TAG: plan.output,
                     "speech_sweep.version": plan.version,
                     # Tags: a resumed sweep may have more of them, and a parameter can never change.
                     "speech_sweep.samples": plan.samples,
@@ -185,7 +187,7 @@ class Tracker:
                 },
             }
         )
-        self._append_tags(EXPERIMENT, mlflow_page.experiment_tags(plan.name))
+        self._append_tags(EXPERIMENT, mlflow_page.experiment_tags(plan))
 
     def _log_candidate(self, group: GroupResult, candidate: CandidateResult, now: int) -> None:
         name = group_name(group["group"])
@@ -239,7 +241,7 @@ class Tracker:
     def _send_file(self, name: str, path: Path) -> None:
         kept = self._spool.keep_file(path, name)
         folder = str(Path(name).parent)
-        record = {"kind": "file", "run": self._plan.name, "time": _now_ms(), "path": str(kept)}
+        record = {"kind": "file", "run": self._plan.name, "time": _now_ms(), "path": kept}
         self._spool.append({**record, "folder": "" if folder == "." else folder})
 
     # -- names ---------------------------------------------------------------------------------------
@@ -278,8 +280,17 @@ def deliver_left_over(plan: Plan, spool: Path, say: Callable[[str], None] | None
 def _view(plan: Plan) -> MlflowView:
     experiment = mlflow_page.experiment_name(plan.space)
     # With the sweep's other files, unless a server has its own artifact store.
-    artifacts = None if is_server(plan.tracking_uri) else f"{plan.output}/mlflow-artifacts"
-    return MlflowView(plan.tracking_uri, experiment, plan.name, artifacts)
+    artifacts = None if is_server(plan.tracking_uri) else artifacts_uri(_artifacts_place(plan))
+    return MlflowView(
+        plan.tracking_uri, experiment, plan.name, artifacts, identity=plan.identity, corpus=plan.corpus_fingerprint
+    )
+
+
+def _artifacts_place(plan: Plan) -> str:
+    """The sweep's own; next to the sweeps where the database may be shared: an experiment has one place for all."""
+    file = sqlite_path(plan.tracking_uri)
+    is_own = file is not None and file.is_relative_to(plan.home)
+    return plan.output if is_own else plan.output.rpartition("/")[0]
 
 
 def _close(sender: MlflowSender, spool: Spool, plan: Plan, say: Callable[[str], None], timeout: float) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from sweep.driver.driver import SPOOL
+from sweep.stored.layout import SPOOL
 from tests.chaos.servers import BUCKET, REPOSITORY, Server, Servers
 from trainables.base.storage.storage import Storage
 

@@ -15,6 +15,7 @@ from sweep.plan.cost import disk_bytes
 from sweep.plan.plan import Plan
 from sweep.settings.settings import Planned
 from sweep.study.lock import sweep_lock
+from sweep.study.study import StudyStore
 from tests.support.sweeps import small_sweep
 from tests.support.sweeps.finished_sweep import finished_sweep, given_more
 from trainables.base.errors import UserError
@@ -33,7 +34,9 @@ def continues(stored: Plan, plan: Plan) -> bool:
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
-    return finished_sweep(tmp_path)
+    finished = finished_sweep(tmp_path)
+    StudyStore(finished.study_uri, finished.name)  # creates the file
+    return finished
 
 
 def test_a_whole_answer_is_shown_again(plan: Plan) -> None:

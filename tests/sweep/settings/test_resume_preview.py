@@ -19,7 +19,7 @@ def started(tmp_path: Path) -> Plan:
     """Of its jobs a search trial has ended and another is running."""
     planned = plan(tmp_path, "--name", "first", "--upstreams", "tera", "--samples", "2", "--seeds", "3")
     freeze(planned)
-    store = StudyStore(planned.plan.study_uri, "first")
+    store = StudyStore.of(planned.plan)
     ended, running = planned.plan.search_jobs("tera")[:2]
     for job in (ended, running):
         store.start(job, Proposal({}))
@@ -38,7 +38,7 @@ def test_it_says_how_much_is_done(tmp_path: Path, started: Plan) -> None:
 
 def test_trials_are_approved_until_a_finalist_has_started(tmp_path: Path, started: Plan) -> None:
     assert "3 per candidate" in dry_run(tmp_path, "--samples", "3")
-    StudyStore(started.study_uri, "first").start(started.final_jobs("tera")[0], Proposal({}))
+    StudyStore.of(started).start(started.final_jobs("tera")[0], Proposal({}))
     with pytest.raises(UserError, match="--samples 3: finalists of tera have started"):
         dry_run(tmp_path, "--samples", "3")
 

@@ -1,5 +1,6 @@
 """A sweep's name and place as typed: found, or one clear line, in every command."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def test_a_bucket_without_credentials_is_one_line(
 
 
 @pytest.mark.parametrize("command", OF_A_SWEEP)
-@pytest.mark.parametrize("name", ["a" * 300, "sweeps/evening", "../sweeps", "..", "", "/"])
+@pytest.mark.parametrize("name", ["a" * 300, "sweeps/morning", "../sweeps", "..", "", "/"])
 def test_what_is_no_name_is_refused_with_what_one_looks_like(
     command: str, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +72,16 @@ def test_what_is_no_name_is_refused_with_what_one_looks_like(
         return
     assert "is not a sweep's name" in said
     assert len(said) < 400
+
+
+@pytest.mark.parametrize("base", ["sweeps", "./sweeps", "../{here}/sweeps", "{whole}/sweeps"])
+def test_the_path_of_a_sweeps_own_folder_is_as_good_as_its_name(
+    base: str, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPEECH_SWEEP_OUTPUT", str(place / "elsewhere"))
+    above = base.format(here=place.name, whole=place)
+    assert run_command("status", [f"{above}/evening", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["output"] == str(place / "sweeps" / "evening")
 
 
 def test_a_slash_from_completing_the_folders_name_is_no_matter(capsys: pytest.CaptureFixture[str]) -> None:

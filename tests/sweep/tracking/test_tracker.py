@@ -18,7 +18,7 @@ from sweep.core.listener import EndState, JobReported
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord, Proposal, Report
 from sweep.tracking.mlflow_page import note
-from sweep.tracking.mlflow_view import JOB_TAG, KIND_TAG, STATE_TAG, MlflowView, open_client
+from sweep.tracking.mlflow_view import IDENTITY_TAG, JOB_TAG, KIND_TAG, STATE_TAG, MlflowView, open_client
 from sweep.tracking.spool import Spool
 from sweep.tracking.tracker import Tracker, curves, deliver_left_over
 from sweep.verdict.result import Result
@@ -176,7 +176,7 @@ def test_the_answer_is_one_search_away(start: Callable[[], Tracker], plan: Plan,
     assert "wav2vec2: tie layer2" in parent.data.tags["mlflow.note.content"]
     artifacts = {item.path for item in client.list_artifacts(parent.info.run_id)}
     assert artifacts == {"leaderboard.md", "leaderboard.json"}
-    assert experiment.artifact_location == f"{tmp_path}/mlflow-artifacts"
+    assert experiment.artifact_location == (tmp_path / "mlflow-artifacts").as_uri()
     finalist = run_of(plan, Job("tera", "final", "layer2", 1001))
     assert finalist.data.metrics["test_wb_pesq"] == 1.2
 
@@ -332,6 +332,59 @@ def test_of_two_runs_with_one_identity_the_one_with_content_stays(start: Callabl
     )
     start().close()
     assert run_of(plan, job).info.run_id == kept.info.run_id
+
+
+def test_two_sweeps_of_one_name_stay_apart(plan: Plan, said: list[str], tmp_path: Path) -> None:
+    """MLflow was away when the second started, so that its name was not refused."""
+    first, second = (replace(plan, identity=letter * 32, home=str(tmp_path / letter)) for letter in "ab")
+
+    def track(sweep: Plan, interrupted: bool) -> None:
+        tracker = Tracker(sweep, Path(sweep.home) / "spool", said.append)
+        tell_job(tracker, jobs_of(sweep)[0])
+        if not interrupted:
+            tracker.log_results(result_of(sweep), {})
+        tracker.close()
+
+    def runs(sweep: Plan) -> dict[str, tuple[Any, ...]]:
+        found = search(sweep, f"tags.`{IDENTITY_TAG}` = '{sweep.identity}'")
+        return {r.info.run_id: (r.info.status, r.info.end_time, r.data.tags, r.data.metrics) for r in found}
+
+    track(first, interrupted=False)
+    before, view = runs(first), view_tags(first)
+    assert {status for status, *_ in before.values()} == {"FINISHED"}
+    track(second, interrupted=True)
+    assert runs(first) == before
+    assert view_tags(first) == view | view_tags(second, only=second)
+    parent, job = len([1 for run in runs(second).values() if run[2][KIND_TAG] == "sweep"]), len(runs(second))
+    assert (parent, job) == (1, 2)
+    track(second, interrupted=False)
+    assert runs(first) == before
+
+
+def view_tags(plan: Plan, only: Plan | None = None) -> dict[str, str]:
+    """The leaderboard views of all sweeps of the experiment, or of one."""
+    tags = open_client(plan.tracking_uri).get_experiment_by_name(EXPERIMENT).tags
+    return {key: tag for key, tag in tags.items() if "sharedViewState" in key and (not only or only.key in key)}
+
+
+def test_a_run_without_an_identity_is_an_earlier_sweeps_only_on_the_same_corpus(plan: Plan, tmp_path: Path) -> None:
+    old, other = (replace(plan, corpus_fingerprint=text, home=str(tmp_path / text)) for text in ("mine", "theirs"))
+    for sweep in (other, old):
+        tracker = Tracker(sweep, Path(sweep.home) / "spool")
+        tell_job(tracker, jobs_of(sweep)[0])
+        tracker.close()
+    assert sorted(run.data.tags["speech_sweep.corpus"] for run in runs_of(plan)) == 2 * ["mine"] + 2 * ["theirs"]
+
+
+def test_a_spool_that_was_moved_still_finds_its_files(tmp_path: Path) -> None:
+    (tmp_path / "report.txt").write_text("text")
+    spool = Spool(tmp_path / "old" / "spool")
+    spool.append({"kind": "file", "path": spool.keep_file(tmp_path / "report.txt", "more/report.txt")})
+    spool.append({"kind": "file", "path": f"{tmp_path}/old/spool/files/more/report.txt"})  # earlier versions
+    (tmp_path / "old").rename(tmp_path / "new")
+    for record in Spool(tmp_path / "new" / "spool").waiting(2):
+        assert record["path"] == f"{tmp_path}/new/spool/files/more/report.txt"
+        assert Path(record["path"]).read_text() == "text"
 
 
 def test_records_delivered_twice_land_once(plan: Plan, tmp_path: Path) -> None:

@@ -63,6 +63,22 @@ class Bucket:
     def write(self, path: str, content: bytes) -> None:
         self._client.upload_fileobj(io.BytesIO(content), *self._destination(path), **self._how_to_write())
 
+    def create(self, path: str, content: bytes) -> None:
+        from botocore.exceptions import ClientError
+
+        if self.size(path) is not None:  # for servers that pass over the condition below
+            raise FileExistsError(path)
+        bucket, key = self._destination(path)
+        try:
+            self._client.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*", **self._encryption)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in ("PreconditionFailed", "ConditionalRequestConflict", "412", "409"):
+                raise FileExistsError(path) from error
+            if code not in ("NotImplemented", "501"):
+                raise
+            self.write(path, content)
+
     def upload(self, file: Path, path: str) -> None:
         from boto3.exceptions import S3UploadFailedError
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +26,10 @@ class Folder:
 
     def write(self, path: str, content: bytes) -> None:
         with self._replacing(path) as file:
+            file.write(content)
+
+    def create(self, path: str, content: bytes) -> None:
+        with self._replacing(path, os.link) as file:
             file.write(content)
 
     def upload(self, file: Path, path: str) -> None:
@@ -82,8 +86,8 @@ class Folder:
                     yield Path(folder, name).relative_to(self._root).as_posix()
 
     @contextlib.contextmanager
-    def _replacing(self, path: str) -> Iterator[BinaryIO]:
-        """A new file that takes its place at `path` once it is whole and on the disk."""
+    def _replacing(self, path: str, place: Callable[[Path, Path], None] = os.replace) -> Iterator[BinaryIO]:
+        """A new file that takes its place at `path`, by `place`, once it is whole and on the disk."""
         target = self._root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f"{_TEMPORARY}{uuid.uuid4().hex}"
@@ -92,10 +96,9 @@ class Folder:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
+            place(temporary, target)
+        finally:
             temporary.unlink(missing_ok=True)
-            raise
         _sync_folder(target.parent)
 
 

@@ -98,6 +98,13 @@ class Storage:
         """Store the content, replacing what was there, all or nothing."""
         self._call(lambda: self._backend.write(_checked(path), content))
 
+    def create(self, path: str, content: bytes) -> None:
+        """Store the content where there is no such file yet. Raises FileExistsError where there is, also by a moment.
+
+        An S3 server that does not know conditional writes may let the later of two simultaneous ones win.
+        """
+        self._call(lambda: self._backend.create(_checked(path), content))
+
     def upload(self, file: Path, path: str) -> None:
         """Copy a local file of any size here, all or nothing."""
         self._call(lambda: self._backend.upload(file, _checked(path)))
