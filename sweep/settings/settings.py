@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from search_spaces.space import Preset, Space
 from search_spaces.space_file import is_space_file
-from sweep.core.addresses import VARIABLES, absolute_uri, check_study_uri, check_tracking_uri
+from sweep.core.addresses import VARIABLES, absolute_uri, check_study_uri, check_tracking_uri, sqlite_path
 from sweep.core.hardware import cuda_devices
 from sweep.core.next_command import typed
 from sweep.machines.capacity import cluster_has_gpus
@@ -124,9 +123,9 @@ class Settings:
         check = check_study_uri if name == "study_uri" else check_tracking_uri
         check(uri, self.sources[name])
         whole = absolute_uri(uri, self.folder)
-        if self.sources[name] != "default" and whole.startswith(_SQLITE):  # by default it lies with the results
-            folder = Path(unquote(whole.removeprefix(_SQLITE).partition("?")[0])).parent
-            require_writable(folder, f"{self.sources[name]} {uri!r}", itself=True)
+        file = sqlite_path(whole)
+        if self.sources[name] != "default" and file is not None:  # by default it lies with the results
+            require_writable(file.parent, f"{self.sources[name]} {uri!r}", itself=True)
         return whole
 
     def labelled_minutes(self, preset: Preset) -> float | None:
