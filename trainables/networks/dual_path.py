@@ -37,7 +37,7 @@ class DualPathMasker(Masker):
 
     def context(self, encoded: Tensor, valid: Tensor | None = None) -> Tensor:
         chunks = chunking.cut(masked(self.entry(encoded, valid), valid), self.chunk)
-        counts = None if valid is None else chunking.chunk_count(valid.sum((1, 2)).long(), self.chunk)
+        counts = None if valid is None else chunking.chunk_count(valid.sum((1, 2), dtype=torch.int64), self.chunk)
         for block in self.blocks:
             chunks = block(chunks, counts)
         return self.head.merge(chunks, encoded.shape[-1])
