@@ -44,7 +44,7 @@ class DualPathMasker(Masker):
         frames = encoded.shape[-1]
         before, _ = ends = self.ends(frames)
         chunks = chunking.cut(masked(self.entry(encoded, valid), valid), self.chunk, ends)
-        counts = None if valid is None else self._chunk_counts(valid.sum((1, 2)).long())
+        counts = None if valid is None else self._chunk_counts(valid.sum((1, 2), dtype=torch.int64))
         for block in self.blocks:
             chunks = block(chunks, counts)
         return self.head.merge(chunks, frames, before)

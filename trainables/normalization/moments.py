@@ -29,6 +29,7 @@ def moments(features: Tensor, valid: Tensor | None = None) -> Moments:
     if valid is None:
         by_channel = features.transpose(0, 1).flatten(1)
         return by_channel.mean(1), by_channel.std(1, correction=0)
+    valid = valid.to(features.dtype)
     over = (0, *range(2, features.dim()))
     count = _over_processes(valid.sum())
     mean = _over_processes((features * valid).sum(dim=over)) / count

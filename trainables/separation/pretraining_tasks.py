@@ -102,8 +102,8 @@ class ContrastiveCoding(nn.Module):
     def forward(self, network: MaskingSeparator, batch: "Batch") -> Tensor:
         encoded = network.encode(batch.noisy)
         valid = network.valid(encoded, where_padded(batch.noisy, batch.lengths))
-        whole = encoded.new_full((len(encoded),), encoded.shape[-1]) if valid is None else valid.sum((1, 2))
-        counts = (whole.cpu() // self.frames_a_step).long()
+        frames = torch.full((len(encoded),), encoded.shape[-1])
+        counts = (frames if valid is None else valid.sum((1, 2), dtype=torch.int64).cpu()) // self.frames_a_step
         masked = self._masked_steps(counts, encoded.shape[-1] // self.frames_a_step).to(encoded.device)
         context = self._steps(network.masker.context(self._hide(encoded, masked), valid))
         predicted, targets = self.from_context(context), self.from_features(self._steps(encoded))

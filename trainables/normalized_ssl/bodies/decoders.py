@@ -39,7 +39,7 @@ class MaskDecoder(nn.Module):
 
         `valid`, of a padded batch, masks the waveform and then every site after 0, (batch, 1, frames) each.
         """
-        last, lengths = (None, None) if valid is None else (valid[-1], valid[0].sum((1, 2)).long())
+        last, lengths = (None, None) if valid is None else (valid[-1], valid[0].sum((1, 2), dtype=torch.int64))
         mask = self.head(masked(sites[-1], last)).float()
         spectrum = stft(noisy, lengths)
         factor = torch.complex(*decompress(mask).chunk(2, dim=1))
