@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from trainables.base.errors import UserError
+from trainables.base.paths import shown
 
 NAMED = 10  # files that an error names, of however many there are
 NAMED_IN_NOTES = 3
@@ -52,5 +53,4 @@ def number_of_files(count: int) -> str:
 
 def first_of(names: Sequence[str]) -> str:
     """The first few names, printable whatever bytes the file system holds."""
-    shown = [name.encode(errors="backslashreplace").decode() for name in names[:NAMED_IN_NOTES]]
-    return ", ".join(shown) + (", ..." if len(names) > NAMED_IN_NOTES else "")
+    return ", ".join(map(shown, names[:NAMED_IN_NOTES])) + (", ..." if len(names) > NAMED_IN_NOTES else "")
