@@ -85,4 +85,5 @@ def epoch_at(plan: Plan, group: str, step: float) -> float:
     data = plan.typical_config(group).data_settings(plan.data_of(group))
     split = plan.corpus_summary["splits"][data.source_split("train")]
     stored = plan.corpus_summary.get("kind") == "mixtures"
-    return round(epochs_at(step, data, split["speech_seconds"], split["utterances"], stored), 4)
+    utterances = split["utterances"] if data.speakers > 1 else 0  # of single voices the seconds count
+    return round(epochs_at(step, data, split["speech_seconds"], utterances, stored), 4)

@@ -9,14 +9,16 @@ from sweep.plan.plan import GroupPlan, Plan
 from sweep.study.study import JobRecord, Proposal, Report
 from tests.support.sweeps import small_sweep
 
-TRAIN_SECONDS = 512.0
+TRAIN_SECONDS, TRAIN_UTTERANCES = 512.0, 128
 
 
 def make_plan(output: Path, preset: str = "demo", **changes: Any) -> Plan:
     """The schedule space; an epoch is 250 steps of 4 crops of 0.512 s."""
     space = find_space("contrastive_schedule")
     chosen = space.presets[preset]
-    splits = {name: {"speech_seconds": TRAIN_SECONDS} for name in ("train", "valid", "test")}
+    splits = {
+        name: {"speech_seconds": TRAIN_SECONDS, "utterances": TRAIN_UTTERANCES} for name in ("train", "valid", "test")
+    }
     settings: dict[str, Any] = {
         "space": space.name,
         "preset": preset,

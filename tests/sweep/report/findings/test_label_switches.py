@@ -42,9 +42,9 @@ def test_finished_finalists_become_one_entry_per_candidate(switches: dict[str, L
 
 
 def test_rounds_have_their_epochs(switches: dict[str, LabelSwitches]) -> None:
-    """An epoch of 512 s is 85.3 steps of 4 crops of 1.5 s."""
+    """128 utterances make 64 mixtures: an epoch is 16 steps of 4 crops."""
     assert switches["se"]["steps"] == [10, 20]
-    assert switches["se"]["epochs"] == pytest.approx([60 / 512, 120 / 512], abs=1e-4)
+    assert switches["se"]["epochs"] == pytest.approx([40 / 64, 80 / 64], abs=1e-4)
 
 
 def test_the_difference_is_paired_by_seed_with_students_interval(switches: dict[str, LabelSwitches]) -> None:
