@@ -144,7 +144,8 @@ def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
     except Exception as error:  # a node that is slow to start is a plain one
         cause = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
-            f"cannot start Ray on this machine ({cause}): it needs room in {folder} and /dev/shm, free ports, and cores that are not all busy"
+            f"cannot start Ray on this machine ({cause}): it needs room in {folder} and /dev/shm, free ports, and "
+            "cores that are not all busy"
         ) from error
 
 
