@@ -1,12 +1,13 @@
 """What to try: one file per space, found by name."""
 
 from functools import lru_cache
+from pathlib import Path
 
 from search_spaces.space import Candidate, Preset, Space
 from search_spaces.space_file import check_space, is_space_file, load_space
 from trainables.base.errors import UserError
 from trainables.base.plugins import Registry
-from trainables.base.user_path import user_path
+from trainables.base.user_path import real_user_path
 
 SPACES = Registry(
     "spaces",
@@ -37,7 +38,7 @@ __all__ = ["SPACES", "Candidate", "Preset", "Space", "find_space"]
 def find_space(name: str) -> Space:
     """The space of that name, or in that Python file; `UserError` lists what there is."""
     if is_space_file(name):
-        return load_space(user_path(name).resolve(), ours=SPACES)
+        return load_space(Path(real_user_path(name)), ours=SPACES)
     if name not in SPACES:
         raise UserError(
             f"unknown space {name!r}: choose one of {', '.join(sorted(SPACES))} (see --list-spaces), "

@@ -18,7 +18,7 @@ from sweep.plan.plan import Plan
 from sweep.stored.by_name import is_remote, resolve_base
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import s3_address
-from trainables.base.user_path import user_path
+from trainables.base.user_path import real_user_path
 from trainables.config.fields import FieldRules
 from trainables.config.registry import config_class
 
@@ -144,14 +144,14 @@ def default_preset(space: Space, environ: Mapping[str, str]) -> str:
 
 def space_file(name: str, folder: Path) -> str:
     """A file's absolute path, a space's name as it is."""
-    return str((folder / user_path(name)).resolve()) if is_space_file(name) else name
+    return real_user_path(name, folder) if is_space_file(name) else name
 
 
 def corpus_place(source: str, folder: Path) -> str:
     """A folder's absolute path; "demo" and s3:// addresses as they are."""
     if source == DEMO or is_remote(source):
         return source
-    return str((folder / user_path(source)).resolve())
+    return real_user_path(source, folder)
 
 
 def absolute_uri(uri: str, folder: Path) -> str:

@@ -8,7 +8,7 @@ from sweep.plan.plan import Plan
 from sweep.stored import layout
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage, s3_address
-from trainables.base.user_path import user_path
+from trainables.base.user_path import real_user_path
 
 LONGEST_NAME = 80
 
@@ -78,4 +78,4 @@ def resolve_base(base: str, folder: Path) -> str:
     address = s3_address(base, "--output")
     if "://" in base and not address:
         raise UserError(f"--output {base!r}: give a folder or s3://bucket/prefix")
-    return address or str((folder / user_path(base)).resolve())
+    return address or real_user_path(base, folder)

@@ -22,3 +22,8 @@ def user_path(typed: str | os.PathLike[str]) -> Path:
             "HOME), or ./ before the name of a folder that begins with ~"
         )
     return Path(whole)
+
+
+def real_user_path(typed: str | os.PathLike[str], folder: str | os.PathLike[str] = ".") -> str:
+    """The absolute path without links, from `folder` on; of links that run in circles as far as they lead."""
+    return os.path.realpath(os.path.join(folder, user_path(typed)))
