@@ -7,6 +7,7 @@
 Works from the repository, and as a lone copy (`ray submit` copies it to the head's home folder).
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ _FOLDER = Path(__file__).resolve().parent
 
 if __name__ == "__main__":
     # A lone copy lies among a user's own files: none of them may be imported in place of a module.
-    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != _FOLDER]
+    sys.path[:] = [entry for entry in sys.path if Path(os.path.realpath(entry)) != _FOLDER]
     if _FOLDER.name == "sweep" and (_FOLDER.parent / "trainables" / "trainable.py").exists():
         sys.path.insert(0, str(_FOLDER.parent))
     try:

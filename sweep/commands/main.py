@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_script(file: str) -> int:
     """The script `file` in sweep/, by its name, with its folder off the module path: it holds no modules."""
     folder = Path(file).resolve().parent
-    sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != folder]
+    sys.path[:] = [entry for entry in sys.path if Path(os.path.realpath(entry)) != folder]
     return run_command(Path(file).stem, sys.argv[1:])
 
 

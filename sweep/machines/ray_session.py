@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import secrets
 import shutil
 import socket
 import sys
@@ -137,6 +138,7 @@ def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
     # Workers must import the same code, also from a checkout that is not installed.
     ours = str(Path(__file__).resolve().parents[2])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")]))
+    _require_token()
     folder = _short_folder()
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     try:
@@ -147,6 +149,19 @@ def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
             f"cannot start Ray on this machine ({cause}): it needs room in {folder} and /dev/shm, free ports, and "
             "cores that are not all busy"
         ) from error
+
+
+def _require_token() -> None:
+    """Ray keeps a token for its instances in ~/.ray; where nothing can be written there, this process has its own."""
+    token = Path(os.path.expanduser("~/.ray/auth_token"))
+    if token.is_file() or os.environ.get("RAY_AUTH_TOKEN"):
+        return
+    try:
+        token.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=token.parent):
+            pass
+    except OSError:
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
 def _short_folder() -> str:

@@ -4,6 +4,7 @@ Every call waits until an outage is over. If a write may have succeeded, the ret
 trial is created twice.
 """
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,6 @@ def _mounts() -> list[tuple[str, str]]:
 
 def file_system_of(path: Path, mounts: Iterable[tuple[str, str]]) -> str | None:
     """The type of the deepest mount that contains `path`; a later mount hides an earlier one at the same point."""
-    resolved = path.resolve()
+    resolved = Path(os.path.realpath(path))  # also of links that run in circles
     holding = [(len(Path(point).parts), kind) for point, kind in mounts if resolved.is_relative_to(point)]
     return max(reversed(holding), key=lambda item: item[0])[1] if holding else None

@@ -143,6 +143,13 @@ def _all_files(folder: Path) -> dict[str, tuple[int, int]]:
 @example(line=["prepare", "folder", "~0", "~nobody"])
 @example(line=["enhance", "evening", "~0", "~-/out.wav"])
 @example(line=["status", "evening", "--output", "~0"])
+@example(line=["status", "evening", "--output", "circle"])
+@example(line=["run", "--space", "circle/x.py", "--dry-run"])
+@example(line=["run", "--space", "norm_layers", "--corpus", "circle", "--output", "circle/x", "--dry-run"])
+@example(line=["prepare", "folder", "circle", "circle/x"])
+@example(line=["prepare", "--", "folder", "--", "target"])
+@example(line=["enhance", "evening", "circle", "circle/out.wav"])
+@example(line=["clean", "--output", "circle", "--free=--"])
 def test_any_command_line_is_an_answer_or_one_clear_line(
     folder: Path, capsys: pytest.CaptureFixture[str], line: list[str]
 ) -> None:

@@ -164,3 +164,34 @@ def test_a_folder_that_is_gone_is_one_line(script: str, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: the current folder cannot be used")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1600)
+def test_a_whole_sweep_in_a_hostile_environment(tmp_path: Path) -> None:
+    """All at once: threads pinned, ASCII, a git that hangs, 256 open files, a mask, no user's folder or settings."""
+    user, tools = tmp_path / "user", tmp_path / "tools"
+    user.mkdir()
+    tools.mkdir()
+    (tools / "git").write_text("#!/bin/sh\nsleep 300\n")
+    (tools / "git").chmod(0o755)
+    together = {name: value for case in HARMLESS.values() for name, value in case.items()}
+    environ = together | {
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "SPEECH_SWEEP_CACHE": str(tmp_path / "cache"),
+        "MLFLOW_TRACKING_URI": "",
+        "OMP_PLACES": "cores",
+        "LC_ALL": "C",
+        "PYTHONPATH": f"{REPOSITORY}::/nonexistent",
+    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    script = f"umask 077; ulimit -n 256; exec {sys.executable} {REPOSITORY}/sweep/run.py {' '.join(RUN)} --name s"
+    done = subprocess.run(["bash", "-c", script], cwd=user, env={**kept, **environ}, capture_output=True, timeout=1500)
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"the report lacks" not in done.stderr
+    assert [path.name for path in user.iterdir()] == ["sweeps"]
+    report = user / "sweeps" / "s" / "report"
+    assert {"index.html", "scores.png", "curves.png", "listen-tera.html"} <= {path.name for path in report.iterdir()}
+    for path in report.glob("*.html"):
+        assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
