@@ -109,6 +109,13 @@ def test_a_run_of_mlflow_means_what_it_is(trained: Plan, runs: dict[str, str]) -
         find_winner(runs[f"trained/{FINALISTS[1].path}"], "tera")
 
 
+def test_a_run_of_another_sweep_of_that_name_is_not_taken_for_this_ones(trained: Plan) -> None:
+    view = MlflowView(trained.tracking_uri, "speech-sweep/norm_layers", trained.name, None, identity="f" * 32)
+    view.apply([{"kind": "start", "run": trained.name, "name": "x", "time": 1, "params": {}, "tags": {}}])
+    with pytest.raises(UserError, match=f"a sweep named {trained.name!r} that is not in"):
+        find_winner(view._runs[trained.name])
+
+
 def test_several_groups_ask_which(tmp_path: Path) -> None:
     finished_sweep(tmp_path)
     with pytest.raises(UserError, match="a leader for each of tera, wav2vec2: give --group"):

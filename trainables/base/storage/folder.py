@@ -86,8 +86,8 @@ class Folder:
                     yield Path(folder, name).relative_to(self._root).as_posix()
 
     @contextlib.contextmanager
-    def _replacing(self, path: str, place: Callable[[Path, Path], None] = os.replace) -> Iterator[BinaryIO]:
-        """A new file that takes its place at `path`, by `place`, once it is whole and on the disk."""
+    def _replacing(self, path: str, place: Callable[[Path, Path], None] | None = None) -> Iterator[BinaryIO]:
+        """A new file that takes its place at `path`, by `place` (default `os.replace`), once it is whole."""
         target = self._root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.parent / f"{_TEMPORARY}{uuid.uuid4().hex}"
@@ -96,7 +96,7 @@ class Folder:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            place(temporary, target)
+            (place or os.replace)(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
         _sync_folder(target.parent)

@@ -82,6 +82,22 @@ def test_many_writers_of_one_file_leave_one_whole_content(storage: Storage) -> N
     assert storage.list() == ["file"]
 
 
+def test_of_many_who_create_one_file_one_does(storage: Storage) -> None:
+    contents = [bytes([number]) * 50_000 for number in range(8)]
+
+    def create(content: bytes) -> bool:
+        try:
+            storage.create("a/file", content)
+        except FileExistsError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        created = list(pool.map(create, contents))
+    assert [content for content, done in zip(contents, created, strict=True) if done] == [storage.read("a/file")]
+    assert storage.list() == ["a/file"]
+
+
 def test_files_move_in_and_out(storage: Storage, tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(b"content")
