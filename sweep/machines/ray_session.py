@@ -22,6 +22,7 @@ _TUNE_SETTINGS = {
     "TUNE_WARN_THRESHOLD_S": "10",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+_STARTS = 3  # of a private Ray, which waits half a minute for its own processes
 _ANSWER_SECONDS = 10.0  # for a cluster's head to accept a connection
 
 
@@ -84,6 +85,25 @@ def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
     # Short, since paths of Unix sockets are limited to about 100 characters.
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    for starts_left in reversed(range(_STARTS)):
+        try:
+            _init_private(cpus, folder)
+        except Exception as error:  # Ray raises none more precise; a busy machine may take longer than Ray waits
+            ray.shutdown()
+            if "timed out" not in str(error).lower():
+                raise
+            if not starts_left:
+                cause = str(error).strip().splitlines()[0]
+                raise UserError(
+                    f"Ray did not start on this machine ({cause}): it may be too busy; try again"
+                ) from error
+        else:
+            return
+
+
+def _init_private(cpus: int, folder: str) -> None:
+    import ray
+
     ray.init(
         address="local",
         num_cpus=cpus,
@@ -92,6 +112,11 @@ def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
         logging_level=logging.ERROR,
         _node_ip_address="127.0.0.1",
         _temp_dir=folder,
-        # Keep the workers that computed stages, in addition to those that train and score: importing torch is slow.
-        _system_config={"num_workers_soft_limit": 2 * cpus + min(cpus, 4) + 1},
+        _system_config={
+            # Keep the workers that computed stages, in addition to those that train and score: importing torch is slow.
+            "num_workers_soft_limit": 2 * cpus + min(cpus, 4) + 1,
+            # A machine that is too busy to answer is not lost, and a process may take minutes to start on it.
+            "health_check_failure_threshold": 200,
+            "worker_register_timeout_seconds": 900,
+        },
     )
