@@ -55,7 +55,8 @@ def test_the_wait_begins_again_with_every_machine_that_joins(
 
     def machines() -> list[Resources]:
         joined = int((time.monotonic() - begin) / 2)
-        return [{"CPU": 1.0}] * min(joined, 4) + [{"CPU": 3.0}] * (joined >= 5)
+        small: Resources = {"CPU": 1.0}
+        return [small] * min(joined, 4) + [{"CPU": 3.0}] * (joined >= 5)
 
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     monkeypatch.setattr(capacity, "_machines", machines)
