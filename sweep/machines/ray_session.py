@@ -22,7 +22,6 @@ _TUNE_SETTINGS = {
     "TUNE_WARN_THRESHOLD_S": "10",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-_STARTS = 3  # of a private Ray, which waits half a minute for its own processes
 _ANSWER_SECONDS = 10.0  # for a cluster's head to accept a connection
 
 
@@ -85,25 +84,6 @@ def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
     # Short, since paths of Unix sockets are limited to about 100 characters.
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    for starts_left in reversed(range(_STARTS)):
-        try:
-            _init_private(cpus, folder)
-        except Exception as error:  # Ray raises none more precise; a busy machine may take longer than Ray waits
-            ray.shutdown()
-            if "timed out" not in str(error).lower():
-                raise
-            if not starts_left:
-                cause = str(error).strip().splitlines()[0]
-                raise UserError(
-                    f"Ray did not start on this machine ({cause}): it may be too busy; try again"
-                ) from error
-        else:
-            return
-
-
-def _init_private(cpus: int, folder: str) -> None:
-    import ray
-
     ray.init(
         address="local",
         num_cpus=cpus,

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,7 @@ def _actor(kind: type[_Worker] = _Worker) -> Any:
 
 def _error(call: Any) -> BaseException:
     with pytest.raises(RayError) as raised:
-        ray.get(call, timeout=120)
+        ray.get(call, timeout=600)
     assert not isinstance(raised.value, GetTimeoutError)
     return raised.value
 
@@ -116,7 +115,6 @@ def test_a_signal_from_outside_is_not_the_jobs_fault(ray_cluster: None, number: 
     worker = _actor()
     process = ray.get(worker.process.remote())
     call = worker.wait.remote()
-    time.sleep(0.5)  # it must be in the call
     subprocess.run(["kill", f"-{number.value}", str(process)], check=True)
     assert diagnose(_error(call)).fault is Fault.OTHERS
 
@@ -174,7 +172,7 @@ def test_on_another_machine_the_log_is_read_there_and_a_lost_machine_is_no_jobs_
         [sys.executable, "-c", ELSEWHERE],
         capture_output=True,
         text=True,
-        timeout=270,
+        timeout=800,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
     )
     faults = [line for line in done.stdout.splitlines() if line in Fault.__members__]  # among what Ray prints
