@@ -28,6 +28,9 @@ test-slow: export HYPOTHESIS_PROFILE ?= random
 test-slow: $(VENV)/.dev-installed ## tests of minutes, and property tests on many random examples
 	$(PY) -m pytest -m "slow or hypothesis" $(ARGS)
 
+# SPINNERS=1 keeps every core busy meanwhile; KILLS=300 makes it so many.
+test-chaos test-cluster: export SPINNERS ?=
+test-chaos: export KILLS ?=
 test-chaos: $(VENV)/.dev-installed ## sixty kills, a lost node, a worker without network (20 minutes)
 	$(PY) -m pytest -m "chaos or not chaos" tests/chaos $(ARGS)
 

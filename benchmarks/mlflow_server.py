@@ -2,13 +2,14 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+
+from benchmarks.ports import free_port
 
 
 class MlflowServer:
@@ -17,16 +18,21 @@ class MlflowServer:
     def __init__(self, folder: Path, artifacts: str | None = None) -> None:
         self.folder = folder
         self._artifacts = artifacts or str(folder / "artifacts")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
+        self._choose_port()
+
+    def _choose_port(self) -> None:
+        self.port = free_port()
+        self.uri = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Returns once it answers."""
+        """Returns once it answers; the first start chooses another port where its own was taken meanwhile."""
         self.begin()
-        self.wait()
+        wait_until(lambda: self._answers() or self._has_ended())
+        if self._has_ended():
+            self._choose_port()
+            self.begin()
+            self.wait()
 
     def begin(self) -> None:
         """Returns at once: it takes seconds to answer."""
@@ -51,6 +57,9 @@ class MlflowServer:
             self._process.wait()
             self._process = None
 
+    def _has_ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
     def _answers(self) -> bool:
         try:
             urllib.request.urlopen(f"{self.uri}/health", timeout=5).close()
@@ -60,8 +69,9 @@ class MlflowServer:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(3000):
+    """Long: a busy machine takes minutes for what a quiet one does in seconds."""
+    for _ in range(12_000):
         if condition():
             return
         time.sleep(0.05)
-    raise AssertionError("waited minutes in vain")
+    raise AssertionError("waited ten minutes in vain")

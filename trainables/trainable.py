@@ -21,6 +21,7 @@ from trainables.audio.corpus.corpus import Corpus
 from trainables.inference import estimates_file, write_estimates
 from trainables.job.assignment import Assignment
 from trainables.job.checkpoints import CheckpointConflict, Checkpoints, stored_reports
+from trainables.job.last_words import note_own_end
 from trainables.job.lease import Lease
 from trainables.job.stages import Artifacts
 from trainables.shared_prefix import read_prefix
@@ -55,6 +56,8 @@ class SpeechTrainable(tune.Trainable):
         self._checkpoints = checkpoints
         self._artifacts = artifacts
         self._lease = _lease(checkpoints)
+        if self._lease is not None:
+            note_own_end()
         self.reset_config(config)
 
     def step(self) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from search_spaces import find_space
 from sweep.core.listener import Announcer, Listener
+from sweep.engine.deaths import Fault
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
 from sweep.engine.finalist_queue import Contention
 from sweep.plan.plan import Plan
@@ -80,6 +81,15 @@ def simulated_score(assignment: dict[str, Any], step: int) -> float:
     return float(gain - loss + 0.2 * step + noise)
 
 
+# What a misfortune's exception stands for.
+_FAULTS: dict[type[Exception], Fault] = {
+    ChildProcessError: Fault.OWN,
+    InterruptedError: Fault.OTHERS,
+    ConnectionError: Fault.OUTAGE,
+    ValueError: Fault.TRAINING,
+}
+
+
 @dataclass
 class Worker:
     """One job under way, in place of a Ray actor."""
@@ -136,9 +146,8 @@ class Simulation:
         try:
             if self.misfortune is not None:
                 self.misfortune(worker.handout, worker.step)
-        except (OSError, ValueError) as error:
-            outage = isinstance(error, ConnectionError)
-            dispatcher.fail(job, attempt, str(error), may_retry=isinstance(error, OSError), outage=outage)
+        except tuple(_FAULTS) as error:
+            dispatcher.fail(job, attempt, str(error), _FAULTS[type(error)])
             busy.remove(worker)
             return
         self.stored_steps[job.path] = worker.step

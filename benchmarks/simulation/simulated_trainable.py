@@ -21,7 +21,9 @@ class SimulatedTrainable(SpeechTrainable):
 
     `<job with dots>.journal` has a line "from 2" where the job is taken up, "trained 4" after a round and
     "stored 4" after its checkpoint. Next to it, `<job>.kill` makes the worker kill itself once, `<job>.hang`
-    hang once and `<job>.raise` raise every time, all in the second round. `workers/<pid>` names the process.
+    hang once and `<job>.raise` raise every time, all in the second round; `<job>.poison` makes the worker end itself
+    by the signal in that file in every first round; `<job>.prey`, which holds a number, makes that many workers wait
+    in the first round to be killed, and lists them in `<job>.caught`. `workers/<pid>` names the process.
     """
 
     def setup(  # type: ignore[override]  # Tune passes `folder` and `seconds` besides
@@ -83,6 +85,7 @@ class SimulatedSession:
 
     def _misbehave(self) -> None:
         if self.step == 0:
+            self._die_or_wait_for_it()
             return
         if self._path("raise").exists():
             raise ValueError("this job cannot be trained")
@@ -92,6 +95,18 @@ class SimulatedSession:
         if self._path("kill").exists():
             self._path("kill").unlink()
             os._exit(1)
+
+    def _die_or_wait_for_it(self) -> None:
+        if self._path("poison").exists():
+            os.kill(os.getpid(), int(self._path("poison").read_text()))
+            time.sleep(60)
+        if self._path("prey").exists():
+            with self._path("caught").open("a+") as caught:
+                caught.seek(0)
+                if len(caught.readlines()) < int(self._path("prey").read_text()):
+                    caught.write(f"{os.getpid()}\n")
+                    caught.flush()
+                    time.sleep(3600)
 
     def _path(self, suffix: str) -> Path:
         return job_file(self._folder, self._assignment.job, suffix)

@@ -16,7 +16,8 @@ from typing import Any
 from sweep.core.jobs import Job
 from sweep.core.listener import Announcer, EndState, JobEnded, JobReported, JobStarted
 from sweep.core.stopping import StopSignal, TooManyFailures
-from sweep.engine.failures import Failures
+from sweep.engine.deaths import Fault
+from sweep.engine.failures import MAX_OWN_DEATHS, Failures, Losses, pause
 from sweep.engine.finalist_queue import Contention
 from sweep.engine.group_queue import NOTHING_TO_FINALISE, GroupQueue
 from sweep.plan.cost import job_seconds
@@ -67,7 +68,7 @@ class Dispatcher:
         self._stop = stop or StopSignal()
         self._clock = clock
         self._retry_at: dict[Job, float] = {}  # job -> earliest time of its next attempt
-        self._failures = Failures()
+        self._losses, self._failures = Losses(), Failures()
         for record in store.all_records(plan):
             if not record.ended:
                 self._take_over(record)
@@ -116,6 +117,9 @@ class Dispatcher:
 
     def _take_over(self, record: JobRecord) -> None:
         """Do what the earlier driver would have done next: end the job, or hand it out again."""
+        if record.deaths_here >= MAX_OWN_DEATHS:
+            self._end(record.job, record.attempt, "failed", reason=_in_a_row(record.deaths[-1].reason, MAX_OWN_DEATHS))
+            return
         stopped = any(self._worse_than_its_peers(record.job, report.step) for report in record.reports)
         if not self._settle(record.job, record.attempt, stopped):
             self._running.add(record.job)
@@ -131,22 +135,31 @@ class Dispatcher:
         report = self._store.report(job, attempt, step, score, metrics)
         if report is None:
             return self._is_current(job, attempt)
-        self._failures.reset(job)
+        self._losses.reset(job)
         self._announcer.announce(JobReported(job, report.timestamp_ms, step, report.metrics))
         return not self._settle(job, attempt, self._worse_than_its_peers(job, step))
 
-    def fail(self, job: Job, attempt: int, reason: str, may_retry: bool = False, outage: bool = False) -> None:
-        """End the job as failed, or schedule another attempt if it `may_retry`.
-
-        After an `outage` of storage or network the retry waits, longer every time.
-        """
+    def fail(self, job: Job, attempt: int, reason: str, fault: Fault = Fault.TRAINING) -> None:
+        """End the job as failed, or schedule another attempt as its `fault` and its earlier losses allow."""
         if not self._is_current(job, attempt) or job in self._retry_at:
             return
-        pause = self._failures.pause(job, outage) if may_retry else None
-        if pause is None:
+        if fault is Fault.TRAINING:
             self._end(job, attempt, "failed", reason=reason)
+            return
+        count = self._store.add_death(job, reason).deaths_here if fault is Fault.OWN else self._losses.add(job, fault)
+        wait = pause(fault, count)
+        if wait is not None:
+            self._retry_at[job] = self._clock() + wait
+        elif fault is Fault.OWN or self._losses.others_went_on(job):
+            self._end(job, attempt, "failed", reason=_in_a_row(reason, count))
         else:
-            self._retry_at[job] = self._clock() + pause
+            self._retry_at[job] = math.inf
+            self._stop.ask(f"{job.path} is lost again and again for causes outside it ({reason}), and no job goes on")
+
+    def deaths(self, job: Job) -> int:
+        """How often the job has ended its own worker, or hung, since its last round."""
+        record = self._store.record(job)
+        return record.deaths_here if record else 0
 
     def _is_current(self, job: Job, attempt: int) -> bool:
         record = self._store.record(job)
@@ -179,3 +192,7 @@ class Dispatcher:
         why = None if failure == NOTHING_TO_FINALISE else self._failures.ended(failure)
         if why is not None:
             self._stop.ask(why, TooManyFailures)
+
+
+def _in_a_row(reason: str, count: int) -> str:
+    return f"{reason}, {count} times in a row"

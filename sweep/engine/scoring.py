@@ -10,20 +10,23 @@ import contextlib
 import os
 import queue
 import threading
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import ray
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayError, RayTaskError
 
 from sweep.core.stopping import StopSignal
+from sweep.engine.deaths import Fault, diagnose
+from sweep.engine.failures import pause
 from sweep.stored.rows import has_rows, rows_file, to_parquet
 from trainables.base.cores import usable_cores
 from trainables.inference import NOISY
 from trainables.job.assignment import Assignment
+from trainables.job.last_words import note_own_end
 
-_MAX_TASK_RETRIES = 3  # after deaths of the actor
 _POLL_SECONDS = 1.0  # between checks for a stop request
 _MOST_DURING_TRAINING = 4
 # Each holds a finalist's estimates of a whole split in the object store: more would only fill it.
@@ -68,6 +71,7 @@ class ScoringPool:
         self._scored: set[tuple[str, str]] = set()
         self._failures: list[tuple[_Request, BaseException]] = []
         self._threads: list[threading.Thread] = []
+        self._closed = threading.Event()
         self.grow(size)
 
     def grow(self, size: int) -> None:
@@ -107,6 +111,7 @@ class ScoringPool:
 
     def close(self) -> None:
         """Drop queued requests; the actors end after their current one."""
+        self._closed.set()
         with contextlib.suppress(queue.Empty):
             while True:
                 self._queue.get_nowait()
@@ -120,19 +125,36 @@ class ScoringPool:
             self._queue.put(request)
 
     def _serve(self) -> None:
-        """Run one actor: it starts with the first request, and Ray restarts it if it dies."""
+        """Run one actor: it starts with the first request, and another takes its place if it dies."""
         actor: Any = None
         while (request := self._queue.get()) is not None:
             try:
-                if actor is None:
-                    remote = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=_MAX_TASK_RETRIES)(_Scorer)
-                    actor = remote.remote(self._context)
-                self._score(request, actor)
+                actor = self._score_at_last(request, actor)
                 self._scored.add((request.job, request.split))
             except BaseException as error:  # `OutageTooLong` is no Exception
                 self._failures.append((request, error))
+                actor = None
             finally:
                 self._queue.task_done()
+
+    def _score_at_last(self, request: _Request, actor: Any) -> Any:
+        """Retry as the faults allow (see `sweep.engine.failures`); returns the actor that lives in the end."""
+        losses: Counter[Fault] = Counter()
+        while True:
+            if actor is None:
+                actor = ray.remote(num_cpus=0)(_Scorer).remote(self._context)
+            try:
+                self._score(request, actor)
+                return actor
+            except RayError as error:
+                fault = diagnose(_cause(error), actor._actor_id.hex()).fault
+                losses[fault] += 1
+                wait = pause(fault, losses[fault])
+                if wait is None or self._closed.wait(wait):
+                    raise
+                if not isinstance(error, RayTaskError):
+                    ray.kill(actor)  # it may be unavailable, not dead
+                    actor = None
 
     def _score(self, request: _Request, actor: Any) -> None:
         context = self._context
@@ -152,7 +174,7 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-@ray.remote(max_retries=2)
+@ray.remote(max_retries=0)  # `_score_at_last` decides
 def _infer(context: ScoringContext, assignment: dict[str, Any], split: str) -> Any:
     """A finished job's estimates of a split, in a worker with the resources the job was trained with."""
     from trainables.inference import infer_split
@@ -167,6 +189,7 @@ class _Scorer:
         from trainables.base.determinism import limit_blas_threads
 
         os.nice(10)
+        note_own_end()
         limit_blas_threads(context.threads)
         self._context = context
 

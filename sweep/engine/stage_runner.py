@@ -5,6 +5,7 @@ resources that its own trial holds.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +15,15 @@ from ray.exceptions import RayTaskError
 
 from sweep.core.listener import Announcer, Listener, StageProgressed
 from sweep.core.stopping import StopSignal
+from sweep.engine.deaths import Fault, Place, diagnose
+from sweep.engine.failures import pause
 from sweep.machines.warm_workers import wait_until_warm
 from trainables.base.errors import UserError
 from trainables.config.registry import run_stage
+from trainables.job.last_words import note_own_end
 from trainables.job.stages import Artifacts, Stage, in_order
 
 _POLL_SECONDS = 0.5
-_WORKER_DEATHS = 3  # retries of a task whose worker dies
 
 
 class StageFailed(RuntimeError):
@@ -72,6 +75,8 @@ class _StageRun:
     warming: Sequence[ray.ObjectRef] = ()
     stored: set[str] = field(default_factory=set)  # keys
     tasks: dict[ray.ObjectRef, Stage] = field(default_factory=dict)
+    losses: Counter[tuple[str, Fault]] = field(default_factory=Counter)  # by key
+    retry_at: dict[str, float] = field(default_factory=dict)  # key -> earliest time of its next attempt
 
     def finish(self) -> None:
         waiting = []
@@ -82,7 +87,7 @@ class _StageRun:
                 waiting.append(stage)
         if not waiting:
             return
-        board = ray.remote(num_cpus=0)(_ProgressBoard).remote()
+        board = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_ProgressBoard).remote()
         wait_until_warm(self.warming)
         while waiting or self.tasks:
             self.stop.check()
@@ -92,37 +97,45 @@ class _StageRun:
             done, _ = ray.wait(list(self.tasks), timeout=_POLL_SECONDS)
             self._announce_progress(board)
             for task in done:
-                self._collect(task)
+                if (lost := self._collect(task, board)) is not None:
+                    waiting.append(lost)
 
     def cancel(self) -> None:
         for task in self.tasks:
             ray.cancel(task, force=True)
 
     def _may_begin(self, stage: Stage) -> bool:
-        return all(below.key in self.stored for below in stage.rests_on)
+        rested = time.monotonic() >= self.retry_at.get(stage.key, 0.0)
+        return rested and all(below.key in self.stored for below in stage.rests_on)
 
     def _begin(self, stage: Stage, board: Any) -> ray.ObjectRef:
         task = _compute.options(
             num_cpus=stage.threads,
             num_gpus=self.gpus if stage.device == "cuda" else 0,
-            max_retries=_WORKER_DEATHS,
+            max_retries=0,  # `_collect` decides
             name=stage.name,
         )
         corpus = self.pretraining_corpus if stage.pretrains else self.corpus
         return task.remote(stage.to_json(), corpus, self.artifacts, board)
 
-    def _collect(self, task: ray.ObjectRef) -> None:
+    def _collect(self, task: ray.ObjectRef, board: Any) -> Stage | None:
+        """Note that the task's stage is stored; returns the stage if it is to be tried again."""
         stage = self.tasks.pop(task)
         try:
             ray.get(task)
-        except RayTaskError as error:
-            cause = error.cause
+        except ray.exceptions.RayError as error:
+            cause = error.cause if isinstance(error, RayTaskError) else error
             if isinstance(cause, UserError):
                 raise UserError(f"{stage.name}: {cause}") from error
-            raise StageFailed(f"{stage.name} failed: {type(cause).__name__}: {cause}") from error
-        except ray.exceptions.RayError as error:
-            raise StageFailed(f"{stage.name} failed: its worker was lost ({error})") from error
+            found = diagnose(cause, place=ray.get(board.place.remote(stage.key)))
+            self.losses[stage.key, found.fault] += 1
+            wait = pause(found.fault, self.losses[stage.key, found.fault])
+            if wait is None:
+                raise StageFailed(f"{stage.name} failed: {found.reason}") from error
+            self.retry_at[stage.key] = time.monotonic() + wait
+            return stage
         self._mark_stored(stage)
+        return None
 
     def _mark_stored(self, stage: Stage) -> None:
         self.stored.add(stage.key)
@@ -137,10 +150,17 @@ class _StageRun:
 
 
 class _ProgressBoard:
-    """An actor: tasks write their progress, the driver reads it."""
+    """An actor: tasks write where they run and their progress, the driver reads it."""
 
     def __init__(self) -> None:
+        self._places: dict[str, Place] = {}
         self._progress: dict[str, tuple[int, int]] = {}
+
+    def begin(self, key: str, place: Place) -> None:
+        self._places[key] = place
+
+    def place(self, key: str) -> Place | None:
+        return self._places.get(key)
 
     def write(self, key: str, done: int, total: int) -> None:
         self._progress[key] = (done, total)
@@ -152,6 +172,8 @@ class _ProgressBoard:
 @ray.remote
 def _compute(stage_json: dict[str, Any], corpus: Any, artifacts: Artifacts, board: Any) -> None:
     stage = Stage.from_json(stage_json)
+    note_own_end()
+    ray.get(board.begin.remote(stage.key, Place.here()))
     run_stage(stage, corpus, artifacts, _throttled(lambda *at: board.write.remote(stage.key, *at)))
 
 

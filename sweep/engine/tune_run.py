@@ -11,7 +11,6 @@ from typing import Any
 
 import ray
 from ray import cloudpickle, tune
-from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.tune.experiment import Trial
 from ray.tune.result import AUTO_RESULT_KEYS
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -19,8 +18,8 @@ from ray.tune.search import Searcher
 
 from sweep.core.jobs import Job
 from sweep.core.listener import Announcer, Listener
-from sweep.core.outage import storage_is_away
 from sweep.core.stopping import Interrupted, StopSignal
+from sweep.engine.deaths import Diagnosis, Fault, diagnose
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
 from sweep.engine.finalist_queue import Contention
 from sweep.engine.watchdog import Patience, Watchdog
@@ -129,7 +128,7 @@ class DispatchScheduler(FIFOScheduler):
     def choose_trial_to_run(self, tune_controller: Any, **options: Any) -> Trial | None:
         """Called in every iteration of Tune's loop, and so the place to look for trials that hang."""
         running = {t.trial_id: t for t in tune_controller.get_live_trials() if t.status == Trial.RUNNING}
-        for name in self._watchdog.silent(running):
+        for name in self._watchdog.silent({n: self._deaths(trial) for n, trial in running.items()}):
             self._kill(running[name])
         # By default Tune starts the workers of a search one after the other, seconds each; and an autoscaler starts
         # machines, which takes minutes, only for trials that are pending.
@@ -141,8 +140,11 @@ class DispatchScheduler(FIFOScheduler):
         actor = trial.temporary_state.ray_actor
         if actor is None or trial.trial_id in self._killed:
             return
-        self._killed[trial.trial_id] = self._watchdog.allowed()
+        self._killed[trial.trial_id] = self._watchdog.allowed(self._deaths(trial))
         ray.kill(actor)
+
+    def _deaths(self, trial: Trial) -> int:
+        return self._dispatcher.deaths(_identity(trial)[0])
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         self._watchdog.report(trial.trial_id)
@@ -157,31 +159,17 @@ class DispatchScheduler(FIFOScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         job, attempt = _identity(trial)
-        error = _error_of(trial)
         silence = self._killed.pop(trial.trial_id, None)
-        reason = _in_a_line(error) if silence is None else f"it reported nothing for {silence:.0f} s"
-        self._dispatcher.fail(
-            job, attempt, reason, may_retry=silence is not None or may_retry(error), outage=is_outage(error)
-        )
+        if silence is None:
+            actor = trial.temporary_state.ray_actor
+            found = diagnose(_error_of(trial), actor._actor_id.hex() if actor is not None else "")
+        else:
+            found = Diagnosis(Fault.OWN, f"it reported nothing for {silence:.0f} s")
+        self._dispatcher.fail(job, attempt, found.reason, found.fault)
 
     def _report(self, trial: Trial, result: dict[str, Any]) -> bool:
         job, attempt = _identity(trial)
         return self._dispatcher.report(job, attempt, result["step"], result["score"], _metrics(result))
-
-
-def may_retry(error: BaseException | None) -> bool:
-    """Whether a retry may succeed: training is deterministic, its environment is not.
-
-    A lost worker, exhausted memory or failing storage is worth a retry; a diverging job or a bug would only repeat.
-    """
-    if isinstance(error, RayActorError | OutOfMemoryError | MemoryError) or is_outage(error):
-        return True
-    return any(kind.__name__ == "OutOfMemoryError" for kind in type(error).__mro__)  # CUDA's is torch's own
-
-
-def is_outage(error: BaseException | None) -> bool:
-    """Whether storage or network failed. A lost worker does not count, whatever its base class."""
-    return not isinstance(error, RayActorError) and storage_is_away(error)
 
 
 def _identity(trial: Trial) -> tuple[Job, int]:
@@ -206,14 +194,6 @@ def _error_of(trial: Trial) -> BaseException | None:
     except Exception:  # unpickling runs the exception's own class, which may raise anything
         return None
     return getattr(error, "cause", None) or error
-
-
-def _in_a_line(error: BaseException | None) -> str:
-    lines = str(error).strip().splitlines()
-    if isinstance(error, RayActorError):
-        # Setup in a new worker failed; Ray gives the cause only as the last line of the text.
-        return lines[-1] if "creation task" in lines[0] else "its worker died"
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _trial_folder(trial: Trial) -> str:

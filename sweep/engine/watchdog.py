@@ -1,12 +1,17 @@
-"""Detects jobs that hang: those silent for many times the usual duration of a round."""
+"""Detects jobs that hang: those silent for many times the usual duration of a round.
+
+A machine under load slows the usual round, too, and a job that was killed for its silence is given four times as long
+when it is tried again: to be failed, it must be silent for 160 rounds of the others.
+"""
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
 _REMEMBERED = 100  # rounds
+_GROWTH = 4  # of the allowed silence, after each time the job was killed for it
 _USUAL_GAP = 10.0  # longest time between two checks, in seconds, unless the driver itself was blocked
 
 
@@ -39,12 +44,14 @@ class Watchdog:
             self._rounds.append(now - self._heard[name])
         self._heard[name] = now
 
-    def silent(self, running: Iterable[str]) -> list[str]:
-        """The running jobs that hang; a job is timed from the first call that names it."""
-        now, allowed, blocked = self._clock(), self.allowed(), self._blocked()
-        since = {name: min(now, self._heard.get(name, now) + blocked) for name in running}
-        self._heard = since
-        return [name for name, heard in since.items() if now - heard > allowed]
+    def silent(self, running: Mapping[str, int]) -> list[str]:
+        """The running jobs that hang; a job is timed from the first call that names it.
+
+        `running` gives how often each was lost by its own fault since its last round.
+        """
+        now, blocked = self._clock(), self._blocked()
+        self._heard = {name: min(now, self._heard.get(name, now) + blocked) for name in running}
+        return [name for name, deaths in running.items() if now - self._heard[name] > self.allowed(deaths)]
 
     def _blocked(self) -> float:
         """Seconds since the last check in which the driver itself was blocked, as during an outage."""
@@ -52,8 +59,8 @@ class Watchdog:
         gap, self._checked = now - self._checked, now
         return gap if gap > _USUAL_GAP else 0.0
 
-    def allowed(self) -> float:
+    def allowed(self, deaths: int = 0) -> float:
         """The allowed silence in seconds."""
         if not self._rounds:
             return self._patience.unknown
-        return max(self._patience.least, self._patience.rounds * median(self._rounds))
+        return max(self._patience.least, self._patience.rounds * median(self._rounds)) * _GROWTH**deaths

@@ -16,9 +16,10 @@ from trainables.base.errors import UserError
 
 Resources = Mapping[str, float]
 
-# `ray up` returns when the head is up; workers install their packages first and join one by one.
+# Without a machine joining: `ray up` returns when the head is up; workers install their packages first and join one by
+# one, on a busy network minutes apart.
 _FIRST_MACHINE_SECONDS = 900.0
-_BETTER_MACHINE_SECONDS = 60.0
+_BETTER_MACHINE_SECONDS = 120.0
 _POLL_SECONDS = 2.0
 _REFRESH_SECONDS = 10.0  # between queries of the capacity during a sweep
 # Pending trials at least, in a cluster: many autoscalers do not declare what they may start, and start machines only
@@ -34,10 +35,13 @@ def require_capacity(plan: Plan) -> None:
     if not _patience(machines):
         raise UserError(_fits_nowhere(needed, machines))
     print(f"cluster    waiting for a machine with {_words(needed)}", file=sys.stderr, flush=True)
-    start = time.monotonic()
+    joined, known = time.monotonic(), len(machines)
     with _pending_request(needed):
         while not _any_fits(needed, machines := _machines()):
-            if time.monotonic() - start >= _patience(machines):
+            if len(machines) > known:
+                joined = time.monotonic()
+            known = len(machines)
+            if time.monotonic() - joined >= _patience(machines):
                 raise UserError(_fits_nowhere(needed, machines))
             time.sleep(_POLL_SECONDS)
 

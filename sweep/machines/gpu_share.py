@@ -90,10 +90,11 @@ def _on_a_gpu(work: Any, *arguments: Any) -> Any:
 
     try:
         return ray.get(ray.remote(num_cpus=1, num_gpus=1, max_calls=1)(work).remote(*arguments))
-    except ray.exceptions.RayTaskError as error:
+    except ray.exceptions.RayError as error:
+        cause = getattr(error, "cause", None) or error  # of a task; a lost worker has none
         raise UserError(
-            f"a job of this preset cannot train on a GPU of the cluster: {type(error.cause).__name__}: "
-            f"{str(error.cause).splitlines()[0]}"
+            f"a job of this preset cannot train on a GPU of the cluster: {type(cause).__name__}: "
+            f"{str(cause).splitlines()[0]}"
         ) from error
 
 

@@ -184,6 +184,11 @@ def _init_private(folder: str, cpus: int) -> None:
         logging_level=logging.ERROR,
         _node_ip_address="127.0.0.1",
         _temp_dir=folder,
-        # Keep the workers that computed stages, in addition to those that train and score: importing torch is slow.
-        _system_config={"num_workers_soft_limit": 2 * cpus + min(cpus, 4) + 1},
+        _system_config={
+            # Keep the workers that computed stages, in addition to those that train and score: importing torch is slow.
+            "num_workers_soft_limit": 2 * cpus + min(cpus, 4) + 1,
+            # A machine that is too busy to answer is not lost, and a process may take minutes to start on it.
+            "health_check_failure_threshold": 200,
+            "worker_register_timeout_seconds": 900,
+        },
     )

@@ -73,13 +73,24 @@ def _ask_all(addresses: dict[str, str], storage: Storage, corpus: Corpus) -> Non
             for node in addresses
         }
         for node, answer in asked.items():
-            problem = ray.get(answer)
+            try:
+                problem = ray.get(answer)
+            except ray.exceptions.RayError as error:
+                if not _is_alive(node):
+                    continue  # lost meanwhile: it takes no part
+                problem = f"it does not answer ({type(error).__name__})"
             if not problem and not storage.exists(f"{probe.folder}/{node}"):
                 problem = f"what it writes to {storage.uri} is not seen by the driver: give --output s3://bucket/prefix"
             if problem:
                 raise UserError(f"machine {addresses[node]} cannot take part: {problem}")
     finally:
         storage.delete_prefix(probe.folder)
+
+
+def _is_alive(node: str) -> bool:
+    import ray
+
+    return any(known["Alive"] for known in ray.nodes() if known["NodeID"] == node)
 
 
 def _code() -> str:

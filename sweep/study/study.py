@@ -9,7 +9,7 @@ whole budget is COMPLETE.
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from optuna.distributions import BaseDistribution
@@ -58,6 +58,14 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Death:
+    """The end of a worker by the job's own doing, after the round that ended at `step`."""
+
+    step: int
+    reason: str
+
+
+@dataclass(frozen=True)
 class JobRecord:
     """Everything known about a job. `attempt` counts how often it was handed out."""
 
@@ -71,6 +79,12 @@ class JobRecord:
     score: float | None = None
     reason: str | None = None
     ended_ms: int | None = None
+    deaths: tuple[Death, ...] = ()  # only those the job caused itself
+
+    @property
+    def deaths_here(self) -> int:
+        """Since the last round."""
+        return sum(death.step == self.step for death in self.deaths)
 
     @property
     def nuisance(self) -> dict[str, Any]:
@@ -178,6 +192,13 @@ class StudyStore:
         self._set_attribute(job, "attempt", record.attempt + 1)
         return self._keep(replace(record, attempt=record.attempt + 1))
 
+    def add_death(self, job: Job, reason: str) -> JobRecord:
+        """Record that the running job has ended its own worker."""
+        record = self._running(job)
+        deaths = (*record.deaths, Death(record.step, reason))
+        self._set_attribute(job, "deaths", [asdict(death) for death in deaths])
+        return self._keep(replace(record, deaths=deaths))
+
     def report(self, job: Job, attempt: int, step: int, score: float, metrics: Mapping[str, float]) -> Report | None:
         """Record a round; None (and nothing recorded) if it is a duplicate, of an older attempt, or too late."""
         record = self.record(job)
@@ -282,6 +303,7 @@ def _record_of(trial: FrozenTrial) -> JobRecord:
         score=trial.value,
         reason=end.get("reason"),
         ended_ms=end.get("timestamp_ms"),
+        deaths=tuple(Death(**death) for death in facts.get("deaths", ())),
     )
 
 

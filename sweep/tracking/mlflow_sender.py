@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sweep.tracking.mlflow_view import MlflowView
 from sweep.tracking.spool import Spool
 
-_CHUNK = 500  # records per round
+_CHUNK = 500  # records per round; halved after a failure, since a busy server may not manage as many in time
 _FIRST_PAUSE = 1.0  # seconds before the second attempt; doubles up to the longest
 _LONGEST_PAUSE = 30.0
 _GATHER = 2.0  # seconds to collect records, so that one call sends many
@@ -22,6 +22,7 @@ class MlflowSender:
         self._say = say
         self._closing = threading.Event()
         self._stop = threading.Event()
+        self._chunk = _CHUNK
         self._outage = ""  # why MLflow cannot be reached, "" while it can
         self._thread = threading.Thread(target=self._run, name="mlflow-sender", daemon=True)
         self._thread.start()
@@ -54,7 +55,7 @@ class MlflowSender:
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _deliver(self) -> bool:
-        records = self._spool.waiting(_CHUNK)
+        records = self._spool.waiting(self._chunk)
         try:
             self._view.apply(records)
         except Exception as error:  # MLflow raises whatever its database or HTTP library does
@@ -62,11 +63,13 @@ class MlflowSender:
             if not self._outage:
                 self._say(f"MLflow cannot be reached ({reason}); the sweep continues and its records are kept")
             self._outage = reason
+            self._chunk = max(1, self._chunk // 2)
             return False
         self._spool.delivered(len(records))
         if self._outage:
             self._say("MLflow is back; the kept records have been delivered")
         self._outage = ""
+        self._chunk = min(2 * self._chunk, _CHUNK)
         while self._view.rejected:
             self._say(f"MLflow refused a record: {self._view.rejected.pop(0)}")
         return True

@@ -50,7 +50,7 @@ _CURVES = {
 # MLflow has no status for "stopped early": the tag has the exact state, the run status the nearest one.
 _STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 
-_CLOSE_SECONDS = 30.0  # without progress, until the rest is left to the next start
+_CLOSE_SECONDS = 90.0  # without progress, until the rest is left to the next start
 
 
 class Tracker:

@@ -2,13 +2,16 @@
 
 import contextlib
 import signal
-import socket
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+import psutil
+
 from benchmarks.mlflow_server import MlflowServer, wait_until
+from benchmarks.ports import free_port, listens
 from benchmarks.postgres_server import PostgresServer
 from tests.support import REPOSITORY
 
@@ -35,19 +38,31 @@ class S3Server:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._server_port, self._port = _free_port(), _free_port()
+        self._server_port = self._port = 0
         self._server: subprocess.Popen[bytes] | None = None
         self._gateway: subprocess.Popen[bytes] | None = None
-        self.environment = {**CREDENTIALS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}"}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Known once it has started."""
+        return {**CREDENTIALS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._port}"}
 
     def start(self) -> None:
-        self._server = self._child("moto.server", "-H", "127.0.0.1", "-p", str(self._server_port))
-        wait_until(lambda: _listens(self._server_port))
-        self.begin()
+        self._server_port, self._server = self._listening("moto.server", "-H", "127.0.0.1", "-p", "{}")
+        self._port, self._gateway = self._listening("tests.chaos.gateway", "{}", str(self._server_port))
 
     def begin(self) -> None:
         self._gateway = self._child("tests.chaos.gateway", str(self._port), str(self._server_port))
-        wait_until(lambda: _listens(self._port))
+        wait_until(lambda: listens(self._port))
+
+    def _listening(self, module: str, *arguments: str) -> tuple[int, subprocess.Popen[bytes]]:
+        """A child at a port of its own, which takes the place of {}; another program may take the one chosen first."""
+        while True:
+            port = free_port()
+            child = self._child(module, *(argument.format(port) for argument in arguments))
+            wait_until(partial(_has_settled, child, port))
+            if child.poll() is None:
+                return port, child
 
     def kill(self) -> None:
         _kill(self._gateway)
@@ -110,15 +125,14 @@ def create_bucket(server: S3Server) -> None:
     session.client("s3", endpoint_url=server.environment["AWS_ENDPOINT_URL"]).create_bucket(Bucket=BUCKET)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def _has_settled(child: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether it listens at this port itself, or has ended."""
+    if child.poll() is not None:
+        return True
+    try:
+        return any(c.laddr.port == port for c in psutil.Process(child.pid).net_connections("tcp"))
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _kill(process: subprocess.Popen[bytes] | None) -> None:

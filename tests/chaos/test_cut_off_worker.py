@@ -60,7 +60,7 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]
     server.close()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1800)
 def test_a_worker_without_network_ends_itself_and_its_job_is_done_by_another(bucket: Storage, tmp_path: Path) -> None:
     """The watchdog waits for hours, so only the lease can end the worker."""
     plan = simulated_plan(f"sqlite:///{tmp_path}/study.db", groups=("tera",), samples=2, seeds=1)

@@ -16,6 +16,9 @@ import ray
 from tests.cluster.hosts import Host, hosts, missing, network, wait_until
 from tests.cluster.lab_services import Services, lab_services
 from tests.cluster.laptop import Laptop
+from tests.support.spinners import spinners
+
+__all__ = ["cluster", "lab", "spinners"]  # SPINNERS=1 runs the suite on a busy machine
 
 RAYLET = f"{Path(ray.__file__).parent}/core/src/ray/raylet/raylet"
 
@@ -55,11 +58,13 @@ def cluster(lab: Lab) -> Iterator[Lab]:
     """The lab after `ray up`; after the last test, `ray down` must leave no Ray anywhere."""
     up = lab.laptop.ray("up", "-y", "--no-config-cache", "cluster.yaml")
     assert up.returncode == 0, up.stdout[-3000:]
+    for host in lab.workers:  # `ray up` returns when the head is up
+        wait_until(partial(host.runs, RAYLET), f"Ray on {host.name}", 1800)
     yield lab
     down = lab.laptop.ray("down", "-y", "cluster.yaml")
     assert down.returncode == 0, down.stdout[-3000:]
     for host in (lab.head, *lab.workers):  # workers stop once they miss their head
-        wait_until(partial(_runs_no_ray, host), f"the end of Ray on {host.name}", 300)
+        wait_until(partial(_runs_no_ray, host), f"the end of Ray on {host.name}", 1800)
 
 
 def _runs_no_ray(host: Host) -> bool:

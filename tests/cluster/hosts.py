@@ -69,7 +69,7 @@ class Host:
         with (self._folder / "log").open("ab") as log:
             arguments = [self.name, str(self._folder), str(ROOT), sys.prefix, sys.base_prefix]
             self._process = subprocess.Popen([*command, *arguments], stdout=log, stderr=log)
-        wait_until(lambda: accepts(self.address, 22), f"sshd of {self.name}", 120)
+        wait_until(lambda: accepts(self.address, 22), f"sshd of {self.name}", 600)
 
     def die(self) -> None:
         """Kill the host with all its processes."""
@@ -171,7 +171,7 @@ def _say_installed(home: Path) -> None:
 
 def accepts(address: str, port: int) -> bool:
     try:
-        socket.create_connection((address, port), timeout=1).close()
+        socket.create_connection((address, port), timeout=5).close()
     except OSError:
         return False
     return True

@@ -127,7 +127,7 @@ def _running(
         start_new_session=True,
     )
     try:
-        wait_until(lambda: accepts(OUTSIDE, port), f"the server on port {port}", 300)
+        wait_until(lambda: accepts(OUTSIDE, port), f"the server on port {port}", 1200)
         yield
     finally:
         os.killpg(process.pid, stop)

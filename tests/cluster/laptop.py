@@ -63,7 +63,7 @@ class Laptop:
         (self.home / ".speech-sweep").mkdir()
         (self.home / ".speech-sweep" / "env").write_text(environment_file)
 
-    def ray(self, *arguments: str, timeout: float = 1500) -> subprocess.CompletedProcess[str]:
+    def ray(self, *arguments: str, timeout: float = 5400) -> subprocess.CompletedProcess[str]:
         """`ray ...` as typed at the root of the checkout; its output in one string."""
         return subprocess.run(
             [self._tool("ray"), *arguments],

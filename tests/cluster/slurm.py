@@ -63,7 +63,7 @@ def slurm(folder: Path, hosts: list[Host]) -> Iterator[dict[str, str]]:
         for host in hosts:
             slurmd = f"SLURM_CONF={file} slurmd -D -N {host.name}"
             stack.enter_context(_running(host.command(f"{own} && {{ {munge} & {slurmd}; }}")))
-        wait_until(lambda: _idle(environment) == len(hosts), "idle nodes of Slurm", 120)
+        wait_until(lambda: _idle(environment) == len(hosts), "idle nodes of Slurm", 1200)
         yield environment
 
 

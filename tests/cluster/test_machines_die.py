@@ -16,7 +16,7 @@ from tests.cluster.sweep_seen import (
 from tests.cluster.trial_watch import TRIAL
 
 SHOWS = "a sweep whose laptop and workers die"
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(7200)]
 
 SWEEP = "storm"
 STEPS = 40
@@ -51,9 +51,9 @@ def test_killed_cut_off_and_joined_anew(cluster: Lab, capsys: pytest.CaptureFixt
 
 
 def _wait_for_trials_on(host: Host) -> None:
-    wait_until(lambda: host.runs(TRIAL), f"trials on {host.name}", 600)
+    wait_until(lambda: host.runs(TRIAL), f"trials on {host.name}", 2400)
 
 
 def _wait_for_jobs(cluster: Lab, more: int) -> None:
     enough = jobs_done(cluster, SWEEP) + more
-    wait_until(lambda: jobs_done(cluster, SWEEP) >= enough, f"{more} more jobs", 300, every=2)
+    wait_until(lambda: jobs_done(cluster, SWEEP) >= enough, f"{more} more jobs", 2400, every=2)

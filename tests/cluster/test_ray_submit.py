@@ -10,7 +10,7 @@ from tests.cluster.sweep_seen import require_nothing_lost_and_nothing_twice, wai
 from tests.cluster.trial_watch import watching_trials
 
 SHOWS = "ray submit, as typed, on hosts over SSH"
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(7200)]
 
 LINE = ("submit", "cluster.yaml", "sweep/run.py", "--space", "norm_layers", "--preset", "smoke")
 

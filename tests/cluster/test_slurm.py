@@ -17,7 +17,7 @@ from tests.cluster.trial_watch import watching_trials
 SHOWS = "cluster/slurm.sbatch under a real Slurm"
 pytestmark = [
     pytest.mark.cluster,
-    pytest.mark.timeout(1800),
+    pytest.mark.timeout(7200),
     pytest.mark.skipif(bool(slurm.missing()), reason=f"not shown: {SHOWS} ({slurm.missing()})"),
 ]
 

@@ -13,7 +13,7 @@ from tests.cluster.hosts import ROOT
 
 SHOWS = "trial throughput on 1, 2 and 3 nodes"
 WORKERS = 3
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(7200)]
 
 
 def test_every_node_adds_its_trials(cluster: Lab, capsys: pytest.CaptureFixture[str]) -> None:

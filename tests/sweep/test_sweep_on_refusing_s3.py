@@ -20,7 +20,7 @@ from tests.support.servers.refusing_s3 import RefusingApplication, refusing_s3
 from trainables.base.storage.storage import Storage
 
 RUN = REPOSITORY / "sweep" / "run.py"
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.sweep.test_whole_sweep import Place as WholePlace
 from tests.sweep.test_whole_sweep import ended_jobs, wait_until
 
 QUESTION = ["--space", "toy_strength", "--preset", "smoke", "--flavours", "sharp"]
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @dataclass(frozen=True)

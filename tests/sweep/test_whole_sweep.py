@@ -28,7 +28,7 @@ from trainables.inference import read_estimates
 from trainables.listening import LISTENING_FILE, read_clips
 
 QUESTION = ["--space", "norm_layers", "--preset", "smoke", "--upstreams", "tera"]
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,7 @@ def ended_jobs(place: Place, name: str) -> int:
     return int(count)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 900) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"

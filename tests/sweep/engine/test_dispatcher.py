@@ -20,9 +20,10 @@ from sweep.core.listener import (
     JobReported,
     JobStarted,
 )
-from sweep.core.stopping import StopSignal, TooManyFailures
+from sweep.core.stopping import Interrupted, StopSignal, TooManyFailures
+from sweep.engine.deaths import Fault
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
-from sweep.engine.failures import MAX_FAILURES, MAX_OUTAGES
+from sweep.engine.failures import LIMITS, MAX_OWN_DEATHS
 from sweep.engine.group_queue import NOTHING_TO_FINALISE
 from sweep.plan.cost import job_seconds
 from sweep.plan.plan import Plan
@@ -182,33 +183,124 @@ def test_assignments_are_complete_json_with_the_attempt() -> None:
 # -- misfortunes -----------------------------------------------------------------------------------------
 
 
-def test_a_job_that_may_go_better_is_handed_out_again_up_to_a_limit() -> None:
+POISON = Job("tera", "search", "none", 0)
+
+
+def _ends_its_worker(handout: Handout, step: int) -> None:
+    if handout.job == POISON:
+        raise ChildProcessError("its worker crashed")
+
+
+def test_a_job_that_ends_its_worker_again_and_again_fails_with_the_reason() -> None:
     store = _store()
-
-    def lose_worker(handout: Handout, step: int) -> None:
-        if handout.job.path == "tera/search/none/0000":
-            raise OSError("the worker died")
-
-    simulation = Simulation(PLAN, store, misfortune=lose_worker)
+    simulation = Simulation(PLAN, store, misfortune=_ends_its_worker)
     assert simulation.run()
-    assert Counter(simulation.handed_out)["tera/search/none/0000"] == MAX_FAILURES
-    record = store.record(Job("tera", "search", "none", 0))
+    assert Counter(simulation.handed_out)[POISON.path] == MAX_OWN_DEATHS
+    record = store.record(POISON)
     assert record is not None
-    assert (record.state, record.attempt, record.reason) == ("failed", MAX_FAILURES, "the worker died")
+    assert (record.state, record.attempt) == ("failed", MAX_OWN_DEATHS)
+    assert record.reason == f"its worker crashed, {MAX_OWN_DEATHS} times in a row"
 
 
-def test_a_completed_round_resets_the_failure_count(undisturbed: dict[str, tuple[Any, ...]]) -> None:
+@settings(max_examples=12, deadline=None)
+@given(kills=st.lists(st.integers(0, 12), max_size=6), seed=st.integers(0, 99))
+def test_a_new_driver_gives_a_job_that_ends_its_workers_no_further_lives(kills: list[int], seed: int) -> None:
+    store = _store()
+    simulation = Simulation(PLAN, store, order=random.Random(seed), misfortune=_ends_its_worker)
+    for events in kills:
+        simulation.run(killed_after=simulation.events + events)
+    assert simulation.run()
+    record = store.record(POISON)
+    assert record is not None
+    assert (record.state, len(record.deaths)) == ("failed", MAX_OWN_DEATHS)
+    reopened = StudyStore(InMemoryStorage(), PLAN.name)
+    reopened._database = store._database  # as the next start reads it
+    assert reopened.record(POISON) == record
+
+
+def test_a_driver_that_dies_before_it_fails_a_job_leaves_that_to_the_next() -> None:
+    store = _store()
+    dispatcher = Dispatcher(PLAN, store, Announcer())
+    for _ in range(MAX_OWN_DEATHS - 1):
+        handout = _next(dispatcher)
+        dispatcher.fail(handout.job, handout.attempt, "it crashed", Fault.OWN)
+    store.add_death(handout.job, "it crashed")
+    Dispatcher(PLAN, store, Announcer())
+    record = store.record(handout.job)
+    assert record is not None
+    assert (record.state, record.reason) == ("failed", f"it crashed, {MAX_OWN_DEATHS} times in a row")
+
+
+@pytest.mark.parametrize(
+    ("misfortune", "losses"),
+    [
+        (ChildProcessError, MAX_OWN_DEATHS - 1),
+        (InterruptedError, LIMITS[Fault.OTHERS] - 1),
+        (ConnectionError, LIMITS[Fault.OUTAGE] - 1),
+    ],
+    ids=["its own deaths", "kills from outside", "an outage of minutes"],
+)
+def test_losses_before_every_round_cost_no_job(
+    undisturbed: dict[str, tuple[Any, ...]], misfortune: type[Exception], losses: int
+) -> None:
     """A long job on machines that are taken away again and again still ends."""
     lost: Counter[tuple[str, int]] = Counter()
 
-    def lose_two_workers_a_round(handout: Handout, step: int) -> None:
+    def lose_workers(handout: Handout, step: int) -> None:
         lost[handout.job.path, step] += 1
-        if lost[handout.job.path, step] <= MAX_FAILURES - 1:
-            raise OSError("the worker died")
+        if lost[handout.job.path, step] <= losses:
+            raise misfortune("the worker died")
 
     store = _store()
-    Simulation(PLAN, store, misfortune=lose_two_workers_a_round).run()
+    Simulation(PLAN, store, misfortune=lose_workers).run()
     assert facts(store, PLAN) == undisturbed
+
+
+@pytest.mark.parametrize("fault", LIMITS)
+def test_a_job_that_is_lost_while_all_others_go_on_fails_in_the_end(fault: Fault) -> None:
+    dispatcher, store, now = _clocked()
+    lost, other, *_ = _handouts(dispatcher)
+    for _ in range(LIMITS[fault] - 1):
+        dispatcher.fail(lost.job, lost.attempt, "killed", fault)
+        now[0] += 60
+        lost = _next(dispatcher)
+    dispatcher.report(other.job, other.attempt, 2, 1.0, {})
+    dispatcher.fail(lost.job, lost.attempt, "killed", fault)
+    record = store.record(lost.job)
+    assert record is not None
+    assert (record.state, record.reason) == ("failed", f"killed, {LIMITS[fault]} times in a row")
+
+
+@pytest.mark.parametrize("fault", LIMITS)
+def test_where_no_job_goes_on_none_fails_and_the_sweep_stops_to_be_resumed(fault: Fault) -> None:
+    stop = StopSignal()
+    dispatcher, store, now = _clocked(stop)
+    lost, *_ = _handouts(dispatcher)
+    for _ in range(LIMITS[fault] - 1):
+        dispatcher.fail(lost.job, lost.attempt, "killed", fault)
+        now[0] += 60
+        lost = _next(dispatcher)
+    assert not stop.asked
+    dispatcher.fail(lost.job, lost.attempt, "killed", fault)
+    with pytest.raises(Interrupted, match=lost.job.path):
+        stop.check()
+    now[0] += 1e6
+    assert dispatcher.next() is Pause.WAIT
+    record = store.record(lost.job)
+    assert record is not None
+    assert record.state == "running"
+
+
+def _clocked(stop: StopSignal | None = None) -> tuple[Dispatcher, StudyStore, list[float]]:
+    """With a clock that the test moves."""
+    store, now = _store(), [0.0]
+    return Dispatcher(PLAN, store, Announcer(), stop, clock=lambda: now[0]), store, now
+
+
+def _next(dispatcher: Dispatcher) -> Handout:
+    handout = dispatcher.next()
+    assert isinstance(handout, Handout)
+    return handout
 
 
 def test_a_job_that_would_fail_again_is_not_tried_again() -> None:
@@ -271,26 +363,13 @@ def test_after_an_outage_a_job_is_handed_out_again_when_its_pause_is_over() -> N
     now = [0.0]
     dispatcher = Dispatcher(PLAN, _store(), Announcer(), clock=lambda: now[0])
     first, *others = _handouts(dispatcher)
-    dispatcher.fail(first.job, first.attempt, "S3 is away", may_retry=True, outage=True)
+    dispatcher.fail(first.job, first.attempt, "S3 is away", Fault.OUTAGE)
     assert dispatcher.next() is Pause.WAIT
     now[0] = 5.0
     again = dispatcher.next()
     assert isinstance(again, Handout)
     assert (again.job, again.attempt) == (first.job, 2)
     assert len(others) == 4
-
-
-def test_an_outage_of_minutes_costs_no_job(undisturbed: dict[str, tuple[Any, ...]]) -> None:
-    lost: Counter[str] = Counter()
-
-    def lose_storage(handout: Handout, step: int) -> None:
-        lost[handout.job.path] += 1
-        if lost[handout.job.path] < MAX_OUTAGES:
-            raise ConnectionError("S3 is away")
-
-    store = _store()
-    Simulation(PLAN, store, misfortune=lose_storage).run()
-    assert facts(store, PLAN) == undisturbed
 
 
 def test_a_sweep_whose_jobs_all_fail_alike_asks_to_stop() -> None:

@@ -1,16 +1,21 @@
 """The driver's scoring actors: what they store is what the finalists' models really scored."""
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sweep.core.stopping import StopSignal
+from sweep.engine import failures, scoring
 from sweep.engine.scoring import ScoringContext, ScoringFailed, ScoringPool, full_pool_size, pool_size
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.stored.rows import collect_rows
+from tests.support.hunting import hunting
 from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.audio.corpus.corpus import Corpus
 from trainables.base.determinism import deterministic
@@ -98,6 +103,30 @@ def test_a_failure_reaches_who_waits_and_the_rest_is_scored(
     with pytest.raises(ScoringFailed, match=r"seed-8 on test failed: .*no checkpoint at step 2"):
         pool.wait(StopSignal())
     assert collect_rows(StoredCheckpoints(storage), [NOISY], "valid")
+
+
+def test_scoring_processes_that_are_killed_from_outside_cost_no_score(
+    ray_cluster: None, corpus: Corpus, finalist: Assignment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prey = tmp_path / "prey"
+
+    class Prey(scoring._Scorer):
+        def score(self, *arguments: Any) -> None:
+            if len(prey.read_text().splitlines()) < 4:
+                with prey.open("a") as caught:
+                    caught.write(f"{os.getpid()}\n")
+                time.sleep(3600)
+            super().score(*arguments)
+
+    monkeypatch.setattr(failures, "_FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(scoring, "_Scorer", Prey)
+    checkpoints = StoredCheckpoints(Storage(tmp_path))
+    pool = ScoringPool(ScoringContext(corpus, checkpoints, StoredArtifacts(Storage(tmp_path)), 1, 0), size=1)
+    with hunting(prey, kills=4):
+        pool.submit_noisy(finalist, "valid")
+        pool.wait(StopSignal())
+    pool.close()
+    assert collect_rows(checkpoints, [NOISY], "valid")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from sweep.core.listener import Event, StageProgressed
+from sweep.engine import failures
 from sweep.engine.stage_runner import StageFailed, run_stages
 from sweep.storage.artifacts import StoredArtifacts
+from tests.support.hunting import hunting
 from tests.support.packages import ToyText
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
@@ -83,6 +85,23 @@ def test_a_defect_in_a_stage_is_reported_with_the_stages_name(
     broken = _stage("tera pre-training, seed 11", **{"break": True})
     with pytest.raises(StageFailed, match=r"tera pre-training, seed 11 failed: ZeroDivisionError: division"):
         run_stages([_stage("base"), broken, _stage("top", broken)], text, artifacts)
+
+
+def test_a_stage_that_ends_its_worker_every_time_fails_with_the_reason(
+    ray_cluster: None, text: ToyText, artifacts: Artifacts
+) -> None:
+    with pytest.raises(StageFailed, match="base failed: its worker crashed with SIGABRT"):
+        run_stages([_stage("base", crash=True)], text, artifacts)
+
+
+def test_a_stage_whose_workers_are_killed_from_outside_is_computed(
+    ray_cluster: None, text: ToyText, artifacts: Artifacts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failures, "_FIRST_PAUSE", 0.1)
+    base = _stage("base", prey=str(tmp_path / "prey"))
+    with hunting(tmp_path / "prey", kills=4):
+        run_stages([base], text, artifacts)
+    assert artifacts.read(base.key) == b"ab"
 
 
 def test_an_error_that_the_user_can_mend_stays_one(ray_cluster: None, text: ToyText, artifacts: Artifacts) -> None:

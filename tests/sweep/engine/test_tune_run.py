@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from optuna.storages import InMemoryStorage
-from ray.exceptions import ActorDiedError
 
 from benchmarks.simulation.simulated import Simulation, facts, simulated_plan
 from benchmarks.simulation.simulated_trainable import (
@@ -24,12 +23,14 @@ from benchmarks.simulation.simulated_trainable import (
 from sweep.core.jobs import Job
 from sweep.core.listener import Event, JobReported
 from sweep.core.stopping import Interrupted, StopSignal, stop_on_signals
-from sweep.engine.tune_run import may_retry, run_sweep
+from sweep.engine import failures
+from sweep.engine.failures import MAX_OWN_DEATHS
+from sweep.engine.tune_run import run_sweep
 from sweep.engine.watchdog import Patience
 from sweep.plan.plan import Plan
 from sweep.study.study import StudyStore
 from tests.support import REPOSITORY
-from trainables.base.errors import UserError
+from tests.support.hunting import hunting
 
 DRIVER = """
 import sys
@@ -91,6 +92,41 @@ def test_a_job_that_raises_fails_with_its_reason_and_the_rest_goes_on(ray_cluste
     assert states["failed"] == 1
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_job_that_ends_its_worker_every_time_fails_and_the_rest_goes_on(
+    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[Any, ...]], number: signal.Signals
+) -> None:
+    poison = Job("tera", "search", "none", 0)
+    job_file(tmp_path, poison.path, "poison").write_text(str(number.value))
+    plan = _plan(tmp_path)
+    run_sweep(plan, _store(plan), simulated_parameters(tmp_path), trainable_cls=SimulatedTrainable)
+    store = _store(plan)
+    record = store.record(poison)
+    assert record is not None
+    assert record.reason is not None
+    assert (record.state, record.attempt) == ("failed", MAX_OWN_DEATHS)
+    assert number.name in record.reason
+    states = Counter(state for state, *_ in facts(store, plan).values())
+    assert states["failed"] == 1
+    assert states.total() == len(simulated)
+
+
+def test_a_job_whose_workers_are_killed_from_outside_before_its_first_round_does_not_fail(
+    ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prey = Job("tera", "search", "layer2", 3)
+    kills = MAX_OWN_DEATHS + 1
+    job_file(tmp_path, prey.path, "prey").write_text(str(kills))
+    monkeypatch.setattr(failures, "_FIRST_PAUSE", 0.1)
+    plan = _plan(tmp_path)
+    with hunting(job_file(tmp_path, prey.path, "caught"), kills):
+        run_sweep(plan, _store(plan), simulated_parameters(tmp_path), trainable_cls=SimulatedTrainable)
+    assert facts(_store(plan), plan) == simulated
+    record = _store(plan).record(prey)
+    assert record is not None
+    assert (record.attempt, record.deaths) == (kills + 1, ())
+
+
 def test_a_job_that_hangs_is_killed_and_tried_again(
     ray_cluster: None, tmp_path: Path, simulated: dict[str, tuple[Any, ...]]
 ) -> None:
@@ -147,19 +183,3 @@ def test_a_driver_killed_in_the_middle_loses_no_job_and_runs_none_twice(
     assert facts(_store(plan), plan) == simulated
     for path in before:
         assert rounds_trained(tmp_path, path) == sorted(simulated[path][2])
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (ActorDiedError(), True),
-        (OSError("no space left"), True),
-        (ConnectionError("storage"), True),
-        (MemoryError(), True),
-        (RuntimeError("loss is nan at step 12"), False),
-        (UserError("bad value"), False),
-        (None, False),
-    ],
-)
-def test_only_what_lies_outside_training_is_tried_again(error: BaseException | None, expected: bool) -> None:
-    assert may_retry(error) is expected

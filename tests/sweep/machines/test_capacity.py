@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,29 @@ def test_a_cluster_without_a_machine_is_asked_for_one(
 
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     monkeypatch.setattr(capacity, "_machines", machines)
-    monkeypatch.setattr(capacity, "_FIRST_MACHINE_SECONDS", 10.0)
+    monkeypatch.setattr(capacity, "_FIRST_MACHINE_SECONDS", 120.0)
     require_capacity(make_plan(tmp_path, cpus_per_trial=3))
     assert pending_bundles() == []
+
+
+def test_the_wait_begins_again_with_every_machine_that_joins(
+    ray_cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last of five fits, and comes when the first wait is long over."""
+    begin = time.monotonic()
+
+    def machines() -> list[Resources]:
+        joined = int((time.monotonic() - begin) / 2)
+        small: Resources = {"CPU": 1.0}
+        return [small] * min(joined, 4) + [{"CPU": 3.0}] * (joined >= 5)
+
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    monkeypatch.setattr(capacity, "_machines", machines)
+    monkeypatch.setattr(capacity, "_FIRST_MACHINE_SECONDS", 4.0)
+    monkeypatch.setattr(capacity, "_BETTER_MACHINE_SECONDS", 4.0)
+    monkeypatch.setattr(capacity, "_POLL_SECONDS", 0.1)
+    require_capacity(make_plan(tmp_path, cpus_per_trial=3))
+    assert time.monotonic() - begin >= 10
 
 
 def pending_bundles() -> list[Resources]:

@@ -2,8 +2,8 @@
 
 import copy
 import multiprocessing
-import socket
 from multiprocessing.queues import Queue
+from pathlib import Path
 
 import pytest
 import torch
@@ -168,16 +168,14 @@ def test_diagnostics_name_every_site() -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_hold_the_statistics_of_the_whole_batch() -> None:
+def test_two_processes_hold_the_statistics_of_the_whole_batch(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    meeting = f"file://{tmp_path}/meeting"
     results = context.Queue()
-    workers = [context.Process(target=_half_batch, args=(rank, port, results)) for rank in range(2)]
+    workers = [context.Process(target=_half_batch, args=(rank, meeting, results)) for rank in range(2)]
     for worker in workers:
         worker.start()
-    halves = [torch.tensor(results.get(timeout=120)) for _ in workers]
+    halves = [torch.tensor(results.get(timeout=600)) for _ in workers]
     for worker in workers:
         worker.join()
     body = body_of("wav2vec2")
@@ -186,9 +184,9 @@ def test_two_processes_hold_the_statistics_of_the_whole_batch() -> None:
         torch.testing.assert_close(half, whole, atol=1e-5, rtol=1e-4)
 
 
-def _half_batch(rank: int, port: int, results: "Queue[list[list[float]]]") -> None:
+def _half_batch(rank: int, meeting: str, results: "Queue[list[list[float]]]") -> None:
     torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
     body = body_of("wav2vec2")
     mine = body(pair()[0][2 * rank : 2 * rank + 2])[2]
     results.put(torch.stack(batch_moments(body, mine, None, 2)).tolist())
