@@ -92,20 +92,18 @@ class TrainingSession:
         return list(zip(clips, self._infer(clips), strict=True))
 
     def state(self) -> dict[str, bytes]:
-        """Everything a session needs to resume, as files by name."""
+        """Everything a session needs to resume, as files by name; a finished one has no use for its optimizer."""
         progress = {"step": self.step, "reports": self.reports}
-        return {
-            _MODEL: pack(self.method.state_dict()),
-            _OPTIMIZER: pack(self._optimizer.state_dict()),
-            PROGRESS: json.dumps(progress).encode(),
-        }
+        files = {_MODEL: pack(self.method.state_dict()), PROGRESS: json.dumps(progress).encode()}
+        return files if self.finished else {**files, _OPTIMIZER: pack(self._optimizer.state_dict())}
 
     def load_state(self, files: dict[str, bytes]) -> None:
         """Resume from `files`, which `state()` returned."""
         progress = json.loads(files[PROGRESS])
         self.step, self.reports = progress["step"], progress["reports"]
         load_weights(self.method, files)
-        self._optimizer.load_state_dict(unpack(files[_OPTIMIZER], self.method.device))
+        if not self.finished:
+            self._optimizer.load_state_dict(unpack(files[_OPTIMIZER], self.method.device))
 
     def _when(self, step: int) -> When:
         """An epoch is as many seconds of audio drawn as the training split has."""

@@ -60,7 +60,8 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
     with sweep_lock(plan) as take_lock_again, _own_empty_folder(), contextlib.ExitStack() as stack:
         stack.enter_context(using_cache())
         if planned.stored is not None and _is_extended(planned):
-            refuse_dishonest(planned.stored, plan, StudyStore(plan.study_uri, plan.name), storage)
+            with contextlib.closing(StudyStore(plan.study_uri, plan.name, reading=True)) as store:
+                refuse_dishonest(planned.stored, plan, store, storage)
         corpus, warming = _prepare_while_ray_starts(plan, stack, warm)
         require_capacity(plan)
         require_shared(storage, corpus)

@@ -101,18 +101,27 @@ class StudyStore:
     """The studies of one sweep, by job.
 
     `study_uri` is an SQLAlchemy URL or an Optuna storage (simulations run in memory); `returned` is called when the
-    database is back after an outage. Raises `UserError` where the database cannot be used.
+    database is back after an outage; `reading` promises not to write. Close it (`contextlib.closing`), or an SQLite
+    study keeps its log next to it. Raises `UserError` where the database cannot be used.
     """
 
     def __init__(
-        self, study_uri: str | BaseStorage, sweep_name: str, returned: Callable[[], None] = lambda: None
+        self,
+        study_uri: str | BaseStorage,
+        sweep_name: str,
+        returned: Callable[[], None] = lambda: None,
+        reading: bool = False,
     ) -> None:
-        self._database = StudyDatabase(study_uri, returned)
+        self._database = StudyDatabase(study_uri, returned, reading)
         self._sweep = sweep_name
         self._study_ids: dict[tuple[str, str], int] = {}
         self._trial_ids: dict[Job, int] = {}
         self._records: dict[tuple[str, str], dict[Job, JobRecord]] = {}
         self._of_candidate: defaultdict[tuple[str, str, str], dict[Job, JobRecord]] = defaultdict(dict)
+
+    def close(self) -> None:
+        """Close the database's connections; what was read stays in memory."""
+        self._database.close()
 
     # -- reading -------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import json
 import sqlite3
 import urllib.request
 from pathlib import Path
+from shlex import quote as quoted
 from typing import Any
 from urllib.parse import quote
 
@@ -33,13 +34,17 @@ def experiment_name(space: str) -> str:
     return f"speech-sweep/{space}"
 
 
-def open_line(tracking_uri: str, space: str, sweep: str) -> str:
-    """The command to type and the page to open: the sweep's leaderboard, if MLflow has it yet."""
+def sweep_page(tracking_uri: str, space: str, sweep: str) -> str:
+    """The address of the sweep's leaderboard, if MLflow has it yet; else of MLflow. See `open_command`."""
     experiment = find_experiment(tracking_uri, experiment_name(space))
-    page = page_url(tracking_uri, experiment, sweep) if experiment else _server(tracking_uri)
+    return page_url(tracking_uri, experiment, sweep) if experiment else _server(tracking_uri)
+
+
+def open_command(tracking_uri: str, page: str) -> str:
+    """The command to type: it opens `page`, or where no server runs yet starts the one that shows it."""
     if is_server(tracking_uri):
-        return f"open {page}"
-    return f"python -m mlflow ui --backend-store-uri {hide_password(tracking_uri)} --port {_PORT}  then open {page}"
+        return f"python -m webbrowser {quoted(page)}"
+    return f"python -m mlflow ui --backend-store-uri {quoted(hide_password(tracking_uri))} --port {_PORT}"
 
 
 def page_url(tracking_uri: str, experiment_id: str, sweep: str) -> str:

@@ -36,6 +36,10 @@ class Checkpoints(Protocol):
         """Keep a file next to the job's checkpoints; `prune` never deletes it."""
         ...
 
+    def has_result(self, job: str, name: str) -> bool:
+        """Whether the file exists, without reading it."""
+        ...
+
     def reach(self) -> None:
         """Return if the storage answers; raise if it does not."""
         ...
