@@ -185,13 +185,14 @@ def _tune_sqlite(connection: Any, _: Any) -> None:
 def _leave_wal(file: Path) -> None:
     """Write SQLite's log into the file and delete it; whoever reads the file later then makes none.
 
-    Left to the next close where another process has the file open, or the disk fails: it is no reason to fail.
+    Where another process has the file open the log stays, empty, for the last of them to delete; no reason to fail.
     """
     deadline = time.monotonic() + _CLOSING_SECONDS
     with (
         contextlib.suppress(sqlite3.Error),
         contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True)) as connection,
     ):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         while True:
             try:
                 connection.execute("PRAGMA journal_mode=DELETE")

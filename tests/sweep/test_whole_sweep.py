@@ -4,6 +4,7 @@ One tiny sweep is run once and looked at from every side; a second one, killed, 
 again, must agree with it to the bit. The runs share stages and the corpus through one cache.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -299,7 +300,8 @@ def ended_jobs(place: Place, name: str) -> int:
         return 0
     import sqlite3
 
-    with sqlite3.connect(f"file:{storage.uri}/study.db?mode=ro", uri=True) as database:
+    # Closed, or the driver could not leave a single file behind.
+    with contextlib.closing(sqlite3.connect(f"file:{storage.uri}/study.db?mode=ro", uri=True)) as database:
         try:
             (count,) = database.execute("SELECT COUNT(*) FROM trials WHERE state = 'COMPLETE'").fetchone()
         except sqlite3.OperationalError:  # the tables are being made

@@ -8,6 +8,7 @@ import json
 from typing import Any, Protocol
 
 PROGRESS = "progress.json"  # the file of a session's state that holds its step and its reports
+OPTIMIZER = "optimizer.pt"  # the file that only further training needs
 
 
 class CheckpointConflict(RuntimeError):

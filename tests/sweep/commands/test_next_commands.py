@@ -118,8 +118,8 @@ def test_a_start_that_was_stopped(
     monkeypatch.setattr("sweep.driver.driver.drive", stopped)
     flags = ["--space", "norm_layers", "--name", "evening", "--output", "my results"]
     assert run_command("run", flags) == 130
-    *_, stopped, _, resume, status = capsys.readouterr().err.splitlines()
-    assert stopped == "stopped (Ctrl-C)"
+    *_, why, _, resume, status = capsys.readouterr().err.splitlines()
+    assert why == "stopped (Ctrl-C)"
     assert resume == "python sweep/run.py --resume evening --output 'my results'"
     assert status == "python sweep/status.py evening --output 'my results'"
     assert build_parser().parse_args(shlex.split(resume)[2:]).output == "my results"

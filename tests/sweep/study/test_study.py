@@ -158,6 +158,7 @@ def test_a_resumed_driver_writes_ahead_again_and_a_reader_keeps_it_from_nothing(
             begin = time.monotonic()
             second.close()  # the reader still has it open
             assert time.monotonic() - begin < 10
+            reader.execute("ROLLBACK")
     assert beside(tmp_path) == {"study.db"}
 
 
