@@ -32,8 +32,8 @@ def trials(name: str, output: str | None = None) -> pd.DataFrame:
     `score` is on valid: the final one of a complete job, else that of its last report.
     """
     plan, _ = stored_sweep(name, output)
-    study = open_study(plan)
-    return pd.DataFrame([_trial(record) for record in study.all_records(plan)])
+    with open_study(plan) as study:
+        return pd.DataFrame([_trial(record) for record in study.all_records(plan)])
 
 
 def utterance_scores(name: str, split: str = "test", output: str | None = None) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from trainables.base.tensors import pack, unpack
 from trainables.config.registry import build_method, config_class
 from trainables.evaluation import evaluation_clips, score_clips
 from trainables.job.assignment import Assignment
-from trainables.job.checkpoints import PROGRESS
+from trainables.job.checkpoints import OPTIMIZER, PROGRESS
 from trainables.job.stages import Artifacts, Stage
 from trainables.method import Method, When
 from trainables.metrics.level_monitors import SEGMENTAL, level_monitors
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
     from trainables.audio.examples.mixing import Batch, EvaluationClip
 
-_MODEL, _OPTIMIZER = "model.pt", "optimizer.pt"
+_MODEL = "model.pt"
 
 
 class Diverged(RuntimeError):
@@ -99,16 +99,17 @@ class TrainingSession:
         progress = {"step": self.step, "reports": self.reports}
         return {
             _MODEL: pack(self.method.state_dict()),
-            _OPTIMIZER: pack(self._optimizer.state_dict()),
+            OPTIMIZER: pack(self._optimizer.state_dict()),
             PROGRESS: json.dumps(progress).encode(),
         }
 
     def load_state(self, files: dict[str, bytes]) -> None:
-        """Resume from `files`, which `state()` returned."""
+        """Resume from `files`, which `state()` returned; after the last step they need no optimizer."""
         progress = json.loads(files[PROGRESS])
         self.step, self.reports = progress["step"], progress["reports"]
         load_weights(self.method, files)
-        self._optimizer.load_state_dict(unpack(files[_OPTIMIZER], self.method.device))
+        if not self.finished:
+            self._optimizer.load_state_dict(unpack(files[OPTIMIZER], self.method.device))
 
     def _when(self, step: int) -> When:
         data = self.assignment.data

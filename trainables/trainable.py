@@ -20,7 +20,7 @@ from ray import tune
 from trainables.audio.corpus.corpus import Corpus
 from trainables.inference import estimates_file, write_estimates
 from trainables.job.assignment import Assignment
-from trainables.job.checkpoints import CheckpointConflict, Checkpoints, stored_reports
+from trainables.job.checkpoints import OPTIMIZER, CheckpointConflict, Checkpoints, stored_reports
 from trainables.job.last_words import note_own_end
 from trainables.job.lease import Lease
 from trainables.job.stages import Artifacts
@@ -118,12 +118,18 @@ class SpeechTrainable(tune.Trainable):
             estimates = self._session.estimates("valid")
             self._checkpoints.write_result(job, estimates_file("valid"), write_estimates(estimates))
         try:
-            self._checkpoints.save(job, report["step"], self._session.state())
+            self._checkpoints.save(job, report["step"], self._state())
         except CheckpointConflict:  # an older attempt of this job is alive and was faster: keep its checkpoint
             self._start()
             return
         self._checkpoints.prune(job, _CHECKPOINTS_KEPT)
         self._undelivered = [report]
+
+    def _state(self) -> dict[str, bytes]:
+        """For a checkpoint; the last one has no optimizer, which is most of its bytes, since no job goes on from it."""
+        assert self._session is not None
+        files = self._session.state()
+        return {name: files[name] for name in files if name != OPTIMIZER or not self._session.finished}
 
 
 def _lease(checkpoints: Checkpoints) -> Lease | None:

@@ -65,8 +65,8 @@ def _show(items: Sequence["Freeable"], line: str) -> None:
     from sweep.report.terminal import print_tables
 
     rows = [[item.name, size_text(item.bytes), size_text(item.kept), item.meaning] for item in items]
-    total = size_text(sum(item.bytes for item in items))
-    table = ("", ["name", "can be freed", "stays", ""], [*rows, ["total", total, "", ""]])
+    total = [size_text(sum(sizes)) for sizes in ((item.bytes for item in items), (item.kept for item in items))]
+    table = ("", ["name", "can be freed", "stays", ""], [*rows, ["total", *total, ""]])
     print_tables([table], [line])
 
 

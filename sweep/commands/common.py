@@ -5,10 +5,11 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from sweep.core.next_command import CONSOLE_SCRIPT, typed
+from sweep.core.next_command import CONSOLE_SCRIPT, command_line, next_lines, typed
 
 if TYPE_CHECKING:
     from sweep.plan.plan import Plan
+    from sweep.verdict.result import Result
     from trainables.base.storage.storage import Storage
 
 
@@ -52,3 +53,18 @@ def open_sweep(arguments: argparse.Namespace) -> "tuple[Plan, Storage]":
     if named is not None and "://" not in named and is_also_in(storage, named):
         print(f"note: this sweep is also in {named}; what follows is of {storage.uri}", file=sys.stderr)
     return plan, storage
+
+
+def print_answer(plan: "Plan", output: str, result: "Result", details: bool = False) -> None:
+    """A result on the screen: details first, then the leaderboard, and the two commands to type next."""
+    from sweep.report.result_tables import print_result
+    from sweep.tracking.mlflow_page import open_command, sweep_page
+
+    page = sweep_page(plan)
+    print(f"results    {output}\nMLflow     {page}\n")
+    left_out = print_result(result, details)
+    again = command_line("leaderboard", output)
+    more = f"for {left_out} more remarks" if left_out else "for all tables"
+    why = "for other views" if details else more
+    first = f"{again} --by noise_type" if details else f"{again} --details"
+    print("\n" + next_lines(f"{why}, or for the runs in MLflow", first, open_command(plan.tracking_uri, page)))

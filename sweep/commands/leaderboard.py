@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from sweep.commands.common import add_sweep_arguments, command_parser, open_sweep
+from sweep.commands.common import add_sweep_arguments, command_parser, open_sweep, print_answer
 from sweep.report.cells import BREAKDOWNS
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS, known_metrics
@@ -16,6 +16,7 @@ FORMATS = ("table", "markdown", "json", "csv", "latex")
 _EXAMPLES = """\
 examples
   python sweep/leaderboard.py NAME                                the table that ended the sweep
+  python sweep/leaderboard.py NAME --details                      with every remark and finding
   python sweep/leaderboard.py NAME --metric wb_pesq               the same finalists in another metric
   python sweep/leaderboard.py NAME --by noise_type                who leads where; also snr, speaker, seed
   python sweep/leaderboard.py NAME --compare OTHER                two sweeps side by side, paired where they can be
@@ -37,6 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"show another metric than the deciding one, same leader: {', '.join(METRICS)}",
     )
     what = parser.add_mutually_exclusive_group()
+    what.add_argument("--details", action="store_true", help="all findings and remarks, above the leaderboard")
     what.add_argument("--by", choices=BREAKDOWNS, help="split the finalists' test scores by this")
     what.add_argument("--compare", metavar="OTHER", help="compare with another sweep in BASE")
     what.add_argument("--watch", action="store_true", help="show the standings while the sweep runs")
@@ -51,18 +53,29 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.name:
         raise UserError("which sweep? give its name, or --published for the paper's figures")
+    if arguments.details and arguments.format != "table":
+        raise UserError(f"--details is for tables: leave it out, --format {arguments.format} is complete without it")
     plan, storage = open_sweep(arguments)
     if arguments.watch:
         _watch(plan, storage, arguments)
     if arguments.by or arguments.compare:
         _show_rows(plan, storage, arguments)
     else:
-        from sweep.report.output_formats import print_view
-        from sweep.report.result_tables import result_view
-        from sweep.stored.reading import read_result
-
-        print_view(result_view(read_result(plan, storage, arguments.metric), arguments.format), arguments.format)
+        _show_result(plan, storage, arguments)
     return 0
+
+
+def _show_result(plan: "Plan", storage: "Storage", arguments: argparse.Namespace) -> None:
+    from sweep.stored.reading import read_result
+
+    result = read_result(plan, storage, arguments.metric)
+    if arguments.format == "table":
+        print_answer(plan, storage.uri, result, arguments.details)
+        return
+    from sweep.report.output_formats import print_view
+    from sweep.report.result_tables import result_view
+
+    print_view(result_view(result, arguments.format), arguments.format)
 
 
 def _show_published(arguments: argparse.Namespace) -> None:

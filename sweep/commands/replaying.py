@@ -35,7 +35,8 @@ class StoredJob:
 
 def stored_job(plan: Plan, storage: Storage, job: Job) -> StoredJob:
     """Raises `UserError` if the sweep has not run the job."""
-    record = open_study(plan).record(job)
+    with open_study(plan) as study:
+        record = study.record(job)
     if record is None or not record.reports:
         raise UserError(f"sweep {plan.name!r} has no report of {job.path}: see {command_line('status', storage.uri)}")
     reports = {report.step: _timeless({**report.metrics, "score": report.score}) for report in record.reports}
@@ -94,8 +95,8 @@ def _timeless(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _difference_of_files(stored: Mapping[str, bytes], again: Mapping[str, bytes]) -> str | None:
-    """The first tensor or value that differs; the reports have been compared before."""
-    for name in sorted({*stored, *again} - {PROGRESS}):
+    """The first tensor or value of the stored files that differs; the reports have been compared before."""
+    for name in sorted({*stored} - {PROGRESS}):
         before, now = (dict(_leaves(_loaded(files[name]))) if name in files else {} for files in (stored, again))
         for place in before | now:
             if not _same(before.get(place), now.get(place)):

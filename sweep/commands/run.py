@@ -7,14 +7,16 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sweep.commands.common import command_parser
-from sweep.core.next_command import command_line
+from sweep.commands.common import command_parser, print_answer
+from sweep.core.next_command import command_line, next_lines
 from sweep.settings.machine_price import MachinePrice, read_price
 from sweep.stored import layout
+from trainables.base.errors import UserError
 from trainables.config.registry import METHODS, group_flags
 
 if TYPE_CHECKING:
@@ -162,7 +164,8 @@ def _plan_and_start(arguments: argparse.Namespace) -> int:
         with interrupted_by_sigterm():
             return _drive(planned, notify, arguments.json)
     except KeyboardInterrupt as stop:
-        print(_stopped(planned.plan, str(stop)), file=sys.stderr)
+        reason = f" ({stop})" if str(stop) else ""
+        print(f"stopped{reason}{_next_after(planned.plan)}", file=sys.stderr)
         return 130
 
 
@@ -178,21 +181,32 @@ def _drive(planned: "Planned", notify: str | None, as_json: bool) -> int:
             result = drive(planned)
             notifier.finished(result)
     except (StageFailed, ScoringFailed, TooManyFailures) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}{_next_after(planned.plan)}", file=sys.stderr)
         return 1
+    except UserError:
+        raise
+    except Exception:  # a defect, of ours or of a library
+        print(f"{traceback.format_exc()}{_next_after(planned.plan)}", file=sys.stderr)
+        return 1
+    # Here, when everything is closed: nothing is printed below it.
+    print_answer(planned.plan, planned.plan.output, result)
     if as_json:
         print(json.dumps(result))
     return 0
 
 
-def _stopped(plan: "Plan", why: str) -> str:
-    """How to continue; before plan.json was written there is nothing to resume."""
+def _next_after(plan: "Plan") -> str:
+    """What to type after a sweep without an answer; before plan.json was written there is nothing to resume."""
     from trainables.base.storage.storage import Storage
 
-    reason = f" ({why})" if why else ""
-    if Storage(plan.output).exists(layout.PLAN):
-        return f"stopped{reason}; continue with: {command_line('run --resume', plan.output)}"
-    return f"stopped{reason} before anything had started: run the same command again"
+    try:
+        started = Storage(plan.output).exists(layout.PLAN)
+    except Exception:  # boto3 and the file system each have their own kinds, and may be why the sweep has ended
+        started = True
+    if not started:
+        return " before anything had started: run the same command again"
+    commands = (command_line(command, plan.output) for command in ("run --resume", "status"))
+    return "\n" + next_lines("to continue, or to see how far it is", *commands)
 
 
 def _notify_address(arguments: argparse.Namespace) -> str | None:

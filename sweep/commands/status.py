@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sweep.commands.common import add_sweep_arguments, command_parser, open_sweep
-from sweep.core.next_command import command_line
+from sweep.core.next_command import command_line, next_lines
 
 if TYPE_CHECKING:
     from sweep.plan.plan import Plan
@@ -47,9 +47,11 @@ def sweep_status(plan: "Plan", storage: "Storage") -> dict[str, Any]:
     """The whole status as plain JSON; `seconds_since_heartbeat` in s."""
     from sweep.stored.heartbeat import read_pulse
     from sweep.stored.reading import is_answered
+    from sweep.tracking.mlflow_page import sweep_page
 
     pulse = read_pulse(storage)
     answered = is_answered(plan, storage)
+    page = sweep_page(plan)
     return {
         "sweep": plan.name,
         "space": plan.space,
@@ -57,21 +59,22 @@ def sweep_status(plan: "Plan", storage: "Storage") -> dict[str, Any]:
         "seconds_since_heartbeat": round(pulse.age, 1),
         "heartbeat": pulse.beat,
         "answered": answered,
-        "next": _next(plan, storage, pulse, answered),
+        "next": _next(plan, storage, pulse, answered, page),
+        "mlflow_page": page,
         "output": storage.uri,
     }
 
 
-def _next(plan: "Plan", storage: "Storage", pulse: "Pulse", answered: bool) -> list[str]:
+def _next(plan: "Plan", storage: "Storage", pulse: "Pulse", answered: bool, page: str) -> list[str]:
     """The commands that make sense now: resume, leaderboard, and how to open MLflow."""
-    from sweep.tracking.mlflow_page import open_line
+    from sweep.tracking.mlflow_page import open_command
 
     lines = []
     if pulse.life in ("interrupted", "dead", "never started") or (pulse.life == "finished" and not answered):
         lines.append(command_line("run --resume", storage.uri))
     if answered:
         lines.append(command_line("leaderboard", storage.uri))
-    return [*lines, open_line(plan)]
+    return [*lines, open_command(plan.tracking_uri, page)]
 
 
 def to_text(status: dict[str, Any]) -> str:
@@ -82,7 +85,7 @@ def to_text(status: dict[str, Any]) -> str:
     if beat:
         first += f" (process {beat['pid']} on {beat['host']}, {duration(status['seconds_since_heartbeat'])} ago)"
     lines = [first, *(_beat_lines(beat) if beat else ())]
-    return "\n".join([*lines, *(f"next       {line}" for line in status["next"])])
+    return "\n".join([*lines, f"MLflow     {status['mlflow_page']}", next_lines("what you need", *status["next"])])
 
 
 def _life_text(status: dict[str, Any]) -> str:

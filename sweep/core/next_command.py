@@ -29,6 +29,11 @@ def command_line(command: str, output: str) -> str:
     return " ".join([typed(name), *flags, sweep]) + _where(base or "/")
 
 
+def next_lines(why: str, *commands: str) -> str:
+    """The end of what a command prints: `commands` alone on their lines, so that each can be pasted."""
+    return "\n".join([f"Type next {why}:", *commands])
+
+
 def _where(base: str) -> str:
     folder = _left[-1] if _left else Path.cwd()
     if base == str(folder / "sweeps") and not os.environ.get("SPEECH_SWEEP_OUTPUT"):

@@ -76,14 +76,15 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
         stack.enter_context(_own_empty_folder())
         stack.enter_context(using_cache())
         if planned.stored is not None and _is_extended(planned):
-            refuse_dishonest(planned.stored, plan, StudyStore.of(plan), storage)
+            with contextlib.closing(StudyStore.of(plan, reading=True)) as store:
+                refuse_dishonest(planned.stored, plan, store, storage)
         corpus, second, warming = _prepare_while_ray_starts(plan, stack, warm)
         require_capacity(plan)
         for each in filter(None, (corpus, second)):
             require_shared(storage, each)
         plan = _with_gpu_share(planned, _with_corpora(planned, corpus, second), corpus)
         require_space(plan, storage)
-        StudyStore.of(plan)  # refused, where it cannot be used, before there is a sweep
+        StudyStore.of(plan).close()  # refused, where it cannot be used, before there is a sweep
         _freeze(planned, plan, storage)
         yield Ready(plan, corpus, take_lock_again, warming, second)
 

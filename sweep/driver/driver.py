@@ -15,8 +15,9 @@ from typing import Any
 import pandas as pd
 
 from sweep.core.jobs import Job
-from sweep.core.listener import Listener
+from sweep.core.listener import EndState, Listener
 from sweep.core.next_command import command_line
+from sweep.core.outage import say_on_standard_error
 from sweep.core.stopping import StopSignal, stop_on_signals
 from sweep.driver import answer
 from sweep.driver.before_first_job import ready_to_drive
@@ -32,7 +33,6 @@ from sweep.progress.progress import Progress
 from sweep.report.findings.findings import findings
 from sweep.report.findings.metric_means import Scores, scores_of
 from sweep.report.publication import Publication
-from sweep.report.result_tables import print_result
 from sweep.settings.settings import Planned
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.patient import PatientStorage
@@ -42,10 +42,10 @@ from sweep.stored.heartbeat import SPENT, Hours, beating
 from sweep.stored.ledger import ReadLedger
 from sweep.stored.reading import is_answered, read_result
 from sweep.stored.rows import has_rows, store_rows
+from sweep.stored.spent_files import delete_files, spent_files
 from sweep.stored.stop_request import stop_on_request, void_requests
 from sweep.study.lock import sweep_lock
 from sweep.study.study import StudyStore
-from sweep.tracking.mlflow_page import open_line
 from sweep.tracking.tracker import Tracker, deliver_left_over
 from sweep.verdict.gates import interpretable
 from sweep.verdict.result import GateVerdict, Result
@@ -56,7 +56,7 @@ from trainables.config.registry import gates_of
 
 
 def drive(planned: Planned, kind: type["Drive"] | None = None) -> Result:
-    """Run or continue the sweep to its answer, print it, and return the `--json` object.
+    """Run or continue the sweep to its answer: the `--json` object.
 
     `kind` may replace training and scoring. Raises `UserError` before any job starts where the corpus, the output or
     the plan cannot be used.
@@ -64,7 +64,7 @@ def drive(planned: Planned, kind: type["Drive"] | None = None) -> Result:
     plan = planned.plan
     storage = Storage(plan.output)
     if _asks_nothing_new(planned, storage):
-        return _shown_again(planned, storage)
+        return _stored_answer(planned, storage)
     with ready_to_drive(planned, storage, warm=kind is None) as ready:
         return (kind or Drive)(*ready).run()
 
@@ -77,8 +77,8 @@ def _asks_nothing_new(planned: Planned, storage: Storage) -> bool:
     return is_answered(plan, storage)
 
 
-def _shown_again(planned: Planned, storage: Storage) -> Result:
-    """The stored answer of a finished sweep, after delivering what MLflow still lacks."""
+def _stored_answer(planned: Planned, storage: Storage) -> Result:
+    """Of a finished sweep, after delivering what MLflow still lacks."""
     plan = planned.plan
     result = read_result(plan, storage)
     spool = Path(plan.home) / layout.SPOOL
@@ -87,15 +87,7 @@ def _shown_again(planned: Planned, storage: Storage) -> Result:
             settle(planned, plan, storage)
             if spool.exists():
                 deliver_left_over(plan, spool)
-    _show(plan, result)
     return result
-
-
-def _show(plan: Plan, result: Result) -> None:
-    print_result(result)
-    print(f"\nresults    {plan.output}")
-    print(f"MLflow     {open_line(plan)}")
-    print(f"again      {command_line('leaderboard', plan.output)}")
 
 
 class Drive:
@@ -125,6 +117,7 @@ class Drive:
 
     def run(self) -> Result:
         with contextlib.ExitStack() as stack:
+            stack.callback(self.store.close)
             self.store.claim(self.plan)
             progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / layout.SPOOL)
             spent = SpentCheckpoints(Storage(self.plan.output))
@@ -155,10 +148,9 @@ class Drive:
             result = self._confirm(rows, scores, leaders)
             files = self._publish(result, rows)
             tracker.log_results(result, files, answer.finalist_means(scores))
+            self._tidy()
             # Last: a sweep with a result is finished, and MLflow's records are safe in the spool by now.
             self.storage.write(layout.RESULT, files[layout.RESULT].read_bytes())
-        self._tidy()
-        _show(self.plan, result)
         return result
 
     # -- the phases ------------------------------------------------------------------------------------
@@ -198,7 +190,7 @@ class Drive:
         """Open the test split, for the first and only time."""
         jobs = self._complete()
         self._record_test_read(jobs)
-        rows = scoring.score(jobs, "test", infer=True)
+        rows = scoring.score(jobs, "test")
         store_rows(self.storage, rows, "test")
         return pd.DataFrame(rows)
 
@@ -250,11 +242,22 @@ class Drive:
         return files
 
     def _tidy(self) -> None:
-        """Delete the checkpoints of search jobs and all but the last of each finalist: no later start needs them."""
-        for group in self.plan.groups:
-            self.storage.delete_prefix(f"{layout.JOBS}/{group.name}/search")
-            for record in self.store.records(group.name, "final"):
-                self.checkpoints.prune(record.job.path, keep=1)
+        """Delete what no later start needs and is still there. A file that stays is no reason to lose the answer."""
+        storage = Storage(self.plan.output)
+        try:
+            for group in self.plan.groups:
+                storage.delete_prefix(f"{layout.JOBS}/{group.name}/search")
+            paths = storage.list(layout.JOBS)
+            delete_files(storage, spent_files(paths, self._how_ended), paths)
+            for path in storage.unfinished(layout.JOBS):
+                storage.delete(path)
+        except Exception as error:  # boto3 and the file system each have their own kinds
+            again = command_line("clean --free", self.plan.output)
+            say_on_standard_error(f"not all files that are no longer needed could be deleted ({error}); later: {again}")
+
+    def _how_ended(self, job: Job) -> EndState | None:
+        record = self.store.record(job)
+        return None if record is None or record.state == "running" else record.state
 
     # -- the finalists, from the study -------------------------------------------------------------------
 

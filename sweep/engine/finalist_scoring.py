@@ -31,16 +31,16 @@ class FinalistScoring:
         if isinstance(event, JobEnded) and event.job.phase == "final" and event.state == "complete":
             self.submit([event.job], "valid")
 
-    def submit(self, jobs: Sequence[Job], split: str, infer: bool = False) -> None:
-        """Queue these finalists and the noisy input; with `infer` their estimates are computed first."""
+    def submit(self, jobs: Sequence[Job], split: str) -> None:
+        """Queue these finalists and the noisy input."""
         for job in jobs:
-            self.pool.submit(self._assignment(job), split, infer=infer)
+            self.pool.submit(self._assignment(job), split)
         if jobs:
             self.pool.submit_noisy(self._assignment(jobs[0]), split)
 
-    def score(self, jobs: Sequence[Job], split: str, infer: bool = False) -> Rows:
+    def score(self, jobs: Sequence[Job], split: str) -> Rows:
         """Wait until these are scored. Raises `ScoringFailed`, and `Interrupted` if the sweep is to stop."""
-        self.submit(jobs, split, infer)
+        self.submit(jobs, split)
         self.pool.wait(self.stop)
         return self._rows(jobs, split)
 

@@ -2,8 +2,9 @@
 
 A Ray task started inside a Tune trial would wait forever on the trial's own placement group, so a finalist only
 writes its validation estimates. These actors take no CPU slot, run at low priority and turn estimates into rows.
-Test estimates are inferred in tasks with a trial's resources and passed directly to an actor. Rows are files in
-storage: jobs scored before a crash are not scored again.
+Estimates that are not stored, test's always, are inferred in tasks with a trial's resources and passed directly to an
+actor. Rows are files in storage: jobs scored before a crash are not scored again. Once they are stored, the estimates
+behind them are deleted: the job's weights can make them again.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ from sweep.engine.deaths import Fault, diagnose
 from sweep.engine.failures import pause
 from sweep.stored.rows import has_rows, rows_file, to_parquet
 from trainables.base.cores import usable_cores
-from trainables.inference import NOISY
+from trainables.inference import NOISY, estimates_file
 from trainables.job.assignment import Assignment
 from trainables.job.last_words import note_own_end
 
@@ -43,7 +44,6 @@ class _Request(NamedTuple):
     job: str
     assignment: dict[str, Any]
     split: str
-    infer: bool
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ class ScoringPool:
             self._threads.append(thread)
             thread.start()
 
-    def submit(self, assignment: Assignment, split: str, infer: bool = False) -> None:
-        """Score a finalist's estimates; with `infer` they are first computed from its final checkpoint."""
-        self._enqueue(_Request(assignment.job, assignment.to_json(), split, infer))
+    def submit(self, assignment: Assignment, split: str) -> None:
+        """Score a finalist's estimates: those it has stored, else those of its last checkpoint."""
+        self._enqueue(_Request(assignment.job, assignment.to_json(), split))
 
     def submit_noisy(self, assignment: Assignment, split: str) -> None:
         """Score the unprocessed input of the split."""
-        self._enqueue(_Request(NOISY, assignment.to_json(), split, infer=False))
+        self._enqueue(_Request(NOISY, assignment.to_json(), split))
 
     def wait(self, stop: StopSignal) -> None:
         """Return when everything submitted is scored. Raises `ScoringFailed`, or `Interrupted` if `stop` was set."""
@@ -161,7 +161,7 @@ class ScoringPool:
         if has_rows(context.checkpoints, request.job, request.split):
             return
         estimates = None
-        if request.infer:
+        if request.job != NOISY and not context.checkpoints.has_result(request.job, estimates_file(request.split)):
             task = _infer.options(num_cpus=context.threads, num_gpus=context.gpus)
             estimates = task.remote(context, request.assignment, request.split)
         ray.get(actor.score.remote(request.job, request.assignment, request.split, estimates))
@@ -208,7 +208,14 @@ class _Scorer:
             rows = inference.score_estimates(assignment, estimates, split, metrics)
         if split == "test":
             self._store_clips(job, assignment, estimates)
-        context.checkpoints.write_result(job, rows_file(split), to_parquet(rows))  # last: marks it as done
+        self._store_rows(job, split, to_parquet(rows))
+
+    def _store_rows(self, job: str, split: str, rows: bytes) -> None:
+        """They mark the job as scored; only what can be read again replaces the estimates."""
+        checkpoints = self._context.checkpoints
+        checkpoints.write_result(job, rows_file(split), rows)
+        if checkpoints.read_result(job, rows_file(split)) == rows:
+            checkpoints.delete_result(job, estimates_file(split))
 
     def _store_clips(self, job: str, assignment: Assignment, estimates: Any) -> None:
         """Store a few estimates for listening; of the noisy input, the clips themselves."""

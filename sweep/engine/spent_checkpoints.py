@@ -1,16 +1,15 @@
 """Deletes checkpoints that no later start of the sweep needs, while the sweep runs.
 
-Checkpoints let a job continue after a crash. Once the study knows how a job ended, a search trial needs none of
-its checkpoints and a finalist only the last: kept until the end of a sweep of hundreds of full-size jobs, the
-rest would fill the disk.
+Checkpoints let a job continue after a crash. Once the study knows how a job ended, most of them are spent
+(`sweep.stored.spent_files`): kept until the end of a sweep of hundreds of full-size jobs, they would fill the disk.
 """
 
 from concurrent.futures import ThreadPoolExecutor
 
 from sweep.core.jobs import Job
-from sweep.core.listener import Event, JobEnded
-from sweep.storage.checkpoints import StoredCheckpoints
+from sweep.core.listener import EndState, Event, JobEnded
 from sweep.stored import layout
+from sweep.stored.spent_files import delete_files, spent_files
 from trainables.base.storage.storage import Storage
 
 
@@ -24,15 +23,13 @@ class SpentCheckpoints:
     def hear(self, event: Event) -> None:
         """Queue an ended job's checkpoints for deletion."""
         if isinstance(event, JobEnded):
-            self._thread.submit(self._free, event.job)
+            self._thread.submit(self._free, event.job, event.state)
 
     def close(self) -> None:
         """Finish the deletion under way and drop the rest."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _free(self, job: Job) -> None:
+    def _free(self, job: Job, state: EndState) -> None:
         """Exceptions stay in the discarded future."""
-        if job.phase == "search":
-            self._storage.delete_prefix(f"{layout.JOBS}/{job.path}")
-        else:
-            StoredCheckpoints(self._storage).prune(job.path, keep=1)
+        paths = self._storage.list(f"{layout.JOBS}/{job.path}")
+        delete_files(self._storage, spent_files(paths, lambda _: state), paths)

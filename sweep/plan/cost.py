@@ -85,17 +85,21 @@ def gpu_hours(plan: Plan, step_seconds: float) -> float:
 
 
 def disk_bytes(plan: Plan) -> float:
-    """Peak disk use in bytes: every finalist's last checkpoint and estimates, and two checkpoints of each running job.
+    """Peak disk use in bytes, at most: every finalist's weights and clips; of each running job two checkpoints and the
+    estimates of valid.
 
     At most a generation of each group runs at once.
     """
+    from trainables.listening import CLIPS  # imports numpy and pyarrow
+
     info = plan.method_info()
     full_size = any(info.full_size(plan.typical_config(group.name)) for group in plan.groups)
     checkpoint = info.checkpoint_bytes[full_size]
     finalists = sum(len(plan.final_jobs(group.name)) for group in plan.groups)
     under_way = min(plan.generation_size * len(plan.groups), sum(1 for _ in plan.all_jobs()))
-    audio = (plan.data.valid_seconds + plan.data.test_seconds) * _ESTIMATE_BYTES_PER_SECOND
-    return (finalists + _CHECKPOINTS_KEPT * under_way) * checkpoint + finalists * audio
+    heard = min(plan.data.test_seconds, CLIPS * plan.data.evaluation_clip_seconds) * _ESTIMATE_BYTES_PER_SECOND
+    estimates = plan.data.valid_seconds * _ESTIMATE_BYTES_PER_SECOND
+    return finalists * (checkpoint + heard) + under_way * (_CHECKPOINTS_KEPT * checkpoint + estimates)
 
 
 def resolvable_gain(plan: Plan) -> float | None:

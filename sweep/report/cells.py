@@ -3,7 +3,7 @@
 Numbers are rounded here and nowhere else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sweep.stored import layout
 from sweep.verdict.result import (
@@ -11,7 +11,6 @@ from sweep.verdict.result import (
     FailedJob,
     GroupResult,
     Result,
-    Spread,
     by_score,
     candidate_verdict,
     group_name,
@@ -22,6 +21,17 @@ Row = list[str]
 NOT_KNOWN = "-"
 # What `leaderboard.py --by` splits by; here, so that `--help` loads no pandas.
 BREAKDOWNS = {"noise_type": "noise type", "snr": "SNR (dB)", "speaker": "speaker", "seed": "seed"}
+
+
+def headline(result: Result) -> str:
+    """What the leaderboard shows: "evening: SI-SDR (dB) on test; 10 speakers, 26 utterances, 3 seeds; ± spans 95 %"."""
+    groups = result["groups"]
+    decided_by = result.get("decided_by", result["metric"])
+    other = "" if decided_by == result["metric"] else f" (decided by {METRICS[decided_by].title})"
+    parts = [f"{result['sweep']}: {METRICS[result['metric']].title} on test{other}"]
+    parts += dict.fromkeys(_extent(group) for group in groups)
+    parts += dict.fromkeys(f"± spans {100 * (1 - group['alpha']):g} %" for group in groups)
+    return "; ".join(parts)
 
 
 def leaderboard(result: Result) -> tuple[Row, list[Row]]:
@@ -64,6 +74,31 @@ def candidates(group: GroupResult, metric: str) -> tuple[Row, list[Row]]:
         for row in by_score(group["candidates"])
     ]
     return header, rows
+
+
+def all_candidates(result: Result) -> tuple[Row, list[Row]]:
+    """The candidates of every group in one table, each group named in its first row.
+
+    Numbers of seeds and failures that are the same for all, as the headline has them, have no column.
+    """
+    groups = result["groups"]
+    if not groups:
+        return [], []
+    tables = [candidates(group, result["metric"]) for group in groups]
+    header = [next(iter(groups[0]["group"]), ""), *tables[0][0]]
+    rows = [
+        [group_name(group["group"]) if number == 0 else "", *row]
+        for group, (_, of_group) in zip(groups, tables, strict=True)
+        for number, row in enumerate(of_group)
+    ]
+    planned = {str(len(group["seeds"])) for group in groups}
+    plain = {"seeds": planned if len(planned) == 1 else set(), "failures": {"0"}}
+    shown = [
+        column
+        for column, name in enumerate(header)
+        if not {row[column] for row in rows} <= plain.get(name, set()) and (column or len(groups) > 1)
+    ]
+    return [header[column] for column in shown], [[row[column] for column in shown] for row in rows]
 
 
 def noise_types(group: GroupResult, metric: str) -> tuple[Row, list[Row]]:
@@ -138,21 +173,27 @@ def standing(group: GroupResult, row: CandidateResult) -> str:
 
 
 def footers(result: Result) -> list[str]:
-    """The data and settings behind the tables, one fact per line."""
-    groups = result["groups"]
-    lines = warnings(result)
-    if groups:
-        lines.append(_reading(groups[0], result))
-    lines += list(dict.fromkeys(_population(group) for group in groups))
-    lines.append(_material(result))
-    lines += _test_reads(result.get("test_reads", {}))
-    lines += _failures(result.get("failed", []))
-    for group in groups:
-        lines += [f"{group_name(group['group'])}: {remark}" for remark in _remarks(group, result["metric"])]
-    lines += _paper_terms(result)
-    if len(groups) > 1:
-        lines.append(_together(groups))
-    return lines
+    """The data and settings behind the tables, one fact per line, those first that weigh most against the answer."""
+    groups, metric = result["groups"], result["metric"]
+    often, once = _test_reads(result.get("test_reads", {}))
+    above = [(group, _over_noisy(group, metric)) for group in groups]
+    doubtful = [(group["noisy"]["interval"] or [0.0])[0] <= 0 for group in groups]
+    return [
+        *_failures(result.get("failed", [])),
+        *often,
+        *_named((group, _meaningless(group)) for group in groups),
+        *_named(entry for entry, doubt in zip(above, doubtful, strict=True) if doubt),
+        *_named((group, group["notes"]) for group in groups),
+        *_named(entry for entry, doubt in zip(above, doubtful, strict=True) if not doubt),
+        *([_together(groups)] if len(groups) > 1 else []),
+        *dict.fromkeys(_population(group) for group in groups),
+        *_named((group, _by_noise_type(group)) for group in groups),
+        *([_reading(groups[0], result)] if groups else []),
+        _material(result),
+        *once,
+        *_named((group, _spread(group, metric)) for group in groups),
+        *_paper_terms(result),
+    ]
 
 
 def warnings(result: Result) -> list[str]:
@@ -179,9 +220,16 @@ def _population(group: GroupResult) -> str:
     types = population["noise_types"]
     speakers = "on these speakers and " if population["conditional_on_speakers"] else "on "
     return (
-        f"Population: {counted(population['speakers'], 'speaker')}, "
-        f"{counted(population['utterances'], 'utterance')}, {counted(len(group['seeds']), 'seed')}; "
+        f"Population: {_extent(group)}; "
         f"conditional {speakers}these {counted(len(types), 'noise type')} ({', '.join(types)})."
+    )
+
+
+def _extent(group: GroupResult) -> str:
+    population = group["population"]
+    return (
+        f"{counted(population['speakers'], 'speaker')}, {counted(population['utterances'], 'utterance')}, "
+        f"{counted(len(group['seeds']), 'seed')}"
     )
 
 
@@ -194,12 +242,12 @@ def _material(result: Result) -> str:
     )
 
 
-def _test_reads(reads: Mapping[str, int]) -> list[str]:
-    """From the ledger, in which a crash may have counted one read too many."""
+def _test_reads(reads: Mapping[str, int]) -> tuple[list[str], list[str]]:
+    """(more than once, once), from the ledger, in which a crash may have counted one read too many."""
     often = [f"{group} {counted(number, 'time')}" for group, number in reads.items() if number != 1]
     if often:
-        return [f"Test audio was opened more than once, by the ledger {layout.LEDGER}: {', '.join(often)}."]
-    return [f"Test audio was opened once, after the leaders were named ({layout.LEDGER})."] if reads else []
+        return [f"Test audio was opened more than once, by the ledger {layout.LEDGER}: {', '.join(often)}."], []
+    return [], [f"Test audio was opened once, after the leaders were named ({layout.LEDGER})."] if reads else []
 
 
 def _failures(failed: Sequence[FailedJob]) -> list[str]:
@@ -210,28 +258,38 @@ def _failures(failed: Sequence[FailedJob]) -> list[str]:
     return [f"Failed ({reason}): {', '.join(jobs)}." for reason, jobs in by_reason.items()]
 
 
-def _remarks(group: GroupResult, metric: str) -> list[str]:
-    by_type, noisy = group["by_noise_type"], group["noisy"]
-    remarks = []
-    if not group["interpretable"]:
-        remarks.append(f"the question is not meaningful at this size: {'; '.join(group['gates']['reasons'])}")
-    if noisy["score"] is not None:
-        over = estimate(noisy["gain"], noisy["interval"], metric, signed=True)
-        remarks.append(f"noisy input {estimate(noisy['score'], None, metric)}, the leader is {over} above it")
-    if by_type["of"]:
-        remarks.append(f"same leader in {by_type['same_leader']} of {by_type['of']} noise types")
-    if group["variance"]:
-        remarks.append(_spread(group["variance"], group["population"]["unit"], metric))
-    return remarks + list(group["notes"])
+def _named(remarks: Iterable[tuple[GroupResult, Iterable[str]]]) -> list[str]:
+    return [f"{group_name(group['group'])}: {remark}" for group, of_group in remarks for remark in of_group]
 
 
-def _spread(spread: Spread, unit: str, metric: str) -> str:
+def _meaningless(group: GroupResult) -> list[str]:
+    if group["interpretable"]:
+        return []
+    return [f"the question is not meaningful at this size: {'; '.join(group['gates']['reasons'])}"]
+
+
+def _over_noisy(group: GroupResult, metric: str) -> list[str]:
+    noisy = group["noisy"]
+    if noisy["score"] is None:
+        return []
+    over = estimate(noisy["gain"], noisy["interval"], metric, signed=True)
+    return [f"noisy input {estimate(noisy['score'], None, metric)}, the leader is {over} above it"]
+
+
+def _by_noise_type(group: GroupResult) -> list[str]:
+    by_type = group["by_noise_type"]
+    return [f"same leader in {by_type['same_leader']} of {by_type['of']} noise types"] if by_type["of"] else []
+
+
+def _spread(group: GroupResult, metric: str) -> list[str]:
     """The variance components: they show whether more seeds or more test audio would help."""
-    digits = _digits(metric) + 1
+    spread, unit, digits = group["variance"], group["population"]["unit"], _digits(metric) + 1
+    if not spread:
+        return []
     seed, own, rest = (
         f"{value:.{digits}f}" for value in (spread["candidate_seed"], spread["candidate_unit"], spread["residual"])
     )
-    return f"standard deviations between candidates: over seeds {seed}, over {unit}s {own}, unexplained {rest}"
+    return [f"standard deviations between candidates: over seeds {seed}, over {unit}s {own}, unexplained {rest}"]
 
 
 def _paper_terms(result: Result) -> list[str]:

@@ -73,6 +73,12 @@ def switch_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
         yield f"Label switches per round of training, {group}", header, rows
 
 
+def alarm_lines(result: Result) -> list[str]:
+    """Findings that question the answer."""
+    collapse = result.get("collapse")
+    return [f"COLLAPSED encoders in: {', '.join(collapse['alarmed'])}."] if collapse and collapse["alarmed"] else []
+
+
 def finding_lines(result: Result) -> list[str]:
     """One line for each finding that has no table."""
     lines = []
@@ -88,9 +94,7 @@ def finding_lines(result: Result) -> list[str]:
             f"{counted(shared['trials'], 'search trial')}, {shared['steps_saved']} steps saved."
         )
     collapse = result.get("collapse")
-    if collapse and collapse["alarmed"]:
-        lines.append(f"COLLAPSED encoders in: {', '.join(collapse['alarmed'])}.")
-    elif collapse:
+    if collapse and not collapse["alarmed"]:
         lines.append(f"Collapse monitor: healthy in all {counted(collapse['watched'], 'finished trial')}.")
     return lines
 

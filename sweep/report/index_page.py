@@ -5,8 +5,8 @@ from html import escape
 
 from sweep.report import cells
 from sweep.report.cells import Row
-from sweep.report.findings_cells import finding_lines
 from sweep.report.pages import html_page
+from sweep.report.result_tables import remarks
 from sweep.verdict.result import Result, group_name
 
 INDEX_FILE = "index.html"
@@ -33,7 +33,7 @@ def index_page(result: Result, files: Sequence[str]) -> str:
         tables += [f"<h2>{escape(name)}</h2>", _table(*cells.candidates(group, result["metric"]))]
         if f"listen-{name}.html" in files:
             tables.append(f'<p><a href="listen-{escape(name)}.html">Listen to {escape(name)}</a></p>')
-    lines = "".join(f"<li>{escape(line)}</li>" for line in (*cells.footers(result), *finding_lines(result)))
+    lines = "".join(f"<li>{escape(line)}</li>" for line in remarks(result))
     links = ", ".join(f'<a href="{escape(file)}">{escape(file)}</a>' for file in files)
     body = f"""<p>{escape(result["question"])}</p>
 {"".join(tables)}

@@ -1,5 +1,6 @@
 """What `--dry-run` prints: the plan in words, with its cost, and where each setting came from."""
 
+import contextlib
 import json
 import os
 from typing import Any
@@ -127,14 +128,15 @@ def _done(planned: Planned) -> list[str]:
     from sweep.stored.reading import open_study  # imports optuna
 
     study, problem = None, ""
-    try:
-        study = open_study(planned.stored)
-    except UserError as error:  # it cannot be opened here
-        problem = str(error)
-    refuse_dishonest(planned.stored, planned.plan, study, Storage(planned.plan.output))
-    if study is None:
-        return [f"done       not known, nor whether more could be added: {problem}"]
-    ended = sum(record.ended for record in study.all_records(planned.plan))
+    with contextlib.ExitStack() as stack:
+        try:
+            study = stack.enter_context(open_study(planned.stored))
+        except UserError as error:  # it cannot be opened here
+            problem = str(error)
+        refuse_dishonest(planned.stored, planned.plan, study, Storage(planned.plan.output))
+        if study is None:
+            return [f"done       not known, nor whether more could be added: {problem}"]
+        ended = sum(record.ended for record in study.all_records(planned.plan))
     return [f"done       {ended} of these jobs; cost, time and disk are those of all"]
 
 

@@ -13,7 +13,7 @@ from trainables.base.storage.storage import Storage
 from trainables.job.checkpoints import CheckpointConflict
 
 JOBS = "jobs"
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 
 
 class StoredCheckpoints:
@@ -33,7 +33,7 @@ class StoredCheckpoints:
         self._storage.delete_prefix(folder)  # what a killed worker left
         for name, content in files.items():
             self._storage.write(f"{folder}/{name}", content)
-        self._storage.write(f"{folder}/{_MANIFEST}", _manifest(job, step, files))
+        self._storage.write(f"{folder}/{MANIFEST}", _manifest(job, step, files))
 
     def newest(self, job: str) -> tuple[int, dict[str, bytes]] | None:
         steps = self._steps(job)
@@ -56,6 +56,9 @@ class StoredCheckpoints:
 
     def read_result(self, job: str, name: str) -> bytes:
         return self._storage.read(f"{self._prefix}/{job}/{name}")
+
+    def delete_result(self, job: str, name: str) -> None:
+        self._storage.delete(f"{self._prefix}/{job}/{name}")
 
     def has_result(self, job: str, name: str) -> bool:
         """Whether the file exists, without reading it."""
@@ -84,12 +87,12 @@ class StoredCheckpoints:
             files = {path.rpartition("/")[2]: self._storage.read(path) for path in paths}
         except FileNotFoundError:  # pruned by another attempt between listing and reading
             return None
-        written = files.pop(_MANIFEST)
+        written = files.pop(MANIFEST)
         return files if written == _manifest(job, step, files) else None
 
 
 def _is_complete(paths: list[str]) -> bool:
-    return any(path.endswith(f"/{_MANIFEST}") for path in paths)
+    return any(path.endswith(f"/{MANIFEST}") for path in paths)
 
 
 def _manifest(job: str, step: int, files: dict[str, bytes]) -> bytes:

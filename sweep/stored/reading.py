@@ -5,9 +5,11 @@ rows and trials.
 """
 
 import argparse
+import contextlib
 import io
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -134,8 +136,10 @@ def with_study_password(plan: Plan) -> Plan:
     return replace(plan, study_uri=uri)
 
 
-def open_study(plan: Plan) -> "StudyStore":
-    """The sweep's study, for reading."""
+@contextlib.contextmanager
+def open_study(plan: Plan) -> Iterator["StudyStore"]:
+    """The sweep's study, for reading. Raises `UserError`."""
     from sweep.study.study import StudyStore
 
-    return StudyStore.of(with_study_password(plan))
+    with contextlib.closing(StudyStore.of(with_study_password(plan), reading=True)) as study:
+        yield study

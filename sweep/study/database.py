@@ -1,10 +1,13 @@
 """The database of a sweep's studies, SQLite or PostgreSQL, with retries through outages.
 
 Every call waits until an outage is over. If a write may have succeeded, the retry checks first, so no study and no
-trial is created twice.
+trial is created twice. An SQLite file is in WAL mode only while its driver runs, so that a sweep at rest is one file.
 """
 
+import contextlib
 import os
+import sqlite3
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +33,9 @@ _NETWORK_FILE_SYSTEMS = {
 }  # fmt: skip
 
 
+_CLOSING_SECONDS = 2.0  # to wait for a reader of an SQLite file that is to leave WAL mode
+
+
 class DatabaseAway(ConnectionError):
     """The study's database is unavailable for now: it restarts, its disk is full, its file is locked."""
 
@@ -37,15 +43,26 @@ class DatabaseAway(ConnectionError):
 class StudyDatabase:
     """The few calls that `sweep.study.study` needs, on an SQLAlchemy URL or an Optuna storage.
 
-    After an outage `returned` is called first (see `Endurance`). Raises `UserError` where the database cannot be used
-    at all, `OutageTooLong` where it does not recover.
+    After an outage `returned` is called first (see `Endurance`). `reading` promises not to write. Raises `UserError`
+    where the database cannot be used at all, `OutageTooLong` where it does not recover.
     """
 
-    def __init__(self, study_uri: str | BaseStorage, returned: Callable[[], None] = lambda: None) -> None:
-        self._storage = _open(study_uri) if isinstance(study_uri, str) else study_uri
+    def __init__(
+        self, study_uri: str | BaseStorage, returned: Callable[[], None] = lambda: None, reading: bool = False
+    ) -> None:
+        self._storage = _open(study_uri, reading) if isinstance(study_uri, str) else study_uri
+        self._written_file = None if reading or not isinstance(study_uri, str) else _file_of(study_uri)
         self._endurance = Endurance(
             "the study's database", lambda error: isinstance(error, DatabaseAway), returned=returned
         )
+
+    def close(self) -> None:
+        """Close every connection; a later call opens new ones. Of an SQLite file nothing but the file is left."""
+        if isinstance(self._storage, RDBStorage):
+            self._storage.remove_session()
+            self._storage.engine.dispose()
+        if self._written_file is not None:
+            _leave_wal(self._written_file)
 
     def find_study(self, name: str) -> int | None:
         return self._endurance.call(lambda: self._find_study(name))
@@ -139,7 +156,11 @@ def sqlite_file(url: sqlalchemy.URL) -> Path | None:
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
-def _open(study_uri: str) -> RDBStorage:
+def _file_of(study_uri: str) -> Path | None:
+    return sqlite_file(database_url(study_uri))
+
+
+def _open(study_uri: str, reading: bool) -> RDBStorage:
     url = database_url(study_uri)
     path = sqlite_file(url)
     if path is None:
@@ -147,7 +168,8 @@ def _open(study_uri: str) -> RDBStorage:
     else:
         _refuse_network_file_system(path)
         storage = _connect(url, {"connect_args": {"timeout": 60}})  # seconds a writer waits for another
-        sqlalchemy.event.listen(storage.engine, "connect", _tune_sqlite)
+        if not reading:
+            sqlalchemy.event.listen(storage.engine, "connect", _tune_sqlite)
         storage.engine.dispose()  # existing connections are not tuned
     sqlalchemy.event.listen(storage.engine, "handle_error", _name_outages)
     return storage
@@ -165,6 +187,27 @@ def _tune_sqlite(connection: Any, _: Any) -> None:
     """Readers never block the driver, and a commit survives its process without an fsync."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _leave_wal(file: Path) -> None:
+    """Write SQLite's log into the file and delete it; whoever reads the file later then makes none.
+
+    Where another process has the file open the log stays, empty, for the last of them to delete; no reason to fail.
+    """
+    deadline = time.monotonic() + _CLOSING_SECONDS
+    with (
+        contextlib.suppress(sqlite3.Error),
+        contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True)) as connection,
+    ):
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode=DELETE")
+                return
+            except sqlite3.OperationalError:  # another connection reads it
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
 
 def _refuse_network_file_system(path: Path) -> None:

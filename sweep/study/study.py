@@ -116,8 +116,9 @@ class StudyStore:
     """The studies of one sweep, by job.
 
     `study_uri` is an SQLAlchemy URL or an Optuna storage (simulations run in memory); `returned` is called when the
-    database is back after an outage. Raises `UserError` where the database cannot be used, and for a study that is
-    not the `owner`'s; without an owner it does not matter whose it is.
+    database is back after an outage; `reading` promises not to write. Close it (`contextlib.closing`), or an SQLite
+    study keeps its log next to it. Raises `UserError` where the database cannot be used, and for a study that is not
+    the `owner`'s; without an owner it does not matter whose it is.
     """
 
     def __init__(
@@ -126,8 +127,9 @@ class StudyStore:
         sweep_name: str,
         returned: Callable[[], None] = lambda: None,
         owner: Plan | None = None,
+        reading: bool = False,
     ) -> None:
-        self._database = StudyDatabase(study_uri, returned)
+        self._database = StudyDatabase(study_uri, returned, reading)
         self._sweep = sweep_name
         self._owner = owner
         self._study_ids: dict[tuple[str, str], int] = {}
@@ -136,9 +138,13 @@ class StudyStore:
         self._of_candidate: defaultdict[tuple[str, str, str], dict[Job, JobRecord]] = defaultdict(dict)
 
     @classmethod
-    def of(cls, plan: Plan, returned: Callable[[], None] = lambda: None) -> "StudyStore":
+    def of(cls, plan: Plan, returned: Callable[[], None] = lambda: None, reading: bool = False) -> "StudyStore":
         """The plan's own studies, and no other sweep's of its name."""
-        return cls(plan.study_uri, plan.name, returned, owner=plan)
+        return cls(plan.study_uri, plan.name, returned, owner=plan, reading=reading)
+
+    def close(self) -> None:
+        """Close the database's connections; what was read stays in memory."""
+        self._database.close()
 
     # -- reading -------------------------------------------------------------------------------------
 

@@ -35,15 +35,18 @@ def experiment_name(space: str) -> str:
     return f"speech-sweep/{space}"
 
 
-def open_line(plan: Plan) -> str:
-    """The command to type and the page to open: the sweep's leaderboard, if MLflow has it yet."""
-    tracking_uri = plan.tracking_uri
-    experiment = find_experiment(tracking_uri, experiment_name(plan.space))
-    page = page_url(tracking_uri, experiment, plan.key) if experiment else _server(tracking_uri)
+def sweep_page(plan: Plan) -> str:
+    """The address of the sweep's leaderboard, if MLflow has it yet; else of MLflow. See `open_command`."""
+    experiment = find_experiment(plan.tracking_uri, experiment_name(plan.space))
+    return page_url(plan.tracking_uri, experiment, plan.key) if experiment else _server(plan.tracking_uri)
+
+
+def open_command(tracking_uri: str, page: str) -> str:
+    """The command to type: it opens `page`, or where no server runs yet starts the one that shows it."""
     if is_server(tracking_uri):
-        return f"open {page}"
+        return f"python -m webbrowser {shlex.quote(page)}"
     store = shlex.quote(for_mlflow(hide_password(tracking_uri)))
-    return f"python -m mlflow ui --backend-store-uri {store} --port {_PORT}  then open {page}"
+    return f"python -m mlflow ui --backend-store-uri {store} --port {_PORT}"
 
 
 def page_url(tracking_uri: str, experiment_id: str, key: str) -> str:

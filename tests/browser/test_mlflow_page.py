@@ -10,7 +10,7 @@ from moto.server import ThreadedMotoServer
 from benchmarks.browser import PATIENCE, column, sort_by, text_of, wait_for
 from benchmarks.mlflow_server import MlflowServer
 from sweep.plan.plan import Plan
-from sweep.tracking.mlflow_page import open_line
+from sweep.tracking.mlflow_page import sweep_page
 from sweep.tracking.mlflow_view import open_client
 from sweep.tracking.tracker import Tracker
 from sweep.verdict.result import Result
@@ -81,7 +81,7 @@ def parent_page(plan: Plan) -> str:
 
 
 def test_the_printed_link_opens_the_leaderboard_best_first(browser: Any, plan: Plan, screenshots: Path) -> None:
-    link = open_line(plan).removeprefix("open ")
+    link = sweep_page(plan)
     browser.get(link)
     text = wait_for(browser, lambda text: "wav2vec2 random" in text and "score_low" in text)
     wait_for(browser, lambda _: columns_shown(browser) == COLUMNS)
@@ -95,7 +95,7 @@ def test_the_printed_link_opens_the_leaderboard_best_first(browser: Any, plan: P
 
 
 def test_the_table_can_be_sorted_the_other_way(browser: Any, plan: Plan) -> None:
-    browser.get(open_line(plan).removeprefix("open "))
+    browser.get(sweep_page(plan))
     wait_for(browser, lambda text: "wav2vec2 random" in text)
     sort_by(browser, "metrics.`score`", "score")
     wait_for(browser, lambda _: column(browser, "metrics.`score`")[:1] == ["0.4"])

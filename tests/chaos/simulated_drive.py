@@ -39,7 +39,7 @@ class SimulatedScoring:
         self._checkpoints = checkpoints
         self._score_of = score_of
 
-    def submit(self, assignment: Assignment, split: str, infer: bool = False) -> None:
+    def submit(self, assignment: Assignment, split: str) -> None:
         job = Job.parse(assignment.job)
         self._write(job.path, [self._row(job, split, utterance) for utterance in range(_UTTERANCES)], split)
 

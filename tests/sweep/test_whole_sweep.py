@@ -4,6 +4,7 @@ One tiny sweep is run once and looked at from every side; a second one, killed, 
 again, must agree with it to the bit. The runs share stages and the corpus through one cache.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -89,10 +90,15 @@ def first(place: Place) -> Done:
     return done
 
 
-def test_it_ends_with_a_table_and_one_json_object(first: Done) -> None:
-    assert "upstream" in first.out
-    assert "tera" in first.out
-    assert "mlflow ui" in first.out
+def test_it_ends_with_the_leaderboard_what_to_type_and_one_json_object(place: Place, first: Done) -> None:
+    *_, details, page, _ = first.out.splitlines()
+    assert details == "python sweep/leaderboard.py first --details"
+    assert (
+        page == f"python -m mlflow ui --backend-store-uri sqlite:///{place.folder}/sweeps/first/mlflow.db --port 5000"
+    )
+    ending = first.out[first.out.index("first: SI-SDR (dB) on test") :].splitlines()
+    assert len(ending) <= 18
+    assert any(line.startswith("tera ") for line in ending)
     assert first.result["sweep"] == "first"
     assert first.result["trials"] == {"complete": 15, "pruned": 0, "failed": 0}
 
@@ -191,6 +197,29 @@ def test_the_report_is_whole_and_can_be_listened_to(place: Place, first: Done) -
         assert list(heard) == [clip.utterance for clip in kept]
 
 
+def test_it_keeps_weights_rows_and_clips_and_nothing_that_led_to_them(place: Place, first: Done) -> None:
+    storage, plan = place.storage("first"), place.plan("first")
+    kept = {f"step-{plan.steps}/model.pt", f"step-{plan.steps}/progress.json", f"step-{plan.steps}/manifest.json"}
+    kept |= {"rows-valid.parquet", "rows-test.parquet", LISTENING_FILE}
+    for job in plan.final_jobs("tera"):
+        assert {path.removeprefix(f"jobs/{job.path}/") for path in storage.list(f"jobs/{job.path}")} == kept
+    assert storage.list("jobs/tera/search") == []
+    assert storage.unfinished() == {}
+    assert place.run("clean.py", "--free", "first").status == 0
+    assert {path.split("/")[3] for path in storage.list("jobs/tera") if path.endswith("model.pt")} == {
+        first.result["groups"][0]["leader"]["label"]
+    }
+
+
+def test_its_databases_are_one_file_each_whoever_reads_them(place: Place, first: Done) -> None:
+    assert logs_of_databases(place, "first") == []
+    job = place.plan("first").search_jobs("tera")[0]
+    for command in (["status.py"], ["leaderboard.py"], ["replay.py", job.path], ["clean.py"]):
+        script, *more = command
+        assert place.run(script, *([] if script == "clean.py" else ["first"]), *more).status == 0
+        assert logs_of_databases(place, "first") == []
+
+
 def test_the_leaderboard_command_prints_the_same_groups(place: Place, first: Done) -> None:
     shown = place.run("leaderboard.py", "first", "--format", "json")
     assert shown.status == 0, shown.err
@@ -221,7 +250,9 @@ def test_killed_and_then_stopped_from_another_shell_it_ends_in_the_same_groups_t
     assert asked.status == 0, asked.err
     _, err = process.communicate()
     assert process.returncode == 130, err
-    assert "stopped (a stop request); continue with: python sweep/run.py --resume second" in err
+    assert "\nstopped (a stop request)\n" in err
+    assert err.splitlines()[-2:] == ["python sweep/run.py --resume second", "python sweep/status.py second"]
+    assert logs_of_databases(place, "second") == []
     assert ended_jobs(place, "second") < 15
     assert place.run("stop.py", "second").status == 2  # there is nothing left to stop
 
@@ -257,6 +288,11 @@ def test_a_second_driver_on_the_same_name_is_refused(place: Place, first: Done) 
     assert "--resume first" in refused.err
 
 
+def logs_of_databases(place: Place, name: str) -> list[str]:
+    """What SQLite keeps next to a database that is not closed."""
+    return [path.name for path in (place.folder / "sweeps" / name).glob("*.db-*")]
+
+
 def ended_jobs(place: Place, name: str) -> int:
     """Jobs the study of a running sweep says have ended."""
     storage = place.storage(name)
@@ -264,7 +300,8 @@ def ended_jobs(place: Place, name: str) -> int:
         return 0
     import sqlite3
 
-    with sqlite3.connect(f"file:{storage.uri}/study.db?mode=ro", uri=True) as database:
+    # Closed, or the driver could not leave a single file behind.
+    with contextlib.closing(sqlite3.connect(f"file:{storage.uri}/study.db?mode=ro", uri=True)) as database:
         try:
             (count,) = database.execute("SELECT COUNT(*) FROM trials WHERE state = 'COMPLETE'").fetchone()
         except sqlite3.OperationalError:  # the tables are being made

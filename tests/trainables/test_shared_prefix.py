@@ -83,7 +83,7 @@ def test_going_on_from_it_equals_training_from_scratch_to_the_bit(
 
 
 def trained_by_tune(assignment: Assignment, storage: Storage) -> tuple[list[dict[str, Any]], dict[str, bytes]]:
-    """The results Tune sees, and the tensors the job ends with."""
+    """The results Tune sees, and the weights the job ends with."""
     trainable = object.__new__(SpeechTrainable)
     config = {"assignment": assignment.to_json()}
     trainable.setup(config, checkpoints=StoredCheckpoints(storage), artifacts=StoredArtifacts(storage))
@@ -94,7 +94,7 @@ def trained_by_tune(assignment: Assignment, storage: Storage) -> tuple[list[dict
     assert newest is not None
     _, files = newest
     timeless = [{k: v for k, v in result.items() if not k.startswith("seconds_")} for result in results]
-    return timeless, {name: files[name] for name in ("model.pt", "optimizer.pt")}
+    return timeless, {"model.pt": files["model.pt"]}
 
 
 def test_tune_hears_the_same_results_round_by_round(assignment: Assignment, corpus: Corpus, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 from trainables.inference import infer_split, score_estimates, score_noisy, stored_estimates
 from trainables.job.assignment import Assignment
-from trainables.job.checkpoints import Checkpoints, stored_reports
+from trainables.job.checkpoints import PROGRESS, Checkpoints, stored_reports
 from trainables.job.stages import Artifacts
 from trainables.trainable import SpeechTrainable
 
@@ -79,10 +79,11 @@ def newest(storage: Storage, job: str) -> tuple[int, dict[str, bytes]]:
 
 
 def final_bits(storage: Storage, job: str) -> dict[str, bytes]:
-    """The tensors a job ended with."""
+    """The weights a job ended with; the optimizer that led to them is kept only until then."""
     step, files = newest(storage, job)
     assert step == STEPS
-    return {name: files[name] for name in ("model.pt", "optimizer.pt")}
+    assert set(files) == {"model.pt", PROGRESS}
+    return {"model.pt": files["model.pt"]}
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import json
 from typing import Any, Protocol
 
 PROGRESS = "progress.json"  # the file of a session's state that holds its step and its reports
+OPTIMIZER = "optimizer.pt"  # the file that only further training needs
 
 
 class CheckpointConflict(RuntimeError):
@@ -34,6 +35,10 @@ class Checkpoints(Protocol):
 
     def write_result(self, job: str, name: str, content: bytes) -> None:
         """Keep a file next to the job's checkpoints; `prune` never deletes it."""
+        ...
+
+    def has_result(self, job: str, name: str) -> bool:
+        """Whether the file exists, without reading it."""
         ...
 
     def reach(self) -> None:

@@ -30,7 +30,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SPEECH_SWEEP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("SPEECH_SWEEP_OUTPUT", str(tmp_path / "sweeps"))
     plan = finished_sweep(tmp_path / "sweeps")
-    StudyStore(plan.study_uri, plan.name)
+    StudyStore(plan.study_uri, plan.name).close()
     keep_checkpoints(plan, *plan.final_jobs("tera"), *plan.final_jobs("wav2vec2"), *plan.search_jobs("tera")[:2])
     cache = Storage(tmp_path / "cache")
     cache.write("stages/pretraining-1", b"s" * 5000)
@@ -73,8 +73,57 @@ def test_freeing_a_sweep_leaves_the_winners_and_every_row(base: Path) -> None:
     winners = {job.path for job in plan.all_jobs() if (job.phase, job.candidate) == ("final", "layer2")}
     assert kept_jobs(plan) == winners
     rows = [path for path in Storage(plan.output).list("jobs") if path.endswith(".parquet")]
-    assert len(rows) == 32
+    assert {path.split("/")[2] for path in rows} == {"final"}
+    assert len(rows) == 30
     assert found(base)["evening"].bytes == 0
+
+
+def on_disk(folder: Path) -> int:
+    """As `du --apparent-size` counts files: bytes, hidden ones included."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_figures_are_those_of_the_disk(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever an older version, a killed worker or a failed job has left is counted, and goes."""
+    plan = make_plan(base / "sweeps" / "evening")
+    storage = Storage(plan.output)
+    leader, other = (next(job for job in plan.final_jobs("tera") if job.candidate == c) for c in ("layer2", "none"))
+    storage.write(f"jobs/{leader.path}/rows-valid.parquet", b"rows")
+    for job in (leader, other):
+        storage.write(f"jobs/{job.path}/estimates-valid.arrow", b"e" * 4000)
+        storage.write(f"jobs/{job.path}/listening.arrow", b"c" * 300)
+        storage.write(f"jobs/{job.path}/step-2/model.pt", b"o" * 700)
+    failed = next(job for job in plan.final_jobs("tera") if job.candidate == "random")
+    storage.delete(f"jobs/{failed.path}/rows-test.parquet")
+    for half in (f"jobs/{leader.path}", "jobs/noisy", "results", "."):
+        (Path(plan.output) / half).mkdir(exist_ok=True)
+        (Path(plan.output) / half / ".writing-12ab").write_bytes(b"h" * 111)
+    with sweep_lock(plan):  # its file stays
+        pass
+    before, item = on_disk(Path(plan.output)), found(base)["evening"]
+    assert item.bytes + item.kept == before
+    assert run_command("clean", ["--free", "evening"]) == 0
+    after = on_disk(Path(plan.output))
+    assert before - after == item.bytes
+    assert found(base)["evening"].kept == after
+    assert set(storage.list(f"jobs/{leader.path}")) == {
+        f"jobs/{leader.path}/{name}"
+        for name in (
+            "step-4/model.pt",
+            "step-4/manifest.json",
+            "rows-valid.parquet",
+            "rows-test.parquet",
+            "listening.arrow",
+        )
+    }
+    # Without rows of valid its estimates may still have to be scored; its weights go, as it does not lead.
+    assert {path.rpartition("/")[2] for path in storage.list(f"jobs/{other.path}")} == {
+        "estimates-valid.arrow",
+        "rows-test.parquet",
+        "listening.arrow",
+    }
+    assert storage.list(f"jobs/{failed.path}") == []
+    assert storage.unfinished() == {}
 
 
 def test_freeing_a_part_of_the_cache_leaves_the_others(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,6 +175,7 @@ def test_without_an_answer_only_ended_search_trials_may_go(base: Path) -> None:
     for job in (ended, running, finalist):
         study.start(job, Proposal({}))
     study.end(ended, 1, "pruned")
+    study.close()
     keep_checkpoints(plan, ended, running, finalist)
     item = found(base)["noon"]
     assert item.free is not None

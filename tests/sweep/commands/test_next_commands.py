@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from sweep.commands.main import run_command
 from sweep.commands.run import build_parser
 from sweep.core.next_command import called_as_console_script, command_line, typed, typed_in
+from sweep.core.stopping import TooManyFailures
+from sweep.engine.scoring import ScoringFailed
+from sweep.engine.stage_runner import StageFailed
 from sweep.settings.settings import Planned
 from sweep.stored import layout
 from sweep.stored.heartbeat import beating
@@ -115,10 +118,28 @@ def test_a_start_that_was_stopped(
     monkeypatch.setattr("sweep.driver.driver.drive", stopped)
     flags = ["--space", "norm_layers", "--name", "evening", "--output", "my results"]
     assert run_command("run", flags) == 130
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert said == "stopped (Ctrl-C); continue with: python sweep/run.py --resume evening --output 'my results'"
-    words = shlex.split(said.split("run.py ")[1])
-    assert build_parser().parse_args(words).output == "my results"
+    *_, why, _, resume, status = capsys.readouterr().err.splitlines()
+    assert why == "stopped (Ctrl-C)"
+    assert resume == "python sweep/run.py --resume evening --output 'my results'"
+    assert status == "python sweep/status.py evening --output 'my results'"
+    assert build_parser().parse_args(shlex.split(resume)[2:]).output == "my results"
+
+
+@pytest.mark.parametrize("kind", [StageFailed, ScoringFailed, TooManyFailures, ZeroDivisionError])
+def test_a_sweep_that_fails_ends_with_what_to_type(
+    kind: type[Exception], place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A defect keeps its traceback, above."""
+
+    def failing(planned: Planned) -> None:
+        Storage(planned.plan.output).write(layout.PLAN, b"{}")
+        raise kind("no")
+
+    monkeypatch.setattr("sweep.driver.driver.drive", failing)
+    assert run_command("run", ["--space", "norm_layers", "--name", "evening"]) == 1
+    said = capsys.readouterr().err
+    assert said.splitlines()[-2:] == ["python sweep/run.py --resume evening", "python sweep/status.py evening"]
+    assert ("Traceback" in said) == (kind is ZeroDivisionError)
 
 
 def test_an_empty_variable_is_none(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

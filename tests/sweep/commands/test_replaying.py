@@ -13,9 +13,13 @@ from sweep.commands.main import run_command
 from sweep.commands.replaying import StoredJob, replay, stored_job
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
+from sweep.storage.stage_store import stage_store
 from sweep.stored import layout
+from sweep.stored.missing_stages import corpus_of
 from tests.support.sweeps.trained_sweep import FINALISTS, SEARCHED
 from trainables.base.storage.storage import Storage
+from trainables.job.checkpoints import PROGRESS
+from trainables.session import TrainingSession
 
 
 @pytest.fixture
@@ -55,14 +59,25 @@ def flipped(name: str, place: Callable[[dict[str, Any]], torch.Tensor], files: d
     return {**files, name: content.getvalue()}
 
 
-def test_one_bit_of_the_model_or_of_the_optimizer_is_found(trained: Plan, stored: StoredJob) -> None:
+def test_one_bit_of_the_model_is_found(trained: Plan, stored: StoredJob) -> None:
     assert stored.files is not None
+    assert set(stored.files) == {"model.pt", PROGRESS}
     model = torch.load(io.BytesIO(stored.files["model.pt"]), weights_only=True)
     weight = next(name for name, tensor in model.items() if tensor.dtype == torch.float32)
     changed = flipped("model.pt", lambda state: state[weight], dict(stored.files))
     assert replay(trained, replace(stored, files=changed), unheard) == f"at its last step: model.pt, {weight}"
-    changed = flipped("optimizer.pt", lambda state: state["state"][0]["exp_avg"], dict(stored.files))
-    found = replay(trained, replace(stored, files=changed), unheard)
+
+
+def test_one_bit_of_the_optimizer_of_a_job_under_way_is_found(trained: Plan, stored: StoredJob) -> None:
+    """Of a job whose newest checkpoint is not its last."""
+    artifacts = stage_store(trained.output)
+    session = TrainingSession(stored.assignment, corpus_of(trained), artifacts)
+    report = session.run_round()
+    assert report["step"] == 2
+    before = replace(stored, reports={2: stored.reports[2]}, files=session.state())
+    assert replay(trained, before, unheard) is None
+    changed = flipped("optimizer.pt", lambda state: state["state"][0]["exp_avg"], session.state())
+    found = replay(trained, replace(before, files=changed), unheard)
     assert found == "at its last step: optimizer.pt, state.0.exp_avg"
 
 

@@ -53,7 +53,7 @@ def test_a_dead_sweep_says_how_far_it_came_and_how_to_go_on(tmp_path: Path, caps
     assert "  tera     4 of 25 jobs done" in out
     assert "ahead      tera layer2 1.91 dB (search)" in out
     assert "stage      gate of tera 40 %" in out
-    assert "next       python sweep/run.py --resume evening\n" in out
+    assert "\npython sweep/run.py --resume evening\n" in out
     assert "leaderboard.py" not in out
 
 
@@ -75,7 +75,7 @@ def test_a_finished_sweep_that_was_given_more_is_to_be_resumed(
     Storage(plan.output).write("heartbeat.json", json.dumps(beat(state=state)).encode())
     assert run_command("status", ["evening"]) == 0
     out = capsys.readouterr().out
-    assert "next       python sweep/run.py --resume evening\n" in out
+    assert "\npython sweep/run.py --resume evening\n" in out
     assert "leaderboard.py" not in out
     assert ("finished, but without an answer to its whole plan" in out) == (state == "finished")
     assert run_command("status", ["evening", "--json"]) == 0

@@ -20,7 +20,7 @@ from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.audio.corpus.corpus import Corpus
 from trainables.base.determinism import deterministic
 from trainables.base.storage.storage import Storage
-from trainables.inference import NOISY, infer_split, score_estimates, score_noisy
+from trainables.inference import NOISY, estimates_file, infer_split, score_estimates, score_noisy
 from trainables.job.assignment import Assignment, DataSettings
 from trainables.trainable import SpeechTrainable
 
@@ -70,7 +70,7 @@ def test_valid_is_scored_by_what_decides_and_test_by_everything(
     pool: ScoringPool, corpus: Corpus, storage: Storage, finalist: Assignment
 ) -> None:
     pool.submit(finalist, "valid")
-    pool.submit(finalist, "test", infer=True)
+    pool.submit(finalist, "test")
     pool.submit_noisy(finalist, "test")
     pool.wait(StopSignal())
 
@@ -84,12 +84,25 @@ def test_valid_is_scored_by_what_decides_and_test_by_everything(
         only_si_sdr = score_estimates(finalist, estimates["valid"], "valid", ["si_sdr"])
         assert collect_rows(StoredCheckpoints(storage), [finalist.job], "valid") == only_si_sdr
         assert collect_rows(StoredCheckpoints(storage), [NOISY], "test") == score_noisy(corpus, DATA, "test")
+    assert not storage.exists(f"jobs/{finalist.job}/{estimates_file('valid')}")
+
+
+def test_without_stored_estimates_the_weights_give_the_same_rows(
+    pool: ScoringPool, storage: Storage, finalist: Assignment
+) -> None:
+    """Killed between the deletion of estimates and the loss of rows, or rows deleted by hand."""
+    rows = storage.read(f"jobs/{finalist.job}/rows-valid.parquet")
+    assert not storage.exists(f"jobs/{finalist.job}/{estimates_file('valid')}")
+    storage.delete(f"jobs/{finalist.job}/rows-valid.parquet")
+    pool.submit(finalist, "valid")
+    pool.wait(StopSignal())
+    assert storage.read(f"jobs/{finalist.job}/rows-valid.parquet") == rows
 
 
 def test_what_is_scored_is_not_scored_again(pool: ScoringPool, storage: Storage, finalist: Assignment) -> None:
     folder = f"jobs/{finalist.job}"
     storage.write(f"{folder}/rows-test.parquet", b"as an earlier driver left them")
-    pool.submit(finalist, "test", infer=True)
+    pool.submit(finalist, "test")
     pool.wait(StopSignal())
     assert storage.read(f"{folder}/rows-test.parquet") == b"as an earlier driver left them"
 
@@ -98,7 +111,7 @@ def test_a_failure_reaches_who_waits_and_the_rest_is_scored(
     pool: ScoringPool, storage: Storage, finalist: Assignment
 ) -> None:
     unknown = replace(finalist, job="tera/final/random/seed-8", seed=8)
-    pool.submit(unknown, "test", infer=True)
+    pool.submit(unknown, "test")
     pool.submit_noisy(finalist, "valid")
     with pytest.raises(ScoringFailed, match=r"seed-8 on test failed: .*no checkpoint at step 2"):
         pool.wait(StopSignal())

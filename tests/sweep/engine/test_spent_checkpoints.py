@@ -18,7 +18,7 @@ def _with_checkpoints(folder: Path, *jobs: Job) -> Storage:
     for job in jobs:
         for step in (50, 100):
             StoredCheckpoints(storage).save(job.path, step, {"model.pt": b"weights"})
-        StoredCheckpoints(storage).write_result(job.path, "estimates-valid.npz", b"sound")
+        StoredCheckpoints(storage).write_result(job.path, "estimates-valid.arrow", b"sound")
     return storage
 
 
@@ -43,8 +43,17 @@ def test_an_ended_finalist_keeps_its_last_checkpoint_and_its_estimates(tmp_path:
     assert StoredCheckpoints(storage).newest(FINALIST.path) == (100, {"model.pt": b"weights"})
     assert {path.split("/")[5] for path in storage.list(f"jobs/{FINALIST.path}")} == {
         "step-100",
-        "estimates-valid.npz",
+        "estimates-valid.arrow",
     }
+
+
+def test_a_failed_finalist_keeps_nothing(tmp_path: Path) -> None:
+    storage = _with_checkpoints(tmp_path, FINALIST)
+    spent = SpentCheckpoints(storage)
+    spent.hear(JobEnded(FINALIST, 0, "failed", reason="it diverged"))
+    spent._thread.submit(lambda: None).result()
+    spent.close()
+    assert storage.list("jobs") == []
 
 
 def test_a_storage_that_fails_once_disturbs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

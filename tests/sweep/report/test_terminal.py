@@ -12,7 +12,7 @@ from rich.console import Console
 
 from sweep.report.figures.scores import score_plot
 from sweep.report.output_formats import to_markdown
-from sweep.report.result_tables import print_result, result_view
+from sweep.report.result_tables import print_result, remarks, result_view
 from sweep.verdict.gates import interpretable
 from sweep.verdict.result import GateVerdict, GroupResult, Result
 from sweep.verdict.verdict import decide, holm
@@ -67,9 +67,9 @@ def page_of(shown: Result) -> str:
     return to_markdown(result_view(shown, "markdown"))
 
 
-def printed(shown: Result, width: int = 100) -> str:
+def printed(shown: Result, width: int = 100, details: bool = False, terminal: bool = False) -> str:
     file = io.StringIO()
-    print_result(shown, Console(file=file, width=width, force_terminal=False))
+    print_result(shown, details, Console(file=file, width=width, force_terminal=terminal, color_system=None))
     return file.getvalue()
 
 
@@ -92,14 +92,73 @@ def test_numbers_are_those_of_the_verdict_rounded_once(both: Result) -> None:
     assert f"+{gain['value']:.2f} ± {(high - low) / 2:.2f}" in page_of(both)
 
 
-def test_every_line_fits_one_hundred_columns(both: Result) -> None:
-    lines = printed(both).splitlines()
-    assert max(map(len, lines)) <= 100
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_every_line_fits_the_terminal(both: Result, width: int) -> None:
+    lines = printed(both, width, terminal=True).splitlines()
+    assert max(map(len, lines)) <= width
     assert any("wav2vec2" in line for line in lines)
 
 
+def ending(shown: str) -> list[str]:
+    """The lines from the leaderboard's headline on."""
+    lines = shown.splitlines()
+    return lines[next(number for number, line in enumerate(lines) if " on test" in line) :]
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 20), (120, 12)])
+def test_it_ends_with_the_leaderboard_and_three_lines_of_remarks(both: Result, width: int, height: int) -> None:
+    """With the empty line, the heading and the two commands that follow, four lines of a terminal are left for them."""
+    lines = ending(printed(both, width, terminal=True))
+    assert len(lines) <= height
+    assert sum(line.startswith(("tera ", "wav2vec2 ")) for line in lines) == 2
+    assert [line.split(":")[0] for line in lines[-3:]] == ["wav2vec2", "tera", "wav2vec2"]
+    assert "the question is not meaningful at this size" in lines[-3]
+    assert "noisy input" in lines[-2]
+
+
+def test_the_candidates_are_just_above_it(both: Result) -> None:
+    lines = printed(both, 120, terminal=True).splitlines()
+    assert len(lines) <= 26
+    assert sum(line.split()[0] in ("none", "random", "layer1", "layer3") for line in lines if line.strip()) >= 8
+
+
+def test_what_weighs_most_against_an_answer_comes_first(both: Result) -> None:
+    troubled: Result = {
+        **both,
+        "meaningful": False,
+        "reproducible": False,
+        "failed": [{"job": "tera/final/none/seed-11", "reason": "diverged"}],
+        "test_reads": {"tera": 2},
+        "collapse": {"watched": 3, "alarmed": ["tera/final/none/seed-11"]},
+    }
+    starts = ["NOT MEANINGFUL", "NOT REPRODUCIBLE", "COLLAPSED", "Failed (diverged)", "Test audio was opened more"]
+    said = remarks(troubled)
+    assert [line[: len(start)] for line, start in zip(said, starts, strict=False)] == starts
+    assert ending(printed(troubled))[-3:] == said[:3]
+
+
+@pytest.mark.parametrize("details", [False, True])
+def test_what_is_left_out_is_counted_and_in_the_details(both: Result, details: bool) -> None:
+    file = io.StringIO()
+    left_out = print_result(both, details, Console(file=file, width=400))
+    said = remarks(both)
+    assert left_out == (0 if details else len(said) - 3)
+    assert sum(line in said for line in file.getvalue().splitlines()) == len(said) - left_out
+
+
+def test_columns_that_are_the_same_for_all_are_left_to_the_headline(both: Result) -> None:
+    """Seeds and failures are shown where they differ."""
+    assert "failures" not in printed(both)
+    assert "3 seeds" in ending(printed(both))[0]
+    values = scores((1.0, 1.2, 2.0, 1.5, 0.4))
+    values[4, 1, :5] = np.nan
+    troubled = printed(result(decided("tera", values)))
+    assert "failures" in troubled
+    assert " seeds " not in troubled.partition("failures")[2]
+
+
 def test_terminal_and_markdown_say_the_same(both: Result) -> None:
-    words = " ".join(printed(both, width=400).split())
+    words = " ".join(printed(both, width=400, details=True).split())
     for line in page_of(both).splitlines():
         if line.startswith("- "):
             assert " ".join(line[2:].split()) in words
@@ -186,7 +245,7 @@ def test_the_page_states_how_often_test_was_read(both: Result) -> None:
 def test_the_leaders_values_are_shown_in_the_papers_terms(both: Result) -> None:
     terms = {"k0": 0.8, "beta_m": 0.9875}
     with_terms: Result = {**both, "paper_terms": {"tera": {"layer2": terms, "layer1": {"beta_m": 0.5}}}}
-    (line,) = [line for line in printed(with_terms).splitlines() if "beta_m" in line]
+    (line,) = [line for line in printed(with_terms, details=True).splitlines() if "beta_m" in line]
     assert line.startswith("tera: layer2 ")
     assert line.rstrip().endswith("k0 = 0.8, beta_m = 0.9875")
 

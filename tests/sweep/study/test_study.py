@@ -1,6 +1,8 @@
 """The study: what it records, what it refuses, and that a second process reads the same."""
 
+import contextlib
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -122,6 +124,42 @@ def test_sqlite_lets_others_read_while_the_driver_writes(tmp_path: Path) -> None
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM trials").fetchone() == (1,)
         assert store.report(JOB, 1, 50, 1.5, {})
+
+
+def beside(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_closed_sqlite_study_is_one_file_and_stays_one_whoever_reads_it(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/study.db"
+    store = StudyStore(uri, "sweep")
+    store.start(JOB, PROPOSAL)
+    assert beside(tmp_path) == {"study.db", "study.db-wal", "study.db-shm"}
+    store.close()
+    assert beside(tmp_path) == {"study.db"}
+    with contextlib.closing(StudyStore(uri, "sweep", reading=True)) as reader:
+        assert reader.record(JOB) == store.record(JOB)
+        assert beside(tmp_path) == {"study.db"}
+    with contextlib.closing(sqlite3.connect(f"file:{tmp_path}/study.db?mode=ro", uri=True)) as other_program:
+        assert other_program.execute("SELECT count(*) FROM trials").fetchone() == (1,)
+    assert beside(tmp_path) == {"study.db"}
+
+
+def test_a_resumed_driver_writes_ahead_again_and_a_reader_keeps_it_from_nothing(tmp_path: Path) -> None:
+    uri = f"sqlite:///{tmp_path}/study.db"
+    with contextlib.closing(StudyStore(uri, "sweep")) as first:
+        first.start(JOB, PROPOSAL)
+    with contextlib.closing(StudyStore(uri, "sweep")) as second:
+        assert second.report(JOB, 1, 50, 1.5, {})
+        with contextlib.closing(sqlite3.connect(tmp_path / "study.db", isolation_level=None)) as reader:
+            assert reader.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            reader.execute("BEGIN")
+            assert reader.execute("SELECT count(*) FROM trials").fetchone() == (1,)
+            begin = time.monotonic()
+            second.close()  # the reader still has it open
+            assert time.monotonic() - begin < 10
+            reader.execute("ROLLBACK")
+    assert beside(tmp_path) == {"study.db"}
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,14 @@ class Folder:
                 found[path] = (self._root / path).stat().st_size
         return found
 
+    def unfinished(self, prefix: str) -> dict[str, int]:
+        found = {}
+        for path in self._all_files(prefix):
+            if path.name.startswith(_TEMPORARY):
+                with contextlib.suppress(FileNotFoundError):  # whole since it was listed
+                    found[path.relative_to(self._root).as_posix()] = path.stat().st_size
+        return found
+
     def folders(self) -> tuple[str, ...]:
         if not self._root.is_dir():
             return ()
@@ -80,10 +88,13 @@ class Folder:
         return shutil.disk_usage(existing).free
 
     def _files(self, prefix: str) -> Iterator[str]:
+        for path in self._all_files(prefix):
+            if not path.name.startswith(_TEMPORARY):
+                yield path.relative_to(self._root).as_posix()
+
+    def _all_files(self, prefix: str) -> Iterator[Path]:
         for folder, _, names in os.walk(self._root / prefix):
-            for name in names:
-                if not name.startswith(_TEMPORARY):
-                    yield Path(folder, name).relative_to(self._root).as_posix()
+            yield from (Path(folder, name) for name in names)
 
     @contextlib.contextmanager
     def _replacing(self, path: str, place: Callable[[Path, Path], None] | None = None) -> Iterator[BinaryIO]:

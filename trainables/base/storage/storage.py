@@ -133,6 +133,11 @@ class Storage:
         """The bytes of every file below the folder `prefix`, by path, sorted."""
         return self._call(lambda: dict(sorted(self._backend.sizes(_checked(prefix) if prefix else "").items())))
 
+    def unfinished(self, prefix: str = "") -> dict[str, int]:
+        """As `sizes`, the files that are being written, or were when their writer was killed; a bucket shows none."""
+        backend = self._backend
+        return {} if isinstance(backend, Bucket) else backend.unfinished(_checked(prefix) if prefix else "")
+
     def folders(self) -> tuple[str, ...]:
         """The sorted names of the folders directly below; quick, however much they hold."""
         return self._call(lambda: tuple(sorted(self._backend.folders())))

@@ -9,7 +9,7 @@ from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.report.findings.findings import collapse, shared_training
 from sweep.report.findings.learning_curves import learning_curves
-from sweep.report.findings_cells import curve_cells, finding_lines
+from sweep.report.findings_cells import alarm_lines, curve_cells, finding_lines
 from sweep.study.study import JobRecord
 from sweep.verdict.result import Result
 from tests.support.sweeps.contrastive_sweep import make_plan, record
@@ -89,7 +89,7 @@ def test_a_collapse_at_any_time_is_reported(plan: Plan) -> None:
     ],
 )
 def test_findings_in_words(result: Result, expected: list[str]) -> None:
-    assert finding_lines(result) == expected
+    assert [*alarm_lines(result), *finding_lines(result)] == expected
 
 
 def test_the_table_of_leads_shows_a_few_moments(plan: Plan) -> None:
