@@ -9,7 +9,7 @@ import pytest
 
 from sweep.core.jobs import Job
 from sweep.stored import layout
-from sweep.tracking.mlflow_page import experiment_name, find_experiment, open_line
+from sweep.tracking.mlflow_page import experiment_name, find_experiment, page_url
 from sweep.tracking.mlflow_view import MlflowView
 from sweep.tracking.run_lookup import job_of_run
 from sweep.tracking.server import without_user
@@ -67,10 +67,13 @@ def test_a_run_is_found_with_the_credentials_that_made_it(
     view.apply([{"kind": "start", "run": JOB, "name": JOB, "time": 1, "params": {}, "tags": {}}])
     run = view._runs[JOB]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    assert job_of_run(run, str(tmp_path)) == JOB
+    found = job_of_run(run, str(tmp_path))
+    assert found is not None
+    assert f"{found.sweep}/{found.job}" == JOB
     assert job_of_run("0" * 32, str(tmp_path)) is None
     assert find_experiment(uri, experiment_name(SPACE)) == view.experiment_id
-    assert open_line(uri, SPACE, "evening").startswith(f"open {address}/#/experiments/{view.experiment_id}/")
+    page = page_url(uri, str(view.experiment_id), "evening")
+    assert page.startswith(f"{address}/#/experiments/{view.experiment_id}/")
 
 
 @pytest.mark.parametrize("given", ["", "me:wrong@", "***@"])
