@@ -20,11 +20,11 @@ from sweep.core.outage import storage_is_away
 from trainables.job.last_words import MARK
 from trainables.job.lease import EXIT_STATUS
 
-_ANSWER_SECONDS = 120.0  # for a machine to read a log: it starts a process for it; a machine that cannot is in trouble
+_ANSWER_SECONDS = 120.0  # for a machine to read a log, which may start a process for it
 _TAIL_BYTES = 50_000
 _CRASH = re.compile(r"\*\*\* (SIG(?:SEGV|ABRT|BUS|FPE|ILL)) received")
 _EXIT_CODE = re.compile(r"exit code (\d+)")
-_OUT_OF_MEMORY = ("OutOfMemoryError", "AcceleratorError")  # torch's, by name: it is not imported here
+_OF_A_GPU = ("OutOfMemoryError", "AcceleratorError")  # torch's, by name: it is not imported here
 
 
 class Fault(Enum):
@@ -76,7 +76,7 @@ def diagnose(error: BaseException | None, actor_id: str = "", place: Place | Non
 
 def _raised(error: BaseException | None) -> Fault:
     """What an exception of the job's own code shows about it."""
-    if any(kind.__name__ in _OUT_OF_MEMORY for kind in type(error).__mro__):
+    if any(kind.__name__ in _OF_A_GPU for kind in type(error).__mro__):
         return Fault.OWN if _holds_most_of_the_device(str(error)) else Fault.OTHERS
     if isinstance(error, MemoryError):
         return Fault.OWN
