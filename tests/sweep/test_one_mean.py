@@ -206,7 +206,7 @@ def test_scores_by_snr_end_in_that_mean(sweep: Sweep) -> None:
 def test_the_printed_tables(sweep: Sweep, metric: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [] if metric == "si_sdr" else ["--metric", metric]
     tables = [
-        sweep.printed(capsys, *arguments),
+        sweep.printed(capsys, *arguments, "--details"),
         sweep.printed(capsys, *arguments, "--format", "markdown"),
         sweep.printed(capsys, *arguments, "--format", "latex"),
     ]
