@@ -5,12 +5,13 @@ separation", ICASSP 2020; layout as in asteroid. With kernel 2 and stride 1 ther
 8 kHz; kernel 16 with chunks of 100 is some eight times cheaper.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from trainables.audio.features import Count
 from trainables.base.padding import group_norm, masked
 from trainables.networks import chunking
 from trainables.networks.masking_separator import Masker, MaskingSeparator, global_norm
@@ -36,8 +37,8 @@ class DualPathMasker(Masker):
         """(batch, filters, frames) -> (batch, block_channels, frames)."""
         return group_norm(self.norm, encoded, valid)
 
-    def ends(self, frames: Count) -> tuple[int, int | Count]:
-        """Zeros before and behind that many frames, before they are cut."""
+    def ends(self, frames: Any) -> tuple[int, Any]:
+        """Zeros before and behind that many frames, a number or (batch,), before they are cut."""
         return self.chunk, self.chunk
 
     def context(self, encoded: Tensor, valid: Tensor | None = None) -> Tensor:

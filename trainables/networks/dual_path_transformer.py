@@ -5,11 +5,11 @@ separation", Interspeech 2020; layout as in asteroid.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.audio.features import Count
 from trainables.base.padding import group_norm, valid_mask
 from trainables.networks import chunking
 from trainables.networks.dual_path import DualPathHead, DualPathMasker, recurrent
@@ -60,7 +60,7 @@ class OriginalMasker(DualPathMasker):
     def entry(self, encoded: Tensor, valid: Tensor | None) -> Tensor:
         return self.bottleneck(group_norm(self.norm, encoded, valid))
 
-    def ends(self, frames: Count) -> tuple[int, int | Count]:
+    def ends(self, frames: Any) -> tuple[int, Any]:
         half = self.chunk // 2
         return half, half + self.chunk - (half + frames % self.chunk) % self.chunk
 
