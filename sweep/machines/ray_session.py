@@ -27,6 +27,7 @@ _TUNE_SETTINGS = {
 }
 _ANSWER_SECONDS = 10.0  # for a cluster's head to accept a connection, and to answer on it
 _HIGHEST_PORT = 65_535
+_MORE_STARTS = 4
 
 
 def cluster_address(environ: Mapping[str, str] = os.environ) -> str | None:
@@ -142,13 +143,27 @@ def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
     folder = _short_folder()
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     try:
-        _init_private(folder, cpus)
+        _init_patiently(folder, cpus)
     except Exception as error:  # a node that is slow to start is a plain one
         cause = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
             f"cannot start Ray on this machine ({cause}): it needs room in {folder} and /dev/shm, free ports, and "
             "cores that are not all busy"
         ) from error
+
+
+def _init_patiently(folder: str, cpus: int) -> None:
+    """Ray gives its own processes 30 s to start, which are not enough where others keep the cores busy."""
+    import ray
+
+    for _ in range(_MORE_STARTS):
+        try:
+            return _init_private(folder, cpus)
+        except Exception as error:
+            if "timed out during startup" not in str(error):
+                raise
+            ray.shutdown()
+    return _init_private(folder, cpus)
 
 
 def _require_token() -> None:

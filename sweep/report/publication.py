@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,9 @@ def _search_plots(plan: Plan, records: Sequence[JobRecord], folder: Path) -> Non
 
 def _own_style() -> None:
     """Figures look the same for everyone, and a user's broken or missing matplotlibrc or backend costs none."""
-    style = resources.files("matplotlib") / "mpl-data" / "matplotlibrc"
+    found = find_spec("matplotlib")  # not imported: that is what they would break
+    assert found is not None
+    style = Path(str(found.origin)).parent / "mpl-data" / "matplotlibrc"
     os.environ.update(MPLBACKEND="agg", MATPLOTLIBRC=str(style))
 
 
