@@ -98,7 +98,7 @@ REFUSED = {
     "cache of no one": ({"SPEECH_SWEEP_CACHE": "~nobody-here/cache"}, "~nobody-here"),
     "output of no one": ({"SPEECH_SWEEP_OUTPUT": "~+/sweeps"}, "~+"),
     "output": ({"SPEECH_SWEEP_OUTPUT": "/proc/nowhere/sweeps"}, "--output"),
-    "study": ({"SPEECH_SWEEP_STUDY_URI": "sqlite:////proc/nowhere/study.db"}, "--study-uri"),
+    "study": ({"SPEECH_SWEEP_STUDY_URI": "sqlite:////proc/nowhere/study.db"}, "SPEECH_SWEEP_STUDY_URI"),
     "study's server": ({"SPEECH_SWEEP_STUDY_URI": "postgresql://u@127.0.0.1:9/d"}, "--study-uri"),
     "tracking": ({"MLFLOW_TRACKING_URI": "databricks"}, "MLFLOW_TRACKING_URI"),
     "cluster": ({"RAY_ADDRESS": "127.0.0.1:9"}, "RAY_ADDRESS"),

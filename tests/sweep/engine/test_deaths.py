@@ -26,6 +26,7 @@ class _Worker:
 
     def __init__(self) -> None:
         note_own_end()
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and workers inherit that
 
     def process(self) -> int:
         return os.getpid()

@@ -165,4 +165,4 @@ def test_a_head_without_a_gpu_chooses_by_its_workers(gpu_workers: str, tmp_path:
         text=True,
     )
     assert "preset     paper" in done.stdout, done.stderr
-    assert "50,000 steps, 1 GPU each" in done.stdout
+    assert "50,000 to 100,000 steps, 1 GPU each" in done.stdout

@@ -361,7 +361,7 @@ def test_a_checkpoint_is_found_from_the_users_folder(
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "w").mkdir()
     for name in ("w/x.pt", "x.pt", "w/ä #1?.pt", "w/tera"):
-        (tmp_path / name).write_bytes(b"weights")
+        s3prl_model.write(tmp_path / name)
     made = plan(tmp_path, *AT_BASE, "--name", "first", "--set", f"checkpoint={given}")
     (found,) = checkpoints_of(made.plan)
     assert Path(found).is_absolute()
@@ -388,6 +388,7 @@ def test_a_hub_id_stays_one_unless_something_is_there(tmp_path: Path) -> None:
     flags = (*AT_BASE, "--set", "checkpoint=owner/model")
     assert checkpoints_of(plan(tmp_path, *flags).plan) == {"owner/model"}
     (tmp_path / "owner" / "model").mkdir(parents=True)
+    s3prl_model.write(tmp_path / "owner" / "model" / "states-1.ckpt")
     assert checkpoints_of(plan(tmp_path, *flags).plan) == {str(tmp_path / "owner" / "model")}
 
 
@@ -404,7 +405,7 @@ def test_paths_of_a_space_of_ones_own_start_from_the_users_folder(tmp_path: Path
     flags = ("--space", "spaces/mine.py", *AT_BASE)
     with pytest.raises(UserError, match=f"no checkpoint at {tmp_path}/x.pt"):
         plan(tmp_path, *flags)
-    (tmp_path / "x.pt").write_bytes(b"weights")
+    s3prl_model.write(tmp_path / "x.pt")
     made = plan(tmp_path, *flags).plan
     assert made.candidate("tera", "layer1").config["checkpoint"] == str(tmp_path / "x.pt")
     assert Plan.from_json(json.loads(json.dumps(made.to_json()))) == made

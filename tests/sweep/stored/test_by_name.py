@@ -30,7 +30,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SPEECH_SWEEP_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("SPEECH_SWEEP_OUTPUT", raising=False)
     finished_sweep(tmp_path / "sweeps")
-    soundfile.write(tmp_path / "in.wav", [0.1] * 16000, 16000)
+    soundfile.write(tmp_path / "in.wav", [0.1, -0.1] * 8000, 16000)
     return tmp_path
 
 

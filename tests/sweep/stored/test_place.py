@@ -137,7 +137,7 @@ def test_a_moved_sweep_is_read_where_it_is(
 ) -> None:
     import soundfile
 
-    soundfile.write(here / "in.wav", [0.1] * 16000, 16000)
+    soundfile.write(here / "in.wav", [0.1, -0.1] * 8000, 16000)
     assert run_command("enhance", ["trained", "in.wav", "out.wav"]) == 0
     assert run_command("status", ["trained"]) == 0
     assert f"mlflow ui --backend-store-uri sqlite:///{moved}/{layout.TRACKING}" in capsys.readouterr().out

@@ -110,7 +110,9 @@ def test_a_password_that_a_plan_hides_comes_from_the_environment(
     Storage(plan.output).write(layout.PLAN, json.dumps(stored).encode())
     if how == "address":
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    assert job_of_run(view._runs[JOB], str(tmp_path)) == JOB
+    found = job_of_run(view._runs[JOB], str(tmp_path))
+    assert found is not None
+    assert f"{found.sweep}/{found.job}" == JOB
     assert find_winner(view._runs[JOB], output=str(tmp_path))[2] == Job("tera", "final", "none", 1001)
 
 
