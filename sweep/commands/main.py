@@ -98,7 +98,7 @@ def guarded(command: Callable[[], int]) -> int:
         _require_current_folder()
         return command()
     except UserError as error:
-        return _failed(f"error: {error}", 2)
+        return _failed("\n  ".join(map(_printable, (f"error: {error.lines[0]}", *error.lines[1:]))), 2)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in _OURS:
             raise
@@ -108,14 +108,14 @@ def guarded(command: Callable[[], int]) -> int:
             1,
         )
     except KeyboardInterrupt as stop:
-        return _failed(f"interrupted{f': {stop}' if str(stop) else ''}", 130)
+        return _failed(_printable(f"interrupted{f': {stop}' if str(stop) else ''}"), 130)
     except BrokenPipeError:  # the reader (head, less) has quit, which is not an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         if error.errno not in _REFUSALS:
             raise
-        return _failed(f"error: {error.filename or 'this machine'}: {error.strerror}", 1)
+        return _failed(_printable(f"error: {error.filename or 'this machine'}: {error.strerror}"), 1)
 
 
 def _require_current_folder() -> None:
@@ -125,10 +125,14 @@ def _require_current_folder() -> None:
         raise UserError(f"the current folder cannot be used ({error.strerror}): change to another one") from error
 
 
-def _failed(line: str, status: int) -> int:
-    """Print what was typed on one line, whatever it holds: line breaks and a terminal's commands as escapes."""
-    print("".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line), file=sys.stderr)
+def _failed(message: str, status: int) -> int:
+    print(message, file=sys.stderr)
     return status
+
+
+def _printable(line: str) -> str:
+    """What was typed on one line, whatever it holds: line breaks and a terminal's commands as escapes."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in line)
 
 
 def _overview() -> str:

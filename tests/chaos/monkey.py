@@ -117,7 +117,8 @@ class Monkey:
 
     def rage(self, targets: Sequence[str], rounds: int) -> None:
         """Every fourth kill follows the one before at once, into the recovery; then see the sweep to its end."""
-        moments = sorted(self._random.uniform(0, 0.85 * rounds) for _ in targets)
+        # Each kill takes seconds, in which the sweep goes on: the last rounds are left for those that come late.
+        moments = sorted(self._random.uniform(0, 0.6 * rounds) for _ in targets)
         for target, moment in zip(targets, moments, strict=True):
             if self._random.random() > 0.25:
                 self._wait_for(moment)

@@ -119,6 +119,6 @@ def test_every_damaged_recording_is_in_one_report(tmp_path: Path, capsys: pytest
         write_sound(source / name, level=0.0)
     assert run_command("prepare", ["folder", str(source), str(tmp_path / "corpus")]) == 2
     report = capsys.readouterr().err
-    assert "error: 2 recordings cannot be used:" in report
+    assert "error: 2 recordings cannot be used:\n  " in report
     assert all(name in report for name in ("speech/ann/mute.wav: silent", "noise/fan/mute.wav: silent"))
     assert not (tmp_path / "corpus").exists()

@@ -44,7 +44,7 @@ def report(problems: Sequence[str]) -> UserError:
     if len(unique) == 1:
         return UserError(unique[0])
     more = [f"and {len(unique) - NAMED} more"] * (len(unique) > NAMED)
-    return UserError("\n  ".join([f"{len(unique)} recordings cannot be used:", *unique[:NAMED], *more]))
+    return UserError(f"{len(unique)} recordings cannot be used:", each=[*unique[:NAMED], *more])
 
 
 def number_of_files(count: int) -> str:
