@@ -190,7 +190,7 @@ def _tune_sqlite(connection: Any, _: Any) -> None:
 
 
 def _leave_wal(file: Path) -> None:
-    """Write SQLite's log into the file and delete it; whoever reads the file later then makes none.
+    """Write SQLite's log into the file and delete it; later readers then make none.
 
     Where another process has the file open the log stays, empty, for the last of them to delete; no reason to fail.
     """
