@@ -7,7 +7,7 @@ is ambiguous or damaged is an error of one line that names the file.
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.audio.corpus.containers import CONTAINERS, damage, md5_mismatch
-from trainables.audio.corpus.remarks import Remarks, for_all, number_of_files
+from trainables.audio.corpus.remarks import Remarks, number_of_files
 from trainables.audio.corpus.shards import SAMPLE_RATE
 from trainables.audio.levels import decibels, offset_matters, power
 from trainables.base.errors import UserError
@@ -50,11 +50,6 @@ def read_header(path: Path) -> Header:
     """The header alone; `UserError` if it is unreadable, empty, at odds with the file or outside 8 to 192 kHz."""
     info = _info(path)
     return Header(frames=info.frames, sample_rate=info.samplerate, channels=info.channels)
-
-
-def read_headers(paths: Sequence[Path]) -> list[Header]:
-    """Every header; one `UserError` that names all files whose header `read_header` refuses."""
-    return for_all(read_header, paths)
 
 
 def read_sound(path: Path, loudest: float = FULL_SCALE) -> tuple[NDArray[np.float64], int]:
