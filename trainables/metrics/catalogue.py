@@ -30,7 +30,8 @@ class MetricInfo:
     `improvement_of`: the metric whose gain over the unprocessed mixture this one is; it has no function.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
-    `packages`: what must be installed for it beyond our own dependencies, by the extra of the metric's name.
+    `untranscribed`: of a metric that needs transcripts, the one that takes its place where the test set lacks them.
+    `packages`: what must be installed for it beyond our own dependencies, by the extra of the metric's name or `extra`.
     `separation`, `listening`, `pareto`: its place (1 = first) among what separation is scored by, what the listening
     page shows of a clip, and what the Pareto figure sets against the deciding metric; 0 = not there.
     """
@@ -43,20 +44,39 @@ class MetricInfo:
     model: str = ""
     loader: str = ""
     check: str = ""
+    untranscribed: str = ""
     title: str
     unit: str = ""  # "" where the metric is a pure number
     margin: float
     everyday: bool = False
     packages: tuple[str, ...] = ()
+    extra: str = ""
     separation: int = 0
     listening: int = 0
     pareto: int = 0
 
 
 def _ours(function: str, title: str, margin: float, **more: Any) -> MetricInfo:
-    unit = "dB" if title.endswith("(dB)") else ""
+    unit = title[:-1].partition("(")[2] if title.endswith(")") else ""
     path = f"{__package__}.{function}" if function else ""
     return MetricInfo(function=path, title=title, margin=margin, unit=unit, **more)
+
+
+def _of_recogniser(function: str, title: str, margin: float, **more: Any) -> MetricInfo:
+    room = f"{__package__}.recognition"
+    return _ours(
+        f"recognition.error_rates:{function}",
+        title,
+        margin,
+        lower=True,
+        sample_rate=16000,
+        packages=("jiwer",),
+        extra="wer",
+        model="a CTC recogniser: a hub id such as facebook/wav2vec2-base-960h, a path or s3://...",
+        loader=f"{room}.recogniser:load",
+        check=f"{room}.files:require_recogniser",
+        **more,
+    )
 
 
 # What some metrics are made of without being one.
@@ -83,6 +103,10 @@ _BUILT_IN: dict[str, MetricInfo] = {
     "si_sdri": _ours("", "SI-SDRi (dB)", 0.1, improvement_of="si_sdr", separation=1),
     "sdri": _ours("", "SDRi (dB)", 0.1, improvement_of="sdr", separation=2, pareto=5),
     "dnsmos": _ours("dnsmos:dnsmos", "DNSMOS OVRL", 0.03, sample_rate=16000, packages=("speechmos", "onnxruntime")),
+    "wer": _of_recogniser("wer", "WER per utterance (%)", 0.5, untranscribed="wer_own"),
+    "cer": _of_recogniser("cer", "CER per utterance (%)", 0.2, untranscribed="cer_own"),
+    "wer_own": _of_recogniser("wer_own", "WER per utterance, own reading (%)", 0.5),
+    "cer_own": _of_recogniser("cer_own", "CER per utterance, own reading (%)", 0.2),
 }
 METRICS = Registry("metrics", MetricInfo, _BUILT_IN)
 
@@ -136,7 +160,7 @@ def require_installed(names: Iterable[str]) -> None:
     for name in names:
         missing = [package for package in METRICS[name].packages if find_spec(package) is None]
         if missing:
-            wanted = " ".join(missing) if METRICS.added_by(name) else f'"speech-sweep[{name}]"'
+            wanted = " ".join(missing) if METRICS.added_by(name) else f'"speech-sweep[{METRICS[name].extra or name}]"'
             raise UserError(
                 f"metric {name!r} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
                 f"installed: pip install {wanted} here and on every worker, or leave it out"

@@ -22,7 +22,7 @@ def test_names_every_metric_of_the_house() -> None:
         *("wb_pesq", "stoi", "csig", "cbak", "covl"),
         *("si_sdr", "segsnr", "cbak_fitted", "segsnr_fitted"),
         *("nb_pesq", "sdr", "si_sdri", "sdri"),
-        "dnsmos",
+        *("dnsmos", "wer", "cer", "wer_own", "cer_own"),
     ]
 
 
