@@ -134,6 +134,11 @@ def known_metrics(names: Iterable[str] | None) -> tuple[str, ...]:
     return chosen
 
 
+def merit(metric: str, value: float) -> float:
+    """The value turned so that more is better; turned twice, it is the value again."""
+    return -value if METRICS[metric].lower else value
+
+
 def with_shared_models(names: Iterable[str], models: Mapping[str, str]) -> dict[str, str]:
     """`models`, metric -> place, with one for each of the metrics `names` that needs one.
 
