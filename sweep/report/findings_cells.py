@@ -39,6 +39,19 @@ def metric_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
         yield f"All metrics, {group}", ["candidate", *(METRICS[metric].title for metric in metrics)], rows
 
 
+def rate_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows): each group's error rates over the whole test set."""
+    entries = result.get("corpus_rates", [])
+    for group in dict.fromkeys(entry["group"] for entry in entries):
+        mine = [entry for entry in entries if entry["group"] == group]
+        metrics = list(dict.fromkeys(metric for entry in mine for metric in entry["rates"]))
+        rows = [
+            [entry["candidate"], *(estimate(entry["rates"].get(metric), None, metric) for metric in metrics)]
+            for entry in mine
+        ]
+        yield f"Error rates of the whole test set, {group}", ["candidate", *(METRICS[m].pooled for m in metrics)], rows
+
+
 def curve_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
     """(title, header, rows): each candidate's lead over the baseline on valid, at a few points of training."""
     curves = [curve for curve in result.get("curves", []) if curve["steps"]]

@@ -189,6 +189,14 @@ class MetricMeans(TypedDict):
     scores: dict[str, float]
 
 
+class CorpusRates(TypedDict):
+    """One candidate's error rates over the whole test set, by metric."""
+
+    group: str
+    candidate: str
+    rates: dict[str, float]
+
+
 class SnrScores(TypedDict):
     """One candidate's mean in one metric, overall and by SNR in dB ("-7.5")."""
 
@@ -252,6 +260,7 @@ class Findings(TypedDict, total=False):
     """Results that decide nothing."""
 
     metrics: list[MetricMeans]
+    corpus_rates: list[CorpusRates]
     by_snr: list[SnrScores]
     curves: list[LearningCurve]
     label_switches: list[LabelSwitches]

@@ -30,6 +30,7 @@ class MetricInfo:
     `improvement_of`: the metric whose gain over the unprocessed mixture this one is; it has no function.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
+    `pooled`: of a metric with weights, what a table calls its weighted mean over the test set.
     `untranscribed`: of a metric that needs transcripts, the one that takes its place where the test set lacks them.
     `packages`: what must be installed for it beyond our own dependencies, by the extra of the metric's name or `extra`.
     `separation`, `listening`, `pareto`: its place (1 = first) among what separation is scored by, what the listening
@@ -44,6 +45,7 @@ class MetricInfo:
     model: str = ""
     loader: str = ""
     check: str = ""
+    pooled: str = ""
     untranscribed: str = ""
     title: str
     unit: str = ""  # "" where the metric is a pure number
@@ -62,20 +64,23 @@ def _ours(function: str, title: str, margin: float, **more: Any) -> MetricInfo:
     return MetricInfo(function=path, title=title, margin=margin, unit=unit, **more)
 
 
-def _of_recogniser(function: str, title: str, margin: float, **more: Any) -> MetricInfo:
-    room = f"{__package__}.recognition"
+def _error_rate(name: str, units: str, margin: float) -> MetricInfo:
+    """By what a recogniser reads; `units` of which the reference has so many."""
+    kind, own = name[:3].upper(), name.endswith("_own")
+    remark = ", own reading (%)" if own else " (%)"
     return _ours(
-        f"recognition.error_rates:{function}",
-        title,
+        f"recognition.error_rates:{name}",
+        f"{kind} per utterance{remark}",
         margin,
         lower=True,
         sample_rate=16000,
+        model="a CTC recogniser: a hub id such as facebook/wav2vec2-base-960h, a path or s3://...",
+        loader=f"{__package__}.recognition.recogniser:load",
+        check=f"{__package__}.recognition.files:require_recogniser",
+        pooled=f"{kind} over all {units}{remark}",
+        untranscribed="" if own else f"{name}_own",
         packages=("jiwer",),
         extra="wer",
-        model="a CTC recogniser: a hub id such as facebook/wav2vec2-base-960h, a path or s3://...",
-        loader=f"{room}.recogniser:load",
-        check=f"{room}.files:require_recogniser",
-        **more,
     )
 
 
@@ -103,10 +108,10 @@ _BUILT_IN: dict[str, MetricInfo] = {
     "si_sdri": _ours("", "SI-SDRi (dB)", 0.1, improvement_of="si_sdr", separation=1),
     "sdri": _ours("", "SDRi (dB)", 0.1, improvement_of="sdr", separation=2, pareto=5),
     "dnsmos": _ours("dnsmos:dnsmos", "DNSMOS OVRL", 0.03, sample_rate=16000, packages=("speechmos", "onnxruntime")),
-    "wer": _of_recogniser("wer", "WER per utterance (%)", 0.5, untranscribed="wer_own"),
-    "cer": _of_recogniser("cer", "CER per utterance (%)", 0.2, untranscribed="cer_own"),
-    "wer_own": _of_recogniser("wer_own", "WER per utterance, own reading (%)", 0.5),
-    "cer_own": _of_recogniser("cer_own", "CER per utterance, own reading (%)", 0.2),
+    "wer": _error_rate("wer", "words", 0.5),
+    "cer": _error_rate("cer", "characters", 0.2),
+    "wer_own": _error_rate("wer_own", "words", 0.5),
+    "cer_own": _error_rate("cer_own", "characters", 0.2),
 }
 METRICS = Registry("metrics", MetricInfo, _BUILT_IN)
 

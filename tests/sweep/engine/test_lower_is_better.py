@@ -1,6 +1,7 @@
 """A sweep decided by a metric of which less is better takes every decision that its mirror image takes."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -8,14 +9,17 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from benchmarks.simulation.simulated import Simulation, facts, simulated_plan, simulated_score
+from sweep.commands.winning_model import best_seed
 from sweep.core.jobs import Job
 from sweep.progress.progress_state import ProgressState
 from sweep.report.figures.pareto import pareto_front
 from sweep.report.findings.learning_curves import learning_curves
 from sweep.report.standings import standings
+from sweep.stored.rows import store_rows
 from sweep.study.outcomes import Outcome
 from sweep.study.study import StudyStore
 from sweep.tracking.mlflow_page import experiment_tags
+from trainables.base.storage.storage import Storage
 from trainables.config.registry import config_class
 from trainables.metrics import catalogue
 from trainables.metrics.catalogue import METRICS, merit
@@ -115,3 +119,31 @@ def test_the_learning_rate_waits_for_a_lower_score() -> None:
 def test_mlflow_sorts_from_the_lowest() -> None:
     for metric, ascending in (("si_sdr", '"orderByAsc": false'), ("distance", '"orderByAsc": true')):
         assert ascending in str(experiment_tags(replace(PLAN, metric=metric)))
+
+
+def test_the_finalist_with_the_lowest_mean_is_the_best_seed(tmp_path: Path) -> None:
+    """As `enhance.py` and `load_winner` choose it, on valid."""
+    facts = {
+        "group": "tera",
+        "candidate": "layer1",
+        "phase": "final",
+        "split": "valid",
+        "utterance": "u",
+        "status": "ok",
+    }
+    rows = [
+        {
+            **facts,
+            "seed": seed,
+            "job": f"tera/final/layer1/seed-{seed}",
+            "metric": metric,
+            "value": value,
+            "status": "ok",
+        }
+        for seed, value in ((1001, 2.0), (1002, 1.0), (1003, 3.0))
+        for metric in ("distance", "si_sdr")
+    ]
+    storage = Storage(tmp_path)
+    store_rows(storage, rows, "valid")
+    for metric, best in (("distance", 1002), ("si_sdr", 1003)):
+        assert best_seed(replace(PLAN, metric=metric), storage, "tera", "layer1").number == best
