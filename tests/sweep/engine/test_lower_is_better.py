@@ -98,7 +98,7 @@ def test_curves_lead_the_baseline_where_they_are_below_it() -> None:
         assert lower["score"] == [-value for value in higher["score"]]
         assert lower["lead"] == pytest.approx(higher["lead"])
         assert lower["reached_baseline"] == higher["reached_baseline"]
-    assert any(curve["lead"][-1] > 0 for curve in found["distance"])
+    assert any((curve["lead"][-1] or 0.0) > 0 for curve in found["distance"])
 
 
 def test_the_pareto_front_is_that_of_the_mirror_image() -> None:

@@ -89,9 +89,9 @@ def transcribed(plan: Plan, **counts: float) -> Plan:
     return replace(plan, corpus_summary={**plan.corpus_summary, "splits": splits})
 
 
-def asked(tmp_path: Path, recogniser: str, also: str = "wer={},cer", **counts: float) -> Plan:
+def asked(tmp_path: Path, recogniser: str, **counts: float) -> Plan:
     """A plan with its error rates on transcripts, as typed, and then settled for the corpus."""
-    made = plan(tmp_path, "--also", also.format(recogniser)).plan
+    made = plan(tmp_path, "--also", f"wer={recogniser},cer").plan
     named = {name.removesuffix("_own"): value for name, value in made.weights.items()}
     models = {name.removesuffix("_own"): place for name, place in made.models.items()}
     also_names = tuple(name.removesuffix("_own") for name in made.also)

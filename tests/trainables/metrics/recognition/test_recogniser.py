@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jiwer
 import numpy as np
@@ -34,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 def pipelines_reading(folder: Path) -> Callable[[np.ndarray], str]:
     """As `transformers` reads, without the special tokens that it spells out."""
-    reads = pipeline(
+    reads: Any = pipeline(
         "automatic-speech-recognition",
         model=AutoModelForCTC.from_pretrained(folder),
         tokenizer=Wav2Vec2CTCTokenizer.from_pretrained(folder),
@@ -87,7 +88,12 @@ def test_wer_and_cer_share_the_readings(folder: Path, monkeypatch: pytest.Monkey
     model = load(str(folder))
     read: list[int] = []
     once = model._best_tokens
-    monkeypatch.setattr(model, "_best_tokens", lambda samples: read.append(len(samples)) or once(samples))
+
+    def counted(samples: np.ndarray) -> list[int]:
+        read.append(len(samples))
+        return once(samples)
+
+    monkeypatch.setattr(model, "_best_tokens", counted)
     assert [model(CLEAN[0]), model(NOISY[0]), model(CLEAN[0])][0] == model(CLEAN[0].astype(np.float32))
     assert read == [len(CLEAN[0]), len(NOISY[0])]
 
@@ -125,7 +131,10 @@ def change(name: str, **values: object) -> Callable[[Path], None]:
 
 
 def write(name: str, content: str) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_text(content) and None
+    def written(folder: Path) -> None:
+        (folder / name).write_text(content)
+
+    return written
 
 
 def remove(name: str) -> Callable[[Path], None]:
