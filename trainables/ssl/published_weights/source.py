@@ -44,6 +44,11 @@ def resolve(upstream: str, given: str | None) -> str:
             f"{upstream} at base size: its weights are on no hub; fetch "
             f"{UPSTREAM_TABLE[upstream].elsewhere or 'them'} and give --set checkpoint=/path"
         )
+    return require_form(source)
+
+
+def require_form(source: str) -> str:
+    """The source itself. Raises `UserError` where it has none of the forms above."""
     if not is_local(source) and not s3_address(source, "checkpoint") and not _is_hub_id(source):
         raise UserError(
             f"checkpoint {shown(source)!r}: give a hub id (owner/name, owner/name@revision, owner/name:file), an "
