@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Unpack
 
+from trainables.base.published.source import located
 from trainables.config.fields import PaperTerm, choice, flag, number, positions, text, whole
 from trainables.config.method_config import MethodConfig
 from trainables.job.stages import Stage, StagePlace
 from trainables.ssl.description import SSLModel
-from trainables.ssl.published_weights import source as checkpoint_source
+from trainables.ssl.published_weights.source import resolve
 from trainables.ssl.stages import body_stage, require_weights
 from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
@@ -71,7 +72,7 @@ class NormalizedSSLConfig(MethodConfig):
     init: str = choice("pretrained", of=("pretrained", "random"), help="Weights of the body.")
     checkpoint: str | None = text(
         what="a hub id, a path or s3://...",
-        place=checkpoint_source.located,
+        place=located,
         help="Published weights at base size ({upstream} is filled in); null = the paper's.",
     )
 
@@ -284,7 +285,7 @@ class NormalizedSSLConfig(MethodConfig):
         else:
             self._check_defaults(("checkpoint",), f"size={self.size!r}, whose bodies are pre-trained here")
         if self.checkpoint is not None:
-            checkpoint_source.resolve(self.upstream, self.checkpoint)
+            resolve(self.upstream, self.checkpoint)
         if not self.spectral:
             self._check_defaults(_SPECTRAL_FIELDS, f"upstream={self.upstream!r}, where it has no effect")
         if self.spectral or self.size != "base":

@@ -15,8 +15,9 @@ from trainables.job.assignment import DataSettings
 from trainables.job.stages import Stage, StagePlace
 from trainables.losses.soft_dtw_band import require_band
 from trainables.ssl.description import SSLModel
-from trainables.ssl.published_weights import source
-from trainables.ssl.published_weights.files import require_reachable
+from trainables.base.published import source
+from trainables.base.published.files import require_reachable
+from trainables.ssl.published_weights.source import resolve
 from trainables.ssl.stages import body_stage, require_weights
 from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
@@ -53,7 +54,7 @@ class PositionInvariantConfig(MethodConfig):
     hidden: int = choice(64, of=(48, 64), unit="channels", help="First layer of DEMUCS at base size.")
     front_checkpoint: str | None = text(
         what="a hub id of one file, a path or s3://...",
-        place=source.located,
+        place=lambda given, folder: source.located(given, folder, "front_checkpoint"),
         help="Weights of the front-end in its authors' or asteroid's format; null = pre-trained here.",
     )
     front_steps: int = whole(1500, (1, 10_000_000), unit="steps", help="Its pre-training on enhancement.")
@@ -236,13 +237,22 @@ class PositionInvariantConfig(MethodConfig):
         if self.size == "tiny" and self.checkpoint is not None:
             raise self.refusal("checkpoint", self.checkpoint, "only null with size='tiny', which is pre-trained here")
         if self.checkpoint is not None:
-            source.resolve(self.upstream, self.checkpoint)
+            resolve(self.upstream, self.checkpoint)
         if self.front_checkpoint is not None:
-            source.require_form(self.front_checkpoint)
+            self._check_front_checkpoint(self.front_checkpoint)
         if self.pad_min > self.pad_max:
             raise self.refusal("pad_min", self.pad_min, "at most pad_max")
         if self.speed_low > self.speed_high:
             raise self.refusal("speed_low", self.speed_low, "at most speed_high")
+
+    def _check_front_checkpoint(self, given: str) -> None:
+        known = source.require_known_form(given, "front_checkpoint")
+        in_one_file = given.endswith(source.FILE_ENDINGS) if given.startswith("s3://") else None
+        if in_one_file is None:
+            in_one_file = source.is_local(known) or source.hub_source(known).file is not None
+        if not in_one_file:
+            endings = ", ".join(source.FILE_ENDINGS)
+            raise self.refusal("front_checkpoint", given, f"one file: owner/name:file, a path, or s3://... ({endings})")
 
     def idle(self) -> Collection[str]:
         return {name for names, used in self._conditions() if not used for name in names}

@@ -11,8 +11,8 @@ from trainables.networks.asteroid_weights import read_asteroid
 from trainables.networks.demucs_weights import read_demucs
 from trainables.position_invariant.config import SAMPLE_RATE
 from trainables.position_invariant.front_ends import FrontEnd, build_front_end, pack_front_end, sizes_of
-from trainables.ssl.published_weights.files import local_files
-from trainables.ssl.published_weights.source import is_local
+from trainables.base.published.files import local_files
+from trainables.base.published.source import is_local
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -37,7 +37,7 @@ def _loaded(stage: Stage) -> tuple[FrontEnd, Path]:
     Raises:
         UserError: no single file, damaged, or another network than configured.
     """
-    path = require_here(local_files(stage.config["checkpoint"]))
+    path = require_here(local_files(stage.config["checkpoint"], setting="--set front_checkpoint"))
     if not path.is_file():
         raise UserError(f"checkpoint {path}: a folder; give the one file of the front-end's weights")
     sizes, content = sizes_of(stage.config), path.read_bytes()

@@ -6,10 +6,11 @@ What computes them is registered once, in trainables/config/registry.py: two met
 from dataclasses import replace
 from typing import Unpack
 
+from trainables.base.published.files import require_reachable
+from trainables.base.published.source import identity
 from trainables.job.stages import Stage, StagePlace
 from trainables.ssl.description import SSLModel
-from trainables.ssl.published_weights import source as checkpoint_source
-from trainables.ssl.published_weights.files import require_reachable
+from trainables.ssl.published_weights.source import resolve
 from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
 # Bump when a change of code changes what pre-training produces (pretraining/pretraining.py).
@@ -28,7 +29,7 @@ def body_stage(model: SSLModel, seed: int, **place: Unpack[StagePlace]) -> Stage
 def require_weights(model: SSLModel) -> None:
     """Raise `UserError` where the model needs published weights and a path or s3:// address has none."""
     if model.size == "base":
-        require_reachable(checkpoint_source.resolve(model.upstream, model.checkpoint))
+        require_reachable(resolve(model.upstream, model.checkpoint))
 
 
 def _pretraining(model: SSLModel, seed: int, place: StagePlace) -> Stage:
@@ -47,7 +48,7 @@ def _pretraining(model: SSLModel, seed: int, place: StagePlace) -> Stage:
 
 def _published(model: SSLModel) -> Stage:
     """The public weights: the same for every seed, corpus and device."""
-    source = checkpoint_source.resolve(model.upstream, model.checkpoint)
+    source = resolve(model.upstream, model.checkpoint)
     return Stage(
         kind="pretraining",
         name=f"{model.upstream} (base) checkpoint",
@@ -56,7 +57,7 @@ def _published(model: SSLModel) -> Stage:
         config={
             **model.body_fields(),
             "checkpoint": source,
-            "identity": checkpoint_source.identity(source),
+            "identity": identity(source),
         },
         seed=0,
         corpus_uri="",
