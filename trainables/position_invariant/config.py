@@ -8,15 +8,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Unpack
 
+from trainables.base.errors import UserError
+from trainables.base.published import source
+from trainables.base.published.files import require_reachable
 from trainables.config.fields import choice, flag, number, positions, text, whole
 from trainables.config.method_config import MethodConfig
-from trainables.base.errors import UserError
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Stage, StagePlace
 from trainables.losses.soft_dtw_band import require_band
 from trainables.ssl.description import SSLModel
-from trainables.base.published import source
-from trainables.base.published.files import require_reachable
 from trainables.ssl.published_weights.source import resolve
 from trainables.ssl.stages import body_stage, require_weights
 from trainables.ssl.upstream_table import UPSTREAM_TABLE

@@ -7,6 +7,7 @@ unit power, since tiny bodies see level a little.
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -14,7 +15,7 @@ from torch.nn import functional
 
 from trainables.audio.features import rms
 from trainables.base.padding import where_padded
-from trainables.position_invariant.config import RECEPTIVE_FIELD, PositionInvariantConfig, frames_of
+from trainables.position_invariant.config import FRAME_HOP, RECEPTIVE_FIELD, PositionInvariantConfig
 from trainables.ssl.bodies.upstreams import build_body, load_artifact
 from trainables.ssl.bodies.waveform_body import WaveformBody
 
@@ -44,14 +45,26 @@ class Reference:
         self.body.to(device)  # whose weights the shortened one shares
         return self
 
-    def features(self, wave: Tensor, lengths: Tensor | None = None, l2norm: bool = False) -> Tensor:
+    def features(
+        self,
+        wave: Tensor,
+        lengths: Tensor | None = None,
+        l2norm: bool = False,
+        component: Callable[[Tensor, int], Tensor] | None = None,
+    ) -> Tensor:
         """(batch, samples) at 16 kHz, of which `lengths` (batch,) are valid -> float32 (batch, frames, channels).
 
-        With `l2norm` frames have unit length, over every layer. Clips shorter than one frame are padded with zeros.
+        Args:
+            wave: shorter than one frame, it is padded with zeros.
+            lengths: None = all.
+            l2norm: scale every layer's frames to unit length.
+            component: what is done to the features of a layer, given by its number, before that.
         """
         wave, lengths = _long_enough(wave, lengths)
         outputs = self._shortened.transformer_outputs(wave, where_padded(wave, lengths))
         chosen = [outputs[layer - 1].transpose(1, 2).float() for layer in self._compared]
+        if component:
+            chosen = [component(each, layer) for each, layer in zip(chosen, self._compared, strict=True)]
         if l2norm:
             chosen = [functional.normalize(layer, dim=-1) for layer in chosen]
         return torch.cat(chosen, dim=-1) * len(chosen) ** -0.5
@@ -78,11 +91,9 @@ def level_gain(clean: Tensor, lengths: Tensor | None = None) -> Tensor:
     return 1.0 / rms(clean, lengths).clamp(min=_SMALLEST_RMS)
 
 
-def frame_counts(lengths: Tensor | None, batch: int, samples: int) -> Tensor:
-    """(batch,) frames of each item, at least 1; `lengths` None = all `samples`."""
-    if lengths is None:
-        lengths = torch.full((batch,), samples)
-    return frames_of(lengths).clamp(min=1)
+def frame_counts(lengths: Tensor) -> Tensor:
+    """(batch,) frames of items with that many samples, at least 1."""
+    return torch.div(lengths - RECEPTIVE_FIELD, FRAME_HOP, rounding_mode="floor").add(1).clamp(min=1)
 
 
 def _long_enough(wave: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
