@@ -17,8 +17,10 @@ from sweep.core.outage import say_on_standard_error
 from sweep.plan.plan import Plan
 from sweep.report.cells import warnings
 from sweep.report.figures.curves import curve_plot, switch_plot
+from sweep.report.figures.forest import write_forest
 from sweep.report.figures.pareto import pareto_plot
 from sweep.report.figures.scores import score_plot
+from sweep.report.figures.seed_points import seed_points
 from sweep.report.index_page import INDEX_FILE, index_page
 from sweep.report.leaderboard_files import write_leaderboard
 from sweep.report.listening.clips import listening_clips
@@ -55,6 +57,7 @@ class Publication:
     def _figures(self, folder: Path) -> dict[str, Callable[[], object]]:
         result = self.result
         figures: dict[str, Callable[[], object]] = {
+            "the differences": lambda: write_forest(result, folder, seed_points(result, self.rows)),
             "the scores": partial(score_plot, result, folder / "scores.png"),
             "the curves": partial(curve_plot, result["curves"], result["metric"], folder / "curves.png"),
             "the Pareto front": partial(pareto_plot, result, folder / "pareto.png"),
