@@ -17,6 +17,7 @@ _FIGURES = {
     "forest.": "What decides: paired differences to the leader and to the baseline, with the verdict's own intervals. "
     "One that excludes zero decides.",
     "scores": "Scores on test with their intervals, which decide nothing: they hold what all candidates share.",
+    "contention": "Who got further seeds: at each look on valid, candidates shown to be behind leave.",
     "pareto": "Two metrics at once: no other candidate beats those on the line in both.",
     "curves.": "Finalists on valid during training; triangles mark switches of a schedule.",
     "switches": "Label switches during training.",
