@@ -109,6 +109,12 @@ class Comparisons:
             bases.append(crossed_effects.of_differences(np.stack([a, b])))
         return Difference(float((a - b).mean()), tuple(basis for basis in bases if basis is not None))
 
+    def seed_differences(self, first: str, second: str) -> dict[int, float]:
+        """Seed -> `first` - `second` of that seed alone; their mean is the value of `difference`."""
+        block = self._pool_with(first, second).block
+        differences = block.of(first) - block.of(second)
+        return dict(zip(block.seeds, map(float, differences.mean(axis=-1)), strict=True)) if differences.size else {}
+
     def _pool_with(self, *labels: str) -> Pool:
         if set(labels) <= set(self.pooled_block.labels):
             return self._pool
