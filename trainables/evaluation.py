@@ -1,6 +1,6 @@
 """The fixed clips a job is evaluated on, kept in memory from one job to the next, and the scores of its estimates."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from trainables.job.assignment import DataSettings
 from trainables.metrics.mixture_scorer import Mixture, score_mixtures
-from trainables.metrics.scorer import Scorer
+from trainables.metrics.scorer import NO_MODELS, Scorer
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -40,11 +40,15 @@ def score_clips(
     estimates: Sequence[np.ndarray],
     metrics: Iterable[str] | None,
     data: DataSettings,
+    models: Mapping[str, str] = NO_MODELS,
 ) -> list[dict[str, Any]]:
-    """One row per clip and metric; by default all metrics of one voice in noise, or of several voices."""
+    """One row per clip and metric; by default all metrics of one voice in noise, or of several voices.
+
+    `models`: metric -> place of the model that it needs.
+    """
     if data.speakers > 1:
         scored = zip(clips, estimates, strict=True)
         mixtures = [Mixture(clip.utterance, clip.noisy, clip.clean, estimate) for clip, estimate in scored]
-        return score_mixtures(mixtures, metrics, data.sample_rate)
+        return score_mixtures(mixtures, metrics, data.sample_rate, models)
     ids, references = [clip.utterance for clip in clips], [clip.clean for clip in clips]
-    return Scorer(metrics, data.sample_rate).score(ids, references, estimates)
+    return Scorer(metrics, data.sample_rate, models=models).score(ids, references, estimates)

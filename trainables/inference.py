@@ -4,11 +4,12 @@ Estimates travel as an Arrow IPC stream of utterance ids and float32 audio, so n
 method and the metrics. Torch is imported only where something is inferred: scoring workers start fast.
 
 A row is one job, utterance and metric: group, candidate, phase, seed, job, split, utterance, speaker,
-noise_type, snr_db (dB), metric, value (None unless status is "ok"), status, gain, polarity, lag (samples).
+noise_type, snr_db (dB), metric, value (None unless status is "ok"), status, gain, polarity, lag (samples);
+of error rates also weight, the words or characters by which the rate over a corpus counts the utterance.
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from trainables.evaluation import evaluation_clips, score_clips
 from trainables.job.assignment import Assignment, DataSettings
 from trainables.job.checkpoints import Checkpoints
 from trainables.job.stages import Artifacts
+from trainables.metrics.scorer import NO_MODELS
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -92,11 +94,12 @@ def score_estimates(
     estimates: Estimates,
     split: str,
     metrics: Iterable[str] | None = None,
+    models: Mapping[str, str] = NO_MODELS,
 ) -> list[Row]:
-    """Rows of one job's estimates of a split, by all metrics or by those named."""
+    """Rows of one job's estimates of a split, by all metrics or by those named, with the models that these need."""
     group, phase, candidate, _ = assignment.job.split("/")
     identity = {"group": group, "candidate": candidate, "phase": phase, "seed": assignment.seed, "job": assignment.job}
-    return _rows(identity, split, estimates, assignment.data, metrics)
+    return _rows(identity, split, estimates, assignment.data, metrics, models)
 
 
 def score_noisy(
@@ -104,12 +107,13 @@ def score_noisy(
     data: DataSettings,
     split: str,
     metrics: Iterable[str] | None = None,
+    models: Mapping[str, str] = NO_MODELS,
 ) -> list[Row]:
     """Rows of the noisy input itself, as candidate "noisy": what every method must improve on."""
     identity = {"group": "all", "candidate": NOISY, "phase": "final", "seed": NOISY_SEED, "job": NOISY}
     clips = evaluation_clips(corpus, data, split)
     unprocessed = [(clip, np.broadcast_to(clip.noisy, clip.clean.shape)) for clip in clips]
-    return _rows(identity, split, unprocessed, data, metrics)
+    return _rows(identity, split, unprocessed, data, metrics, models)
 
 
 def _rows(
@@ -118,8 +122,9 @@ def _rows(
     estimates: Estimates,
     data: DataSettings,
     metrics: Iterable[str] | None,
+    models: Mapping[str, str],
 ) -> list[Row]:
     clips, audio = [clip for clip, _ in estimates], [estimate for _, estimate in estimates]
     facts = {c.utterance: {"speaker": c.speaker, "noise_type": c.noise_type, "snr_db": c.snr_db} for c in clips}
-    scored = score_clips(clips, audio, metrics, data)
+    scored = score_clips(clips, audio, metrics, data, models)
     return [{**identity, "split": split, **facts[row["utterance"]], **row} for row in scored]

@@ -93,8 +93,8 @@ def _add_budget(add: Callable[..., object]) -> None:
     text = "fix a field of the method's configuration for every candidate; may be repeated (see --help-config)"
     add("--set", metavar="FIELD=VALUE", action="append", default=[], dest="settings", help=text)
     text = """score the finalists by these metrics too, which are shown but decide nothing: dnsmos (no reference needed;
-    pip install ".[dnsmos]"), nb_pesq, sdr"""
-    add("--also", metavar="METRIC,..", help=text)
+    pip install ".[dnsmos]"), nb_pesq, sdr; one that needs a model as METRIC=PLACE, a hub id, a path or s3://..."""
+    add("--also", metavar="METRIC[=PLACE],..", help=text)
 
 
 def _add_places(add: Callable[..., object]) -> None:

@@ -27,7 +27,7 @@ from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 from trainables.config.registry import config_class
 
-_NOT_DECISIVE = {"name", "identity", "output", "home", "max_hours", "extensions", "study_uri", "tracking_uri"}
+_NOT_DECISIVE = {"models", "name", "identity", "output", "home", "max_hours", "extensions", "study_uri", "tracking_uri"}
 
 
 @dataclass(frozen=True)

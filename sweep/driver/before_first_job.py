@@ -17,6 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import ray
+from ray.exceptions import RayTaskError
+
 from sweep.core.next_command import typed_in
 from sweep.driver.whose import as_json, freeze, own_name
 from sweep.machines.capacity import require_capacity
@@ -39,6 +42,8 @@ from trainables.base.cache import VARIABLE as CACHE
 from trainables.base.cache import require_cache, using_cache
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
+from trainables.metrics.catalogue import METRICS
+from trainables.metrics.scorer import can_be_loaded
 
 # Variables that name one file or folder each: ours, and those of the libraries that read them late.
 _PATHS = (
@@ -82,6 +87,7 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
         require_capacity(plan)
         for each in filter(None, (corpus, second)):
             require_shared(storage, each)
+        _require_models(plan)
         plan = _with_gpu_share(planned, _with_corpora(planned, corpus, second), corpus)
         require_space(plan, storage)
         StudyStore.of(plan).close()  # refused, where it cannot be used, before there is a sweep
@@ -134,6 +140,20 @@ def _with_corpora(planned: Planned, corpus: Corpus, second: Corpus | None) -> Pl
         changed: dict[str, Any] = {f"{named}_{name}": value for name, value in facts.items()}
         plan = replace(plan, **changed)
     return plan
+
+
+def _require_models(plan: Plan) -> None:
+    """Load what metrics need as a scoring worker will; raises `UserError` where one cannot serve.
+
+    Hours of training would end without scores otherwise. A hub's model is in this machine's cache then.
+    """
+    each_once = {(METRICS[name].loader, place): name for name, place in plan.models.items()}
+    for (_, place), name in each_once.items():
+        try:
+            ray.get(ray.remote(num_cpus=0, max_retries=0)(can_be_loaded).remote(name, place))
+        except RayTaskError as error:
+            cause = error.cause if isinstance(error.cause, UserError) else error
+            raise UserError(f"--also {name}={place}: {(str(cause).splitlines() or [''])[-1]}") from error
 
 
 def _with_gpu_share(planned: Planned, plan: Plan, corpus: Corpus) -> Plan:

@@ -163,7 +163,7 @@ class Drive:
     def _scoring_pool(self) -> ScoringPool:
         plan = self.plan
         context = ScoringContext(
-            self.corpus, self.checkpoints, self.stages, plan.threads, plan.gpus_per_trial, plan.scored
+            self.corpus, self.checkpoints, self.stages, plan.threads, plan.gpus_per_trial, plan.scored, plan.models
         )
         return ScoringPool(context, pool_size())
 

@@ -12,8 +12,8 @@ import os
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import ray
@@ -56,6 +56,7 @@ class ScoringContext:
     threads: int
     gpus: float  # per inference task, as for training
     metrics: tuple[str, ...] | None = None  # on the test split; None = the default ones
+    models: Mapping[str, str] = field(default_factory=dict)  # metric -> place of the model that it needs
 
 
 class ScoringPool:
@@ -183,7 +184,7 @@ def _infer(context: ScoringContext, assignment: dict[str, Any], split: str) -> A
 
 
 class _Scorer:
-    """The actor: one process, one thread, low priority. It never imports torch, which takes seconds."""
+    """The actor: one process, one thread, low priority. Only metrics with models make it import torch, for seconds."""
 
     def __init__(self, context: ScoringContext) -> None:
         from trainables.base.determinism import limit_blas_threads
@@ -199,13 +200,13 @@ class _Scorer:
 
         context, assignment = self._context, Assignment.from_json(assignment_json)
         # On valid only the deciding metric is ever read.
-        metrics = (assignment.metric,) if split == "valid" else context.metrics
+        metrics, models = ((assignment.metric,), {}) if split == "valid" else (context.metrics, context.models)
         if job == NOISY:
-            rows = inference.score_noisy(context.corpus, assignment.data, split, metrics)
+            rows = inference.score_noisy(context.corpus, assignment.data, split, metrics, models)
         else:
             if estimates is None:
                 estimates = inference.stored_estimates(assignment, context.corpus, context.checkpoints, split)
-            rows = inference.score_estimates(assignment, estimates, split, metrics)
+            rows = inference.score_estimates(assignment, estimates, split, metrics, models)
         if split == "test":
             self._store_clips(job, assignment, estimates)
         self._store_rows(job, split, to_parquet(rows))

@@ -45,6 +45,7 @@ class Plan:
     code: str  # fingerprint of the training code; a resumed sweep refuses another one
     metric: str
     also: tuple[str, ...] = ()  # metrics of --also: more columns, after the space's own
+    models: dict[str, str] = field(default_factory=dict)  # metric that needs a model -> hub id, path or s3://
     groups: tuple[GroupPlan, ...]
     samples: int  # search trials per candidate
     seeds: tuple[int, ...]  # of the finalists, the same for all candidates
@@ -59,7 +60,8 @@ class Plan:
     method_config: dict[str, Any]  # the method's fields that the preset sets
     by_group: dict[str, dict[str, Any]] = field(default_factory=dict)  # what differs by group, as in `Preset.by_group`
     fixed: dict[str, Any] = field(default_factory=dict)  # fields fixed with --set: never searched
-    weights: dict[str, str] = field(default_factory=dict)  # stage that reads published weights -> hash or identity
+    # Stage that reads published weights, or metric that needs a model -> hash or identity.
+    weights: dict[str, str] = field(default_factory=dict)
     corpus_source: str  # as the user named it
     corpus_uri: str  # the prepared corpus
     corpus_fingerprint: str

@@ -5,11 +5,11 @@ import argparse
 from search_spaces import SPACES
 from search_spaces.space import Candidate
 from sweep.plan.plan import GroupPlan, Plan
+from sweep.settings.further_metrics import check_further_metrics, identities
 from sweep.settings.requirements import require_fit
 from sweep.settings.settings import flag_of
 from trainables.base.errors import UserError
 from trainables.config.registry import check_weights, config_class
-from trainables.metrics.catalogue import IMPROVEMENTS, known_metrics, require_installed
 
 
 def refuse_empty(arguments: argparse.Namespace) -> None:
@@ -27,8 +27,7 @@ def check_plan(plan: Plan) -> None:
     for group in plan.groups:
         for candidate in group.candidates:
             _check_candidate(plan, group, candidate)
-    if plan.also:
-        _check_further_metrics(plan)
+    check_further_metrics(plan)
     require_fit(plan)
     config_class(plan.space_object().method)  # an unknown method fails here, not in a worker
 
@@ -43,20 +42,6 @@ def _check_candidate(plan: Plan, group: GroupPlan, candidate: Candidate) -> None
     config_class(plan.method_name()).from_dict(config).require_inputs()
     if plan.space_file or SPACES.added_by(plan.space):
         _check_suggestions(plan, group, candidate.label)
-
-
-def _check_further_metrics(plan: Plan) -> None:
-    """Known, installed, and defined at the sample rate of the jobs."""
-    from trainables.metrics.scorer import Scorer
-
-    known_metrics(plan.also)
-    require_installed(plan.also)
-    separates = set(IMPROVEMENTS) & set(plan.space_object().scored)
-    basic = [IMPROVEMENTS.get(name, name) if separates else name for name in plan.also]
-    for group in plan.groups:
-        job = plan.search_jobs(group.name)[0]
-        anchor = plan.anchor(group, plan.candidate(group.name, job.candidate))
-        Scorer(basic, plan.assignment(job, anchor, attempt=1).data.sample_rate)
 
 
 def _check_suggestions(plan: Plan, group: GroupPlan, label: str) -> None:
@@ -76,7 +61,7 @@ def _check_suggestions(plan: Plan, group: GroupPlan, label: str) -> None:
 
 
 def weights_of(plan: Plan) -> dict[str, str]:
-    """By stage that reads published weights: a local file's SHA-256, or the identity of published ones.
+    """By stage that reads published weights, and metric with a model: a local file's SHA-256, or what identifies it.
 
     Raises `UserError` where a local file holds something else than is configured.
     """
@@ -85,4 +70,4 @@ def weights_of(plan: Plan) -> dict[str, str]:
         check_weights(stage)
     configs = {stage.name: stage.config for stage in stages}
     found = {name: config.get("identity", config.get("sha256")) for name, config in configs.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in found.items() if value is not None} | identities(plan)

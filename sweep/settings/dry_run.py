@@ -235,6 +235,7 @@ def _asked(plan: Plan) -> list[tuple[str, str, str]]:
     minutes, hours = plan.data.labelled_minutes, plan.max_hours
     fixed = ", ".join(f"{name}={json.dumps(value)}" for name, value in plan.fixed.items())
     rows = [
+        *(("model", f"{place} for {METRICS[name].title}", "also") for name, place in plan.models.items()),
         ("set", fixed, "settings"),
         ("labelled", "" if minutes is None else f"{minutes:g} min of training speech", "labelled_minutes"),
         ("hours", "" if hours is None else f"at most {hours:g} of driving", "max_hours"),

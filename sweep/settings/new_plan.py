@@ -18,8 +18,9 @@ from sweep.plan.code_version import training_code_fingerprint
 from sweep.plan.plan import GroupPlan, Plan, default_search_seed, default_seeds
 from sweep.settings.checks import check_plan, refuse_empty, weights_of
 from sweep.settings.extension import AUTO, group_names, group_plan, group_plans
+from sweep.settings.further_metrics import further_metrics
 from sweep.settings.resume import resumed
-from sweep.settings.settings import Planned, Settings, fixed_fields, further_metrics, require_text, require_writable
+from sweep.settings.settings import Planned, Settings, fixed_fields, require_text, require_writable
 from sweep.stored import layout
 from sweep.stored.by_name import LONGEST_NAME, is_remote, is_there, join
 from sweep.stored.place import exists_already
@@ -58,6 +59,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
     home = join(str(settings.folder / "sweeps"), name) if is_remote(output) else output
     preset = _with_steps(preset, settings.get("steps"))
     groups = _groups(space, preset, settings)
+    further = further_metrics(settings.get("also", ""), space, settings.folder)
     own_file = settings.space() if is_space_file(settings.space()) else ""
     plan = Plan(
         name=name,
@@ -69,7 +71,8 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         version=__version__,
         code=training_code_fingerprint(),
         metric=preset.metric,
-        also=further_metrics(settings.get("also", ""), space),
+        also=further.names,
+        models=further.models,
         groups=groups,
         samples=settings.get("samples", preset.samples),
         generation_size=max(len(group.candidates) for group in groups),  # a generation tries each candidate once

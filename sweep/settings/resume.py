@@ -11,13 +11,13 @@ from sweep.plan.code_version import training_code_fingerprint
 from sweep.plan.plan import Plan
 from sweep.settings.checks import check_plan, weights_of
 from sweep.settings.extension import EXTENSIBLE, extended
+from sweep.settings.further_metrics import further_metrics
 from sweep.settings.settings import (
     Planned,
     Settings,
     corpus_place,
     fixed_fields,
     flag_of,
-    further_metrics,
     minutes,
     space_file,
 )
@@ -107,7 +107,8 @@ def _agrees(plan: Plan, argument: str, value: Any, folder: Path) -> bool:
     if argument == "labelled_minutes":
         return minutes(value) == plan.data.labelled_minutes
     if argument == "also":
-        return set(further_metrics(value, plan.space_object())) <= set(plan.also)
+        further = further_metrics(value, plan.space_object(), folder)
+        return set(further.names) <= set(plan.also) and further.models.items() <= plan.models.items()
     if argument == "settings":
         return fixed_fields(value, plan.method_name(), folder).items() <= plan.fixed.items()
     if argument in ("tracking_uri", "study_uri"):

@@ -185,12 +185,6 @@ def corpus_place(source: str, folder: Path) -> str:
     return str(absolute(source, folder))
 
 
-def further_metrics(text: str, space: Space) -> tuple[str, ...]:
-    """The metrics of `--also`, each once, without those that the space computes anyway."""
-    listed = [name.strip() for name in text.split(",")]
-    return tuple(dict.fromkeys(name for name in listed if name and name not in space.scored))
-
-
 def minutes(text: str) -> float | None:
     """The minutes of `--labelled-minutes`; None for "all". Raises `UserError`."""
     if text == "all":

@@ -36,6 +36,7 @@ ROW_SCHEMA = pa.schema(
         ("lag", pa.int64()),
     ]
 )
+_WEIGHT = pa.field("weight", pa.float64())  # only where a metric has one
 
 
 def has_rows(checkpoints: StoredCheckpoints, job: str, split: str) -> bool:
@@ -56,5 +57,6 @@ def store_rows(storage: Storage, rows: Rows, split: str) -> None:
 def to_parquet(rows: Rows) -> bytes:
     """Rows as Parquet bytes; a missing value is null, never NaN."""
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=ROW_SCHEMA), buffer, compression="zstd")
+    schema = ROW_SCHEMA.append(_WEIGHT) if any(row.get("weight") is not None for row in rows) else ROW_SCHEMA
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer, compression="zstd")
     return buffer.getvalue()

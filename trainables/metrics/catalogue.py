@@ -15,11 +15,18 @@ from trainables.base.plugins import Registry
 
 @dataclass(frozen=True, kw_only=True)
 class MetricInfo:
-    """How a metric is computed, shown and compared; of all of them, more is better.
+    """How a metric is computed, shown and compared.
 
     `function`: "module:function" of (reference, estimate) or (reference, estimate, sample_rate), float waveforms
-    (samples,) and Hz, which returns a float and raises `Unscorable` where there is none. With `ingredients`, metrics or
-    `INGREDIENTS`, it is a formula of their values in that order.
+    (samples,) and Hz, which returns a float, or `Weighted`, and raises `Unscorable` where there is none. With
+    `ingredients`, metrics or `INGREDIENTS`, it is a formula of their values in that order.
+    `lower`: less is better, as for error rates.
+    `model`: of a metric that needs one, which models it takes, for help and errors: "a CTC recogniser: a hub id, a path
+    or s3://...". The user names it (`--also wer=PLACE`), and `function` has one or two arguments more: the model that
+    `loader`, "module:function" of (place), has loaded, once a process, on the CPU, to the same bits everywhere; and the
+    reference's transcript, None where there is none. Metrics of one `loader` share a model. `check`, "module:function"
+    of (path), imports no torch and raises `UserError` for a folder on this machine that cannot serve; models that lie
+    elsewhere are loaded before the first job.
     `improvement_of`: the metric whose gain over the unprocessed mixture this one is; it has no function.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
@@ -32,6 +39,10 @@ class MetricInfo:
     ingredients: tuple[str, ...] = ()
     improvement_of: str | None = None
     sample_rate: int | None = None  # Hz, the only one it is defined at; None = any
+    lower: bool = False
+    model: str = ""
+    loader: str = ""
+    check: str = ""
     title: str
     unit: str = ""  # "" where the metric is a pure number
     margin: float
@@ -97,6 +108,27 @@ def known_metrics(names: Iterable[str] | None) -> tuple[str, ...]:
         if name not in METRICS:
             raise UserError(f"unknown metric {name!r}: choose from {', '.join(METRICS)}")
     return chosen
+
+
+def with_shared_models(names: Iterable[str], models: Mapping[str, str]) -> dict[str, str]:
+    """`models`, metric -> place, with one for each of the metrics `names` that needs one.
+
+    A metric without a model of its own takes the one of a metric that loads its models in the same way.
+    Raises UserError where one is missing, or given for a metric that takes none.
+    """
+    whole = dict(models)
+    for name in models:
+        if name not in names or not METRICS[name].model:
+            raise UserError(f"metric {name!r} takes no model: leave out {models[name]!r}")
+    for name in names:
+        info = METRICS[name]
+        if not info.model or name in whole:
+            continue
+        shared = {place for other, place in models.items() if METRICS[other].loader == info.loader}
+        if len(shared) != 1:
+            raise UserError(f"metric {name!r} needs {info.model}: give --also {name}=PLACE")
+        whole[name] = shared.pop()
+    return whole
 
 
 def require_installed(names: Iterable[str]) -> None:

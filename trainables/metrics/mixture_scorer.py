@@ -7,17 +7,15 @@ unprocessed mixture, which is computed once for a mixture however many jobs are 
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from trainables.metrics import Unscorable
-from trainables.metrics.catalogue import IMPROVEMENTS, SEPARATION, known_metrics
-from trainables.metrics.scorer import UNPLACED, Row, Utterance, score_utterance
+from trainables.metrics.catalogue import IMPROVEMENTS, SEPARATION, known_metrics, with_shared_models
+from trainables.metrics.scorer import NO_MODELS, UNPLACED, Outcome, Row, Utterance, row_of, score_utterance
 from trainables.metrics.si_sdr import si_sdr
-
-Outcome = tuple[float | None, str]  # a metric's value, None unless the status is "ok"
 
 _KEPT_INPUTS = 4096  # mixtures whose own scores a process caches
 _input_scores: dict[tuple[str, str, int], dict[str, Outcome]] = {}
@@ -32,11 +30,16 @@ class Mixture(NamedTuple):
     estimates: np.ndarray
 
 
-def score_mixtures(mixtures: Sequence[Mixture], metrics: Iterable[str] | None, sample_rate: int) -> list[Row]:
+def score_mixtures(
+    mixtures: Sequence[Mixture],
+    metrics: Iterable[str] | None,
+    sample_rate: int,
+    models: Mapping[str, str] = NO_MODELS,
+) -> list[Row]:
     """One row per mixture and metric (None = those of `catalogue.SEPARATION`), in the order given.
 
-    Rows are as in `Scorer.score`; gain, polarity and lag are None. A source that cannot be scored gives the
-    row its status: half a separation is no separation.
+    `models` as in `Scorer`. Rows are as in `Scorer.score`; gain, polarity and lag are None. A source that cannot be
+    scored gives the row its status: half a separation is no separation.
 
     Raises:
         UserError: an unknown metric.
@@ -45,20 +48,17 @@ def score_mixtures(mixtures: Sequence[Mixture], metrics: Iterable[str] | None, s
     chosen = SEPARATION if metrics is None else known_metrics(metrics)
     for item in mixtures:
         _check_shapes(item)
-    return [row for item in mixtures for row in _score_mixture(item, chosen, sample_rate)]
+    models = with_shared_models(chosen, models)
+    return [row for item in mixtures for row in _score_mixture(item, chosen, sample_rate, models)]
 
 
-def _score_mixture(item: Mixture, metrics: Sequence[str], sample_rate: int) -> list[Row]:
+def _score_mixture(item: Mixture, metrics: Sequence[str], sample_rate: int, models: Mapping[str, str]) -> list[Row]:
     basic = sorted({IMPROVEMENTS.get(metric, metric) for metric in metrics})
     improved = sorted({IMPROVEMENTS[metric] for metric in metrics if metric in IMPROVEMENTS})
     order = best_order(item.references, item.estimates)
-    found = _mean_over_sources(item.id, item.references, item.estimates[order], basic, sample_rate)
+    found = _mean_over_sources(item.id, item.references, item.estimates[order], basic, sample_rate, models)
     unprocessed = _score_input(item, improved, sample_rate)
-    outcomes = [(metric, *_outcome(metric, found, unprocessed)) for metric in metrics]
-    return [
-        {"utterance": item.id, "metric": metric, "value": value, "status": status, **UNPLACED}
-        for metric, value, status in outcomes
-    ]
+    return [row_of(item.id, metric, _outcome(metric, found, unprocessed), UNPLACED) for metric in metrics]
 
 
 def best_order(references: np.ndarray, estimates: np.ndarray) -> np.ndarray:
@@ -90,12 +90,17 @@ def _score_input(item: Mixture, metrics: Sequence[str], sample_rate: int) -> dic
 
 
 def _mean_over_sources(
-    name: str, references: np.ndarray, estimates: np.ndarray, metrics: Sequence[str], sample_rate: int
+    name: str,
+    references: np.ndarray,
+    estimates: np.ndarray,
+    metrics: Sequence[str],
+    sample_rate: int,
+    models: Mapping[str, str] = NO_MODELS,
 ) -> dict[str, Outcome]:
-    """Metric -> its mean over the sources, or the status of the first source that has none."""
+    """Metric -> its mean over the sources, by weight where it has one, or the status of the first that has no value."""
     rows: dict[str, list[Row]] = {metric: [] for metric in metrics}
     for reference, estimate in zip(references, estimates, strict=True):
-        for row in score_utterance(Utterance(name, reference, estimate), metrics, sample_rate):
+        for row in score_utterance(Utterance(name, reference, estimate), metrics, sample_rate, models):
             rows[row["metric"]].append(row)
     return {metric: _mean(each) for metric, each in rows.items()}
 
@@ -103,17 +108,20 @@ def _mean_over_sources(
 def _mean(rows: Sequence[Row]) -> Outcome:
     for row in rows:
         if row["status"] != "ok":
-            return None, row["status"]
-    return math.fsum(row["value"] for row in rows) / len(rows), "ok"
+            return Outcome(None, row["status"])
+    weights = [row.get("weight", 1.0) for row in rows]
+    total = math.fsum(weights)
+    mean = math.fsum(row["value"] * weight for row, weight in zip(rows, weights, strict=True)) / total
+    return Outcome(mean, "ok", total if "weight" in rows[0] else None)
 
 
 def _outcome(metric: str, found: dict[str, Outcome], unprocessed: dict[str, Outcome]) -> Outcome:
     if metric not in IMPROVEMENTS:
         return found[metric]
-    (after, status), (before, input_status) = found[IMPROVEMENTS[metric]], unprocessed[IMPROVEMENTS[metric]]
-    if after is None or before is None:
-        return None, status if after is None else input_status
-    return after - before, "ok"
+    after, before = found[IMPROVEMENTS[metric]], unprocessed[IMPROVEMENTS[metric]]
+    if after.value is None or before.value is None:
+        return Outcome(None, after.status if after.value is None else before.status)
+    return Outcome(after.value - before.value, "ok")
 
 
 def _check_shapes(item: Mixture) -> None:

@@ -7,20 +7,22 @@ and crashes must not pay, and one bad clip must not lose a night's scores.
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from inspect import signature
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from trainables.base.errors import UserError
 from trainables.base.plugins import load
-from trainables.metrics import Unscorable
+from trainables.metrics import Unscorable, Weighted
 from trainables.metrics.alignment import align
-from trainables.metrics.catalogue import IMPROVEMENTS, INGREDIENTS, METRICS, known_metrics
+from trainables.metrics.catalogue import IMPROVEMENTS, INGREDIENTS, METRICS, known_metrics, with_shared_models
 
 Row = dict[str, Any]
 UNPLACED = {"gain": None, "polarity": None, "lag": None}  # where there is no alignment
+NO_MODELS: Mapping[str, str] = MappingProxyType({})
 SILENCE = 0.5 / 2**15  # peak around the mean; below half a step, 16-bit audio is all zeros
 
 
@@ -30,11 +32,21 @@ class Utterance(NamedTuple):
     id: str
     reference: np.ndarray
     estimate: np.ndarray
+    text: str | None = None  # what is said in the reference, where it is known
+
+
+class Outcome(NamedTuple):
+    """Of a metric and an utterance: the value, None unless the status is "ok", and what it counts in a mean."""
+
+    value: float | None
+    status: str
+    weight: float | None = None  # None = as much as any other
 
 
 class Scorer:
     """Scores estimates against references by the metrics of `catalogue` (None = the everyday ones).
 
+    `models`: metric -> place, of those that need a model.
     `map_fn(function, iterable)` runs the utterances: `map`, or the `map` of a process pool.
     Raises UserError at an unknown metric, or where one is asked for at another rate than its own.
     """
@@ -44,38 +56,50 @@ class Scorer:
         metrics: Iterable[str] | None = None,
         sample_rate: int = 16000,
         map_fn: Callable[..., Iterable[list[Row]]] = map,
+        models: Mapping[str, str] | None = None,
     ) -> None:
         self.metrics = known_metrics(metrics)
+        self.models = with_shared_models(self.metrics, models or {})
         self.sample_rate = sample_rate
         self.map_fn = map_fn
         _check_single_voice(self.metrics)
         _check_sample_rate(self.metrics, sample_rate)
 
-    def score(self, ids: Sequence[str], references: Sequence[np.ndarray], estimates: Sequence[np.ndarray]) -> list[Row]:
-        """One row per utterance and metric, in the order given.
+    def score(
+        self,
+        ids: Sequence[str],
+        references: Sequence[np.ndarray],
+        estimates: Sequence[np.ndarray],
+        texts: Sequence[str | None] | None = None,
+    ) -> list[Row]:
+        """One row per utterance and metric, in the order given; `texts` are what is said in the references.
 
         A row holds utterance, metric, value (float or None), status ("ok", "silent_reference",
         "no_utterance", "non_finite", "too_short" or "error: ..."), and gain, polarity (-1, 0, 1) and lag
-        (samples) of the estimate, None where nothing can be scored.
+        (samples) of the estimate, None where nothing can be scored; of an error rate also weight, the units (words)
+        by which the rate over a corpus counts the utterance.
         Raises ValueError, naming the utterance, where a pair is no pair of equally long float waveforms.
         """
-        utterances = [Utterance(*each) for each in zip(ids, references, estimates, strict=True)]
+        spoken = [None] * len(ids) if texts is None else texts
+        utterances = [Utterance(*each) for each in zip(ids, references, estimates, spoken, strict=True)]
         for utterance in utterances:
             _check_waveforms(utterance)
-        score_one = partial(score_utterance, metrics=self.metrics, sample_rate=self.sample_rate)
+        score_one = partial(score_utterance, metrics=self.metrics, sample_rate=self.sample_rate, models=self.models)
         return [row for rows in self.map_fn(score_one, utterances) for row in rows]
 
 
-def score_utterance(utterance: Utterance, metrics: Sequence[str], sample_rate: int) -> list[Row]:
+def score_utterance(
+    utterance: Utterance, metrics: Sequence[str], sample_rate: int, models: Mapping[str, str] = NO_MODELS
+) -> list[Row]:
     """The rows of one utterance; top level, so that a process pool can be sent it."""
     reference, estimate = utterance.reference, utterance.estimate
     status = _signal_status(reference, estimate)
     if status != "ok":
-        return [_row(utterance.id, metric, None, status, UNPLACED) for metric in metrics]
+        return [row_of(utterance.id, metric, Outcome(None, status), UNPLACED) for metric in metrics]
     placement = asdict(align(reference, estimate, sample_rate))
     needed = {name for metric in metrics for name in _ingredients(metric)}
-    measured = {name: _measure(name, reference, estimate, sample_rate) for name in sorted(needed)}
-    return [_row(utterance.id, metric, *_combine(metric, measured), placement) for metric in metrics]
+    measured = {name: _measure(name, utterance, sample_rate, models.get(name, "")) for name in sorted(needed)}
+    return [row_of(utterance.id, metric, _combine(metric, measured), placement) for metric in metrics]
 
 
 def mean_of_ok(rows: Iterable[Mapping[str, Any]], metric: str) -> tuple[float | None, int, int]:
@@ -92,38 +116,61 @@ def _ingredients(metric: str) -> tuple[str, ...]:
 
 
 @cache
-def _function(name: str) -> Callable[[np.ndarray, np.ndarray, int], float]:
-    """What computes a metric or an ingredient."""
+def _function(name: str) -> tuple[Callable[..., float | Weighted], int]:
+    """What computes a metric or an ingredient, and how many arguments it takes."""
     function = load(INGREDIENTS[name] if name in INGREDIENTS else METRICS[name].function)
-    if len(signature(function).parameters) == 2:
-        return lambda reference, estimate, sample_rate: function(reference, estimate)
-    return function
+    return function, len(signature(function).parameters)
 
 
-def _measure(name: str, reference: np.ndarray, estimate: np.ndarray, sample_rate: int) -> tuple[float | None, str]:
-    """(value, "ok") or (None, why there is none)."""
+def load_model(metric: str, place: str) -> Any:
+    """The model at `place` as the metric needs it; loaded once a process. Raises UserError where it cannot serve."""
+    return _loaded(METRICS[metric].loader, place)
+
+
+def can_be_loaded(metric: str, place: str) -> bool:
+    """True; raises UserError where `load_model` does. For another process, to which a model need not be sent."""
+    load_model(metric, place)
+    return True
+
+
+@lru_cache(maxsize=4)
+def _loaded(loader: str, place: str) -> Any:
+    return load(loader)(place)
+
+
+def _measure(name: str, utterance: Utterance, sample_rate: int, place: str) -> Outcome:
+    """The value, or why there is none; `place` of the model that the metric needs.
+
+    Raises UserError where that cannot be loaded: every row would say so.
+    """
+    _, reference, estimate, text = utterance
+    model = load_model(name, place) if place else None
+    function, count = _function(name)
     try:
-        value = _function(name)(reference, estimate, sample_rate)
+        found = function(*(reference, estimate, sample_rate, model, text)[:count])
     except Unscorable as failure:
-        return None, failure.status
+        return Outcome(None, failure.status)
     except Exception as error:  # a metric's library may fail in any way; the row says how
-        return None, f"error: {type(error).__name__}: {error}"
-    return (value, "ok") if math.isfinite(value) else (None, "non_finite")
+        return Outcome(None, f"error: {type(error).__name__}: {error}")
+    value, weight = found if isinstance(found, Weighted) else (found, None)
+    return Outcome(value, "ok", weight) if math.isfinite(value) else Outcome(None, "non_finite")
 
 
-def _combine(metric: str, measured: Mapping[str, tuple[float | None, str]]) -> tuple[float | None, str]:
-    """The metric's (value, status): its own measure, or its formula unless an ingredient failed."""
+def _combine(metric: str, measured: Mapping[str, Outcome]) -> Outcome:
+    """The metric's own measure, or its formula unless an ingredient failed."""
     ingredients = METRICS[metric].ingredients
     if not ingredients:
         return measured[metric]
     for name in ingredients:
-        if measured[name][1] != "ok":
+        if measured[name].status != "ok":
             return measured[name]
-    return load(METRICS[metric].function)(*(measured[name][0] for name in ingredients)), "ok"
+    return Outcome(load(METRICS[metric].function)(*(measured[name].value for name in ingredients)), "ok")
 
 
-def _row(utterance: str, metric: str, value: float | None, status: str, placement: Mapping[str, Any]) -> Row:
-    return {"utterance": utterance, "metric": metric, "value": value, "status": status, **placement}
+def row_of(utterance: str, metric: str, found: Outcome, placement: Mapping[str, Any]) -> Row:
+    """The row; `placement` is gain, polarity and lag."""
+    row = {"utterance": utterance, "metric": metric, "value": found.value, "status": found.status, **placement}
+    return row if found.weight is None else {**row, "weight": found.weight}
 
 
 def _signal_status(reference: np.ndarray, estimate: np.ndarray) -> str:

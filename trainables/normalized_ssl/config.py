@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Unpack
 
+from trainables.base.published.files import require_reachable
+from trainables.base.published.source import identity, located
 from trainables.config.fields import PaperTerm, choice, flag, number, positions, text, whole
 from trainables.config.method_config import MethodConfig
 from trainables.job.stages import Stage, StagePlace
-from trainables.normalized_ssl.published_weights import source as checkpoint_source
-from trainables.normalized_ssl.published_weights.files import require_reachable
+from trainables.normalized_ssl.published_weights.source import resolve
 from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 # Bump when a change of code changes what pre-training produces (trainables/normalized_ssl/pretraining/pretraining.py).
@@ -76,7 +77,7 @@ class NormalizedSSLConfig(MethodConfig):
     init: str = choice("pretrained", of=("pretrained", "random"), help="Weights of the body.")
     checkpoint: str | None = text(
         what="a hub id, a path or s3://...",
-        place=checkpoint_source.located,
+        place=located,
         help="Published weights at base size ({upstream} is filled in); null = the paper's.",
     )
 
@@ -221,7 +222,7 @@ class NormalizedSSLConfig(MethodConfig):
 
     def _checkpoint_stage(self) -> Stage:
         """The public weights: the same for every seed, corpus and device."""
-        source = checkpoint_source.resolve(self.upstream, self.checkpoint)
+        source = resolve(self.upstream, self.checkpoint)
         return Stage(
             kind="pretraining",
             name=f"{self.upstream} (base) checkpoint",
@@ -232,7 +233,7 @@ class NormalizedSSLConfig(MethodConfig):
                 "size": self.size,
                 "cmvn": self.cmvn,
                 "checkpoint": source,
-                "identity": checkpoint_source.identity(source),
+                "identity": identity(source),
             },
             seed=0,
             corpus_uri="",
@@ -257,7 +258,7 @@ class NormalizedSSLConfig(MethodConfig):
 
     def require_inputs(self) -> None:
         if self.needs_pretraining and self.size == "base":
-            require_reachable(checkpoint_source.resolve(self.upstream, self.checkpoint))
+            require_reachable(resolve(self.upstream, self.checkpoint))
 
     @property
     def needs_pretraining(self) -> bool:
@@ -334,7 +335,7 @@ class NormalizedSSLConfig(MethodConfig):
         else:
             self._check_defaults(("checkpoint",), f"size={self.size!r}, whose bodies are pre-trained here")
         if self.checkpoint is not None:
-            checkpoint_source.resolve(self.upstream, self.checkpoint)
+            resolve(self.upstream, self.checkpoint)
         if not self.spectral:
             self._check_defaults(_SPECTRAL_FIELDS, f"upstream={self.upstream!r}, where it has no effect")
         if self.spectral or self.size != "base":

@@ -17,7 +17,7 @@ import pytest
 from tests.support.audio.signals import RATE, noisy, speech_like
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import EVERYDAY, INGREDIENTS, METRICS
-from trainables.metrics.scorer import Scorer, _measure, mean_of_ok
+from trainables.metrics.scorer import Scorer, Utterance, _measure, mean_of_ok
 
 CLEAN = speech_like(1.5)
 NOISY = noisy(CLEAN, 5.0)
@@ -123,7 +123,11 @@ def test_a_short_clip_fails_only_where_it_is_too_short() -> None:
 @pytest.mark.parametrize("seconds", [0.0, 1e-4, 2e-4, 3e-4, 0.001, 0.01, 0.0255, 0.0257, 0.0374, 0.1, 0.25])
 def test_no_length_makes_a_metric_fail(seconds: float, rate: int) -> None:
     """A number or a status of ours, whatever the length; as a direct call or by the Scorer."""
-    names = [name for name, info in METRICS.items() if info.function and not info.ingredients and not info.packages]
+    names = [
+        name
+        for name, info in METRICS.items()
+        if info.function and not (info.ingredients or info.packages or info.model)
+    ]
     names = [name for name in names if METRICS[name].sample_rate in (None, rate)]
     samples = round(seconds * rate)
     rng = np.random.default_rng(samples)
@@ -131,8 +135,9 @@ def test_no_length_makes_a_metric_fail(seconds: float, rate: int) -> None:
     estimate = reference + 0.03 * rng.standard_normal(samples).astype(np.float32)
     rows = Scorer(names, rate).score(["clip"], [reference], [estimate])
     assert {row["status"] for row in rows} <= {"ok", "too_short", "silent_reference", "no_utterance"}
-    outcomes = {name: _measure(name, reference, estimate, rate) for name in (*names, *INGREDIENTS)}
-    assert {status for _, status in outcomes.values()} <= {"ok", "too_short"}
+    utterance = Utterance("clip", reference, estimate)
+    outcomes = {name: _measure(name, utterance, rate, "") for name in (*names, *INGREDIENTS)}
+    assert {outcome.status for outcome in outcomes.values()} <= {"ok", "too_short"}
 
 
 @pytest.mark.parametrize(("samples", "status"), [(409, "too_short"), (511, "too_short"), (512, "ok")])

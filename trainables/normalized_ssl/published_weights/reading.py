@@ -13,15 +13,15 @@ from torch import Tensor
 
 from trainables.audio.corpus.shards import file_sha256
 from trainables.base.errors import UserError
+from trainables.base.published.files import local_files
+from trainables.base.published.source import is_local
 from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.normalized_ssl.bodies.body import Body
 from trainables.normalized_ssl.bodies.spectral_body import SPEECH_STATISTICS, SpectralBody
 from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.bodies.waveform_body import WaveformBody
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.published_weights.files import local_files
 from trainables.normalized_ssl.published_weights.s3prl_files import spectral_name, spectral_state
-from trainables.normalized_ssl.published_weights.source import is_local
 from trainables.normalized_ssl.published_weights.transformers_files import (
     WAVEFORM_PARTS,
     waveform_name,

@@ -15,9 +15,9 @@ from torch import Tensor
 from trainables.audio.features import SAMPLE_RATE
 from trainables.base.errors import UserError
 from trainables.base.foreign_pickles import reading
+from trainables.base.published.files import CONFIG_FILE, PREPROCESSOR_FILE, weights_of
 from trainables.base.stated_facts import Fact, require_facts
 from trainables.normalized_ssl.bodies.waveform_body import CONVOLUTIONS, WaveformBody, transformers_config
-from trainables.normalized_ssl.published_weights.files import CONFIG_FILE, PREPROCESSOR_FILE, weights_of
 from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 # Where the body's tensors are; whatever else is in there would change its output.

@@ -27,6 +27,7 @@ from tests.support.methods import s3prl_model
 from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.examples.mixing import Batch
 from trainables.base.errors import UserError
+from trainables.base.published.source import hub_source
 from trainables.base.tensors import unpack
 from trainables.config.registry import run_stage
 from trainables.method import When
@@ -35,8 +36,8 @@ from trainables.normalized_ssl.bodies.upstreams import build_body
 from trainables.normalized_ssl.bodies.waveform_body import WaveformBody
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import NormalizedSSL, build
-from trainables.normalized_ssl.published_weights import source as checkpoint_source
 from trainables.normalized_ssl.published_weights.reading import load_weights
+from trainables.normalized_ssl.published_weights.source import resolve
 from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
 
 MODELS: dict[str, tuple[type[PreTrainedConfig], type[PreTrainedModel]]] = {
@@ -344,7 +345,7 @@ def test_a_source_of_no_known_form(source: str) -> None:
 
 
 def test_published_models_are_pinned() -> None:
-    wanted = checkpoint_source.hub_source(checkpoint_source.resolve("hubert", None))
+    wanted = hub_source(resolve("hubert", None))
     assert wanted.repository == "facebook/hubert-base-ls960"
     assert len(wanted.revision or "") == 40
 

@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub import constants
 
 from trainables.base.errors import UserError
-from trainables.normalized_ssl.published_weights.files import local_files, require_reachable
+from trainables.base.published.files import local_files, require_reachable
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 

@@ -1,0 +1,85 @@
+"""`--also METRIC,METRIC=PLACE`: the further metrics of a sweep, and the models that some of them need."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from search_spaces.space import Space
+from sweep.plan.plan import Plan
+from trainables.base.errors import UserError
+from trainables.base.plugins import load
+from trainables.base.published.files import require_reachable
+from trainables.base.published.source import identity, is_local, located, require_known_form
+from trainables.metrics.catalogue import (
+    IMPROVEMENTS,
+    METRICS,
+    known_metrics,
+    require_installed,
+    with_shared_models,
+)
+
+
+class Further(NamedTuple):
+    """What a sweep is scored by next to what its space names anyway."""
+
+    names: tuple[str, ...]
+    models: dict[str, str]  # metric -> place, for all that need a model
+
+
+def further_metrics(text: str, space: Space, folder: Path) -> Further:
+    """The metrics of `--also`, each once, without those that the space computes anyway; paths start from `folder`.
+
+    Raises UserError for an unknown metric, and where a model is missing, not needed or of no known form.
+    """
+    listed = [item.strip().partition("=") for item in text.split(",") if item.strip()]
+    names = [name.strip() for name, _, _ in listed]
+    known_metrics(names)
+    models: dict[str, str] = {}
+    for name, (_, equals, place) in zip(names, listed, strict=True):
+        if not equals:
+            continue
+        setting = f"--also {name}="
+        if not place.strip():
+            raise UserError(f"{setting} is empty: name {METRICS[name].model or 'nothing'} there")
+        found = require_known_form(located(place.strip(), folder, setting), setting)
+        if models.setdefault(name, found) != found:
+            raise UserError(f"{setting}... is given twice: give it once")
+    scored = (*space.scored, *names)
+    further = tuple(dict.fromkeys(name for name in names if name not in space.scored))
+    return Further(further, with_shared_models(scored, models))
+
+
+def check_further_metrics(plan: Plan) -> None:
+    """Installed, defined at the sample rate of the jobs, with models that are there.
+
+    Raises UserError, also for a deciding metric that needs a model: jobs are scored by it while they train.
+    """
+    from trainables.metrics.scorer import Scorer
+
+    if METRICS[plan.metric].model:
+        raise UserError(
+            f"metric {plan.metric!r} needs a model, so it cannot decide: let space {plan.space} decide by another "
+            f"one and give --also {plan.metric}=PLACE for a column and a verdict of its own"
+        )
+    require_installed((*plan.also, *plan.models))
+    separates = set(IMPROVEMENTS) & set(plan.space_object().scored)
+    basic = [IMPROVEMENTS.get(name, name) if separates else name for name in (*plan.also, *plan.models)]
+    for group in plan.groups:
+        job = plan.search_jobs(group.name)[0]
+        anchor = plan.anchor(group, plan.candidate(group.name, job.candidate))
+        Scorer(basic, plan.assignment(job, anchor, attempt=1).data.sample_rate, models=plan.models)
+    for name, place in plan.models.items():
+        _check_model(name, place)
+
+
+def _check_model(name: str, place: str) -> None:
+    try:
+        require_reachable(place)
+        if METRICS[name].check and is_local(place):
+            load(METRICS[name].check)(place)
+    except UserError as error:
+        raise UserError(f"--also {name}={place}: {error}") from error
+
+
+def identities(plan: Plan) -> dict[str, str]:
+    """By metric that needs a model: a local one's SHA-256, else where it lies. Raises UserError where it is gone."""
+    return {f"metric {name}": identity(place) for name, place in plan.models.items()}
