@@ -30,7 +30,7 @@ class MetricInfo:
     `improvement_of`: the metric whose gain over the unprocessed mixture this one is; it has no function.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
-    `packages`: what must be installed for it beyond our own dependencies, by the extra of the metric's name.
+    `packages`: what must be installed for it beyond our own dependencies, by `extra`, or the extra of its name.
     `separation`, `listening`, `pareto`: its place (1 = first) among what separation is scored by, what the listening
     page shows of a clip, and what the Pareto figure sets against the deciding metric; 0 = not there.
     """
@@ -48,6 +48,7 @@ class MetricInfo:
     margin: float
     everyday: bool = False
     packages: tuple[str, ...] = ()
+    extra: str = ""
     separation: int = 0
     listening: int = 0
     pareto: int = 0
@@ -59,10 +60,35 @@ def _ours(function: str, title: str, margin: float, **more: Any) -> MetricInfo:
     return MetricInfo(function=path, title=title, margin=margin, unit=unit, **more)
 
 
+def _dnsmos(function: str, rating: str) -> MetricInfo:
+    return _ours(
+        f"dnsmos:{function}",
+        f"DNSMOS {rating}",
+        0.03,
+        ingredients=("dnsmos_ratings",),
+        sample_rate=16000,
+        packages=("speechmos", "onnxruntime"),
+        extra="dnsmos",
+    )
+
+
+def _embedding(name: str, title: str, margin: float, model: str) -> MetricInfo:
+    return _ours(
+        f"embeddings.{name}:{name}",
+        title,
+        margin,
+        sample_rate=16000,
+        model=f"{model}: a hub id, a path or s3://...",
+        loader=f"{__package__}.embeddings.{name}:load",
+        check=f"{__package__}.embeddings.{name}:check",
+    )
+
+
 # What some metrics are made of without being one.
 INGREDIENTS = {
     "llr": f"{__package__}.log_likelihood_ratio:log_likelihood_ratio",
     "wss": f"{__package__}.weighted_spectral_slope:weighted_spectral_slope",
+    "dnsmos_ratings": f"{__package__}.dnsmos:ratings",  # three numbers of one inference
 }
 _SIGNAL, _BACKGROUND = ("wb_pesq", "llr", "wss"), ("wb_pesq", "wss", "segsnr")
 # Of the gain-fitted CBAK only the segmental SNR differs: PESQ and WSS don't hear the level.
@@ -82,7 +108,17 @@ _BUILT_IN: dict[str, MetricInfo] = {
     "sdr": _ours("sdr:sdr", "SDR (dB)", 0.1, separation=4),
     "si_sdri": _ours("", "SI-SDRi (dB)", 0.1, improvement_of="si_sdr", separation=1),
     "sdri": _ours("", "SDRi (dB)", 0.1, improvement_of="sdr", separation=2, pareto=5),
-    "dnsmos": _ours("dnsmos:dnsmos", "DNSMOS OVRL", 0.03, sample_rate=16000, packages=("speechmos", "onnxruntime")),
+    "dnsmos": _dnsmos("overall", "OVRL"),
+    "dnsmos_sig": _dnsmos("signal", "SIG"),
+    "dnsmos_bak": _dnsmos("background", "BAK"),
+    "estoi": _ours("stoi:estoi", "ESTOI", 0.005),
+    "lsd": _ours("log_spectral_distance:log_spectral_distance", "LSD (dB)", 0.1, lower=True),
+    "speaker_similarity": _embedding(
+        "speaker_similarity", "speaker similarity", 0.01, "a speaker model, such as microsoft/wavlm-base-plus-sv"
+    ),
+    "speech_bert_score": _embedding(
+        "speech_bert_score", "SpeechBERTScore", 0.005, "a speech model, such as microsoft/wavlm-large"
+    ),
 }
 METRICS = Registry("metrics", MetricInfo, _BUILT_IN)
 
@@ -136,7 +172,7 @@ def require_installed(names: Iterable[str]) -> None:
     for name in names:
         missing = [package for package in METRICS[name].packages if find_spec(package) is None]
         if missing:
-            wanted = " ".join(missing) if METRICS.added_by(name) else f'"speech-sweep[{name}]"'
+            wanted = " ".join(missing) if METRICS.added_by(name) else f'"speech-sweep[{METRICS[name].extra or name}]"'
             raise UserError(
                 f"metric {name!r} needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not "
                 f"installed: pip install {wanted} here and on every worker, or leave it out"

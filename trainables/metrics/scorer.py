@@ -153,7 +153,7 @@ def _measure(name: str, utterance: Utterance, sample_rate: int, place: str) -> O
     except Exception as error:  # a metric's library may fail in any way; the row says how
         return Outcome(None, f"error: {type(error).__name__}: {error}")
     value, weight = found if isinstance(found, Weighted) else (found, None)
-    return Outcome(value, "ok", weight) if math.isfinite(value) else Outcome(None, "non_finite")
+    return Outcome(value, "ok", weight) if np.isfinite(value).all() else Outcome(None, "non_finite")
 
 
 def _combine(metric: str, measured: Mapping[str, Outcome]) -> Outcome:
@@ -197,7 +197,7 @@ def _check_single_voice(metrics: Sequence[str]) -> None:
 
 def _check_sample_rate(metrics: Sequence[str], sample_rate: int) -> None:
     for metric in metrics:
-        for name in set(_ingredients(metric)) - INGREDIENTS.keys():
+        for name in {metric, *_ingredients(metric)} - INGREDIENTS.keys():
             needed = METRICS[name].sample_rate
             if needed not in (None, sample_rate):
                 raise UserError(

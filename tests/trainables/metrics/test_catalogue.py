@@ -22,7 +22,7 @@ def test_names_every_metric_of_the_house() -> None:
         *("wb_pesq", "stoi", "csig", "cbak", "covl"),
         *("si_sdr", "segsnr", "cbak_fitted", "segsnr_fitted"),
         *("nb_pesq", "sdr", "si_sdri", "sdri"),
-        "dnsmos",
+        *("dnsmos", "dnsmos_sig", "dnsmos_bak", "estoi", "lsd", "speaker_similarity", "speech_bert_score"),
     ]
 
 
@@ -51,6 +51,8 @@ def test_a_metric_whose_packages_are_missing_says_how_to_get_them(monkeypatch: p
         UserError, match=r"'dnsmos' needs speechmos and onnxruntime, .* pip install .speech-sweep\[dnsmos\]"
     ):
         require_installed(["si_sdr", "dnsmos"])
+    with pytest.raises(UserError, match=r"'dnsmos_sig' needs .* pip install .speech-sweep\[dnsmos\]"):
+        require_installed(["dnsmos_sig"])
 
 
 def test_importing_it_loads_nothing_heavy() -> None:
