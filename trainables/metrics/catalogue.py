@@ -27,6 +27,9 @@ class MetricInfo:
     reference's transcript, None where there is none. Metrics of one `loader` share a model. `check`, "module:function"
     of (path), imports no torch and raises `UserError` for a folder on this machine that cannot serve; models that lie
     elsewhere are loaded before the first job.
+    (samples,) and Hz, which returns a float and raises `Unscorable` where there is none. With `ingredients`, metrics or
+    `INGREDIENTS`, it is a formula of their values in that order.
+    `lower`: less is better, as for error rates.
     `improvement_of`: the metric whose gain over the unprocessed mixture this one is; it has no function.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
