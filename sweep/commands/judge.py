@@ -3,6 +3,7 @@
 import argparse
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sweep.commands.common import add_output_argument, command_parser
@@ -48,7 +49,13 @@ def build_parser() -> argparse.ArgumentParser:
     better = parser.add_mutually_exclusive_group()
     better.add_argument("--lower", action="store_true", help="lower scores are better (known of WER, LSD and others)")
     better.add_argument("--higher", action="store_true", help="higher scores are better")
-    parser.add_argument("--nominate", metavar="FILE", help="scores of a validation split, which name the leader")
+    parser.add_argument(
+        "--nominate",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="scores of a validation split, which name the leader; once for each file",
+    )
     parser.add_argument("--baseline", metavar="LABEL", help="show every candidate's gain over this one")
     parser.add_argument("--margin", metavar="X", help="differences that surely lie within ±X count as equivalent")
     parser.add_argument("--alpha", metavar="A", default="0.05", help="intervals span 1 - A (default 0.05)")
@@ -86,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _judged(arguments: argparse.Namespace, alpha: float, margin: float | None) -> "Judged":
-    from sweep.judging.judged import Question, judged_scores, judged_sweep
+    from sweep.judging.judged import Question, judged_scores
 
     question = Question(
         asked=_asked(arguments),
@@ -102,15 +109,23 @@ def _judged(arguments: argparse.Namespace, alpha: float, margin: float | None) -
         from sweep.judging.mlflow_runs import read_experiment
 
         table, asked = read_experiment(arguments.mlflow, arguments.experiment, question.asked)
-        return judged_scores([table], [("", None)], question.reading(asked), arguments.nominate)
+        return judged_scores([table], [("", None)], replace(question, asked=asked), arguments.nominate)
     from sweep.judging.sources import is_file, labels, read_source
 
     if len(arguments.scores) == 1 and not is_file(arguments.scores[0]):
-        judged = judged_sweep(arguments.scores[0], arguments.output, question, arguments.nominate)
-        if judged:
-            return judged
+        return _judged_sweep(arguments)
     tables = [read_source(name) for name in arguments.scores]
     return judged_scores(tables, labels(arguments.scores), question, arguments.nominate)
+
+
+def _judged_sweep(arguments: argparse.Namespace) -> "Judged":
+    from sweep.judging.own_rows import judged_sweep
+
+    fixed = {f"--{name}": getattr(arguments, name) for name in ("nominate", "baseline", "margin", "unit", "lower")}
+    for flag, value in fixed.items():
+        if value:
+            raise UserError(f"{flag}: {arguments.scores[0]} is no file, and a sweep has its own: leave it out")
+    return judged_sweep(arguments.scores[0], arguments.output, arguments.metric)
 
 
 def _asked(arguments: argparse.Namespace) -> "Asked":

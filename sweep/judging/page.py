@@ -7,13 +7,14 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.judging.view import Judged, basis, headline, judged_view, needed, selection, table_of
+from sweep.judging.view import Judged, judged_view, needed, selection, table_of
 from sweep.report.pages import html_page
+from sweep.verdict.judgement import conditions, headline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from sweep.verdict.result import GroupResult
+    from sweep.verdict.result import JudgedGroup
 
 _STYLES = ("page.css", "index.css", "judge.css")
 
@@ -29,11 +30,11 @@ def judged_page(judged: Judged) -> str:
     return html_page(judged.title, _STYLES, "\n".join(body))
 
 
-def _first(judged: Judged, group: "GroupResult") -> tuple[str, str]:
-    return basis(group), selection(judged, group)
+def _first(judged: Judged, group: "JudgedGroup") -> list[str]:
+    return [conditions(group), *selection(judged, group)]
 
 
-def _group(judged: Judged, group: "GroupResult") -> str:
+def _group(judged: Judged, group: "JudgedGroup") -> str:
     _, header, rows = table_of(judged, group)
     parts = [
         f'<p class="verdict">{escape(headline(group))}</p>',
@@ -47,7 +48,7 @@ def _group(judged: Judged, group: "GroupResult") -> str:
     return "\n".join(parts)
 
 
-def _forest(judged: Judged, group: "GroupResult") -> str:
+def _forest(judged: Judged, group: "JudgedGroup") -> str:
     """Wide and narrow; figures are images of their own, so that none shares names with another."""
     if all(row["behind_leader"] is None for row in group["candidates"]):
         return ""

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from math import floor, log10
 from typing import cast
 
-from sweep.report.cells import NOT_KNOWN, Row, counted
+from sweep.report.cells import NOT_KNOWN, Row
 from sweep.report.output_formats import Table, View
+from sweep.verdict.judgement import conditions, headline, tier_letters
 from sweep.verdict.result import (
     CandidateResult,
-    GroupResult,
     Interval,
+    JudgedGroup,
     Result,
     by_score,
     candidate_verdict,
@@ -21,13 +22,6 @@ from sweep.verdict.result import (
     records,
 )
 from trainables.metrics.catalogue import METRICS
-
-_CHANCE = {
-    "seeds and units": "Another run of each system, on other {units} like these, would agree within the intervals.",
-    "units": "One seed each: the verdict is conditional on these very models; trained again, they may rank otherwise.",
-    "seeds": "No {units}: the verdict is conditional on this test set.",
-    "none": "One score each: nothing can be said of chance.",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +31,14 @@ class Judged:
     title: str
     metric: str | None
     said: str
-    groups: Sequence[GroupResult]
+    groups: Sequence[JudgedGroup]
     notes: Sequence[str] = ()
     nominated_on: str | None = None  # the file or split on which the leader was named beforehand
 
     @property
     def metric_title(self) -> str:
-        if self.metric in METRICS:
-            return METRICS[self.metric].title
-        return self.metric or "score"
+        title = METRICS[self.metric].title if self.metric in METRICS else self.metric or "score"
+        return f"{title} (lower is better)" if any(group.get("lower") for group in self.groups) else title
 
 
 def judged_view(judged: Judged) -> View:
@@ -69,11 +62,10 @@ def judged_view(judged: Judged) -> View:
     )
 
 
-def table_of(judged: Judged, group: GroupResult) -> Table:
+def table_of(judged: Judged, group: JudgedGroup) -> Table:
     """A row per candidate, best first; columns that say nothing are left out."""
-    digits = _digits(group)
+    digits, letters = _digits(group), tier_letters(group)
     ranked = by_score(group["candidates"], group.get("lower", False))
-    unit = group["population"]["unit"]
     columns: dict[str, list[str]] = {
         "candidate": [row["label"] for row in ranked],
         judged.metric_title: [_estimate(row["score"], row["interval"], digits) for row in ranked],
@@ -83,11 +75,12 @@ def table_of(judged: Judged, group: GroupResult) -> Table:
         f"gain over {group['baseline']}": [_gain(group, row, digits) for row in ranked],
         "seeds": [str(row["n_seeds"]) for row in ranked],
         "utterances": [f"{row['n_utterances']:,}" for row in ranked],
+        "tier": [letters.get(row["label"], "") for row in ranked],
         "failures": [str(row["failures"]) for row in ranked],
         "": [_standing(group, row) for row in ranked],
     }
-    for name, plain in {"failures": {"0"}, "seeds": {"1"}, "utterances": {"0", "1"}}.items():
-        if set(columns[name]) <= plain or (name == "utterances" and unit not in ("utterance", "speaker")):
+    for name, plain in {"failures": {"0"}, "seeds": {"1"}, "utterances": {"0", "1"}, "tier": {""}}.items():
+        if set(columns[name]) <= plain:
             del columns[name]
     gained = f"gain over {group['baseline']}"
     if set(columns[gained]) == {NOT_KNOWN}:
@@ -96,45 +89,16 @@ def table_of(judged: Judged, group: GroupResult) -> Table:
     return headline(group), header, [list(row) for row in zip(*columns.values(), strict=True)]
 
 
-def headline(group: GroupResult) -> str:
-    """ "tera: layer2 wins", "tie: A leads, B and C are not shown to be behind it"."""
-    name = "" if not group["group"] else f"{group_name(group['group'])}: "
-    leader = group["leader"]["label"]
-    if group["verdict"] == "winner":
-        return f"{name}{leader} wins"
-    others = _listed(group["contenders"])
-    return (
-        f"{name}tie: {leader} leads, {others} not shown to be behind it"
-        if others
-        else f"{name}no winner: {leader} leads"
-    )
-
-
-def basis(group: GroupResult) -> str:
-    """What the intervals account for, and what they do not."""
-    text = _CHANCE[group.get("chance", "seeds and units")].format(units=f"{group['population']['unit']}s")
-    runs = "" if group.get("seeds_paired", True) else " Seeds are not paired over systems."
-    extent = [counted(len(group["seeds"]), "seed")] if group["seeds"] else []
-    population = group["population"]
-    extent += [counted(population["utterances"], "utterance")] if population["utterances"] else []
-    extent += [counted(population["speakers"], "speaker")] if population["unit"] == "speaker" else []
-    return f"{text}{runs} ({', '.join(extent)}; ± spans {100 * (1 - group['alpha']):g} %)"
-
-
-def selection(judged: Judged, group: GroupResult) -> str:
-    """How the leader was chosen, and how that is accounted for."""
-    leader, chosen_from = group["leader"]["label"], group.get("chosen_from", 2)
+def selection(judged: Judged, group: JudgedGroup) -> list[str]:
+    """How the leader was chosen, where that matters."""
     if judged.nominated_on:
-        return f"{leader} was named leader on {judged.nominated_on}: its intervals need no correction for the choice."
-    return (
-        f"{leader} was chosen from {counted(chosen_from, 'candidate')} by these very scores: the intervals hold for "
-        "all pairs at once (Tukey's). --nominate VALID names the leader on other data, which narrows them."
-        if chosen_from > 2
-        else f"{leader} leads of two: an interval of their difference needs no correction for the choice."
-    )
+        return [f"{group['leader']['label']} was named the leader on {judged.nominated_on}, before these scores."]
+    if group["chosen_from"] > 2:
+        return ["--nominate VALID would name the leader on other data: narrower intervals, without Tukey's correction."]
+    return []
 
 
-def needed(group: GroupResult) -> Iterator[str]:
+def needed(group: JudgedGroup) -> Iterator[str]:
     """What the data could show, and what a winner would take."""
     if group["resolvable"] is not None:
         yield f"Detectable: a true difference of {_rounded(group['resolvable'], _digits(group))}, with 80 % power."
@@ -152,21 +116,16 @@ def needed(group: GroupResult) -> Iterator[str]:
         yield f"To decide: more seeds alone, or {unit} alone, would not do; both would."
 
 
-def sentences(judged: Judged, group: GroupResult) -> Iterator[str]:
+def sentences(judged: Judged, group: JudgedGroup) -> Iterator[str]:
     """The table in words, the condition of the verdict first."""
     name = "" if len(judged.groups) < 2 else f"{group_name(group['group'])}: "
     digits = _digits(group)
-    yield name + basis(group)
-    yield name + selection(judged, group)
+    yield name + conditions(group)
+    yield from (name + line for line in selection(judged, group))
     yield from (name + line for line in needed(group))
     if group["equivalent"]:
         to = f"{group['leader']['label']} within ±{group['margin']:g}"
         yield f"{name}Equivalent to {to}: {_listed(group['equivalent'])}."
-    tiers = group.get("tiers", [])
-    if len(tiers) > 1:
-        yield f"{name}Tiers, not separable within each: {' | '.join(', '.join(tier) for tier in tiers)}."
-    if left := group.get("left_out"):
-        yield f"{name}Left out: {counted(left, group['population']['unit'])} without a score of every candidate."
     if group["noisy"]["score"] is not None:
         yield f"{name}Unprocessed input: {_rounded(group['noisy']['score'], digits)}."
     yield from (f"{name}{note[:1].upper()}{note[1:]}." for note in group["notes"])
@@ -174,7 +133,7 @@ def sentences(judged: Judged, group: GroupResult) -> Iterator[str]:
         yield f"{name}Claimed together with the other groups (Holm), this is a tie."
 
 
-def _standing(group: GroupResult, row: CandidateResult) -> str:
+def _standing(group: JudgedGroup, row: CandidateResult) -> str:
     words: list[str] = [candidate_verdict(group, row["label"])]
     words += ["equivalent"] if row["label"] in group["equivalent"] else []
     words += ["unstable"] if row["unstable"] else []
@@ -182,7 +141,7 @@ def _standing(group: GroupResult, row: CandidateResult) -> str:
     return ", ".join(words)
 
 
-def _gain(group: GroupResult, row: CandidateResult, digits: int) -> str:
+def _gain(group: JudgedGroup, row: CandidateResult, digits: int) -> str:
     if row["label"] == group["baseline"]:
         return NOT_KNOWN
     return _estimate(row["gain"], row["gain_interval"], digits, signed=True)
@@ -199,7 +158,7 @@ def _rounded(value: float, digits: int) -> str:
     return f"{value:.{digits}f}"
 
 
-def _digits(group: GroupResult) -> int:
+def _digits(group: JudgedGroup) -> int:
     """Decimals that show two digits of the smallest half-width; of scores without intervals, four digits."""
     rows = group["candidates"]
     widths = [high - low for row in rows for low, high in [row["behind_leader_interval"] or row["interval"] or (0, 0)]]
