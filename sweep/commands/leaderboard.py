@@ -88,7 +88,7 @@ def _show_published(arguments: argparse.Namespace) -> None:
 
 
 def _watch(plan: "Plan", storage: "Storage", arguments: argparse.Namespace) -> None:
-    from sweep.commands.watch import watch
+    from sweep.report.watch import watch
     from sweep.stored.reading import with_study_password
 
     if arguments.format != "table":
