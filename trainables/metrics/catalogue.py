@@ -27,10 +27,9 @@ class MetricInfo:
     reference's transcript, None where there is none. Metrics of one `loader` share a model. `check`, "module:function"
     of (path), imports no torch and raises `UserError` for a folder on this machine that cannot serve; models that lie
     elsewhere are loaded before the first job.
-    (samples,) and Hz, which returns a float and raises `Unscorable` where there is none. With `ingredients`, metrics or
-    `INGREDIENTS`, it is a formula of their values in that order.
-    `lower`: less is better, as for error rates.
     `improvement_of`: the metric whose gain over the unprocessed mixture this one is; it has no function.
+    `measured`: a method measures it on its own estimates of the test split (`Method.measures`, listed by its
+    `MethodInfo`); it has no function, and the unprocessed input has no such row.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
     `packages`: what must be installed for it beyond our own dependencies, by `extra`, or the extra of its name.
@@ -43,6 +42,7 @@ class MetricInfo:
     improvement_of: str | None = None
     sample_rate: int | None = None  # Hz, the only one it is defined at; None = any
     lower: bool = False
+    measured: bool = False
     model: str = ""
     loader: str = ""
     check: str = ""
@@ -85,6 +85,8 @@ def _embedding(name: str, title: str, margin: float, model: str) -> MetricInfo:
         loader=f"{__package__}.embeddings.{name}:load",
         check=f"{__package__}.embeddings.{name}:check",
     )
+def _measured(title: str, margin: float, **more: Any) -> MetricInfo:
+    return MetricInfo(title=title, margin=margin, measured=True, **more)
 
 
 # What some metrics are made of without being one.
@@ -96,6 +98,8 @@ INGREDIENTS = {
 _SIGNAL, _BACKGROUND = ("wb_pesq", "llr", "wss"), ("wb_pesq", "wss", "segsnr")
 # Of the gain-fitted CBAK only the segmental SNR differs: PESQ and WSS don't hear the level.
 _FITTED = ("wb_pesq", "wss", "segsnr_fitted")
+
+_LAYERS = range(1, 13)
 
 _BUILT_IN: dict[str, MetricInfo] = {
     "wb_pesq": _ours("pesq:wb_pesq", "WB-PESQ", 0.03, everyday=True, sample_rate=16000, listening=1, pareto=1),
@@ -122,6 +126,15 @@ _BUILT_IN: dict[str, MetricInfo] = {
     "speech_bert_score": _embedding(
         "speech_bert_score", "SpeechBERTScore", 0.005, "a speech model, such as microsoft/wavlm-large"
     ),
+    # Of features of a self-supervised model (trainables/ssl/representation.py), at the layer that was trained for.
+    "ssl_distance": _measured("SSL distance", 0.1, lower=True),
+    "ssl_cosine": _measured("SSL cosine", 0.005),
+    "shift_excess": _measured("position-shift excess", 0.1, lower=True),
+    "shift_floor": _measured("position-shift floor", 0.1, lower=True),
+    "speed_error": _measured("speed error", 0.002, lower=True),
+    "shortcut_index": _measured("position shortcut index", 0.005, lower=True),
+    **{f"ssl_distance_{layer}": _measured(f"SSL distance, layer {layer}", 0.1, lower=True) for layer in _LAYERS},
+    **{f"ssl_cosine_{layer}": _measured(f"SSL cosine, layer {layer}", 0.005) for layer in _LAYERS},
 }
 METRICS = Registry("metrics", MetricInfo, _BUILT_IN)
 
