@@ -23,6 +23,7 @@ from trainables.job.assignment import Assignment
 from trainables.job.checkpoints import OPTIMIZER, PROGRESS
 from trainables.job.stages import Artifacts, Stage
 from trainables.method import Method, When
+from trainables.metrics.catalogue import merit
 from trainables.metrics.level_monitors import SEGMENTAL, level_monitors
 from trainables.metrics.scorer import Outcome, finite, mean_of_ok
 from trainables.training.epochs import epochs_at
@@ -182,7 +183,7 @@ class TrainingSession:
         factor = self.method.learning_rate_factor(when)
         if factor is None:
             factor = lr_factor(when.progress, self._config.warmup_share, self._config.lr_floor)
-        factor *= plateau_factor([report["score"] for report in self.reports], self._config)
+        factor *= plateau_factor([merit(self.assignment.metric, r["score"]) for r in self.reports], self._config)
         for group, peak in zip(self._optimizer.param_groups, self._peak_rates, strict=True):
             group["lr"] = peak * factor
 

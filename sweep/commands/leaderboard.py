@@ -101,7 +101,7 @@ def _show_rows(plan: "Plan", storage: "Storage", arguments: argparse.Namespace) 
     from sweep.report.output_formats import print_view
     from sweep.stored.reading import read_rows, stored_sweep
 
-    metric = arguments.metric or plan.metric
+    metric = plan.held(arguments.metric) if arguments.metric else plan.metric
     rows = read_rows(plan, storage, metric=metric)
     if arguments.by:
         print_view(breakdown_view(rows, plan, metric, arguments.by), arguments.format)

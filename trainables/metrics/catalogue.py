@@ -32,6 +32,7 @@ class MetricInfo:
     `MethodInfo`); it has no function, and the unprocessed input has no such row.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
+    `untranscribed`: of a metric that needs transcripts, the one that takes its place where the test set lacks them.
     `packages`: what must be installed for it beyond our own dependencies, by `extra`, or the extra of its name.
     `separation`, `listening`, `pareto`: its place (1 = first) among what separation is scored by, what the listening
     page shows of a clip, and what the Pareto figure sets against the deciding metric; 0 = not there.
@@ -46,6 +47,7 @@ class MetricInfo:
     model: str = ""
     loader: str = ""
     check: str = ""
+    untranscribed: str = ""
     title: str
     unit: str = ""  # "" where the metric is a pure number
     margin: float
@@ -58,7 +60,7 @@ class MetricInfo:
 
 
 def _ours(function: str, title: str, margin: float, **more: Any) -> MetricInfo:
-    unit = "dB" if title.endswith("(dB)") else ""
+    unit = title[:-1].partition("(")[2] if title.endswith(")") else ""
     path = f"{__package__}.{function}" if function else ""
     return MetricInfo(function=path, title=title, margin=margin, unit=unit, **more)
 
@@ -85,8 +87,27 @@ def _embedding(name: str, title: str, margin: float, model: str) -> MetricInfo:
         loader=f"{__package__}.embeddings.{name}:load",
         check=f"{__package__}.embeddings.{name}:check",
     )
+
+
 def _measured(title: str, margin: float, **more: Any) -> MetricInfo:
     return MetricInfo(title=title, margin=margin, measured=True, **more)
+
+
+def _of_recogniser(function: str, title: str, margin: float, **more: Any) -> MetricInfo:
+    room = f"{__package__}.recognition"
+    return _ours(
+        f"recognition.error_rates:{function}",
+        title,
+        margin,
+        lower=True,
+        sample_rate=16000,
+        packages=("jiwer",),
+        extra="wer",
+        model="a CTC recogniser: a hub id such as facebook/wav2vec2-base-960h, a path or s3://...",
+        loader=f"{room}.recogniser:load",
+        check=f"{room}.files:require_recogniser",
+        **more,
+    )
 
 
 # What some metrics are made of without being one.
@@ -135,6 +156,10 @@ _BUILT_IN: dict[str, MetricInfo] = {
     "shortcut_index": _measured("position shortcut index", 0.005, lower=True),
     **{f"ssl_distance_{layer}": _measured(f"SSL distance, layer {layer}", 0.1, lower=True) for layer in _LAYERS},
     **{f"ssl_cosine_{layer}": _measured(f"SSL cosine, layer {layer}", 0.005) for layer in _LAYERS},
+    "wer": _of_recogniser("wer", "WER per utterance (%)", 0.5, untranscribed="wer_own"),
+    "cer": _of_recogniser("cer", "CER per utterance (%)", 0.2, untranscribed="cer_own"),
+    "wer_own": _of_recogniser("wer_own", "WER per utterance, own reading (%)", 0.5),
+    "cer_own": _of_recogniser("cer_own", "CER per utterance, own reading (%)", 0.2),
 }
 METRICS = Registry("metrics", MetricInfo, _BUILT_IN)
 
@@ -160,6 +185,11 @@ def known_metrics(names: Iterable[str] | None) -> tuple[str, ...]:
         if name not in METRICS:
             raise UserError(f"unknown metric {name!r}: choose from {', '.join(METRICS)}")
     return chosen
+
+
+def merit(metric: str, value: float) -> float:
+    """The value turned so that more is better; turned twice, it is the value again."""
+    return -value if METRICS[metric].lower else value
 
 
 def with_shared_models(names: Iterable[str], models: Mapping[str, str]) -> dict[str, str]:

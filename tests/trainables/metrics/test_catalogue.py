@@ -25,6 +25,7 @@ def test_names_every_metric_of_the_house() -> None:
         *("dnsmos", "dnsmos_sig", "dnsmos_bak", "estoi", "lsd", "speaker_similarity", "speech_bert_score"),
         *("ssl_distance", "ssl_cosine", "shift_excess", "shift_floor", "speed_error", "shortcut_index"),
         *(f"ssl_{what}_{layer}" for what in ("distance", "cosine") for layer in range(1, 13)),
+        *("wer", "cer", "wer_own", "cer_own"),
     ]
 
 
