@@ -17,7 +17,7 @@ FLOORS = (
     {"base"},
     {"job", "metrics", "losses", "networks"},
     {"audio", "config"},
-    {"normalization", "training"},
+    {"normalization", "ssl", "training"},
     {"the contract"},
 )
 METHODS = {path.parent.name for path in WING.glob("*/method.py")}

@@ -51,4 +51,5 @@ def score_clips(
         mixtures = [Mixture(clip.utterance, clip.noisy, clip.clean, estimate) for clip, estimate in scored]
         return score_mixtures(mixtures, metrics, data.sample_rate, models)
     ids, references = [clip.utterance for clip in clips], [clip.clean for clip in clips]
-    return Scorer(metrics, data.sample_rate, models=models).score(ids, references, estimates)
+    texts = [clip.text for clip in clips]
+    return Scorer(metrics, data.sample_rate, models=models).score(ids, references, estimates, texts)

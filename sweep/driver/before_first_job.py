@@ -30,6 +30,7 @@ from sweep.machines.warm_workers import warm_workers
 from sweep.plan.cost import disk_bytes
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
+from sweep.settings.further_metrics import with_references
 from sweep.settings.settings import Planned
 from sweep.storage.stage_store import stage_store
 from sweep.stored import layout
@@ -87,8 +88,9 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
         require_capacity(plan)
         for each in filter(None, (corpus, second)):
             require_shared(storage, each)
+        plan = _with_corpora(planned, corpus, second)
         _require_models(plan)
-        plan = _with_gpu_share(planned, _with_corpora(planned, corpus, second), corpus)
+        plan = _with_gpu_share(planned, plan, corpus)
         require_space(plan, storage)
         StudyStore.of(plan).close()  # refused, where it cannot be used, before there is a sweep
         _freeze(planned, plan, storage)
@@ -139,7 +141,7 @@ def _with_corpora(planned: Planned, corpus: Corpus, second: Corpus | None) -> Pl
         facts: dict[str, Any] = {"uri": found.uri, "fingerprint": found.fingerprint, "summary": found.summary()}
         changed: dict[str, Any] = {f"{named}_{name}": value for name, value in facts.items()}
         plan = replace(plan, **changed)
-    return plan
+    return with_references(plan)
 
 
 def _require_models(plan: Plan) -> None:

@@ -9,6 +9,7 @@ from sweep.core.addresses import hide_password
 from sweep.plan.cost import estimate, gpu_hours, scored_seconds, speech_seconds
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
+from sweep.settings.further_metrics import own_readings
 from sweep.settings.machine_price import MachinePrice
 from sweep.settings.settings import Planned
 from sweep.storage.stage_store import stage_store
@@ -62,6 +63,7 @@ def cautions(plan: Plan) -> list[str]:
         found.append(
             f"--labelled-minutes {minutes:g} is more than there is: all {there / 60:.3g} min of training speech serve"
         )
+    found += own_readings(plan)
     found += _alike(plan)
     for split in ("valid", "test"):
         seconds = scored_seconds(plan, split)

@@ -1,5 +1,6 @@
 """`--also METRIC,METRIC=PLACE`: the further metrics of a sweep, and the models that some of them need."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,6 +49,59 @@ def further_metrics(text: str, space: Space, folder: Path) -> Further:
     return Further(further, with_shared_models(scored, models))
 
 
+def with_references(plan: Plan) -> Plan:
+    """The plan with error rates against transcripts, or, where these do not serve, the recogniser's own readings.
+
+    One kind for all clips of the test set, so that a column never mixes two. Before the corpus is prepared nothing is
+    known and nothing changed. Raises UserError where the space itself names a metric that needs transcripts.
+    """
+    problem = _no_transcripts(plan)
+    others = {name: METRICS[name].untranscribed for name in plan.scored if METRICS[name].untranscribed}
+    if not problem or not others:
+        return plan
+    for name in others.keys() & set(plan.space_object().scored):
+        raise UserError(f"space {plan.space} is scored by {name!r}, but {problem}; let it name {others[name]!r}")
+    models = {others.get(name, name): place for name, place in plan.models.items()}
+    models |= {name: place for name, place in plan.models.items() if name not in others}
+    keys = {f"metric {name}": f"metric {other}" for name, other in others.items()}
+    weights = {keys.get(name, name): value for name, value in plan.weights.items()}
+    also = tuple(dict.fromkeys(others.get(name, name) for name in plan.also))
+    return replace(plan, also=also, models=models, weights=weights)
+
+
+def repeats(further: Further, plan: Plan) -> bool:
+    """Whether the plan has these already, under the names that `with_references` gave them."""
+    same = {name: METRICS[name].untranscribed for name in further.names if name not in plan.also}
+    names = {same.get(name, name) for name in further.names}
+    models = {same.get(name, name): place for name, place in further.models.items()}
+    return names <= set(plan.also) and models.items() <= plan.models.items()
+
+
+def own_readings(plan: Plan) -> list[str]:
+    """A line for each error rate that has no transcripts to go by."""
+    problem = _no_transcripts(plan)
+    stand_ins = {info.untranscribed for info in METRICS.usable().values()}
+    named = [METRICS[name].title for name in plan.also if name in stand_ins and problem]
+    return [f"{title}: {problem}; the reference is the recogniser's reading of the clean clip" for title in named]
+
+
+def _no_transcripts(plan: Plan) -> str:
+    """Why transcripts cannot serve as references on test; "" where they can, and while nothing is known."""
+    summary, data = plan.corpus_summary, plan.data
+    counts = summary.get("splits", {}).get(data.source_split("test"))
+    if counts is None:
+        return ""
+    known, utterances = counts.get("transcribed", 0), counts.get("utterances", 0)
+    longest, cut = counts.get("longest_seconds", 0.0), data.evaluation_clip_seconds
+    if _separates(plan):
+        return "mixtures of voices are cut to the shortest, so that no transcript fits"
+    if known < utterances:
+        return f"{known or 'none'} of the {utterances} test utterances {'has' if known == 1 else 'have'} a transcript"
+    if longest > cut:
+        return f"test utterances of up to {longest:.1f} s are cut to {cut:g} s, which no transcript fits"
+    return ""
+
+
 def check_further_metrics(plan: Plan) -> None:
     """Installed, defined at the sample rate of the jobs, with models that are there.
 
@@ -61,14 +115,17 @@ def check_further_metrics(plan: Plan) -> None:
             f"one and give --also {plan.metric}=PLACE for a column and a verdict of its own"
         )
     require_installed((*plan.also, *plan.models))
-    separates = set(IMPROVEMENTS) & set(plan.space_object().scored)
-    basic = [IMPROVEMENTS.get(name, name) if separates else name for name in (*plan.also, *plan.models)]
+    basic = [IMPROVEMENTS.get(name, name) if _separates(plan) else name for name in (*plan.also, *plan.models)]
     for group in plan.groups:
         job = plan.search_jobs(group.name)[0]
         anchor = plan.anchor(group, plan.candidate(group.name, job.candidate))
         Scorer(basic, plan.assignment(job, anchor, attempt=1).data.sample_rate, models=plan.models)
     for name, place in plan.models.items():
         _check_model(name, place)
+
+
+def _separates(plan: Plan) -> bool:
+    return bool(set(IMPROVEMENTS) & set(plan.space_object().scored))
 
 
 def _check_model(name: str, place: str) -> None:

@@ -18,7 +18,7 @@ from sweep.plan.code_version import training_code_fingerprint
 from sweep.plan.plan import GroupPlan, Plan, default_search_seed, default_seeds
 from sweep.settings.checks import check_plan, refuse_empty, weights_of
 from sweep.settings.extension import AUTO, group_names, group_plan, group_plans
-from sweep.settings.further_metrics import further_metrics
+from sweep.settings.further_metrics import further_metrics, with_references
 from sweep.settings.resume import resumed
 from sweep.settings.settings import Planned, Settings, fixed_fields, require_text, require_writable
 from sweep.stored import layout
@@ -98,6 +98,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         **_pretraining_corpus(settings.pretraining_corpus()),
     )
     _require_readable_by_mlflow(plan)
+    plan = with_references(plan)
     check_plan(plan)
     return replace(plan, weights=weights_of(plan))
 

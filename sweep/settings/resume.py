@@ -11,7 +11,7 @@ from sweep.plan.code_version import training_code_fingerprint
 from sweep.plan.plan import Plan
 from sweep.settings.checks import check_plan, weights_of
 from sweep.settings.extension import EXTENSIBLE, extended
-from sweep.settings.further_metrics import further_metrics
+from sweep.settings.further_metrics import further_metrics, repeats
 from sweep.settings.settings import (
     Planned,
     Settings,
@@ -107,8 +107,7 @@ def _agrees(plan: Plan, argument: str, value: Any, folder: Path) -> bool:
     if argument == "labelled_minutes":
         return minutes(value) == plan.data.labelled_minutes
     if argument == "also":
-        further = further_metrics(value, plan.space_object(), folder)
-        return set(further.names) <= set(plan.also) and further.models.items() <= plan.models.items()
+        return repeats(further_metrics(value, plan.space_object(), folder), plan)
     if argument == "settings":
         return fixed_fields(value, plan.method_name(), folder).items() <= plan.fixed.items()
     if argument in ("tracking_uri", "study_uri"):

@@ -19,7 +19,14 @@ METHODS = Registry(
     },
 )
 
-_OWN_RUNNERS = {"shared_prefix": "trainables.shared_prefix:run"}  # of no method
+# Of no method: training in common, and the self-supervised models that several methods rest on.
+_OWN_RUNNERS = {
+    "shared_prefix": "trainables.shared_prefix:run",
+    "ssl_pretraining": "trainables.ssl.pretraining.pretraining:run",
+    "ssl_speech_units": "trainables.ssl.pretraining.speech_units:run",
+    "ssl_published_weights": "trainables.ssl.published_weights.reading:run",
+}
+_OWN_WEIGHTS_CHECKS = {"ssl_published_weights": "trainables.ssl.published_weights.reading:check_local"}
 
 
 def config_class(method: str) -> type[MethodConfig]:
@@ -64,6 +71,6 @@ def stage_runner(name: str) -> str:
 
 def check_weights(stage: Stage) -> None:
     """Raise `UserError` where the stage reads weights of others from a file on this machine that cannot be used."""
-    for info in METHODS.usable().values():
-        if stage.runner in info.weights_checks:
-            load(info.weights_checks[stage.runner])(stage)
+    for checks in (_OWN_WEIGHTS_CHECKS, *(info.weights_checks for info in METHODS.usable().values())):
+        if stage.runner in checks:
+            load(checks[stage.runner])(stage)

@@ -30,7 +30,8 @@ class MetricInfo:
     `improvement_of`: the metric whose gain over the unprocessed mixture this one is; it has no function.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
-    `packages`: what must be installed for it beyond our own dependencies, by `extra`, or the extra of its name.
+    `untranscribed`: of a metric that needs transcripts, the one that takes its place where the test set lacks them.
+    `packages`: what must be installed for it beyond our own dependencies, by the extra of the metric's name or `extra`.
     `separation`, `listening`, `pareto`: its place (1 = first) among what separation is scored by, what the listening
     page shows of a clip, and what the Pareto figure sets against the deciding metric; 0 = not there.
     """
@@ -43,6 +44,7 @@ class MetricInfo:
     model: str = ""
     loader: str = ""
     check: str = ""
+    untranscribed: str = ""
     title: str
     unit: str = ""  # "" where the metric is a pure number
     margin: float
@@ -55,7 +57,7 @@ class MetricInfo:
 
 
 def _ours(function: str, title: str, margin: float, **more: Any) -> MetricInfo:
-    unit = "dB" if title.endswith("(dB)") else ""
+    unit = title[:-1].partition("(")[2] if title.endswith(")") else ""
     path = f"{__package__}.{function}" if function else ""
     return MetricInfo(function=path, title=title, margin=margin, unit=unit, **more)
 
@@ -81,6 +83,23 @@ def _embedding(name: str, title: str, margin: float, model: str) -> MetricInfo:
         model=f"{model}: a hub id, a path or s3://...",
         loader=f"{__package__}.embeddings.{name}:load",
         check=f"{__package__}.embeddings.{name}:check",
+    )
+
+
+def _of_recogniser(function: str, title: str, margin: float, **more: Any) -> MetricInfo:
+    room = f"{__package__}.recognition"
+    return _ours(
+        f"recognition.error_rates:{function}",
+        title,
+        margin,
+        lower=True,
+        sample_rate=16000,
+        packages=("jiwer",),
+        extra="wer",
+        model="a CTC recogniser: a hub id such as facebook/wav2vec2-base-960h, a path or s3://...",
+        loader=f"{room}.recogniser:load",
+        check=f"{room}.files:require_recogniser",
+        **more,
     )
 
 
@@ -119,6 +138,10 @@ _BUILT_IN: dict[str, MetricInfo] = {
     "speech_bert_score": _embedding(
         "speech_bert_score", "SpeechBERTScore", 0.005, "a speech model, such as microsoft/wavlm-large"
     ),
+    "wer": _of_recogniser("wer", "WER per utterance (%)", 0.5, untranscribed="wer_own"),
+    "cer": _of_recogniser("cer", "CER per utterance (%)", 0.2, untranscribed="cer_own"),
+    "wer_own": _of_recogniser("wer_own", "WER per utterance, own reading (%)", 0.5),
+    "cer_own": _of_recogniser("cer_own", "CER per utterance, own reading (%)", 0.2),
 }
 METRICS = Registry("metrics", MetricInfo, _BUILT_IN)
 

@@ -17,9 +17,10 @@ from trainables.base.tensors import pack, unpack
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.normalization.moments import Moments
-from trainables.normalized_ssl.bodies.body import Body, valid_frames
-from trainables.normalized_ssl.bodies.upstreams import build_body, load_artifact
-from trainables.normalized_ssl.config import NormalizedSSLConfig
+from trainables.ssl.bodies.body import Body, valid_frames
+from trainables.ssl.bodies.spectral_body import SpectralBody
+from trainables.ssl.bodies.upstreams import build_body, load_artifact
+from trainables.ssl.description import SSLModel
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -30,13 +31,15 @@ SPECTRAL_CROP, WAVEFORM_CROP = 2.0, 1.0  # s, the paper's
 
 def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
     """The artifact: mean and deviation per channel, one pair for each site."""
-    config = NormalizedSSLConfig.from_dict(stage.config)
+    model = SSLModel.from_stage(stage.config)
     (below,) = stage.rests_on
     with deterministic(stage.threads, stage.device):
-        body = build_body(config, below.seed)
-        load_artifact(body, config, artifacts.read(below.key))
+        body = build_body(model, below.seed)
+        load_artifact(body, artifacts.read(below.key))
         body.to(stage.device).eval()
-        data = DataSettings(batch=BATCH, crop_seconds=SPECTRAL_CROP if config.spectral else WAVEFORM_CROP)
+        data = DataSettings(
+            batch=BATCH, crop_seconds=SPECTRAL_CROP if isinstance(body, SpectralBody) else WAVEFORM_CROP
+        )
         pooled = [PooledMoments(channels) for channels in body.channels]
         for step in range(BATCHES):
             batch = training_batch(corpus, data, stage.seed, step)

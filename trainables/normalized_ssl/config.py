@@ -4,24 +4,19 @@ Spaces, plans and dry runs read this file; it must never import torch. The metho
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Unpack
+from typing import Unpack
 
-from trainables.base.published.files import require_reachable
-from trainables.base.published.source import identity, located
+from trainables.base.published.source import located
 from trainables.config.fields import PaperTerm, choice, flag, number, positions, text, whole
 from trainables.config.method_config import MethodConfig
 from trainables.job.stages import Stage, StagePlace
-from trainables.normalized_ssl.published_weights.source import resolve
-from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
+from trainables.ssl.description import SSLModel
+from trainables.ssl.published_weights.source import resolve
+from trainables.ssl.stages import body_stage, require_weights
+from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
-# Bump when a change of code changes what pre-training produces (trainables/normalized_ssl/pretraining/pretraining.py).
-PRETRAINING_VERSION = 6
-# Bump when a change of code changes the units (trainables/normalized_ssl/pretraining/speech_units.py).
-UNITS_VERSION = 3
-# Bump when a change of code changes what is taken from a checkpoint (published_weights/reading.py).
-CHECKPOINT_VERSION = 1
 # Bump when a change of code changes the statistics (trainables/normalized_ssl/clean_statistics.py).
 CLEAN_STATISTICS_VERSION = 2
 
@@ -192,7 +187,7 @@ class NormalizedSSLConfig(MethodConfig):
         """The pre-trained body this trial reads, and what is measured on it; shared by candidates alike."""
         if not self.needs_pretraining:
             return ()
-        body = self._checkpoint_stage() if self.size == "base" else self._pretraining_stage(seed, place)
+        body = body_stage(self.ssl, seed, **place)
         if not self.norm_layers or self.clean_stats == "batch":
             return (body,)
         statistics = Stage(
@@ -200,77 +195,32 @@ class NormalizedSSLConfig(MethodConfig):
             name=f"{self.upstream} ({self.size}) clean statistics, seed {seed}",
             runner="ssl_clean_statistics",
             version=CLEAN_STATISTICS_VERSION,
-            config=self.pretraining_config(),
+            config=self.ssl.body_fields(),
             seed=seed,
             rests_on=(body,),
             **place,
         )
         return (body, statistics)
 
-    def _pretraining_stage(self, seed: int, place: StagePlace) -> Stage:
-        return Stage(
-            kind="pretraining",
-            name=f"{self.upstream} ({self.size}) pre-training, seed {seed}",
-            runner="ssl_pretraining",
-            version=PRETRAINING_VERSION,
-            config=self.pretraining_config(),
-            seed=seed,
-            pretrains=True,
-            rests_on=self._unit_stages(seed, place),
-            **place,
-        )
-
-    def _checkpoint_stage(self) -> Stage:
-        """The public weights: the same for every seed, corpus and device."""
-        source = resolve(self.upstream, self.checkpoint)
-        return Stage(
-            kind="pretraining",
-            name=f"{self.upstream} (base) checkpoint",
-            runner="ssl_published_weights",
-            version=CHECKPOINT_VERSION,
-            config={
-                "upstream": self.upstream,
-                "size": self.size,
-                "cmvn": self.cmvn,
-                "checkpoint": source,
-                "identity": identity(source),
-            },
-            seed=0,
-            corpus_uri="",
-            corpus_fingerprint="",
-        )
-
-    def _unit_stages(self, seed: int, place: StagePlace) -> tuple[Stage, ...]:
-        """The k-means units that HuBERT and WavLM learn to predict: the same stage for both."""
-        if not UPSTREAM_TABLE[self.upstream].predicts_units:
-            return ()
-        stage = Stage(
-            kind="speech_units",
-            name=f"k-means units, seed {seed}",
-            runner="ssl_speech_units",
-            version=UNITS_VERSION,
-            config={},
-            seed=seed,
-            pretrains=True,
-            **place,
-        )
-        return (replace(stage, device="cpu"),)
-
     def require_inputs(self) -> None:
-        if self.needs_pretraining and self.size == "base":
-            require_reachable(resolve(self.upstream, self.checkpoint))
+        if self.needs_pretraining:
+            require_weights(self.ssl)
 
     @property
     def needs_pretraining(self) -> bool:
         """A pre-trained body, or the clean-speech statistics that only pre-training measures."""
         return self.init == "pretrained" or self.cmvn == "corpus"
 
-    def pretraining_config(self) -> dict[str, Any]:
-        """The fields that determine the pre-trained body, and no other."""
-        fields = {"upstream": self.upstream, "size": self.size, "cmvn": self.cmvn}
-        if self.size == "base":
-            return {**fields, "checkpoint": self.checkpoint}
-        return {**fields, "pretraining_steps": self.pretraining_steps}
+    @property
+    def ssl(self) -> SSLModel:
+        """The body and where its weights come from."""
+        return SSLModel(
+            upstream=self.upstream,
+            size=self.size,
+            cmvn=self.cmvn,
+            checkpoint=self.checkpoint,
+            pretraining_steps=self.pretraining_steps,
+        )
 
     @property
     def spectral(self) -> bool:

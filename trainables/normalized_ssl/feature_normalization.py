@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from trainables.base.padding import where_padded
 from trainables.normalization.moments import Moments, affine, deviation_ratio, moments
 from trainables.normalization.running_statistics import NormalizedSites
-from trainables.normalized_ssl.bodies.body import Body, valid_frames
 from trainables.normalized_ssl.planted_shift import PlantedShift
+from trainables.ssl.bodies.body import Body, valid_frames
 
 
 @dataclass(frozen=True)

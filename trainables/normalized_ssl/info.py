@@ -2,7 +2,7 @@
 
 from trainables.config.method_info import MethodInfo
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.upstream_table import UPSTREAM_TABLE
+from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
 _FOLDER = "trainables.normalized_ssl"
 
@@ -11,14 +11,10 @@ INFO = MethodInfo(
     config=NormalizedSSLConfig,
     build=f"{_FOLDER}.method:build",
     runners={
-        "ssl_pretraining": f"{_FOLDER}.pretraining.pretraining:run",
-        "ssl_speech_units": f"{_FOLDER}.pretraining.speech_units:run",
-        "ssl_published_weights": f"{_FOLDER}.published_weights.reading:run",
         "ssl_clean_statistics": f"{_FOLDER}.clean_statistics:run",
         "ssl_transfer_gap": f"{_FOLDER}.gates.gates:transfer_gap",
         "ssl_mismatch": f"{_FOLDER}.gates.gates:mismatch",
     },
-    weights_checks={"ssl_published_weights": f"{_FOLDER}.published_weights.reading:check_local"},
     gates=f"{_FOLDER}.gates.stages",
     groups="upstream",
     full_size=lambda config: config.size == "base",

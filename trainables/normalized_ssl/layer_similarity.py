@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from trainables.normalized_ssl.bodies.body import Body
 from trainables.normalized_ssl.feature_normalization import FeatureNormalization
+from trainables.ssl.bodies.body import Body
 
 Pair = tuple[Tensor, Tensor]  # noisy and clean, (samples,) each, at the same gain
 

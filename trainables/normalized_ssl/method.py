@@ -18,14 +18,14 @@ from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import Method, When
 from trainables.normalization.moments import Moments
-from trainables.normalized_ssl.bodies.body import Body, valid_frames
-from trainables.normalized_ssl.bodies.decoders import Decoded, MaskDecoder, UNetDecoder
-from trainables.normalized_ssl.bodies.upstreams import build_body, build_decoder, load_artifact
 from trainables.normalized_ssl.clean_statistics import unpack_moments
 from trainables.normalized_ssl.config import NormalizedSSLConfig
+from trainables.normalized_ssl.decoders import Decoded, MaskDecoder, UNetDecoder, build_decoder
 from trainables.normalized_ssl.feature_normalization import FeatureNormalization, Walk
 from trainables.normalized_ssl.layer_similarity import CleanReference
 from trainables.normalized_ssl.strength_schedule import strength_at
+from trainables.ssl.bodies.body import Body, valid_frames
+from trainables.ssl.bodies.upstreams import build_body, load_artifact
 from trainables.training.muon import Muon
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ _MINIMUM_SAMPLES = 400  # one window, and one frame after seven convolutions
 
 def build(config: NormalizedSSLConfig, artifacts: dict[str, bytes], seed: int) -> "NormalizedSSL":
     """The method with its weights set from `seed` and from the pre-training artifact, where it needs one."""
-    body = build_body(config, seed)
+    body = build_body(config.ssl, seed)
     if config.needs_pretraining:
-        load_artifact(body, config, artifacts["pretraining"])
+        load_artifact(body, artifacts["pretraining"], statistics_alone=config.init == "random")
     targets = unpack_moments(artifacts["clean_statistics"]) if "clean_statistics" in artifacts else None
     return NormalizedSSL(config, body, build_decoder(config, body, seed), targets)
 

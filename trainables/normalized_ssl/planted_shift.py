@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.base.randomness import generator
-from trainables.normalized_ssl.bodies.body import Body
+from trainables.ssl.bodies.body import Body
 
 _WIDEST = 4.0  # scales lie between 1/4 and 4
 _SHIFT = 20.0  # deviation of the shifts, in deviations of the site's features

@@ -23,6 +23,7 @@ def test_names_every_metric_of_the_house() -> None:
         *("si_sdr", "segsnr", "cbak_fitted", "segsnr_fitted"),
         *("nb_pesq", "sdr", "si_sdri", "sdri"),
         *("dnsmos", "dnsmos_sig", "dnsmos_bak", "estoi", "lsd", "speaker_similarity", "speech_bert_score"),
+        *("wer", "cer", "wer_own", "cer_own"),
     ]
 
 

@@ -12,10 +12,10 @@ from trainables.job.assignment import DataSettings
 from trainables.job.stages import in_order
 from trainables.method import When
 from trainables.normalized_ssl import clean_statistics
-from trainables.normalized_ssl.bodies.upstreams import build_body, load_artifact
 from trainables.normalized_ssl.clean_statistics import unpack_moments
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import NormalizedSSL, build
+from trainables.ssl.bodies.upstreams import build_body, load_artifact
 
 SETTINGS = {"pretraining_steps": 1, "norm_layers": [2], "clean_stats": "corpus", "w_mstft": 0.0}
 START = When(step=0, epoch=0, steps=10)
@@ -48,8 +48,8 @@ def batch_of(corpus: Corpus, seed: int = 5) -> Batch:
 def test_they_are_the_moments_of_all_clean_crops_together(corpus: Corpus, upstream: str, seconds: float) -> None:
     config = NormalizedSSLConfig.from_dict({"upstream": upstream, **SETTINGS})
     artifacts = measured(corpus, config)
-    body = build_body(config, 1).eval()
-    load_artifact(body, config, artifacts["pretraining"])
+    body = build_body(config.ssl, 1).eval()
+    load_artifact(body, artifacts["pretraining"])
     collected: list[list[torch.Tensor]] = [[] for _ in range(body.sites)]
     for step in range(3):
         batch = training_batch(corpus, DataSettings(batch=8, crop_seconds=seconds), 1, step)

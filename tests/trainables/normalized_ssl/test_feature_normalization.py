@@ -9,17 +9,17 @@ import pytest
 import torch
 from torch import Tensor, distributed
 
-from trainables.normalized_ssl.bodies.body import Body
-from trainables.normalized_ssl.bodies.upstreams import build_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.feature_normalization import FeatureNormalization, batch_moments
+from trainables.ssl.bodies.body import Body
+from trainables.ssl.bodies.upstreams import build_body
 
 UPSTREAMS = ["tera", "wav2vec2"]
 
 
 def body_of(upstream: str) -> Body:
     config = NormalizedSSLConfig.from_dict({"upstream": upstream, "init": "random"})
-    return build_body(config, seed=0).eval()
+    return build_body(config.ssl, seed=0).eval()
 
 
 def pair(batch: int = 4, samples: int = 8000, seed: int = 1) -> tuple[Tensor, Tensor]:

@@ -7,16 +7,16 @@ import torch
 from torch.nn import functional as F
 
 from trainables.method import When
-from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import NormalizedSSL, build
+from trainables.ssl.bodies.upstreams import build_body, pack_body
 
 MIDDLE = When(step=5, epoch=0, steps=10)
 
 
 def make(upstream: str, **values: Any) -> NormalizedSSL:
     config = NormalizedSSLConfig.from_dict({"upstream": upstream, "similarity_pairs": 2, **values})
-    artifacts = {"pretraining": pack_body(build_body(config, 7))} if config.needs_pretraining else {}
+    artifacts = {"pretraining": pack_body(build_body(config.ssl, 7))} if config.needs_pretraining else {}
     return build(config, artifacts, seed=0).eval()
 
 

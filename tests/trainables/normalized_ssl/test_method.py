@@ -15,9 +15,9 @@ from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import When
 from trainables.normalization.running_statistics import RunningStatistics
-from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import NormalizedSSL, build
+from trainables.ssl.bodies.upstreams import build_body, pack_body
 
 UPSTREAMS = ["tera", "wav2vec2", "wavlm"]  # an architecture each
 BUDGET = 40
@@ -26,7 +26,7 @@ BUDGET = 40
 def make(upstream: str, seed: int = 0, **values: Any) -> NormalizedSSL:
     """A method on an "artifact" with random weights, or without one."""
     config = NormalizedSSLConfig.from_dict({"upstream": upstream, "w_mstft": 0.0, **values})
-    artifacts = {"pretraining": pack_body(build_body(config, 77))} if config.needs_pretraining else {}
+    artifacts = {"pretraining": pack_body(build_body(config.ssl, 77))} if config.needs_pretraining else {}
     return build(config, artifacts, seed)
 
 

@@ -10,18 +10,18 @@ from torch import Tensor
 from trainables.base.errors import UserError
 from trainables.method import When
 from trainables.normalization.running_statistics import RunningStatistics
-from trainables.normalized_ssl.bodies.upstreams import build_body, pack_body
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.feature_normalization import batch_moments
 from trainables.normalized_ssl.method import NormalizedSSL, build
 from trainables.normalized_ssl.planted_shift import PlantedShift
+from trainables.ssl.bodies.upstreams import build_body, pack_body
 
 START = When(step=0, epoch=0, steps=400)
 
 
 def make(upstream: str, **values: Any) -> NormalizedSSL:
     config = NormalizedSSLConfig.from_dict({"upstream": upstream, "w_mstft": 0.0, **values})
-    return build(config, {"pretraining": pack_body(build_body(config, 7))}, seed=0).eval()
+    return build(config, {"pretraining": pack_body(build_body(config.ssl, 7))}, seed=0).eval()
 
 
 def batch(seed: int = 1) -> Any:

@@ -143,7 +143,8 @@ class Corpus:
 class Table:
     """The rows of one part and split of a corpus; pickles as its corpus and name.
 
-    Attributes: `ids`, `seconds`, and `speakers`, of noise recordings `types`: one entry a row.
+    Attributes: `ids`, `seconds`, `texts` (what is said, None = unknown), and `speakers`, of noise recordings `types`:
+    one entry a row.
     """
 
     def __init__(self, corpus: Corpus, part: str, split: str, column: str) -> None:
@@ -156,6 +157,7 @@ class Table:
         self.ids: list[str] = [name for reader in readers for name in reader.ids]
         self.speakers = self.types = [owner for reader in readers for owner in reader.owners]
         self.seconds: list[float] = [seconds for reader in readers for seconds in reader.seconds]
+        self.texts: list[str | None] = [text for reader in readers for text in reader.texts]
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -130,7 +130,9 @@ def _new_shard(
 ) -> Shard:
     unfinished = folder / f"{name}.partial"
     known = len(listing.remarks)
-    written = write_shard(unfinished, name, items[0].part, items[0].split, _rows(listing, items, meter, damaged))
+    rows = _rows(listing, items, meter, damaged)
+    transcribed = any(item.text is not None for item in items)
+    written = write_shard(unfinished, name, items[0].part, items[0].split, rows, transcribed)
     place.move_in(unfinished, name)
     note = {
         "source": _shard_identity(listing, items),
@@ -169,7 +171,7 @@ def _rows(listing: Listing, items: list[Item], meter: "_Meter", damaged: list[st
                     damaged.append(str(audio))
                 if not damaged:
                     assert set(audio) == set(AUDIO_COLUMNS[item.part])
-                    yield Row(item.id, item.owner, item.split, audio, item.sample_rate)
+                    yield Row(item.id, item.owner, item.split, audio, item.sample_rate, item.text)
                 meter.advance(1)
 
 

@@ -27,6 +27,7 @@ class Item:
     split: str
     samples: int
     sample_rate: int = SAMPLE_RATE
+    text: str | None = None  # what is said, where the source has it
 
     @property
     def owners(self) -> list[str]:
@@ -123,6 +124,8 @@ def require_utf8(names: set[str], where: str) -> None:
 def _counts(items: list[Item]) -> dict[str, Any]:
     spoken = [item for item in items if item.part != "noise"]
     noises = [item for item in items if item.part == "noise"]
+    transcribed = sum(item.text is not None for item in spoken)
+    known = {"transcribed": transcribed, "longest_seconds": max(item.seconds for item in spoken)} if transcribed else {}
     return {
         "speakers": len({name for item in spoken for name in item.owners}),
         "utterances": len(spoken),
@@ -130,6 +133,7 @@ def _counts(items: list[Item]) -> dict[str, Any]:
         "noise_types": len({item.owner for item in noises}),
         "noises": len(noises),
         "noise_seconds": round(sum(item.seconds for item in noises), 3),
+        **known,
     }
 
 

@@ -40,6 +40,7 @@ class Row:
     split: str
     audio: dict[str, NDArray[np.int16]]
     sample_rate: int = SAMPLE_RATE
+    text: str | None = None  # what is said, where the source has it
 
     @property
     def samples(self) -> int:
@@ -59,11 +60,14 @@ class Shard:
     sha256: str
 
 
-def write_shard(path: Path, name: str, part: str, split: str, rows: Iterable[Row]) -> Shard:
-    """Write `rows` to `path`; the same rows give the same bits. `name` is the shard's final name."""
+def write_shard(path: Path, name: str, part: str, split: str, rows: Iterable[Row], transcribed: bool = False) -> Shard:
+    """Write `rows` to `path`; the same rows give the same bits. `name` is the shard's final name.
+
+    There is a column of texts only where the shard is `transcribed`.
+    """
     import pyarrow as pa
 
-    schema = _schema(part)
+    schema = _schema(part, transcribed)
     count, samples, sample_rate = 0, 0, SAMPLE_RATE
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         for batch in _batched(rows):
@@ -91,7 +95,7 @@ def file_sha256(path: Path) -> str:
 class ShardReader:
     """A memory-mapped shard: small columns as lists, audio as numpy views.
 
-    Attributes: `ids`, `owners` (speakers or noise types) and `seconds`, one entry a row.
+    Attributes: `ids`, `owners` (speakers or noise types), `seconds` and `texts` (None = unknown), one entry a row.
     """
 
     def __init__(self, path: Path, part: str) -> None:
@@ -104,6 +108,9 @@ class ShardReader:
             [value for batch in batches for value in batch.column(name).to_pylist()]
             for name in ("id", OWNER_COLUMN[part], "seconds")
         )
+        self.texts: list[str | None] = [None] * len(self.ids)
+        if "text" in reader.schema.names:
+            self.texts = [text for batch in batches for text in batch.column("text").to_pylist()]
         self._audio = {
             name: [view for batch in batches for view in _views(batch.column(name))] for name in AUDIO_COLUMNS[part]
         }
@@ -113,7 +120,7 @@ class ShardReader:
         return self._audio[column][row]
 
 
-def _schema(part: str) -> Any:
+def _schema(part: str, transcribed: bool) -> Any:
     import pyarrow as pa
 
     return pa.schema(
@@ -123,6 +130,7 @@ def _schema(part: str) -> Any:
             ("split", pa.string()),
             ("sample_rate", pa.int32()),
             ("seconds", pa.float64()),
+            *([("text", pa.string())] if transcribed else []),
             *((name, pa.large_list(pa.int16())) for name in AUDIO_COLUMNS[part]),
         ]
     )
@@ -137,6 +145,7 @@ def _record_batch(part: str, schema: Any, rows: list[Row]) -> Any:
         pa.array([row.split for row in rows], pa.string()),
         pa.array([row.sample_rate for row in rows], pa.int32()),
         pa.array([row.samples / row.sample_rate for row in rows], pa.float64()),
+        *([pa.array([row.text for row in rows], pa.string())] if "text" in schema.names else []),
         *(_lists([row.audio[name] for row in rows]) for name in AUDIO_COLUMNS[part]),
     ]
     return pa.record_batch(columns, schema=schema)

@@ -63,7 +63,8 @@ class EvaluationClip:
     """One clip to be scored: noisy and clean are float32 (samples,). `utterance` is unique in its set.
 
     `snr_db` is the drawn SNR; of a paired corpus, the measured one. Of a mixture of speakers, `clean` holds
-    every voice, (speakers, samples).
+    every voice, (speakers, samples). `text` is what is said, None where that is unknown or the clip is not a whole
+    utterance.
     """
 
     utterance: str
@@ -72,6 +73,7 @@ class EvaluationClip:
     snr_db: float
     noisy: Samples
     clean: Samples
+    text: str | None = None
 
 
 ClipSource = Callable[[Corpus, DataSettings, str, int], Iterator[EvaluationClip]]  # of a split, by seed
@@ -343,7 +345,7 @@ def _mixed_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> I
         noisy, clean = mix(
             clean, _noise_crop(noise, next(recordings[noise_type]), len(clean), rng), snr_db, _power_of(data)
         )
-        yield EvaluationClip(cut.name, speech.speakers[cut.row], noise_type, snr_db, noisy, clean)
+        yield EvaluationClip(cut.name, speech.speakers[cut.row], noise_type, snr_db, noisy, clean, cut.text)
 
 
 def _cuts_and_snrs(
@@ -370,17 +372,21 @@ def _paired_clips(corpus: Corpus, data: DataSettings, split: str, seed: int) -> 
         clean = without_offset(pairs.clean(cut.row, cut.start, cut.stop))
         noisy = without_offset(pairs.noisy(cut.row, cut.start, cut.stop))
         snr_db = decibels(power(clean), power(noisy - clean))
-        yield EvaluationClip(cut.name, pairs.speakers[cut.row], PAIRED_NOISE_TYPE, snr_db, noisy, clean)
+        yield EvaluationClip(cut.name, pairs.speakers[cut.row], PAIRED_NOISE_TYPE, snr_db, noisy, clean, cut.text)
 
 
 @dataclass(frozen=True)
 class Cut:
-    """Samples start..stop of a row. `name` is the utterance's id, with the start in seconds if not 0."""
+    """Samples start..stop of a row. `name` is the utterance's id, with the start in seconds if not 0.
+
+    `text` is what is said in a whole row, None where that is unknown, and of a part.
+    """
 
     row: int
     start: int
     stop: int
     name: str
+    text: str | None = None
 
 
 def spoken_cuts(speech: Table, data: DataSettings, split: str, seed: int) -> Iterator[Cut]:
@@ -401,7 +407,8 @@ def _cuts(speech: Table, row: int, longest: int) -> Iterator[Cut]:
     length, name = speech.samples(row), speech.ids[row]
     for start in range(0, length, longest):
         suffix = f"@{start / SAMPLE_RATE:g}s" if start else ""
-        yield Cut(row=row, start=start, stop=min(start + longest, length), name=f"{name}{suffix}")
+        text = speech.texts[row] if length <= longest else None
+        yield Cut(row=row, start=start, stop=min(start + longest, length), name=f"{name}{suffix}", text=text)
 
 
 def _taking_turns(owners: Sequence[str], rng: np.random.Generator) -> Iterator[int]:

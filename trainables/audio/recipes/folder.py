@@ -3,10 +3,10 @@
     speech/<speaker>/*.wav|flac|...   and   noise/<type>/*.wav|flac|...
     clean/*.wav|flac|...              and   noisy/*.wav|flac|..., same names ("p226_001.wav" is of speaker p226)
 
-A MANIFEST.csv next to the folders, with columns path, split and if wanted speaker_or_noise_type, decides the splits
-(train, valid, test) and which files count. Without one, folders named after splits decide (speech/train/<speaker>/,
-noise/dev/<type>/, clean/test/), else a stable hash. In any case no speaker, no noise type and no recording is in two
-splits.
+A MANIFEST.csv next to the folders, with columns path, split and if wanted speaker_or_noise_type and text, decides the
+splits (train, valid, test) and which files count. Without one, folders named after splits decide
+(speech/train/<speaker>/, noise/dev/<type>/, clean/test/), else a stable hash. In any case no speaker, no noise type
+and no recording is in two splits.
 """
 
 from collections import Counter
@@ -19,7 +19,13 @@ from trainables.audio.corpus.audio_folders import find_audio, left_out
 from trainables.audio.corpus.listing import SPLITS, Listing, assign_splits, digest, require_answerable, require_utf8
 from trainables.audio.corpus.remarks import first_of, number_of_files
 from trainables.audio.recipes.duplicates import without_duplicates
-from trainables.audio.recipes.folder_manifest import MANIFEST, ManifestRow, find_manifest, read_manifest
+from trainables.audio.recipes.folder_manifest import (
+    MANIFEST,
+    ManifestRow,
+    find_manifest,
+    has_transcripts,
+    read_manifest,
+)
 from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.recordings import Recording, file_facts, headers_of, pairs, speech_and_noise
 from trainables.audio.recipes.split_folders import split_folders, split_named
@@ -39,7 +45,8 @@ def identity(source: Path) -> str:
     """A hash of paths, sizes and times of change, found without opening a file."""
     manifest = find_manifest(source, FOLDERS)
     files = [*_audio_of(source, FOLDERS), *([manifest] if manifest else [])]
-    return digest(["folder", VERSION, file_facts(source, files)])
+    transcribed = ["text"] if has_transcripts(manifest) else []  # earlier versions passed over that column
+    return digest(["folder", VERSION, file_facts(source, files), *transcribed])
 
 
 def list_source(source: Path) -> Listing:
@@ -144,7 +151,8 @@ def _entry(source: Path, path: Path, row: ManifestRow | None, named: Mapping[str
     own = below[1:] if split else below  # without the split's folder
     owner = row.owner if row else ""
     owner = owner or (_prefix(own[-1]) if part == "paired" and len(own) == 1 else _owner(path, own))
-    return Recording(part=part, id="/".join(below), owner=owner, path=path, split=row.split if row else split)
+    text = row.text if row and part != "noise" else None
+    return Recording(part, "/".join(below), owner, path, row.split if row else split, text)
 
 
 def _owner(path: Path, below: Sequence[str]) -> str:

@@ -1,12 +1,14 @@
 """MANIFEST.csv of a folder of recordings: which files count, in which split, of whom.
 
 Columns: path (relative to the folder), split (train, valid, test) and optionally speaker_or_noise_type, which
-otherwise is the name of the file's folder; in any letter case. Other columns are left alone.
+otherwise is the name of the file's folder, and text (or transcript), what is said; in any letter case. Other columns
+are left alone.
 """
 
 import csv
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from trainables.audio.corpus.listing import SPLITS
 from trainables.base.errors import UserError
 
 MANIFEST = "MANIFEST.csv"
+_TEXT = ("text", "transcript")
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class ManifestRow:
 
     split: str
     owner: str  # "" where the folder's name decides
+    text: str | None = None  # what is said; None where there is no such column, or nothing in it
 
 
 def find_manifest(source: Path, folders: Iterable[str]) -> Path | None:
@@ -42,6 +46,16 @@ def find_manifest(source: Path, folders: Iterable[str]) -> Path | None:
             f"{near[0]}: is it the manifest? It counts as {source / MANIFEST} only: rename, move or remove it"
         )
     return None
+
+
+def has_transcripts(path: Path | None) -> bool:
+    """Whether this manifest has a column for what is said; False also for one that `read_manifest` refuses."""
+    if path is None:
+        return False
+    with suppress(OSError, UnicodeDecodeError, csv.Error), path.open(newline="", encoding="utf-8-sig") as file:
+        header = next(csv.reader(file), [])
+        return bool(set(_TEXT) & {name.strip().lower() for name in header})
+    return False
 
 
 def _files_of(folder: Path) -> list[Path]:
@@ -107,4 +121,5 @@ def _parse(source: Path, where: str, row: dict[str, str]) -> tuple[Path, Manifes
         raise UserError(f"{where}: {name} lies outside {source}; write paths relative to that folder")
     if split not in SPLITS:
         raise UserError(f"{where}: split {split!r} of {name}; allowed are {', '.join(SPLITS)}")
-    return audio, ManifestRow(split=split, owner=(row.get("speaker_or_noise_type") or "").strip())
+    text = next((row[name] for name in _TEXT if row.get(name)), "").strip()
+    return audio, ManifestRow(split=split, owner=(row.get("speaker_or_noise_type") or "").strip(), text=text or None)

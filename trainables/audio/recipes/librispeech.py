@@ -5,8 +5,8 @@
     noise/<type>/*.wav|flac
 
 train-* is for training, dev-* for valid, test-* for test; any of the seven subsets may be there, at least one
-of each kind. Every utterance that a chapter's transcript lists must be there. LibriSpeech has no noise, so
-you add noises; a stable hash gives each type its split.
+of each kind. Every utterance that a chapter's transcript lists must be there; what it says is kept. LibriSpeech
+has no noise, so you add noises; a stable hash gives each type its split.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ from trainables.audio.recipes.recordings import Recording, by_stem, file_facts, 
 from trainables.audio.recipes.split_folders import split_folders
 from trainables.base.errors import UserError
 
-VERSION = 2  # raise it when the same files would give another corpus
+VERSION = 3  # raise it when the same files would give another corpus
 ROOT = "LibriSpeech"
 SUBSETS = {
     "train-clean-100": "train",
@@ -67,26 +67,28 @@ def _subsets(source: Path) -> list[Path]:
 
 def _utterances(subset: Path) -> list[Recording]:
     found = by_stem(find_audio(subset))
-    for name in sorted(_transcribed(subset) - found.keys()):
+    texts = _transcripts(subset)
+    for name in sorted(texts.keys() - found.keys()):
         raise UserError(f"{subset}: {name}.flac is in a transcript but not there: unpack {subset.name} again")
     rows = []
     for name, path in sorted(found.items()):
         speaker, chapter = path.parent.parent.name, path.parent.name
         if not name.startswith(f"{speaker}-{chapter}-"):
             raise UserError(f"{path}: does not belong there; the layout is <speaker>/<chapter>/<speaker>-<chapter>-*")
-        rows.append(Recording("speech", f"{subset.name}/{name}", speaker, path, SUBSETS[subset.name]))
+        rows.append(Recording("speech", f"{subset.name}/{name}", speaker, path, SUBSETS[subset.name], texts.get(name)))
     if not rows:
         raise UserError(f"{subset}: holds no .flac file: unpack it again, or remove the folder")
     return rows
 
 
-def _transcribed(subset: Path) -> set[str]:
-    """Ids of every utterance that the subset's transcripts list."""
+def _transcripts(subset: Path) -> dict[str, str | None]:
+    """Id -> what is said, of every utterance that the subset's transcripts list."""
     transcripts = sorted(subset.glob("*/*/*.trans.txt"))
     if not transcripts:
         raise UserError(f"{subset}: holds no transcript (*.trans.txt), so it cannot be checked: unpack it again")
     lines = (line for path in transcripts for line in path.read_text(encoding="utf-8").splitlines())
-    return {line.split(maxsplit=1)[0] for line in lines if line.strip()}
+    named = (line.strip().partition(" ") for line in lines if line.strip())
+    return {name: text.strip() or None for name, _, text in named}
 
 
 def _noises(source: Path) -> list[Recording]:

@@ -22,6 +22,7 @@ class Recording:
     owner: str
     path: Path
     split: str = ""
+    text: str | None = None  # what is said, where the source has it
 
 
 def file_facts(folder: Path, files: Iterable[Path]) -> list[tuple[str, int, int]]:
@@ -61,7 +62,7 @@ def headers_of(recordings: Sequence[Recording], partners: Iterable[Path] = ()) -
 def _items(headers: Mapping[Recording, Header]) -> tuple[Item, ...]:
     """Rows with the lengths that the headers give, in samples at 16 kHz."""
     return tuple(
-        Item(part=each.part, id=each.id, owner=each.owner, split=each.split, samples=header.samples)
+        Item(part=each.part, id=each.id, owner=each.owner, split=each.split, samples=header.samples, text=each.text)
         for each, header in headers.items()
     )
 

@@ -3,6 +3,7 @@
     clean_trainset_28spk_wav/p226_001.wav    noisy_trainset_28spk_wav/p226_001.wav    11,572 pairs
     clean_trainset_56spk_wav/                noisy_trainset_56spk_wav/                23,075 pairs
     clean_testset_wav/                       noisy_testset_wav/                          824 pairs
+    trainset_28spk_txt/p226_001.txt          testset_txt/      what is said, if you unpack it, too
 
 Folder names may end in _16k or _16kHz. The 28- and the 56-speaker training sets are two recipes and are
 never mixed. There is no official validation set: p226 and p287 of the 28 speakers are held out, as is usual;
@@ -62,6 +63,7 @@ def identity(source: Path, training: TrainingSet) -> str:
     """A hash of paths, sizes and times of change, found without opening a file."""
     folders = [_find(source, kind, name) for name in _names(training) for kind in ("clean", "noisy")]
     files = [path for folder in folders if folder for path in find_audio(folder)]
+    files += [path for name in _names(training) for path in sorted(_texts(source, name).values())]
     return digest(["voicebank-demand", training.speakers, VERSION, file_facts(source, files)])
 
 
@@ -98,11 +100,27 @@ def _pairs(source: Path, name: str, expected: int, training: TrainingSet) -> dic
             f"{clean}: holds {len(clean_files)} files, but the published set has {expected}: incomplete, or another "
             "set; unpack the archive again"
         )
-    short = name.split("_")[0]
+    short, texts = name.split("_")[0], _texts(source, name)
     return {
-        Recording("paired", f"{short}/{stem}", stem.split("_")[0], clean_files[stem]): noisy_files[stem]
+        Recording(
+            "paired", f"{short}/{stem}", stem.split("_")[0], clean_files[stem], text=_read(texts.get(stem))
+        ): noisy_files[stem]
         for stem in sorted(clean_files)
     }
+
+
+def _texts(source: Path, name: str) -> dict[str, Path]:
+    """The files of transcripts by the stem of their recording; none where that archive is not unpacked."""
+    return {path.stem: path for path in (source / name.replace("_wav", "_txt")).glob("*.txt")}
+
+
+def _read(path: Path | None) -> str | None:
+    if path is None:
+        return None
+    try:
+        return " ".join(path.read_text(encoding="utf-8-sig").split()) or None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as UTF-8 text ({error}); unpack the archive again") from error
 
 
 def _held_out(speakers: set[str]) -> set[str]:

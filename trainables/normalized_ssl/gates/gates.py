@@ -12,11 +12,11 @@ from trainables.evaluation import evaluation_clips
 from trainables.job.assignment import Assignment, DataSettings
 from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.metrics.scorer import Scorer
-from trainables.normalized_ssl.bodies.body import Body
-from trainables.normalized_ssl.bodies.upstreams import build_body, load_artifact
-from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.gates.mismatch import Floats, SiteShift, measure, site_shift
 from trainables.session import TrainingSession
+from trainables.ssl.bodies.body import Body
+from trainables.ssl.bodies.upstreams import build_body, load_artifact
+from trainables.ssl.description import SSLModel
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -77,13 +77,13 @@ def _score_head(stage: Stage, init: str, corpus: "Corpus", artifacts: Artifacts)
 
 def mismatch(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress) -> bytes:
     """Distance of noisy from clean features at each site of the pretrained bodies, on valid clips (mismatch.py)."""
-    config = NormalizedSSLConfig.from_dict(stage.config["pretraining"])
+    model = SSLModel.from_stage(stage.config["pretraining"])
     clips = evaluation_clips(corpus, _data(stage), "valid")
     by_body: list[list[SiteShift]] = []
     with deterministic(stage.threads, stage.device):
         for below in stage.rests_on:
-            body = build_body(config, below.seed)
-            load_artifact(body, config, artifacts.read(below.key))
+            body = build_body(model, below.seed)
+            load_artifact(body, artifacts.read(below.key))
             by_body.append(_shifts(body.to(stage.device).eval(), clips))
             progress(len(by_body), len(stage.rests_on))
     sites = [{"site": site, **measure([shifts[site] for shifts in by_body])} for site in range(len(by_body[0]))]

@@ -51,7 +51,7 @@ def gate_stages(
         name=f"{config.upstream} mismatch",
         runner="ssl_mismatch",
         version=GATE_VERSION,
-        config={"pretraining": frozen.pretraining_config(), "data": asdict(data)},
+        config={"pretraining": frozen.ssl.body_fields(), "data": asdict(data)},
         seed=seeds[0],
         rests_on=tuple(distinct.values()),
         **place,

@@ -74,7 +74,7 @@ def test_what_each_message_says(published: Recipe, tmp_path: Path) -> None:
     assert "5 samples (0.3 ms) early" in said("noisy side early")
     pairing = said("paired by position")
     assert "of 12 rows the noisy side does not hold" in pairing
-    assert pairing.split("clean side of ")[2].split(":")[0] in {
+    assert pairing.split("; the clean side of ")[1].split(":")[0] in {
         f"testset/{one} belongs to the noisy side of testset/{other}" for one, other in _displaced()
     }
     assert "published one has not (p332, p357)" in said("other speakers in its place")

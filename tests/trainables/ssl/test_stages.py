@@ -1,0 +1,54 @@
+"""Keys of the shared stages: artifacts that are stored stay valid, and two methods share them."""
+
+import pytest
+
+from trainables.base.errors import UserError
+from trainables.job import stages as job_stages
+from trainables.job.stages import StagePlace, in_order
+from trainables.normalized_ssl.config import NormalizedSSLConfig
+from trainables.ssl.description import SSLModel
+from trainables.ssl.stages import body_stage, require_weights
+
+PLACE: StagePlace = {"corpus_uri": "/c", "corpus_fingerprint": "f"}
+
+
+@pytest.mark.parametrize(
+    ("values", "keys"),
+    [
+        ({"upstream": "tera"}, ["pretraining-9b5011bf53b7bd2663d742e198282a82"]),
+        ({"upstream": "wav2vec2", "pretraining_steps": 3}, ["pretraining-e8df34786caf9fc75ca2fb46ce4d3813"]),
+        (
+            {"upstream": "wavlm"},
+            ["speech_units-09797fb26b23711c1674e8f73e26d956", "pretraining-8ea6c2182c87b9ba80b6fe87abeffd92"],
+        ),
+        ({"upstream": "tera", "size": "base"}, ["pretraining-343c9ca98904da6ad9c4a0014d7d3beb"]),
+        (
+            {"upstream": "hubert", "size": "base", "checkpoint": "owner/name"},
+            ["pretraining-f8f0b471afe20c74043c21961421da00"],
+        ),
+        (
+            {"upstream": "mockingjay", "norm_layers": [1], "clean_stats": "corpus", "cmvn": "corpus"},
+            ["pretraining-4a028a39e0d889a3634666d332cd41c2", "clean_statistics-0433b5f81d188144302c69bb2ee3c5b1"],
+        ),
+    ],
+)
+def test_keys_are_what_they_were_before_methods_shared_them(
+    values: dict[str, object], keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the versions of libraries, which are part of a key."""
+    monkeypatch.setattr(job_stages, "_library_versions", dict)
+    stages = NormalizedSSLConfig.from_dict(values).stages(5, **PLACE)
+    assert [stage.key for stage in in_order(stages)] == keys
+
+
+def test_depth_is_part_of_a_key_only_where_it_is_not_one() -> None:
+    shallow, deep = (body_stage(SSLModel(upstream="hubert", layers=layers), 1, **PLACE) for layers in (1, 3))
+    assert "layers" not in shallow.config
+    assert SSLModel.from_stage(deep.config).layers == 3
+    assert shallow.rests_on == deep.rests_on
+
+
+def test_weights_that_are_not_there_are_refused() -> None:
+    with pytest.raises(UserError):
+        require_weights(SSLModel(upstream="hubert", size="base", checkpoint="/absent/model"))
+    require_weights(SSLModel(upstream="hubert"))

@@ -1,0 +1,1 @@
+"""What a frozen speech recogniser makes of an estimate: word and character error rates."""

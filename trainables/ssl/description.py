@@ -1,0 +1,40 @@
+"""Which self-supervised model a method rests on; torch-free, so that configurations and plans can say it."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class SSLModel:
+    """One body of upstream_table.py and where its weights come from; the configuration of a method checks the values.
+
+    Attributes:
+        size: "tiny", pre-trained here, or "base", the published weights.
+        cmvn: statistics of a spectral body's log-mels, "utterance" or "corpus".
+        checkpoint: of "base", as published_weights/source.py reads it; None = the published one.
+        pretraining_steps: of "tiny".
+        layers: transformer layers of a waveform body; a spectral one has three.
+    """
+
+    upstream: str
+    size: str = "tiny"
+    cmvn: str = "utterance"
+    checkpoint: str | None = None
+    pretraining_steps: int = 500
+    layers: int = 1
+
+    @classmethod
+    def from_stage(cls, config: dict[str, Any]) -> Self:
+        """Of a stage whose configuration has the fields of `body_fields`, and perhaps others."""
+        return cls(**{name: value for name, value in config.items() if name in cls.__dataclass_fields__})
+
+    def body_fields(self) -> dict[str, Any]:
+        """The fields that determine the pre-trained body, and no other."""
+        fields = {"upstream": self.upstream, "size": self.size, "cmvn": self.cmvn, **self.depth_field()}
+        if self.size == "base":
+            return {**fields, "checkpoint": self.checkpoint}
+        return {**fields, "pretraining_steps": self.pretraining_steps}
+
+    def depth_field(self) -> dict[str, int]:
+        """Part of a stage's configuration only where it is not the usual one, whose artifacts are older than it."""
+        return {} if self.layers == 1 else {"layers": self.layers}
