@@ -2,8 +2,8 @@
 
 Curves are of the deciding metric on the valid set at the end of each round, averaged over the finalists' seeds.
 The lead over the baseline, above zero where the candidate is better, is paired by seed; its interval is Student's over
-seeds, conditional on the clips of the valid set. How fast a candidate learns is counted in steps until it has the best value that the baseline reaches with
-the same seed, seed by seed. Curves decide nothing.
+seeds, conditional on the clips of the valid set. How fast a candidate learns is counted in steps until it has the best
+value that the baseline reaches with the same seed, seed by seed. Curves decide nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -12,7 +12,10 @@ from trainables.base.paths import shown
 LEVEL = 0.5  # dB by which speech in the noisy sides may differ from the clean ones
 SPREAD = 1.0  # dB of standard deviation between rows, from which each file has a level of its own
 NARROW = 0.85  # of the band that the rate allows
+_RATES = (4000, 6000, 8000, 11_025, 12_000)  # Hz, from which files are upsampled
 _SAME_SPEED = 0.1  # by which a printed duration may be off
+# What can be harmless, so that it counts only where scores differ: one channel twice, a level no metric depends on.
+HARMLESS = {"channel", "level"}
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def _rate(seen: Evidence) -> Iterator[Cause]:
         yield Cause(
             "rate",
             f"above {seen.band:.0f} Hz there is nothing, {seen.nyquist:.0f} Hz are possible: the files were made from "
-            f"ones at {2 * seen.band:.0f} Hz or less; start from the originals",
+            f"ones at about {min(_RATES, key=lambda rate: abs(rate - 2 * seen.band))} Hz; start from the originals",
         )
 
 

@@ -4,21 +4,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from trainables.audio.corpus.corpus import Corpus
-from trainables.audio.published.causes import Cause, likely_causes
+from trainables.audio.published.causes import HARMLESS, Cause, likely_causes
 from trainables.audio.published.comparison import CONFIDENCE, ROWS, Compared, Comparison, Progress, compare, figures_for
-from trainables.audio.published.evidence import look, strange_facts
+from trainables.audio.published.evidence import look
 from trainables.audio.published.figures import Published
 from trainables.metrics.catalogue import METRICS
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A corpus against its published figures; `causes` are looked for only where it differs."""
+    """A corpus against its published figures."""
 
     comparison: Comparison
     published: Published
-    differs: bool  # in a score, or in who speaks and for how long
     causes: tuple[Cause, ...]
+
+    @property
+    def differs(self) -> bool:
+        """In a score, or by what the audio itself shows."""
+        return bool(self.causes) or not self.comparison.agrees
 
     def lines(self) -> Iterator[str]:
         """The figures, one a line."""
@@ -37,8 +41,10 @@ class Checked:
         """Nothing where it agrees; else one line a cause, the likeliest first."""
         if not self.differs:
             return
-        names = [METRICS[figure.metric].title for figure in self.comparison.figures if not figure.agrees]
-        what = f"the noisy input differs from what is published ({', '.join(names) or 'in its facts'})"
+        names = ", ".join(METRICS[figure.metric].title for figure in self.comparison.figures if not figure.agrees)
+        what = (
+            f"the noisy input differs from the published one in {names}" if names else "this is not the published set"
+        )
         if not self.causes:
             yield (
                 f"{what}, for none of the usual reasons (rate, level, channel, pairing, split): compare a few files "
@@ -59,9 +65,10 @@ def check_input(
     if figures is None:
         return None
     comparison = compare(corpus, figures, rows=rows, progress=progress)
-    differs = not comparison.agrees or strange_facts(corpus, figures, comparison.split)
-    causes = likely_causes(look(corpus, figures, comparison)) if differs else ()
-    return Checked(comparison, figures, differs, causes)
+    causes = likely_causes(look(corpus, figures, comparison))
+    if comparison.agrees:
+        causes = tuple(cause for cause in causes if cause.name not in HARMLESS)
+    return Checked(comparison, figures, causes)
 
 
 def _cells(figure: Compared) -> str:

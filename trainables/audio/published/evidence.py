@@ -53,12 +53,6 @@ class Evidence:
     channels: bool  # were several averaged?
 
 
-def strange_facts(corpus: Corpus, published: Published, split: str) -> bool:
-    """Whether a split has other speakers, or lasts longer or less long, than is printed."""
-    table = split_table(corpus, split)
-    return bool(_other_speakers(table, published)) or _hours_ratio(table, published) is not None
-
-
 def look(corpus: Corpus, published: Published, comparison: Comparison) -> Evidence:
     """Looks at the rows that were scored; where their sides don't match, also at others of the split."""
     table = split_table(corpus, comparison.split)
