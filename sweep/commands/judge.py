@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -88,6 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     from sweep.judging.view import judged_view
     from sweep.report.output_formats import print_view
 
+    if arguments.format in ("table", "csv"):  # the others have it in their text
+        print(judged.said, file=sys.stderr)
     print_view(judged_view(judged), arguments.format)
     return 0
 

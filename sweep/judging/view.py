@@ -58,7 +58,7 @@ def judged_view(judged: Judged) -> View:
         plain=plain,
         records=records(result),
         tables=tables,
-        lines=[*dict.fromkeys(lines), *judged.notes, judged.said],
+        lines=[*dict.fromkeys([*lines, *judged.notes, judged.said])],
     )
 
 
