@@ -276,6 +276,33 @@ def test_speakers_from_the_utterances_names_become_the_unit() -> None:
     assert kept.groups[0]["half_width"] == plain.groups[0]["half_width"]
 
 
+def test_systems_scored_on_different_utterances_are_compared_by_their_speakers_means() -> None:
+    frame = long_table(seeds=1, utterances=240, speakers=12, gain=0.5)
+    number = frame["utt"].str[1:].astype(int)
+    apart = frame[(number // 12 % 3).eq(frame["system"].str[1:].astype(int))]
+    unpaired = of_frame(apart)
+    assert unpaired.groups[0]["verdict"] == "tie"
+    assert any("--unit speaker" in note for note in unpaired.notes)
+    (group,) = of_frame(apart, unit="speaker").groups
+    assert (group["population"]["unit"], group["population"]["speakers"]) == ("speaker", 12)
+    assert group["population"]["utterances"] == 240
+    by_hand = apart.groupby(["system", "speaker"])["pesq"].mean().unstack("system")
+    leads = {row["label"]: row["behind_leader"] for row in group["candidates"]}
+    leader = group["leader"]["label"]
+    for other in {"s0", "s1", "s2"} - {leader}:
+        assert leads[other] == pytest.approx(float((by_hand[leader] - by_hand[other]).mean()))
+
+
+def test_where_all_were_scored_on_the_same_the_speakers_means_change_nothing() -> None:
+    frame = long_table(utterances=24, speakers=12)
+    (plain,), (means,) = of_frame(frame).groups, of_frame(frame, unit="speaker").groups
+    assert means["half_width"] == pytest.approx(plain["half_width"])
+    assert means["leader"] == plain["leader"]
+    frame.loc[0, "pesq"] = np.nan
+    (failed,) = of_frame(frame, unit="speaker").groups
+    assert {row["label"]: row["failures"] for row in failed["candidates"]} == {"s0": 1, "s1": 0, "s2": 0}
+
+
 # -- outputs -----------------------------------------------------------------------------------------------
 
 
