@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -59,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--baseline", metavar="LABEL", help="show every candidate's gain over this one")
     parser.add_argument("--margin", metavar="X", help="differences that surely lie within ±X count as equivalent")
     parser.add_argument("--alpha", metavar="A", default="0.05", help="intervals span 1 - A (default 0.05)")
-    parser.add_argument("--unit", choices=("utterance", "speaker"), help="the unit of chance (default: see --speaker)")
+    parser.add_argument("--unit", choices=("utterance", "speaker"), help="the unit of chance; speaker: its mean")
     mlflow = parser.add_argument_group("an MLflow experiment, one value a run")
     mlflow.add_argument("--mlflow", metavar="URI", help="its address; --candidate and --seed name a tag or parameter")
     mlflow.add_argument("--experiment", metavar="NAME", help="its name; needs --metric")
@@ -88,6 +89,8 @@ def run(arguments: argparse.Namespace) -> int:
     from sweep.judging.view import judged_view
     from sweep.report.output_formats import print_view
 
+    if arguments.format in ("table", "csv"):  # the others have it in their text
+        print(judged.said, file=sys.stderr)
     print_view(judged_view(judged), arguments.format)
     return 0
 

@@ -1,6 +1,6 @@
 """From tables of scores, or a sweep, to verdicts: how the files are read and `sweep.verdict.judge` is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,38 +42,59 @@ def judged_scores(
         raise UserError(
             f"--nominate {nominate[0]}: it is not read as the scores are ({valid.said}): give it their columns"
         )
-    has = set(scores.has)
+    has, by_speaker = set(scores.has), question.unit == "speaker"
+    if by_speaker and "speaker" not in has:
+        raise UserError("--unit speaker: no column names the speakers: give --speaker COL or --speaker-from REGEX")
     if question.unit == "utterance":
         has.discard("speaker")
-    elif question.unit == "speaker" and "speaker" not in has:
-        raise UserError("--unit speaker: no column names the speakers: give --speaker COL or --speaker-from REGEX")
+    frame, valid_frame = (
+        _speaker_means(each.frame, has) if by_speaker else each.frame for each in (scores, valid or scores)
+    )
     found = judge(
-        scores.frame,
+        frame,
         seed="seed" if "seed" in has else None,
-        unit="utterance" if "utterance" in has else None,
+        unit="utterance" if "utterance" in has and not by_speaker else None,
         speaker="speaker" if "speaker" in has else None,
         group="group" if "group" in has else None,
         noise_type="noise_type" if "noise_type" in has else None,
         metric=catalogued(scores.metric or "") or scores.metric,
         lower=scores.lower,
-        nominate=None if valid is None else valid.frame,
+        nominate=None if valid is None else valid_frame,
         margin=question.margin,
         alpha=question.alpha,
         baseline=question.baseline,
     )
-    few = next((group for group in found.groups if group["population"]["unit"] != "speaker"), None)
-    if question.unit == "speaker" and few:
-        raise UserError(f"--unit speaker: {few['population']['speakers']} speakers are too few: ten are needed")
-    unnamed = "utterance" in has and "speaker" not in has and question.unit is None
-    caution = ["no speakers were named: utterances of one speaker are alike, which makes intervals too narrow"]
+    notes = [*found.notes]
+    if by_speaker:
+        for group in found.groups:
+            group["population"]["utterances"] = _utterances(scores, group["group"].get("group"))
+        notes.append("units are the speakers' means, over what utterances each system has of them")
+    elif "speaker" in has and any(group["left_out"] > group["population"]["utterances"] for group in found.groups):
+        notes.append("the systems were scored on different utterances: --unit speaker compares each speaker's mean")
+    elif "utterance" in has and "speaker" not in has and question.unit is None:
+        notes.append("no speakers were named: utterances of one speaker are alike, which makes intervals too narrow")
     return Judged(
         title=", ".join(dict.fromkeys(table.name for table in tables[:3])) + (", ..." if len(tables) > 3 else ""),
         metric=scores.metric,
         said=scores.said,
         groups=holm(found.groups),
-        notes=[*found.notes, *(caution if unnamed else []), *scores.notes],
+        notes=[*notes, *scores.notes],
         nominated_on=", ".join(nominate) or None,
     )
+
+
+def _speaker_means(frame: pd.DataFrame, has: Collection[str]) -> pd.DataFrame:
+    """A row per candidate, seed and speaker; a failed score fails its speaker, so that it never pays."""
+    keys = ["candidate", *(role for role in ("group", "seed") if role in has), "speaker"]
+    grouped = frame.groupby(keys, observed=True, sort=False)["value"]
+    return grouped.mean().where(grouped.count() == grouped.size()).reset_index()
+
+
+def _utterances(scores: Scores, group: str | None) -> int:
+    """Those of a group, of any system."""
+    rows = scores.frame if group is None else scores.frame[scores.frame["group"].eq(group)]
+    keys = [role for role in ("speaker", "utterance") if role in scores.has]
+    return len(rows[keys].drop_duplicates())
 
 
 def _scores(tables: Sequence[FileTable], names: Sequence[Label], question: Question) -> Scores:

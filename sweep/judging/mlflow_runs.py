@@ -1,5 +1,6 @@
 """An MLflow experiment as a table: one value a run, its candidate and seed from tags, parameters or the run's name."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -69,8 +70,9 @@ def read_experiment(uri: str, experiment: str, asked: Asked) -> tuple[FileTable,
 
 def _runs(uri: str, experiment: str) -> Iterator[Any]:
     file = sqlite_path(uri)
-    if (file is not None and not file.is_file()) or ("://" not in uri and not Path(uri).is_dir()):
+    if (file is not None and not file.is_file()) or ("://" not in uri and not Path(uri.removeprefix("file:")).is_dir()):
         raise UserError(f"--mlflow {uri}: no such file; give the tracking URI of your server or database")
+    os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # reading changes nothing in an old folder of runs
     try:
         client = open_client(uri)
         found = client.get_experiment_by_name(experiment)

@@ -31,7 +31,7 @@ def judged_page(judged: Judged) -> str:
 
 
 def _first(judged: Judged, group: "JudgedGroup") -> list[str]:
-    return [conditions(group), *selection(judged, group)]
+    return [conditions(group), *(selection(judged, group) if judged.nominated_on else ())]
 
 
 def _group(judged: Judged, group: "JudgedGroup") -> str:

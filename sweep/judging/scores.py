@@ -202,7 +202,7 @@ def _refuse_counts(tables: Sequence[FileTable], frame: pd.DataFrame) -> None:
 
 def _refuse_twice(tables: Sequence[FileTable], frame: pd.DataFrame, has: Sequence[str], columns: Columns) -> None:
     """Two scores of one candidate, seed and utterance: which one counts is not ours to guess."""
-    keys = ["candidate", *(role for role in has if role != "speaker")]
+    keys = ["candidate", *has]  # two speakers of one sentence are two utterances
     code = np.zeros(len(frame), dtype="int64")
     for role in keys:
         code = code * (len(frame[role].cat.categories) + 1) + frame[role].cat.codes.to_numpy()

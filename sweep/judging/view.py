@@ -37,7 +37,8 @@ class Judged:
 
     @property
     def metric_title(self) -> str:
-        title = METRICS[self.metric].title if self.metric in METRICS else self.metric or "score"
+        name = self.metric or "score"
+        title = METRICS[name].title if name in METRICS else name
         return f"{title} (lower is better)" if any(group.get("lower") for group in self.groups) else title
 
 
@@ -58,7 +59,7 @@ def judged_view(judged: Judged) -> View:
         plain=plain,
         records=records(result),
         tables=tables,
-        lines=[*dict.fromkeys(lines), *judged.notes, judged.said],
+        lines=[*dict.fromkeys([*lines, *judged.notes, judged.said])],
     )
 
 
@@ -79,9 +80,11 @@ def table_of(judged: Judged, group: JudgedGroup) -> Table:
         "failures": [str(row["failures"]) for row in ranked],
         "": [_standing(group, row) for row in ranked],
     }
-    for name, plain in {"failures": {"0"}, "seeds": {"1"}, "utterances": {"0", "1"}, "tier": {""}}.items():
+    for name, plain in {"failures": {"0"}, "seeds": {"1"}, "tier": {""}}.items():
         if set(columns[name]) <= plain:
             del columns[name]
+    if len(set(columns["utterances"])) == 1:  # the line below has their number
+        del columns["utterances"]
     gained = f"gain over {group['baseline']}"
     if set(columns[gained]) == {NOT_KNOWN}:
         del columns[gained]
@@ -113,7 +116,7 @@ def needed(group: JudgedGroup) -> Iterator[str]:
     if more:
         yield f"To decide: {' or '.join(more)} in all, other things equal."
     elif group["resolvable"] is not None:
-        yield f"To decide: more seeds alone, or {unit} alone, would not do; both would."
+        yield f"To decide: neither more seeds nor more {unit} alone would do; it takes more of both."
 
 
 def sentences(judged: Judged, group: JudgedGroup) -> Iterator[str]:
