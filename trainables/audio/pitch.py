@@ -1,7 +1,7 @@
 """Moving a waveform's pitch and keeping its length: a phase vocoder stretches it, resampling undoes the stretch.
 
-Flanagan and Golden, "Phase vocoder", 1966; as torchaudio's PitchShift, which SCORE (Meghanani and Hain, ICASSP 2024)
-uses with two semitones up or down: frames of 512 samples, a quarter apart.
+Flanagan and Golden, "Phase vocoder", 1966; as the PitchShift of PyTorch's audio library, which SCORE (Meghanani and
+Hain, ICASSP 2024) uses with two semitones up or down: frames of 512 samples, a quarter apart.
 """
 
 import math

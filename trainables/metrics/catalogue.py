@@ -28,6 +28,8 @@ class MetricInfo:
     of (path), imports no torch and raises `UserError` for a folder on this machine that cannot serve; models that lie
     elsewhere are loaded before the first job.
     `improvement_of`: the metric whose gain over the unprocessed mixture this one is; it has no function.
+    `measured`: a method measures it on its own estimates of the test split (`Method.measures`, listed by its
+    `MethodInfo`); it has no function, and the unprocessed input has no such row.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
     `packages`: what must be installed for it beyond our own dependencies, by the extra of the metric's name.
@@ -40,6 +42,7 @@ class MetricInfo:
     improvement_of: str | None = None
     sample_rate: int | None = None  # Hz, the only one it is defined at; None = any
     lower: bool = False
+    measured: bool = False
     model: str = ""
     loader: str = ""
     check: str = ""
@@ -59,6 +62,10 @@ def _ours(function: str, title: str, margin: float, **more: Any) -> MetricInfo:
     return MetricInfo(function=path, title=title, margin=margin, unit=unit, **more)
 
 
+def _measured(title: str, margin: float, **more: Any) -> MetricInfo:
+    return MetricInfo(title=title, margin=margin, measured=True, **more)
+
+
 # What some metrics are made of without being one.
 INGREDIENTS = {
     "llr": f"{__package__}.log_likelihood_ratio:log_likelihood_ratio",
@@ -67,6 +74,8 @@ INGREDIENTS = {
 _SIGNAL, _BACKGROUND = ("wb_pesq", "llr", "wss"), ("wb_pesq", "wss", "segsnr")
 # Of the gain-fitted CBAK only the segmental SNR differs: PESQ and WSS don't hear the level.
 _FITTED = ("wb_pesq", "wss", "segsnr_fitted")
+
+_LAYERS = range(1, 13)
 
 _BUILT_IN: dict[str, MetricInfo] = {
     "wb_pesq": _ours("pesq:wb_pesq", "WB-PESQ", 0.03, everyday=True, sample_rate=16000, listening=1, pareto=1),
@@ -82,6 +91,15 @@ _BUILT_IN: dict[str, MetricInfo] = {
     "sdr": _ours("sdr:sdr", "SDR (dB)", 0.1, separation=4),
     "si_sdri": _ours("", "SI-SDRi (dB)", 0.1, improvement_of="si_sdr", separation=1),
     "sdri": _ours("", "SDRi (dB)", 0.1, improvement_of="sdr", separation=2, pareto=5),
+    # Of features of a self-supervised model (trainables/ssl/representation.py), at the layer that was trained for.
+    "ssl_distance": _measured("SSL distance", 0.1, lower=True),
+    "ssl_cosine": _measured("SSL cosine", 0.005),
+    "shift_excess": _measured("position-shift excess", 0.1, lower=True),
+    "shift_floor": _measured("position-shift floor", 0.1, lower=True),
+    "speed_error": _measured("speed error", 0.002, lower=True),
+    "shortcut_index": _measured("position shortcut index", 0.005, lower=True),
+    **{f"ssl_distance_{layer}": _measured(f"SSL distance, layer {layer}", 0.1, lower=True) for layer in _LAYERS},
+    **{f"ssl_cosine_{layer}": _measured(f"SSL cosine, layer {layer}", 0.005) for layer in _LAYERS},
     "dnsmos": _ours("dnsmos:dnsmos", "DNSMOS OVRL", 0.03, sample_rate=16000, packages=("speechmos", "onnxruntime")),
 }
 METRICS = Registry("metrics", MetricInfo, _BUILT_IN)
