@@ -5,15 +5,18 @@ for clean speech; the clean branch is shifted or changed in speed, so that being
 (objective.py). What is deployed is M, nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from trainables.method import Method, When
 from trainables.position_invariant.config import RECEPTIVE_FIELD, PositionInvariantConfig
 from trainables.position_invariant.front_ends import FrontEnd, build_front_end, load_front_end
+from trainables.position_invariant.measuring import measured, names_of
 from trainables.position_invariant.objective import Objective
 from trainables.position_invariant.planted_position import roughness
 from trainables.position_invariant.reference import Reference
@@ -21,7 +24,7 @@ from trainables.position_invariant.schedule import linear_share
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
-    from trainables.audio.examples.mixing import Batch
+    from trainables.audio.examples.mixing import Batch, EvaluationClip
     from trainables.job.assignment import DataSettings
 
 
@@ -67,6 +70,27 @@ class PositionInvariant(Method):
     def diagnostics(self) -> dict[str, float]:
         """Where a component is planted: the share of it that the last enhanced batch had."""
         return {} if self._roughness is None else {"planted_share": self._roughness}
+
+    @torch.no_grad()
+    def validation_curves(self, pairs: Sequence[tuple[Tensor, Tensor]], when: When) -> dict[str, float]:
+        """Means of the measures of measuring.py over the first valid pairs."""
+        chosen = pairs[: self.config.representation_pairs]
+        if not chosen:
+            return {}
+        waves = [(self.front_end(noisy[None])[0], clean) for noisy, clean in chosen]
+        rows = measured(self._reference.to(self.device), waves, names_of(self.config.ssl.layers))
+        names = {name for row in rows for name in row}
+        return {f"representation/{name}": fmean(row[name] for row in rows) for name in sorted(names)}
+
+    @torch.no_grad()
+    def measures(
+        self, wanted: Collection[str], clips: Sequence["EvaluationClip"], estimates: Sequence[np.ndarray]
+    ) -> list[dict[str, float]]:
+        """The measures of measuring.py for each test clip."""
+        self._reference.to(self.device)
+        audio = ((estimate, clip.clean) for clip, estimate in zip(clips, estimates, strict=True))
+        waves = [tuple(torch.tensor(wave, device=self.device) for wave in pair) for pair in audio]
+        return measured(self._reference, [(estimate, clean) for estimate, clean in waves], wanted)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         rate = 0.0 if self.config.variant == "none" else self.config.lr
