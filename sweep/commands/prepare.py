@@ -3,10 +3,10 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweep.commands.common import command_parser
 from trainables.audio.recipes.recipe import DEMO
@@ -15,6 +15,10 @@ from trainables.base.errors import UserError
 from trainables.base.paths import is_text, shown
 from trainables.base.user_path import user_path
 
+if TYPE_CHECKING:
+    from trainables.audio.corpus.corpus import Corpus
+    from trainables.audio.published.figures import Published
+
 _DESCRIPTION = """\
 Prepare a corpus once, for many sweeps.
 
@@ -22,7 +26,8 @@ TARGET becomes a folder (or s3:// prefix) with corpus.json and Arrow shards: 16 
 and test with no speaker, noise type or recording in common. WAV, FLAC, AIFF, AU, CAF, SPHERE, Ogg and MP3 are read,
 integers and floats alike. Other sample rates are resampled, several channels are averaged, copies are counted once,
 and each is reported, as are files left out. Damaged, silent and ambiguous files are refused, all in one report. If it
-is interrupted, run the same command again: finished shards are kept.
+is interrupted, run the same command again: finished shards are kept. Of a published set, a sample of the noisy input is
+then scored and compared with the published figures; a warning names the likely cause where they differ.
 """
 _EXAMPLES = """\
 layouts of the folder recipe
@@ -72,12 +77,28 @@ def _prepare(recipe: str, source: str, target: str) -> None:
     listing = RECIPES[recipe].list_source(user_path(source).absolute())
     for note in listing.notes:
         print(f"note: {note}", file=sys.stderr)
-    with _progress_bar() as progress:
+    with _progress_bar("preparing") as progress:
         corpus = write_corpus(listing, destination, progress)
     summary = corpus.summary()
     for note in summary["notes"][len(listing.notes) :]:  # known only once the audio was read
         print(f"note: {note}", file=sys.stderr)
     _describe(corpus.uri, summary)
+    _check_input(corpus, RECIPES[recipe].published)
+
+
+def _check_input(corpus: "Corpus", published: "Sequence[Published]") -> None:
+    """Compare a known corpus's noisy input with the published figures: says what differs, and refuses nothing."""
+    if not published:
+        return
+    from trainables.audio.published.check import check_input
+
+    with _progress_bar("scoring a sample") as progress:
+        checked = check_input(corpus, published, progress=progress)
+    if checked is None:
+        return
+    print("\n".join(checked.lines()))
+    for warning in checked.warnings():
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _require_reachable(source: str) -> None:
@@ -104,14 +125,14 @@ def _require_apart(source: str, target: str) -> None:
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Callable[[int, int], None]]:
+def _progress_bar(doing: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error, apart from the result on standard output."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("preparing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("preparing", total=None)
+        task = bar.add_task(doing, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

@@ -238,7 +238,8 @@ class Drive:
         folder.mkdir(exist_ok=True)
         (folder / layout.RESULT).write_text(json.dumps(result, indent=1), encoding="utf-8")
         records = self.store.all_records(self.plan)
-        Publication(self.plan, result, rows, records, self.checkpoints).write(folder)
+        looks = stored_looks(self.storage)
+        Publication(self.plan, result, rows, records, self.checkpoints, looks).write(folder)
         files = {path.name: path for path in sorted(folder.iterdir())}
         for name, path in files.items():
             self.storage.write(f"{layout.REPORT}/{name}", path.read_bytes())

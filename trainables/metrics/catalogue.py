@@ -28,11 +28,13 @@ class MetricInfo:
     of (path), imports no torch and raises `UserError` for a folder on this machine that cannot serve; models that lie
     elsewhere are loaded before the first job.
     `improvement_of`: the metric whose gain over the unprocessed mixture this one is; it has no function.
+    `measured`: a method measures it on its own estimates of the test split (`Method.measures`, listed by its
+    `MethodInfo`); it has no function, and the unprocessed input has no such row.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
     `pooled`: of a metric with weights, what a table calls its weighted mean over the test set.
     `untranscribed`: of a metric that needs transcripts, the one that takes its place where the test set lacks them.
-    `packages`: what must be installed for it beyond our own dependencies, by the extra of the metric's name or `extra`.
+    `packages`: what must be installed for it beyond our own dependencies, by `extra`, or the extra of its name.
     `separation`, `listening`, `pareto`: its place (1 = first) among what separation is scored by, what the listening
     page shows of a clip, and what the Pareto figure sets against the deciding metric; 0 = not there.
     """
@@ -42,6 +44,7 @@ class MetricInfo:
     improvement_of: str | None = None
     sample_rate: int | None = None  # Hz, the only one it is defined at; None = any
     lower: bool = False
+    measured: bool = False
     model: str = ""
     loader: str = ""
     check: str = ""
@@ -62,6 +65,34 @@ def _ours(function: str, title: str, margin: float, **more: Any) -> MetricInfo:
     unit = title[:-1].partition("(")[2] if title.endswith(")") else ""
     path = f"{__package__}.{function}" if function else ""
     return MetricInfo(function=path, title=title, margin=margin, unit=unit, **more)
+
+
+def _dnsmos(function: str, rating: str) -> MetricInfo:
+    return _ours(
+        f"dnsmos:{function}",
+        f"DNSMOS {rating}",
+        0.03,
+        ingredients=("dnsmos_ratings",),
+        sample_rate=16000,
+        packages=("speechmos", "onnxruntime"),
+        extra="dnsmos",
+    )
+
+
+def _embedding(name: str, title: str, margin: float, model: str) -> MetricInfo:
+    return _ours(
+        f"embeddings.{name}:{name}",
+        title,
+        margin,
+        sample_rate=16000,
+        model=f"{model}: a hub id, a path or s3://...",
+        loader=f"{__package__}.embeddings.{name}:load",
+        check=f"{__package__}.embeddings.{name}:check",
+    )
+
+
+def _measured(title: str, margin: float, **more: Any) -> MetricInfo:
+    return MetricInfo(title=title, margin=margin, measured=True, **more)
 
 
 def _error_rate(name: str, units: str, margin: float) -> MetricInfo:
@@ -88,10 +119,13 @@ def _error_rate(name: str, units: str, margin: float) -> MetricInfo:
 INGREDIENTS = {
     "llr": f"{__package__}.log_likelihood_ratio:log_likelihood_ratio",
     "wss": f"{__package__}.weighted_spectral_slope:weighted_spectral_slope",
+    "dnsmos_ratings": f"{__package__}.dnsmos:ratings",  # three numbers of one inference
 }
 _SIGNAL, _BACKGROUND = ("wb_pesq", "llr", "wss"), ("wb_pesq", "wss", "segsnr")
 # Of the gain-fitted CBAK only the segmental SNR differs: PESQ and WSS don't hear the level.
 _FITTED = ("wb_pesq", "wss", "segsnr_fitted")
+
+_LAYERS = range(1, 13)
 
 _BUILT_IN: dict[str, MetricInfo] = {
     "wb_pesq": _ours("pesq:wb_pesq", "WB-PESQ", 0.03, everyday=True, sample_rate=16000, listening=1, pareto=1),
@@ -107,7 +141,26 @@ _BUILT_IN: dict[str, MetricInfo] = {
     "sdr": _ours("sdr:sdr", "SDR (dB)", 0.1, separation=4),
     "si_sdri": _ours("", "SI-SDRi (dB)", 0.1, improvement_of="si_sdr", separation=1),
     "sdri": _ours("", "SDRi (dB)", 0.1, improvement_of="sdr", separation=2, pareto=5),
-    "dnsmos": _ours("dnsmos:dnsmos", "DNSMOS OVRL", 0.03, sample_rate=16000, packages=("speechmos", "onnxruntime")),
+    "dnsmos": _dnsmos("overall", "OVRL"),
+    "dnsmos_sig": _dnsmos("signal", "SIG"),
+    "dnsmos_bak": _dnsmos("background", "BAK"),
+    "estoi": _ours("stoi:estoi", "ESTOI", 0.005),
+    "lsd": _ours("log_spectral_distance:log_spectral_distance", "LSD (dB)", 0.1, lower=True),
+    "speaker_similarity": _embedding(
+        "speaker_similarity", "speaker similarity", 0.01, "a speaker model, such as microsoft/wavlm-base-plus-sv"
+    ),
+    "speech_bert_score": _embedding(
+        "speech_bert_score", "SpeechBERTScore", 0.005, "a speech model, such as microsoft/wavlm-large"
+    ),
+    # Of features of a self-supervised model (trainables/ssl/representation.py), at the layer that was trained for.
+    "ssl_distance": _measured("SSL distance", 0.1, lower=True),
+    "ssl_cosine": _measured("SSL cosine", 0.005),
+    "shift_excess": _measured("position-shift excess", 0.1, lower=True),
+    "shift_floor": _measured("position-shift floor", 0.1, lower=True),
+    "speed_error": _measured("speed error", 0.002, lower=True),
+    "shortcut_index": _measured("position shortcut index", 0.005, lower=True),
+    **{f"ssl_distance_{layer}": _measured(f"SSL distance, layer {layer}", 0.1, lower=True) for layer in _LAYERS},
+    **{f"ssl_cosine_{layer}": _measured(f"SSL cosine, layer {layer}", 0.005) for layer in _LAYERS},
     "wer": _error_rate("wer", "words", 0.5),
     "cer": _error_rate("cer", "characters", 0.2),
     "wer_own": _error_rate("wer_own", "words", 0.5),

@@ -10,6 +10,7 @@ import soundfile
 from sweep.commands.main import run_command
 from sweep.commands.prepare import build_parser
 from tests.support import REPOSITORY
+from tests.support.audio import small_voicebank
 from tests.support.audio.recordings import speech_and_noise, write_sound
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.recipes.recipes import RECIPES
@@ -122,3 +123,41 @@ def test_every_damaged_recording_is_in_one_report(tmp_path: Path, capsys: pytest
     assert "error: 2 recordings cannot be used:\n  " in report
     assert all(name in report for name in ("speech/ann/mute.wav: silent", "noise/fan/mute.wav: silent"))
     assert not (tmp_path / "corpus").exists()
+
+
+@pytest.fixture
+def small_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """voicebank-demand, for the size and the figures of a small set."""
+    recipe = small_voicebank.recipe({"stoi": "0.91", "si_sdr": "9.99", "segsnr": "0.92"})
+    monkeypatch.setitem(RECIPES._built_in, "voicebank-demand", recipe)  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("small_set")
+def test_a_known_corpus_is_compared_with_what_is_published(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = small_voicebank.write(tmp_path / "source")
+    arguments = ["voicebank-demand", str(source), str(tmp_path / "corpus")]
+    assert run_command("prepare", arguments) == 0
+    first = capsys.readouterr()
+    assert "noisy input of test, 20 of 20 rows, against published figures (this test):" in first.out
+    assert "published 0.91" in first.out
+    assert "DIFFERS" not in first.out
+    assert "warning" not in first.err
+    assert "scoring a sample" in first.err
+    assert run_command("prepare", arguments) == 0
+    assert capsys.readouterr().out == first.out
+
+
+@pytest.mark.usefixtures("small_set")
+def test_one_that_was_read_wrongly_is_prepared_with_a_warning_that_names_the_cause(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = small_voicebank.write(tmp_path / "source", small_voicebank.FAULTS["noisy side 6 dB down"][0])
+    assert run_command("prepare", ["voicebank-demand", str(source), str(tmp_path / "corpus")]) == 0
+    said = capsys.readouterr()
+    (warning,) = [line for line in said.err.splitlines() if line.startswith("warning: ")]
+    assert (
+        "differs from the published one in segSNR (dB); likely the level: the speech in the noisy side is 6.0 dB"
+        in warning
+    )
+    assert [line.split()[0] for line in said.out.splitlines() if line.endswith("DIFFERS")] == ["segSNR"]
+    assert len(Corpus.open(tmp_path / "corpus").paired("test")) == 20

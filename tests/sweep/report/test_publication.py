@@ -93,8 +93,10 @@ def test_the_index_links_every_file_and_only_files_that_are_there(published: tup
     folder, _ = published
     page = (folder / "index.html").read_text()
     linked = set(re.findall(r'(?:href|src)="([^"]+)"', page)) - {"data:,"}
+    assert page.index("forest.svg") < page.index("scores.png") < page.index("pareto.png")
+    linked |= set(re.findall(r'srcset="([^"]+)"', page))
     assert linked == {path.name for path in folder.iterdir()} - {"index.html"}
-    assert {"listen-tera.html", "listen-wav2vec2.html", "scores.png", "pareto.png"} <= linked
+    assert {"listen-tera.html", "listen-wav2vec2.html", "forest.png", "scores.png", "pareto.png"} <= linked
 
 
 def test_the_listening_page_says_by_which_seed_and_that_it_decides_nothing(published: tuple[Path, Result]) -> None:
@@ -202,7 +204,7 @@ def test_locale_and_matplotlibs_settings_change_no_byte_of_it(published: tuple[P
     assert done.returncode == 0, done.stderr
     assert b"the report lacks" not in done.stderr
     expected = {path.name: path.read_bytes() for path in published[0].iterdir()}
-    assert {"listen-tera.html", "scores.png", "index.html", "leaderboard.csv"} <= expected.keys()
+    assert {"listen-tera.html", "forest.svg", "scores.png", "index.html", "leaderboard.csv"} <= expected.keys()
     made = {path.name: path.read_bytes() for path in (tmp_path / "report").iterdir()}
     assert made.keys() == expected.keys()
     here, there = str(tmp_path).encode(), str(published[0].parent).encode()

@@ -61,6 +61,19 @@ def test_a_model_that_cannot_serve_is_refused_in_one_line(tmp_path: Path, also: 
     assert not (tmp_path / "sweeps").exists()
 
 
+def test_what_a_method_does_not_measure_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"'ssl_cosine' is measured by methods themselves, and normalized_ssl .* none"):
+        plan(tmp_path, "--also", "ssl_cosine")
+    assert not (tmp_path / "sweeps").exists()
+
+
+def test_what_is_measured_on_test_only_cannot_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, info in catalogue.METRICS.usable().items():
+        monkeypatch.setitem(catalogue._BUILT_IN, name, replace(info, measured=True))
+    with pytest.raises(UserError, match="measured on test only, so it cannot decide"):
+        plan(tmp_path)
+
+
 def test_a_resume_knows_its_models_and_refuses_others(tmp_path: Path) -> None:
     (tmp_path / "three").write_text("3")
     planned = plan(tmp_path, "--name", "mine", "--also", "scale=three")

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from trainables.metrics.scorer import Scorer
 from trainables.metrics.sdr import FILTER_TAPS, sdr
 from trainables.metrics.si_sdr import si_sdr
 
@@ -38,3 +39,10 @@ def test_a_delay_beyond_the_filter_counts_as_distortion() -> None:
     reference = voice(5)
     late = FILTER_TAPS + 100
     assert sdr(reference, np.concatenate([np.zeros(late), reference[:-late]])) < 0
+
+
+def test_of_one_voice_it_is_scored_as_any_other_metric() -> None:
+    reference = voice(6)
+    estimate = reference + 0.2 * voice(7)
+    (row,) = Scorer(["sdr"]).score(["u"], [reference], [estimate])
+    assert (row["value"], row["status"]) == (sdr(reference, estimate), "ok")

@@ -27,6 +27,8 @@ SILENCE = -80.0  # dBFS (root mean square, constant offset left out) at and belo
 NOTED_OFFSET = -20.0  # dB below the rest of a file: a constant offset from which it is worth a note
 LARGEST_CANCELLATION = -10.0  # dB: by which channels may cancel, compared with the mean of unrelated ones
 
+SEVERAL_CHANNELS = "with several channels averaged to one"  # in a note
+
 FULL_SCALE = 1 + 2**-15  # a float may pass 1 by its rounding
 INTEGERS = 16.0  # a float beyond this is no hot recording: integers were stored as floats
 _FLOATS = ("FLOAT", "DOUBLE")
@@ -150,7 +152,7 @@ def conversion_notes(headers: Iterable[Header]) -> list[str]:
         f"{number_of_files(count)} resampled from {rate} to {SAMPLE_RATE} Hz" for rate, count in sorted(rates.items())
     ]
     several = sum(header.channels > 1 for header in listed)
-    return notes + ([f"{number_of_files(several)} with several channels averaged to one"] if several else [])
+    return notes + ([f"{number_of_files(several)} {SEVERAL_CHANNELS}"] if several else [])
 
 
 # -- checks ---------------------------------------------------------------------------------------------------

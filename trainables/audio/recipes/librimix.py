@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from trainables.audio.corpus.audio_files import read_header, read_sound
 from trainables.audio.corpus.listing import Item, Listing, digest
 from trainables.audio.corpus.remarks import Remarks, for_all
+from trainables.audio.published.figures import Published
 from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.recordings import file_facts
 from trainables.base.errors import UserError
@@ -32,6 +33,17 @@ RATE = 16_000  # Hz, of LibriSpeech and of the noise
 _SUBSETS = {"train": ("train-clean-100", "train-clean-360"), "valid": ("dev-clean",), "test": ("test-clean",)}
 _LAYOUT = "LibriSpeech/, wham_noise/ and metadata/ with libri2mix_*.csv or libri3mix_*.csv"
 CLIPPED = 32767  # of 16 bits
+# Of test-clean, "min" mode: what Asteroid's published Conv-TasNets reach less what they gain.
+_ASTEROID = "model cards of Asteroid's Conv-TasNets for sep_clean"
+PUBLISHED = tuple(
+    Published(voices=voices, sample_rate=rate, source=_ASTEROID, scores={"si_sdr": si_sdr, "sdr": sdr, "stoi": stoi})
+    for voices, rate, si_sdr, sdr, stoi in (
+        (2, 8000, "0.001", "0.179", "0.713"),
+        (2, 16_000, "0.001", "0.090", "0.713"),
+        (3, 8000, "-3.395", "-3.089", "0.592"),
+        (3, 16_000, "-3.367", "-3.212", "0.593"),
+    )
+)
 _FADE = RATE + 1  # samples of the window with which LibriMix repeats noise that is too short
 
 
@@ -201,5 +213,6 @@ RECIPE = Recipe(
     identity,
     summary="Libri2Mix or Libri3Mix at 8 kHz, min mode, from its metadata (librimix-16k: at 16 kHz)",
     source="the folder that holds LibriSpeech/, wham_noise/ and metadata/libri2mix_*.csv",
+    published=PUBLISHED,
 )
 RECIPE_16K = replace(RECIPE, summary="librimix at 16 kHz", list_source=partial(list_source, sample_rate=16_000))

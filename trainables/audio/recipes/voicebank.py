@@ -17,6 +17,7 @@ from pathlib import Path
 
 from trainables.audio.corpus.audio_folders import find_audio
 from trainables.audio.corpus.listing import Listing, digest, require_answerable
+from trainables.audio.published.figures import Published
 from trainables.audio.recipes.recipe import Recipe
 from trainables.audio.recipes.recordings import Recording, by_stem, file_facts, headers_of, pairs
 from trainables.base.errors import UserError
@@ -37,6 +38,20 @@ class TrainingSet:
 
 SPEAKERS_28 = TrainingSet(speakers=28, pairs=11_572)
 SPEAKERS_56 = TrainingSet(speakers=56, pairs=23_075)
+PUBLISHED = Published(
+    scores={
+        "wb_pesq": "1.97",
+        "stoi": "0.92",
+        "csig": "3.35",
+        "cbak": "2.44",
+        "covl": "2.63",
+        "segsnr": "1.68",
+        "si_sdr": "8.4",
+    },
+    source="Pascual et al. 2017; SI-SDR: Richter et al. 2023; STOI: as most papers",
+    hours="0.6",
+    speakers=frozenset({"p232", "p257"}),
+)
 
 
 def matches(source: Path, training: TrainingSet) -> bool:
@@ -147,6 +162,7 @@ def _recipe(training: TrainingSet) -> Recipe:
         list_source=partial(list_source, training=training),
         identity=partial(identity, training=training),
         matches=partial(matches, training=training),
+        published=(PUBLISHED,),
     )
 
 

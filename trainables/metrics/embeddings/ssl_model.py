@@ -1,0 +1,69 @@
+"""Self-supervised speech models in `transformers` format, as a metric needs them: whole, in float32 on the CPU."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trainables.base.errors import UserError
+from trainables.base.paths import shown
+from trainables.base.published.files import CONFIG_FILE, local_files, weights_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SAMPLE_RATE = 16_000  # Hz, of all these models
+FAMILIES = ("wavlm", "wav2vec2", "hubert", "unispeech-sat", "data2vec-audio")  # those that read waveforms
+_UNUSED = {"masked_spec_embed"}  # of pre-training only; some files lack it
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of a model of these families; imports no torch. Raises UserError where it is none."""
+    try:
+        config = json.loads((folder / CONFIG_FILE).read_text())
+        family = config["model_type"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{shown(folder)}: holds no {CONFIG_FILE} of a transformers model; give the folder of one"
+        ) from error
+    if family not in FAMILIES:
+        raise UserError(f"{shown(folder)}: a model of type {family!r}; {', '.join(FAMILIES)} are read")
+    return config
+
+
+def load_whole(model_class: Any, place: str, setting: str) -> Any:
+    """The model at `place` by a class of `transformers`; `setting` is where the user has named it.
+
+    Raises UserError where it is absent, or lacks weights that the class would otherwise make up at random.
+    """
+    from transformers.utils import logging
+
+    folder = local_files(place, setting=setting)
+    read_config(folder)
+    weights_of(folder)
+    logging.disable_progress_bar()  # one bar of every worker
+    try:
+        model, report = model_class.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+    except Exception as error:  # transformers and its file formats fail in many ways
+        reason = (str(error).splitlines() or [""])[0]
+        raise UserError(f"{place}: cannot be loaded ({type(error).__name__}: {reason}); download it again") from error
+    missing = sorted(name for name in report["missing_keys"] if name.split(".")[-1] not in _UNUSED)
+    if missing or report["mismatched_keys"]:
+        lacking = missing[0] if missing else "weights of the right size"
+        raise UserError(f"{place}: its weights lack {lacking}; give the folder of a whole {model_class.__name__[:40]}")
+    return model.float().eval()
+
+
+def frames_of(samples: int, config: Mapping[str, Any]) -> int:
+    """Feature frames that a model makes of a waveform."""
+    frames = samples
+    for kernel, stride in zip(config["conv_kernel"], config["conv_stride"], strict=True):
+        frames = (frames - kernel) // stride + 1
+    return max(frames, 0)
+
+
+def as_batch(waveform: Any) -> "Tensor":
+    """Float (samples,) -> float32 (1, samples)."""
+    import torch
+
+    return torch.from_numpy(waveform.astype("float32"))[None]
