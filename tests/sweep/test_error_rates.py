@@ -11,6 +11,7 @@ from typing import Any
 import jiwer
 import numpy as np
 import pytest
+from safetensors.torch import load_file, save_file
 from transformers import AutoFeatureExtractor, AutoModelForCTC, Wav2Vec2CTCTokenizer, pipeline
 
 from sweep.frames import utterance_scores
@@ -140,3 +141,16 @@ def test_what_cannot_serve_is_one_line_and_leaves_nothing(folder: Path, also: st
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (folder / "sweeps" / "refused").exists()
+
+
+def test_weights_without_a_head_are_refused_before_the_first_job(folder: Path) -> None:
+    """The folder's small files are in order, so only loading it shows what it lacks."""
+    place = tiny_recogniser(folder / "headless")
+    weights = load_file(place / "model.safetensors")
+    del weights["lm_head.weight"]
+    save_file(weights, place / "model.safetensors", metadata={"format": "pt"})
+    corpus = str(folder / "material" / "corpus")
+    done = command(folder, "run.py", *QUESTION, "--corpus", corpus, "--name", "late", "--also", "wer=headless")
+    assert done.returncode == 2
+    assert "lm_head.weight" in done.stderr.strip().splitlines()[-1]
+    assert not (folder / "sweeps" / "late").exists()

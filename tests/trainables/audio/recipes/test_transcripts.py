@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import jiwer
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from tests.support.audio.recordings import pairs, speech_and_noise
+from tests.support.recogniser import tiny_recogniser
 from tests.trainables.audio.recipes.test_published_recipes import MINIATURE, librispeech, voicebank
 from trainables.audio.corpus.corpus_writer import write_corpus
 from trainables.audio.corpus.shards import Row, write_shard
@@ -14,7 +16,10 @@ from trainables.audio.examples.mixing import evaluation_set
 from trainables.audio.recipes import folder as folder_recipe
 from trainables.audio.recipes import librispeech as librispeech_recipe
 from trainables.audio.recipes import voicebank as voicebank_recipe
+from trainables.inference import score_noisy
 from trainables.job.assignment import DataSettings
+from trainables.metrics.recognition.error_rates import normalized
+from trainables.metrics.recognition.recogniser import load
 
 
 def test_librispeech_keeps_what_its_transcripts_say(tmp_path: Path) -> None:
@@ -90,3 +95,23 @@ def test_a_clip_has_the_transcript_only_where_it_is_the_whole_utterance(tmp_path
         "ann/ann-1": None,
         "ann/ann-1@2s": None,
     }
+
+
+def test_error_rates_of_the_noisy_input_are_against_the_transcripts(tmp_path: Path) -> None:
+    source = pairs(tmp_path / "raw", seconds=1.5)
+    split = {"p225": "train", "p226": "train", "p227": "valid", "p228": "test"}
+    names = sorted(path.stem for path in (source / "clean").iterdir())
+    rows = [f"clean/{name}.wav,{split[name[:4]]},Eat a toe: {name[5:]}" for name in names]
+    (source / "MANIFEST.csv").write_text("\n".join(["path,split,text", *rows]))
+    corpus = write_corpus(folder_recipe.list_source(source), tmp_path / "corpus")
+    place = str(tiny_recogniser(tmp_path / "tiny"))
+    found = score_noisy(corpus, DataSettings(), "test", ["wer"], {"wer": place})
+    reads = load(place)
+    clips = evaluation_set(corpus, DataSettings(), "test")
+    assert len(found) == len(clips) == 2
+    for row, clip in zip(found, clips, strict=True):
+        number = clip.utterance[-3:]
+        assert row["value"] == pytest.approx(100 * jiwer.wer(f"EAT A TOE {number}", normalized(reads(clip.noisy))))
+        assert row["weight"] == 4
+    cut = DataSettings(evaluation_clip_seconds=1.0)
+    assert {row["status"] for row in score_noisy(corpus, cut, "test", ["wer"], {"wer": place})} == {"no_transcript"}

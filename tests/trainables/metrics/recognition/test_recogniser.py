@@ -2,16 +2,19 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import jiwer
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 from transformers import AutoFeatureExtractor, AutoModelForCTC, Wav2Vec2CTCTokenizer, Wav2Vec2Model, pipeline
 
@@ -113,6 +116,27 @@ def test_too_short_for_a_word(folder: Path) -> None:
     with pytest.raises(Unscorable) as failure:
         load(str(folder))(CLEAN[0][:3999])
     assert failure.value.status == "too_short"
+
+
+def test_one_of_the_hub_comes_from_its_cache(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    with pytest.raises(UserError, match=r"hf download some/model.*--also wer=/path") as refused:
+        load("some/model")
+    assert "\n" not in str(refused.value)
+    home = tmp_path / "hub" / "models--some--model"
+    (home / "refs").mkdir(parents=True)
+    (home / "refs" / "main").write_text("0" * 40)
+    shutil.copytree(folder, home / "snapshots" / ("0" * 40))
+    assert load("some/model")(NOISY[0]) == load(str(folder))(NOISY[0])
+
+
+def test_one_in_s3_is_fetched_whole(folder: Path, s3_bucket: str) -> None:
+    for path in folder.iterdir():
+        boto3.client("s3").put_object(
+            Bucket=s3_bucket.removeprefix("s3://"), Key=f"models/tiny/{path.name}", Body=path.read_bytes()
+        )
+    assert load(f"{s3_bucket}/models/tiny")(NOISY[0]) == load(str(folder))(NOISY[0])
 
 
 # -- what cannot serve --------------------------------------------------------------------------------------
