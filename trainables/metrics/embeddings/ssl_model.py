@@ -41,7 +41,8 @@ def load_whole(model_class: Any, place: str, setting: str) -> Any:
     folder = local_files(place, setting=setting)
     read_config(folder)
     weights_of(folder)
-    logging.disable_progress_bar()  # one bar of every worker
+    logging.set_verbosity_error()  # without remarks on heads that are not loaded
+    logging.disable_progress_bar()
     try:
         model, report = model_class.from_pretrained(folder, local_files_only=True, output_loading_info=True)
     except Exception as error:  # transformers and its file formats fail in many ways
