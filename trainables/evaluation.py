@@ -2,17 +2,22 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trainables.job.assignment import DataSettings
+from trainables.metrics.catalogue import METRICS, known_metrics
 from trainables.metrics.mixture_scorer import Mixture, score_mixtures
-from trainables.metrics.scorer import NO_MODELS, Scorer
+from trainables.metrics.scorer import NO_MODELS, UNPLACED, Outcome, Scorer, row_of, signal_status
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
     from trainables.audio.examples.mixing import EvaluationClip
+
+Measured = Mapping[str, Mapping[str, Outcome]]  # utterance -> metric, of a method's own measures
+NOTHING: Measured = MappingProxyType({})
 
 _LARGEST = 4  # sets kept: valid and test of a sweep, and those of the one before
 _clips: dict[tuple[Any, ...], list["EvaluationClip"]] = {}
@@ -41,11 +46,37 @@ def score_clips(
     metrics: Iterable[str] | None,
     data: DataSettings,
     models: Mapping[str, str] = NO_MODELS,
+    measured: Measured = NOTHING,
 ) -> list[dict[str, Any]]:
     """One row per clip and metric; by default all metrics of one voice in noise, or of several voices.
 
-    `models`: metric -> place of the model that it needs.
+    `models`: metric -> place of the model that it needs. `measured`: what a method itself has measured; its rows come
+    last, and of estimates that cannot be scored they say why, like all others.
     """
+    if metrics is not None:
+        metrics = [name for name in known_metrics(metrics) if not METRICS[name].measured]
+    rows = _computed(clips, estimates, metrics, data, models)
+    for clip, estimate in zip(clips, estimates, strict=True):
+        found = measured.get(clip.utterance, {})
+        status = _status(clip, estimate) if found else "ok"
+        for name, outcome in found.items():
+            rows.append(row_of(clip.utterance, name, outcome if status == "ok" else Outcome(None, status), UNPLACED))
+    return rows
+
+
+def _status(clip: "EvaluationClip", estimate: np.ndarray) -> str:
+    """Of one voice or of each of several: "ok", or why there is no score."""
+    pairs = zip(np.atleast_2d(clip.clean), np.atleast_2d(estimate), strict=True)
+    return next((status for pair in pairs if (status := signal_status(*pair)) != "ok"), "ok")
+
+
+def _computed(
+    clips: Sequence["EvaluationClip"],
+    estimates: Sequence[np.ndarray],
+    metrics: Iterable[str] | None,
+    data: DataSettings,
+    models: Mapping[str, str],
+) -> list[dict[str, Any]]:
     if data.speakers > 1:
         scored = zip(clips, estimates, strict=True)
         mixtures = [Mixture(clip.utterance, clip.noisy, clip.clean, estimate) for clip, estimate in scored]

@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from trainables.evaluation import evaluation_clips, score_clips
+from trainables.evaluation import NOTHING, Measured, evaluation_clips, score_clips
 from trainables.job.assignment import Assignment, DataSettings
 from trainables.job.checkpoints import Checkpoints
 from trainables.job.stages import Artifacts
+from trainables.metrics.catalogue import METRICS
 from trainables.metrics.scorer import NO_MODELS
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
     from trainables.audio.examples.mixing import EvaluationClip
+    from trainables.session import TrainingSession
 
 # Each clip with its estimate, float32, shaped as the clip's `clean`.
 Estimates = list[tuple["EvaluationClip", np.ndarray]]
@@ -43,6 +45,26 @@ def infer_split(
     Raises:
         RuntimeError: the job has no checkpoint at its last step.
     """
+    return _finished_session(assignment, corpus, checkpoints, artifacts).estimates(split)
+
+
+def infer_and_measure(
+    assignment: Assignment,
+    corpus: "Corpus",
+    checkpoints: Checkpoints,
+    artifacts: Artifacts,
+    split: str,
+    metrics: Iterable[str] | None,
+) -> tuple[Estimates, Measured]:
+    """As `infer_split`; and those of the metrics that the method itself measures."""
+    session = _finished_session(assignment, corpus, checkpoints, artifacts)
+    estimates = session.estimates(split)
+    return estimates, session.measures(estimates, [name for name in metrics or () if METRICS[name].measured])
+
+
+def _finished_session(
+    assignment: Assignment, corpus: "Corpus", checkpoints: Checkpoints, artifacts: Artifacts
+) -> "TrainingSession":
     from trainables.base.determinism import make_deterministic
     from trainables.session import TrainingSession
 
@@ -53,7 +75,7 @@ def infer_split(
         raise RuntimeError(f"{assignment.job}: no checkpoint at step {assignment.steps}, newest is {reached}")
     session = TrainingSession(assignment, corpus, artifacts)
     session.load_state(stored[1])
-    return session.estimates(split)
+    return session
 
 
 def estimates_file(split: str) -> str:
@@ -95,11 +117,15 @@ def score_estimates(
     split: str,
     metrics: Iterable[str] | None = None,
     models: Mapping[str, str] = NO_MODELS,
+    measured: Measured = NOTHING,
 ) -> list[Row]:
-    """Rows of one job's estimates of a split, by all metrics or by those named, with the models that these need."""
+    """Rows of one job's estimates of a split, by all metrics or by those named, with the models that these need.
+
+    `measured`: what the job's method has measured of them.
+    """
     group, phase, candidate, _ = assignment.job.split("/")
     identity = {"group": group, "candidate": candidate, "phase": phase, "seed": assignment.seed, "job": assignment.job}
-    return _rows(identity, split, estimates, assignment.data, metrics, models)
+    return _rows(identity, split, estimates, assignment.data, metrics, models, measured)
 
 
 def score_noisy(
@@ -109,7 +135,10 @@ def score_noisy(
     metrics: Iterable[str] | None = None,
     models: Mapping[str, str] = NO_MODELS,
 ) -> list[Row]:
-    """Rows of the noisy input itself, as candidate "noisy": what every method must improve on."""
+    """Rows of the noisy input itself, as candidate "noisy": what every method must improve on.
+
+    None of what methods measure of their estimates.
+    """
     identity = {"group": "all", "candidate": NOISY, "phase": "final", "seed": NOISY_SEED, "job": NOISY}
     clips = evaluation_clips(corpus, data, split)
     unprocessed = [(clip, np.broadcast_to(clip.noisy, clip.clean.shape)) for clip in clips]
@@ -123,8 +152,9 @@ def _rows(
     data: DataSettings,
     metrics: Iterable[str] | None,
     models: Mapping[str, str],
+    measured: Measured = NOTHING,
 ) -> list[Row]:
     clips, audio = [clip for clip, _ in estimates], [estimate for _, estimate in estimates]
     facts = {c.utterance: {"speaker": c.speaker, "noise_type": c.noise_type, "snr_db": c.snr_db} for c in clips}
-    scored = score_clips(clips, audio, metrics, data, models)
+    scored = score_clips(clips, audio, metrics, data, models, measured)
     return [{**identity, "split": split, **facts[row["utterance"]], **row} for row in scored]

@@ -5,10 +5,11 @@ sweeps, storage or Ray. Schedules are functions of `When`, so a resumed run cont
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +17,7 @@ from trainables.audio.examples.mixing import training_batch
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
-    from trainables.audio.examples.mixing import Batch
+    from trainables.audio.examples.mixing import Batch, EvaluationClip
     from trainables.job.assignment import DataSettings
 
 _BETAS = (0.9, 0.999)  # Adam's
@@ -90,6 +91,21 @@ class Method(nn.Module):
         Leaves the method as `before_inference(when)` does.
         """
         return {}
+
+    def measures(
+        self, wanted: Collection[str], clips: Sequence["EvaluationClip"], estimates: Sequence[np.ndarray]
+    ) -> Sequence[Mapping[str, float]]:
+        """Metrics of each test clip that only the method can measure, such as those of features of its own.
+
+        Called once, after inference. The rows of a clip's `wanted` names that are left out, or not finite, say so and
+        have no value.
+
+        Args:
+            wanted: of the metrics that `MethodInfo.measures` lists.
+            clips: of the test split, with `noisy` and `clean`.
+            estimates: one for each clip, float32, shaped as its `clean`.
+        """
+        return [{} for _ in clips]
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Optimizer groups, each with "params" and its peak "lr"."""

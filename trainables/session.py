@@ -7,6 +7,7 @@ an uninterrupted one, because every draw is keyed by (seed, purpose, step).
 import json
 import math
 import time
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +23,9 @@ from trainables.job.assignment import Assignment
 from trainables.job.checkpoints import OPTIMIZER, PROGRESS
 from trainables.job.stages import Artifacts, Stage
 from trainables.method import Method, When
+from trainables.metrics.catalogue import merit
 from trainables.metrics.level_monitors import SEGMENTAL, level_monitors
-from trainables.metrics.scorer import mean_of_ok
+from trainables.metrics.scorer import Outcome, finite, mean_of_ok
 from trainables.training.epochs import epochs_at
 from trainables.training.learning_rate import lr_factor
 from trainables.training.plateau import plateau_factor
@@ -94,6 +96,28 @@ class TrainingSession:
         clips = evaluation_clips(self._corpus, self.assignment.data, split)
         return list(zip(clips, self._infer(clips), strict=True))
 
+    @torch.no_grad()
+    def measures(
+        self, estimates: Sequence[tuple["EvaluationClip", np.ndarray]], wanted: Collection[str]
+    ) -> dict[str, dict[str, Outcome]]:
+        """Utterance -> metric -> what the method measured of its estimates, which `estimates` has just returned.
+
+        Why there is no number, where there is none: no measure may cost a night's scores.
+        """
+        clips, audio = [clip for clip, _ in estimates], [estimate for _, estimate in estimates]
+        failed = Outcome(None, "not_measured")
+        found: Sequence[Mapping[str, float]] = [{}] * len(clips)
+        self.method.eval()
+        if wanted:
+            try:
+                found = self.method.measures(wanted, clips, audio)
+            except Exception as error:  # the rows say how
+                failed = Outcome(None, f"error: {type(error).__name__}: {error}")
+        return {
+            clip.utterance: {name: finite(values[name]) if name in values else failed for name in wanted}
+            for clip, values in zip(clips, found, strict=True)
+        }
+
     def state(self) -> dict[str, bytes]:
         """Everything a session needs to resume, as files by name."""
         progress = {"step": self.step, "reports": self.reports}
@@ -159,7 +183,7 @@ class TrainingSession:
         factor = self.method.learning_rate_factor(when)
         if factor is None:
             factor = lr_factor(when.progress, self._config.warmup_share, self._config.lr_floor)
-        factor *= plateau_factor([report["score"] for report in self.reports], self._config)
+        factor *= plateau_factor([merit(self.assignment.metric, r["score"]) for r in self.reports], self._config)
         for group, peak in zip(self._optimizer.param_groups, self._peak_rates, strict=True):
             group["lr"] = peak * factor
 

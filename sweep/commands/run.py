@@ -93,7 +93,8 @@ def _add_budget(add: Callable[..., object]) -> None:
     text = "fix a field of the method's configuration for every candidate; may be repeated (see --help-config)"
     add("--set", metavar="FIELD=VALUE", action="append", default=[], dest="settings", help=text)
     text = """score the finalists by these metrics too, which are shown but decide nothing: dnsmos (no reference needed;
-    pip install ".[dnsmos]"), nb_pesq, sdr; one that needs a model as METRIC=PLACE, a hub id, a path or s3://..."""
+    pip install ".[dnsmos]"), nb_pesq, sdr; one that needs a model as METRIC=PLACE, a hub id, a path or s3://..., as in
+    wer=facebook/wav2vec2-base-960h,cer (error rates of a CTC recogniser; pip install ".[wer]")"""
     add("--also", metavar="METRIC[=PLACE],..", help=text)
 
 

@@ -1,5 +1,6 @@
 """Finds and loads a finished sweep's winner, for `sweep.winners`, which defines it, and for `enhance`."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from sweep.verdict.result import Result, group_name
 from trainables.base.cache import using_cache
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
+from trainables.metrics.catalogue import merit
 
 if TYPE_CHECKING:
     from trainables.enhancer import Enhancer
@@ -86,7 +88,7 @@ def best_seed(plan: Plan, storage: Storage, group: str, label: str) -> Job:
     """The candidate's finalist with the best mean of the deciding metric on valid; the first where equal."""
     rows = group_rows(read_rows(plan, storage, "valid"), group)
     scored = rows["candidate"].eq(label) & rows["metric"].eq(plan.metric) & rows["status"].eq("ok")
-    means = rows[scored].groupby("seed")["value"].mean().round(9)
+    means = rows[scored].groupby("seed")["value"].mean().round(9).map(partial(merit, plan.metric))
     if means.empty:
         raise UserError(f"no finalist of {group} {label} in sweep {plan.name!r} has a score on valid")
     return Job(group, "final", label, int(str(means.idxmax())))

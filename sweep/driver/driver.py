@@ -30,6 +30,7 @@ from sweep.engine.stage_runner import run_stages
 from sweep.engine.tune_run import run_sweep
 from sweep.plan.plan import Plan
 from sweep.progress.progress import Progress
+from sweep.report.findings.corpus_rates import corpus_rates
 from sweep.report.findings.findings import findings
 from sweep.report.findings.metric_means import Scores, scores_of
 from sweep.report.publication import Publication
@@ -205,6 +206,8 @@ class Drive:
         reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
         terms = answer.terms_of_paper(self.plan, self._chosen())
         more = findings(self.plan, scores, leaders, records)
+        if rates := corpus_rates(self.plan, rows):
+            more["corpus_rates"] = rates
         return {**found, "test_reads": reads, "paper_terms": terms, **more}
 
     def _record_test_read(self, jobs: list[Job]) -> None:
@@ -235,7 +238,8 @@ class Drive:
         folder.mkdir(exist_ok=True)
         (folder / layout.RESULT).write_text(json.dumps(result, indent=1), encoding="utf-8")
         records = self.store.all_records(self.plan)
-        Publication(self.plan, result, rows, records, self.checkpoints).write(folder)
+        looks = stored_looks(self.storage)
+        Publication(self.plan, result, rows, records, self.checkpoints, looks).write(folder)
         files = {path.name: path for path in sorted(folder.iterdir())}
         for name, path in files.items():
             self.storage.write(f"{layout.REPORT}/{name}", path.read_bytes())

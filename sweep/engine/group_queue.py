@@ -5,6 +5,7 @@ Search trials come first, as their generations allow; finalists follow when the 
 
 from collections import deque
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 from search_spaces.space import BEST_CONFIGURATION
@@ -14,6 +15,7 @@ from sweep.engine.finalist_queue import Contention, FinalistQueue
 from sweep.plan.plan import GroupPlan, Plan
 from sweep.search.proposals import GroupSearch, generation_of
 from sweep.study.study import JobRecord, Proposal, StudyStore
+from trainables.metrics.catalogue import merit
 
 NOTHING_TO_FINALISE = "no search trial of this candidate finished"
 
@@ -67,8 +69,8 @@ class GroupQueue:
         ranks = [c.label for c in self._plan.group_plan(self.name).candidates if not c.baseline]
         if space.answer == BEST_CONFIGURATION and candidate in ranks:
             pool = [record for record in records if record.job.candidate in ranks]
-            return ranked_configuration(pool, ranks.index(candidate))
-        return best_configuration(records, candidate)
+            return ranked_configuration(pool, ranks.index(candidate), self._plan.metric)
+        return best_configuration(records, candidate, self._plan.metric)
 
     def _settled(self, candidate: str) -> Proposal | None:
         """The configuration of the candidate's earlier finalists, which later seeds must share."""
@@ -76,21 +78,21 @@ class GroupQueue:
         return next((record.proposal for record in own if record.reason != NOTHING_TO_FINALISE), None)
 
 
-def ranked_configuration(records: Sequence[JobRecord], rank: int) -> Proposal | None:
+def ranked_configuration(records: Sequence[JobRecord], rank: int, metric: str) -> Proposal | None:
     """The rank-th best (0 = best) distinct configuration of all complete trials; None past the last."""
     complete = [record for record in records if record.state == "complete"]
     distinct: list[dict[str, Any]] = []
-    for record in sorted(complete, key=_merit, reverse=True):
+    for record in sorted(complete, key=partial(_worth, metric), reverse=True):
         if record.nuisance not in distinct:
             distinct.append(record.nuisance)
     return Proposal(distinct[rank]) if rank < len(distinct) else None
 
 
-def best_configuration(records: Sequence[JobRecord], candidate: str) -> Proposal | None:
+def best_configuration(records: Sequence[JobRecord], candidate: str, metric: str) -> Proposal | None:
     """The configuration of the candidate's best complete search trial; ties go to the earliest."""
-    return ranked_configuration([record for record in records if record.job.candidate == candidate], 0)
+    return ranked_configuration([record for record in records if record.job.candidate == candidate], 0, metric)
 
 
-def _merit(record: JobRecord) -> tuple[int, float, int]:
+def _worth(metric: str, record: JobRecord) -> tuple[int, float, int]:
     """Fewest failed clips first: a mean that excludes the clips on which a model is silent must not pay off."""
-    return -record.failed_clips, record.score or 0.0, -record.job.number
+    return -record.failed_clips, merit(metric, record.score or 0.0), -record.job.number

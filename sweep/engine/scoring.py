@@ -161,11 +161,11 @@ class ScoringPool:
         context = self._context
         if has_rows(context.checkpoints, request.job, request.split):
             return
-        estimates = None
+        inferred = None
         if request.job != NOISY and not context.checkpoints.has_result(request.job, estimates_file(request.split)):
             task = _infer.options(num_cpus=context.threads, num_gpus=context.gpus)
-            estimates = task.remote(context, request.assignment, request.split)
-        ray.get(actor.score.remote(request.job, request.assignment, request.split, estimates))
+            inferred = task.remote(context, request.assignment, request.split)
+        ray.get(actor.score.remote(request.job, request.assignment, request.split, inferred))
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -177,10 +177,15 @@ def _cause(error: BaseException) -> BaseException:
 
 @ray.remote(max_retries=0)  # `_score_at_last` decides
 def _infer(context: ScoringContext, assignment: dict[str, Any], split: str) -> Any:
-    """A finished job's estimates of a split, in a worker with the resources the job was trained with."""
-    from trainables.inference import infer_split
+    """A finished job's estimates of a split, and of test what the method measures of them.
 
-    return infer_split(Assignment.from_json(assignment), context.corpus, context.checkpoints, context.artifacts, split)
+    In a worker with the resources the job was trained with.
+    """
+    from trainables.inference import infer_and_measure
+
+    metrics = context.metrics if split == "test" else None
+    stored = context.checkpoints, context.artifacts
+    return infer_and_measure(Assignment.from_json(assignment), context.corpus, *stored, split, metrics)
 
 
 class _Scorer:
@@ -194,19 +199,20 @@ class _Scorer:
         limit_blas_threads(context.threads)
         self._context = context
 
-    def score(self, job: str, assignment_json: dict[str, Any], split: str, estimates: Any) -> None:
-        """Store the rows of `estimates`; if None, of the finalist's stored estimates or of the noisy input."""
+    def score(self, job: str, assignment_json: dict[str, Any], split: str, inferred: Any) -> None:
+        """Store the rows of what was inferred; if None, of the finalist's stored estimates or of the noisy input."""
         from trainables import inference
 
         context, assignment = self._context, Assignment.from_json(assignment_json)
         # On valid only the deciding metric is ever read.
         metrics, models = ((assignment.metric,), {}) if split == "valid" else (context.metrics, context.models)
+        estimates, measured = inferred or (None, {})
         if job == NOISY:
             rows = inference.score_noisy(context.corpus, assignment.data, split, metrics, models)
         else:
             if estimates is None:
                 estimates = inference.stored_estimates(assignment, context.corpus, context.checkpoints, split)
-            rows = inference.score_estimates(assignment, estimates, split, metrics, models)
+            rows = inference.score_estimates(assignment, estimates, split, metrics, models, measured)
         if split == "test":
             self._store_clips(job, assignment, estimates)
         self._store_rows(job, split, to_parquet(rows))

@@ -58,8 +58,8 @@ def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
     jobs = sum(len(group.candidates) * len(plan.seeds) for group in plan.groups)
     scored = jobs * (plan.data.valid_seconds + plan.data.test_seconds)
     return Cost(
-        pretraining=sum(_pretraining_seconds(plan, stage) for stage in missing if stage.kind == PRETRAINING),
-        gates=sum(_GATE_SECONDS for stage in missing if stage.kind not in (PRETRAINING, PREFIX)),
+        pretraining=sum(_pretraining_seconds(plan, stage) for stage in missing if _pretrains(stage)),
+        gates=sum(_GATE_SECONDS for stage in missing if not _pretrains(stage) and stage.kind != PREFIX),
         search=search,
         final=final,
         scoring=scored * (_SCORING_SHARE + _INFERENCE_SHARE),
@@ -156,6 +156,11 @@ def _step_seconds(plan: Plan, group: GroupPlan) -> float | None:
     fixed, per_second = measured
     data = plan.data_of(group.name)
     return fixed + per_second * data.batch * data.crop_seconds
+
+
+def _pretrains(stage: Stage) -> bool:
+    """Whether its cost goes by steps, of which weights that are read have none."""
+    return stage.kind == PRETRAINING or (stage.pretrains and _steps(stage) > 0)
 
 
 def _pretraining_seconds(plan: Plan, stage: Stage) -> float:

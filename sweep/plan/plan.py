@@ -19,6 +19,7 @@ from trainables.config.method_info import MethodInfo
 from trainables.config.registry import METHODS, config_class, gates_of
 from trainables.job.assignment import Assignment, DataSettings
 from trainables.job.stages import Stage, in_order, on_pretraining_corpus
+from trainables.metrics.catalogue import METRICS
 from trainables.shared_prefix import prefix_stage
 
 
@@ -121,6 +122,11 @@ class Plan:
     def scored(self) -> tuple[str, ...]:
         """Every metric of the rows on test."""
         return (*self.space_object().scored, *self.also)
+
+    def held(self, metric: str) -> str:
+        """The metric itself, or the one that stands in for it here, where the test set has no transcripts."""
+        other = METRICS[metric].untranscribed
+        return other if metric not in self.scored and other in self.scored else metric
 
     # -- looks ---------------------------------------------------------------------------------------
 

@@ -5,12 +5,13 @@ Independent of any terminal, so that the live display, the heartbeat and the tes
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import fmean
 from typing import Any
 
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
-from trainables.metrics.catalogue import METRICS
+from trainables.metrics.catalogue import METRICS, merit
 
 _MOST_STAGES = 2  # running stages named on one line
 
@@ -46,12 +47,13 @@ class ProgressState:
 
     def leader(self, group: str) -> dict[str, Any] | None:
         """The best candidate so far: by the mean of its complete finalists, else by its best search trial."""
+        turned = partial(merit, self.plan.metric)
         for phase, summary in (("final", fmean), ("search", max)):
             by_candidate = self._scores_of(group, phase)
             if by_candidate:
-                scores = {label: summary(found) for label, found in by_candidate.items()}
-                best = max(scores, key=lambda label: scores[label])
-                return {"candidate": best, "score": scores[best], "phase": phase}
+                merits = {label: summary(map(turned, found)) for label, found in by_candidate.items()}
+                best = max(merits, key=lambda label: merits[label])
+                return {"candidate": best, "score": turned(merits[best]), "phase": phase}
         return None
 
     def _scores_of(self, group: str, phase: str) -> dict[str, list[float]]:

@@ -212,6 +212,7 @@ def _reading(group: GroupResult, result: Result) -> str:
         f"{decided_by} decides. Scores are means over seeds and {group['population']['unit']}s, ± is their "
         f"{100 * (1 - group['alpha']):g} % interval; gains over {group['baseline']} use Dunnett's. "
         "Detectable: the true difference found with 80 % power."
+        + (" Less is better: leads and gains are positive where a score is lower." if group.get("lower") else "")
     )
 
 
@@ -273,7 +274,8 @@ def _over_noisy(group: GroupResult, metric: str) -> list[str]:
     if noisy["score"] is None:
         return []
     over = estimate(noisy["gain"], noisy["interval"], metric, signed=True)
-    return [f"noisy input {estimate(noisy['score'], None, metric)}, the leader is {over} above it"]
+    where = "below" if METRICS[metric].lower else "above"
+    return [f"noisy input {estimate(noisy['score'], None, metric)}, the leader is {over} {where} it"]
 
 
 def _by_noise_type(group: GroupResult) -> list[str]:
@@ -316,4 +318,4 @@ def counted(number: int, word: str) -> str:
 
 
 def _digits(metric: str) -> int:
-    return 2 if METRICS[metric].unit == "dB" else 3
+    return 2 if METRICS[metric].unit in ("dB", "%") else 3

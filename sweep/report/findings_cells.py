@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from sweep.report.cells import NOT_KNOWN, Row, counted, estimate
-from sweep.verdict.result import LearningCurve, Result, SnrScores
+from sweep.verdict.result import LearningCurve, MetricLeader, Result, SnrScores
 from trainables.metrics.catalogue import METRICS
 
 _POINTS = 4  # of each curve in the table
@@ -39,6 +39,41 @@ def metric_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
         yield f"All metrics, {group}", ["candidate", *(METRICS[metric].title for metric in metrics)], rows
 
 
+def rate_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows): each group's error rates over the whole test set."""
+    entries = result.get("corpus_rates", [])
+    for group in dict.fromkeys(entry["group"] for entry in entries):
+        mine = [entry for entry in entries if entry["group"] == group]
+        metrics = list(dict.fromkeys(metric for entry in mine for metric in entry["rates"]))
+        rows = [
+            [entry["candidate"], *(estimate(entry["rates"].get(metric), None, metric) for metric in metrics)]
+            for entry in mine
+        ]
+        yield f"Error rates of the whole test set, {group}", ["candidate", *(METRICS[m].pooled for m in metrics)], rows
+
+
+def metric_leader_cells(result: Result, group: str | None = None) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows): each group's best candidate by every metric, held against the leader; of one `group`."""
+    entries = [entry for entry in result.get("metric_leaders", []) if group in (None, entry["group"])]
+    for name in dict.fromkeys(entry["group"] for entry in entries):
+        mine = [entry for entry in entries if entry["group"] == name]
+        leader = mine[0]["leader"]
+        rows = [
+            [
+                METRICS[entry["metric"]].title,
+                entry["best"],
+                NOT_KNOWN
+                if entry["best"] == leader
+                else estimate(entry["ahead"], entry["interval"], entry["metric"], signed=True),
+                _agreement(entry),
+                ", ".join(f"{label} {count}" for label, count in entry["failures"].items()) or NOT_KNOWN,
+            ]
+            for entry in mine
+        ]
+        header = ["metric", "best on test", f"ahead of {leader}", "", "failures"]
+        yield f"Where metrics disagree, {name}", header, rows
+
+
 def curve_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
     """(title, header, rows): each candidate's lead over the baseline on valid, at a few points of training."""
     curves = [curve for curve in result.get("curves", []) if curve["steps"]]
@@ -50,8 +85,12 @@ def curve_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
             "candidate",
             *(f"epoch {mine[0]['epochs'][point]:.3g}" for point in points),
             "reaches the baseline's final score",
+            "steps to the baseline's best, each seed's own",
         ]
-        rows = [[curve["candidate"], *_leads(curve, points, result["metric"]), _reached(curve)] for curve in mine]
+        rows = [
+            [curve["candidate"], *_leads(curve, points, result["metric"]), _reached(curve), _convergence(curve)]
+            for curve in mine
+        ]
         yield f"Lead over the baseline on valid during training, {group}", header, rows
 
 
@@ -81,7 +120,7 @@ def alarm_lines(result: Result) -> list[str]:
 
 def finding_lines(result: Result) -> list[str]:
     """One line for each finding that has no table."""
-    lines = []
+    lines = list(_disagreements(result))
     shown = [*result.get("by_snr", []), *result.get("metrics", [])]
     if any(entry["published"] for entry in shown):
         lines.append(
@@ -97,6 +136,21 @@ def finding_lines(result: Result) -> list[str]:
     if collapse and not collapse["alarmed"]:
         lines.append(f"Collapse monitor: healthy in all {counted(collapse['watched'], 'finished trial')}.")
     return lines
+
+
+def _agreement(entry: MetricLeader) -> str:
+    if entry["best"] == entry["leader"]:
+        return "same leader"
+    return "another, significantly" if entry["significant"] else "another, not significantly"
+
+
+def _disagreements(result: Result) -> Iterator[str]:
+    """A line for each group in which another candidate is significantly above the leader by some metric."""
+    significant = [entry for entry in result.get("metric_leaders", []) if entry["significant"]]
+    for group in dict.fromkeys(entry["group"] for entry in significant):
+        mine = [entry for entry in significant if entry["group"] == group]
+        shown = ", ".join(f"{METRICS[entry['metric']].title} ({entry['best']})" for entry in mine)
+        yield f"{group}: significantly above the leader {mine[0]['leader']} by other metrics: {shown}."
 
 
 def _leads(curve: LearningCurve, points: Sequence[int], metric: str) -> Iterator[str]:
@@ -115,6 +169,19 @@ def _percent_difference(value: float | None, interval: Sequence[float] | None) -
 
 def _reached(curve: LearningCurve) -> str:
     return NOT_KNOWN if curve["reached_baseline"] is None else f"epoch {curve['reached_baseline']:.3g}"
+
+
+def _convergence(curve: LearningCurve) -> str:
+    """ "340 ± 60", or which seeds got there: a mean over these alone would hide the others."""
+    found = curve.get("convergence")
+    if not found or not found["steps"]:
+        return NOT_KNOWN
+    if found["mean"] is not None:
+        interval = found["interval"]
+        return f"{found['mean']:.0f}" + (f" ± {(interval[1] - interval[0]) / 2:.0f}" if interval else "")
+    reached = sorted(step for step in found["steps"] if step is not None)
+    after = f", after {', '.join(map(str, reached))}" if reached else ""
+    return f"{len(reached)} of {len(found['steps'])} seeds{after}"
 
 
 def _snr_tables(breakdown: Sequence[SnrScores]) -> Iterator[tuple[str | None, str, list[SnrScores]]]:

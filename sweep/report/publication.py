@@ -4,8 +4,8 @@ For a preset that is not meaningful (smoke), the figures of the search are left 
 """
 
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,9 +16,12 @@ import pandas as pd
 from sweep.core.outage import say_on_standard_error
 from sweep.plan.plan import Plan
 from sweep.report.cells import warnings
+from sweep.report.figures.contention import write_contention
 from sweep.report.figures.curves import curve_plot, switch_plot
+from sweep.report.figures.forest import write_forest
 from sweep.report.figures.pareto import pareto_plot
 from sweep.report.figures.scores import score_plot
+from sweep.report.figures.seed_points import seed_points
 from sweep.report.index_page import INDEX_FILE, index_page
 from sweep.report.leaderboard_files import write_leaderboard
 from sweep.report.listening.clips import listening_clips
@@ -26,6 +29,7 @@ from sweep.report.listening.page import listening_page
 from sweep.report.output_formats import to_markdown
 from sweep.report.result_tables import result_view
 from sweep.study.study import JobRecord
+from sweep.verdict.contention import Look
 from sweep.verdict.result import GroupResult, Result, group_name
 
 
@@ -38,6 +42,7 @@ class Publication:
     rows: pd.DataFrame  # of test
     records: Sequence[JobRecord]
     checkpoints: Any
+    looks: Mapping[str, Sequence[Look]] = field(default_factory=dict)  # at contention, by group
 
     def write(self, folder: Path) -> None:
         """Every file of the report, into a local folder."""
@@ -55,6 +60,8 @@ class Publication:
     def _figures(self, folder: Path) -> dict[str, Callable[[], object]]:
         result = self.result
         figures: dict[str, Callable[[], object]] = {
+            "the differences": lambda: write_forest(result, folder, seed_points(result, self.rows)),
+            "who left when": partial(write_contention, result, self.looks, folder),
             "the scores": partial(score_plot, result, folder / "scores.png"),
             "the curves": partial(curve_plot, result["curves"], result["metric"], folder / "curves.png"),
             "the Pareto front": partial(pareto_plot, result, folder / "pareto.png"),

@@ -1,6 +1,7 @@
 """The state of a running sweep: every candidate's trials and scores so far, from its study."""
 
 from collections.abc import Sequence
+from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -8,7 +9,7 @@ from sweep.plan.plan import GroupPlan, Plan
 from sweep.report.cells import Row, estimate
 from sweep.report.output_formats import View
 from sweep.study.outcomes import Outcome
-from trainables.metrics.catalogue import METRICS
+from trainables.metrics.catalogue import METRICS, merit
 
 
 def standings(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
@@ -20,7 +21,7 @@ def standings(plan: Plan, outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
         {
             "group": group.group,
             "name": group.name,
-            "candidates": sorted(_candidates(plan, group, by_candidate), key=_rank, reverse=True),
+            "candidates": sorted(_candidates(plan, group, by_candidate), key=partial(_rank, plan.metric), reverse=True),
         }
         for group in plan.groups
     ]
@@ -36,7 +37,9 @@ def _candidates(plan: Plan, group: GroupPlan, found: dict[tuple[str, str], list[
             {
                 "label": candidate.label,
                 "search": _counts(search, plan.samples),
-                "best_search_score": max((o.score for o in search if o.score is not None), default=None),
+                "best_search_score": max(
+                    (o.score for o in search if o.score is not None), key=partial(merit, plan.metric), default=None
+                ),
                 "final": _counts(final, len(plan.seeds)),
                 "final_score": fmean(scores) if scores else None,
             }
@@ -50,9 +53,9 @@ def _counts(outcomes: Sequence[Outcome], planned: int) -> dict[str, int]:
     return {"planned": planned, "done": len(states) - counts["running"], **counts}
 
 
-def _rank(row: dict[str, Any]) -> tuple[bool, float, bool, float]:
+def _rank(metric: str, row: dict[str, Any]) -> tuple[bool, float, bool, float]:
     final, search = row["final_score"], row["best_search_score"]
-    return final is not None, final or 0.0, search is not None, search or 0.0
+    return final is not None, merit(metric, final or 0.0), search is not None, merit(metric, search or 0.0)
 
 
 # -- showing it ----------------------------------------------------------------------------------------

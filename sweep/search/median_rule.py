@@ -18,6 +18,7 @@ from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from sweep.search.proposals import generation_of
 from sweep.study.study import JobRecord
+from trainables.metrics.catalogue import merit
 
 
 def should_stop(records: Sequence[JobRecord], job: Job, step: int, plan: Plan) -> bool:
@@ -37,8 +38,8 @@ def should_stop(records: Sequence[JobRecord], job: Job, step: int, plan: Plan) -
     if not theirs:
         return False
     fewest = min(report.failed_clips for report in (*theirs, *mine))
-    at_step = [report.score for report in theirs if report.failed_clips == fewest]
-    best = max((report.score for report in mine if report.failed_clips == fewest), default=-math.inf)
+    at_step = [merit(plan.metric, report.score) for report in theirs if report.failed_clips == fewest]
+    best = max((merit(plan.metric, r.score) for r in mine if r.failed_clips == fewest), default=-math.inf)
     return bool(at_step) and best < _median(at_step)
 
 

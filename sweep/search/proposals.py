@@ -20,6 +20,7 @@ from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord, Proposal
 from trainables.base.errors import UserError
 from trainables.base.randomness import derive_seed
+from trainables.metrics.catalogue import METRICS
 
 # Draws of one proposal until it is new: the first by TPE, the others at random, since TPE tends to repeat itself.
 _TPE_DRAWS = 4
@@ -43,7 +44,7 @@ class GroupSearch:
         self._preset = plan.preset_object(group)
         self._trials: dict[Job, FrozenTrial] = {}  # in the view
         self._generation = -1  # the one the view was made for
-        self._view = _study_of([])
+        self._view = study_of([], plan.metric)
 
     def propose(self, job: Job, records: Sequence[JobRecord]) -> Proposal:
         """The configuration of trial `job.number`; `records` are those of the trials handed out before it."""
@@ -77,7 +78,7 @@ class GroupSearch:
         dropped = max(0, -(-(len(ended) - _VIEW_SIZE) // _DROPPED)) * _DROPPED
         latest = sorted(ended, key=lambda record: record.job.number)[dropped:]
         self._trials = {record.job: self._trials.get(record.job) or trial_of(record) for record in latest}
-        self._view = _study_of(list(self._trials.values()))
+        self._view = study_of(list(self._trials.values()), self._plan.metric)
 
     def _visible(self, record: JobRecord, generation: int) -> bool:
         return record.ended if self._plan.asynchronous else record.generation < generation
@@ -116,9 +117,9 @@ class GroupSearch:
         return math.prod(len(d.choices) if isinstance(d, CategoricalDistribution) else math.inf for d in searched)
 
 
-def _study_of(trials: Sequence[FrozenTrial]) -> optuna.Study:
-    """An in-memory study; trials asked of it stay running, and TPE ignores running trials."""
-    study = optuna.create_study(direction="maximize")
+def study_of(trials: Sequence[FrozenTrial], metric: str) -> optuna.Study:
+    """An in-memory study by this metric; trials asked of it stay running, and TPE ignores running trials."""
+    study = optuna.create_study(direction="minimize" if METRICS[metric].lower else "maximize")
     study.add_trials(trials)
     return study
 

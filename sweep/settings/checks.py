@@ -39,7 +39,9 @@ def _check_candidate(plan: Plan, group: GroupPlan, candidate: Candidate) -> None
     if clash:
         raise UserError(f"--set {clash[0]}=...: that is what space {space.name} compares; it cannot be fixed")
     config = plan.config(group.name, candidate.label, plan.anchor(group, candidate))
-    config_class(plan.method_name()).from_dict(config).require_inputs()
+    parsed = config_class(plan.method_name()).from_dict(config)
+    parsed.require_inputs()
+    parsed.data_settings(plan.data_of(group.name))  # which may refuse its crops
     if plan.space_file or SPACES.added_by(plan.space):
         _check_suggestions(plan, group, candidate.label)
 

@@ -114,14 +114,32 @@ def check_further_metrics(plan: Plan) -> None:
             f"metric {plan.metric!r} needs a model, so it cannot decide: let space {plan.space} decide by another "
             f"one and give --also {plan.metric}=PLACE for a column and a verdict of its own"
         )
+    _check_measured(plan)
     require_installed((*plan.also, *plan.models))
-    basic = [IMPROVEMENTS.get(name, name) if _separates(plan) else name for name in (*plan.also, *plan.models)]
+    further = [name for name in (*plan.also, *plan.models) if not METRICS[name].measured]
+    basic = [IMPROVEMENTS.get(name, name) if _separates(plan) else name for name in further]
     for group in plan.groups:
         job = plan.search_jobs(group.name)[0]
         anchor = plan.anchor(group, plan.candidate(group.name, job.candidate))
         Scorer(basic, plan.assignment(job, anchor, attempt=1).data.sample_rate, models=plan.models)
     for name, place in plan.models.items():
         _check_model(name, place)
+
+
+def _check_measured(plan: Plan) -> None:
+    """What a method measures of its own estimates, it measures on test only, and each measures its own."""
+    if METRICS[plan.metric].measured:
+        raise UserError(
+            f"metric {plan.metric!r} is measured on test only, so it cannot decide: let space {plan.space} decide by "
+            "another one and list it in the space's scored for a column and a verdict of its own"
+        )
+    known = plan.method_info().measures
+    for name in plan.scored:
+        if METRICS[name].measured and name not in known:
+            raise UserError(
+                f"metric {name!r} is measured by methods themselves, and {plan.method_name()} measures "
+                f"{', '.join(known) or 'none'}: leave it out"
+            )
 
 
 def _separates(plan: Plan) -> bool:

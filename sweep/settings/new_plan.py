@@ -98,8 +98,8 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         **_pretraining_corpus(settings.pretraining_corpus()),
     )
     _require_readable_by_mlflow(plan)
-    plan = with_references(plan)
     check_plan(plan)
+    plan = with_references(plan)
     return replace(plan, weights=weights_of(plan))
 
 

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from sweep.plan.plan import Plan
-from sweep.verdict.paired_scores import group_rows
+from sweep.verdict.paired_scores import PairedScores, group_rows, paired_scores
 from sweep.verdict.result import GateVerdict, GroupResult, Result, group_name
 from sweep.verdict.verdict import decide, holm
 
@@ -14,6 +14,13 @@ def in_metric(result: Result, plan: Plan, rows: pd.DataFrame, metric: str) -> Re
     for group in groups:
         group["notes"].append(f"shown in {metric}; the sweep was decided by {plan.metric}, which named the leader")
     return {**result, "metric": metric, "decided_by": plan.metric, "groups": groups}
+
+
+def paired_again(group: GroupResult, rows: pd.DataFrame, metric: str) -> PairedScores:
+    """The scores behind a group's verdict, or behind that in another metric; `rows` are of the test split."""
+    mine = group_rows(rows[rows["metric"] == metric], group_name(group["group"]))
+    labels = [row["label"] for row in group["candidates"]]
+    return paired_scores(mine, metric, labels, group["seeds"], _failed_jobs(mine, group), _left_after(group))
 
 
 def _decided(group: GroupResult, rows: pd.DataFrame, plan: Plan, metric: str) -> GroupResult:
@@ -29,9 +36,13 @@ def _decided(group: GroupResult, rows: pd.DataFrame, plan: Plan, metric: str) ->
         baseline=plan.space_object().baseline,
         alpha=plan.alpha_per_look,
         failed_jobs=_failed_jobs(mine, group),
-        left_after={row["label"]: seeds for row in group["candidates"] if (seeds := row.get("left_after"))},
+        left_after=_left_after(group),
         gates=GateVerdict(**group["gates"], interpretable=group["interpretable"]) if group.get("gates") else None,
     )
+
+
+def _left_after(group: GroupResult) -> dict[str, int]:
+    return {row["label"]: seeds for row in group["candidates"] if (seeds := row.get("left_after"))}
 
 
 def _failed_jobs(rows: pd.DataFrame, group: GroupResult) -> list[tuple[str, int]]:

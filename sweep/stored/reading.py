@@ -56,6 +56,7 @@ def read_result(plan: Plan, storage: Storage, metric: str | None = None) -> Resu
         result["output"] = plan.output
     if "tracking_uri" in result:
         result["tracking_uri"] = hide_password(plan.tracking_uri)
+    metric = metric and plan.held(metric)
     if metric in (None, result["metric"]):
         return result
     from sweep.stored.other_metric import in_metric  # the statistics, which need scipy

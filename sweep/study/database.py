@@ -67,9 +67,12 @@ class StudyDatabase:
     def find_study(self, name: str) -> int | None:
         return self._endurance.call(lambda: self._find_study(name))
 
-    def create_study(self, name: str) -> int:
+    def create_study(self, name: str, lower: bool = False) -> int:
+        """The id of a new study; `lower`: of its values less is better."""
+
         def create() -> int:
-            return self._storage.create_new_study([StudyDirection.MAXIMIZE], name)
+            direction = StudyDirection.MINIMIZE if lower else StudyDirection.MAXIMIZE
+            return self._storage.create_new_study([direction], name)
 
         def find_or_create() -> int:
             found = self._find_study(name)

@@ -21,6 +21,7 @@ from sweep.core.listener import EndState
 from sweep.plan.plan import Plan
 from sweep.study.claim import Claim, claim_of, taken_in_study
 from sweep.study.database import StudyDatabase
+from trainables.metrics.catalogue import METRICS
 
 State = Literal["running", "complete", "pruned", "failed"]
 
@@ -132,6 +133,7 @@ class StudyStore:
         self._database = StudyDatabase(study_uri, returned, reading)
         self._sweep = sweep_name
         self._owner = owner
+        self._lower = owner is not None and METRICS[owner.metric].lower
         self._study_ids: dict[tuple[str, str], int] = {}
         self._trial_ids: dict[Job, int] = {}
         self._records: dict[tuple[str, str], dict[Job, JobRecord]] = {}
@@ -270,7 +272,7 @@ class StudyStore:
         if key not in self._study_ids:
             found = self._find_study(group, phase)
             name = self._study_name(group, phase)
-            self._study_ids[key] = self._database.create_study(name) if found is None else found
+            self._study_ids[key] = self._database.create_study(name, self._lower) if found is None else found
             self._mark(self._study_ids[key])
         return self._study_ids[key]
 

@@ -17,6 +17,7 @@ from sweep.plan.plan import Plan
 from sweep.tracking.mlflow_view import KIND_TAG, for_mlflow, own_runs
 from sweep.tracking.server import ask_server, whole_address, without_user
 from sweep.verdict.result import GroupResult, Result, group_name, records
+from trainables.metrics.catalogue import METRICS
 
 # The columns of the leaderboard view, in this order, with their widths in pixels.
 _COLUMNS = {
@@ -91,7 +92,7 @@ def _leaderboard_view(plan: Plan) -> dict[str, Any]:
     return {
         "searchFilter": f"{own_runs(plan.name, plan.identity)} and tags.`{KIND_TAG}` = 'candidate'",
         "orderByKey": "metrics.`score`",
-        "orderByAsc": False,
+        "orderByAsc": METRICS[plan.metric].lower,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],

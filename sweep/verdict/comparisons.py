@@ -166,6 +166,12 @@ class Comparisons:
     def _difference(self, value: float, bases: Sequence[Basis | None]) -> Difference:
         return Difference(value, tuple(basis for basis in bases if basis is not None), self.chosen_from)
 
+    def seed_differences(self, first: str, second: str) -> dict[int, float]:
+        """Seed -> `first` - `second` of that seed alone; their mean is the value of `difference`."""
+        block = self._pool_with(first, second).block
+        differences = block.of(first) - block.of(second)
+        return dict(zip(block.seeds, map(float, differences.mean(axis=-1)), strict=True)) if differences.size else {}
+
     def _pool_with(self, *labels: str) -> Pool:
         if set(labels) <= set(self.pooled_block.labels):
             return self._pool

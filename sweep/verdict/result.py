@@ -189,6 +189,27 @@ class MetricMeans(TypedDict):
     scores: dict[str, float]
 
 
+class CorpusRates(TypedDict):
+    """One candidate's error rates over the whole test set, by metric."""
+
+    group: str
+    candidate: str
+    rates: dict[str, float]
+
+
+class MetricLeader(TypedDict):
+    """The best candidate on test by one metric, and how far it is above the leader that the deciding metric named."""
+
+    group: str
+    metric: str
+    leader: str
+    best: str  # the leader itself where no other is above it
+    ahead: float  # in better scores
+    interval: Interval | None  # Dunnett's, with the leader as control
+    significant: bool
+    failures: dict[str, int]  # failed scores in this metric, of those candidates that have any
+
+
 class SnrScores(TypedDict):
     """One candidate's mean in one metric, overall and by SNR in dB ("-7.5")."""
 
@@ -200,6 +221,14 @@ class SnrScores(TypedDict):
     mean: float | None
     utterances: NotRequired[int]
     left_out: NotRequired[int]
+
+
+class Convergence(TypedDict):
+    """Optimizer steps until one candidate is as good as the baseline ever gets with the same seed."""
+
+    steps: list[int | None]  # by seed that both finished; None = never
+    mean: float | None  # None unless every seed got there: without the slowest it would be too good
+    interval: Interval | None
 
 
 class LearningCurve(TypedDict):
@@ -215,6 +244,7 @@ class LearningCurve(TypedDict):
     lead_interval: list[Interval | None]
     switches: list[float]  # epochs at which its schedule switches
     reached_baseline: float | None  # first epoch at which it is as good as the baseline at the end
+    convergence: NotRequired[Convergence]  # absent in results of before it was counted
 
 
 class LabelSwitches(TypedDict):
@@ -252,6 +282,8 @@ class Findings(TypedDict, total=False):
     """Results that decide nothing."""
 
     metrics: list[MetricMeans]
+    corpus_rates: list[CorpusRates]
+    metric_leaders: list[MetricLeader]
     by_snr: list[SnrScores]
     curves: list[LearningCurve]
     label_switches: list[LabelSwitches]

@@ -1,4 +1,4 @@
-"""A tiny CTC recogniser with random weights, saved as `transformers` saves one; what it reads depends on every sample."""
+"""A tiny CTC recogniser of random weights, as `transformers` saves one; what it reads depends on every sample."""
 
 import json
 from pathlib import Path
@@ -44,7 +44,7 @@ def tiny_recogniser(folder: Path, kind: str = "wav2vec2", mask: bool = False, se
     torch.manual_seed(seed)
     model: PreTrainedModel = model_class(config)
     with torch.no_grad():
-        for name, weight in model.named_parameters():
+        for weight in model.parameters():
             if weight.ndim > 1:  # larger than usual: else all frames would read the same
                 weight.normal_(0.0, 1.0 / weight[0].numel() ** 0.5)
         model.lm_head.weight.normal_()

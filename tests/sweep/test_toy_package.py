@@ -108,6 +108,24 @@ def test_its_metric_has_a_row_for_every_clip(place: Place, answer: dict[str, Any
     assert json.loads(shown.out)["metric"] == "toy_level"
 
 
+def test_what_its_method_measures_has_rows_and_a_verdict(place: Place, answer: dict[str, Any]) -> None:
+    rows = read_rows(place.plan("first"), place.storage("first"))
+    measured = rows[rows["metric"] == "toy_filter_distance"]
+    assert set(measured["status"]) == {"ok"}
+    assert (measured["value"] > 0).all()
+    assert set(measured["candidate"]) == {"none", "strong", "pretrained"}  # the noisy input has no such rows
+    assert len(measured) == len(rows[(rows["metric"] == "toy_level") & (rows["candidate"] != "noisy")])
+    shown = place.run("leaderboard.py", "first", "--metric", "toy_filter_distance", "--format", "json")
+    assert shown.status == 0, shown.err
+    (group,) = json.loads(shown.out)["groups"]
+    assert group["noisy"]["score"] is None
+    means = measured.groupby("candidate")["value"].mean()
+    for candidate in group["candidates"]:
+        assert candidate["score"] == pytest.approx(means[candidate["label"]])
+    for command in (["--metric", "toy_filter_distance"], ["--metric", "toy_filter_distance", "--by", "noise_type"]):
+        assert place.run("leaderboard.py", "first", *command).status == 0
+
+
 def test_jobs_trained_again_in_one_go_have_the_same_bits(place: Place, answer: dict[str, Any]) -> None:
     job = place.plan("first").final_jobs("sharp")[-1]
     done = place.run("replay.py", "first", job.path)

@@ -28,10 +28,13 @@ class MetricInfo:
     of (path), imports no torch and raises `UserError` for a folder on this machine that cannot serve; models that lie
     elsewhere are loaded before the first job.
     `improvement_of`: the metric whose gain over the unprocessed mixture this one is; it has no function.
+    `measured`: a method measures it on its own estimates of the test split (`Method.measures`, listed by its
+    `MethodInfo`); it has no function, and the unprocessed input has no such row.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
+    `pooled`: of a metric with weights, what a table calls its weighted mean over the test set.
     `untranscribed`: of a metric that needs transcripts, the one that takes its place where the test set lacks them.
-    `packages`: what must be installed for it beyond our own dependencies, by the extra of the metric's name or `extra`.
+    `packages`: what must be installed for it beyond our own dependencies, by `extra`, or the extra of its name.
     `separation`, `listening`, `pareto`: its place (1 = first) among what separation is scored by, what the listening
     page shows of a clip, and what the Pareto figure sets against the deciding metric; 0 = not there.
     """
@@ -41,9 +44,11 @@ class MetricInfo:
     improvement_of: str | None = None
     sample_rate: int | None = None  # Hz, the only one it is defined at; None = any
     lower: bool = False
+    measured: bool = False
     model: str = ""
     loader: str = ""
     check: str = ""
+    pooled: str = ""
     untranscribed: str = ""
     title: str
     unit: str = ""  # "" where the metric is a pure number
@@ -86,20 +91,27 @@ def _embedding(name: str, title: str, margin: float, model: str) -> MetricInfo:
     )
 
 
-def _of_recogniser(function: str, title: str, margin: float, **more: Any) -> MetricInfo:
-    room = f"{__package__}.recognition"
+def _measured(title: str, margin: float, **more: Any) -> MetricInfo:
+    return MetricInfo(title=title, margin=margin, measured=True, **more)
+
+
+def _error_rate(name: str, units: str, margin: float) -> MetricInfo:
+    """By what a recogniser reads; `units` of which the reference has so many."""
+    kind, own = name[:3].upper(), name.endswith("_own")
+    remark = ", own reading (%)" if own else " (%)"
     return _ours(
-        f"recognition.error_rates:{function}",
-        title,
+        f"recognition.error_rates:{name}",
+        f"{kind} per utterance{remark}",
         margin,
         lower=True,
         sample_rate=16000,
+        model="a CTC recogniser: a hub id such as facebook/wav2vec2-base-960h, a path or s3://...",
+        loader=f"{__package__}.recognition.recogniser:load",
+        check=f"{__package__}.recognition.files:require_recogniser",
+        pooled=f"{kind} over all {units}{remark}",
+        untranscribed="" if own else f"{name}_own",
         packages=("jiwer",),
         extra="wer",
-        model="a CTC recogniser: a hub id such as facebook/wav2vec2-base-960h, a path or s3://...",
-        loader=f"{room}.recogniser:load",
-        check=f"{room}.files:require_recogniser",
-        **more,
     )
 
 
@@ -112,6 +124,8 @@ INGREDIENTS = {
 _SIGNAL, _BACKGROUND = ("wb_pesq", "llr", "wss"), ("wb_pesq", "wss", "segsnr")
 # Of the gain-fitted CBAK only the segmental SNR differs: PESQ and WSS don't hear the level.
 _FITTED = ("wb_pesq", "wss", "segsnr_fitted")
+
+_LAYERS = range(1, 13)
 
 _BUILT_IN: dict[str, MetricInfo] = {
     "wb_pesq": _ours("pesq:wb_pesq", "WB-PESQ", 0.03, everyday=True, sample_rate=16000, listening=1, pareto=1),
@@ -138,10 +152,19 @@ _BUILT_IN: dict[str, MetricInfo] = {
     "speech_bert_score": _embedding(
         "speech_bert_score", "SpeechBERTScore", 0.005, "a speech model, such as microsoft/wavlm-large"
     ),
-    "wer": _of_recogniser("wer", "WER per utterance (%)", 0.5, untranscribed="wer_own"),
-    "cer": _of_recogniser("cer", "CER per utterance (%)", 0.2, untranscribed="cer_own"),
-    "wer_own": _of_recogniser("wer_own", "WER per utterance, own reading (%)", 0.5),
-    "cer_own": _of_recogniser("cer_own", "CER per utterance, own reading (%)", 0.2),
+    # Of features of a self-supervised model (trainables/ssl/representation.py), at the layer that was trained for.
+    "ssl_distance": _measured("SSL distance", 0.1, lower=True),
+    "ssl_cosine": _measured("SSL cosine", 0.005),
+    "shift_excess": _measured("position-shift excess", 0.1, lower=True),
+    "shift_floor": _measured("position-shift floor", 0.1, lower=True),
+    "speed_error": _measured("speed error", 0.002, lower=True),
+    "shortcut_index": _measured("position shortcut index", 0.005, lower=True),
+    **{f"ssl_distance_{layer}": _measured(f"SSL distance, layer {layer}", 0.1, lower=True) for layer in _LAYERS},
+    **{f"ssl_cosine_{layer}": _measured(f"SSL cosine, layer {layer}", 0.005) for layer in _LAYERS},
+    "wer": _error_rate("wer", "words", 0.5),
+    "cer": _error_rate("cer", "characters", 0.2),
+    "wer_own": _error_rate("wer_own", "words", 0.5),
+    "cer_own": _error_rate("cer_own", "characters", 0.2),
 }
 METRICS = Registry("metrics", MetricInfo, _BUILT_IN)
 
@@ -167,6 +190,11 @@ def known_metrics(names: Iterable[str] | None) -> tuple[str, ...]:
         if name not in METRICS:
             raise UserError(f"unknown metric {name!r}: choose from {', '.join(METRICS)}")
     return chosen
+
+
+def merit(metric: str, value: float) -> float:
+    """The value turned so that more is better; turned twice, it is the value again."""
+    return -value if METRICS[metric].lower else value
 
 
 def with_shared_models(names: Iterable[str], models: Mapping[str, str]) -> dict[str, str]:

@@ -93,7 +93,7 @@ def score_utterance(
 ) -> list[Row]:
     """The rows of one utterance; top level, so that a process pool can be sent it."""
     reference, estimate = utterance.reference, utterance.estimate
-    status = _signal_status(reference, estimate)
+    status = signal_status(reference, estimate)
     if status != "ok":
         return [row_of(utterance.id, metric, Outcome(None, status), UNPLACED) for metric in metrics]
     placement = asdict(align(reference, estimate, sample_rate))
@@ -118,6 +118,8 @@ def _ingredients(metric: str) -> tuple[str, ...]:
 @cache
 def _function(name: str) -> tuple[Callable[..., float | Weighted], int]:
     """What computes a metric or an ingredient, and how many arguments it takes."""
+    if name in METRICS and METRICS[name].measured:
+        raise UserError(f"metric {name!r} is measured by a method on its own estimates; no waveforms give it")
     function = load(INGREDIENTS[name] if name in INGREDIENTS else METRICS[name].function)
     return function, len(signature(function).parameters)
 
@@ -153,7 +155,14 @@ def _measure(name: str, utterance: Utterance, sample_rate: int, place: str) -> O
     except Exception as error:  # a metric's library may fail in any way; the row says how
         return Outcome(None, f"error: {type(error).__name__}: {error}")
     value, weight = found if isinstance(found, Weighted) else (found, None)
-    return Outcome(value, "ok", weight) if np.isfinite(value).all() else Outcome(None, "non_finite")
+    if isinstance(value, tuple):  # an ingredient of several numbers
+        return Outcome(value, "ok", weight) if np.isfinite(value).all() else Outcome(None, "non_finite")
+    return finite(value, weight)
+
+
+def finite(value: float, weight: float | None = None) -> Outcome:
+    """The outcome of a metric that gave this value."""
+    return Outcome(float(value), "ok", weight) if math.isfinite(value) else Outcome(None, "non_finite")
 
 
 def _combine(metric: str, measured: Mapping[str, Outcome]) -> Outcome:
@@ -173,7 +182,7 @@ def row_of(utterance: str, metric: str, found: Outcome, placement: Mapping[str, 
     return row if found.weight is None else {**row, "weight": found.weight}
 
 
-def _signal_status(reference: np.ndarray, estimate: np.ndarray) -> str:
+def signal_status(reference: np.ndarray, estimate: np.ndarray) -> str:
     """`ok`, or why no metric can mean anything on this pair."""
     if not (np.isfinite(reference).all() and np.isfinite(estimate).all()):
         return "non_finite"

@@ -1,23 +1,35 @@
-"""A row of panels, one per group: how every figure of the report is laid out and saved."""
+"""A row of panels, one per group: how the figures of the report are laid out, and how all of them are saved."""
 
-from os import PathLike
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def panelled(panels: int, inches: tuple[float, float]) -> tuple["Figure", list[Any]]:
-    """A figure and its axes, left to right; `inches` are the width and height of one panel."""
+def figure_of(inches: tuple[float, float]) -> "Figure":
+    """An empty figure of this width and height; it needs no display and no pyplot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    width, height = inches
-    figure = Figure(figsize=(width * max(panels, 1), height), layout="constrained")
+    figure = Figure(figsize=inches, layout="constrained")
     FigureCanvasAgg(figure)
+    return figure
+
+
+def panelled(panels: int, inches: tuple[float, float]) -> tuple["Figure", list[Any]]:
+    """A figure and its axes, left to right; `inches` are the width and height of one panel."""
+    width, height = inches
+    figure = figure_of((width * max(panels, 1), height))
     return figure, [figure.add_subplot(1, panels, column + 1) for column in range(panels)]
 
 
 def save(figure: "Figure", path: str | PathLike[str]) -> None:
-    """Write a PNG without metadata: equal figures give equal bytes."""
-    figure.savefig(path, format="png", dpi=120, metadata={"Software": None})
+    """Write a PNG, or an SVG where the name ends so, without metadata: equal figures give equal bytes."""
+    from matplotlib import rc_context
+
+    if fspath(path).endswith(".svg"):
+        with rc_context({"svg.hashsalt": "speech-sweep"}):  # else the names of its parts are drawn at random
+            figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
+    else:
+        figure.savefig(path, format="png", dpi=120, metadata={"Software": None})

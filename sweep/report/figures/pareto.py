@@ -12,7 +12,7 @@ from sweep.report.figures.panels import panelled, save
 from sweep.report.figures.scores import COLOURS
 from sweep.verdict.paired_scores import NOISY
 from sweep.verdict.result import GroupResult, MetricMeans, Result, candidate_verdict, group_name
-from trainables.metrics.catalogue import METRICS, shown_in
+from trainables.metrics.catalogue import METRICS, merit, shown_in
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,10 +26,11 @@ def second_metric(result: Result) -> str | None:
     return next((m for m in shown_in("pareto") if m in scored and m != result["metric"]), None)
 
 
-def pareto_front(points: Mapping[str, tuple[float, float]]) -> list[str]:
-    """The labels on the Pareto front, sorted by the first value; higher is better in both."""
+def pareto_front(points: Mapping[str, tuple[float, float]], metrics: tuple[str, str]) -> list[str]:
+    """The labels on the Pareto front, sorted by the first value; the points are by these two metrics."""
+    turned = {label: (merit(metrics[0], x), merit(metrics[1], y)) for label, (x, y) in points.items()}
     return sorted(
-        (label for label, point in points.items() if not any(_beats(o, point) for o in points.values())),
+        (label for label, point in turned.items() if not any(_beats(o, point) for o in turned.values())),
         key=lambda label: points[label],
     )
 
@@ -55,8 +56,10 @@ def _draw(axes: Any, group: GroupResult, entries: Sequence[MetricMeans], across:
     noisy = points.pop(NOISY, None)
     published = {e["candidate"] for e in entries if e["published"]}
     ours = {label: point for label, point in points.items() if label not in published}
-    front = pareto_front(ours)
-    axes.step(*zip(*(ours[label] for label in front), strict=True), where="pre", color="tab:green", alpha=0.5)
+    front = pareto_front(ours, (across, upwards))
+    # What a candidate reaches holds for all that ask less across: for smaller values where more is better.
+    where = "post" if METRICS[across].lower else "pre"
+    axes.step(*zip(*(ours[label] for label in front), strict=True), where=where, color="tab:green", alpha=0.5)
     for label, (x, y) in points.items():
         marker, colour = ("s", "tab:purple") if label in published else ("o", COLOURS[candidate_verdict(group, label)])
         axes.plot(x, y, marker, color=colour, markerfacecolor="white" if label in published else None)

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from sweep.plan.plan import Plan
 from sweep.report.figures.panels import panelled, save
-from sweep.search.proposals import trial_of
+from sweep.search.proposals import study_of, trial_of
 from sweep.study.study import JobRecord
 from trainables.metrics.catalogue import METRICS
 
@@ -34,7 +34,7 @@ def search_plots(plan: Plan, records: Sequence[JobRecord], folder: Path) -> None
     if searched:
         _curves(plan, searched, folder / "curves-search.png")
     for group in plan.groups:
-        study = study_of([record for record in searched if record.job.group == group.name])
+        study = ended([record for record in searched if record.job.group == group.name], plan.metric)
         for name, draw in _optunas_figures(study, f"{METRICS[plan.metric].title} on valid").items():
             # Optuna's figures change matplotlib's style for everything drawn after them.
             with pyplot.rc_context(), warnings.catch_warnings():
@@ -42,16 +42,14 @@ def search_plots(plan: Plan, records: Sequence[JobRecord], folder: Path) -> None
                 _save(draw(), group.name, folder / f"{name}-{group.name}.png")
 
 
-def study_of(records: Sequence[JobRecord]) -> optuna.Study:
+def ended(records: Sequence[JobRecord], metric: str) -> optuna.Study:
     """The complete and the early-stopped trials, as one study in memory."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        study = optuna.create_study(direction="maximize")
+        return study_of([trial_of(r) for r in records if r.state in ("complete", "pruned")], metric)
     finally:
         optuna.logging.set_verbosity(verbosity)
-    study.add_trials([trial_of(record) for record in records if record.state in ("complete", "pruned")])
-    return study
 
 
 def shared_parameters(trials: Sequence[FrozenTrial]) -> list[str]:

@@ -1,17 +1,20 @@
 """How the finalists got where they are: validation score against epochs, and when each led the baseline.
 
 Curves are of the deciding metric on the valid set at the end of each round, averaged over the finalists' seeds.
-The lead over the baseline is paired by seed; its interval is Student's over seeds, conditional on the clips of the
-valid set. Curves decide nothing.
+The lead over the baseline, above zero where the candidate is better, is paired by seed; its interval is Student's over
+seeds, conditional on the clips of the valid set. How fast a candidate learns is counted in steps until it has the best
+value that the baseline reaches with the same seed, seed by seed. Curves decide nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord
-from sweep.verdict.result import LearningCurve
+from sweep.verdict.result import Convergence, LearningCurve
+from trainables.metrics.catalogue import merit
 from trainables.training.epochs import epochs_at
 
 
@@ -24,8 +27,9 @@ def learning_curves(plan: Plan, records: Iterable[JobRecord]) -> list[LearningCu
 def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[LearningCurve]:
     baseline = plan.space_object().baseline
     scores = {c.label: _scores(records, group, c.label) for c in plan.group_plan(group).candidates}
+    turned = partial(merit, plan.metric)
     ends = [curve[max(curve)] for curve in scores.get(baseline, {}).values()]
-    goal = float(np.mean(ends)) if ends else None
+    goal = turned(float(np.mean(ends))) if ends else None
     nuisance = {r.job.candidate: r.nuisance for r in records if r.job.group == group}
     curves: list[LearningCurve] = []
     for label, by_seed in scores.items():
@@ -33,8 +37,9 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[Lear
             continue
         steps = sorted(set.intersection(*(set(curve) for curve in by_seed.values())))
         means = [float(np.mean([curve[step] for curve in by_seed.values()])) for step in steps]
-        reached = [step for step, mean in zip(steps, means, strict=True) if goal is not None and mean >= goal]
-        leads = [_lead(by_seed, scores[baseline], step) for step in steps]
+        convergence = _convergence(by_seed, scores.get(baseline, {}), turned)
+        reached = [step for step, mean in zip(steps, means, strict=True) if goal is not None and turned(mean) >= goal]
+        leads = [_lead(by_seed, scores[baseline], step, turned) for step in steps]
         config = plan.method_info().config.from_dict(plan.config(group, label, nuisance[label]))
         curves.append(
             {
@@ -48,6 +53,7 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[Lear
                 "lead_interval": [interval for _, interval in leads],
                 "switches": [epoch_at(plan, group, share * plan.steps_of(group)) for share in config.phase_switches()],
                 "reached_baseline": epoch_at(plan, group, reached[0]) if reached else None,
+                "convergence": convergence,
             }
         )
     return curves
@@ -60,14 +66,30 @@ def _scores(records: Sequence[JobRecord], group: str, label: str) -> dict[int, d
 
 
 def _lead(
-    ours: Mapping[int, Mapping[int, float]], theirs: Mapping[int, Mapping[int, float]], step: int
+    ours: Mapping[int, Mapping[int, float]],
+    theirs: Mapping[int, Mapping[int, float]],
+    step: int,
+    turned: Callable[[float], float],
 ) -> tuple[float | None, list[float] | None]:
     seeds = sorted(seed for seed in set(ours) & set(theirs) if step in ours[seed] and step in theirs[seed])
-    return mean_and_interval([ours[seed][step] - theirs[seed][step] for seed in seeds])
+    return mean_and_interval([turned(ours[seed][step]) - turned(theirs[seed][step]) for seed in seeds])
+
+
+def _convergence(
+    ours: Mapping[int, Mapping[int, float]], theirs: Mapping[int, Mapping[int, float]], turned: Callable[[float], float]
+) -> Convergence:
+    """Seeds are paired: each has a best value of the baseline's own. A step is that of a round's end."""
+    steps: list[int | None] = []
+    for seed in sorted(set(ours) & set(theirs)):
+        goal = max(turned(score) for score in theirs[seed].values())
+        steps.append(min((step for step, score in ours[seed].items() if turned(score) >= goal), default=None))
+    reached = [step for step in steps if step is not None]
+    mean, interval = mean_and_interval(reached) if len(reached) == len(steps) else (None, None)
+    return {"steps": steps, "mean": mean, "interval": interval}
 
 
 def mean_and_interval(differences: Sequence[float]) -> tuple[float | None, list[float] | None]:
-    """Mean of the paired differences over seeds, and its 95 % interval where there are two seeds or more."""
+    """Mean of paired differences or of steps over seeds, and its 95 % interval where there are two seeds or more."""
     from sweep.verdict.simultaneous import t_above  # and with it scipy
 
     seeds = len(differences)

@@ -16,7 +16,7 @@ from matplotlib import image
 from benchmarks.simulation.simulated import Simulation, simulated_plan
 from sweep.plan.plan import Plan
 from sweep.report.figures.pareto import pareto_front, pareto_plot, second_metric
-from sweep.report.figures.search import search_plots, shared_parameters, study_of
+from sweep.report.figures.search import ended, search_plots, shared_parameters
 from sweep.report.leaderboard_files import leaderboard_frame
 from sweep.report.publication import Publication
 from sweep.storage.checkpoints import StoredCheckpoints
@@ -93,8 +93,10 @@ def test_the_index_links_every_file_and_only_files_that_are_there(published: tup
     folder, _ = published
     page = (folder / "index.html").read_text()
     linked = set(re.findall(r'(?:href|src)="([^"]+)"', page)) - {"data:,"}
+    assert page.index("forest.svg") < page.index("scores.png") < page.index("pareto.png")
+    linked |= set(re.findall(r'srcset="([^"]+)"', page))
     assert linked == {path.name for path in folder.iterdir()} - {"index.html"}
-    assert {"listen-tera.html", "listen-wav2vec2.html", "scores.png", "pareto.png"} <= linked
+    assert {"listen-tera.html", "listen-wav2vec2.html", "forest.png", "scores.png", "pareto.png"} <= linked
 
 
 def test_the_listening_page_says_by_which_seed_and_that_it_decides_nothing(published: tuple[Path, Result]) -> None:
@@ -105,8 +107,8 @@ def test_the_listening_page_says_by_which_seed_and_that_it_decides_nothing(publi
 
 def test_pareto_keeps_what_no_other_beats_in_both() -> None:
     points = {"a": (1.0, 3.0), "b": (2.0, 2.0), "c": (3.0, 1.0), "worse": (1.0, 2.0), "inside": (1.5, 1.5)}
-    assert pareto_front(points) == ["a", "b", "c"]
-    assert pareto_front({"x": (1.0, 1.0), "twin": (1.0, 1.0)}) == ["x", "twin"]
+    assert pareto_front(points, ("stoi", "wb_pesq")) == ["a", "b", "c"]
+    assert pareto_front({"x": (1.0, 1.0), "twin": (1.0, 1.0)}, ("stoi", "wb_pesq")) == ["x", "twin"]
 
 
 def test_without_a_second_metric_there_is_no_pareto_plot(published: tuple[Path, Result], tmp_path: Path) -> None:
@@ -120,7 +122,7 @@ def test_without_a_second_metric_there_is_no_pareto_plot(published: tuple[Path, 
 def test_the_study_of_a_search_is_honest_about_early_stops(searched: tuple[Plan, list[JobRecord]]) -> None:
     _, records = searched
     tera = [record for record in records if record.job.group == "tera"]
-    study = study_of(tera)
+    study = ended(tera, "si_sdr")
     states = [trial.state.name for trial in study.trials]
     assert states.count("PRUNED") == sum(record.state == "pruned" for record in tera) > 0
     complete = [record.score for record in tera if record.state == "complete"]
@@ -129,7 +131,7 @@ def test_the_study_of_a_search_is_honest_about_early_stops(searched: tuple[Plan,
 
 def test_a_parameter_that_some_candidates_lack_is_not_shared(searched: tuple[Plan, list[JobRecord]]) -> None:
     _, records = searched
-    study = study_of([record for record in records if record.job.group == "tera"])
+    study = ended([record for record in records if record.job.group == "tera"], "si_sdr")
     assert any("k0" in trial.params for trial in study.trials)
     assert shared_parameters(study.trials) == ["candidate", "lr_body_ratio", "lr_head"]
     assert shared_parameters([]) == []
@@ -202,7 +204,7 @@ def test_locale_and_matplotlibs_settings_change_no_byte_of_it(published: tuple[P
     assert done.returncode == 0, done.stderr
     assert b"the report lacks" not in done.stderr
     expected = {path.name: path.read_bytes() for path in published[0].iterdir()}
-    assert {"listen-tera.html", "scores.png", "index.html", "leaderboard.csv"} <= expected.keys()
+    assert {"listen-tera.html", "forest.svg", "scores.png", "index.html", "leaderboard.csv"} <= expected.keys()
     made = {path.name: path.read_bytes() for path in (tmp_path / "report").iterdir()}
     assert made.keys() == expected.keys()
     here, there = str(tmp_path).encode(), str(published[0].parent).encode()

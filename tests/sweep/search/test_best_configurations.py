@@ -26,20 +26,20 @@ def k0_of(found: Proposal | None) -> float:
 
 def test_ranks_are_over_all_trials_whatever_candidate_they_searched_for() -> None:
     pool = [record(0, 1.0, 0.1), record(3, 3.0, 0.3), record(6, 2.0, 0.2)]  # all searched as best1
-    assert [k0_of(ranked_configuration(pool, rank)) for rank in range(3)] == [0.3, 0.2, 0.1]
+    assert [k0_of(ranked_configuration(pool, rank, "si_sdr")) for rank in range(3)] == [0.3, 0.2, 0.1]
 
 
 def test_a_configuration_found_twice_takes_one_rank_and_pruned_trials_none() -> None:
     pool = [record(0, 3.0, 0.3), record(1, 2.9, 0.3), record(2, 9.0, 0.9, "pruned"), record(3, 1.0, 0.1)]
-    assert [k0_of(ranked_configuration(pool, rank)) for rank in range(2)] == [0.3, 0.1]
-    assert ranked_configuration(pool, 2) is None
+    assert [k0_of(ranked_configuration(pool, rank, "si_sdr")) for rank in range(2)] == [0.3, 0.1]
+    assert ranked_configuration(pool, 2, "si_sdr") is None
 
 
 def test_a_model_that_fell_silent_on_hard_clips_is_not_chosen_for_its_score_on_the_others() -> None:
     silent, honest = record(0, 9.0, 0.9, failed_clips=4), record(3, 2.0, 0.2)
-    assert k0_of(ranked_configuration([silent, honest], 0)) == 0.2
-    assert k0_of(best_configuration([silent, honest], "best1")) == 0.2
-    assert k0_of(best_configuration([silent], "best1")) == 0.9, "who has nothing better is still compared"
+    assert k0_of(ranked_configuration([silent, honest], 0, "si_sdr")) == 0.2
+    assert k0_of(best_configuration([silent, honest], "best1", "si_sdr")) == 0.2
+    assert k0_of(best_configuration([silent], "best1", "si_sdr")) == 0.9, "who has nothing better is still compared"
 
 
 def plan(folder: Path, *flags: str) -> Plan:

@@ -23,8 +23,17 @@ def test_names_every_metric_of_the_house() -> None:
         *("si_sdr", "segsnr", "cbak_fitted", "segsnr_fitted"),
         *("nb_pesq", "sdr", "si_sdri", "sdri"),
         *("dnsmos", "dnsmos_sig", "dnsmos_bak", "estoi", "lsd", "speaker_similarity", "speech_bert_score"),
+        *("ssl_distance", "ssl_cosine", "shift_excess", "shift_floor", "speed_error", "shortcut_index"),
+        *(f"ssl_{what}_{layer}" for what in ("distance", "cosine") for layer in range(1, 13)),
         *("wer", "cer", "wer_own", "cer_own"),
     ]
+
+
+def test_what_methods_measure_is_asked_of_no_scorer() -> None:
+    """It has no function, and no space of one voice in noise is scored by it unless it says so."""
+    for name, info in METRICS.items():
+        assert info.measured == (not info.function and not info.improvement_of), name
+        assert not (info.measured and info.everyday)
 
 
 def test_equivalence_margins_of_the_deciding_metrics() -> None:

@@ -82,7 +82,7 @@ ClipSource = Callable[[Corpus, DataSettings, str, int], Iterator[EvaluationClip]
 # -- training ---------------------------------------------------------------------------------------------
 
 
-def training_batch(corpus: Corpus, data: DataSettings, seed: int, step: int, split: str = "train") -> Batch:
+def training_batch(corpus: Corpus, data: DataSettings, seed: int, step: int | str, split: str = "train") -> Batch:
     """The batch of one step: random crops, noise types drawn evenly, SNR uniform in [snr_low, snr_high] dB.
 
     The same (seed, split, step) gives the same bits, whatever was drawn before. `data.labelled_minutes`

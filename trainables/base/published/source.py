@@ -4,7 +4,7 @@ facebook/wav2vec2-base                 of the hub, at its newest revision
 facebook/wav2vec2-base@0b5b8e86        of the hub, at that revision
 s3prl/tera:folder/states-1000000.ckpt  one file of a hub repository
 /models/wav2vec2-base, ~/tera.ckpt     on this machine: a folder, or a file
-s3://bucket/models/wav2vec2-base       a folder there, or a file ending in .ckpt, .pt or .bin
+s3://bucket/models/wav2vec2-base       a folder there, or a file ending in .ckpt, .pt, .bin or .th
 """
 
 import glob
@@ -18,7 +18,7 @@ from trainables.base.storage.storage import s3_address
 from trainables.base.user_path import user_path
 from trainables.base.weights_file import content_digest
 
-FILE_ENDINGS = (".ckpt", ".pt", ".bin", ".safetensors")
+FILE_ENDINGS = (".ckpt", ".pt", ".bin", ".safetensors", ".th")
 _HUB = re.compile(r"(?P<repository>[\w-][\w.-]*/[\w-][\w.-]*)(@(?P<revision>[\w.-]+))?(:(?P<file>[\w./-]+))?")
 
 

@@ -10,6 +10,7 @@ In a padded batch attention and the positional convolution see valid frames alon
 and so does the first convolution's norm over time, which there counts the padding: every item is what it is alone.
 """
 
+import copy
 from dataclasses import dataclass
 from typing import cast
 
@@ -76,6 +77,29 @@ class WaveformBody(Body):
         projected = self._projection.projection(latents)
         masked = torch.where(mask[..., None], mask_embedding, projected)
         return self._encoder(masked).last_hidden_state
+
+    def transformer_outputs(self, wave: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
+        """(batch, samples), `lengths` (batch,) of them valid -> every transformer layer's (batch, hidden, frames)."""
+        outputs: list[Tensor] = []
+
+        def keep(layer: nn.Module, given: object, output: Tensor | tuple[Tensor, ...]) -> None:
+            outputs.append((output[0] if isinstance(output, tuple) else output).transpose(1, 2))
+
+        hooks = [layer.register_forward_hook(keep) for layer in self._encoder.layers]
+        try:
+            self(wave, lengths)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return outputs
+
+    def first_layers(self, layers: int) -> "WaveformBody":
+        """The same body without the transformer layers above, sharing its weights."""
+        shortened = copy.copy(self)
+        encoder = copy.copy(self._encoder)
+        encoder._modules = {**encoder._modules, "layers": self._encoder.layers[:layers]}
+        shortened._modules = {**self._modules, "steps": nn.ModuleList([*self.steps[:-1], EncoderStep(encoder)])}
+        return shortened
 
     def advance(self, features: Tensor, site: int, lengths: Tensor | None = None) -> Tensor:
         step = self.steps[site]

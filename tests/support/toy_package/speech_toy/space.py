@@ -35,7 +35,7 @@ TOY_STRENGTH = Space(
     candidates=_candidates,
     suggest=_suggest,
     anchor=_anchor,
-    scored=(*EVERYDAY, "toy_level"),
+    scored=(*EVERYDAY, "toy_level", "toy_filter_distance"),
     presets={
         "smoke": Preset(
             name="smoke",
