@@ -121,18 +121,35 @@ def _train_set_renamed(found: dict[str, Pair]) -> dict[str, Pair]:
     return dict(zip(found, (list(pairs("train").values()) * 3)[: len(found)], strict=True))
 
 
-FAULTS: dict[str, tuple[Fault, str]] = {
-    "48 kHz, header of 16 kHz": (_both(_at_48_khz), "rate"),
-    "made from 8 kHz": (_both(_through_8_khz), "rate"),
-    "noisy side at 48 kHz, cut to length": (_noisy(lambda signal: _at_48_khz(signal)[: len(signal)]), "rate"),
-    "noisy side 6 dB down": (_noisy(lambda signal: 0.5 * signal), "level"),
-    "noisy sides normalized one by one": (_noisy(lambda signal: 0.9 * signal / np.abs(signal).max()), "level"),
-    "noisy side inverted": (_noisy(np.negative), "sign"),
-    "noisy side late": (_noisy(partial(_late, samples=37)), "delay"),
-    "noisy side early": (_noisy(partial(_late, samples=-5)), "delay"),
-    "another microphone as second channel": (_with_second_channel, "channel"),
-    "paired by position": (_shuffled, "pairing"),
-    "noisy sides of other material": (_other_material, "pairing"),
-    "other speakers in its place": (_other_speakers, "split"),
-    "training set under the test set's names": (_train_set_renamed, "split"),
+# Name -> the fault, the cause to be found, and what must be said of it.
+FAULTS: dict[str, tuple[Fault, str, str]] = {
+    "48 kHz, header of 16 kHz": (_both(_at_48_khz), "rate", "lasts 3 times as long as published"),
+    "made from 8 kHz": (
+        _both(_through_8_khz),
+        "rate",
+        "the files were made from ones at about 8000 Hz",
+    ),
+    "noisy side at 48 kHz, cut": (
+        _noisy(lambda signal: _at_48_khz(signal)[: len(signal)]),
+        "rate",
+        "does when played 3 times faster",
+    ),
+    "noisy side 6 dB down": (_noisy(lambda signal: 0.5 * signal), "level", "6.0 dB softer than in the clean side"),
+    "noisy sides normalized one by one": (
+        _noisy(lambda signal: 0.9 * signal / np.abs(signal).max()),
+        "level",
+        "normalized one by one",
+    ),
+    "noisy side inverted": (_noisy(np.negative), "sign", "inverted in 12 of 12 rows"),
+    "noisy side late": (_noisy(partial(_late, samples=37)), "delay", "37 samples (2.3 ms) late in 12 of 12 rows"),
+    "noisy side early": (_noisy(partial(_late, samples=-5)), "delay", "5 samples (0.3 ms) early"),
+    "another microphone as second channel": (_with_second_channel, "channel", "several channels were averaged"),
+    "paired by position": (_shuffled, "pairing", "belongs to the noisy side of"),
+    "noisy sides of other material": (_other_material, "pairing", "of different material"),
+    "other speakers in its place": (
+        _other_speakers,
+        "split",
+        "the published one has not (p332, p357)",
+    ),
+    "training set under the test set's names": (_train_set_renamed, "split", "of train under another name"),
 }

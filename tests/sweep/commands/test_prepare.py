@@ -129,7 +129,7 @@ def test_every_damaged_recording_is_in_one_report(tmp_path: Path, capsys: pytest
 def small_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """voicebank-demand, for the size and the figures of a small set."""
     recipe = small_voicebank.recipe({"stoi": "0.91", "si_sdr": "9.99", "segsnr": "0.92"})
-    monkeypatch.setitem(RECIPES._built_in, "voicebank-demand", recipe)  # type: ignore[attr-defined]
+    monkeypatch.setitem(RECIPES._built_in, "voicebank-demand", recipe)
 
 
 @pytest.mark.usefixtures("small_set")

@@ -59,9 +59,14 @@ def test_the_scorer_gives_each_a_row_from_one_inference(monkeypatch: pytest.Monk
     clean = speech_like(2.0)
     estimate = noisy(clean, snr_db=10.0)
     expected = ratings(clean, estimate, RATE)
-    calls = []
+    calls: list[int] = []
     raw = dnsmos._raw
-    monkeypatch.setattr(dnsmos, "_raw", lambda window: calls.append(len(window)) or raw(window))
+
+    def counted(window: np.ndarray) -> np.ndarray:
+        calls.append(len(window))
+        return raw(window)
+
+    monkeypatch.setattr(dnsmos, "_raw", counted)
     rows = Scorer(["dnsmos", "dnsmos_sig", "dnsmos_bak"]).score(["u"], [clean], [estimate])
     assert Ratings(rows[1]["value"], rows[2]["value"], rows[0]["value"]) == expected
     assert {row["status"] for row in rows} == {"ok"}

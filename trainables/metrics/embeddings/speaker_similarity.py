@@ -5,8 +5,9 @@ microsoft/wavlm-base-plus-sv (Chen et al.: "WavLM", IEEE JSTSP 2022), whose mode
 one and the same speaker. Figures of different models are not comparable.
 """
 
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ import numpy as np
 from trainables.base.errors import UserError
 from trainables.base.published.files import PREPROCESSOR_FILE, local_files
 from trainables.metrics import Unscorable
-from trainables.metrics.embeddings.ssl_model import as_batch, frames_of, load_whole, read_config
+from trainables.metrics.embeddings.ssl_model import frames_of, load_whole, outputs, read_config
 
 HEAD = "ForXVector"
 _SETTING = "--also speaker_similarity"
+_KEPT = 4096  # embeddings of one process: references come back with every job
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class SpeakerModel:
 
     network: Any
     normalizes: bool
+    kept: dict[bytes, np.ndarray] = field(default_factory=dict)
 
 
 def check(place: str) -> None:
@@ -63,13 +66,15 @@ def speaker_similarity(reference: np.ndarray, estimate: np.ndarray, sample_rate:
 
 def _embedding(waveform: np.ndarray, model: SpeakerModel) -> np.ndarray:
     """(dimensions,) float64."""
-    import torch
-
-    signal = waveform.astype(np.float64)
-    if model.normalizes:  # as the feature extractor of transformers
-        signal = (signal - signal.mean()) / np.sqrt(signal.var() + 1e-7)
-    with torch.inference_mode():
-        return model.network(as_batch(signal)).embeddings[0].double().numpy()
+    key = hashlib.blake2b(waveform.tobytes(), digest_size=16).digest()
+    if key not in model.kept:
+        if len(model.kept) >= _KEPT:
+            model.kept.clear()
+        signal = waveform.astype(np.float64)
+        if model.normalizes:  # as the feature extractor of transformers
+            signal = (signal - signal.mean()) / np.sqrt(signal.var() + 1e-7)
+        model.kept[key] = outputs(model.network, signal).embeddings[0].double().numpy()
+    return model.kept[key]
 
 
 def _pooled_frames(samples: int, config: Any) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from trainables.metrics import Unscorable
-from trainables.metrics.embeddings.ssl_model import as_batch, frames_of, load_whole, read_config
+from trainables.metrics.embeddings.ssl_model import frames_of, load_whole, outputs, read_config
 
 # Transformer layers of a model -> the one whose output is compared: the paper's of WavLM-large, and the URGENT
 # challenge's of mHuBERT-147; of other models the last, as in the authors' package.
@@ -43,10 +43,7 @@ def speech_bert_score(reference: np.ndarray, estimate: np.ndarray, sample_rate: 
 
 def _features(waveform: np.ndarray, model: Any) -> np.ndarray:
     """Unit vectors, (frames, channels) float64."""
-    import torch
-
-    with torch.inference_mode():
-        states = model(as_batch(waveform), output_hidden_states=True).hidden_states
+    states = outputs(model, waveform, output_hidden_states=True).hidden_states
     layer = LAYER.get(model.config.num_hidden_layers, model.config.num_hidden_layers)
     features = states[layer][0].double().numpy()
     return features / np.linalg.norm(features, axis=1, keepdims=True)

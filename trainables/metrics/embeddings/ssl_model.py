@@ -3,14 +3,13 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from trainables.base.errors import UserError
 from trainables.base.paths import shown
 from trainables.base.published.files import CONFIG_FILE, local_files, weights_of
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 SAMPLE_RATE = 16_000  # Hz, of all these models
 FAMILIES = ("wavlm", "wav2vec2", "hubert", "unispeech-sat", "data2vec-audio")  # those that read waveforms
@@ -41,7 +40,8 @@ def load_whole(model_class: Any, place: str, setting: str) -> Any:
     folder = local_files(place, setting=setting)
     read_config(folder)
     weights_of(folder)
-    logging.disable_progress_bar()  # one bar of every worker
+    logging.set_verbosity_error()  # without remarks on heads that are not loaded
+    logging.disable_progress_bar()
     try:
         model, report = model_class.from_pretrained(folder, local_files_only=True, output_loading_info=True)
     except Exception as error:  # transformers and its file formats fail in many ways
@@ -62,8 +62,11 @@ def frames_of(samples: int, config: Mapping[str, Any]) -> int:
     return max(frames, 0)
 
 
-def as_batch(waveform: Any) -> "Tensor":
-    """Float (samples,) -> float32 (1, samples)."""
+def outputs(network: Any, waveform: np.ndarray, **options: Any) -> Any:
+    """What a model makes of one waveform, (samples,); alone, so without padding, and to the same bits everywhere."""
     import torch
 
-    return torch.from_numpy(waveform.astype("float32"))[None]
+    from trainables.base.determinism import deterministic
+
+    with deterministic(threads=1), torch.inference_mode():
+        return network(torch.from_numpy(waveform.astype(np.float32))[None], **options)

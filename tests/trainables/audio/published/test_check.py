@@ -1,5 +1,6 @@
 """The check of a prepared corpus: quiet about the right one, and right about what is wrong with each wrong one."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,36 +50,17 @@ def test_a_right_corpus_is_as_published(right: Corpus, published: Recipe) -> Non
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_likely_cause_is_named(fault: str, published: Recipe, tmp_path: Path) -> None:
-    wrong, cause = FAULTS[fault]
+    wrong, cause, words = FAULTS[fault]
     corpus = prepared(tmp_path, write(tmp_path / "source", wrong), published)
     checked = check_input(corpus, published.published, ROWS)
     assert checked is not None
     assert checked.differs
-    assert [each.name for each in checked.causes][:1] == [cause]
-    assert f"likely the {cause}: " in next(checked.warnings())
-
-
-def test_what_each_message_says(published: Recipe, tmp_path: Path) -> None:
-    def said(fault: str) -> str:
-        folder = tmp_path / str(len(list(tmp_path.iterdir())))
-        corpus = prepared(folder, write(folder / "source", FAULTS[fault][0]), published)
-        checked = check_input(corpus, published.published, ROWS)
-        assert checked is not None
-        return checked.causes[0].text
-
-    assert "3 times as long as published" in said("48 kHz, header of 16 kHz")
-    assert "8000 Hz are possible: the files were made from ones at about 8000 Hz" in said("made from 8 kHz")
-    assert "3 times faster" in said("noisy side at 48 kHz, cut to length")
-    assert "6.0 dB softer than in the clean side" in said("noisy side 6 dB down")
-    assert "37 samples (2.3 ms) late in 12 of 12 rows" in said("noisy side late")
-    assert "5 samples (0.3 ms) early" in said("noisy side early")
-    pairing = said("paired by position")
-    assert "of 12 rows the noisy side does not hold" in pairing
-    assert pairing.split("; the clean side of ")[1].split(":")[0] in {
-        f"testset/{one} belongs to the noisy side of testset/{other}" for one, other in _displaced()
-    }
-    assert "published one has not (p332, p357)" in said("other speakers in its place")
-    assert "of train under another name" in said("training set under the test set's names")
+    first = checked.causes[0]
+    assert first.name == cause
+    assert words in first.text
+    assert next(checked.warnings()).endswith(f"likely the {cause}: {first.text}")
+    pair = re.search(r"clean side of testset/(\w+) belongs to the noisy side of testset/(\w+):", first.text)
+    assert pair is None or pair.groups() in _displaced()
 
 
 def _displaced() -> list[tuple[str, str]]:

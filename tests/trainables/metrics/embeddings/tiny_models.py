@@ -3,10 +3,11 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-SIZES = {
+SIZES: dict[str, Any] = {
     "hidden_size": 16,
     "num_attention_heads": 2,
     "intermediate_size": 24,
@@ -17,7 +18,12 @@ SIZES = {
     "num_conv_pos_embedding_groups": 2,
     "num_feat_extract_layers": 3,
 }
-XVECTOR = {"tdnn_dim": (12, 12, 20), "tdnn_kernel": (5, 3, 1), "tdnn_dilation": (1, 2, 1), "xvector_output_dim": 10}
+XVECTOR: dict[str, Any] = {
+    "tdnn_dim": (12, 12, 20),
+    "tdnn_kernel": (5, 3, 1),
+    "tdnn_dilation": (1, 2, 1),
+    "xvector_output_dim": 10,
+}
 
 
 def body(folder: Path, layers: int = 12) -> Path:
@@ -38,11 +44,11 @@ def speaker_model(folder: Path, normalizes: bool = True) -> Path:
     return folder
 
 
-def _saved(model: "object", folder: Path) -> Path:
+def _saved(model: Any, folder: Path) -> Path:
     import torch
 
     with torch.no_grad():
-        for name, weights in model.named_parameters():  # type: ignore[attr-defined]
+        for name, weights in model.named_parameters():
             seed = list(hashlib.sha256(f"{name}{tuple(weights.shape)}".encode()).digest()[:8])
             drawn = np.random.default_rng(seed).standard_normal(tuple(weights.shape))
             if weights.ndim == 1:  # biases, and the scales of normalizations
@@ -50,5 +56,5 @@ def _saved(model: "object", folder: Path) -> Path:
             else:
                 drawn *= (0.1 if "attention" in name else 1.0) / np.sqrt(weights[0].numel())  # or all frames get alike
             weights.copy_(torch.from_numpy(drawn))
-    model.save_pretrained(folder)  # type: ignore[attr-defined]
+    model.save_pretrained(folder)
     return folder
