@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from sweep.plan.plan import Plan
 from sweep.verdict.paired_scores import group_rows
 from sweep.verdict.result import GroupResult
 from sweep.verdict.verdict import decide, holm
+from tests.support import REPOSITORY
 from tests.support.sweeps.finished_sweep import finished_sweep, result_of, rows_on_test
 from tests.support.sweeps.small_sweep import make_plan
 from trainables.base.errors import UserError
@@ -370,3 +373,41 @@ def test_bad_input_is_one_line_and_status_2(
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert said in printed.err
     assert sorted(Path().iterdir()) == before
+
+
+def test_the_example_of_the_docs_prints_what_they_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (REPOSITORY / "docs" / "judge.md").read_text()
+    table, shown = (page.split(f"```{kind}\n")[1].split("```")[0] for kind in ("csv", "markdown"))
+    monkeypatch.chdir(tmp_path)
+    Path("scores.csv").write_text(table)
+    line = next(line for line in page.splitlines() if "--format markdown` prints" in line)
+    assert run_command("judge", line.split("`")[1].split()[2:]) == 0
+    assert capsys.readouterr().out == shown
+
+
+@pytest.mark.slow
+def test_a_million_rows_take_seconds_and_half_a_gibibyte(tmp_path: Path) -> None:
+    utterances = np.arange(20_000)
+    rng = np.random.default_rng(0)
+    pd.concat(
+        pd.DataFrame({"system": f"s{system}", "seed": seed, "utt": utterances, "pesq": rng.normal(2, 0.3, 20_000)})
+        for system in range(10)
+        for seed in range(5)
+    ).assign(speaker=lambda frame: frame["utt"] % 30).to_csv(tmp_path / "scores.csv", index=False)
+    script = (
+        "import resource, sys; from sweep.commands.main import run_command; status = run_command('judge', sys.argv[1:]);"
+        "used = resource.getrusage(resource.RUSAGE_SELF); print(used.ru_utime + used.ru_stime, used.ru_maxrss, status)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "scores.csv"), "--format", "csv"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, kibibytes, status = done.stdout.splitlines()[-1].split()
+    assert status == "0"
+    assert float(seconds) < 6
+    assert int(kibibytes) < 500 * 1024
