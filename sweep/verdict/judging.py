@@ -109,8 +109,9 @@ def _group(
     if baseline is not None and baseline not in scores.labels:
         raise UserError(f"no candidate {baseline!r} to be the baseline: there are {', '.join(scores.labels)}")
     compared = int(scores.finished.any(axis=1).sum())
-    comparisons = _comparisons(paired, 2 if valid is not None else max(compared, 2))
-    leader = _leader(comparisons) if valid is None else _nominated(valid, name, lower, scores.labels)
+    chosen_from = max(compared, 2) if valid is None else 2
+    comparisons = _comparisons(paired, chosen_from, as_a_sweep=valid is not None)
+    leader = leading(comparisons) if valid is None else _nominated(valid, name, lower, scores.labels)
     if leader is None:
         raise UserError(f"no candidate has a score{f' in group {name!r}' if name else ''}: all have failed")
     rivals = [label for label in scores.labels if comparisons.has_runs(label) and label != leader]
@@ -144,13 +145,17 @@ def _group(
     )
 
 
-def _comparisons(paired: Paired, chosen_from: int = 2) -> OpenComparisons:
+def _comparisons(paired: Paired, chosen_from: int = 2, as_a_sweep: bool = False) -> OpenComparisons:
     return OpenComparisons(
-        paired.scores, seeds_paired=paired.seeds_paired, has_units=paired.has_units, chosen_from=chosen_from
+        paired.scores,
+        seeds_paired=paired.seeds_paired,
+        has_units=paired.has_units,
+        chosen_from=chosen_from,
+        as_a_sweep=as_a_sweep,
     )
 
 
-def _leader(comparisons: OpenComparisons) -> str | None:
+def leading(comparisons: OpenComparisons) -> str | None:
     """The candidate that is ahead of all others, cell by cell where they are paired; one without failures if any is."""
     paired = comparisons.paired
     leader = nominate_on(paired)
@@ -179,7 +184,7 @@ def _nominated(valid: ScoreTable, name: str, lower: bool, labels: Sequence[str])
         raise UserError(f"the scores to nominate on lack the candidate {missing[0]!r}: score it there too")
     comparisons = _comparisons(paired)
     as_in_a_sweep = comparisons.chance == "seeds and units" and paired.seeds_paired
-    leader = nominate_on(paired.scores) if as_in_a_sweep else _leader(comparisons)
+    leader = nominate_on(paired.scores) if as_in_a_sweep else leading(comparisons)
     if leader is None or leader not in labels:
         raise UserError("the scores to nominate on name no leader among the candidates: check its values")
     return leader
@@ -220,8 +225,10 @@ def _tiers(comparisons: OpenComparisons, found: GroupResult, compared: int) -> l
 
     def separated(better: str, worse: str) -> bool:
         lead = comparisons.difference(better, worse)
-        interval = lead and replace(lead, chosen_from=max(compared, 2)).interval(found["alpha"])
-        return lead is not None and interval is not None and interval[0] > 0 and not _is_constant(lead)
+        if lead is None or lead.value <= 0 or _is_constant(lead):
+            return False
+        p = replace(lead, chosen_from=max(compared, 2)).p()
+        return p is not None and p < found["alpha"]
 
     ranked = [row["label"] for row in by_score(found["candidates"], found["lower"]) if row["score"] is not None]
     return tiers(ranked, separated)

@@ -5,8 +5,8 @@ a finite value is a failed score, as in a sweep; a row that is not there is a ga
 that all compared candidates have count.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ class ScoreTable:
         """In order of appearance; ("",) where there is no such column."""
         if self.columns.group is None:
             return ("",)
-        return tuple(dict.fromkeys(self.frame[self.columns.group][~self.unprocessed].astype(str)))
+        return tuple(map(str, dict.fromkeys(self.frame[self.columns.group][~self.unprocessed].astype(str))))
 
     def paired(self, group: str, lower: bool) -> "Paired":
         """One group's scores as arrays."""
@@ -71,8 +71,7 @@ class Paired:
     scores: PairedScores
     seeds_paired: bool
     has_units: bool
-    left_out: int  # units that lack a score of some candidate with a common block
-    failed: Mapping[str, int]  # candidate -> scores
+    left_out: int  # units that lack a score of some candidate that is compared on all
 
 
 def score_table(frame: Any, columns: Columns, metric: str | None) -> ScoreTable:
@@ -89,13 +88,12 @@ def score_table(frame: Any, columns: Columns, metric: str | None) -> ScoreTable:
     if frame.empty:
         raise UserError("the table of scores has no rows")
     for role in ("candidate", "seed", "unit", "group"):
-        column = getattr(columns, role)
-        if column is not None and (
-            lacking := _first(frame[column].isna().to_numpy() & _mandatory(frame, columns, role))
-        ):
-            raise UserError(
-                f"row {frame.index[lacking[0]]} has no {role} (column {column!r}): fill it in or drop the row"
-            )
+        if (column := getattr(columns, role)) is None:
+            continue
+        lacking = np.flatnonzero(frame[column].isna().to_numpy() & _mandatory(frame, columns, role))
+        if len(lacking):
+            row = frame.index[lacking[0]]
+            raise UserError(f"row {row} has no {role} (column {column!r}): fill it in or drop the row")
     values = _values(frame[columns.value])
     return ScoreTable(columns, frame, values, _unprocessed(frame, columns))
 
@@ -144,10 +142,6 @@ def _values(column: pd.Series) -> NDArray[np.float64]:
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _first(found: NDArray[np.bool_]) -> list[int]:
-    return [int(row) for row in np.flatnonzero(found)[:1]]
-
-
 # -- one group ---------------------------------------------------------------------------------------------
 
 
@@ -182,32 +176,55 @@ def _paired(table: ScoreTable, rows: NDArray[np.int64], lower: bool) -> Paired:
         noisy[unit[is_noisy]] = -values[is_noisy] if lower else values[is_noisy]
         kept = np.isfinite(noisy)
         facts, scores, present, noisy = facts[kept], scores[..., kept], present[..., kept], noisy[kept]
+    arranged = arrange(tuple(map(str, labels)), tuple(seeds), facts, scores, present, seeds_paired, noisy=noisy)
+    _refuse_strangers(frame, columns, arranged)
+    return replace(arranged, scores=replace(arranged.scores, lower=lower, unscorable=found - len(facts)))
+
+
+def arrange(
+    labels: tuple[str, ...],
+    seeds: tuple[int, ...],
+    facts: pd.DataFrame,
+    scores: NDArray[np.float64],
+    present: NDArray[np.bool_],
+    seeds_paired: bool,
+    noisy: NDArray[np.float64] | None = None,
+) -> Paired:
+    """Which scores count. `scores` and `present` are (candidates, seeds, units); present but not finite is a failure.
+
+    `facts` has a row for each unit, with its speaker and its noise type.
+    """
     failed = present & ~np.isfinite(scores)
     trained = present.any(axis=-1)
+    has_units = scores.shape[-1] > 1
     few = failed.mean(axis=-1) <= FAILURE_LIMIT
     # With a single run of each there is no other seed to go by: its scored units count.
-    finished = trained & (few | (not (trained.sum(axis=1) > 1).any() and len(units) > 1))
-    failures = failed.sum(axis=(1, 2))
+    finished = trained & (few | (has_units and not (trained.sum(axis=1) > 1).any()))
     paired = PairedScores(
-        tuple(map(str, labels)),
-        tuple(seeds),
+        labels,
+        seeds,
         facts,
         scores,
         noisy,
         finished,
-        tuple(map(int, failures)),
-        unscorable=found - len(facts),
-        lower=lower,
+        tuple(map(int, failed.sum(axis=(1, 2)))),
         given=trained,
-        sparse=_sparse(tuple(map(str, labels)), scores, finished),
+        sparse=_sparse(labels, scores, finished),
     )
-    left_out = len(facts) - paired.complete_block.n_utterances if paired.complete else 0
-    return Paired(
-        paired,
-        seeds_paired,
-        len(units) > 1,
-        left_out,
-        {str(label): int(count) for label, count in zip(labels, failures, strict=True) if count},
+    left_out = scores.shape[-1] - paired.complete_block.n_utterances if paired.complete else 0
+    return Paired(paired, seeds_paired, has_units, left_out)
+
+
+def _refuse_strangers(frame: pd.DataFrame, columns: Columns, arranged: Paired) -> None:
+    """Where no two candidates share a unit, their names are the likely reason."""
+    scored = np.isfinite(arranged.scores.scores).any(axis=1)
+    of_candidates = [row for row in scored if row.any()]
+    if not arranged.has_units or len(of_candidates) < 2 or (scored.sum(axis=0) > 1).any():
+        return
+    names = [arranged.scores.utterances.index[int(np.flatnonzero(row)[0])] for row in of_candidates[:2]]
+    raise UserError(
+        f"no two candidates share a unit (column {columns.unit or columns.speaker!r} has {names[0]!r} of one and "
+        f"{names[1]!r} of another): make the names of the same utterance equal"
     )
 
 
@@ -242,8 +259,8 @@ def _seeds(
 ) -> tuple[Codes, list[int], bool]:
     """A code per row, the seeds' numbers, and whether seeds of one name are compared with each other.
 
-    They are if every two candidates share at least two of them, without units all. Else the seeds of each candidate
-    are numbered by themselves: its first, its second and so on, which have nothing in common with another's.
+    They are if every two candidates share at least two of them; without units, if all have the same. Else each
+    candidate's own are numbered: its first, its second and so on, which have nothing in common with another's.
     """
     if columns.seed is None:
         return np.zeros(len(frame), dtype=np.int64), [0], False
@@ -251,8 +268,7 @@ def _seeds(
     own = candidate >= 0
     has = np.zeros((n_candidates, len(names)), dtype=bool)
     has[candidate[own], code[own]] = True
-    shared = has.astype(int) @ has.T.astype(int)
-    if (shared >= 2).all() if has_units else has.all() and len(names) > 1:
+    if seeds_are_shared(has, has_units):
         used = np.flatnonzero(has.any(axis=0))
         place = np.zeros(len(names), dtype=np.int64)
         place[used] = np.arange(len(used))
@@ -261,6 +277,13 @@ def _seeds(
         return place[code], numbers, True
     rank = np.cumsum(has, axis=1) - 1
     return np.where(own, rank[np.maximum(candidate, 0), code], 0), list(range(int(has.sum(axis=1).max()))), False
+
+
+def seeds_are_shared(has: NDArray[np.bool_], has_units: bool) -> bool:
+    """Whether seeds are compared by name, where `has` (candidates, named seeds) says who has which."""
+    if not has_units:
+        return bool(has.all()) and has.shape[1] > 1
+    return bool((has.astype(int) @ has.T.astype(int) >= 2).all())
 
 
 def _is_whole(name: Any) -> bool:

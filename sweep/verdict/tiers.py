@@ -12,7 +12,7 @@ def tiers(ranked: Sequence[str], separated: Callable[[str, str], bool]) -> list[
     """Runs of `ranked` (best first) without a separated pair, best first; `separated` is of (better, worse)."""
     n = len(ranked)
     # ends[i]: how far down candidate i reaches before it is separated; never less far than those above it.
-    ends = []
+    ends: list[int] = []
     for i in range(n):
         reach = max((j for j in range(i, n) if j == i or not separated(ranked[i], ranked[j])), default=i)
         ends.append(max(reach, ends[-1] if ends else i))
