@@ -22,6 +22,7 @@ examples
   python sweep/leaderboard.py NAME --compare OTHER                two sweeps side by side, paired where they can be
   python sweep/leaderboard.py NAME --watch                        a running sweep, until its answer
   python sweep/leaderboard.py NAME --format latex                 for a paper; also markdown, json, csv
+  python sweep/leaderboard.py NAME --published                    is it compatible with the published figures?
   python sweep/leaderboard.py --published --metric stoi           the paper's own figures, ranked
 """
 
@@ -42,23 +43,29 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("--by", choices=BREAKDOWNS, help="split the finalists' test scores by this")
     what.add_argument("--compare", metavar="OTHER", help="compare with another sweep in BASE")
     what.add_argument("--watch", action="store_true", help="show the standings while the sweep runs")
-    what.add_argument("--published", action="store_true", help="rank the published figures instead; give no NAME")
+    what.add_argument(
+        "--published",
+        action="store_true",
+        help="with NAME: is it compatible with the published figures? without: rank these",
+    )
     return parser
 
 
 def run(arguments: argparse.Namespace) -> int:
     known_metrics([arguments.metric] if arguments.metric else None)
-    if arguments.published:
+    if arguments.published and not arguments.name:
         _show_published(arguments)
         return 0
     if not arguments.name:
-        raise UserError("which sweep? give its name, or --published for the paper's figures")
+        raise UserError("which sweep? give its name, or --published alone for the paper's figures")
     if arguments.details and arguments.format != "table":
         raise UserError(f"--details is for tables: leave it out, --format {arguments.format} is complete without it")
     plan, storage = open_sweep(arguments)
     if arguments.watch:
         _watch(plan, storage, arguments)
-    if arguments.by or arguments.compare:
+    if arguments.published:
+        _show_compatibility(plan, storage, arguments)
+    elif arguments.by or arguments.compare:
         _show_rows(plan, storage, arguments)
     else:
         _show_result(plan, storage, arguments)
@@ -82,9 +89,17 @@ def _show_published(arguments: argparse.Namespace) -> None:
     from sweep.report.output_formats import print_view
     from sweep.report.published_table import published_result, published_view
 
-    if arguments.name:
-        raise UserError(f"--published ranks the paper's figures: leave {arguments.name!r} out")
     print_view(published_view(published_result(arguments.metric or "wb_pesq")), arguments.format)
+
+
+def _show_compatibility(plan: "Plan", storage: "Storage", arguments: argparse.Namespace) -> None:
+    from sweep.report.compatibility import compatibility_view, metric_of
+    from sweep.report.output_formats import print_view
+    from sweep.stored.reading import read_result, read_rows
+
+    metric = metric_of(plan, arguments.metric)
+    result, rows = read_result(plan, storage), read_rows(plan, storage, metric=metric)
+    print_view(compatibility_view(result, plan, rows, metric), arguments.format)
 
 
 def _watch(plan: "Plan", storage: "Storage", arguments: argparse.Namespace) -> None:

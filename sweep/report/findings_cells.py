@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from sweep.report.cells import NOT_KNOWN, Row, counted, estimate
-from sweep.verdict.result import LearningCurve, Result, SnrScores
+from sweep.verdict.result import LearningCurve, MetricLeader, Result, SnrScores
 from trainables.metrics.catalogue import METRICS
 
 _POINTS = 4  # of each curve in the table
@@ -37,6 +37,28 @@ def metric_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
             for entry in mine
         ]
         yield f"All metrics, {group}", ["candidate", *(METRICS[metric].title for metric in metrics)], rows
+
+
+def metric_leader_cells(result: Result, group: str | None = None) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows): each group's best candidate by every metric, held against the leader; of one `group`."""
+    entries = [entry for entry in result.get("metric_leaders", []) if group in (None, entry["group"])]
+    for name in dict.fromkeys(entry["group"] for entry in entries):
+        mine = [entry for entry in entries if entry["group"] == name]
+        leader = mine[0]["leader"]
+        rows = [
+            [
+                METRICS[entry["metric"]].title,
+                entry["best"],
+                NOT_KNOWN
+                if entry["best"] == leader
+                else estimate(entry["ahead"], entry["interval"], entry["metric"], signed=True),
+                _agreement(entry),
+                ", ".join(f"{label} {count}" for label, count in entry["failures"].items()) or NOT_KNOWN,
+            ]
+            for entry in mine
+        ]
+        header = ["metric", "best on test", f"ahead of {leader}", "", "failures"]
+        yield f"Where metrics disagree, {name}", header, rows
 
 
 def curve_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
@@ -81,7 +103,7 @@ def alarm_lines(result: Result) -> list[str]:
 
 def finding_lines(result: Result) -> list[str]:
     """One line for each finding that has no table."""
-    lines = []
+    lines = list(_disagreements(result))
     shown = [*result.get("by_snr", []), *result.get("metrics", [])]
     if any(entry["published"] for entry in shown):
         lines.append(
@@ -97,6 +119,21 @@ def finding_lines(result: Result) -> list[str]:
     if collapse and not collapse["alarmed"]:
         lines.append(f"Collapse monitor: healthy in all {counted(collapse['watched'], 'finished trial')}.")
     return lines
+
+
+def _agreement(entry: MetricLeader) -> str:
+    if entry["best"] == entry["leader"]:
+        return "same leader"
+    return "another, significantly" if entry["significant"] else "another, not significantly"
+
+
+def _disagreements(result: Result) -> Iterator[str]:
+    """A line for each group in which another candidate is significantly above the leader by some metric."""
+    significant = [entry for entry in result.get("metric_leaders", []) if entry["significant"]]
+    for group in dict.fromkeys(entry["group"] for entry in significant):
+        mine = [entry for entry in significant if entry["group"] == group]
+        shown = ", ".join(f"{METRICS[entry['metric']].title} ({entry['best']})" for entry in mine)
+        yield f"{group}: significantly above the leader {mine[0]['leader']} by other metrics: {shown}."
 
 
 def _leads(curve: LearningCurve, points: Sequence[int], metric: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ from html import escape
 from sweep.report import cells
 from sweep.report.cells import Row
 from sweep.report.figures.forest import FOREST, describe
+from sweep.report.findings_cells import metric_leader_cells
 from sweep.report.pages import html_page
 from sweep.report.result_tables import remarks
 from sweep.verdict.result import Result, group_name
@@ -35,6 +36,8 @@ def index_page(result: Result, files: Sequence[str]) -> str:
     for group in groups:
         name = group_name(group["group"])
         tables += [f"<h2>{escape(name)}</h2>", _table(*cells.candidates(group, result["metric"]))]
+        for title, header, rows in metric_leader_cells(result, name):
+            tables += [f"<h3>{escape(title)}</h3>", _table(header, rows)]
         if f"listen-{name}.html" in files:
             tables.append(f'<p><a href="listen-{escape(name)}.html">Listen to {escape(name)}</a></p>')
     lines = "".join(f"<li>{escape(line)}</li>" for line in remarks(result))

@@ -9,19 +9,13 @@ from typing import Any
 
 from sweep.report.output_formats import View
 from sweep.report.published import published_rows
+from sweep.report.published.counterparts import FEATURE_METRICS, candidate_of
 from sweep.verdict.result import by_score, group_name
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS
 
 FIGURES = "feature_normalization"
 NOT_STATED = "n not stated, no interval"
-PUBLISHED_METRICS = ("wb_pesq", "stoi", "csig", "cbak", "covl")
-
-
-def rows_of_upstream(upstream: str) -> list[dict[str, str]]:
-    """The rows of one upstream, each variant once; none for an upstream that is not in the paper."""
-    mine = (row for row in published_rows(FIGURES) if upstream in row["upstream"].split("/"))
-    return list({row["variant"]: row for row in mine}.values())
 
 
 def published_result(metric: str, tables: Sequence[str] = ("1", "2")) -> dict[str, Any]:
@@ -32,12 +26,12 @@ def published_result(metric: str, tables: Sequence[str] = ("1", "2")) -> dict[st
     Raises:
         UserError: the paper does not give that metric.
     """
-    if metric not in PUBLISHED_METRICS:
-        raise UserError(f"--metric {metric}: the paper gives {', '.join(PUBLISHED_METRICS)}")
+    if metric not in FEATURE_METRICS:
+        raise UserError(f"--metric {metric}: the paper gives {', '.join(FEATURE_METRICS)}")
     groups: dict[str, dict[str, dict[str, Any]]] = {}
     for row in (row for row in published_rows(FIGURES) if row["table"] in tables):
         for upstream in row["upstream"].split("/"):
-            label = _label(row["variant"])
+            label = candidate_of(row["variant"])
             score = {"score": float(row[metric]), "interval": None}
             groups.setdefault(upstream, {})[label] = {"label": label, "system": row["system"], **score}
     return {
@@ -69,12 +63,6 @@ def published_view(result: Mapping[str, Any]) -> View:
         tables=[(name, *_cells(rows, result["metric"])) for name, rows in named],
         lines=[f"{METRICS[result['metric']].title} as published: {result['note']}"],
     )
-
-
-def _label(variant: str) -> str:
-    """The label of a sweep's candidate: pretrained is `none`, base is `random`, normed(layer2) is `layer2`."""
-    names = {"pretrained": "none", "base": "random"}
-    return names.get(variant, variant.removeprefix("normed(").removesuffix(")"))
 
 
 def _group(upstream: str, candidates: list[dict[str, Any]]) -> dict[str, Any]:

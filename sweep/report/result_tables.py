@@ -11,6 +11,7 @@ from sweep.report.findings_cells import (
     curve_cells,
     finding_lines,
     metric_cells,
+    metric_leader_cells,
     snr_cells,
     switch_cells,
 )
@@ -66,6 +67,7 @@ def _findings(result: Result, everything: bool) -> Iterator[Table]:
     by_snr = list(snr_cells(result))
     if everything:
         yield from metric_cells(result)
+        yield from metric_leader_cells(result)
     yield from by_snr if everything else by_snr[: len(result["groups"])]
     yield from curve_cells(result)
     yield from switch_cells(result)

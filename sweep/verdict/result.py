@@ -189,6 +189,19 @@ class MetricMeans(TypedDict):
     scores: dict[str, float]
 
 
+class MetricLeader(TypedDict):
+    """The best candidate on test by one metric, and how far it is above the leader that the deciding metric named."""
+
+    group: str
+    metric: str
+    leader: str
+    best: str  # the leader itself where no other is above it
+    ahead: float  # in better scores
+    interval: Interval | None  # Dunnett's, with the leader as control
+    significant: bool
+    failures: dict[str, int]  # failed scores in this metric, of those candidates that have any
+
+
 class SnrScores(TypedDict):
     """One candidate's mean in one metric, overall and by SNR in dB ("-7.5")."""
 
@@ -252,6 +265,7 @@ class Findings(TypedDict, total=False):
     """Results that decide nothing."""
 
     metrics: list[MetricMeans]
+    metric_leaders: list[MetricLeader]
     by_snr: list[SnrScores]
     curves: list[LearningCurve]
     label_switches: list[LabelSwitches]

@@ -1,10 +1,11 @@
-"""Findings that decide nothing: metrics, scores by SNR, learning curves, label switches, shared training, alarms."""
+"""Findings that decide nothing: metrics and where they disagree, scores by SNR, curves, shared training, alarms."""
 
 from collections.abc import Mapping, Sequence
 
 from sweep.plan.plan import Plan
 from sweep.report.findings.label_switches import label_switches
 from sweep.report.findings.learning_curves import learning_curves
+from sweep.report.findings.metric_leaders import metric_leaders
 from sweep.report.findings.metric_means import Scores, metric_means
 from sweep.report.findings.snr_breakdown import snr_breakdown
 from sweep.study.study import JobRecord
@@ -16,6 +17,7 @@ def findings(plan: Plan, scores: Scores, leaders: Mapping[str, str], records: Se
     """The further keys of a result; `scores` are of the test split, `records` of all jobs."""
     return {
         "metrics": metric_means(plan, scores, leaders),
+        "metric_leaders": metric_leaders(plan, scores, leaders),
         "by_snr": snr_breakdown(plan, scores, leaders),
         "curves": learning_curves(plan, records),
         "label_switches": label_switches(plan, records),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from sweep.plan.plan import GroupPlan, Plan
-from sweep.report.published_table import PUBLISHED_METRICS, rows_of_upstream
+from sweep.report.published.counterparts import FEATURE_METRICS, rows_of_upstream
 from sweep.verdict.means import mean_scores
 from sweep.verdict.paired_scores import NOISY, PairedScores, group_rows, paired_scores
 from sweep.verdict.result import MetricMeans
@@ -47,5 +47,5 @@ def _of_group(group: GroupPlan, metrics: tuple[str, ...], scores: Scores, leader
             "group": group.name,
             "candidate": f"{row['system']} (published)",
             "published": True,
-            "scores": {metric: float(row[metric]) for metric in PUBLISHED_METRICS},
+            "scores": {metric: float(row[metric]) for metric in FEATURE_METRICS},
         }
