@@ -89,8 +89,8 @@ def _canonical(table: FileTable, columns: Columns, label: Label, several_files: 
     if columns.seed is None and several_files and label[1]:
         found["seed"] = _constant(label[1], frame.index)
     values = numbers(table, columns.values[0])
-    if "status" in columns.unused:  # our own rows, and others with such a column
-        values = values.where(texts(frame["status"]).eq("ok"))
+    if "status" in columns.unused and (ok := texts(frame["status"]).eq("ok")).any():
+        values = values.where(ok)  # as our own rows say it
     return pd.DataFrame(found, index=frame.index).assign(value=values.where(np.isfinite(values)))
 
 
