@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from sweep.judging.scores import Label, Scores, joined
 from sweep.judging.sources import labels, read_source
 from sweep.judging.view import Judged
 from sweep.verdict import judge
+from sweep.verdict.result import JudgedGroup
 from sweep.verdict.verdict import holm
 from trainables.base.errors import UserError
 
@@ -82,7 +84,7 @@ def judged_scores(
         title=", ".join(dict.fromkeys(table.name for table in tables[:3])) + (", ..." if len(tables) > 3 else ""),
         metric=scores.metric,
         said=scores.said,
-        groups=holm(found.groups),
+        groups=cast(list[JudgedGroup], holm(found.groups)),
         notes=[*notes, *scores.notes],
         nominated_on=", ".join(nominate) or None,
     )

@@ -123,7 +123,7 @@ def _constant(text: str, index: pd.Index) -> pd.Series:
 
 def _concatenated(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     found: dict[str, object] = {}
-    for role in parts[0]:
+    for role in map(str, parts[0]):
         columns = [part[role] for part in parts]
         if role == "value":
             found[role] = np.concatenate([column.to_numpy() for column in columns])
@@ -142,7 +142,7 @@ def _of_one_metric(table: FileTable, column: str, metric: str | None) -> tuple[F
     metric = held[0] if metric is None and held else metric
     if metric not in held:
         raise UserError(f"--metric {metric}: {table.name} has no scores of it; it has {listed(held)}")
-    return replace(table, frame=table.frame[names.eq(metric).to_numpy()]), str(metric)
+    return replace(table, frame=table.frame[names.eq(str(metric)).to_numpy()]), str(metric)
 
 
 def _refuse_other_columns(first: FileTable, columns: Columns, table: FileTable, others: Columns) -> None:

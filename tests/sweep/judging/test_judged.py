@@ -22,7 +22,6 @@ from sweep.judging.judged import Question, judged_scores
 from sweep.judging.view import Judged
 from sweep.plan.plan import Plan
 from sweep.verdict.paired_scores import group_rows
-from sweep.verdict.result import GroupResult
 from sweep.verdict.verdict import decide, holm
 from tests.support import REPOSITORY
 from tests.support.sweeps.finished_sweep import finished_sweep, result_of, rows_on_test
@@ -89,9 +88,9 @@ def rows_of(plan: Plan) -> pd.DataFrame:
     return rows[rows["candidate"].ne("noisy") | rows["group"].eq("tera")]
 
 
-def decided(plan: Plan, rows: pd.DataFrame) -> list[GroupResult]:
+def decided(plan: Plan, rows: pd.DataFrame) -> list[dict[str, Any]]:
     """As the driver decides."""
-    return holm(
+    found = holm(
         [
             decide(
                 group=group.group,
@@ -106,6 +105,7 @@ def decided(plan: Plan, rows: pd.DataFrame) -> list[GroupResult]:
             for group in plan.groups
         ]
     )
+    return [dict(group) for group in found]
 
 
 @pytest.mark.parametrize("name", ["evening", "sweeps/evening", "sweeps/evening/"])
@@ -280,7 +280,7 @@ def test_known_metrics_bring_their_margin_and_keep_their_name() -> None:
 
 
 def test_runs_without_utterances_are_compared_by_seed() -> None:
-    frame = long_table().groupby(["system", "seed"], as_index=False)["pesq"].mean()
+    frame = long_table().groupby(["system", "seed"])["pesq"].mean().reset_index()
     (group,) = of_frame(frame).groups
     assert group["chance"] == "seeds"
     assert group["leader"]["label"] == "s2"
