@@ -76,7 +76,7 @@ def columns_of(table: FileTable, asked: Asked, several_files: bool) -> Columns:
     for role in ROLES:
         if taken[role] is None:
             taken[role] = _by_name(table, role, [name for name in names if name not in chosen])
-            chosen |= {taken[role]} if taken[role] else set()
+            chosen |= {column} if (column := taken[role]) else set()
     if several_files and not asked.candidate and (column := taken["candidate"]) and table.frame[column].nunique() < 2:
         taken["candidate"] = None  # the same in every row: the files tell the systems apart
     free = [name for name in names if name not in taken.values()]

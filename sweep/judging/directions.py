@@ -28,14 +28,17 @@ def is_metric(name: str) -> bool:
 
 
 def direction(name: str | None, lower: bool, higher: bool) -> tuple[bool, str]:
-    """(lower is better, how that is known). Raises `UserError` where the name says both."""
-    if lower or higher:
-        return lower, f"{'lower' if lower else 'higher'} is better, as asked"
+    """(lower is better, how that is known). Raises `UserError` where the name says both, or the flag contradicts it."""
     words = _words(name or "")
     known = catalogued(name or "")
     if known:
-        is_lower = bool(getattr(METRICS[known], "lower", False))
-        return is_lower, f"{'lower' if is_lower else 'higher'} is better"
+        is_lower = METRICS[known].lower
+        better = "lower" if is_lower else "higher"
+        if (higher and is_lower) or (lower and not is_lower):
+            raise UserError(f"--{'lower' if lower else 'higher'}: of {name}, {better} is better; leave it out")
+        return is_lower, f"{better} is better"
+    if lower or higher:
+        return lower, f"{'lower' if lower else 'higher'} is better, as asked"
     if words & _LOWER and words & (_TURNED | _HIGHER):
         raise UserError(f"metric {name!r}: is lower better or higher? say --lower or --higher")
     if words & _LOWER:

@@ -4,7 +4,7 @@ Texts are categories and numbers are floats or integers, so that a million rows 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,7 +81,7 @@ def texts(column: pd.Series) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(codes, labels), index=column.index)
 
 
-def from_columns(name: str, columns: dict[str, Sequence[object]], first_row: int = 1) -> FileTable:
+def from_columns(name: str, columns: Mapping[str, Sequence[object]], first_row: int = 1) -> FileTable:
     """A table of Python values; texts become categories."""
     frame = pd.DataFrame(columns)
     for column in frame:

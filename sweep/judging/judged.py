@@ -2,18 +2,20 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
 from sweep.judging.columns import Asked
-from sweep.judging.directions import catalogued
+from sweep.judging.directions import margin_of
 from sweep.judging.file_table import FileTable
 from sweep.judging.own_rows import are_own, own_scores
 from sweep.judging.scores import Label, Scores, joined
 from sweep.judging.sources import labels, read_source
 from sweep.judging.view import Judged
 from sweep.verdict import judge
+from sweep.verdict.result import JudgedGroup
 from sweep.verdict.verdict import holm
 from trainables.base.errors import UserError
 
@@ -47,6 +49,11 @@ def judged_scores(
         raise UserError("--unit speaker: no column names the speakers: give --speaker COL or --speaker-from REGEX")
     if question.unit == "utterance":
         has.discard("speaker")
+    if not by_speaker and {"speaker", "utterance"} <= has and _none_shared(scores.frame):
+        raise UserError(
+            f"{', '.join(table.name for table in tables[:3])}: no two candidates were scored on the same utterance: "
+            "give it the same name for both, or compare each speaker's mean by --unit speaker"
+        )
     frame, valid_frame = (
         _speaker_means(each.frame, has) if by_speaker else each.frame for each in (scores, valid or scores)
     )
@@ -57,10 +64,10 @@ def judged_scores(
         speaker="speaker" if "speaker" in has else None,
         group="group" if "group" in has else None,
         noise_type="noise_type" if "noise_type" in has else None,
-        metric=catalogued(scores.metric or "") or scores.metric,
+        metric=scores.metric,
         lower=scores.lower,
         nominate=None if valid is None else valid_frame,
-        margin=question.margin,
+        margin=margin_of(scores.metric) if question.margin is None else question.margin,
         alpha=question.alpha,
         baseline=question.baseline,
     )
@@ -77,7 +84,7 @@ def judged_scores(
         title=", ".join(dict.fromkeys(table.name for table in tables[:3])) + (", ..." if len(tables) > 3 else ""),
         metric=scores.metric,
         said=scores.said,
-        groups=holm(found.groups),
+        groups=cast(list[JudgedGroup], holm(found.groups)),
         notes=[*notes, *scores.notes],
         nominated_on=", ".join(nominate) or None,
     )
@@ -95,6 +102,13 @@ def _utterances(scores: Scores, group: str | None) -> int:
     rows = scores.frame if group is None else scores.frame[scores.frame["group"].eq(group)]
     keys = [role for role in ("speaker", "utterance") if role in scores.has]
     return len(rows[keys].drop_duplicates())
+
+
+def _none_shared(frame: pd.DataFrame) -> bool:
+    """Whether no utterance was scored by two candidates."""
+    speaker, utterance, candidate = (pd.factorize(frame[role])[0] for role in ("speaker", "utterance", "candidate"))
+    unit = utterance.astype(np.int64) * (int(speaker.max()) + 1) + speaker
+    return len(pd.unique(unit * (int(candidate.max()) + 1) + candidate)) == len(pd.unique(unit))
 
 
 def _scores(tables: Sequence[FileTable], names: Sequence[Label], question: Question) -> Scores:

@@ -43,7 +43,7 @@ def own_scores(tables: Sequence[FileTable], metric: str | None) -> Scores:
     if kept["group"].nunique() == 1:
         kept = kept.drop(columns="group")
     has = tuple(name for name in ("group", "seed", "utterance", "speaker", "noise_type") if name in kept)
-    lower = metric in METRICS and bool(METRICS[metric].lower)
+    lower = metric in METRICS and METRICS[metric].lower
     noisy = f", candidate {NOISY} is the unprocessed input" if kept["candidate"].eq(NOISY).any() else ""
     said = f"read: rows of a sweep, split {splits[0]}, metric={metric}{noisy}"
     return Scores(kept, has, metric, lower, said)

@@ -89,8 +89,8 @@ def _canonical(table: FileTable, columns: Columns, label: Label, several_files: 
     if columns.seed is None and several_files and label[1]:
         found["seed"] = _constant(label[1], frame.index)
     values = numbers(table, columns.values[0])
-    if "status" in columns.unused:  # our own rows, and others with such a column
-        values = values.where(texts(frame["status"]).eq("ok"))
+    if "status" in columns.unused and (ok := texts(frame["status"]).eq("ok")).any():
+        values = values.where(ok)  # as our own rows say it
     return pd.DataFrame(found, index=frame.index).assign(value=values.where(np.isfinite(values)))
 
 
@@ -123,7 +123,7 @@ def _constant(text: str, index: pd.Index) -> pd.Series:
 
 def _concatenated(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     found: dict[str, object] = {}
-    for role in parts[0]:
+    for role in map(str, parts[0]):
         columns = [part[role] for part in parts]
         if role == "value":
             found[role] = np.concatenate([column.to_numpy() for column in columns])
@@ -142,7 +142,7 @@ def _of_one_metric(table: FileTable, column: str, metric: str | None) -> tuple[F
     metric = held[0] if metric is None and held else metric
     if metric not in held:
         raise UserError(f"--metric {metric}: {table.name} has no scores of it; it has {listed(held)}")
-    return replace(table, frame=table.frame[names.eq(metric).to_numpy()]), str(metric)
+    return replace(table, frame=table.frame[names.eq(str(metric)).to_numpy()]), str(metric)
 
 
 def _refuse_other_columns(first: FileTable, columns: Columns, table: FileTable, others: Columns) -> None:

@@ -97,7 +97,10 @@ def _content(name: str) -> bytes:
     if name == STANDARD_INPUT:
         if sys.stdin is None or sys.stdin.isatty():
             raise UserError("- reads the scores from standard input: pipe a table into it")
-        return sys.stdin.buffer.read()
+        try:
+            return sys.stdin.buffer.read()
+        except OSError as error:
+            raise UserError(f"standard input cannot be read ({error}): pipe a table into it") from error
     path = Path(name)
     try:
         return path.read_bytes()

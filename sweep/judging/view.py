@@ -97,7 +97,7 @@ def selection(judged: Judged, group: JudgedGroup) -> list[str]:
     if judged.nominated_on:
         return [f"{group['leader']['label']} was named the leader on {judged.nominated_on}, before these scores."]
     if group["chosen_from"] > 2:
-        return ["--nominate VALID would name the leader on other data: narrower intervals, without Tukey's correction."]
+        return ["A leader named on other data (--nominate VALID) needs no such correction: its intervals are narrower."]
     return []
 
 

@@ -86,6 +86,13 @@ class StudyDatabase:
     def set_study_attribute(self, study_id: int, key: str, value: Any) -> None:
         self._endurance.call(lambda: self._storage.set_study_user_attr(study_id, key, value))
 
+    def study_notes(self, study_id: int) -> dict[str, Any]:
+        """What Optuna and its dashboard keep of a study for themselves."""
+        return self._endurance.call(lambda: self._storage.get_study_system_attrs(study_id))
+
+    def set_study_note(self, study_id: int, key: str, value: Any) -> None:
+        self._endurance.call(lambda: self._storage.set_study_system_attr(study_id, key, value))
+
     def trials(self, study_id: int) -> list[FrozenTrial]:
         return self._endurance.call(lambda: self._storage.get_all_trials(study_id, deepcopy=False))
 

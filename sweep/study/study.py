@@ -20,6 +20,7 @@ from sweep.core.jobs import Job
 from sweep.core.listener import EndState
 from sweep.plan.plan import Plan
 from sweep.study.claim import Claim, claim_of, taken_in_study
+from sweep.study.dashboard import dashboard_attributes
 from sweep.study.database import StudyDatabase
 from trainables.metrics.catalogue import METRICS
 
@@ -274,6 +275,7 @@ class StudyStore:
             name = self._study_name(group, phase)
             self._study_ids[key] = self._database.create_study(name, self._lower) if found is None else found
             self._mark(self._study_ids[key])
+            self._describe(self._study_ids[key], group, phase)
         return self._study_ids[key]
 
     def _mark(self, study_id: int) -> None:
@@ -283,6 +285,13 @@ class StudyStore:
         for attribute, value in claim.items():
             if held.get(attribute) != value:
                 self._database.set_study_attribute(study_id, attribute, value)
+
+    def _describe(self, study_id: int, group: str, phase: str) -> None:
+        """Once: a user may have edited the note since."""
+        if self._owner is None or self._database.study_notes(study_id):
+            return
+        for attribute, value in dashboard_attributes(self._owner, group, phase).items():
+            self._database.set_study_note(study_id, attribute, value)
 
     def _study_name(self, group: str, phase: str) -> str:
         return f"{self._sweep}/{group}/{phase}"

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,14 @@ from hypothesis import strategies as st
 
 from sweep.commands.main import run_command
 from sweep.judging.columns import Asked
+from sweep.judging.directions import direction
 from sweep.judging.file_table import FileTable
 from sweep.judging.judged import Question, judged_scores
 from sweep.judging.view import Judged
 from sweep.plan.plan import Plan
 from sweep.verdict.paired_scores import group_rows
-from sweep.verdict.result import GroupResult
 from sweep.verdict.verdict import decide, holm
+from tests.support import REPOSITORY
 from tests.support.sweeps.finished_sweep import finished_sweep, result_of, rows_on_test
 from tests.support.sweeps.small_sweep import make_plan
 from trainables.base.errors import UserError
@@ -85,9 +88,9 @@ def rows_of(plan: Plan) -> pd.DataFrame:
     return rows[rows["candidate"].ne("noisy") | rows["group"].eq("tera")]
 
 
-def decided(plan: Plan, rows: pd.DataFrame) -> list[GroupResult]:
+def decided(plan: Plan, rows: pd.DataFrame) -> list[dict[str, Any]]:
     """As the driver decides."""
-    return holm(
+    found = holm(
         [
             decide(
                 group=group.group,
@@ -102,6 +105,7 @@ def decided(plan: Plan, rows: pd.DataFrame) -> list[GroupResult]:
             for group in plan.groups
         ]
     )
+    return [dict(group) for group in found]
 
 
 @pytest.mark.parametrize("name", ["evening", "sweeps/evening", "sweeps/evening/"])
@@ -239,8 +243,47 @@ def test_where_less_is_better_the_lowest_leads(tmp_path: Path) -> None:
     assert [row["behind_leader"] for row in turned.groups[0]["candidates"]] == pytest.approx(
         [row["behind_leader"] for row in group["candidates"]], nan_ok=True
     )
-    asked = of_frame(frame, higher=True)
+    asked = of_frame(frame.rename(columns={"wer": "distance"}), higher=True)
     assert asked.groups[0]["leader"]["label"] == "s2"
+    with pytest.raises(UserError, match="--lower: of si_sdr, higher is better"):
+        of_frame(frame.rename(columns={"wer": "si_sdr"}), lower=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "lower"),
+    [
+        *(
+            (name, True)
+            for name in ("WER", "espnet_wer", "cer", "PER", "lsd", "MCD", "f0_rmse", "val_loss", "dtw_distance")
+        ),
+        *((name, False) for name in ("PESQ", "si-snr_i", "SI-SDR", "DNSMOS.OVRL", "stoi", "utmos", "torch_squim_pesq")),
+    ],
+)
+def test_the_directions_of_metrics_are_known_by_name(name: str, lower: bool) -> None:
+    assert direction(name, False, False) == (lower, "lower is better" if lower else "higher is better")
+
+
+def test_an_unknown_metrics_direction_is_an_assumption_and_a_contradiction_is_asked() -> None:
+    assert direction("warmth", False, False)[0] is False
+    assert "assumed" in direction("warmth", False, False)[1]
+    assert direction("warmth", True, False)[0] is True
+    with pytest.raises(UserError, match="--lower or --higher"):
+        direction("wer_improvement", False, False)
+
+
+def test_known_metrics_bring_their_margin_and_keep_their_name() -> None:
+    (group,) = of_frame(long_table()).groups
+    assert (group["metric"], group["margin"]) == ("pesq", 0.03)
+    (asked,) = of_frame(long_table(), margin=0.5).groups
+    assert asked["margin"] == 0.5
+    assert set(asked["equivalent"]) == {"s0", "s1"}
+
+
+def test_runs_without_utterances_are_compared_by_seed() -> None:
+    frame = long_table().groupby(["system", "seed"])["pesq"].mean().reset_index()
+    (group,) = of_frame(frame).groups
+    assert group["chance"] == "seeds"
+    assert group["leader"]["label"] == "s2"
 
 
 def test_each_group_has_its_verdict_and_all_together_are_corrected() -> None:
@@ -280,9 +323,10 @@ def test_systems_scored_on_different_utterances_are_compared_by_their_speakers_m
     frame = long_table(seeds=1, utterances=240, speakers=12, gain=0.5)
     number = frame["utt"].str[1:].astype(int)
     apart = frame[(number // 12 % 3).eq(frame["system"].str[1:].astype(int))]
-    unpaired = of_frame(apart)
-    assert unpaired.groups[0]["verdict"] == "tie"
-    assert any("--unit speaker" in note for note in unpaired.notes)
+    with pytest.raises(UserError, match="--unit speaker"):
+        of_frame(apart)
+    few = of_frame(frame[(number // 12 % 3).eq(frame["system"].str[1:].astype(int)) | number.lt(36)])
+    assert any("--unit speaker" in note for note in few.notes)
     (group,) = of_frame(apart, unit="speaker").groups
     assert (group["population"]["unit"], group["population"]["speakers"]) == ("speaker", 12)
     assert group["population"]["utterances"] == 240
@@ -370,3 +414,41 @@ def test_bad_input_is_one_line_and_status_2(
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert said in printed.err
     assert sorted(Path().iterdir()) == before
+
+
+def test_the_example_of_the_docs_prints_what_they_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (REPOSITORY / "docs" / "judge.md").read_text()
+    table, shown = (page.split(f"```{kind}\n")[1].split("```")[0] for kind in ("csv", "markdown"))
+    monkeypatch.chdir(tmp_path)
+    Path("scores.csv").write_text(table)
+    line = next(line for line in page.splitlines() if "--format markdown` prints" in line)
+    assert run_command("judge", line.split("`")[1].split()[2:]) == 0
+    assert capsys.readouterr().out == shown
+
+
+@pytest.mark.slow
+def test_a_million_rows_take_seconds_and_half_a_gibibyte(tmp_path: Path) -> None:
+    utterances = np.arange(20_000)
+    rng = np.random.default_rng(0)
+    pd.concat(
+        pd.DataFrame({"system": f"s{system}", "seed": seed, "utt": utterances, "pesq": rng.normal(2, 0.3, 20_000)})
+        for system in range(10)
+        for seed in range(5)
+    ).assign(speaker=lambda frame: frame["utt"] % 30).to_csv(tmp_path / "scores.csv", index=False)
+    script = (
+        "import resource, sys; from sweep.commands.main import run_command; s = run_command('judge', sys.argv[1:])\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF); print(used.ru_utime + used.ru_stime, used.ru_maxrss, s)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "scores.csv"), "--format", "csv"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, kibibytes, status = done.stdout.splitlines()[-1].split()
+    assert status == "0"
+    assert float(seconds) < 6
+    assert int(kibibytes) < 500 * 1024

@@ -43,8 +43,8 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
     return uri
 
 
-def scores_of(uri: str, experiment: str, **asked: str) -> Scores:
-    table, how = read_experiment(uri, experiment, Asked(**{"metric": "pesq", **asked}))
+def scores_of(uri: str, experiment: str, **asked: Any) -> Scores:
+    table, how = read_experiment(uri, experiment, Asked(**({"metric": "pesq"} | asked)))
     return joined([table], [("", None)], how)
 
 

@@ -8,6 +8,7 @@ import lzma
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,7 +50,7 @@ def parquet(frame: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def csv(frame: pd.DataFrame, **how: str) -> bytes:
+def csv(frame: pd.DataFrame, **how: Any) -> bytes:
     return frame.to_csv(index=False, **how).encode()
 
 
@@ -81,7 +82,7 @@ KINDS: dict[str, Callable[[pd.DataFrame], bytes]] = {
 }
 
 
-def read(path: Path, content: bytes, **asked: str) -> pd.DataFrame:
+def read(path: Path, content: bytes, **asked: Any) -> pd.DataFrame:
     path.write_bytes(content)
     return joined([read_source(str(path))], labels([str(path)]), Asked(**asked)).frame
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ score for wav directories
 """
 
 
-def two(folder: Path, file: str, content: str, other: str, **asked: str) -> Scores:
+def two(folder: Path, file: str, content: str, other: str, **asked: Any) -> Scores:
     """The file of two systems, a and b."""
     names = []
     for system, text in (("a", content), ("b", other)):
