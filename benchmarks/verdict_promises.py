@@ -1,14 +1,22 @@
 """What a verdict promises, counted in simulated worlds with 3, 5 and 8 seeds, as a Markdown table.
 
 python -m benchmarks.verdict_promises [WORLDS]
+python -m benchmarks.verdict_promises shapes [WORLDS]    what `judge` promises, in every shape of scores
+python -m benchmarks.verdict_promises others [WORLDS]    what papers do, in the same worlds
 
 Six candidates and 200 utterances, spreads as in benchmarks/simulated_scores.py. Half an hour on
-one core with the 3,000 worlds of docs/verdict.md.
+one core with the 3,000 worlds of docs/verdict.md, ten minutes with 2,000 for the shapes. `others` needs
+`pip install confidence-intervals`; without it the bootstrap has no column.
 """
 
 import sys
+from collections.abc import Callable, Mapping
 
+import numpy as np
+
+from benchmarks import simulated_shapes
 from benchmarks.simulated_scores import TWO_ON_TOP, World, claims, coverage
+from benchmarks.simulated_shapes import SHAPES, Method, Shape, SpeakerBootstrap, of_method, utterance_t, winners
 
 SEEDS = (3, 5, 8)
 LEADS = (0.05, 0.08, 0.15)
@@ -33,5 +41,66 @@ def _row(what: str, promised: str, shares: list[float]) -> None:
     print(f"| {what} | {promised} |", " | ".join(f"{100 * share:.1f} %" for share in shares), "|", flush=True)
 
 
+def shapes(worlds: int) -> None:
+    """Coverage and winners of every shape; the leader is chosen by the very scores."""
+    print("| scores | a pair | all pairs at once | winner, two of six tied on top | two tied systems | finds .08 |")
+    print("|---|---|---|---|---|---|")
+    for name, shape in SHAPES.items():
+        pair, at_once = simulated_shapes.coverage(shape, worlds)
+        false = winners(shape, simulated_shapes.TWO_ON_TOP, worlds)[0]
+        of_two = winners(shape, simulated_shapes.EQUAL[:2], worlds)[0]
+        found = winners(shape, simulated_shapes.ONE_LEADS, worlds)[1]
+        _cells(name, [pair, at_once, false, of_two, found])
+
+
+# What the claim is about: these models, or the methods that trained them.
+QUESTIONS = {
+    "these models: one run, 200 utterances": (Shape(runs=1), True),
+    "these models: one run, 200 utterances of 20 speakers who matter": (
+        SHAPES["20 speakers who matter (.10), one run"],
+        True,
+    ),
+    "the methods: one run, 200 utterances": (Shape(runs=1), False),
+    "the methods: 3 seeds, 200 utterances": (Shape(runs=3), False),
+    "the methods: 5 seeds, 824 utterances": (Shape(units=824), False),
+    "the methods: 3 seeds, 200 utterances of 20 speakers who matter": (
+        SHAPES["20 speakers who matter (.10), 3 seeds"],
+        False,
+    ),
+}
+
+
+def others(worlds: int) -> None:
+    """Coverage / false winners of each method."""
+    methods: Mapping[str, Callable[[Shape], Method]] = {"t-test over utterances": lambda _: utterance_t}
+    try:
+        SpeakerBootstrap(np.arange(3))
+        methods = {**methods, "bootstrap by speaker": _bootstrap}
+    except ImportError:
+        print("confidence_intervals is not installed: no bootstrap")
+    print("| the claim is about | judge |", " | ".join(methods), "|")
+    print("|---|---|" + "---|" * len(methods))
+    for question, (shape, of_models) in QUESTIONS.items():
+        cells = [_ours(shape, of_models, worlds)]
+        cells += [of_method(shape, worlds, make(shape), of_models) for make in methods.values()]
+        print(f"| {question} |", " | ".join(f"{100 * c:.0f} / {100 * w:.1f} %" for c, w in cells), "|", flush=True)
+
+
+def _ours(shape: Shape, of_models: bool, worlds: int) -> tuple[float, float]:
+    pair, _ = simulated_shapes.coverage(shape, worlds, of_models=of_models)
+    return pair, winners(shape, simulated_shapes.TWO_ON_TOP, worlds, equal_models=of_models)[0]
+
+
+def _bootstrap(shape: Shape) -> Method:
+    return SpeakerBootstrap(next(simulated_shapes.worlds(shape, simulated_shapes.EQUAL, 1)).speakers)
+
+
+def _cells(name: str, found: list[float]) -> None:
+    print(f"| {name} |", " | ".join(f"{100 * share:.1f} %" for share in found), "|", flush=True)
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3000)
+    arguments = sys.argv[1:]
+    task = {"shapes": shapes, "others": others}.get(arguments[0], main) if arguments else main
+    numbers = [int(argument) for argument in arguments if argument.isdigit()]
+    task(numbers[0] if numbers else 3000 if task is main else 2000 if task is shapes else 300)

@@ -27,13 +27,13 @@ FLOORS = (
     ("machines", "study"),
     ("search", "stored", "progress"),
     ("engine", "settings", "report", "tracking"),
-    ("driver",),
+    ("driver", "judging"),
     ("commands",),
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS, start=1) for room in rooms}
 # On the top floor: the scripts, in the places where users type them, and the Python API.
 TOP = {
-    *("run", "prepare", "leaderboard", "status", "stop", "enhance", "replay", "clean"),
+    *("run", "prepare", "leaderboard", "judge", "status", "stop", "enhance", "replay", "clean"),
     *("frames", "winners"),
 }
 MOST_ROOMS = MOST_FILES = 16

@@ -103,7 +103,7 @@ def _show_compatibility(plan: "Plan", storage: "Storage", arguments: argparse.Na
 
 
 def _watch(plan: "Plan", storage: "Storage", arguments: argparse.Namespace) -> None:
-    from sweep.commands.watch import watch
+    from sweep.report.watch import watch
     from sweep.stored.reading import with_study_password
 
     if arguments.format != "table":

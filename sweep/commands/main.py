@@ -32,6 +32,7 @@ COMMANDS = {
     "prepare": "prepare a corpus once, for many sweeps",
     "status": "how a sweep is doing, and what to type next",
     "leaderboard": "the table of a finished sweep again, in another metric, split or compared",
+    "judge": "a verdict on anyone's scores: files, standard input, an MLflow experiment",
     "stop": "stop a running sweep cleanly, from another shell",
     "enhance": "enhance or separate a recording with a sweep's winner",
     "replay": "train one job again and compare the bits",

@@ -71,7 +71,7 @@ def candidates(group: GroupResult, metric: str) -> tuple[Row, list[Row]]:
             str(row["failures"]),
             standing(group, row),
         ]
-        for row in by_score(group["candidates"])
+        for row in by_score(group["candidates"], group.get("lower", False))
     ]
     return header, rows
 

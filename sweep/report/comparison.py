@@ -105,10 +105,11 @@ def _paired(ours: Scored, theirs: Scored, metric: str, group: str, label: str) -
     if difference is None:
         return None
     alpha = ours.plan.alpha
+    interval = difference.interval(alpha)
     return {
         "scores": [comparisons.level(name, alpha)[0] for name in (first, second)],
-        "difference": difference.value,
-        "interval": difference.interval(alpha),
+        "difference": comparisons.paired.shown(difference.value),
+        "interval": interval and comparisons.paired.shown_interval(interval),
         "p": difference.p(),
     }
 

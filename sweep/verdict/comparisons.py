@@ -8,16 +8,17 @@ candidate had left contention, is compared on its own seeds, with the variance p
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
 from sweep.verdict import crossed_effects
-from sweep.verdict.crossed_effects import CrossedEffects
+from sweep.verdict.crossed_effects import POWER, CrossedEffects
 from sweep.verdict.means import mean
 from sweep.verdict.paired_scores import Block, PairedScores
-from sweep.verdict.simultaneous import dunnett_critical, dunnett_p, probability_best
+from sweep.verdict.simultaneous import dunnett_critical, dunnett_p, probability_best, tukey_critical, tukey_p
 
 Array = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -25,20 +26,50 @@ Interval = tuple[float, float]
 UNSTABLE_RATIO = 6.0  # times the median seed variance; see docs/verdict.md
 
 
+class Basis(Protocol):
+    """The uncertainty of a difference: its variance, that variance's degrees of freedom, and both elsewhere."""
+
+    @property
+    def variance(self) -> Any: ...
+    @property
+    def df(self) -> Any: ...
+    def half_width(self, alpha: float) -> Any: ...
+    def with_seeds(self, n_seeds: int) -> "Basis | None": ...
+    def with_units(self, n_units: int) -> "Basis | None": ...
+
+
+def half_width(basis: Basis, alpha: float, chosen_from: int = 2) -> float:
+    """Of the two-sided interval: Student's, or Tukey's where the pair was chosen among more than two candidates."""
+    if chosen_from == 2:
+        return float(basis.half_width(alpha))
+    return tukey_critical(alpha, chosen_from, float(basis.df)) * float(np.sqrt(basis.variance))
+
+
+def resolvable(basis: Basis, alpha: float, chosen_from: int = 2) -> float:
+    """The true difference whose interval excludes zero with 80 % power."""
+    beyond = special.stdtrit(basis.df, POWER) * np.sqrt(basis.variance)
+    return half_width(basis, alpha, chosen_from) + float(beyond)
+
+
 @dataclass(frozen=True)
 class Difference:
-    """`value` = first - second; the widest interval of `bases` counts. Without a basis there is none."""
+    """`value` = first - second, positive where the first is better; without a basis there is no interval.
+
+    The widest interval of `bases` counts. `chosen_from`: how many candidates the pair was chosen among by these very
+    scores; 2 where it was named beforehand.
+    """
 
     value: float
-    bases: tuple[CrossedEffects, ...]
+    bases: tuple[Basis, ...]
+    chosen_from: int = 2
 
     def interval(self, alpha: float) -> Interval | None:
-        """Two-sided t interval of one difference."""
-        return self._interval([float(basis.half_width(alpha)) for basis in self.bases])
+        """Two-sided interval that holds although the pair was chosen among `chosen_from` candidates."""
+        return self._interval([half_width(basis, alpha, self.chosen_from) for basis in self.bases])
 
     def p(self) -> float | None:
         """Two-sided p-value of no difference."""
-        return max((2 * float(special.stdtr(basis.df, -self._t(basis))) for basis in self.bases), default=None)
+        return max((self._p(basis) for basis in self.bases), default=None)
 
     def dunnett_interval(self, alpha: float, n_compared: int) -> Interval | None:
         """Interval that holds for all `n_compared` candidates against one baseline at once."""
@@ -57,7 +88,12 @@ class Difference:
             return None
         return self.value - max(half_widths), self.value + max(half_widths)
 
-    def _t(self, basis: CrossedEffects) -> float:
+    def _p(self, basis: Basis) -> float:
+        if self.chosen_from == 2:
+            return 2 * float(special.stdtr(basis.df, -self._t(basis)))
+        return tukey_p(self._t(basis), self.chosen_from, float(basis.df))
+
+    def _t(self, basis: Basis) -> float:
         if self.value == 0:
             return 0.0
         error = float(np.sqrt(basis.variance))
@@ -89,10 +125,14 @@ class Pool:
 
 
 class Comparisons:
-    """Levels and differences of one group's candidates."""
+    """Levels and differences of one group's candidates.
 
-    def __init__(self, paired: PairedScores) -> None:
+    `chosen_from`: how many candidates the leader is chosen from by these very scores, 2 if it is named beforehand.
+    """
+
+    def __init__(self, paired: PairedScores, chosen_from: int = 2) -> None:
         self.paired = paired
+        self.chosen_from = chosen_from
         self._pool = Pool.of(paired.complete_block)
         self.pooled_block = self._pool.block
         self.pooled = self._pool.effects  # behind every pair of complete candidates
@@ -104,10 +144,27 @@ class Comparisons:
         a, b = pool.block.of(first), pool.block.of(second)
         if a.size == 0:
             return None
-        bases = [pool.effects]
+        bases: list[Basis | None] = [pool.effects]
         if {first, second} & set(pool.unstable):
             bases.append(crossed_effects.of_differences(np.stack([a, b])))
-        return Difference(float((a - b).mean()), tuple(basis for basis in bases if basis is not None))
+        return self._difference(float((a - b).mean()), bases)
+
+    def obstacle(self, leader: str) -> str | None:
+        """Why no candidate can be separated from another; None where there are intervals."""
+        if self.pooled is not None:
+            return None
+        block = self.pooled_block
+        return (
+            f"no interval can be had from {len(block.labels)} complete candidates, {len(block.seeds)} seeds "
+            f"and {block.scores.shape[-1]} {self.paired.unit}s: at least 2 of each are needed"
+        )
+
+    def typical(self, leader: str) -> Basis | None:
+        """The uncertainty of a typical difference from the leader."""
+        return self.pooled
+
+    def _difference(self, value: float, bases: Sequence[Basis | None]) -> Difference:
+        return Difference(value, tuple(basis for basis in bases if basis is not None), self.chosen_from)
 
     def seed_differences(self, first: str, second: str) -> dict[int, float]:
         """Seed -> `first` - `second` of that seed alone; their mean is the value of `difference`."""
@@ -121,13 +178,20 @@ class Comparisons:
         return Pool.of(self.paired.block(self.paired.with_seeds_of(labels)))
 
     def level(self, label: str, alpha: float) -> tuple[float | None, Interval | None]:
-        """Mean score of one candidate and its own interval."""
-        return level(self.paired.block_of(label).of(label), alpha)
+        """Mean score of one candidate and its own interval, in the metric's own sign."""
+        value, interval = self._level(self.paired.block_of(label).of(label), alpha)
+        return (
+            None if value is None else self.paired.shown(value),
+            None if interval is None else self.paired.shown_interval(interval),
+        )
 
     def gain_over_noisy(self, label: str, alpha: float) -> tuple[float | None, Interval | None]:
         """Mean improvement over the noisy input and its own interval."""
         block = self.paired.block_of(label)
-        return (None, None) if block.noisy is None else level(block.of(label) - block.noisy, alpha)
+        return (None, None) if block.noisy is None else self._level(block.of(label) - block.noisy, alpha)
+
+    def _level(self, scores: Array, alpha: float) -> tuple[float | None, Interval | None]:
+        return level(scores, alpha)
 
     @cached_property
     def p_best(self) -> dict[str, float]:

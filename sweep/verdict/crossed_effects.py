@@ -74,6 +74,11 @@ class CrossedEffects:
         ms_seed, ms_unit = residual + self.n_units * seed, residual + n_seeds * unit
         return replace(self, ms_seed=ms_seed, ms_unit=ms_unit, n_seeds=n_seeds)
 
+    def with_units(self, n_units: int) -> "CrossedEffects":
+        """The effects to expect of the same design with another number of units."""
+        seed, _, residual = self.components
+        return replace(self, ms_seed=residual + n_units * seed, n_units=n_units)
+
     @property
     def _mean_square(self) -> Array:
         crossed = self.ms_seed + self.ms_unit - self.ms_residual

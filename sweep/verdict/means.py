@@ -3,7 +3,7 @@
 Tables, figures, pages, files, data frames and MLflow take their means from here. A mean is over seeds and units
 with equal weights: over speaker means from ten speakers up, else over utterances (`PairedScores.unit`). It counts
 the (seed, utterance) cells that every complete candidate and the noisy input scored; a candidate that lacks seeds
-is averaged over the cells of its own seeds.
+is averaged over the cells of its own seeds. Means are in the metric's own sign.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,7 +36,7 @@ def mean_scores(paired: PairedScores, leader: str | None = None) -> dict[str, fl
     means = {NOISY: mean(noisy)}
     for label in paired.labels:
         means[label] = mean(paired.block_of(label).of(label))
-    return {label: value for label, value in means.items() if value is not None}
+    return {label: paired.shown(value) for label, value in means.items() if value is not None}
 
 
 def seed_means(paired: PairedScores) -> dict[tuple[str, int], float]:
@@ -46,7 +46,9 @@ def seed_means(paired: PairedScores) -> dict[tuple[str, int], float]:
         block = paired.block_of(label)
         if block.scores.size:
             of_seeds = block.of(label).mean(axis=-1)
-            means |= {(label, seed): float(value) for seed, value in zip(block.seeds, of_seeds, strict=True)}
+            means |= {
+                (label, seed): paired.shown(float(value)) for seed, value in zip(block.seeds, of_seeds, strict=True)
+            }
     return means
 
 
@@ -61,7 +63,7 @@ def parts(paired: PairedScores, labels: Sequence[str], field: str) -> list[Part]
     if field == "seed":
         noisy_mean = mean(block.noisy)
         by_seed = zip(block.seeds, block.scores.mean(axis=-1).T, strict=True)
-        return [_part(seed, block.n_utterances, labels, means, noisy_mean) for seed, means in by_seed]
+        return [_part(paired, seed, block.n_utterances, labels, means, noisy_mean) for seed, means in by_seed]
     _, common, scores = paired.cells(labels)
     of_utterances, keys = scores.mean(axis=1), paired.utterances[field][common]
     found = []
@@ -71,11 +73,19 @@ def parts(paired: PairedScores, labels: Sequence[str], field: str) -> list[Part]
         chosen[common] = here
         means = [paired.unit_means(each[here], chosen).mean() for each in of_utterances]
         noisy = None if paired.noisy is None else mean(paired.unit_means(paired.noisy[chosen], chosen))
-        found.append(_part(value, int(here.sum()), labels, means, noisy))
+        found.append(_part(paired, value, int(here.sum()), labels, means, noisy))
     return found
 
 
-def _part(value: Any, n_utterances: int, labels: Sequence[str], means: Iterable[float], noisy: float | None) -> Part:
+def _part(
+    paired: PairedScores,
+    value: Any,
+    n_utterances: int,
+    labels: Sequence[str],
+    means: Iterable[float],
+    noisy: float | None,
+) -> Part:
     by_label = {label: float(each) for label, each in zip(labels, means, strict=True)}
     leader = max(labels, key=lambda label: round(by_label[label], 9))
-    return Part(value, n_utterances, leader, by_label | ({} if noisy is None else {NOISY: noisy}))
+    with_noisy = by_label | ({} if noisy is None else {NOISY: noisy})
+    return Part(value, n_utterances, leader, {label: paired.shown(each) for label, each in with_noisy.items()})

@@ -3,6 +3,9 @@
 Means and differences use only utterances that have a score for every compared candidate at every seed and for the
 noisy input, so that a failure never pays. The unit of analysis is the speaker where there are at least ten
 (utterances of one speaker are not independent), else the utterance.
+
+Of metrics where less is better the arrays hold the negated scores: here, and nowhere else, scores are turned so that
+more is better. `PairedScores.shown` turns them back.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sweep.verdict.crossed_effects import MINIMUM_SPEAKERS
+from trainables.metrics.catalogue import METRICS
 
 Array = NDArray[np.float64]
 
@@ -50,11 +54,23 @@ class PairedScores:
     failures: tuple[int, ...]  # per candidate: cells that failed where the noisy input has a score
     left_after: Mapping[str, int] = field(default_factory=dict)  # seeds given to those that left contention
     unscorable: int = 0  # utterances left out because their noisy input has no score
+    lower: bool = False  # of the metric less is better: the arrays hold negated scores
+    given: NDArray[np.bool_] | None = None  # (candidates, seeds): the jobs there were; None = all but `left_after`'s
+    sparse: frozenset[str] = frozenset()  # candidates whose gaps would cost the others too many utterances
 
     @cached_property
     def unit(self) -> str:
         """ "speaker" or "utterance"."""
         return unit_of(self.utterances["speaker"])
+
+    def shown(self, score: float) -> float:
+        """A score, or the mean of some, in the metric's own sign."""
+        return 0.0 - score if self.lower else score
+
+    def shown_interval(self, interval: tuple[float, float]) -> tuple[float, float]:
+        """Low and high end, in the metric's own sign."""
+        low, high = map(self.shown, interval)
+        return (high, low) if self.lower else (low, high)
 
     @property
     def complete(self) -> tuple[str, ...]:
@@ -62,12 +78,19 @@ class PairedScores:
         used = self.finished.any(axis=0)
         if not used.any():
             return ()
-        return tuple(label for label, done in zip(self.labels, self.finished, strict=True) if done[used].all())
+        return tuple(
+            label
+            for label, done in zip(self.labels, self.finished, strict=True)
+            if done[used].all() and label not in self.sparse
+        )
 
     def failed_seeds(self, label: str) -> int:
         """How many of the seeds that it was given have failed."""
+        index = self.labels.index(label)
+        if self.given is not None:
+            return int((self.given[index] & ~self.finished[index]).sum())
         given = self.left_after.get(label, len(self.seeds))
-        return int((~self.finished[self.labels.index(label), :given]).sum())
+        return int((~self.finished[index, :given]).sum())
 
     def with_seeds_of(self, labels: Sequence[str]) -> tuple[str, ...]:
         """All candidates that finished every seed that all of `labels` finished."""
@@ -147,6 +170,7 @@ def paired_scores(
     utterance that a job lacks although its noisy input has a score is a failure of that job. Raises ValueError
     for rows of several groups or splits.
     """
+    lower = metric in METRICS and METRICS[metric].lower
     rows = rows[(rows["metric"] == metric) & rows["candidate"].isin([*labels, NOISY])]
     if rows["group"].nunique() > 1 or rows["split"].nunique() > 1:
         raise ValueError("rows of one group and one split are needed")
@@ -156,6 +180,8 @@ def paired_scores(
     facts = ["speaker", "noise_type", "snr_db"]
     utterances = rows.drop_duplicates("utterance").set_index("utterance")[facts].sort_index()
     table = _table(rows, labels, seeds, utterances.index)
+    if lower:
+        table = -table
     noisy, found = None, len(utterances)
     if is_noisy.any():
         noisy = table[-1, -1]
@@ -176,6 +202,7 @@ def paired_scores(
         tuple(int(count) for count in failures),
         {label: given for label, given in (left_after or {}).items() if given < len(seeds)},
         found - len(utterances),
+        lower,
     )
 
 

@@ -13,7 +13,7 @@ def population(comparisons: Comparisons) -> Population:
     return {
         "speakers": speakers,
         "utterances": comparisons.pooled_block.n_utterances,
-        "noise_types": sorted(map(str, utterances["noise_type"].unique())),
+        "noise_types": sorted(name for name in map(str, utterances["noise_type"].unique()) if name),
         "unit": comparisons.paired.unit,
         "conditional_on_speakers": speakers < MINIMUM_SPEAKERS,
     }

@@ -1,5 +1,9 @@
 """The result of a sweep as `--json` prints it and `result.json` keeps it, key by key, and how to read it.
 
+A score, and its interval, is in the metric's own sign. A lead or a gain, and its interval, is positive where it is an
+improvement, whichever way the metric goes: with a word error rate, a gain of 0.02 is a rate lower by 0.02. The leader
+of a metric where less is better has the lowest score.
+
 Everything is plain JSON: unknown values are null, never NaN. A key that is not required is absent from results of
 earlier versions, or where the sweep has nothing to say about it.
 """
@@ -33,9 +37,9 @@ class CandidateResult(TypedDict):
     score: float | None
     interval: Interval | None
     p_best: float | None  # descriptive
-    behind_leader: float | None  # the leader's lead over it
+    behind_leader: float | None  # the leader's lead over it, in better scores
     behind_leader_interval: Interval | None
-    gain: float | None  # over the baseline
+    gain: float | None  # over the baseline, in better scores
     gain_interval: Interval | None  # Dunnett's
     unstable: bool
 
@@ -159,6 +163,18 @@ class GroupResult(TypedDict):
     interpretable: bool
     score: float | None  # the leader's
     interval: Interval | None
+    lower: NotRequired[bool]  # of the metric less is better
+
+
+class JudgedGroup(GroupResult):
+    """The answer for one group of scores that no sweep of ours need have made (`sweep.verdict.judge`)."""
+
+    chance: Literal["seeds and units", "units", "seeds", "none"]  # what the intervals account for
+    seeds_paired: bool  # seeds of one name are compared with each other
+    chosen_from: int  # how many the leader was chosen from by these very scores; 2 = named beforehand
+    units_needed: int | None  # as `seeds_needed`, of `population.unit`; None where more of them alone would not do
+    tiers: list[list[str]]  # runs of candidates that are not separable, best first; they may overlap
+    left_out: int  # units that lack a score of some candidate
 
 
 # -- findings ----------------------------------------------------------------------------------------------
@@ -297,9 +313,10 @@ def group_name(group: Mapping[str, str]) -> str:
     return "-".join(group.values()) or "all"
 
 
-def by_score(candidates: Iterable[_S]) -> list[_S]:
-    """Best first; those without a score last."""
-    return sorted(candidates, key=lambda item: (item["score"] is None, -(item["score"] or 0.0)))
+def by_score(candidates: Iterable[_S], lower: bool = False) -> list[_S]:
+    """Best first, of a metric where less is better if `lower`; those without a score last."""
+    sign = 1.0 if lower else -1.0
+    return sorted(candidates, key=lambda item: (item["score"] is None, sign * (item["score"] or 0.0)))
 
 
 def candidate_verdict(group: GroupResult, label: str) -> Literal["winner", "leader", "contender", "behind"]:
@@ -314,7 +331,7 @@ def records(result: Result) -> list[dict[str, Any]]:
     return [
         _record(group, candidate, result["metric"])
         for group in result["groups"]
-        for candidate in by_score(group["candidates"])
+        for candidate in by_score(group["candidates"], group.get("lower", False))
     ]
 
 

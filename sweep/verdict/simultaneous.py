@@ -1,10 +1,12 @@
 """Probabilities about several candidates at once, by fixed quadrature: no draws, so the same to the bit.
 
 Dunnett's procedure compares several candidates with one baseline and keeps the chance of any false gain at
-alpha (Dunnett 1955, "A multiple comparison procedure for comparing several treatments with a control").
+alpha (Dunnett 1955, "A multiple comparison procedure for comparing several treatments with a control"). Tukey's
+compares all pairs, so that it holds for whichever pair the data make interesting (Tukey 1953, "The problem of multiple
+comparisons"; with unequal variances conservative or nearly so: Hayter 1984, Games & Howell 1976).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -16,6 +18,8 @@ Array = NDArray[np.float64]
 _NORMAL_NODES, _NORMAL_WEIGHTS = np.polynomial.hermite_e.hermegauss(96)  # integrate over a standard normal
 _NORMAL_WEIGHTS = _NORMAL_WEIGHTS / _NORMAL_WEIGHTS.sum()
 _INTERVAL_NODES, _INTERVAL_WEIGHTS = np.polynomial.legendre.leggauss(64)  # integrate over [-1, 1]
+_RANGE_NODES, _range_weights = 8 * np.polynomial.legendre.leggauss(200)[0], np.polynomial.legendre.leggauss(200)[1]
+_RANGE_WEIGHTS = 8 * _range_weights * np.exp(-(_RANGE_NODES**2) / 2) / np.sqrt(2 * np.pi)  # over [-8, 8]
 _LARGEST_DF = 1e6  # beyond this a t distribution is a normal one to every digit shown
 
 
@@ -30,13 +34,35 @@ def dunnett_p(t: float, n_compared: int, df: float) -> float:
 @lru_cache(maxsize=256)
 def dunnett_critical(alpha: float, n_compared: int, df: float) -> float:
     """The two-sided critical value: `dunnett_p` is alpha there."""
-    single = t_above(alpha / 2, df)  # one comparison
+    return _critical(lambda t: dunnett_p(t, n_compared, df), alpha, n_compared, df)
+
+
+def tukey_p(t: float, n_candidates: int, df: float) -> float:
+    """P(max |T_ij| > |t|) for the t statistics of all pairs of `n_candidates` equally precise means."""
+    scale, scale_weight = _scale_nodes(min(float(df), _LARGEST_DF))
+    reach = np.sqrt(2) * abs(t) * scale[:, None]
+    # Given the largest, all others lie within `reach` below it (the range of n normal deviates).
+    inside = special.ndtr(_RANGE_NODES) - special.ndtr(_RANGE_NODES - reach)
+    within = n_candidates * (inside ** (n_candidates - 1) @ _RANGE_WEIGHTS)
+    return float(np.clip(1 - scale_weight @ within, 0, 1))
+
+
+@lru_cache(maxsize=4096)
+def tukey_critical(alpha: float, n_candidates: int, df: float) -> float:
+    """The critical value of |t| for all pairs at once: `tukey_p` is alpha there."""
+    pairs = n_candidates * (n_candidates - 1) // 2
+    return _critical(lambda t: tukey_p(t, n_candidates, df), alpha, pairs, df)
+
+
+def _critical(p: Callable[[float], float], alpha: float, n_compared: int, df: float) -> float:
+    """Where `p` falls to alpha: between the quantile of one comparison and Bonferroni's for all."""
+    single = t_above(alpha / 2, df)
     bonferroni = t_above(alpha / (2 * n_compared), df)  # never needed more than this
     if n_compared == 1:
         return single
-    if not dunnett_p(single, n_compared, df) > alpha > dunnett_p(bonferroni, n_compared, df):
+    if not p(single) > alpha > p(bonferroni):
         return bonferroni  # below one degree of freedom the quadrature is too coarse; this bound always holds
-    return float(optimize.brentq(lambda t: dunnett_p(t, n_compared, df) - alpha, single, bonferroni))
+    return float(optimize.brentq(lambda t: p(t) - alpha, single, bonferroni))
 
 
 def t_above(probability: float, df: float) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from sweep.verdict.candidate_result import candidate_result, gain_over_baseline
-from sweep.verdict.comparisons import Comparisons, Difference
+from sweep.verdict.comparisons import Comparisons, Difference, half_width, resolvable
 from sweep.verdict.crossed_effects import CrossedEffects
 from sweep.verdict.means import mean
 from sweep.verdict.paired_scores import PairedScores, paired_scores
@@ -22,6 +22,8 @@ from sweep.verdict.simultaneous import holm_adjusted
 from trainables.metrics.catalogue import METRICS
 
 MOST_SEEDS = 100  # `seeds_needed` looks no further
+
+Leads = Mapping[str, Difference | None]  # the leader over each rival; None where nothing can be compared
 
 
 def nominate(paired: PairedScores) -> str | None:
@@ -64,25 +66,53 @@ def decide(
     seeds given to candidates that left contention; `gates` comes from `sweep.verdict.gates.interpretable`; `margin` is
     the metric's own unless given. With several looks at the data, `alpha` is each look's share.
     """
-    margin = METRICS[metric].margin if margin is None else margin
     described = [_candidate(candidate) for candidate in candidates]
     labels = [candidate["label"] for candidate in described]
-    paired = paired_scores(rows, metric, labels, seeds, failed_jobs, left_after)
-    comparisons = Comparisons(paired)
-    rivals = [label for label, done in zip(labels, paired.finished, strict=True) if done.any() and label != leader]
-    leads = {label: comparisons.difference(leader, label) for label in rivals}
+    return group_result(
+        Comparisons(paired_scores(rows, metric, labels, seeds, failed_jobs, left_after)),
+        group=group,
+        metric=metric,
+        candidates=described,
+        leader=leader,
+        margin=METRICS[metric].margin if margin is None else margin,
+        baseline=baseline,
+        alpha=alpha,
+        gates=gates or GateVerdict(interpretable=False, reasons=["the gates were not measured"]),
+    )
+
+
+def group_result(
+    comparisons: Comparisons,
+    *,
+    group: Mapping[str, str],
+    metric: str,
+    candidates: Sequence[Mapping[str, Any]],
+    leader: str,
+    margin: float,
+    baseline: str,
+    alpha: float,
+    gates: GateVerdict,
+    obstacles: Sequence[str] = (),
+) -> GroupResult:
+    """The verdict on `leader` from any comparisons; with `obstacles` it cannot win. For the rest see `decide`."""
+    paired = comparisons.paired
+    rivals = [
+        label for label, done in zip(paired.labels, paired.finished, strict=True) if done.any() and label != leader
+    ]
+    leads: Leads = {label: comparisons.difference(leader, label) for label in rivals}
     intervals = {label: lead.interval(alpha) if lead else None for label, lead in leads.items()}
     contenders = [label for label, found in intervals.items() if not (found and found[0] > 0)]
-    obstacles = _obstacles(comparisons, leader, rivals)
+    obstacles = [*_obstacles(comparisons, leader, rivals), *obstacles]
     won = not contenders and not obstacles
     results = {
-        candidate["label"]: candidate_result(comparisons, candidate, leader, baseline, alpha) for candidate in described
+        candidate["label"]: candidate_result(comparisons, candidate, leader, baseline, alpha)
+        for candidate in candidates
     }
     gain, gain_interval, gain_p = gain_over_baseline(comparisons, leader, baseline, alpha)
     over_noisy, over_noisy_interval = comparisons.gain_over_noisy(leader, alpha)
-    pooled = comparisons.pooled
+    pooled, typical = comparisons.pooled, comparisons.typical(leader)
+    noisy = mean(paired.block_of(leader).noisy)
     named = cast(Leader, {"label": leader, **results[leader]["config"]})
-    measured = gates or GateVerdict(interpretable=False, reasons=["the gates were not measured"])
     return _plain(
         GroupResult(
             group=dict(group),
@@ -93,29 +123,36 @@ def decide(
             equivalent=[
                 label for label, found in intervals.items() if found and -margin < found[0] and found[1] < margin
             ],
-            resolvable=None if pooled is None else float(pooled.resolvable(alpha)),
-            half_width=None if pooled is None else float(pooled.half_width(alpha)),
-            seeds_needed=len(comparisons.pooled_block.seeds) if won else _seeds_needed(pooled, leads, margin, alpha),
+            resolvable=None if typical is None else resolvable(typical, alpha, comparisons.chosen_from),
+            half_width=None if typical is None else half_width(typical, alpha, comparisons.chosen_from),
+            seeds_needed=(
+                len(comparisons.pooled_block.seeds or paired.block_of(leader).seeds)
+                if won
+                else _seeds_needed(comparisons, leads, leader, margin, alpha)
+            ),
             baseline=baseline,
             gain=Gain(value=gain, interval=gain_interval, p=gain_p),
             beats_baseline=gain_interval is not None and gain_interval[0] > 0,
             winner_p=1.0 if obstacles else _winner_p(leads),
-            noisy=NoisyInput(score=mean(paired.block_of(leader).noisy), gain=over_noisy, interval=over_noisy_interval),
+            noisy=NoisyInput(
+                score=None if noisy is None else paired.shown(noisy), gain=over_noisy, interval=over_noisy_interval
+            ),
             candidates=list(results.values()),
-            seeds=[int(seed) for seed in seeds],
+            seeds=list(paired.seeds),
             alpha=alpha,
             margin=margin,
             population=population(comparisons),
             by_noise_type=by_noise_type(comparisons, leader),
             variance=None if pooled is None else _standard_deviations(pooled),
             unstable=list(comparisons.unstable),
-            gates=cast(Gates, {key: value for key, value in measured.items() if key != "interpretable"}),
+            gates=cast(Gates, {key: value for key, value in gates.items() if key != "interpretable"}),
             notes=[*obstacles, *_remarks(comparisons, leads, leader)],
             holm=Holm(),
             winner=named if won else None,
-            interpretable=measured["interpretable"],
+            interpretable=gates["interpretable"],
             score=results[leader]["score"],
             interval=results[leader]["interval"],
+            lower=paired.lower,
         )
     )
 
@@ -147,31 +184,27 @@ def _obstacles(comparisons: Comparisons, leader: str, rivals: Sequence[str]) -> 
     if paired.failed_seeds(leader):
         found.append(f"{leader} has a failed seed and cannot win")
     if count:
-        found.append(f"{leader} failed on {count} utterances that the noisy input passed and cannot win")
+        found.append(f"{leader} {_failed(paired, count)} and cannot win")
     if not rivals:
         found.append("there is no other candidate to compare with")
-    elif comparisons.pooled is None:
-        block = comparisons.pooled_block
-        found.append(
-            f"no interval can be had from {len(block.labels)} complete candidates, {len(block.seeds)} seeds "
-            f"and {block.scores.shape[-1]} {paired.unit}s: at least 2 of each are needed"
-        )
+    elif obstacle := comparisons.obstacle(leader):
+        found.append(obstacle)
     return found
 
 
-def _remarks(comparisons: Comparisons, leads: Mapping[str, Difference | None], leader: str) -> list[str]:
+def _remarks(comparisons: Comparisons, leads: Leads, leader: str) -> list[str]:
     paired = comparisons.paired
     better = [label for label, lead in leads.items() if lead and lead.value < 0]
     remarks = []
     if better:
-        remarks.append(f"higher on test than the leader, shown but not promoted: {', '.join(better)}")
+        remarks.append(f"better on test than the leader, shown but not promoted: {', '.join(better)}")
     for label, count in zip(paired.labels, paired.failures, strict=True):
         if label != leader and label not in leads:
             remarks.append(f"{label} was not compared: all its seeds failed, so it cannot win")
         elif label != leader and paired.failed_seeds(label):
             remarks.append(f"{label} has a failed seed: it cannot win and is compared on its other seeds")
         elif label != leader and count:
-            remarks.append(f"{label} failed on {count} utterances that the noisy input passed")
+            remarks.append(f"{label} {_failed(paired, count)}")
     for label, n_seeds in paired.left_after.items():
         remarks.append(f"{label} left contention after {n_seeds} seeds, on valid: it is compared on these")
     if comparisons.unstable:
@@ -179,29 +212,37 @@ def _remarks(comparisons: Comparisons, leads: Mapping[str, Difference | None], l
     return remarks
 
 
-def _winner_p(leads: Mapping[str, Difference | None]) -> float:
+def _failed(paired: PairedScores, count: int) -> str:
+    if paired.noisy is None:
+        return f"has {count} failed scores"
+    return f"failed on {count} utterances that the noisy input passed"
+
+
+def _winner_p(leads: Leads) -> float:
     """An intersection-union test: the leader must beat every rival, so the worst p-value counts."""
     ps = [lead.p() if lead and lead.value > 0 else None for lead in leads.values()]
     return max((1.0 if p is None else p for p in ps), default=1.0)
 
 
-def _seeds_needed(
-    pooled: CrossedEffects | None,
-    leads: Mapping[str, Difference | None],
-    margin: float,
-    alpha: float,
-) -> int | None:
+def _seeds_needed(comparisons: Comparisons, leads: Leads, leader: str, margin: float, alpha: float) -> int | None:
     """Seeds at which the lead over the runner-up, or the margin where larger, would be resolvable.
 
     None where more seeds alone would not do: then more test utterances are needed.
     """
-    if pooled is None:
+    typical = comparisons.typical(leader)
+    if typical is None:
         return None
-    target = max(min((lead.value for lead in leads.values() if lead), default=0.0), margin)
-    for n_seeds in range(pooled.n_seeds + 1, MOST_SEEDS + 1):
-        if pooled.with_seeds(n_seeds).resolvable(alpha) <= target:
+    used = len(comparisons.pooled_block.seeds or comparisons.paired.block_of(leader).seeds)
+    for n_seeds in range(used + 1, MOST_SEEDS + 1):
+        more = typical.with_seeds(n_seeds)
+        if more is not None and resolvable(more, alpha, comparisons.chosen_from) <= target_of(leads, margin):
             return n_seeds
     return None
+
+
+def target_of(leads: Leads, margin: float) -> float:
+    """The difference that further seeds or units should resolve: the lead over the runner-up, at least the margin."""
+    return max(min((lead.value for lead in leads.values() if lead), default=0.0), margin)
 
 
 def _standard_deviations(effects: CrossedEffects) -> Spread:

@@ -15,11 +15,12 @@ from trainables.base.plugins import Registry
 
 @dataclass(frozen=True, kw_only=True)
 class MetricInfo:
-    """How a metric is computed, shown and compared; of all of them, more is better.
+    """How a metric is computed, shown and compared.
 
     `function`: "module:function" of (reference, estimate) or (reference, estimate, sample_rate), float waveforms
     (samples,) and Hz, which returns a float and raises `Unscorable` where there is none. With `ingredients`, metrics or
     `INGREDIENTS`, it is a formula of their values in that order.
+    `lower`: less is better, as for error rates.
     `improvement_of`: the metric whose gain over the unprocessed mixture this one is; it has no function.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
@@ -32,6 +33,7 @@ class MetricInfo:
     ingredients: tuple[str, ...] = ()
     improvement_of: str | None = None
     sample_rate: int | None = None  # Hz, the only one it is defined at; None = any
+    lower: bool = False
     title: str
     unit: str = ""  # "" where the metric is a pure number
     margin: float

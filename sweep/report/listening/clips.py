@@ -84,7 +84,8 @@ def listening_clips(
 
 def shown_candidates(group: GroupResult) -> list[str]:
     """The baseline of the gain, the leader, and the next best on test that are not baselines."""
-    rivals = [c["label"] for c in by_score(group["candidates"]) if not c["baseline"] and c["score"] is not None]
+    ranked = by_score(group["candidates"], group.get("lower", False))
+    rivals = [c["label"] for c in ranked if not c["baseline"] and c["score"] is not None]
     best = dict.fromkeys([group["leader"]["label"], *rivals])
     return list(dict.fromkeys([group["baseline"], *list(best)[:_TOP_CANDIDATES]]))
 

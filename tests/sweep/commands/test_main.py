@@ -35,6 +35,7 @@ AT_WORK = {
     "prepare": ["demo", "builtin", "target"],
     "status": ["evening"],
     "leaderboard": ["evening"],
+    "judge": ["evening"],
     "stop": ["evening"],
     "enhance": ["evening", "in.wav", "out.wav"],
     "replay": ["evening", "tera/final/layer2/seed-1001"],

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.simulation.simulated import Simulation, simulated_plan
 from sweep.commands.main import run_command
-from sweep.commands.watch import watch
+from sweep.report.watch import watch
 from sweep.plan.plan import Plan
 from sweep.progress.progress_state import ProgressState
 from sweep.report.standings import standings

@@ -1,0 +1,254 @@
+"""Verdicts on any table of scores: `judge`.
+
+Data as a sweep has them get a sweep's verdict, to the last digit. docs/verdict.md says what else there is, how it is
+analysed, and what simulations found.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from sweep.verdict.comparisons import Basis, Difference, resolvable
+from sweep.verdict.designs import OpenComparisons
+from sweep.verdict.judgement import Judgement
+from sweep.verdict.result import GateVerdict, GroupResult, JudgedGroup, by_score
+from sweep.verdict.score_table import Columns, Paired, ScoreTable, score_table
+from sweep.verdict.tiers import tiers
+from sweep.verdict.verdict import Leads, group_result, target_of
+from sweep.verdict.verdict import nominate as nominate_on
+from trainables.base.errors import UserError
+from trainables.metrics.catalogue import METRICS
+
+__all__ = ["Judgement", "judge"]
+
+MOST_UNITS = 1_000_000  # `units_needed` looks no further
+_NOT_OURS = GateVerdict(interpretable=False, reasons=["not a sweep: no gates"])
+_SAME = 1e-9  # relative: a standard error below this is rounding
+
+
+def judge(
+    frame: pd.DataFrame,
+    *,
+    candidate: str = "candidate",
+    value: str = "value",
+    seed: str | None = None,
+    unit: str | None = None,
+    speaker: str | None = None,
+    group: str | None = None,
+    noise_type: str | None = None,
+    metric: str | None = None,
+    lower: bool = False,
+    nominate: pd.DataFrame | None = None,
+    margin: float | None = None,
+    alpha: float = 0.05,
+    baseline: str | None = None,
+) -> Judgement:
+    """The best candidate of each group, or a tie, from a table with one score a row.
+
+    Args:
+        frame: a row per score; without a finite value it is a failed score. Rows in any order.
+        candidate: the column that names the systems; `value`: that of their scores.
+        seed: the column of training runs; None = one run of each candidate.
+        unit: the column of utterances; None = one value a run (or the speakers, where only these are named).
+        speaker: the column of the units' speakers: from ten up, they are the unit.
+        group: the column by which to split the table; each part has its own verdict.
+        noise_type: a column by which means are broken down.
+        metric: its name. One that we know brings its margin and direction; where the table has a column `metric` too,
+            only its rows count.
+        lower: less is better, as for error rates (known metrics need no saying).
+        nominate: scores on other data (valid), with the same columns, on which the leader is named as in a sweep.
+            None: the leader is chosen by `frame` itself, and all intervals of differences account for that.
+        margin: two candidates whose difference surely lies within +-margin are equivalent.
+        baseline: the candidate that gains are measured over; None = `none`, where there is one.
+
+    Raises:
+        UserError: a missing or non-numeric column, a score that is there twice, fewer than two candidates: the
+            message names column, row and remedy.
+    """
+    if not 0 < alpha < 1:
+        raise UserError(f"alpha must lie between 0 and 1, not {alpha:g}; 0.05 gives 95 % intervals")
+    if margin is not None and not 0 <= margin < np.inf:
+        raise UserError(f"margin must be a number of at least 0, in units of the metric, not {margin:g}")
+    known = METRICS[metric] if metric is not None and metric in METRICS else None
+    columns = Columns(candidate, value, seed, unit, speaker, group, noise_type)
+    table = score_table(frame, columns, metric)
+    valid = None if nominate is None else score_table(nominate, columns, metric)
+    less = lower or (known is not None and known.lower)
+    found = [
+        _group(
+            table,
+            valid,
+            name,
+            metric or value,
+            less,
+            (0.0 if known is None else known.margin) if margin is None else margin,
+            alpha,
+            baseline,
+        )
+        for name in table.groups
+    ]
+    notes = [] if margin is not None or known is not None else ["no margin was given: none is called equivalent"]
+    return Judgement(metric or value, less, alpha, found, notes)
+
+
+def _group(
+    table: ScoreTable,
+    valid: ScoreTable | None,
+    name: str,
+    metric: str,
+    lower: bool,
+    margin: float,
+    alpha: float,
+    baseline: str | None,
+) -> JudgedGroup:
+    paired = table.paired(name, lower)
+    scores = paired.scores
+    if baseline is not None and baseline not in scores.labels:
+        raise UserError(f"no candidate {baseline!r} to be the baseline: there are {', '.join(scores.labels)}")
+    compared = int(scores.finished.any(axis=1).sum())
+    chosen_from = max(compared, 2) if valid is None else 2
+    comparisons = _comparisons(paired, chosen_from, as_a_sweep=valid is not None)
+    leader = leading(comparisons) if valid is None else _nominated(valid, name, lower, scores.labels)
+    if leader is None:
+        raise UserError(f"no candidate has a score{f' in group {name!r}' if name else ''}: all have failed")
+    rivals = [label for label in scores.labels if comparisons.has_runs(label) and label != leader]
+    leads = {label: comparisons.difference(leader, label) for label in rivals}
+    found = group_result(
+        comparisons,
+        group={} if table.columns.group is None else {table.columns.group: name},
+        metric=metric,
+        candidates=[{"label": label, "config": {}, "baseline": label == baseline} for label in scores.labels],
+        leader=leader,
+        margin=margin,
+        baseline=baseline or "none",
+        alpha=alpha,
+        gates=_NOT_OURS,
+        obstacles=_without_variation(leads, leader),
+    )
+    if table.columns.speaker is None:
+        found["population"]["speakers"] = 0
+    found["notes"] += _gaps(paired)
+    return cast(
+        JudgedGroup,
+        {
+            **found,
+            "chance": comparisons.chance,
+            "seeds_paired": paired.seeds_paired,
+            "chosen_from": comparisons.chosen_from,
+            "units_needed": _units_needed(comparisons, leads, found),
+            "tiers": _tiers(comparisons, found, compared),
+            "left_out": paired.left_out,
+        },
+    )
+
+
+def _comparisons(paired: Paired, chosen_from: int = 2, as_a_sweep: bool = False) -> OpenComparisons:
+    return OpenComparisons(
+        paired.scores,
+        seeds_paired=paired.seeds_paired,
+        has_units=paired.has_units,
+        chosen_from=chosen_from,
+        as_a_sweep=as_a_sweep,
+    )
+
+
+def leading(comparisons: OpenComparisons) -> str | None:
+    """The candidate that is ahead of all others, cell by cell where they are paired; one without failures if any is."""
+    paired = comparisons.paired
+    leader = nominate_on(paired)
+    if leader is None:
+        return None
+    flawless = [
+        label
+        for label, count in zip(paired.labels, paired.failures, strict=True)
+        if not count and not paired.failed_seeds(label) and comparisons.has_runs(label)
+    ]
+    if flawless and leader not in flawless:
+        leader = flawless[0]
+    for label in flawless:
+        ahead = None if label == leader else comparisons.difference(label, leader)
+        if ahead is not None and round(ahead.value, 9) > 0:
+            leader = label
+    return leader
+
+
+def _nominated(valid: ScoreTable, name: str, lower: bool, labels: Sequence[str]) -> str:
+    """The leader by the valid scores of this group."""
+    if name not in valid.groups:
+        raise UserError(f"the scores to nominate on have no group {name!r}: there are {', '.join(valid.groups)}")
+    paired = valid.paired(name, lower)
+    if missing := [label for label in labels if label not in paired.scores.labels]:
+        raise UserError(f"the scores to nominate on lack the candidate {missing[0]!r}: score it there too")
+    comparisons = _comparisons(paired)
+    as_in_a_sweep = comparisons.chance == "seeds and units" and paired.seeds_paired
+    leader = nominate_on(paired.scores) if as_in_a_sweep else leading(comparisons)
+    if leader is None or leader not in labels:
+        raise UserError("the scores to nominate on name no leader among the candidates: check its values")
+    return leader
+
+
+def _without_variation(leads: Leads, leader: str) -> list[str]:
+    """A lead that is the same everywhere has a standard error of zero, which is no evidence but a sign of an error."""
+    constant = [label for label, lead in leads.items() if lead and lead.value > 0 and _is_constant(lead)]
+    if not constant:
+        return []
+    return [
+        f"{leader}'s lead over {', '.join(constant)} is the same everywhere, so chance cannot be measured and {leader} "
+        "cannot win: is one mean repeated in every row?"
+    ]
+
+
+def _is_constant(lead: Difference) -> bool:
+    return bool(lead.bases) and all(float(np.sqrt(basis.variance)) <= _SAME * abs(lead.value) for basis in lead.bases)
+
+
+def _gaps(paired: Paired) -> list[str]:
+    """What was left out because not all candidates have it."""
+    scores, notes = paired.scores, []
+    if paired.left_out:
+        notes.append(
+            f"{paired.left_out} of {len(scores.utterances)} units lack a score of some candidate and do not count"
+        )
+    if scores.sparse:
+        notes.append(
+            f"scored on too few units to be compared on all: {', '.join(sorted(scores.sparse))}; "
+            "each pair is compared on the units it shares"
+        )
+    return notes
+
+
+def _tiers(comparisons: OpenComparisons, found: GroupResult, compared: int) -> list[list[str]]:
+    """By Tukey's intervals for all pairs, however the leader was named."""
+
+    def separated(better: str, worse: str) -> bool:
+        lead = comparisons.difference(better, worse)
+        if lead is None or lead.value <= 0 or _is_constant(lead):
+            return False
+        p = replace(lead, chosen_from=max(compared, 2)).p()
+        return p is not None and p < found["alpha"]
+
+    ranked = [row["label"] for row in by_score(found["candidates"], found["lower"]) if row["score"] is not None]
+    return tiers(ranked, separated)
+
+
+def _units_needed(comparisons: OpenComparisons, leads: Leads, found: GroupResult) -> int | None:
+    """As `seeds_needed`: the units used where there is a winner; None where more of them alone would not do."""
+    typical, target = comparisons.typical(found["leader"]["label"]), target_of(leads, found["margin"])
+    used = comparisons.units_of(found["leader"]["label"])
+    if found["verdict"] == "winner":
+        return used
+    if typical is None or used < 2 or not _reached(typical.with_units(MOST_UNITS), target, comparisons, found["alpha"]):
+        return None
+    low, high = used, MOST_UNITS  # not enough, enough
+    while high - low > 1:
+        middle = (low + high) // 2
+        enough = _reached(typical.with_units(middle), target, comparisons, found["alpha"])
+        low, high = (low, middle) if enough else (middle, high)
+    return high
+
+
+def _reached(basis: Basis | None, target: float, comparisons: OpenComparisons, alpha: float) -> bool:
+    return basis is not None and resolvable(basis, alpha, comparisons.chosen_from) <= target

@@ -1,0 +1,206 @@
+"""Score files of every kind: the same table from each, and one line for what is none."""
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sweep.judging.columns import Asked
+from sweep.judging.scores import joined
+from sweep.judging.sources import labels, read_source
+from trainables.base.errors import UserError
+
+SCORES = pd.DataFrame(
+    {
+        "system": [system for system in ("a", "b") for _ in range(4)],
+        "utt_id": ["u1", "u2", "u3", "u4"] * 2,
+        "pesq": [2.0, 2.25, np.nan, 2.5, 3.0, 3.25, 3.5, -0.5],
+    }
+)
+
+
+def zipped(content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("scores.csv", content)
+    return buffer.getvalue()
+
+
+def zstandard(content: bytes) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(content)
+    return bytes(sink.getvalue())
+
+
+def parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+def csv(frame: pd.DataFrame, **how: str) -> bytes:
+    return frame.to_csv(index=False, **how).encode()
+
+
+def json_lines(frame: pd.DataFrame) -> bytes:
+    return "\n".join(json.dumps(row) for row in frame.to_dict("records")).encode()
+
+
+KINDS: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    "csv": csv,
+    "csv with an index": lambda frame: frame.to_csv().encode(),
+    "csv with a byte order mark": lambda frame: b"\xef\xbb\xbf" + csv(frame),
+    "csv of Windows": lambda frame: csv(frame).replace(b"\n", b"\r\n"),
+    "csv with failures in words": lambda frame: csv(frame, na_rep="failed"),
+    "csv with NaN": lambda frame: csv(frame, na_rep="NaN"),
+    "csv with None": lambda frame: csv(frame, na_rep="None"),
+    "csv, quoted": lambda frame: frame.to_csv(index=False, quoting=2).encode(),
+    "tsv": lambda frame: csv(frame, sep="\t"),
+    "semicolons": lambda frame: csv(frame, sep=";"),
+    "json lines": json_lines,
+    "json array": lambda frame: json.dumps(frame.to_dict("records")).encode(),
+    "python dictionaries": lambda frame: "\n".join(map(str, frame.to_dict("records"))).encode(),
+    "parquet": parquet,
+    "parquet with an index": lambda frame: parquet(frame.set_index("utt_id")),
+    "gzip": lambda frame: gzip.compress(csv(frame)),
+    "bzip2": lambda frame: bz2.compress(csv(frame)),
+    "xz": lambda frame: lzma.compress(csv(frame)),
+    "zip": lambda frame: zipped(csv(frame)),
+    "zstd": lambda frame: zstandard(csv(frame)),
+}
+
+
+def read(path: Path, content: bytes, **asked: str) -> pd.DataFrame:
+    path.write_bytes(content)
+    return joined([read_source(str(path))], labels([str(path)]), Asked(**asked)).frame
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_file_holds_the_same_scores(kind: str, tmp_path: Path) -> None:
+    frame = read(tmp_path / "scores", KINDS[kind](SCORES))
+    assert frame["candidate"].tolist() == SCORES["system"].tolist()
+    assert frame["utterance"].tolist() == SCORES["utt_id"].tolist()
+    np.testing.assert_array_equal(frame["value"], SCORES["pesq"])
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(csv(SCORES))))
+    frame = joined([read_source("-")], labels(["-"]), Asked()).frame
+    np.testing.assert_array_equal(frame["value"], SCORES["pesq"])
+
+
+def test_a_late_word_among_many_numbers_is_a_failed_score(tmp_path: Path) -> None:
+    """The reader takes the kind of a column from the first megabyte of it."""
+    rows = [f"{system},u{number:06d},{number % 7}.5" for system in "ab" for number in range(60_000)]
+    rows[-1] = "b,u059999,failed"
+    frame = read(tmp_path / "scores.csv", ("system,utt,pesq\n" + "\n".join(rows)).encode())
+    assert len(frame) == 120_000
+    assert np.isnan(frame["value"].iloc[-1])
+    assert frame["value"].iloc[:-1].sum() == pytest.approx(sum(float(row.rsplit(",", 1)[1]) for row in rows[:-1]))
+
+
+def test_labels_that_look_like_numbers_stay_apart(tmp_path: Path) -> None:
+    frame = read(tmp_path / "scores.csv", b"system,utt,pesq\nnone,1,2\n1,1,2\n2,1,3\nnone,2,2\n1,2,2\n2,2,3\n")
+    assert sorted(frame["candidate"].unique()) == ["1", "2", "none"]
+    assert set(frame["utterance"]) == {"1", "2"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", ["scores", "empty"]),
+        (b"\n\n", ["scores", "empty"]),
+        (b"hello", ["scores", "no table"]),
+        (b"system,utt,pesq\n", ["without rows"]),
+        (b"system,utt,pesq\na,u1,2\nb,u1\n", ["row 3", "2 fields", "3"]),
+        (b"system,utt,pesq\na,u1,2\nb;u1;2.5\n", ["row 3", "1 fields", "comma"]),
+        (b"system,utt,pesq\na,u1,2,31\nb,u1,2,5\n", ["row 2", "4 fields"]),
+        (b"system;utt;pesq\na;u1;2,31\nb;u1;2,5\n", ["row 2", "'2,31'", "decimal comma"]),
+        (b"system,utt,pesq\na,u1,2\nb,u1,two\n", ["row 3", "'two'", "no number"]),
+        (b"system,utt,pesq\na,u1,2\nb,u1,3\nb,u1,4\n", ["row 4", "second score", "row 3"]),
+        (b"system,utt,pesq\na,u1,2\n,u1,3\n", ["row 3", "no candidate"]),
+        (b"system,utt,pesq\na,u1,2\na,u2,3\n", ["one candidate only", "'a'"]),
+        (b"system,utt,pesq\na,u1,\nb,u1,\n", ["not one score"]),
+        (b"system,utt,pesq\na,u\xe9,2\nb,u1,2\n", ["row 2", "UTF-8"]),
+        ("system,utt,pesq\na,u1,2\n".encode("utf-16"), ["UTF-16"]),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", ["UTF-8"]),
+        (b"RIFF\x00\x00\x00\x00WAVE", ["no text"]),
+        (b"PAR1 and then nothing", ["not a whole Parquet file"]),
+        (b"\x1f\x8bbroken", ["damaged"]),
+        (b"system,pesq,pesq\na,1,2\n", ["several columns", "'pesq'"]),
+        (b"a,u1,2.5\nb,u1,2.75\n", ["row 1", "header"]),
+        (b"system,utt\na,u1\nb,u2\n", ["no column of numbers"]),
+        (b"system,utt,pesq,stoi\na,u1,2,.9\nb,u1,3,.8\n", ["pesq, stoi", "--metric"]),
+        (b"system,utt,number,pesq\na,u1,1,2.5\nb,u1,1,2.75\n", ["number, pesq", "--seed"]),
+        (b"utt,pesq,stoi\nu1,2,.9\nu2,3,.8\n", ["pesq, stoi"]),
+        (b"utt,pesq,mysystem\nu1,2,.9\nu2,3,.8\n", ["pesq", "mysystem", "--wide"]),
+        (b"utt,pesq\nu1,2\nu2,3\n", ["one candidate only"]),
+        (b"arch,room,pesq\na,u1,2\nb,u1,3\n", ["arch (2 values)", "room (1 values)", "--candidate"]),
+        (b"system,model,utt,pesq\na,x,u1,2\nb,y,u1,3\n", ["system, model", "--candidate"]),
+        (b"system,utt,metric,value\na,u1,pesq,2\nb,u1,stoi,3\n", ["pesq, stoi", "--metric"]),
+        (b'{"system": "a", "pesq": 2}\n{"system": \n', ["row 2"]),
+        (b"[1, 2", ["JSON"]),
+        (b"utt," + b",".join(b"s%d" % n for n in range(3000)) + b"\n", ["3,001 columns"]),
+        (b"utt," + b",".join(b"s%d" % n for n in range(300)) + b"\nu1" + b",1" * 300 + b"\n", ["300 columns"]),
+    ],
+)
+def test_what_is_no_table_of_scores_is_one_line_that_names_place_and_remedy(
+    content: bytes, said: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError) as error:
+        read(tmp_path / "scores", content)
+    line = str(error.value)
+    assert "\n" not in line
+    assert "scores" in line
+    for words in said:
+        assert words in line
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"candidate": "network"}, ["--candidate network", "system, utt_id, pesq"]),
+        ({"value": "utt_id"}, ["row 2", "'u1'"]),
+        ({"metric": "stoi"}, ["--metric stoi", "pesq"]),
+    ],
+)
+def test_an_unknown_column_is_refused_with_those_there_are(
+    asked: dict[str, str], said: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError) as error:
+        read(tmp_path / "scores", csv(SCORES), **asked)
+    assert all(words in str(error.value) for words in said)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a.csv", "b.csv"], [("a", None), ("b", None)]),
+        (["exp/a/scoring/SDR_spk1", "exp/b/scoring/SDR_spk1"], [("a", None), ("b", None)]),
+        (["exp/a/seed1.csv", "exp/a/seed2.csv", "exp/b/seed1.csv"], [("a", "1"), ("a", "2"), ("b", "1")]),
+        (["conv_tasnet-seed_7.csv.gz", "dprnn-seed_7.csv.gz"], [("conv_tasnet", "7"), ("dprnn", "7")]),
+        (["v1.0.csv", "v1.1.csv"], [("v1.0", None), ("v1.1", None)]),
+        (["runs/a.csv", "b.csv"], [("runs/a", None), ("b", None)]),
+        (["seed1.csv", "seed2.csv"], [("seed1", None), ("seed2", None)]),
+    ],
+)
+def test_files_are_named_by_what_tells_their_paths_apart(
+    names: list[str], expected: list[tuple[str, str | None]]
+) -> None:
+    assert labels(names) == expected
+
+
+def test_the_same_file_twice_is_refused() -> None:
+    with pytest.raises(UserError, match="twice"):
+        labels(["a.csv", "a.csv"])
