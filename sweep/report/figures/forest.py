@@ -158,8 +158,7 @@ def _draw(
 ) -> dict[str, Any]:
     """One panel, `room` characters wide; returns what its legend needs."""
     rows = _rows(group, reference, seeds)
-    band = group["resolvable"] if reference == _LEADER else group.get("margin")
-    limits = _limits(rows, band)
+    limits = _limits(rows, max(group.get("margin") or 0.0, (reference == _LEADER and group["resolvable"]) or 0.0))
     handles = _bands(axes, group, reference)
     axes.axvline(0, color="black", linewidth=1.0, zorder=1)
     for place, row in enumerate(rows):
@@ -180,21 +179,20 @@ def _draw(
     name = _wrapped(group["leader"]["label"] if reference == _LEADER else group["baseline"], lines=1)
     gained = _wrapped(f"{title} over the {reference} (right:\u00a0better)", room)
     axes.set_xlabel(gained, fontsize=SMALLEST_TEXT + 0.5, parse_math=False)
-    words = _headline(group) if reference == _LEADER else f"{group_name(group['group'])}: against the baseline {name}"
+    words = _headline(group) if reference == _LEADER else f"{_prefix(group)}against the baseline {name}"
     axes.set_title(_wrapped(words, room, lines=3), fontsize=SMALLEST_TEXT + 1.5, loc="left", parse_math=False)
     return handles
 
 
 def _bands(axes: Any, group: GroupResult, reference: str) -> dict[str, Any]:
     """The margin, and against the leader the detectable difference, which is that of a pair, not of Dunnett's."""
-    spans: dict[str, tuple[float | None, str, str, float]] = {
-        "margin of equivalence": (group.get("margin"), "0.80", ":", 0.5)
-    }
+    bands: dict[str, tuple[float | None, str, str]] = {"margin of equivalence": (group.get("margin"), "0.80", ":")}
     if reference == _LEADER:
-        spans = {"too small to detect (80 % power)": (group["resolvable"], "0.93", "--", 0.0)} | spans
+        bands = {"too small to detect (80 % power)": (group["resolvable"], "0.93", "--")} | bands
     return {
-        name: axes.axvspan(-half, half, facecolor=grey, edgecolor="0.45", linestyle=line, linewidth=0.9, zorder=order)
-        for name, (half, grey, line, order) in spans.items()
+        # The narrower one lies on top.
+        name: axes.axvspan(-half, half, facecolor=grey, edgecolor="0.45", linestyle=line, linewidth=0.9, zorder=-half)
+        for name, (half, grey, line) in bands.items()
         if half
     }
 
@@ -243,12 +241,12 @@ def _appearance(row: _Row) -> tuple[str, str, str, bool]:
     return "not separated from it", "o", _ORANGE, False
 
 
-def _limits(rows: Sequence[_Row], band: float | None) -> Interval:
-    """Both ends of a panel: all intervals and the band, without those far off, which would compress the others."""
+def _limits(rows: Sequence[_Row], band: float) -> Interval:
+    """Both ends of a panel: all intervals and the wider band, but none far off, which would compress the others."""
     found = [row for row in rows if not row.is_reference and row.value is not None]
     far = _FAR * float(np.median([row.reach for row in found])) if found else 1.0
     near = [value for row in found if row.nearest <= far for value in row.values]
-    shown = min(band or 0.0, far or np.inf)
+    shown = min(band, far or np.inf)
     low, high = min([*near, -shown]), max([*near, shown])
     margin = 0.05 * (high - low) or 1.0
     return low - margin, high + margin
@@ -260,7 +258,12 @@ def _headline(group: GroupResult) -> str:
     tie = f" of {others + 1}" if group["verdict"] == "tie" and others else ""
     measured = set(group.get("gates", {})) - {"reasons"}
     doubt = " (not\u00a0meaningful)" if measured and not group["interpretable"] else ""
-    return f"{group_name(group['group'])}: {leader} {verb}{tie}{doubt}"
+    return f"{_prefix(group)}{leader} {verb}{tie}{doubt}"
+
+
+def _prefix(group: GroupResult) -> str:
+    """The group's name, where there are several."""
+    return f"{group.get('name') or group_name(group['group'])}: " if group["group"] else ""
 
 
 def _wrapped(text: str, width: int = _LONGEST_LABEL, lines: int = 2) -> str:
