@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.browser import text_of, wait_for
-from tests.browser.pages import Player, complaints
+from tests.browser.pages import WIDTHS, Player, complaints, overflow, resize, smallest_text
 from tests.support.sweeps.kept_clips import SECONDS
 
 pytestmark = pytest.mark.browser
@@ -20,6 +20,26 @@ def test_the_index_shows_the_answer_and_every_figure(browser: Any, report: Path,
     text = text_of(browser)
     assert "Which layer should be normalized" in text
     assert "winner" in text
+    assert complaints(browser) == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_forest_plot_is_readable_at_any_width(browser: Any, report: Path, screenshots: Path, width: int) -> None:
+    resize(browser, width)
+    browser.get(f"file://{report / 'index.html'}")
+    image = "document.querySelector('figure img')"
+    browser.execute_script(f"{image}.loading = 'eager'")
+    wait_for(browser, lambda _: browser.execute_script(f"return {image}.naturalWidth") > 0)
+    source, drawn, natural, height = browser.execute_script(
+        f"const i = {image}; "
+        "return [i.currentSrc, i.getBoundingClientRect().width, i.naturalWidth, i.getBoundingClientRect().height]"
+    )
+    assert source.endswith("forest-narrow.svg" if width < 960 else "forest.svg")
+    assert smallest_text(drawn, natural) >= 9
+    assert overflow(browser) <= 0
+    browser.execute_script("document.querySelector('figure').scrollIntoView()")
+    browser.save_screenshot(str(screenshots / f"forest-{width}.png"))
+    assert height > 200
     assert complaints(browser) == []
 
 

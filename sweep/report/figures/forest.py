@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 FOREST, NARROW_FOREST = "forest", "forest-narrow"  # files
 SMALLEST_TEXT = 8.0  # points
 _BLUE, _ORANGE, _VERMILION = "#0072B2", "#E69F00", "#D55E00"
-_PANEL_WIDTH, _FRAME_HEIGHT = 4.4, 1.25  # inches
+_WIDE, _NARROW, _FRAME_HEIGHT = 4.4, 3.9, 1.25  # inches: the width of a panel, and what surrounds it
 _LONGEST_LABEL = 24  # characters in a line; two lines at most
-_ROOM = 50  # characters in a panel's width
+_ROOM = 13.0  # characters in an inch
 _FAR = 4.0  # times the median distance: further off, an interval is annotated, not drawn
 _LEADER, _BASELINE = "leader", "baseline"
 
@@ -83,16 +83,17 @@ def forest_plot(
     if per_row == 2:  # a group to a row, also where one has a single panel
         rows = [[(group, reference) for reference in _references(group)] for group in groups]
     heights = [_FRAME_HEIGHT + _rows_height(row[0][0]) for row in rows]
-    figure = figure_of((_PANEL_WIDTH * per_row, sum(heights) + 0.75 / per_row))
+    width = _WIDE if per_row == 2 else _NARROW
+    figure = figure_of((width * per_row, sum(heights) + (0.4 if per_row == 2 else 1.3)))
     grid = figure.add_gridspec(len(rows), per_row, height_ratios=heights)
     handles: dict[str, Any] = {}
     for place, row in enumerate(rows):
         for column, (group, reference) in enumerate(row):
             axes = figure.add_subplot(grid[place, column])
             points = (seeds or {}).get(group_name(group["group"]), SeedDifferences())
-            handles |= _draw(axes, group, reference, metric_title, points)
+            handles |= _draw(axes, group, reference, metric_title, points, round(_ROOM * width))
     figure.legend(
-        handles.values(), handles.keys(), loc="outside lower center", ncols=3 if per_row == 2 else 2, frameon=False,
+        handles.values(), handles.keys(), loc="outside lower center", ncols=3 if per_row == 2 else 1, frameon=False,
         fontsize=SMALLEST_TEXT, handletextpad=0.5, columnspacing=1.2,
     )  # fmt: skip
     return figure
@@ -152,11 +153,12 @@ def _row(group: GroupResult, candidate: CandidateResult, reference: str, seeds: 
     return _Row(label, candidate["gain"], candidate["gain_interval"], points, is_reference, is_baseline)
 
 
-def _draw(axes: Any, group: GroupResult, reference: str, title: str, seeds: SeedDifferences) -> dict[str, Any]:
-    """One panel; returns what its legend needs."""
+def _draw(
+    axes: Any, group: GroupResult, reference: str, title: str, seeds: SeedDifferences, room: int
+) -> dict[str, Any]:
+    """One panel, `room` characters wide; returns what its legend needs."""
     rows = _rows(group, reference, seeds)
-    band = group["resolvable"] if reference == _LEADER else group.get("margin")
-    limits = _limits(rows, band)
+    limits = _limits(rows, max(group.get("margin") or 0.0, (reference == _LEADER and group["resolvable"]) or 0.0))
     handles = _bands(axes, group, reference)
     axes.axvline(0, color="black", linewidth=1.0, zorder=1)
     for place, row in enumerate(rows):
@@ -164,7 +166,7 @@ def _draw(axes: Any, group: GroupResult, reference: str, title: str, seeds: Seed
     axes.set_xlim(*limits)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     labels = [_wrapped(f"{row.label} *" if row.is_baseline else row.label) for row in rows]
-    room = _ROOM - round(0.8 * max(len(line) for label in labels for line in label.split("\n")))
+    room -= max(len(line) for label in labels for line in label.split("\n"))
     axes.set_yticks(range(len(rows)), labels, fontsize=SMALLEST_TEXT + 0.5, parse_math=False)
     for row, text in zip(rows, axes.get_yticklabels(), strict=True):
         text.set_fontweight("bold" if row.label == group["leader"]["label"] else "normal")
@@ -175,23 +177,22 @@ def _draw(axes: Any, group: GroupResult, reference: str, title: str, seeds: Seed
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     name = _wrapped(group["leader"]["label"] if reference == _LEADER else group["baseline"], lines=1)
-    gained = _wrapped(f"{title}: gain over the {reference} (right: better)", room)
+    gained = _wrapped(f"{title} over the {reference} (right:\u00a0better)", room)
     axes.set_xlabel(gained, fontsize=SMALLEST_TEXT + 0.5, parse_math=False)
-    words = _headline(group) if reference == _LEADER else f"{group_name(group['group'])}: against the baseline {name}"
+    words = _headline(group) if reference == _LEADER else f"{_prefix(group)}against the baseline {name}"
     axes.set_title(_wrapped(words, room, lines=3), fontsize=SMALLEST_TEXT + 1.5, loc="left", parse_math=False)
     return handles
 
 
 def _bands(axes: Any, group: GroupResult, reference: str) -> dict[str, Any]:
     """The margin, and against the leader the detectable difference, which is that of a pair, not of Dunnett's."""
-    spans: dict[str, tuple[float | None, str, str, float]] = {
-        "margin of equivalence": (group.get("margin"), "0.80", ":", 0.5)
-    }
+    bands: dict[str, tuple[float | None, str, str]] = {"margin of equivalence": (group.get("margin"), "0.80", ":")}
     if reference == _LEADER:
-        spans = {"too small to detect (80 % power)": (group["resolvable"], "0.93", "--", 0.0)} | spans
+        bands = {"too small to detect (80 % power)": (group["resolvable"], "0.93", "--")} | bands
     return {
-        name: axes.axvspan(-half, half, facecolor=grey, edgecolor="0.45", linestyle=line, linewidth=0.9, zorder=order)
-        for name, (half, grey, line, order) in spans.items()
+        # The narrower one lies on top.
+        name: axes.axvspan(-half, half, facecolor=grey, edgecolor="0.45", linestyle=line, linewidth=0.9, zorder=-half)
+        for name, (half, grey, line) in bands.items()
         if half
     }
 
@@ -240,12 +241,12 @@ def _appearance(row: _Row) -> tuple[str, str, str, bool]:
     return "not separated from it", "o", _ORANGE, False
 
 
-def _limits(rows: Sequence[_Row], band: float | None) -> Interval:
-    """Both ends of a panel: all intervals and the band, without those far off, which would compress the others."""
+def _limits(rows: Sequence[_Row], band: float) -> Interval:
+    """Both ends of a panel: all intervals and the wider band, but none far off, which would compress the others."""
     found = [row for row in rows if not row.is_reference and row.value is not None]
     far = _FAR * float(np.median([row.reach for row in found])) if found else 1.0
     near = [value for row in found if row.nearest <= far for value in row.values]
-    shown = min(band or 0.0, far or np.inf)
+    shown = min(band, far or np.inf)
     low, high = min([*near, -shown]), max([*near, shown])
     margin = 0.05 * (high - low) or 1.0
     return low - margin, high + margin
@@ -256,8 +257,13 @@ def _headline(group: GroupResult) -> str:
     verb = "wins" if group["verdict"] == "winner" else "leads, a tie"
     tie = f" of {others + 1}" if group["verdict"] == "tie" and others else ""
     measured = set(group.get("gates", {})) - {"reasons"}
-    doubt = " (not meaningful)" if measured and not group["interpretable"] else ""
-    return f"{group_name(group['group'])}: {leader} {verb}{tie}{doubt}"
+    doubt = " (not\u00a0meaningful)" if measured and not group["interpretable"] else ""
+    return f"{_prefix(group)}{leader} {verb}{tie}{doubt}"
+
+
+def _prefix(group: GroupResult) -> str:
+    """The group's name, where there are several."""
+    return f"{group.get('name') or group_name(group['group'])}: " if group["group"] else ""
 
 
 def _wrapped(text: str, width: int = _LONGEST_LABEL, lines: int = 2) -> str:
