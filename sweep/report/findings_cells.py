@@ -50,8 +50,12 @@ def curve_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
             "candidate",
             *(f"epoch {mine[0]['epochs'][point]:.3g}" for point in points),
             "reaches the baseline's final score",
+            "steps to the baseline's best, each seed's own",
         ]
-        rows = [[curve["candidate"], *_leads(curve, points, result["metric"]), _reached(curve)] for curve in mine]
+        rows = [
+            [curve["candidate"], *_leads(curve, points, result["metric"]), _reached(curve), _convergence(curve)]
+            for curve in mine
+        ]
         yield f"Lead over the baseline on valid during training, {group}", header, rows
 
 
@@ -115,6 +119,19 @@ def _percent_difference(value: float | None, interval: Sequence[float] | None) -
 
 def _reached(curve: LearningCurve) -> str:
     return NOT_KNOWN if curve["reached_baseline"] is None else f"epoch {curve['reached_baseline']:.3g}"
+
+
+def _convergence(curve: LearningCurve) -> str:
+    """ "340 ± 60", or which seeds got there: a mean over these alone would hide the others."""
+    found = curve.get("convergence")
+    if not found or not found["steps"]:
+        return NOT_KNOWN
+    if found["mean"] is not None:
+        interval = found["interval"]
+        return f"{found['mean']:.0f}" + (f" ± {(interval[1] - interval[0]) / 2:.0f}" if interval else "")
+    reached = sorted(step for step in found["steps"] if step is not None)
+    after = f", after {', '.join(map(str, reached))}" if reached else ""
+    return f"{len(reached)} of {len(found['steps'])} seeds{after}"
 
 
 def _snr_tables(breakdown: Sequence[SnrScores]) -> Iterator[tuple[str | None, str, list[SnrScores]]]:

@@ -193,6 +193,14 @@ class SnrScores(TypedDict):
     left_out: NotRequired[int]
 
 
+class Convergence(TypedDict):
+    """Optimizer steps until one candidate is as good as the baseline ever gets with the same seed."""
+
+    steps: list[int | None]  # by seed that both finished; None = never
+    mean: float | None  # None unless every seed got there: without the slowest it would be too good
+    interval: Interval | None
+
+
 class LearningCurve(TypedDict):
     """One candidate's finalists on valid, round by round; means over seeds."""
 
@@ -206,6 +214,7 @@ class LearningCurve(TypedDict):
     lead_interval: list[Interval | None]
     switches: list[float]  # epochs at which its schedule switches
     reached_baseline: float | None  # first epoch at which it is as good as the baseline at the end
+    convergence: NotRequired[Convergence]  # absent in results of before it was counted
 
 
 class LabelSwitches(TypedDict):

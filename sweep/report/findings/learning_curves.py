@@ -2,7 +2,8 @@
 
 Curves are of the deciding metric on the valid set at the end of each round, averaged over the finalists' seeds.
 The lead over the baseline is paired by seed; its interval is Student's over seeds, conditional on the clips of the
-valid set. Curves decide nothing.
+valid set. How fast a candidate learns is counted in steps until it has the best value that the baseline reaches with
+the same seed, seed by seed. Curves decide nothing.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +12,8 @@ import numpy as np
 
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord
-from sweep.verdict.result import LearningCurve
+from sweep.verdict.result import Convergence, LearningCurve
+from trainables.metrics.catalogue import METRICS
 from trainables.training.epochs import epochs_at
 
 
@@ -35,6 +37,7 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[Lear
         means = [float(np.mean([curve[step] for curve in by_seed.values()])) for step in steps]
         reached = [step for step, mean in zip(steps, means, strict=True) if goal is not None and mean >= goal]
         leads = [_lead(by_seed, scores[baseline], step) for step in steps]
+        convergence = _convergence(by_seed, scores.get(baseline, {}), METRICS[plan.metric].lower)
         config = plan.method_info().config.from_dict(plan.config(group, label, nuisance[label]))
         curves.append(
             {
@@ -48,6 +51,7 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[Lear
                 "lead_interval": [interval for _, interval in leads],
                 "switches": [epoch_at(plan, group, share * plan.steps_of(group)) for share in config.phase_switches()],
                 "reached_baseline": epoch_at(plan, group, reached[0]) if reached else None,
+                "convergence": convergence,
             }
         )
     return curves
@@ -66,8 +70,22 @@ def _lead(
     return mean_and_interval([ours[seed][step] - theirs[seed][step] for seed in seeds])
 
 
+def _convergence(
+    ours: Mapping[int, Mapping[int, float]], theirs: Mapping[int, Mapping[int, float]], lower: bool
+) -> Convergence:
+    """Seeds are paired: each has a best value of the baseline's own. A step is that of a round's end."""
+    sign = -1 if lower else 1
+    steps: list[int | None] = []
+    for seed in sorted(set(ours) & set(theirs)):
+        goal = max(sign * score for score in theirs[seed].values())
+        steps.append(min((step for step, score in ours[seed].items() if sign * score >= goal), default=None))
+    reached = [step for step in steps if step is not None]
+    mean, interval = mean_and_interval(reached) if len(reached) == len(steps) else (None, None)
+    return {"steps": steps, "mean": mean, "interval": interval}
+
+
 def mean_and_interval(differences: Sequence[float]) -> tuple[float | None, list[float] | None]:
-    """Mean of the paired differences over seeds, and its 95 % interval where there are two seeds or more."""
+    """Mean of paired differences or of steps over seeds, and its 95 % interval where there are two seeds or more."""
     from sweep.verdict.simultaneous import t_above  # and with it scipy
 
     seeds = len(differences)
