@@ -65,7 +65,7 @@ def at_base_size(preset: Preset) -> bool:
 
 
 def learning_rates(preset: Preset) -> list[float]:
-    """The same for every candidate; at tiny size for some hundreds of updates instead of thousands."""
+    """The same for every candidate; at tiny size for some hundreds of updates, not thousands."""
     return [1e-5, 2e-5, 5e-5, 1e-4, 2e-4] if at_base_size(preset) else [1e-4, 3e-4]
 
 

@@ -7,16 +7,16 @@ frames of unit length), against the frame-by-frame MSE.
 from collections.abc import Sequence
 
 from search_spaces.position_presets import FRAME_BY_FRAME, UNTOUCHED, position_space
-from search_spaces.space import Candidate, Group, Preset
+from search_spaces.space import Candidate, Config, Group, Preset
 
-_CHANGES = {
+_CHANGES: dict[str, Config] = {
     "usual": {},
     "gamma_0.01": {"gamma": 0.01},
     "gamma_1": {"gamma": 1.0},
     "speeds_narrow": {"speed_low": 0.9, "speed_high": 1.1, "speed_step": 0.1},
     "band_0.1": {"band": 0.1},
 }
-_MORE_CHANGES = {
+_MORE_CHANGES: dict[str, Config] = {
     "speeds_wide": {"speed_low": 0.7, "speed_high": 1.3, "speed_step": None},
     "speed_of_noisy": {"speed_branch": "noisy"},
     "band_0.2": {"band": 0.2},

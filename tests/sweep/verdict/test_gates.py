@@ -1,5 +1,7 @@
 """When the question means something at this size."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -82,7 +84,7 @@ def test_ten_speakers_are_the_unit_of_the_gap() -> None:
 def test_a_position_component_is_needed_at_one_layer_at_least(
     interval: tuple[float, float] | None, meaningful: bool
 ) -> None:
-    layers = [
+    layers: list[dict[str, Any]] = [
         {"layer": 1, "value": 0.0, "interval": (-0.01, 0.01)},
         {"layer": 2, "value": 0.02, "interval": interval},
     ]

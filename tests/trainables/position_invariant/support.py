@@ -45,7 +45,7 @@ def voices(batch: int = 2, samples: int = 8000, seed: int = 0) -> Tensor:
         * torch.sin(2 * torch.pi * rate * time + pitch).clamp(min=0.05)
         for pitch, rate in zip(pitches, rates, strict=True)
     ]
-    return 0.1 * torch.stack(waves) + 1e-4 * torch.randn(batch, samples, generator=generator)  # type: ignore[arg-type]
+    return 0.1 * torch.stack(waves) + 1e-4 * torch.randn(batch, samples, generator=generator)
 
 
 def noise(batch: int = 2, samples: int = 8000, seed: int = 0) -> Tensor:

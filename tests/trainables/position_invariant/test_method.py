@@ -90,7 +90,7 @@ def test_the_rate_rises_and_falls_linearly() -> None:
 def clips(count: int, samples: int = 8000) -> list[EvaluationClip]:
     pairs = zip(voices(count, samples).numpy(), noise(count, samples).numpy(), strict=True)
     return [
-        EvaluationClip(f"u{number}", "s", "n", 0.0, np.float32(clean + disturbance), clean)
+        EvaluationClip(f"u{number}", "s", "n", 0.0, (clean + disturbance).astype(np.float32), clean)
         for number, (clean, disturbance) in enumerate(pairs)
     ]
 

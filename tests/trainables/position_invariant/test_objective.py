@@ -30,7 +30,7 @@ def distance(enhanced: Tensor, clean: Tensor, **values: Any) -> float:
 
 def test_padding_without_zeros_is_mse_to_the_bit() -> None:
     pair = noise() + voices(), voices()
-    none = {"pad_min": 0.0, "pad_max": 0.0, "guard": 0}
+    none: dict[str, Any] = {"pad_min": 0.0, "pad_max": 0.0, "guard": 0}
     for branch in ("clean", "enhanced"):
         found = distance(*pair, variant="mse_pad", padded_branch=branch, **none)
         assert found == distance(*pair, variant="mse")
@@ -44,7 +44,7 @@ def test_the_untouched_candidate_reports_the_loss_of_mse() -> None:
 @pytest.mark.parametrize("l2norm", ["on", "off"])
 @pytest.mark.parametrize("variant", ["mse", "softdtw", "mse_speed_interp"])
 def test_equal_waves_at_equal_speed_are_at_no_distance(variant: str, l2norm: str) -> None:
-    same = {"variant": variant, "l2norm": l2norm, "speed_low": 1.0, "speed_high": 1.0}
+    same: dict[str, Any] = {"variant": variant, "l2norm": l2norm, "speed_low": 1.0, "speed_high": 1.0}
     assert distance(voices(), voices(), **same) == pytest.approx(0.0, abs=1e-4)
     assert distance(voices(), voices(seed=5), **same) > 1e-2
 
@@ -53,7 +53,7 @@ def test_equal_waves_at_equal_speed_are_at_no_distance(variant: str, l2norm: str
 @pytest.mark.parametrize("side", ["split", "left", "right"])
 def test_a_clean_estimate_pays_little_for_zeros(side: str, branch: str) -> None:
     """Less than a twentieth of what another utterance pays."""
-    settings = {"variant": "mse_pad", "pad_side": side, "padded_branch": branch}
+    settings: dict[str, Any] = {"variant": "mse_pad", "pad_side": side, "padded_branch": branch}
     shifted, other = (distance(voices(), each, **settings) for each in (voices(), voices(seed=5)))
     assert 0 < shifted < 0.05 * other
 
@@ -61,7 +61,7 @@ def test_a_clean_estimate_pays_little_for_zeros(side: str, branch: str) -> None:
 @pytest.mark.parametrize("variant", ["softdtw", "mse_speed_interp"])
 def test_other_content_is_dearer_than_the_same_at_another_speed(variant: str) -> None:
     """Little for an untrained reference, which hears the pitch that moves with the speed."""
-    slow = {"variant": variant, "l2norm": "on", "speed_low": 0.95, "speed_high": 0.95}
+    slow: dict[str, Any] = {"variant": variant, "l2norm": "on", "speed_low": 0.95, "speed_high": 0.95}
     same, other = distance(voices(), voices(), **slow), distance(voices(), voices(seed=5), **slow)
     assert 0 < same < 0.95 * other
 
@@ -69,7 +69,7 @@ def test_other_content_is_dearer_than_the_same_at_another_speed(variant: str) ->
 def test_the_branch_that_is_asked_for_changes_its_speed() -> None:
     """Each against the same distance made by hand from the other branch."""
     noisy, clean = noise() + voices(), voices()
-    fast = {"variant": "softdtw", "speed_low": 1.2, "speed_high": 1.2, "lambda_sisdr": 0.1}
+    fast: dict[str, Any] = {"variant": "softdtw", "speed_low": 1.2, "speed_high": 1.2, "lambda_sisdr": 0.1}
     by_clean, by_noisy = losses(noisy, clean, **fast), losses(noisy, clean, speed_branch="noisy", **fast)
     assert float(by_clean["distance"]) != float(by_noisy["distance"])
     # The signal term compares at one speed.
