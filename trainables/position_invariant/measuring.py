@@ -17,13 +17,6 @@ from trainables.ssl import representation
 
 SHIFT = 8  # frames of zeros before a clip, 160 ms
 SPEEDS = (0.8, 1.2)
-USUAL = ("ssl_distance", "ssl_cosine", "shift_excess", "shift_floor", "speed_error", "shortcut_index")
-
-
-def names_of(layers: int) -> tuple[str, ...]:
-    """Every measure of a reference with that many transformer layers."""
-    by_layer = (f"{name}_{layer}" for name in ("ssl_distance", "ssl_cosine") for layer in range(1, layers + 1))
-    return (*USUAL, *by_layer)
 
 
 @torch.no_grad()

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from trainables.method import Method, When
-from trainables.position_invariant.config import RECEPTIVE_FIELD, PositionInvariantConfig
+from trainables.position_invariant.config import RECEPTIVE_FIELD, PositionInvariantConfig, measure_names
 from trainables.position_invariant.front_ends import FrontEnd, build_front_end, load_front_end
-from trainables.position_invariant.measuring import measured, names_of
+from trainables.position_invariant.measuring import measured
 from trainables.position_invariant.objective import Objective
 from trainables.position_invariant.planted_position import roughness
 from trainables.position_invariant.reference import Reference
@@ -32,7 +32,8 @@ def build(config: PositionInvariantConfig, artifacts: dict[str, bytes], seed: in
     """The front-end and the reference from their artifacts; `seed` draws nothing that lasts."""
     front_end = build_front_end(config.front_end_fields(), seed)
     load_front_end(front_end, artifacts["front_end"])
-    return PositionInvariant(config, front_end, Reference(config, artifacts["pretraining"]))
+    reference = Reference(config.ssl, artifacts["pretraining"], config.compared_layers)
+    return PositionInvariant(config, front_end, reference)
 
 
 class PositionInvariant(Method):
@@ -78,7 +79,7 @@ class PositionInvariant(Method):
         if not chosen:
             return {}
         waves = [(self.front_end(noisy[None])[0], clean) for noisy, clean in chosen]
-        rows = measured(self._reference.to(self.device), waves, names_of(self.config.ssl.layers))
+        rows = measured(self._reference.to(self.device), waves, measure_names(self.config.ssl.layers))
         names = {name for row in rows for name in row}
         return {f"representation/{name}": fmean(row[name] for row in rows) for name in sorted(names)}
 

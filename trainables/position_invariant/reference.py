@@ -15,9 +15,10 @@ from torch.nn import functional
 
 from trainables.audio.features import rms
 from trainables.base.padding import where_padded
-from trainables.position_invariant.config import FRAME_HOP, RECEPTIVE_FIELD, PositionInvariantConfig
+from trainables.position_invariant.config import FRAME_HOP, RECEPTIVE_FIELD
 from trainables.ssl.bodies.upstreams import build_body, load_artifact
 from trainables.ssl.bodies.waveform_body import WaveformBody
+from trainables.ssl.description import SSLModel
 
 _SMALLEST_RMS = 1e-6  # below 16-bit resolution: silence is not blown up
 _CLIPS_KEPT = 64  # whose clean features are kept from round to round
@@ -31,12 +32,12 @@ class Reference:
     the same in every round, and theirs is (`clean_layers`).
     """
 
-    def __init__(self, config: PositionInvariantConfig, artifact: bytes):
-        body = build_body(config.ssl, 0)
+    def __init__(self, model: SSLModel, artifact: bytes, compared: tuple[int, ...]):
+        body = build_body(model, 0)
         assert isinstance(body, WaveformBody)
         load_artifact(body, artifact)
         self.body = body.frozen_prefix(body.sites - 1)
-        self._compared = config.compared_layers
+        self._compared = compared
         assert isinstance(self.body, WaveformBody)
         self._shortened = self.body.first_layers(max(self._compared))
         self._kept: OrderedDict[str, list[Tensor]] = OrderedDict()
