@@ -74,10 +74,10 @@ class Scorer:
     ) -> list[Row]:
         """One row per utterance and metric, in the order given; `texts` are what is said in the references.
 
-        A row holds utterance, metric, value (float or None), status ("ok", "silent_reference",
-        "no_utterance", "non_finite", "too_short", "no_transcript", "empty_reference" or "error: ..."), and gain,
-        polarity (-1, 0, 1) and lag (samples) of the estimate, None where nothing can be scored; of an error rate also
-        weight, the units (words) by which the rate over a corpus counts the utterance.
+        A row holds utterance, metric, value (float or None), status ("ok", "silent_reference", "no_utterance",
+        "non_finite", "too_short", "no_transcript", "empty_reference" or "error: ..."), and gain, polarity (-1, 0, 1)
+        and lag (samples) of the estimate, None where nothing can be scored; of an error rate also weight, the units
+        (words) by which the rate over a corpus counts the utterance.
         Raises ValueError, naming the utterance, where a pair is no pair of equally long float waveforms.
         """
         spoken = [None] * len(ids) if texts is None else texts

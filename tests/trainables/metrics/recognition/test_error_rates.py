@@ -1,6 +1,8 @@
 """Error rates against alignments counted by hand, a plain edit distance and jiwer on a whole corpus."""
 
 import random
+from collections.abc import Callable
+from typing import Any
 
 import jiwer
 import numpy as np
@@ -13,7 +15,8 @@ RATE = 16000
 CLEAN, ESTIMATE = np.zeros(RATE), np.ones(RATE)
 
 
-def reader(clean: str, estimate: str):
+def reader(clean: str, estimate: str) -> Any:
+    """A recogniser whose two readings are known."""
     return lambda audio: clean if audio is CLEAN else estimate
 
 
@@ -52,7 +55,7 @@ def test_both_texts_are_put_into_one_form(text: str, form: str) -> None:
 
 
 @pytest.mark.parametrize("metric", [wer, cer])
-def test_without_a_reference_there_is_no_rate(metric) -> None:
+def test_without_a_reference_there_is_no_rate(metric: Callable[..., Weighted]) -> None:
     for text, status in ((None, "no_transcript"), (" ... ", "empty_reference")):
         with pytest.raises(Unscorable) as failure:
             metric(CLEAN, ESTIMATE, RATE, reader("x", "y"), text)
@@ -60,7 +63,7 @@ def test_without_a_reference_there_is_no_rate(metric) -> None:
 
 
 @pytest.mark.parametrize("metric", [wer_own, cer_own])
-def test_where_nothing_is_read_in_the_clean_clip_there_is_no_rate(metric) -> None:
+def test_where_nothing_is_read_in_the_clean_clip_there_is_no_rate(metric: Callable[..., Weighted]) -> None:
     with pytest.raises(Unscorable) as failure:
         metric(CLEAN, ESTIMATE, RATE, reader("", "y"))
     assert failure.value.status == "empty_reference"
