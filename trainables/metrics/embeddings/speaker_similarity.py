@@ -85,7 +85,7 @@ def _pooled_frames(samples: int, config: Any) -> int:
 
 def _normalizes(folder: Path) -> bool:
     try:
-        return bool(json.loads((folder / PREPROCESSOR_FILE).read_text())["do_normalize"])
+        return bool(json.loads((folder / PREPROCESSOR_FILE).read_bytes())["do_normalize"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{folder}: lacks a {PREPROCESSOR_FILE} that says do_normalize, without which the model's input is not "

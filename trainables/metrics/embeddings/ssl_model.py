@@ -19,7 +19,7 @@ _UNUSED = {"masked_spec_embed"}  # of pre-training only; some files lack it
 def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a model of these families; imports no torch. Raises UserError where it is none."""
     try:
-        config = json.loads((folder / CONFIG_FILE).read_text())
+        config = json.loads((folder / CONFIG_FILE).read_bytes())
         family = config["model_type"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
