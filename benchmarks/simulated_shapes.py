@@ -233,7 +233,7 @@ def of_method(shape: Shape, repeats: int, method: Method, of_models: bool, seed:
             low, high = method(runs[a], runs[b])
             held.append(low <= truth[a] - truth[b] <= high)
     won = 0
-    for world in worlds(shape, TWO_ON_TOP, repeats, seed + 1, equal_models=of_models):
+    for world in worlds(shape, TWO_ON_TOP, repeats, seed + 2, equal_models=of_models):
         runs = np.nanmean(world.scores, axis=1)
         leader = int(runs.mean(axis=1).argmax())
         won += all(method(runs[leader], runs[c])[0] > 0 for c in range(len(TWO_ON_TOP)) if c != leader)

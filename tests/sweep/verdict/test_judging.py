@@ -126,7 +126,7 @@ def test_the_interval_of_a_chosen_leader_is_tukeys() -> None:
     assert rival["behind_leader_interval"] == pytest.approx([d.mean() - half, d.mean() + half], rel=1e-4)
 
 
-def test_values_without_utterances_are_judged_over_seeds() -> None:
+def test_values_without_utterances_are_compared_over_seeds() -> None:
     means = table(scores(CLEAR, spread=0.3)).groupby(["candidate", "seed"], as_index=False)["value"].mean()
     found = only(judge(means, seed="seed"))
     assert (found["chance"], found["seeds_paired"], found["leader"]["label"]) == ("seeds", True, "layer2")
@@ -296,7 +296,7 @@ def without(column: str) -> Callable[[pd.DataFrame], Any]:
         (lambda rows: rows.to_dict(), {}, ["DataFrame", "dict"]),
     ],
 )
-def test_a_table_that_cannot_be_judged_is_refused_with_place_and_remedy(
+def test_an_unusable_table_is_refused_with_place_and_remedy(
     change: Callable[[pd.DataFrame], Any], options: dict[str, Any], said: list[str]
 ) -> None:
     rows = table(scores(CLEAR)).reset_index(drop=True)
