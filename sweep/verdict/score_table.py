@@ -1,4 +1,4 @@
-"""From anyone's table of scores to paired arrays: columns checked, seeds matched, failed and missing scores told apart.
+"""From anyone's table of scores to paired arrays: columns checked, seeds matched, failed scores set apart from gaps.
 
 A row is one score: of a candidate, and where they are known a seed, a unit (utterance) and its speaker. A row without
 a finite value is a failed score, as in a sweep; a row that is not there is a gap: it is no failure, but only units
