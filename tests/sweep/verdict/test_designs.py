@@ -95,7 +95,7 @@ def test_runs_of_their_own_on_shared_units_follow_the_expected_mean_squares() ->
         assert sources.seeds is not None
         assert sources.units is not None
         assert sources.both is not None
-        estimates.append(sources.seeds.variance + sources.units.variance - sources.both.variance)
+        estimates.append(float(sources.seeds.variance + sources.units.variance - sources.both.variance))
     assert np.mean(estimates) == pytest.approx(2 * (0.09 / 3 + 1 / 20 + 1 / 60), rel=0.05)
 
 
@@ -107,8 +107,11 @@ def test_crossed_sources_have_the_sweeps_variance_and_fewer_degrees_of_freedom()
     assert sources.variance == pytest.approx(effects.variance)
     assert (effects.replicas * (effects.n_seeds - 1)) <= sources.df <= effects.df
     for n in (4, 9):
-        assert sources.with_units(25 * n).variance == pytest.approx(of_crossed(effects.with_units(25 * n)).variance)
-        assert sources.with_seeds(n).variance == pytest.approx(of_crossed(effects.with_seeds(n)).variance)
+        units, seeds = sources.with_units(25 * n), sources.with_seeds(n)
+        assert units is not None
+        assert seeds is not None
+        assert units.variance == pytest.approx(of_crossed(effects.with_units(25 * n)).variance)
+        assert seeds.variance == pytest.approx(of_crossed(effects.with_seeds(n)).variance)
 
 
 def test_howes_interval_is_the_sum_of_each_sources_own() -> None:
