@@ -223,7 +223,7 @@ class OpenComparisons(Comparisons):
         if self._seeds_paired:
             return self._by_shared_seed(first, second)
         mine, other = self._own(first), self._own(second)
-        common = np.isfinite(mine).all(axis=0) & np.isfinite(other).all(axis=0)
+        common = np.logical_and.reduce(np.isfinite(np.vstack([mine, other])), axis=0)
         if not common.any() or not len(mine) or not len(other):
             return None
         a, b = (self.paired.unit_means(scores[:, common], common) for scores in (mine, other))
@@ -266,7 +266,7 @@ class OpenComparisons(Comparisons):
         spreads = {}
         for label in (label for label, runs in self._runs.items() if runs > 1):
             own = self._own(label)
-            common = np.isfinite(own).all(axis=0)
+            common = np.logical_and.reduce(np.isfinite(own), axis=0)
             if common.any():
                 spreads[label] = RunSpread.of(self.paired.unit_means(own[:, common], common))
         return spreads

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from sweep.verdict.result import CandidateResult, Interval, JudgedGroup, by_score, candidate_verdict, group_name
+from sweep.verdict.result import (
+    CandidateResult,
+    CorpusVerdict,
+    Interval,
+    JudgedGroup,
+    by_score,
+    candidate_verdict,
+    group_name,
+)
 
 _CELL = "padding:2px 10px;text-align:left"
 
@@ -65,6 +73,8 @@ def conditions(group: JudgedGroup) -> str:
         text += " Seeds are not shared, so runs are compared unpaired."
     if population["conditional_on_speakers"] and population["speakers"] > 1:
         text += " Conditional on these speakers."
+    if group["corpora"]:
+        text += f" Conditional on these {len(group['corpora'])} corpora."
     if group["chosen_from"] > 2:
         text += (
             f" The leader was chosen by these very scores: its intervals are Tukey's, for all pairs of "
@@ -120,8 +130,16 @@ def _as_text(group: JudgedGroup, alpha: float) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
     yield "\n".join(padded)
-    if group["notes"]:
-        yield "\n".join(group["notes"])
+    if notes := [*map(_in_corpus, group["corpora"]), *group["notes"]]:
+        yield "\n".join(notes)
+
+
+def _in_corpus(found: CorpusVerdict) -> str:
+    if found["verdict"] == "winner":
+        return f"in {found['corpus']}: {found['leader']} wins"
+    return (
+        f"in {found['corpus']}: tie; {found['leader']} leads, with {', '.join(found['contenders']) or 'no contender'}"
+    )
 
 
 def _as_html(group: JudgedGroup, metric: str, alpha: float) -> str:
@@ -130,7 +148,7 @@ def _as_html(group: JudgedGroup, metric: str, alpha: float) -> str:
 
     table = line(_header(metric, group.get("lower", False)), "th")
     table += "".join(line(row, "td") for row in _rows(group, alpha))
-    notes = "".join(f"<li>{escape(note)}</li>" for note in group["notes"])
+    notes = "".join(f"<li>{escape(note)}</li>" for note in [*map(_in_corpus, group["corpora"]), *group["notes"]])
     return f"<p><b>{escape(headline(group))}</b><br>{escape(conditions(group))}</p><table>{table}</table>" + (
         f"<ul>{notes}</ul>" if notes else ""
     )

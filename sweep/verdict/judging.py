@@ -5,7 +5,7 @@ analysed, and what simulations found.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -14,13 +14,13 @@ import pandas as pd
 from sweep.verdict.comparisons import Basis, Difference, resolvable
 from sweep.verdict.designs import OpenComparisons
 from sweep.verdict.judgement import Judgement
-from sweep.verdict.result import GateVerdict, GroupResult, JudgedGroup, by_score
+from sweep.verdict.result import CorpusVerdict, GateVerdict, GroupResult, JudgedGroup, by_score
 from sweep.verdict.score_table import Columns, Paired, ScoreTable, score_table
 from sweep.verdict.tiers import tiers
-from sweep.verdict.verdict import Leads, group_result, target_of
+from sweep.verdict.verdict import Leads, group_result, holm, least, target_of
 from sweep.verdict.verdict import nominate as nominate_on
 from trainables.base.errors import UserError
-from trainables.metrics.catalogue import METRICS
+from trainables.metrics.catalogue import METRICS, MetricInfo
 
 __all__ = ["Judgement", "judge"]
 
@@ -38,6 +38,7 @@ def judge(
     unit: str | None = None,
     speaker: str | None = None,
     group: str | None = None,
+    corpus: str | None = None,
     noise_type: str | None = None,
     metric: str | None = None,
     lower: bool = False,
@@ -55,6 +56,8 @@ def judge(
         unit: the column of utterances; None = one value a run (or the speakers, where only these are named).
         speaker: the column of the units' speakers: from ten up, they are the unit.
         group: the column by which to split the table; each part has its own verdict.
+        corpus: the column of the units' corpora. A few corpora are no sample of all there are: the verdict is
+            conditional on these, and each has its own in `corpora`.
         noise_type: a column by which means are broken down.
         metric: its name. One that we know brings its margin and direction; where the table has a column `metric` too,
             only its rows count.
@@ -73,45 +76,44 @@ def judge(
     if margin is not None and not 0 <= margin < np.inf:
         raise UserError(f"margin must be a number of at least 0, in units of the metric, not {margin:g}")
     known = METRICS[metric] if metric is not None and metric in METRICS else None
-    columns = Columns(candidate, value, seed, unit, speaker, group, noise_type)
+    columns = Columns(candidate, value, seed, unit, speaker, group, corpus, noise_type)
     table = score_table(frame, columns, metric)
     valid = None if nominate is None else score_table(nominate, columns, metric)
     less = lower or (known is not None and known.lower)
-    found = [
-        _group(
-            table,
-            valid,
-            name,
-            metric or value,
-            less,
-            (0.0 if known is None else known.margin) if margin is None else margin,
-            alpha,
-            baseline,
-        )
-        for name in table.groups
-    ]
+    asked = _Asked(metric or value, less, _margin(margin, known), alpha, baseline)
+    found = [_group(table, valid, name, asked) for name in table.groups]
+    found = cast(list[JudgedGroup], holm(found))
     notes = [] if margin is not None or known is not None else ["no margin was given: none is called equivalent"]
     return Judgement(metric or value, less, alpha, found, notes)
 
 
-def _group(
-    table: ScoreTable,
-    valid: ScoreTable | None,
-    name: str,
-    metric: str,
-    lower: bool,
-    margin: float,
-    alpha: float,
-    baseline: str | None,
-) -> JudgedGroup:
-    paired = table.paired(name, lower)
-    scores = paired.scores
+@dataclass(frozen=True)
+class _Asked:
+    """What holds for all groups."""
+
+    metric: str
+    lower: bool
+    margin: float
+    alpha: float
+    baseline: str | None
+
+
+def _margin(given: float | None, known: MetricInfo | None) -> float:
+    """0 where none is known: no interval lies within it."""
+    if given is not None:
+        return given
+    return 0.0 if known is None else known.margin
+
+
+def _group(table: ScoreTable, valid: ScoreTable | None, name: str, asked: _Asked) -> JudgedGroup:
+    paired = table.paired(name, asked.lower)
+    scores, baseline, alpha = paired.scores, asked.baseline, asked.alpha
     if baseline is not None and baseline not in scores.labels:
         raise UserError(f"no candidate {baseline!r} to be the baseline: there are {', '.join(scores.labels)}")
     compared = int(scores.finished.any(axis=1).sum())
     chosen_from = max(compared, 2) if valid is None else 2
     comparisons = _comparisons(paired, chosen_from, as_a_sweep=valid is not None)
-    leader = leading(comparisons) if valid is None else _nominated(valid, name, lower, scores.labels)
+    leader = leading(comparisons) if valid is None else _nominated(valid, name, asked.lower, scores.labels)
     if leader is None:
         raise UserError(f"no candidate has a score{f' in group {name!r}' if name else ''}: all have failed")
     rivals = [label for label in scores.labels if comparisons.has_runs(label) and label != leader]
@@ -119,10 +121,10 @@ def _group(
     found = group_result(
         comparisons,
         group={} if table.columns.group is None else {table.columns.group: name},
-        metric=metric,
+        metric=asked.metric,
         candidates=[{"label": label, "config": {}, "baseline": label == baseline} for label in scores.labels],
         leader=leader,
-        margin=margin,
+        margin=asked.margin,
         baseline=baseline or "none",
         alpha=alpha,
         gates=_NOT_OURS,
@@ -141,7 +143,21 @@ def _group(
             "units_needed": _units_needed(comparisons, leads, found),
             "tiers": _tiers(comparisons, found, compared),
             "left_out": paired.left_out,
+            "corpora": [
+                _of_corpus(corpus, _group(part, None, name, asked)) for corpus, part in table.by_corpus(name).items()
+            ],
         },
+    )
+
+
+def _of_corpus(corpus: str, found: JudgedGroup) -> CorpusVerdict:
+    return CorpusVerdict(
+        corpus=corpus,
+        utterances=found["population"]["utterances"],
+        leader=found["leader"]["label"],
+        verdict=found["verdict"],
+        contenders=found["contenders"],
+        scores={row["label"]: row["score"] for row in found["candidates"]},
     )
 
 
@@ -209,14 +225,12 @@ def _gaps(paired: Paired) -> list[str]:
     """What was left out because not all candidates have it."""
     scores, notes = paired.scores, []
     if paired.left_out:
-        notes.append(
-            f"{paired.left_out} of {len(scores.utterances)} units lack a score of some candidate and do not count"
-        )
+        found = f"{paired.left_out} of {len(scores.utterances)} units lack a score of some candidate"
+        notes.append(f"{found}: each pair is compared on those it shares" if scores.sparse else f"{found}: left out")
     if scores.sparse:
-        notes.append(
-            f"scored on too few units to be compared on all: {', '.join(sorted(scores.sparse))}; "
-            "each pair is compared on the units it shares"
-        )
+        notes.append(f"scored on far fewer units than the others, or on other ones: {', '.join(sorted(scores.sparse))}")
+    if 2 * paired.left_out > len(scores.utterances):
+        notes.append("more than half of the units are not shared by all: is this one test set?")
     return notes
 
 
@@ -240,14 +254,9 @@ def _units_needed(comparisons: OpenComparisons, leads: Leads, found: GroupResult
     used = comparisons.units_of(found["leader"]["label"])
     if found["verdict"] == "winner":
         return used
-    if typical is None or used < 2 or not _reached(typical.with_units(MOST_UNITS), target, comparisons, found["alpha"]):
+    if typical is None or used < 2:
         return None
-    low, high = used, MOST_UNITS  # not enough, enough
-    while high - low > 1:
-        middle = (low + high) // 2
-        enough = _reached(typical.with_units(middle), target, comparisons, found["alpha"])
-        low, high = (low, middle) if enough else (middle, high)
-    return high
+    return least(used, MOST_UNITS, lambda n: _reached(typical.with_units(n), target, comparisons, found["alpha"]))
 
 
 def _reached(basis: Basis | None, target: float, comparisons: OpenComparisons, alpha: float) -> bool:

@@ -22,6 +22,7 @@ from trainables.metrics.catalogue import METRICS
 Array = NDArray[np.float64]
 
 NOISY = "noisy"  # the candidate name of the unprocessed input
+_LARGEST_MEMBERSHIP = 4_000_000  # speakers x utterances; sums over a sorted copy beyond
 FAILURE_LIMIT = 0.01  # a job that fails on more of its utterances has failed
 
 
@@ -139,6 +140,10 @@ class PairedScores:
 def speaker_means(scores: Array, speakers: Sequence[str] | NDArray[np.str_]) -> Array:
     """(..., utterances) -> (..., speakers): each speaker's mean, speakers sorted by name."""
     names, index = np.unique(np.asarray(speakers), return_inverse=True)
+    if len(names) * len(index) > _LARGEST_MEMBERSHIP:
+        order = np.argsort(index, kind="stable")
+        counts = np.bincount(index)
+        return np.add.reduceat(scores[..., order], np.cumsum(counts) - counts, axis=-1) / counts
     membership = index[:, None] == np.arange(len(names))
     return scores @ (membership / membership.sum(axis=0))
 

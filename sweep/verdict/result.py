@@ -173,6 +173,17 @@ class GroupResult(TypedDict):
     lower: NotRequired[bool]  # of the metric less is better
 
 
+class CorpusVerdict(TypedDict):
+    """The verdict on one corpus of several, by itself."""
+
+    corpus: str
+    utterances: int
+    leader: str
+    verdict: Literal["winner", "tie"]
+    contenders: list[str]
+    scores: dict[str, float | None]
+
+
 class JudgedGroup(GroupResult):
     """The answer for one group of scores that no sweep of ours need have made (`sweep.verdict.judge`)."""
 
@@ -182,6 +193,7 @@ class JudgedGroup(GroupResult):
     units_needed: int | None  # as `seeds_needed`, of `population.unit`; None where more of them alone would not do
     tiers: list[list[str]]  # runs of candidates that are not separable, best first; they may overlap
     left_out: int  # units that lack a score of some candidate
+    corpora: list[CorpusVerdict]  # each by itself, where there are several
 
 
 # -- findings ----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""From anyone's table of scores to paired arrays: columns checked, seeds matched, failed and missing scores told apart.
+"""From anyone's table of scores to paired arrays: columns checked, seeds matched, failed scores set apart from gaps.
 
 A row is one score: of a candidate, and where they are known a seed, a unit (utterance) and its speaker. A row without
 a finite value is a failed score, as in a sweep; a row that is not there is a gap: it is no failure, but only units
@@ -33,6 +33,7 @@ class Columns:
     unit: str | None = None
     speaker: str | None = None
     group: str | None = None
+    corpus: str | None = None
     noise_type: str | None = None
 
     def named(self) -> dict[str, str]:
@@ -58,10 +59,24 @@ class ScoreTable:
 
     def paired(self, group: str, lower: bool) -> "Paired":
         """One group's scores as arrays."""
-        rows = np.ones(len(self.frame), dtype=bool)
-        if self.columns.group is not None:
-            rows = (self.frame[self.columns.group].astype(str) == group).to_numpy() | self.unprocessed
-        return _paired(self, np.flatnonzero(rows), lower)
+        return _paired(self, np.flatnonzero(self._rows_of(group)), lower)
+
+    def by_corpus(self, group: str) -> dict[str, "ScoreTable"]:
+        """One group's rows, each corpus by itself; empty unless there are two or more."""
+        if self.columns.corpus is None:
+            return {}
+        mine, corpora = self._rows_of(group), self.frame[self.columns.corpus].astype(str)
+        found = {name: np.flatnonzero(mine & (corpora == name).to_numpy()) for name in dict.fromkeys(corpora[mine])}
+        return {str(name): self._only(rows) for name, rows in found.items()} if len(found) > 1 else {}
+
+    def _rows_of(self, group: str) -> NDArray[np.bool_]:
+        if self.columns.group is None:
+            return np.ones(len(self.frame), dtype=bool)
+        return (self.frame[self.columns.group].astype(str) == group).to_numpy(bool) | self.unprocessed
+
+    def _only(self, rows: NDArray[np.int64]) -> "ScoreTable":
+        columns = replace(self.columns, corpus=None)
+        return ScoreTable(columns, self.frame.iloc[rows], self.values[rows], self.unprocessed[rows])
 
 
 @dataclass(frozen=True)
@@ -71,7 +86,7 @@ class Paired:
     scores: PairedScores
     seeds_paired: bool
     has_units: bool
-    left_out: int  # units that lack a score of some candidate that is compared on all
+    left_out: int  # units that lack a score of some candidate
 
 
 def score_table(frame: Any, columns: Columns, metric: str | None) -> ScoreTable:
@@ -87,7 +102,7 @@ def score_table(frame: Any, columns: Columns, metric: str | None) -> ScoreTable:
     frame = _of_metric(frame, columns, metric)
     if frame.empty:
         raise UserError("the table of scores has no rows")
-    for role in ("candidate", "seed", "unit", "group"):
+    for role in ("candidate", "seed", "unit", "group", "corpus"):
         if (column := getattr(columns, role)) is None:
             continue
         lacking = np.flatnonzero(frame[column].isna().to_numpy() & _mandatory(frame, columns, role))
@@ -114,7 +129,7 @@ def _of_metric(frame: pd.DataFrame, columns: Columns, metric: str | None) -> pd.
 
 def _mandatory(frame: pd.DataFrame, columns: Columns, role: str) -> NDArray[np.bool_]:
     """Rows that must have a value in this role: the noisy input belongs to no group."""
-    return ~_unprocessed(frame, columns) if role == "group" else np.ones(len(frame), dtype=bool)
+    return ~_unprocessed(frame, columns) if role in ("group", "corpus") else np.ones(len(frame), dtype=bool)
 
 
 def _unprocessed(frame: pd.DataFrame, columns: Columns) -> NDArray[np.bool_]:
@@ -133,7 +148,7 @@ def _values(column: pd.Series) -> NDArray[np.float64]:
     else:
         values = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
         lost = np.flatnonzero(np.isnan(values) & column.notna().to_numpy())
-        wrong = [row for row in lost if str(column.iloc[row]).strip().casefold() not in _EMPTY]
+        wrong = [row for row in lost.tolist() if str(column.iloc[row]).strip().casefold() not in _EMPTY]
         if wrong:
             raise UserError(
                 f"row {column.index[wrong[0]]}: {column.iloc[wrong[0]]!r} in column {column.name!r} is no number; "
@@ -195,9 +210,9 @@ def arrange(
     `facts` has a row for each unit, with its speaker and its noise type.
     """
     failed = present & ~np.isfinite(scores)
-    trained = present.any(axis=-1)
+    trained = np.logical_or.reduce(present, axis=-1)
     has_units = scores.shape[-1] > 1
-    few = failed.mean(axis=-1) <= FAILURE_LIMIT
+    few: NDArray[np.bool_] = failed.mean(axis=-1) <= FAILURE_LIMIT
     # With a single run of each there is no other seed to go by: its scored units count.
     finished = trained & (few | (has_units and not (trained.sum(axis=1) > 1).any()))
     paired = PairedScores(
@@ -211,13 +226,13 @@ def arrange(
         given=trained,
         sparse=_sparse(labels, scores, finished),
     )
-    left_out = scores.shape[-1] - paired.complete_block.n_utterances if paired.complete else 0
-    return Paired(paired, seeds_paired, has_units, left_out)
+    everyone = np.logical_and.reduce((np.isfinite(scores) | ~finished[..., None]), axis=(0, 1))
+    return Paired(paired, seeds_paired, has_units, int((~everyone).sum()))
 
 
 def _refuse_strangers(frame: pd.DataFrame, columns: Columns, arranged: Paired) -> None:
     """Where no two candidates share a unit, their names are the likely reason."""
-    scored = np.isfinite(arranged.scores.scores).any(axis=1)
+    scored = np.logical_or.reduce(np.isfinite(arranged.scores.scores), axis=1)
     of_candidates = [row for row in scored if row.any()]
     if not arranged.has_units or len(of_candidates) < 2 or (scored.sum(axis=0) > 1).any():
         return
@@ -229,18 +244,22 @@ def _refuse_strangers(frame: pd.DataFrame, columns: Columns, arranged: Paired) -
 
 
 def _units(frame: pd.DataFrame, columns: Columns) -> tuple[Codes, Sequence[str]]:
-    """A code per row and the units' names, sorted; a unit named alike by two speakers is two units."""
+    """A code per row and the units' names, sorted; one of two speakers or corpora is two units."""
     if columns.unit is None and columns.speaker is None:
         return np.zeros(len(frame), dtype=np.int64), [""]
-    names = frame[columns.unit or columns.speaker].astype(str)
-    code, units = pd.factorize(names, sort=True)
-    if columns.unit is None or columns.speaker is None:
-        return code, list(units)
-    speaker, speakers = pd.factorize(frame[columns.speaker].astype(str), sort=True)
-    both, pairs = pd.factorize(code * max(len(speakers), 1) + speaker, sort=True)
-    if len(pairs) == len(units):
-        return code, list(units)
-    return both, [f"{units[pair // len(speakers)]} ({speakers[pair % len(speakers)]})" for pair in pairs]
+    found, names = pd.factorize(frame[columns.unit or columns.speaker].astype(str), sort=True)
+    code, units = found.astype(np.int64), list(map(str, names))
+    for column in (columns.speaker if columns.unit else None, columns.corpus):
+        if column is None:
+            continue
+        owner, owners = pd.factorize(frame[column].fillna("").astype(str), sort=True)
+        both, pairs = pd.factorize(code * len(owners) + owner, sort=True)
+        if len(pairs) > len(units):
+            of, by = np.divmod(np.asarray(pairs), len(owners))
+            named = list(map(str, owners))
+            code = both.astype(np.int64)
+            units = [f"{units[unit]} ({named[name]})" for unit, name in zip(of.tolist(), by.tolist(), strict=True)]
+    return code, units
 
 
 def _facts(frame: pd.DataFrame, columns: Columns, unit: Codes, units: Sequence[str]) -> pd.DataFrame:
@@ -251,6 +270,11 @@ def _facts(frame: pd.DataFrame, columns: Columns, unit: Codes, units: Sequence[s
         name: "" if column is None else frame[column].iloc[first].fillna("").astype(str).to_numpy()
         for name, column in (("speaker", columns.speaker), ("noise_type", columns.noise_type))
     }
+    if columns.speaker is not None and columns.corpus is not None:  # speaker 1 of one corpus is not that of another
+        corpus = frame[columns.corpus].iloc[first].astype(str).to_numpy()
+        known["speaker"] = np.array(
+            [f"{place}/{speaker}" for place, speaker in zip(corpus, known["speaker"], strict=True)]
+        )
     return pd.DataFrame(known, index=pd.Index(units, name="utterance"))
 
 
@@ -264,7 +288,8 @@ def _seeds(
     """
     if columns.seed is None:
         return np.zeros(len(frame), dtype=np.int64), [0], False
-    code, names = pd.factorize(frame[columns.seed], sort=True)
+    code, found = pd.factorize(frame[columns.seed], sort=True)
+    names: list[Any] = list(found)
     own = candidate >= 0
     has = np.zeros((n_candidates, len(names)), dtype=bool)
     has[candidate[own], code[own]] = True

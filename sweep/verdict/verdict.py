@@ -5,7 +5,7 @@ and how to read a tie.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -233,11 +233,26 @@ def _seeds_needed(comparisons: Comparisons, leads: Leads, leader: str, margin: f
     if typical is None:
         return None
     used = len(comparisons.pooled_block.seeds or comparisons.paired.block_of(leader).seeds)
-    for n_seeds in range(used + 1, MOST_SEEDS + 1):
+    target = target_of(leads, margin)
+
+    def enough(n_seeds: int) -> bool:
         more = typical.with_seeds(n_seeds)
-        if more is not None and resolvable(more, alpha, comparisons.chosen_from) <= target_of(leads, margin):
-            return n_seeds
-    return None
+        return more is not None and resolvable(more, alpha, comparisons.chosen_from) <= target
+
+    if comparisons.chosen_from > 2:  # Tukey's critical values take milliseconds
+        return least(used, MOST_SEEDS, enough)
+    return next((n_seeds for n_seeds in range(used + 1, MOST_SEEDS + 1) if enough(n_seeds)), None)
+
+
+def least(used: int, most: int, enough: Callable[[int], bool]) -> int | None:
+    """The smallest number beyond `used` that is enough, by bisection; None where `most` is not."""
+    if used >= most or not enough(most):
+        return None
+    low, high = used, most  # not enough, enough
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
 
 
 def target_of(leads: Leads, margin: float) -> float:

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from sweep.verdict.simultaneous import dunnett_critical, dunnett_p, holm_adjusted, probability_best
+from sweep.verdict.simultaneous import (
+    dunnett_critical,
+    dunnett_p,
+    holm_adjusted,
+    probability_best,
+    tukey_critical,
+    tukey_p,
+)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +46,19 @@ def test_the_critical_value_has_the_chance_it_promises() -> None:
 def test_next_to_no_degrees_of_freedom_give_a_finite_bound_and_no_crash(n_compared: int, df: float) -> None:
     critical = dunnett_critical(0.05, n_compared, df)
     assert stats.t.isf(0.025, df) < critical <= stats.t.isf(0.025 / n_compared, df) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("df", [1.5, 4.0, 10.0, 60.5, 1e6])
+@pytest.mark.parametrize("n_candidates", [2, 3, 6, 12])
+def test_tukeys_critical_values_are_the_studentized_ranges(n_candidates: int, df: float) -> None:
+    critical = stats.studentized_range.isf(0.05, n_candidates, df) / 2**0.5
+    assert tukey_critical(0.05, n_candidates, df) == pytest.approx(critical, rel=2e-4)
+    assert tukey_p(critical, n_candidates, df) == pytest.approx(0.05, abs=2e-5)
+
+
+def test_two_candidates_have_students_t() -> None:
+    assert tukey_critical(0.05, 2, 7.5) == pytest.approx(stats.t.isf(0.025, 7.5))
+    assert tukey_p(2.1, 2, 7.5) == pytest.approx(2 * stats.t.sf(2.1, 7.5))
 
 
 def test_equal_calls_give_equal_bits() -> None:
