@@ -73,7 +73,9 @@ def texts(column: pd.Series) -> pd.Series:
     """The column as categories of text, blank ones missing; whole numbers without their ".0"."""
     if isinstance(column.dtype, pd.CategoricalDtype) and isinstance(column.cat.categories.dtype, pd.StringDtype):
         blank = [text for text in column.cat.categories if not text.strip()]
-        return column.cat.remove_categories(blank) if blank else column
+        kept = column.cat.remove_categories(blank) if blank else column
+        odd = {text: _printable(text) for text in kept.cat.categories if not text.isprintable()}
+        return kept.cat.rename_categories(odd) if odd else kept
     codes, found = pd.factorize(column)
     if pd.api.types.is_float_dtype(found.dtype) and all(float(value).is_integer() for value in found):
         found = found.astype("int64")
@@ -88,6 +90,11 @@ def from_columns(name: str, columns: Mapping[str, Sequence[object]], first_row: 
         if not pd.api.types.is_numeric_dtype(frame[column]) or pd.api.types.is_bool_dtype(frame[column]):
             frame[column] = pd.Series(frame[column].astype("str"), dtype="category")
     return FileTable(name, frame, first_row)
+
+
+def _printable(text: str) -> str:
+    """With a terminal's commands and line breaks as escapes."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def _number(text: str) -> float | None:

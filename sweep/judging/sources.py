@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from sweep.judging.file_table import FileTable
 from sweep.judging.json_tables import read_json
 from sweep.judging.plain_tables import read_delimited, read_parquet
-from sweep.judging.toolkit_texts import is_espnet_folder, read_espnet_folder, read_text
+from sweep.judging.toolkit_texts import is_espnet_folder, read_espnet_folder, read_toolkit
 from trainables.base.errors import UserError
 
 STANDARD_INPUT = "-"
@@ -47,7 +47,7 @@ def read_source(name: str) -> FileTable:
     content = content.removeprefix(b"\xef\xbb\xbf")
     if content.lstrip()[:1] in (b"{", b"[") or _PRINTED.search(content):
         return read_json(shown, content)
-    return read_text(shown, content) or read_delimited(shown, content)
+    return read_toolkit(shown, content) or read_delimited(shown, content)
 
 
 def labels(names: Sequence[str]) -> list[tuple[str, str | None]]:

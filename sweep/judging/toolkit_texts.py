@@ -23,7 +23,7 @@ _KEY_AND_NUMBER = re.compile(rb"\S+[ \t]+[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|inf|
 _AVERAGE_NAMES = {"avg", "average", "mean", "overall", "total"}
 
 
-def read_text(name: str, content: bytes) -> FileTable | None:
+def read_toolkit(name: str, content: bytes) -> FileTable | None:
     """The table, or None where it is no such file."""
     if _SCLITE_MARK in content:
         return _error_rates(name, _sclite(content.decode("utf-8", "replace")))

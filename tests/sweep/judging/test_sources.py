@@ -117,6 +117,11 @@ def test_labels_that_look_like_numbers_stay_apart(tmp_path: Path) -> None:
     assert set(frame["utterance"]) == {"1", "2"}
 
 
+def test_a_terminals_commands_in_a_label_are_shown_as_escapes(tmp_path: Path) -> None:
+    frame = read(tmp_path / "scores.csv", b'system,utt,pesq\n\x1b[31mred,u1,2\n"two\nlines",u1,3\n')
+    assert set(frame["candidate"]) == {"\\x1b[31mred", "two\\nlines"}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
