@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks.simulation.simulated import Simulation, simulated_plan
 from sweep.commands.main import run_command
-from sweep.report.watch import watch
 from sweep.plan.plan import Plan
 from sweep.progress.progress_state import ProgressState
 from sweep.report.standings import standings
+from sweep.report.watch import watch
 from sweep.stored.heartbeat import beating
 from sweep.study.outcomes import outcomes
 from sweep.study.study import Proposal, StudyStore
