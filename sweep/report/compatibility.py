@@ -1,8 +1,8 @@
 """Is our number compatible with the published one? `sweep/leaderboard.py NAME --published`.
 
 A published figure is a single number, so it is held against the prediction interval of one more run of ours, on a new
-test set of the same size (`sweep.verdict.prediction`). Where a sweep was not run as the paper's systems were, there is
-no answer and none is given.
+test set of the same size (`CrossedEffects.prediction_half_width`). Where a sweep was not run as the paper's systems
+were, there is no answer and none is given.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,10 @@ from sweep.report import cells
 from sweep.report.output_formats import Table, View
 from sweep.report.published.counterparts import Counterpart, counterparts, differences
 from sweep.stored.other_metric import paired_again
+from sweep.verdict import crossed_effects
 from sweep.verdict.comparisons import Comparisons
+from sweep.verdict.crossed_effects import FEWEST_SEEDS
 from sweep.verdict.paired_scores import NOISY, PairedScores
-from sweep.verdict.prediction import FEWEST_SEEDS, prediction_half_width
 from sweep.verdict.result import GroupResult, Result, group_name
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS
@@ -104,8 +105,8 @@ def _entry(published: Counterpart, comparisons: Comparisons, reasons: Sequence[s
 
 
 def _half_width(paired: PairedScores, label: str, alpha: float) -> float | None:
-    block = paired.block_of(label)
-    half = prediction_half_width(block.of(label), alpha) if block.scores.size else None
+    effects = crossed_effects.of_level(paired.block_of(label).of(label))
+    half = None if effects is None else effects.prediction_half_width(alpha)
     return None if half is None else float(half)
 
 

@@ -17,6 +17,7 @@ from scipy import special
 Array = NDArray[np.float64]
 
 MINIMUM_SPEAKERS = 10  # below this, speakers are too few to be the unit
+FEWEST_SEEDS = 3  # for the prediction of one more run
 POWER = 0.8  # with which a resolvable difference is found
 
 
@@ -60,6 +61,32 @@ class CrossedEffects:
     def resolvable(self, alpha: float) -> Array:
         """The true difference that a two-sided test at `alpha` finds with 80 % power."""
         return self.half_width(alpha) + special.stdtrit(self.df, POWER) * np.sqrt(self.variance)
+
+    def prediction_half_width(self, alpha: float) -> Array | None:
+        """Half the width of the two-sided (1 - alpha) interval for one more run: a new seed on as many new units.
+
+        Of a level only. With variances s2, u2 and e2 of seeds, units and the residual, the mean of S seeds and U units
+        has the variance s2/S + u2/U + e2/(SU), and that of a new run on U new units s2 + u2/U + e2/U. They are
+        independent, so their difference has
+
+            W = s2 (1 + 1/S) + 2 u2/U + e2 (S + 1)/(SU) = [(S + 1) MS_s + 2 (MS_u - MS_e)] / (SU)
+
+        by the expected mean squares (a prediction interval adds the variance of the new observation to that of the
+        mean: Hahn & Meeker, "Statistical Intervals", 1991, ch. 4). The seeds' part has S - 1 degrees of freedom, the
+        units' about U - 1. Satterthwaite's number for their sum, W^2 / sum(part^2 / df), takes the estimated shares for
+        the true ones; from three seeds, which weigh four or five times more here than in the verdict's differences, it
+        covered only 91 to 93 % in some simulated worlds. With the shares themselves in place of their squares,
+        W / sum(part / df), which is fewer, coverage is 94 to 97 % from three seeds up. None with fewer.
+        """
+        if self.n_seeds < FEWEST_SEEDS:
+            return None
+        cells = self.n_seeds * self.n_units
+        of_seeds = (self.n_seeds + 1) * self.ms_seed / cells
+        of_units = 2 * np.maximum(self.ms_unit - self.ms_residual, 0) / cells
+        total = of_seeds + of_units
+        share = np.divide(of_seeds, total, out=np.zeros_like(total), where=total > 0)
+        df = 1 / (share / (self.n_seeds - 1) + (1 - share) / (self.n_units - 1))
+        return -special.stdtrit(df, alpha / 2) * np.sqrt(total)
 
     @property
     def components(self) -> tuple[Array, Array, Array]:

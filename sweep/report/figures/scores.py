@@ -7,7 +7,10 @@ from sweep.report.figures.panels import panelled, save
 from sweep.verdict.result import GroupResult, Result, candidate_verdict, group_name
 from trainables.metrics.catalogue import METRICS
 
-COLOURS = {"winner": "tab:green", "leader": "tab:blue", "contender": "tab:orange", "behind": "tab:grey"}
+# By Okabe and Ito, which are distinct for colour-blind readers; markers say the same in grey.
+COLOURS = {"winner": "#009E73", "leader": "#0072B2", "contender": "#E69F00", "behind": "0.45"}
+_MARKERS = {"winner": "*", "leader": "D", "contender": "o", "behind": "v"}
+_KEY = "star: winner; diamond: leader; circle: not separated from it\nhollow: baselines; dotted: noisy input"
 _PANEL_INCHES = (4.2, 3.6)
 
 
@@ -18,7 +21,10 @@ def score_plot(result: Result, path: str | PathLike[str]) -> None:
     for axes, group in zip(panels, groups, strict=True):
         _draw(axes, group)
     figure.supylabel(f"{METRICS[result['metric']].title} on test")
-    figure.supxlabel("orange: not separated from the leader; hollow: baselines; dotted: noisy input", fontsize="small")
+    figure.supxlabel(
+        "star: winner; diamond: leader; circle: not separated from it; hollow: baselines; dotted: noisy input",
+        fontsize="small",
+    )
     mark = "" if result.get("meaningful", True) else " (not meaningful)"
     figure.suptitle(f"{result['space']}, {result.get('preset', '')} preset{mark}", fontsize="medium")
     save(figure, path)
@@ -29,21 +35,23 @@ def _draw(axes: Any, group: GroupResult) -> None:
     for place, candidate in enumerate(group["candidates"]):
         if candidate["score"] is None:
             continue
+        verdict = candidate_verdict(group, candidate["label"])
         low, high = candidate["interval"] or (candidate["score"], candidate["score"])
         axes.errorbar(
             place,
             candidate["score"],
             yerr=[[candidate["score"] - low], [high - candidate["score"]]],
-            fmt="o",
+            fmt=_MARKERS[verdict],
+            markersize=10 if verdict == "winner" else 6,
             capsize=4,
-            color=COLOURS[candidate_verdict(group, candidate["label"])],
+            color=COLOURS[verdict],
             markerfacecolor="white" if candidate.get("baseline") else None,
         )
     noisy = group.get("noisy", {}).get("score")
     if noisy is not None:
         axes.axhline(noisy, linestyle=":", color="black")
     axes.set_xlim(-0.5, len(labels) - 0.5)
-    axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right")
+    axes.set_xticks(range(len(labels)), labels, rotation=30, ha="right", parse_math=False)
     axes.set_title(f"{group_name(group['group'])}: {_headline(group)}", fontsize="medium")
     axes.grid(axis="y", alpha=0.3)
 

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sweep.report.figures.forest import SMALLEST_TEXT, SeedDifferences, describe, forest_plot
 from sweep.report.figures.panels import save
 from sweep.report.figures.seed_points import seed_differences, seed_points
+from sweep.verdict import judge
 from sweep.verdict.comparisons import Comparisons
 from sweep.verdict.paired_scores import paired_scores
 from sweep.verdict.result import GroupResult, Result
@@ -183,3 +185,24 @@ def test_points_come_from_the_same_scores_as_the_verdict(group: GroupResult) -> 
     rows = result_rows(scores((1.0, 1.2, 2.0, 1.99, 0.9), spread=0.2), labels=labels, n_speakers=12)
     points = seed_differences(group, Comparisons(paired_scores(rows, "si_sdr", labels, SEEDS)))
     assert np.mean(points.gain["layer2"]) == pytest.approx(group["gain"]["value"], abs=1e-12)
+
+
+def test_where_less_is_better_the_better_is_still_to_the_right() -> None:
+    rates = {"good": 0.10, "worse": 0.20, "none": 0.30}
+    frame = pd.DataFrame(
+        [
+            {"candidate": label, "seed": seed, "utterance": f"u{u}", "value": rate + 0.001 * ((7 * u + 3 * seed) % 5)}
+            for label, rate in rates.items()
+            for seed in (1, 2, 3)
+            for u in range(20)
+        ]
+    )
+    (group,) = judge(frame, seed="seed", unit="utterance", lower=True, metric="error rate").groups
+    panels: Any = forest_plot([group], "error rate").axes
+    to_leader, to_baseline = panels
+    assert [text.get_text() for text in to_leader.get_yticklabels()] == ["good", "worse", "none"]
+    values = [mark.get_xdata()[0] for _, mark in sorted(panel_marks(to_leader).items())]
+    assert values == pytest.approx([0.0, -0.1, -0.2])
+    gains = [mark.get_xdata()[0] for _, mark in sorted(panel_marks(to_baseline).items())]
+    assert gains == pytest.approx([0.2, 0.1, 0.0])
+    assert [mark.get_marker() for _, mark in sorted(panel_marks(to_baseline).items())] == ["^", "^", "D"]

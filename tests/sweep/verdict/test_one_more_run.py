@@ -5,12 +5,17 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from sweep.verdict.prediction import prediction_half_width
+from sweep.verdict import crossed_effects
 
 # Standard deviations over seeds, over units, and of the residual: PESQ over speakers, PESQ over utterances, large
 # networks whose seeds differ most, SI-SDR whose utterances do, seeds without effect.
 WORLDS = [(0.03, 0.1, 0.1), (0.03, 0.5, 0.1), (0.3, 0.5, 0.1), (0.1, 2.0, 0.3), (0.0, 0.5, 0.1)]
 REPEATS = 4000
+
+
+def prediction_half_width(scores: NDArray[np.float64], alpha: float) -> NDArray[np.float64] | None:
+    effects = crossed_effects.of_level(scores)
+    return None if effects is None else effects.prediction_half_width(alpha)
 
 
 def world(
