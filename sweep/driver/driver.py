@@ -225,8 +225,7 @@ class Drive:
             for stage in self.plan.gate_stages(group.name):
                 measured[stage.kind].append(self.stages.read(stage.key))
             if measured:
-                facts = reader.read_gates(measured)
-                interpreted[group.name] = interpretable(facts["transfer_gap"], facts["mismatch"], self.plan.alpha)
+                interpreted[group.name] = interpretable(**reader.read_gates(measured), alpha=self.plan.alpha)
         return interpreted
 
     def _publish(self, result: Result, rows: pd.DataFrame) -> dict[str, Path]:

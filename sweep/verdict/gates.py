@@ -1,8 +1,9 @@
-"""Is the question meaningful at this size? Two gates, from the measurements of the gate stages.
+"""Is the question meaningful at this size? Gates, from the measurements of the method's gate stages.
 
 The transfer gap shows whether pre-training helps at all: the head's score on the frozen pretrained body minus
 that on the frozen random body. The mismatch shows whether noisy and clean features differ at a site, so that
-there is something to normalize away. Without both, "which layer is best" has no answer.
+there is something to normalize away. Without both, "which layer is best" has no answer. The position component shows
+whether a reference's features carry their position at all. A method measures those that its question needs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,32 +14,48 @@ import numpy as np
 from sweep.verdict import crossed_effects
 from sweep.verdict.comparisons import Difference
 from sweep.verdict.paired_scores import speaker_means, unit_of
-from sweep.verdict.result import Estimate, GateVerdict, SiteMismatch
+from sweep.verdict.result import Estimate, GateVerdict, LayerPosition, SiteMismatch
 
 
 def interpretable(
-    transfer_gap: Mapping[str, Any], mismatch: Sequence[Mapping[str, Any]], alpha: float = 0.05
+    transfer_gap: Mapping[str, Any] | None = None,
+    mismatch: Sequence[Mapping[str, Any]] | None = None,
+    position: Sequence[Mapping[str, Any]] | None = None,
+    alpha: float = 0.05,
 ) -> GateVerdict:
-    """Both gates with their verdict.
+    """The gates that were measured, with their verdict.
 
     `transfer_gap` has "pretrained" and "random", each (seeds, utterances) in dB, None or NaN where a score
     failed; seeds and utterances in the same order, and, where known, "speakers", one per utterance: with ten
-    or more of them they are the unit. `mismatch` has one {"site", "value", "interval"} per site.
-    Both must be above zero beyond their intervals: the gap, and the mismatch of at least one site.
+    or more of them they are the unit. `mismatch` has one {"site", "value", "interval"} per site, `position` one
+    {"layer", "value", "interval"} per layer.
+    All must be above zero beyond their intervals: the gap, and the others at one site or layer at least.
     `reasons` lists the gates that failed.
     """
-    gap = _gap(transfer_gap, alpha)
-    sites: list[SiteMismatch] = [
-        {"site": row["site"], "value": float(row["value"]), "interval": _floats(row["interval"])} for row in mismatch
-    ]
-    reasons = []
-    if gap["interval"] is None:
-        reasons.append("the transfer gap has no interval: it needs 2 seeds and 2 utterances")
-    elif gap["interval"][0] <= 0:
-        reasons.append("pre-training is not shown to help: the transfer gap is not above zero")
-    if not any(_above_zero(site["interval"]) for site in sites):
-        reasons.append("no site shows a mismatch between noisy and clean features")
-    return {"interpretable": not reasons, "transfer_gap": gap, "mismatch": sites, "reasons": reasons}
+    found: GateVerdict = {"interpretable": True, "reasons": []}
+    reasons = found["reasons"]
+    if transfer_gap is not None:
+        gap = found["transfer_gap"] = _gap(transfer_gap, alpha)
+        if gap["interval"] is None:
+            reasons.append("the transfer gap has no interval: it needs 2 seeds and 2 utterances")
+        elif gap["interval"][0] <= 0:
+            reasons.append("pre-training is not shown to help: the transfer gap is not above zero")
+    if mismatch is not None:
+        found["mismatch"] = [
+            SiteMismatch(site=row["site"], value=float(row["value"]), interval=_floats(row["interval"]))
+            for row in mismatch
+        ]
+        if not any(_above_zero(row["interval"]) for row in mismatch):
+            reasons.append("no site shows a mismatch between noisy and clean features")
+    if position is not None:
+        found["position"] = [
+            LayerPosition(layer=row["layer"], value=float(row["value"]), interval=_floats(row["interval"]))
+            for row in position
+        ]
+        if not any(_above_zero(row["interval"]) for row in position):
+            reasons.append("no layer's features of clean speech show a position component that could be removed")
+    found["interpretable"] = not reasons
+    return found
 
 
 def _gap(scores: Mapping[str, Any], alpha: float) -> Estimate:

@@ -103,12 +103,19 @@ class SiteMismatch(Estimate):
     site: int
 
 
+class LayerPosition(Estimate):
+    """How far frames of clean speech are alike at equal positions, at one layer of a reference."""
+
+    layer: int
+
+
 class Gates(TypedDict):
     """What was measured before the sweep; `reasons` say why the question is not meaningful at this size."""
 
     reasons: list[str]
     transfer_gap: NotRequired[Estimate]  # the frozen pretrained body's score minus the random one's, dB
     mismatch: NotRequired[list[SiteMismatch]]
+    position: NotRequired[list[LayerPosition]]
 
 
 class GateVerdict(Gates):

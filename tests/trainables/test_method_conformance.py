@@ -136,3 +136,33 @@ class TestByol(ContrastiveSEConformance):
 
 class TestSimSiamBalanced(ContrastiveSEConformance):
     config = {"target": "simsiam", "weighting": "balanced", "optimizer": "adamw"}  # noqa: RUF012
+
+
+class PositionInvariantConformance(PaddingConformance):
+    """Its stages are really run, with two steps of pre-training each."""
+
+    method_name = "position_invariant"
+    make = NormalizedSSLConformance.make
+
+
+SMALL_STAGES = {"front_steps": 2, "pretraining_steps": 2}
+
+
+class TestPositionUntouched(PositionInvariantConformance):
+    config = {"variant": "none", **SMALL_STAGES}  # noqa: RUF012
+
+
+class TestPositionFrames(PositionInvariantConformance):
+    config = {"variant": "mse", "l2norm": "on", "layers": [1, 3], "upstream": "wavlm", **SMALL_STAGES}  # noqa: RUF012
+
+
+class TestPositionPadded(PositionInvariantConformance):
+    config = {"variant": "mse_pad", "front_end": "conv_tasnet", "upstream": "wav2vec2", **SMALL_STAGES}  # noqa: RUF012
+
+
+class TestPositionSoftDTW(PositionInvariantConformance):
+    config = {"variant": "softdtw", "lambda_sisdr": 0.1, "lav_weight": 0.1, "band": 0.2, **SMALL_STAGES}  # noqa: RUF012
+
+
+class TestPositionSpeed(PositionInvariantConformance):
+    config = {"variant": "mse_speed_interp", "speed_branch": "noisy", "planted_position": 1.0, **SMALL_STAGES}  # noqa: RUF012

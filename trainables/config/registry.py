@@ -15,6 +15,7 @@ METHODS = Registry(
     {
         "contrastive_se": "trainables.contrastive_se.info:INFO",
         "normalized_ssl": "trainables.normalized_ssl.info:INFO",
+        "position_invariant": "trainables.position_invariant.info:INFO",
         "separation": "trainables.separation.info:INFO",
     },
 )

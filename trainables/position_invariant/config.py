@@ -8,15 +8,15 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Unpack
 
+from trainables.base.errors import UserError
+from trainables.base.published import source
+from trainables.base.published.files import require_reachable
 from trainables.config.fields import choice, flag, number, positions, text, whole
 from trainables.config.method_config import MethodConfig
-from trainables.base.errors import UserError
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Stage, StagePlace
 from trainables.losses.soft_dtw_band import require_band
 from trainables.ssl.description import SSLModel
-from trainables.base.published import source
-from trainables.base.published.files import require_reachable
 from trainables.ssl.published_weights.source import resolve
 from trainables.ssl.stages import body_stage, require_weights
 from trainables.ssl.upstream_table import UPSTREAM_TABLE
@@ -31,7 +31,11 @@ SLOWEST, FASTEST = 0.5, 2.0  # as trainables/audio/speed.py takes them
 SAMPLE_RATE = 16_000  # Hz
 RECEPTIVE_FIELD = 400  # samples of one frame
 FRAME_HOP = 320  # samples between two frames
+# Of the reference's last layer, on test estimates.
+MEASURES = ("ssl_distance", "ssl_cosine", "shift_excess", "shift_floor", "speed_error", "shortcut_index")
 WITHOUT_L2NORM = 100.0  # by how much gamma grows where frames are not of unit length
+
+_FRONT_LR = {"tiny": 3e-3, "base": 3e-4}
 
 _PAD_FIELDS = ("pad_side", "pad_min", "pad_max", "guard", "padded_branch")
 _SPEED_FIELDS = ("speed_low", "speed_high", "speed_step", "speed_branch", "pitch_semitones", "swap_branches")
@@ -57,8 +61,10 @@ class PositionInvariantConfig(MethodConfig):
         place=lambda given, folder: source.located(given, folder, "front_checkpoint"),
         help="Weights of the front-end in its authors' or asteroid's format; null = pre-trained here.",
     )
-    front_steps: int = whole(1500, (1, 10_000_000), unit="steps", help="Its pre-training on enhancement.")
-    front_lr: float = number(1e-3, (1e-7, 1.0), help="Peak learning rate of that pre-training.")
+    front_steps: int = whole(2000, (1, 10_000_000), unit="steps", help="Its pre-training on enhancement.")
+    front_lr: float | None = number(
+        None, (1e-7, 1.0), help="Peak learning rate of that pre-training; null = 3e-3 at tiny, 3e-4 at base size."
+    )
 
     upstream: str = choice("hubert", of=UPSTREAMS, section="Reference", help="The frozen self-supervised model.")
     checkpoint: str | None = text(
@@ -139,7 +145,7 @@ class PositionInvariantConfig(MethodConfig):
                 config={
                     **self.front_end_fields(),
                     "pretraining_steps": self.front_steps,
-                    "front_lr": self.front_lr,
+                    "front_lr": _FRONT_LR[self.size] if self.front_lr is None else self.front_lr,
                 },
                 seed=seed,
                 pretrains=True,
@@ -177,7 +183,7 @@ class PositionInvariantConfig(MethodConfig):
         """
         crop = round(data.crop_seconds * SAMPLE_RATE)
         changed = [round(crop / speed) for speed in (self.speed_low, self.speed_high)] if self.changes_speed else []
-        if min(crop, *changed) < RECEPTIVE_FIELD:
+        if min([crop, *changed]) < RECEPTIVE_FIELD:
             fastest = self.speed_high if changed else 1.0
             shortest = fastest * RECEPTIVE_FIELD / SAMPLE_RATE
             raise UserError(
@@ -271,6 +277,12 @@ class PositionInvariantConfig(MethodConfig):
             (_DTW_FIELDS, self.variant == "softdtw"),
             (("lav_margin",), self.lav_weight > 0),
         )
+
+
+def measure_names(layers: int) -> tuple[str, ...]:
+    """Every measure of estimates by a reference with that many transformer layers (measuring.py)."""
+    by_layer = (f"{name}_{layer}" for name in ("ssl_distance", "ssl_cosine") for layer in range(1, layers + 1))
+    return (*MEASURES, *by_layer)
 
 
 def frames_of(samples: int) -> int:

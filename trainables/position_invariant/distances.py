@@ -49,7 +49,7 @@ def aligned_distance(
 
 
 def stretched_distance(estimate: Tensor, reference: Tensor, counts: tuple[Tensor, Tensor]) -> Tensor:
-    """`frame_distance` after linear interpolation of each item's reference to its estimate's frames: a cheap control."""
+    """`frame_distance` after linear interpolation of each reference to its estimate's frames: a cheap control."""
     distances = []
     for x, y, rows, columns in zip(estimate, reference, *(each.tolist() for each in counts), strict=True):
         stretched = functional.interpolate(y[:columns].T[None], size=rows, mode="linear", align_corners=True)[0].T

@@ -1,7 +1,8 @@
 """Pre-training of a front-end on enhancement: the stage that fine-tuning starts from where no weights are given.
 
-The loss is that of DEMUCS' authors (Defossez et al., Interspeech 2020), L1 of the waveform and a multi-resolution STFT
-loss, at the resolutions of trainables/losses/stft.py: it fixes level and sign, which fine-tuning through a
+At base size the loss is that of DEMUCS' authors (Defossez et al., Interspeech 2020), L1 of the waveform and a
+multi-resolution STFT loss, at the resolutions of trainables/losses/stft.py. At tiny size, where that would take three
+times as long as the network itself, it is the negative SNR. Both fix level and sign, which fine-tuning through a
 self-supervised model cannot see. Every candidate of a seed starts from the same artifact.
 """
 
@@ -17,8 +18,9 @@ from trainables.base.padding import valid_mask
 from trainables.base.randomness import seed_global_generators
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Artifacts, Progress, Stage
+from trainables.losses.si_sdr import decibels
 from trainables.losses.stft import multi_resolution_stft_loss
-from trainables.position_invariant.front_ends import FrontEnd, build_front_end, pack_front_end
+from trainables.position_invariant.front_ends import build_front_end, pack_front_end
 from trainables.training.learning_rate import lr_factor
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ _DATA = {
 }
 WARMUP_SHARE, FLOOR = 0.05, 0.05
 CLIP = 5.0  # norm of the gradient
+_SMALLEST_RMS = 1e-6
 CURVE_POINTS = 20  # the loss curve keeps the means of at most that many stretches of steps
 
 
@@ -47,7 +50,8 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
             for group in optimizer.param_groups:
                 group["lr"] = rate * lr_factor(step / steps, WARMUP_SHARE, FLOOR)
             batch = training_batch(corpus, data, stage.seed, f"front-end {step}").to(torch.device(stage.device))
-            loss = enhancement_loss(front_end, batch.noisy, batch.clean, batch.lengths)
+            estimate = front_end(batch.noisy, batch.lengths)
+            loss = enhancement_loss(stage.config["size"], estimate, batch.clean, batch.lengths)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(front_end.parameters(), CLIP)
@@ -58,10 +62,13 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
     return pack_front_end(front_end, info={"loss": curve})
 
 
-def enhancement_loss(front_end: FrontEnd, noisy: Tensor, clean: Tensor, lengths: Tensor) -> Tensor:
-    """L1 per valid sample, in units of the clean crop's deviation, and the multi-resolution STFT loss."""
-    estimate = front_end(noisy, lengths)
+def enhancement_loss(size: str, estimate: Tensor, clean: Tensor, lengths: Tensor) -> Tensor:
+    """Of estimates (batch, samples); what lies beyond `lengths` (batch,) is ignored."""
     valid = valid_mask(clean, lengths)
-    level = (clean.square().sum(-1) / valid.sum(-1)).sqrt().clamp_min(1e-6)
-    distance = ((estimate - clean).abs() * valid).sum(-1) / valid.sum(-1)
+    errors = (estimate - clean) * valid
+    energy = (clean * valid).square().sum(-1)
+    if size == "tiny":
+        return -decibels(energy, errors.square().sum(-1)).mean()
+    level = (energy / valid.sum(-1)).sqrt().clamp_min(_SMALLEST_RMS)
+    distance = errors.abs().sum(-1) / valid.sum(-1)
     return (distance / level).mean() + multi_resolution_stft_loss(estimate, clean, lengths)

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 from trainables.audio.corpus.shards import file_sha256
 from trainables.base.errors import UserError
+from trainables.base.published.files import local_files
+from trainables.base.published.source import is_local
 from trainables.base.weights_file import require_here
 from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.networks.asteroid_weights import read_asteroid
 from trainables.networks.demucs_weights import read_demucs
 from trainables.position_invariant.config import SAMPLE_RATE
 from trainables.position_invariant.front_ends import FrontEnd, build_front_end, pack_front_end, sizes_of
-from trainables.base.published.files import local_files
-from trainables.base.published.source import is_local
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus

@@ -4,6 +4,8 @@
 output at 16 kHz (5,000,881), the sizes of JorisCos/ConvTasNet_Libri1Mix_enhsingle_16k. "tiny" trains on a CPU.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -40,8 +42,9 @@ class FrontEnd(nn.Module):
     def __init__(self, fields: dict[str, Any]):
         super().__init__()
         sizes = sizes_of(fields)
-        self.network = Demucs(**sizes) if fields["front_end"] == "demucs" else conv_tasnet(1, **sizes)
-        self.shortest = sizes.get("kernel", 1) if fields["front_end"] == "conv_tasnet" else 2
+        build: Callable[..., nn.Module] = Demucs if fields["front_end"] == "demucs" else partial(conv_tasnet, 1)
+        self.network = build(**sizes)
+        self.shortest = sizes.get("kernel", 2)  # samples; DEMUCS needs two for their deviation
 
     def forward(self, noisy: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, samples), of which `lengths` (batch,) are valid -> (batch, samples), zeros beyond.

@@ -11,7 +11,8 @@ its own energy (clean speech about 0.01 to 0.1, white noise 0.5, a tone at half 
     another speed             the same, but where the alignment meets equal indices: near the start, and at speed 1
 
 So `mse` must make its output rough, which SI-SDR against the clean speech shows, and the cures must not. Used by the
-space `position_controls` only.
+space `position_controls` only. The strength was chosen after a first try: at one deviation of the features the cures
+resist, at two soft-DTW aligns the component and no longer the content (docs/position_invariant.md).
 """
 
 from functools import lru_cache
@@ -22,17 +23,23 @@ from torch import Tensor
 
 from trainables.base.padding import valid_mask
 from trainables.base.randomness import generator
+from trainables.position_invariant.reference import Reference
 
 _EPS = 1e-8
+_PROBE_SAMPLES = 16_000
 
 
-def planted(features: Tensor, strength: float, share: Tensor | None = None) -> Tensor:
-    """Features (batch, frames, channels) with the component added.
+class PlantedPosition:
+    """The component at one strength, in deviations of each layer's features of white noise."""
 
-    `strength` is in deviations of white features of unit power; `share` (batch,) is s, None = the whole component.
-    """
-    vectors = strength * _vectors(features.shape[1], features.shape[2]).to(features)
-    return features + (vectors if share is None else share[:, None, None] * vectors)
+    def __init__(self, reference: Reference, strength: float):
+        probe = torch.from_numpy(generator(0, "planted position probe").standard_normal(_PROBE_SAMPLES)).float()
+        self._scales = [strength * float(layer.std()) for layer in reference.layers(probe)]
+
+    def __call__(self, features: Tensor, layer: int, share: Tensor | None) -> Tensor:
+        """Features (batch, frames, channels) with it; `share` (batch,) is s, None = the whole component."""
+        vectors = self._scales[layer - 1] * _vectors(features.shape[1], features.shape[2]).to(features)
+        return features + (vectors if share is None else share[:, None, None] * vectors)
 
 
 def roughness(wave: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -7,6 +7,7 @@ unit power, since tiny bodies see level a little.
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -14,9 +15,10 @@ from torch.nn import functional
 
 from trainables.audio.features import rms
 from trainables.base.padding import where_padded
-from trainables.position_invariant.config import RECEPTIVE_FIELD, PositionInvariantConfig, frames_of
+from trainables.position_invariant.config import FRAME_HOP, RECEPTIVE_FIELD
 from trainables.ssl.bodies.upstreams import build_body, load_artifact
 from trainables.ssl.bodies.waveform_body import WaveformBody
+from trainables.ssl.description import SSLModel
 
 _SMALLEST_RMS = 1e-6  # below 16-bit resolution: silence is not blown up
 _CLIPS_KEPT = 64  # whose clean features are kept from round to round
@@ -30,12 +32,12 @@ class Reference:
     the same in every round, and theirs is (`clean_layers`).
     """
 
-    def __init__(self, config: PositionInvariantConfig, artifact: bytes):
-        body = build_body(config.ssl, 0)
+    def __init__(self, model: SSLModel, artifact: bytes, compared: tuple[int, ...]):
+        body = build_body(model, 0)
         assert isinstance(body, WaveformBody)
         load_artifact(body, artifact)
         self.body = body.frozen_prefix(body.sites - 1)
-        self._compared = config.compared_layers
+        self._compared = compared
         assert isinstance(self.body, WaveformBody)
         self._shortened = self.body.first_layers(max(self._compared))
         self._kept: OrderedDict[str, list[Tensor]] = OrderedDict()
@@ -44,14 +46,26 @@ class Reference:
         self.body.to(device)  # whose weights the shortened one shares
         return self
 
-    def features(self, wave: Tensor, lengths: Tensor | None = None, l2norm: bool = False) -> Tensor:
+    def features(
+        self,
+        wave: Tensor,
+        lengths: Tensor | None = None,
+        l2norm: bool = False,
+        component: Callable[[Tensor, int], Tensor] | None = None,
+    ) -> Tensor:
         """(batch, samples) at 16 kHz, of which `lengths` (batch,) are valid -> float32 (batch, frames, channels).
 
-        With `l2norm` frames have unit length, over every layer. Clips shorter than one frame are padded with zeros.
+        Args:
+            wave: shorter than one frame, it is padded with zeros.
+            lengths: None = all.
+            l2norm: scale every layer's frames to unit length.
+            component: what is done to the features of a layer, given by its number, before that.
         """
         wave, lengths = _long_enough(wave, lengths)
         outputs = self._shortened.transformer_outputs(wave, where_padded(wave, lengths))
         chosen = [outputs[layer - 1].transpose(1, 2).float() for layer in self._compared]
+        if component:
+            chosen = [component(each, layer) for each, layer in zip(chosen, self._compared, strict=True)]
         if l2norm:
             chosen = [functional.normalize(layer, dim=-1) for layer in chosen]
         return torch.cat(chosen, dim=-1) * len(chosen) ** -0.5
@@ -78,11 +92,9 @@ def level_gain(clean: Tensor, lengths: Tensor | None = None) -> Tensor:
     return 1.0 / rms(clean, lengths).clamp(min=_SMALLEST_RMS)
 
 
-def frame_counts(lengths: Tensor | None, batch: int, samples: int) -> Tensor:
-    """(batch,) frames of each item, at least 1; `lengths` None = all `samples`."""
-    if lengths is None:
-        lengths = torch.full((batch,), samples)
-    return frames_of(lengths).clamp(min=1)
+def frame_counts(lengths: Tensor) -> Tensor:
+    """(batch,) frames of items with that many samples, at least 1."""
+    return torch.div(lengths - RECEPTIVE_FIELD, FRAME_HOP, rounding_mode="floor").add(1).clamp(min=1)
 
 
 def _long_enough(wave: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:

@@ -1,5 +1,7 @@
 """When the question means something at this size."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -74,3 +76,20 @@ def test_ten_speakers_are_the_unit_of_the_gap() -> None:
     found = interpretable({**scores, "speakers": [f"s{u % 10}" for u in range(40)]}, SITES)
     reference = interpretable(by_speaker, SITES)
     assert found["transfer_gap"]["interval"] == pytest.approx(reference["transfer_gap"]["interval"])
+
+
+@pytest.mark.parametrize(
+    ("interval", "meaningful"), [((0.01, 0.03), True), ((-0.01, 0.05), False), ((-0.03, -0.01), False), (None, False)]
+)
+def test_a_position_component_is_needed_at_one_layer_at_least(
+    interval: tuple[float, float] | None, meaningful: bool
+) -> None:
+    layers: list[dict[str, Any]] = [
+        {"layer": 1, "value": 0.0, "interval": (-0.01, 0.01)},
+        {"layer": 2, "value": 0.02, "interval": interval},
+    ]
+    found = interpretable(position=layers)
+    assert found["interpretable"] is meaningful
+    assert len(found["reasons"]) == (not meaningful)
+    assert [row["layer"] for row in found["position"]] == [1, 2]
+    assert "transfer_gap" not in found

@@ -44,7 +44,7 @@ def test_every_kind_of_thing_is_found_by_its_name(toy_package: Path) -> None:
 
 
 def test_an_unknown_name_is_refused_with_those_there_are(toy_package: Path) -> None:
-    with pytest.raises(UserError, match=r"unknown method 'toi': .*contrastive_se, normalized_ssl, separation, toy"):
+    with pytest.raises(UserError, match=r"unknown method 'toi': .*normalized_ssl, position_invariant, separation, toy"):
         METHODS["toi"]
 
 

@@ -1,0 +1,64 @@
+"""What the reference says of estimates: near the clean features, and free of position?
+
+At the last transformer layer, whichever layers a candidate was trained on, so that candidates compare; distances and
+cosines also at every layer. A component that is planted while training has no part in it.
+"""
+
+from collections.abc import Collection, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from trainables.audio.speed import at_speed
+from trainables.position_invariant.config import FRAME_HOP
+from trainables.position_invariant.reference import Reference, level_gain
+from trainables.ssl import representation
+
+SHIFT = 8  # frames of zeros before a clip, 160 ms
+SPEEDS = (0.8, 1.2)
+
+
+@torch.no_grad()
+def measured(
+    reference: Reference, pairs: Sequence[tuple[Tensor, Tensor]], wanted: Collection[str]
+) -> list[dict[str, float]]:
+    """Per pair of an estimate and its clean clip, (samples,) each, the measures of those names.
+
+    `shortcut_index` is that of the clip among all of them, and is left out where there is but one, or one of a single
+    frame.
+    """
+    rows: list[dict[str, float]] = []
+    last_layers: list[Tensor] = []
+    for estimate, clean in pairs:
+        gain = level_gain(clean[None])[0]
+        estimate, clean = gain * estimate, gain * clean
+        own, wished = reference.layers(estimate), reference.clean_layers(clean)
+        row = _near(own, wished)
+        if not {"shift_excess", "shift_floor"}.isdisjoint(wanted):
+            moved = functional.pad(estimate, (SHIFT * FRAME_HOP, 0)), functional.pad(clean, (SHIFT * FRAME_HOP, 0))
+            features = reference.layers(moved[0])[-1], own[-1], reference.clean_layers(moved[1])[-1], wished[-1]
+            shift = representation.position_shift(*features, SHIFT)
+            row |= {"shift_excess": shift.excess, "shift_floor": shift.floor}
+        if "speed_error" in wanted:
+            row["speed_error"] = _speed_error(reference, estimate, wished[-1])
+        rows.append({name: value for name, value in row.items() if name in wanted})
+        last_layers.append(own[-1])
+    if "shortcut_index" in wanted and len(last_layers) > 1 and min(map(len, last_layers)) > 1:
+        for row, index in zip(rows, representation.shortcut_indices(last_layers), strict=True):
+            row["shortcut_index"] = index
+    return rows
+
+
+def _near(own: Sequence[Tensor], wished: Sequence[Tensor]) -> dict[str, float]:
+    row = {}
+    for layer, (features, clean) in enumerate(zip(own, wished, strict=True), start=1):
+        row[f"ssl_distance_{layer}"] = float(representation.frame_distance(features, clean))
+        row[f"ssl_cosine_{layer}"] = float(representation.frame_cosine(features, clean))
+    last = len(own)
+    return row | {name: row[f"{name}_{last}"] for name in ("ssl_distance", "ssl_cosine")}
+
+
+def _speed_error(reference: Reference, estimate: Tensor, wished: Tensor) -> float:
+    errors = [representation.speed_error(reference.layers(at_speed(estimate, speed))[-1], wished) for speed in SPEEDS]
+    return sum(errors) / len(errors)
