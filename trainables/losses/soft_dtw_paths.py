@@ -91,17 +91,20 @@ def _compiled(function: Callable[..., Any]) -> Any:
 
 
 @numba.njit(inline="always")
+def _at(weight, own, power):  # type: ignore[no-untyped-def]
+    """The weight in units of a power at least as high."""
+    if own == power:
+        return weight
+    return weight / _POWER if own == power - 1 else 0.0
+
+
+@numba.njit(inline="always")
 def _sum(first, first_power, second, second_power, third, third_power):  # type: ignore[no-untyped-def]
     """Of three weights; one that is two powers below the largest is less than its last bit."""
     if first_power == second_power and second_power == third_power:
         return first + second + third, first_power
     power = max(first_power, second_power, third_power)
-    total = 0.0
-    for weight, own in ((first, first_power), (second, second_power), (third, third_power)):
-        if own == power:
-            total += weight
-        elif own == power - 1:
-            total += weight / _POWER
+    total = _at(first, first_power, power) + _at(second, second_power, power) + _at(third, third_power, power)
     return total, power
 
 
@@ -131,40 +134,45 @@ def _forward(cost, gamma, rows, columns, weights, exponents):  # type: ignore[no
     weights[: rows + 1, 0], exponents[: rows + 1, 0] = 0.0, _NOTHING
     weights[0, 0], exponents[0, 0] = 1.0, 0
     for i in range(1, rows + 1):
+        left, left_power = 0.0, _NOTHING
+        across, across_power = weights[i - 1, 0], exponents[i - 1, 0]
         for j in range(1, columns + 1):
-            total, power = _sum(
-                weights[i - 1, j - 1], exponents[i - 1, j - 1],
-                weights[i - 1, j], exponents[i - 1, j],
-                weights[i, j - 1], exponents[i, j - 1],
-            )  # fmt: skip
-            weights[i, j], exponents[i, j] = _times(total, power, cost[i - 1, j - 1] / gamma)
-    if weights[rows, columns] == 0.0:
+            up, up_power = weights[i - 1, j], exponents[i - 1, j]
+            total, power = _sum(across, across_power, up, up_power, left, left_power)
+            left, left_power = _times(total, power, cost[i - 1, j - 1] / gamma)
+            weights[i, j], exponents[i, j] = left, left_power
+            across, across_power = up, up_power
+    if left == 0.0:
         return np.inf
-    return -gamma * (math.log(weights[rows, columns]) + exponents[rows, columns] * _LOG_POWER)
+    return -gamma * (math.log(left) + left_power * _LOG_POWER)
 
 
 @_compiled
 def _backward(cost, gamma, rows, columns, weights, exponents, gradients, upstream):  # type: ignore[no-untyped-def]
     """Fills gradients (m, n) with upstream times the probability that a path passes.
 
-    The weight of all paths from a cell to the end, its own cost included, is kept for two rows only.
+    The weight of all paths from a cell to the end, its own cost included, is kept for one row only.
     """
     if weights[rows, columns] == 0.0:
         return
-    rest = np.zeros((2, columns + 2))
-    powers = np.full((2, columns + 2), _NOTHING, np.int32)
+    rest = np.zeros(columns + 2)
+    powers = np.full(columns + 2, _NOTHING, np.int32)
     for i in range(rows, 0, -1):
-        here, below = i % 2, 1 - i % 2
+        right, right_power = 0.0, _NOTHING
+        across, across_power = 0.0, _NOTHING
         for j in range(columns, 0, -1):
+            below, below_power = rest[j], powers[j]
             if i == rows and j == columns:  # so that the probability of the last cell is 1
                 total, power = 1.0 / weights[i, j], -exponents[i, j]
             else:
-                total, power = _sum(
-                    rest[below, j + 1], powers[below, j + 1],
-                    rest[below, j], powers[below, j],
-                    rest[here, j + 1], powers[here, j + 1],
-                )  # fmt: skip
+                total, power = _sum(across, across_power, below, below_power, right, right_power)
             product, scale = weights[i, j] * total, exponents[i, j] + power
-            if -2 < scale < 2:
-                gradients[i - 1, j - 1] = upstream * (product * _POWER ** float(scale))
-            rest[here, j], powers[here, j] = _times(total, power, cost[i - 1, j - 1] / gamma)
+            if scale == 0:
+                gradients[i - 1, j - 1] = upstream * product
+            elif scale == -1:
+                gradients[i - 1, j - 1] = upstream * (product / _POWER)
+            elif scale == 1:
+                gradients[i - 1, j - 1] = upstream * (product * _POWER)
+            right, right_power = _times(total, power, cost[i - 1, j - 1] / gamma)
+            rest[j], powers[j] = right, right_power
+            across, across_power = below, below_power

@@ -152,7 +152,7 @@ _BUILT_IN: dict[str, MetricInfo] = {
     "speech_bert_score": _embedding(
         "speech_bert_score", "SpeechBERTScore", 0.005, "a speech model, such as microsoft/wavlm-large"
     ),
-    # Of features of a self-supervised model (trainables/ssl/representation.py), at the layer that was trained for.
+    # Of features of a self-supervised model (trainables/ssl/representation.py), at its last layer.
     "ssl_distance": _measured("SSL distance", 0.1, lower=True),
     "ssl_cosine": _measured("SSL cosine", 0.005),
     "shift_excess": _measured("position-shift excess", 0.1, lower=True),
