@@ -22,7 +22,7 @@ _NAMES = {
         *("unnamed_0", "index", ""),
     ),
     "speaker": ("speaker", "speaker_id", "spk", "spk_id", "spkid", "talker"),
-    "group": ("group", "dataset", "corpus", "test_set", "testset"),
+    "group": ("group", "dataset", "corpus", "test_set", "testset", "split", "subset"),
 }
 # Facts of an utterance: numbers, but never scores unless a flag says so.
 _FACTS = {
@@ -87,7 +87,7 @@ def columns_of(table: FileTable, asked: Asked, several_files: bool) -> Columns:
     if several_files and not asked.candidate and (column := taken["candidate"]) and table.frame[column].nunique() < 2:
         taken["candidate"] = None  # the same in every row: the files tell the systems apart
     free = [name for name in names if name not in taken.values()]
-    asked = replace(asked, metric=_as_spelled(asked.metric, free))
+    asked = replace(asked, metric=as_spelled(asked.metric, free))
     metric_column = _the_one(free, _METRIC)
     named = {asked.metric, asked.value}
     numeric = [name for name in free if name in named or (name != metric_column and _holds_scores(table, name))]
@@ -133,7 +133,7 @@ def plain(name: str) -> str:
 
 def _holds_scores(table: FileTable, name: str) -> bool:
     """Numbers, or what is named as scores: a text in it is a mistake in a row, which is named later."""
-    if _is_fact(name) or plain(name) in _NAMES["utterance"]:
+    if _is_fact(name) or any(plain(name) in known for known in _NAMES.values()):
         return False
     return is_numeric(table.frame[name]) or is_metric(name) or plain(name) in _VALUE
 
@@ -166,6 +166,8 @@ def _the_one(names: Sequence[str], known: Sequence[str]) -> str | None:
 
 def _by_name(table: FileTable, role: str, names: Sequence[str]) -> str | None:
     found = [name for name in names if plain(name) in _NAMES[role]]
+    if role == "group" and len(found) > 1:  # a column that is the same in every row groups nothing
+        found = [name for name in found if table.frame[name].nunique() > 1] or found[:1]
     if role == "utterance" or len(found) < 2:
         return _the_one(found, _NAMES[role])
     if [plain(name) for name in found].count(role) == 1:
@@ -205,8 +207,8 @@ def _numbering(table: FileTable, columns: Sequence[str]) -> list[str]:
     return [name for name in columns if whole[name] and table.frame[name].is_unique]
 
 
-def _as_spelled(metric: str | None, names: Sequence[str]) -> str | None:
-    """--metric pesq is the column PESQ where there is no other."""
+def as_spelled(metric: str | None, names: Sequence[str]) -> str | None:
+    """--metric pesq is PESQ where there is no other."""
     alike = [name for name in names if metric is not None and name.casefold() == metric.casefold()]
     return alike[0] if metric not in alike and len(alike) == 1 else metric
 

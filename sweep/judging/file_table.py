@@ -87,6 +87,20 @@ def with_decimal_points(table: FileTable) -> FileTable:
     return replace(table, frame=table.frame.assign(**found), notes=(*table.notes, note))
 
 
+def with_equal_zeros(tables: Sequence[FileTable], column: str) -> Sequence[FileTable]:
+    """Where some files write 7 and others 007, all as 7."""
+    mine = [table.frame[column] for table in tables if column in table.frame]
+    texts = [each for each in mine if isinstance(each.dtype, pd.CategoricalDtype)]
+    if len(texts) in (0, len(mine)) or not all(each.cat.categories.str.fullmatch(r"\d{1,18}").all() for each in texts):
+        return tables
+    return [
+        replace(table, frame=table.frame.astype({column: "str"}).astype({column: "int64"}))
+        if isinstance(table.frame.get(column, pd.Series()).dtype, pd.CategoricalDtype)
+        else table
+        for table in tables
+    ]
+
+
 def texts(column: pd.Series) -> pd.Series:
     """The column as categories of text, blank ones missing, without spaces around; whole numbers without their ".0"."""
     if isinstance(column.dtype, pd.CategoricalDtype) and isinstance(column.cat.categories.dtype, pd.StringDtype):
@@ -121,6 +135,6 @@ def _printable(text: str) -> str:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text) if "_" not in text else None
+        return float(text.replace("\u2212", "-")) if "_" not in text else None
     except ValueError:
         return None

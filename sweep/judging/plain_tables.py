@@ -40,7 +40,7 @@ def as_frame(name: str, table: pa.Table) -> pd.DataFrame:
     """Texts as categories, structs as columns of their own, lists left out."""
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()
-    table = table.rename_columns([column.strip() for column in table.column_names])
+    table = table.rename_columns([" ".join(column.split()) for column in table.column_names])
     _refuse_twins(name, table.column_names)
     for position, field in reversed([*enumerate(table.schema)]):
         kind = field.type
@@ -72,10 +72,10 @@ def read_delimited(name: str, content: bytes) -> FileTable:
         raise UserError(f"{name}, row 1: {header[:3]} is no header: write the columns' names above it")
     _refuse_twins(name, header)
     parse = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=b'"' in content)
+    kinds = dict.fromkeys(_with_leading_zeros(content, delimiter), _TEXT)
+    convert = arrow_csv.ConvertOptions(auto_dict_encode=True, auto_dict_max_cardinality=10**7, column_types=kinds)
     try:
-        table = _parsed(
-            content, parse, arrow_csv.ConvertOptions(auto_dict_encode=True, auto_dict_max_cardinality=10**7)
-        )
+        table = _parsed(content, parse, convert)
     except pa.ArrowInvalid:  # a row of another length, or a column whose later values are of another kind
         _refuse_other_lengths(name, content, delimiter, first_row)
         table = _parsed(content, parse, arrow_csv.ConvertOptions(column_types=dict.fromkeys(header, _TEXT)))
@@ -145,6 +145,12 @@ def _refuse_other_lengths(name: str, content: bytes, delimiter: str, first_row: 
                 f"{name}, row {number}: {len(row)} fields where the header has {width}, split at the "
                 f"{_DELIMITERS[delimiter]}: use one delimiter throughout, and decimal points"
             )
+
+
+def _with_leading_zeros(content: bytes, delimiter: str) -> set[str]:
+    """Columns of names such as 0012, which are not the number 12."""
+    header, *rows = (row for row, _ in zip(_rows(content, delimiter), range(_SAMPLE_LINES), strict=False))
+    return {name for row in rows for name, field in zip(header, row, strict=False) if re.fullmatch(r"0\d+", field)}
 
 
 def _refuse_twins(name: str, header: list[str]) -> None:

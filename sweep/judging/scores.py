@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from sweep.judging.columns import MOST_CANDIDATES, ROLES, Asked, Columns, columns_of, listed
+from sweep.judging.columns import MOST_CANDIDATES, ROLES, Asked, Columns, as_spelled, columns_of, listed
 from sweep.judging.directions import direction
-from sweep.judging.file_table import FileTable, numbers, texts
+from sweep.judging.file_table import FileTable, numbers, texts, with_equal_zeros
 from sweep.judging.toolkit_texts import without_averages
 from trainables.base.errors import UserError
 
@@ -44,11 +44,13 @@ def joined(
 ) -> Scores:
     """All tables as one. Raises `UserError`, naming file and row, for what cannot be paired without guessing."""
     first = columns_of(tables[0], asked, len(tables) > 1)
+    if first.utterance:
+        tables = with_equal_zeros(tables, first.utterance)
     parts = []
     kept = []
     metric = first.metric
     for table, label in zip(tables, labels, strict=True):
-        columns = first if table is tables[0] else columns_of(table, asked, True)
+        columns = first if not parts else columns_of(table, asked, True)
         _refuse_other_columns(tables[0], first, table, columns)
         if columns.utterance:
             table = without_averages(table, columns.utterance)
@@ -143,7 +145,7 @@ def _of_one_metric(table: FileTable, column: str, metric: str | None) -> tuple[F
     held = sorted(set(names.dropna().unique()))
     if metric is None and len(held) > 1:
         raise UserError(f"{table.name}: scores of several metrics, {listed(held)}: choose one with --metric")
-    metric = held[0] if metric is None and held else metric
+    metric = held[0] if metric is None and held else as_spelled(metric, held)
     if metric not in held:
         raise UserError(f"--metric {metric}: {table.name} has no scores of it; it has {listed(held)}")
     return replace(table, frame=table.frame[names.eq(str(metric)).to_numpy()]), str(metric)

@@ -110,7 +110,8 @@ def needed(group: JudgedGroup) -> Iterator[str]:
         return  # all differences are the same: nothing measures chance
     if detectable is not None:
         yield f"Detectable: a true difference of {detectable}, with 80 % power."
-    if not group["contenders"]:
+    ahead = any((row["behind_leader"] or 0.0) < 0 for row in group["candidates"])
+    if ahead or not group["contenders"]:  # more of the same would not make the leader win
         return
     unit = f"{group['population']['unit']}s"
     more = [

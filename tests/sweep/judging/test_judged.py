@@ -300,6 +300,14 @@ def test_runs_without_utterances_are_compared_by_seed() -> None:
     assert group["leader"]["label"] == "s2"
 
 
+def test_what_it_takes_is_not_said_of_a_leader_that_is_behind_one_that_failed() -> None:
+    frame = long_table(seeds=1)
+    frame.loc[frame["system"].eq("s2") & (frame["utt"] < "u008"), "pesq"] = np.nan
+    (group,) = of_frame(frame).groups
+    assert "s2" in group["contenders"]
+    assert not any("To decide" in line for line in needed(group))
+
+
 def test_tiny_scores_have_the_verdict_of_large_ones() -> None:
     frame = long_table()
     (large,) = of_frame(frame).groups

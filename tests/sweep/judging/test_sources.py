@@ -127,6 +127,40 @@ def test_labels_that_look_like_numbers_stay_apart(tmp_path: Path) -> None:
     assert set(frame["utterance"]) == {"1", "2"}
 
 
+def test_names_keep_their_leading_zeros_for_the_speakers_in_them(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text("utt,a,b\n" + "".join(f"{k:02d}{k + 7:03d},2.{k},3.{k}\n" for k in range(12)))
+    frame = joined([read_source(str(path))], labels([str(path)]), Asked(), speaker_from="^([0-9]{2})").frame
+    assert set(frame["speaker"]) == {f"{k:02d}" for k in range(12)}
+
+
+def test_files_with_and_without_leading_zeros_are_paired(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    paths[0].write_text("utt,pesq\n007,2\n010,3\n")
+    paths[1].write_text("utt,pesq\n7,2\n10,3\n")
+    frame = joined([read_source(str(path)) for path in paths], labels([str(path) for path in paths]), Asked()).frame
+    assert frame["utterance"].tolist() == ["7", "10", "7", "10"]
+    assert frame["value"].tolist() == [2, 3, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("content", "asked", "role", "expected"),
+    [
+        (b"system,run,seed,utt,pesq\na,1,5,u1,2\nb,1,5,u1,3\n", {}, "seed", ["5", "5"]),
+        (b"system,dataset,corpus,utt,pesq\na,x,y,u1,2\nb,x,y,u1,3\n", {}, "group", ["x", "x"]),
+        (b"system,dataset,split,utt,pesq\na,x,y,u1,2\nb,x,y,u1,3\na,x,z,u1,2\nb,x,z,u1,3\n", {}, "group", [*"yyzz"]),
+        (b"system,utt,PESQ,STOI\na,u1,2,.9\nb,u1,3,.8\n", {"metric": "stoi"}, "value", [0.9, 0.8]),
+        (b"system,utt,metric,value\na,u1,PESQ,2\nb,u1,PESQ,3\na,u1,x,2\n", {"metric": "pesq"}, "value", [2, 3]),
+        ("utt,a,b\nu1,\u22122.5,1\n".encode(), {}, "value", [-2.5, 1]),
+        (b'system,utt,"wb\n pesq"\na,u1,2\nb,u1,3\n', {"metric": "wb pesq"}, "value", [2, 3]),
+    ],
+)
+def test_columns_are_what_their_names_say(
+    content: bytes, asked: dict[str, str], role: str, expected: list[object], tmp_path: Path
+) -> None:
+    assert read(tmp_path / "scores.csv", content, **asked)[role].tolist() == expected
+
+
 def test_spaces_around_a_name_make_no_other_system(tmp_path: Path) -> None:
     frame = read(tmp_path / "scores.csv", b"system,utt,pesq\na ,u1,2\na, u2,2\n b,u1,3\nb,u2 ,3\n")
     assert frame["candidate"].tolist() == ["a", "a", "b", "b"]
