@@ -80,7 +80,7 @@ def with_decimal_points(table: FileTable) -> FileTable:
         commas = {text: text.replace(",", ".") for text in column.cat.categories if _DECIMAL_COMMA.fullmatch(text)}
         others = [text for text in column.cat.categories if text not in commas]
         if commas and all(text.strip().lower() in FAILED or _WHOLE.fullmatch(text) for text in others):
-            found[name] = column.cat.rename_categories(commas)
+            found[str(name)] = column.cat.rename_categories(commas)
     if not found:
         return table
     note = f"{table.name}: commas in numbers are read as decimal points"

@@ -54,7 +54,7 @@ def _forest(judged: Judged, group: "JudgedGroup") -> str:
         return ""
     from sweep.report.figures.forest import describe, forest_plot
 
-    wide, narrow = (_image(forest_plot([group], judged.metric_title, columns=columns)) for columns in (2, 1))
+    wide, narrow = (_image(forest_plot([group], judged.metric_name, columns=columns)) for columns in (2, 1))
     words = escape(describe(group), quote=True)
     return (
         f'<figure><picture><source media="(max-width: 760px)" srcset="{narrow}"><img src="{wide}" alt="{words}">'

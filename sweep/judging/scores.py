@@ -46,8 +46,8 @@ def joined(
     first = columns_of(tables[0], asked, len(tables) > 1)
     if first.utterance:
         tables = with_equal_zeros(tables, first.utterance)
-    parts = []
-    kept = []
+    parts: list[pd.DataFrame] = []
+    kept: list[FileTable] = []
     metric = first.metric
     for table, label in zip(tables, labels, strict=True):
         columns = first if not parts else columns_of(table, asked, True)

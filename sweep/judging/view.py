@@ -39,9 +39,13 @@ class Judged:
     ours: bool = False  # scored by us: the metric has our title, and with it our unit
 
     @property
+    def metric_name(self) -> str:
+        return METRICS[self.metric].title if self.ours and self.metric else self.metric or "score"
+
+    @property
     def metric_title(self) -> str:
-        title = METRICS[self.metric].title if self.ours and self.metric else self.metric or "score"
-        return f"{title} (lower is better)" if any(group.get("lower") for group in self.groups) else title
+        lower = any(group.get("lower") for group in self.groups)
+        return f"{self.metric_name} (lower is better)" if lower else self.metric_name
 
 
 def judged_view(judged: Judged) -> View:

@@ -37,12 +37,12 @@ class Judgement:
         return dict(vars(self))
 
     def __str__(self) -> str:
-        return "\n\n".join(line for group in self.groups for line in _as_text(group, self.alpha))
+        return "\n\n".join(line for group in self.groups for line in _as_text(group))
 
     def _repr_html_(self) -> str:
         """For notebooks: a table for each group under the sentences that say what it holds for."""
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return "".join(_as_html(group, self.metric, self.alpha) for group in self.groups) + notes
+        return "".join(_as_html(group, self.metric) for group in self.groups) + notes
 
 
 def headline(group: JudgedGroup) -> str:
@@ -112,7 +112,7 @@ def _letter(number: int) -> str:
     return chr(ord("a") + number) if number < 26 else f"({number + 1})"
 
 
-def _rows(group: JudgedGroup, alpha: float) -> Iterator[list[str]]:
+def _rows(group: JudgedGroup) -> Iterator[list[str]]:
     letters = tier_letters(group)
     for row in by_score(group["candidates"], group.get("lower", False)):
         yield [
@@ -126,7 +126,7 @@ def _rows(group: JudgedGroup, alpha: float) -> Iterator[list[str]]:
 
 
 def _header(metric: str, lower: bool) -> list[str]:
-    return ["candidate", f"{metric}{' (lower is better)' if lower else ''}", "behind the leader", "tier", "runs", ""]
+    return ["candidate", f"{metric}{' (lower is better)' if lower else ''}", "leader's lead", "tier", "runs", ""]
 
 
 def _runs(row: CandidateResult) -> str:
@@ -140,9 +140,9 @@ def _estimate(value: float | None, interval: Interval | None) -> str:
     return f"{value:.4g}" + (f" [{interval[0]:.4g}, {interval[1]:.4g}]" if interval else "")
 
 
-def _as_text(group: JudgedGroup, alpha: float) -> Iterator[str]:
+def _as_text(group: JudgedGroup) -> Iterator[str]:
     yield f"{headline(group)}\n{conditions(group)}"
-    rows = [_header(group["metric"], group.get("lower", False)), *_rows(group, alpha)]
+    rows = [_header(group["metric"], group.get("lower", False)), *_rows(group)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     padded = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
     yield "\n".join(padded)
@@ -156,12 +156,12 @@ def _in_corpus(found: CorpusVerdict) -> str:
     return f"in {found['corpus']}: tie; {found['leader']} leads, with {listed(found['contenders']) or 'no contender'}"
 
 
-def _as_html(group: JudgedGroup, metric: str, alpha: float) -> str:
+def _as_html(group: JudgedGroup, metric: str) -> str:
     def line(cells: list[str], tag: str) -> str:
         return "<tr>" + "".join(f'<{tag} style="{_CELL}">{escape(cell)}</{tag}>' for cell in cells) + "</tr>"
 
     table = line(_header(metric, group.get("lower", False)), "th")
-    table += "".join(line(row, "td") for row in _rows(group, alpha))
+    table += "".join(line(row, "td") for row in _rows(group))
     notes = "".join(f"<li>{escape(note)}</li>" for note in [*map(_in_corpus, group["corpora"]), *group["notes"]])
     return f"<p><b>{escape(headline(group))}</b><br>{escape(conditions(group))}</p><table>{table}</table>" + (
         f"<ul>{notes}</ul>" if notes else ""

@@ -177,7 +177,7 @@ def _draw(
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     name = _wrapped(group["leader"]["label"] if reference == _LEADER else group["baseline"], lines=1)
-    gained = _wrapped(f"{title} over the {reference} (right:\u00a0better)", room)
+    gained = _wrapped(f"gain in {title} over the {reference} (right:\u00a0better)", room)
     axes.set_xlabel(gained, fontsize=SMALLEST_TEXT + 0.5, parse_math=False)
     words = _headline(group) if reference == _LEADER else f"{_prefix(group)}against the baseline {name}"
     axes.set_title(_wrapped(words, room, lines=3), fontsize=SMALLEST_TEXT + 1.5, loc="left", parse_math=False)

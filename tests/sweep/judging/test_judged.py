@@ -415,7 +415,7 @@ def test_every_format_names_systems_and_verdict(form: str, tmp_path: Path, capsy
 
 def test_the_page_stands_alone_and_escapes_what_it_shows(tmp_path: Path) -> None:
     frame = long_table()
-    frame["system"] = frame["system"].replace({"s2": "<script>alert(1)</script> & co"})
+    frame["system"] = frame["system"].replace({"s2": "<script>alert(1)</script> & co $x_", "s1": "\u6a21\u578b"})
     frame.to_csv(tmp_path / "scores.csv", index=False)
     page = tmp_path / "page.html"
     assert run_command("judge", [str(tmp_path / "scores.csv"), "--html", str(page)]) == 0
