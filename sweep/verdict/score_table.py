@@ -96,6 +96,10 @@ def score_table(frame: Any, columns: Columns, metric: str | None) -> ScoreTable:
     for role, column in columns.named().items():
         if column not in frame.columns:
             raise UserError(f"no column {column!r} for {role}: there are {', '.join(map(str, frame.columns))}")
+    twice = [column for role, column in columns.named().items() if role not in ("candidate", "value")]
+    if columns.candidate in (columns.value, *twice) or columns.value in twice:
+        shown = ", ".join(f"{role} {column!r}" for role, column in columns.named().items())
+        raise UserError(f"one column is named for two roles ({shown}): choose another")
     repeated = [column for column in frame.columns[frame.columns.duplicated()] if column in columns.named().values()]
     if repeated:
         raise UserError(f"two columns are named {repeated[0]!r}: rename one")
@@ -143,7 +147,9 @@ def _values(column: pd.Series) -> NDArray[np.float64]:
     """As floats, NaN where a score failed; raises UserError for text that is no number."""
     if pd.api.types.is_bool_dtype(column.dtype):
         raise UserError(f"column {column.name!r} holds true and false, not scores: choose a numeric column")
-    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype):
+    if getattr(column.dtype, "kind", "O") in "cmM":  # complex numbers, durations, dates
+        raise UserError(f"column {column.name!r} holds {column.dtype}, not scores: choose a numeric column")
+    if pd.api.types.is_numeric_dtype(column.dtype):
         values = column.to_numpy(float, na_value=np.nan)
     else:
         values = pd.to_numeric(column, errors="coerce").to_numpy(float, na_value=np.nan)
