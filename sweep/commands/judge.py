@@ -3,7 +3,7 @@
 import argparse
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,8 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.scores
             else "which scores? give files, - for standard input, a sweep's name, or --mlflow and --experiment"
         )
+    if arguments.html and _is_among(arguments.html, [*arguments.scores, *arguments.nominate]):
+        raise UserError(f"--html {arguments.html}: it holds scores, and the page would replace them: name another file")
     judged = _judged(arguments, alpha, margin)
     if arguments.html:
         _write_page(judged, arguments.html)
@@ -145,6 +147,12 @@ def _number(flag: str, text: str, allowed: Callable[[float], bool], words: str) 
     if not allowed(value):
         raise UserError(f"{flag} {text[:40]!r}: give a number {words}")
     return value
+
+
+def _is_among(file: str, others: Sequence[str]) -> bool:
+    from pathlib import Path
+
+    return any(Path(file).resolve() == Path(other).resolve() for other in others)
 
 
 def _write_page(judged: "Judged", file: str) -> None:

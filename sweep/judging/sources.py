@@ -15,6 +15,7 @@ from sweep.judging.file_table import FileTable
 from sweep.judging.json_tables import read_json
 from sweep.judging.plain_tables import read_delimited, read_parquet
 from sweep.judging.toolkit_texts import is_espnet_folder, read_espnet_folder, read_toolkit
+from sweep.stored.layout import PLAN
 from trainables.base.errors import UserError
 
 STANDARD_INPUT = "-"
@@ -25,14 +26,14 @@ _SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".pq", ".gz"
 
 def is_file(name: str) -> bool:
     """Whether it is to be read as scores, there or not, rather than looked up as a sweep."""
-    path = Path(name)
+    path, is_path = Path(name), "/" in name.rstrip("/") and "://" not in name
     try:
-        if path.exists():
-            return not path.is_dir() or is_espnet_folder(path)
+        if path.is_dir():
+            return is_espnet_folder(path) or (is_path and not (path / PLAN).exists())
+        found = path.exists()
     except OSError:  # a name too long, a circle of links, another user's folder
         return False
-    is_path = "/" in name.rstrip("/") and "://" not in name
-    return name == STANDARD_INPUT or is_path or path.suffix.lower() in _SUFFIXES
+    return found or name == STANDARD_INPUT or is_path or path.suffix.lower() in _SUFFIXES
 
 
 def read_source(name: str) -> FileTable:
@@ -109,6 +110,8 @@ def _content(name: str) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
+        if "://" in name:
+            raise UserError(f"{name}: an address, where a file is needed: download it first") from None
         raise UserError(f"{name}: no such file; check its name and folder") from None
     except IsADirectoryError:
         raise UserError(f"{name}: a folder, but no sweep and no scoring folder of ESPnet's: give its files") from None
