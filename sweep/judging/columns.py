@@ -18,6 +18,7 @@ _NAMES = {
     "utterance": (
         *("utterance", "utterance_id", "utt", "utt_id", "uttid", "uttname", "snt_id", "sentence_id", "key", "id"),
         *("file", "filename", "file_name", "file_id", "file_path", "filepath", "wav", "wav_path", "path", "audio"),
+        *("audio_filepath", "audio_file", "audio_path", "wav_file", "mix_path", "mixture_path", "deg"),
         *("mixture_id", "mix_id", "segment", "clip", "clip_id", "sample", "sample_id", "item", "recording"),
         *("unnamed_0", "index", ""),
     ),
@@ -26,9 +27,10 @@ _NAMES = {
 }
 # Facts of an utterance: numbers, but never scores unless a flag says so.
 _FACTS = {
-    *("duration", "dur", "length", "len", "seconds", "secs", "start", "end", "offset", "time", "samples"),
+    *("duration", "dur", "length", "len", "len_in_sec", "seconds", "secs", "start", "end", "offset", "time", "samples"),
     *("num_samples", "n_samples", "frames", "num_frames", "sample_rate", "samplerate", "fs", "sr", "channels", "words"),
-    *("num_words", "n_words", "chars", "num_chars", "tokens", "year", "age", "step", "epoch", "wall_time", "timestamp"),
+    *("num_hops", "num_words", "n_words", "chars", "num_chars", "tokens", "year", "age", "step", "epoch"),
+    *("wall_time", "timestamp"),
 }
 _METRIC = ("metric", "metric_name", "measure")
 _VALUE = ("value", "score", "result", "val")
@@ -270,7 +272,9 @@ def _utterance(table: FileTable, labels: Sequence[str], taken: dict[str, str | N
     keys = [column for role in ("candidate", "seed", "group") if (column := taken[role])]
     if taken["seed"] and not table.frame.duplicated(keys).any():
         return None
-    if len(labels) > 1:
-        counted = [f"{name} ({table.frame[name].nunique():,} values)" for name in labels]
+    counts = {name: table.frame[name].nunique() for name in labels}
+    varied = [name for name in labels if counts[name] > 1] or labels[:1]  # the same in every row is no name
+    if len(varied) > 1:
+        counted = [f"{name} ({counts[name]:,} values)" for name in varied]
         raise UserError(f"{table.name}: which column names the utterance? {listed(counted)}: choose with --utterance")
-    return labels[0]
+    return varied[0]

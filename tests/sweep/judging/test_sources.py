@@ -151,6 +151,7 @@ def test_files_with_and_without_leading_zeros_are_paired(tmp_path: Path) -> None
         (b"system,dataset,split,utt,pesq\na,x,y,u1,2\nb,x,y,u1,3\na,x,z,u1,2\nb,x,z,u1,3\n", {}, "group", [*"yyzz"]),
         (b"system,utt,PESQ,STOI\na,u1,2,.9\nb,u1,3,.8\n", {"metric": "stoi"}, "value", [0.9, 0.8]),
         (b"system,utt,metric,value\na,u1,PESQ,2\nb,u1,PESQ,3\na,u1,x,2\n", {"metric": "pesq"}, "value", [2, 3]),
+        (b"system,stimulus,tool,sdr\na,x,v1,2\nb,x,v1,3\na,y,v1,2\n", {}, "utterance", ["x", "x", "y"]),
         ("utt,a,b\nu1,\u22122.5,1\n".encode(), {}, "value", [-2.5, 1]),
         (b'system,utt,"wb\n pesq"\na,u1,2\nb,u1,3\n', {"metric": "wb pesq"}, "value", [2, 3]),
     ],
