@@ -27,7 +27,7 @@ INFO = MethodInfo(
     },
     weights_checks={"position_front_end_weights": f"{_FOLDER}.front_end_weights:check_local"},
     gates=f"{_FOLDER}.gates.stages",
-    measures=measure_names(TRANSFORMER_LAYERS["base"]),
+    measures=lambda config: measure_names(TRANSFORMER_LAYERS[config.size]),
     groups="upstream",
     full_size=lambda config: config.size == "base",
     step_seconds=lambda config: (0.01, 0.0125),  # of softdtw, the dearest variant; none takes none

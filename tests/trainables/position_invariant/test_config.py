@@ -26,6 +26,10 @@ PLACE: StagePlace = {"corpus_uri": "/c", "corpus_fingerprint": "f"}
         {"speed_high": 2.01},
         {"speed_low": 1.2, "speed_high": 1.1},
         {"pad_min": 0.1, "pad_max": 0.05},
+        {"speed_low": 0.805},
+        {"speed_high": 1.125},
+        {"speed_step": 0.025},
+        {"speed_step": 0.5},
         {"gamma": 0.0},
         {"band": 0.0},
         {"upstream": "tera"},
@@ -70,6 +74,19 @@ def test_a_band_that_leaves_no_path_at_some_speed_is_refused() -> None:
     with pytest.raises(UserError, match=r"band=0\.005"):
         config(band=0.005).data_settings(crop)
     assert config(band=0.005, variant="mse").data_settings(crop) == crop  # where it has no part
+
+
+def test_every_speed_needs_a_path_in_the_band() -> None:
+    """49 frames against 42 share a factor of 7 and need a band of 0.0102; in between, against 43, one of 0.0114."""
+    crop, ends = DataSettings(crop_seconds=1.0), {"speed_low": 1.0, "speed_high": 1.18}
+    assert config(band=0.011, speed_step=0.18, **ends).data_settings(crop) == crop
+    with pytest.raises(UserError, match="and 4. frames"):
+        config(band=0.011, speed_step=None, **ends).data_settings(crop)
+
+
+def test_slow_speeds_need_a_frame_at_speed_1_as_well() -> None:
+    with pytest.raises(UserError, match=r"0\.025 s at speed 1;"):
+        config(speed_low=0.5, speed_high=0.6).data_settings(DataSettings(crop_seconds=0.024))
 
 
 def test_fields_of_other_variants_have_no_effect() -> None:

@@ -101,3 +101,12 @@ def test_draws_depend_on_the_steps_seed_alone() -> None:
     later.of("another purpose").random(5)
     assert np.array_equal(first.of("speed").random(5), later.of("speed").random(5))
     assert not np.array_equal(first.of("speed").random(5), draws(4).of("speed").random(5))
+
+
+@pytest.mark.parametrize("semitones", [0.0, 2.0])
+def test_a_changed_wave_is_not_rounded_by_autocast(semitones: float) -> None:
+    given = voices(), torch.tensor([8000, 4000]), 0.8, semitones
+    with torch.autocast("cpu", torch.bfloat16):
+        found, _ = changed(*given)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, changed(*given)[0])

@@ -1,5 +1,6 @@
 """The method in a session: what is trained, what stays, resuming, the schedule, and what it measures."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,19 @@ def test_measures_tell_a_worse_estimate_and_only_what_is_asked_for() -> None:
 def test_one_clip_has_no_shortcut_index() -> None:
     (row,) = method().measures(MEASURES, clips(1), [clips(1)[0].clean])
     assert set(row) == {*MEASURES} - {"shortcut_index"}
+
+
+def test_an_utterance_at_several_snrs_is_not_compared_with_itself() -> None:
+    chosen, wanted = clips(3), ("shortcut_index",)
+    again = [replace(clip, utterance=f"{clip.utterance}@+5dB", clean=np.float32(0.5) * clip.clean) for clip in chosen]
+    alone = method().measures(wanted, chosen, [clip.clean for clip in chosen])
+    both = [*chosen, *again]
+    found = method().measures(wanted, both, [clip.clean for clip in both])
+    for row, other, expected in zip(found, found[3:], alone, strict=False):
+        assert row["shortcut_index"] == pytest.approx(expected["shortcut_index"], abs=1e-6)
+        assert other["shortcut_index"] == pytest.approx(expected["shortcut_index"], abs=1e-6)
+    twice = [chosen[0], again[0]]
+    assert method().measures(wanted, twice, [clip.noisy for clip in twice]) == [{}, {}]
 
 
 def test_what_is_measured_does_not_depend_on_the_compared_layers() -> None:

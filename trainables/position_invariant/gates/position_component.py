@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from scipy import special
 
 from trainables.base.determinism import deterministic
+from trainables.base.errors import UserError
 from trainables.evaluation import evaluation_clips
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Artifacts, Progress, Stage
+from trainables.position_invariant.measuring import contents_of
 from trainables.position_invariant.reference import Reference, level_gain
 from trainables.ssl.description import SSLModel
 from trainables.ssl.representation import shortcut_indices
@@ -30,8 +32,14 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
             reference = Reference(model, artifacts.read(below.key), (model.layers,))
             reference.to(torch.device(stage.device))
             waves = [torch.tensor(clip.clean, device=stage.device) for clip in clips]
-            found = [reference.layers(wave * level_gain(wave[None])[0]) for wave in waves]
-            kept = [layers for layers in found if len(layers[0]) > 1]
+            level = [wave * level_gain(wave[None])[0] for wave in waves]
+            distinct = [level[place] for place in sorted(set(contents_of(level)))]
+            kept = [layers for layers in map(reference.layers, distinct) if len(layers[0]) > 1]
+            if len(kept) < 2:
+                raise UserError(
+                    f"the valid set has {len(kept)} clip of speech, and its position component is a comparison of "
+                    "utterances; add recordings to the valid split"
+                )
             by_body.append([shortcut_indices([layers[place] for layers in kept]) for place in range(model.layers)])
             progress(len(by_body), len(stage.rests_on))
     indices = np.asarray(by_body).mean(0)  # (layers, utterances)

@@ -1,5 +1,7 @@
 """The gate: its interval by a plain jackknife, its stage, and that a planted component is seen."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from sweep.verdict.gates import interpretable
 from tests.support.methods.memory_artifacts import MemoryArtifacts
 from tests.trainables.position_invariant.support import config
 from trainables.audio.corpus.corpus import Corpus
+from trainables.base.errors import UserError
 from trainables.config.registry import gates_of, run_stage
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import StagePlace, in_order
@@ -63,3 +66,27 @@ def test_it_is_measured_at_every_layer(corpus: Corpus) -> None:
     assert [row["layer"] for row in found["position"]] == [1, 2, 3]
     assert gates_of("position_invariant").read_gates is read_gates  # type: ignore[union-attr]
     interpretable(**found)
+
+
+def test_an_utterance_at_several_snrs_counts_once(corpus: Corpus) -> None:
+    once, thrice = (
+        _measured(corpus, DataSettings(valid_seconds=1e4, evaluation_snrs=snrs)) for snrs in ((5.0,), (-5.0, 5.0, 15.0))
+    )
+    for one, other in zip(once, thrice, strict=True):
+        assert other["value"] == pytest.approx(one["value"], abs=1e-5)
+        assert other["interval"] == pytest.approx(one["interval"], abs=1e-4)
+
+
+def test_one_valid_clip_has_nothing_to_be_compared_with(corpus: Corpus) -> None:
+    with pytest.raises(UserError, match="1 clip of speech"):
+        _measured(corpus, DataSettings(valid_seconds=0.1))
+
+
+def _measured(corpus: Corpus, data: DataSettings) -> list[dict[str, Any]]:
+    place: StagePlace = {"corpus_uri": corpus.uri, "corpus_fingerprint": corpus.fingerprint}
+    artifacts = MemoryArtifacts()
+    (stage,) = gate_stages(config(pretraining_steps=1), (1,), data, **place)
+    for each in in_order((stage,)):
+        run_stage(each, corpus, artifacts)
+    found: list[dict[str, Any]] = read_gates({stage.kind: [artifacts.read(stage.key)]})["position"]
+    return found
