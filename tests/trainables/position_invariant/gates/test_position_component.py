@@ -11,7 +11,6 @@ from sweep.verdict.gates import interpretable
 from tests.support.methods.memory_artifacts import MemoryArtifacts
 from tests.trainables.position_invariant.support import config
 from trainables.audio.corpus.corpus import Corpus
-from trainables.base.errors import UserError
 from trainables.config.registry import gates_of, run_stage
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import StagePlace, in_order
@@ -78,8 +77,13 @@ def test_an_utterance_at_several_snrs_counts_once(corpus: Corpus) -> None:
 
 
 def test_one_valid_clip_has_nothing_to_be_compared_with(corpus: Corpus) -> None:
-    with pytest.raises(UserError, match="1 clip of speech"):
-        _measured(corpus, DataSettings(valid_seconds=0.1))
+    """The sweep goes on and says so."""
+    found = _measured(corpus, DataSettings(valid_seconds=0.1))
+    assert found == [{"layer": layer, "value": None, "interval": None} for layer in (1, 2, 3)]
+    verdict = interpretable(position=found)
+    assert not verdict["interpretable"]
+    assert len(verdict["reasons"]) == 1
+    assert "3 utterances" in verdict["reasons"][0]
 
 
 def _measured(corpus: Corpus, data: DataSettings) -> list[dict[str, Any]]:
