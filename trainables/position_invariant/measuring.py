@@ -26,8 +26,8 @@ def measured(
 ) -> list[dict[str, float]]:
     """Per pair of an estimate and its clean clip, (samples,) each, the measures of those names.
 
-    `shortcut_index` is that of the clip among all others, those of the same clean clip (at other SNRs) left out; there
-    is none where there are no others, or where a clip has a single frame.
+    `shortcut_index` is that of the clip among all others, those of the same clean clip (at other SNRs) left out. It is
+    absent where there are no others; clips of a single frame, or not finite, have none and are no others.
     """
     rows: list[dict[str, float]] = []
     last_layers: list[Tensor] = []
@@ -47,11 +47,13 @@ def measured(
         rows.append({name: value for name, value in row.items() if name in wanted})
         last_layers.append(own[-1])
         cleans.append(clean)
-    if "shortcut_index" in wanted and min(map(len, last_layers), default=0) > 1:
-        contents = contents_of(cleans)
+    if "shortcut_index" in wanted:
+        usable = [place for place, each in enumerate(last_layers) if len(each) > 1 and each.isfinite().all()]
+        contents = contents_of([cleans[place] for place in usable])
         if len(set(contents)) > 1:
-            for row, index in zip(rows, representation.shortcut_indices(last_layers, contents), strict=True):
-                row["shortcut_index"] = index
+            indices = representation.shortcut_indices([last_layers[place] for place in usable], contents)
+            for place, index in zip(usable, indices, strict=True):
+                rows[place]["shortcut_index"] = index
     return rows
 
 
