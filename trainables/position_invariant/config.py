@@ -101,7 +101,9 @@ class PositionInvariantConfig(MethodConfig):
     speed_step: float | None = number(
         0.05, (0.01, 1.0), optional=True, help="Distance of the speeds that are drawn; null = any hundredth."
     )
-    speed_branch: str = choice("clean", of=("clean", "noisy"), help="The wave whose speed changes.")
+    speed_branch: str = choice(
+        "clean", of=("clean", "noisy"), help="Whose speech changes speed; of noisy, before the noise."
+    )
     pitch_semitones: float = number(
         0.0, (0.0, 12.0), unit="semitones", help="The wave of another speed is shifted up or down by these, too."
     )
