@@ -11,6 +11,7 @@ from trainables.base.errors import UserError
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import StagePlace
 from trainables.position_invariant.config import frames_of
+from trainables.position_invariant.info import INFO
 
 PLACE: StagePlace = {"corpus_uri": "/c", "corpus_fingerprint": "f"}
 
@@ -123,6 +124,12 @@ def test_every_variant_layer_and_rate_shares_its_stages() -> None:
     keys = {stage.key for seed in (1, 2) for stage in config().stages(seed, **PLACE)}
     assert len(keys) == 4
     assert len({config(front_steps=steps).stages(1, **PLACE)[0].key for steps in (1, 2)}) == 2
+
+
+def test_runs_of_base_size_are_marked_as_faithful_in_part() -> None:
+    (note,) = INFO.cautions(config(size="base"))
+    assert note.startswith("faithful=partial")
+    assert not INFO.cautions(config())
 
 
 def test_it_is_read_without_torch() -> None:
