@@ -22,24 +22,26 @@ _SAME = 0.999  # correlation
 
 @torch.no_grad()
 def measured(
-    reference: Reference, pairs: Sequence[tuple[Tensor, Tensor]], wanted: Collection[str]
+    reference: Reference, pairs: Sequence[tuple[Tensor, Tensor]], wanted: Collection[str], again: bool = False
 ) -> list[dict[str, float]]:
     """Per pair of an estimate and its clean clip, (samples,) each, the measures of those names.
 
+    The same clean clips come `again` in the next round: their features are kept.
     `shortcut_index` is that of the clip among all others, those of the same clean clip (at other SNRs) left out. It is
     absent where there are no others; clips of a single frame, or not finite, have none and are no others.
     """
+    clean_layers = reference.clean_layers if again else reference.layers
     rows: list[dict[str, float]] = []
     last_layers: list[Tensor] = []
     cleans: list[Tensor] = []
     for estimate, clean in pairs:
         gain = level_gain(clean[None])[0]
         estimate, clean = gain * estimate, gain * clean
-        own, wished = reference.layers(estimate), reference.clean_layers(clean)
+        own, wished = reference.layers(estimate), clean_layers(clean)
         row = _near(own, wished)
         if not {"shift_excess", "shift_floor"}.isdisjoint(wanted):
             moved = functional.pad(estimate, (SHIFT * FRAME_HOP, 0)), functional.pad(clean, (SHIFT * FRAME_HOP, 0))
-            features = reference.layers(moved[0])[-1], own[-1], reference.clean_layers(moved[1])[-1], wished[-1]
+            features = reference.layers(moved[0])[-1], own[-1], clean_layers(moved[1])[-1], wished[-1]
             shift = representation.position_shift(*features, SHIFT)
             row |= {"shift_excess": shift.excess, "shift_floor": shift.floor}
         if "speed_error" in wanted:

@@ -119,6 +119,18 @@ def test_measures_tell_a_worse_estimate_and_only_what_is_asked_for() -> None:
         assert worse["speed_error"] > better["speed_error"]
 
 
+def test_clean_features_are_kept_from_round_to_round_and_not_of_test_clips() -> None:
+    measuring = method(representation_pairs=1)
+    measuring.measures(MEASURES, clips(2), [clip.noisy for clip in clips(2)])
+    assert not measuring._reference._kept
+    pairs = [(noise(1)[0] + voices(1)[0], voices(1)[0])] * 2
+    first = measuring.validation_curves(pairs, START)
+    kept = dict(measuring._reference._kept)
+    assert len(kept) == 2  # the clip, and after some zeros
+    assert measuring.validation_curves(pairs, START) == first
+    assert measuring._reference._kept == kept
+
+
 def test_one_clip_has_no_shortcut_index() -> None:
     (row,) = method().measures(MEASURES, clips(1), [clips(1)[0].clean])
     assert set(row) == {*MEASURES} - {"shortcut_index"}
