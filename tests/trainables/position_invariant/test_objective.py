@@ -136,3 +136,30 @@ def test_each_loss_is_learned(values: dict[str, Any]) -> None:
         seen.append(float(loss.detach()))
     tenth = steps // 6
     assert sum(seen[-tenth:]) < 0.95 * sum(seen[:tenth])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"variant": "mse_pad", "padded_branch": "enhanced"},
+        {"variant": "softdtw", "lav_weight": 0.4, "lambda_sisdr": 0.1},
+        {"variant": "softdtw", "speed_branch": "noisy", "pitch_semitones": 2.0},
+        {"variant": "softdtw", "swap_branches": True, "pitch_semitones": 2.0, "band": 0.2},
+    ],
+    ids=str,
+)
+def test_gradients_under_autocast_are_those_without_it(values: dict[str, Any]) -> None:
+    """As on a GPU: the network and the reference in halves, distances and disturbances in float32."""
+    trained = method(**values)
+    batch = Batch(noisy=voices() + noise(), clean=voices(), lengths=FULL)
+
+    def gradient(halves: bool) -> Tensor:
+        seed_global_generators(1, "train", 3)
+        with torch.autocast("cpu", torch.bfloat16, enabled=halves):
+            found = trained.training_losses(batch, When(step=3, epoch=0, steps=9))
+        assert {loss.dtype for loss in found.values()} == {torch.float32}
+        trained.zero_grad()
+        found["total"].backward()
+        return torch.cat([each.grad.flatten() for each in trained.parameters() if each.grad is not None])
+
+    assert torch.cosine_similarity(gradient(False), gradient(True), dim=0) > 0.9
