@@ -14,7 +14,14 @@ from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS, known_metrics
 
 _COLUMNS = {"group", "candidate", "phase", "seed", "job", "split", "utterance", "speaker", "metric", "value", "status"}
-_AS_IN_A_SWEEP = {"chance": "seeds and units", "seeds_paired": True, "chosen_from": 2, "tiers": [], "left_out": 0}
+_AS_IN_A_SWEEP = {
+    "chance": "seeds and units",
+    "seeds_paired": True,
+    "chosen_from": 2,
+    "tiers": [],
+    "corpora": [],
+    "left_out": 0,
+}
 _KEPT = ["group", "candidate", "seed", "utterance", "speaker", "noise_type", "metric", "value"]
 
 
