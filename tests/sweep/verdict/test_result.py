@@ -18,6 +18,7 @@ from trainables.base.storage.storage import Storage
 GATES = interpretable(
     {"pretrained": [[2.0, 2.1], [2.1, 2.0]], "random": [[1.0, 1.1], [1.1, 1.0]]},
     [{"site": 1, "value": 0.4, "interval": [0.3, 0.5]}],
+    [{"layer": 1, "value": 0.2, "interval": [0.1, 0.3]}],
 )
 
 
