@@ -81,7 +81,7 @@ def test_every_speed_needs_a_path_in_the_band() -> None:
     """49 frames against 42 share a factor of 7 and need a band of 0.0102; in between, against 43, one of 0.0114."""
     crop, ends = DataSettings(crop_seconds=1.0), {"speed_low": 1.0, "speed_high": 1.18}
     assert config(band=0.011, speed_step=0.18, **ends).data_settings(crop) == crop
-    with pytest.raises(UserError, match="and 4. frames"):
+    with pytest.raises(UserError, match=r"and 4. frames"):
         config(band=0.011, speed_step=None, **ends).data_settings(crop)
 
 
