@@ -34,7 +34,7 @@ DEMO = demo(
 # LibriSpeech with noises of DEMAND's kind, as in the authors' noise-robust fine-tuning; test noises are all unseen.
 PAPER = Preset(
     name="paper",
-    summary="base size and 3,600 updates, faithful=partial: the paper's rates are not known",
+    summary="base size, 3,600 updates, faithful=partial: rates unpublished",
     groups=UPSTREAMS,
     samples=6,
     seeds=5,

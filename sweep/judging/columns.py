@@ -5,7 +5,7 @@ Where two columns could be meant, `UserError` names both and the flag that choos
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sweep.judging.directions import is_metric
 from sweep.judging.file_table import FileTable, is_numeric, numbers
@@ -24,9 +24,16 @@ _NAMES = {
     "speaker": ("speaker", "speaker_id", "spk", "spk_id", "spkid", "talker"),
     "group": ("group", "dataset", "corpus", "test_set", "testset"),
 }
+# Facts of an utterance: numbers, but never scores unless a flag says so.
+_FACTS = {
+    *("duration", "dur", "length", "len", "seconds", "secs", "start", "end", "offset", "time", "samples"),
+    *("num_samples", "n_samples", "frames", "num_frames", "sample_rate", "samplerate", "fs", "sr", "channels", "words"),
+    *("num_words", "n_words", "chars", "num_chars", "tokens", "year", "age", "step", "epoch", "wall_time", "timestamp"),
+}
 _METRIC = ("metric", "metric_name", "measure")
 _VALUE = ("value", "score", "result", "val")
 MOST_CANDIDATES = 100
+_FEWEST_NUMBERED = 3  # rows from which distinct whole numbers are no coincidence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,19 +87,24 @@ def columns_of(table: FileTable, asked: Asked, several_files: bool) -> Columns:
     if several_files and not asked.candidate and (column := taken["candidate"]) and table.frame[column].nunique() < 2:
         taken["candidate"] = None  # the same in every row: the files tell the systems apart
     free = [name for name in names if name not in taken.values()]
+    asked = replace(asked, metric=_as_spelled(asked.metric, free))
     metric_column = _the_one(free, _METRIC)
-    numeric = [name for name in free if name != metric_column and _holds_scores(table, name)]
+    named = {asked.metric, asked.value}
+    numeric = [name for name in free if name in named or (name != metric_column and _holds_scores(table, name))]
     if asked.wide or _is_wide(table, taken["candidate"], numeric, asked, several_files, metric_column):
         values, metric, metric_column = tuple(numeric), asked.metric, None
         wide = True
+        numbering = _numbering(table, values)
+        values = tuple(name for name in values if name not in numbering)
+        taken["utterance"] = taken["utterance"] or next(iter(numbering), None)
         _require_candidates(table, values)
     else:
         wide = False
         value, metric = _scores(table, numeric, metric_column, asked)
         metric_column = metric_column if value != metric else None
         values = (value,)
-    others = [name for name in free if name not in values and name != metric_column]
-    labels = [name for name in others if name not in numeric]
+    others = [name for name in free if name not in (*values, metric_column, taken["utterance"])]
+    labels = [name for name in others if name not in numeric and not _is_fact(name)]
     if not wide and taken["candidate"] is None and not several_files:
         taken["candidate"] = _guessed(table, "candidate", labels)
         labels = [name for name in labels if name != taken["candidate"]]
@@ -121,7 +133,14 @@ def plain(name: str) -> str:
 
 def _holds_scores(table: FileTable, name: str) -> bool:
     """Numbers, or what is named as scores: a text in it is a mistake in a row, which is named later."""
+    if _is_fact(name) or plain(name) in _NAMES["utterance"]:
+        return False
     return is_numeric(table.frame[name]) or is_metric(name) or plain(name) in _VALUE
+
+
+def _is_fact(name: str) -> bool:
+    """Of an utterance, or the number of a row as pandas writes it."""
+    return plain(name) in _FACTS or bool(re.fullmatch(r"unnamed_\d+|", plain(name)))
 
 
 def _refuse_unknown(table: FileTable, names: Sequence[str], asked: Asked) -> None:
@@ -149,6 +168,8 @@ def _by_name(table: FileTable, role: str, names: Sequence[str]) -> str | None:
     found = [name for name in names if plain(name) in _NAMES[role]]
     if role == "utterance" or len(found) < 2:
         return _the_one(found, _NAMES[role])
+    if [plain(name) for name in found].count(role) == 1:
+        return _the_one(found, (role,))
     raise UserError(f"{table.name}: {listed(found)} could each be the {role}: choose with --{role}")
 
 
@@ -171,6 +192,23 @@ def _is_wide(
             f"{listed(others)} does not: --wide if each is a system, else --candidate COL and --value COL"
         )
     return not metrics
+
+
+def _numbering(table: FileTable, columns: Sequence[str]) -> list[str]:
+    """Columns that number the rows, whatever they are called: distinct whole numbers, where others have fractions."""
+    whole = {}
+    for name in columns:
+        values = numbers(table, name) if is_numeric(table.frame[name]) else None
+        whole[name] = values is not None and bool((values % 1 == 0).all())
+    if all(whole.values()) or len(table.frame) < _FEWEST_NUMBERED:
+        return []
+    return [name for name in columns if whole[name] and table.frame[name].is_unique]
+
+
+def _as_spelled(metric: str | None, names: Sequence[str]) -> str | None:
+    """--metric pesq is the column PESQ where there is no other."""
+    alike = [name for name in names if metric is not None and name.casefold() == metric.casefold()]
+    return alike[0] if metric not in alike and len(alike) == 1 else metric
 
 
 def _require_candidates(table: FileTable, columns: Sequence[str]) -> None:
@@ -200,7 +238,7 @@ def _scores(
         wanted = f"--metric {asked.metric}: no such column" if asked.metric else "several columns of numbers"
         raise UserError(
             f"{table.name}: {wanted}; it has {listed(numeric)}: choose the scores with --metric or --value, and the "
-            "seed, if one of them is, with --seed"
+            "seed, if one of them is, with --seed; --wide if each is a system"
         )
     only = numeric[0]
     if asked.metric and not metric_column and plain(only) not in _VALUE:

@@ -10,7 +10,8 @@ from trainables.metrics.catalogue import METRICS
 _LOWER = {
     *("wer", "cer", "per", "ter", "ser", "mer", "wil", "tcpwer", "cpwer", "der", "jer", "eer", "err", "error"),
     *("lsd", "mcd", "mse", "rmse", "mae", "f0rmse", "llr", "wss", "itd", "ild", "mrstft", "fad", "warpq", "loss"),
-    *("lps_distance", "distance", "levenshtein", "perplexity", "ppl", "latency", "rtf"),
+    *("lps_distance", "distance", "levenshtein", "perplexity", "ppl", "nll", "latency", "rtf"),
+    *("errors", "deletions", "insertions", "substitutions"),
 }
 _HIGHER = {
     *("pesq", "stoi", "estoi", "sdr", "sisdr", "sisdri", "sdri", "snr", "sisnr", "sisnri", "sir", "sar", "isr"),
@@ -46,12 +47,6 @@ def direction(name: str | None, lower: bool, higher: bool) -> tuple[bool, str]:
     return False, "higher is better" if words & _HIGHER else "higher is better is assumed: else --lower"
 
 
-def margin_of(name: str | None) -> float | None:
-    """The catalogue's margin for the metric; None where it has none."""
-    known = catalogued(name or "")
-    return METRICS[known].margin if known else None
-
-
 def catalogued(name: str) -> str | None:
     """The catalogue's name of the metric: "SI-SDR" is si_sdr."""
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
@@ -63,4 +58,6 @@ def catalogued(name: str) -> str | None:
 def _words(name: str) -> set[str]:
     """ "si-snr_i" gives si, snr, i and sisnri: what a name may be recognized by."""
     parts = re.findall(r"[a-z]+\d*|\d+", name.lower())
+    if "per" in parts[:-1]:  # "pesq_per_utterance", not a phone error rate
+        parts = parts[: parts.index("per")]
     return {*parts, "".join(parts), *(left + right for left, right in pairwise(parts))}

@@ -13,7 +13,8 @@ import pandas as pd
 from trainables.base.errors import UserError
 
 FAILED = {"", "-", "--", "error", "fail", "failed", "missing", "n/a", "na", "nan", "none", "null", "#n/a", "<na>"}
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
+_WHOLE = re.compile(r"\s*[+-]?\d+\s*")
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,32 @@ def numbers(table: FileTable, column: str) -> pd.Series:
     return pd.Series(found[texts.cat.codes.to_numpy()], index=series.index)
 
 
+def with_decimal_points(table: FileTable) -> FileTable:
+    """Columns of decimal commas as numbers, where commas divide no columns and the column has no decimal point."""
+    found = {}
+    for name in table.frame:
+        column = table.frame[name]
+        if not isinstance(column.dtype, pd.CategoricalDtype):
+            continue
+        commas = {text: text.replace(",", ".") for text in column.cat.categories if _DECIMAL_COMMA.fullmatch(text)}
+        others = [text for text in column.cat.categories if text not in commas]
+        if commas and all(text.strip().lower() in FAILED or _WHOLE.fullmatch(text) for text in others):
+            found[name] = column.cat.rename_categories(commas)
+    if not found:
+        return table
+    note = f"{table.name}: commas in numbers are read as decimal points"
+    return replace(table, frame=table.frame.assign(**found), notes=(*table.notes, note))
+
+
 def texts(column: pd.Series) -> pd.Series:
-    """The column as categories of text, blank ones missing; whole numbers without their ".0"."""
+    """The column as categories of text, blank ones missing, without spaces around; whole numbers without their ".0"."""
     if isinstance(column.dtype, pd.CategoricalDtype) and isinstance(column.cat.categories.dtype, pd.StringDtype):
-        blank = [text for text in column.cat.categories if not text.strip()]
-        kept = column.cat.remove_categories(blank) if blank else column
-        odd = {text: _printable(text) for text in kept.cat.categories if not text.isprintable()}
-        return kept.cat.rename_categories(odd) if odd else kept
+        plain = [_printable(text.strip()) for text in column.cat.categories]
+        if plain == list(column.cat.categories) and "" not in plain:
+            return column
+        labels, codes = pd.Index(sorted({*plain} - {""}), dtype="str"), column.cat.codes.to_numpy()
+        places = labels.get_indexer(pd.Index(plain, dtype="str"))  # -1 for blank ones
+        return pd.Series(pd.Categorical.from_codes(np.where(codes < 0, -1, places[codes]), labels), index=column.index)
     codes, found = pd.factorize(column)
     if pd.api.types.is_float_dtype(found.dtype) and all(float(value).is_integer() for value in found):
         found = found.astype("int64")
@@ -94,6 +114,8 @@ def from_columns(name: str, columns: Mapping[str, Sequence[object]], first_row: 
 
 def _printable(text: str) -> str:
     """With a terminal's commands and line breaks as escapes."""
+    if text.isprintable():
+        return text
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 

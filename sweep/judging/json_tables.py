@@ -72,6 +72,10 @@ def _records(name: str, text: str) -> Iterator[Record]:
             raise UserError(f"{name}: not whole JSON ({error}): write it again") from error
         return
     by_file = _by_file(text)
+    if by_file and all(key.isdecimal() for values in by_file.values() for key in values):  # pandas: columns of rows
+        rows = dict.fromkeys(key for values in by_file.values() for key in values)
+        yield from ({column: values.get(row) for column, values in by_file.items()} for row in rows)
+        return
     if by_file:
         yield from ({_UTTERANCE: file, **scores} for file, scores in by_file.items() if file != _MEAN)
         return
@@ -85,7 +89,7 @@ def _records(name: str, text: str) -> Iterator[Record]:
 
 
 def _by_file(text: str) -> dict[str, Record]:
-    """{file: {metric: value}}, the last such dictionary of a log."""
+    """{file: {metric: value}}, the last such dictionary of a log; or a data frame's {column: {row: value}}."""
     starts = [found.start() for found in re.finditer(r"(?m)^\{", text)]
     if len(starts) > 20:  # lines
         return {}

@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 
 from sweep.judging.columns import Asked
-from sweep.judging.directions import margin_of
+from sweep.judging.directions import catalogued
 from sweep.judging.file_table import FileTable
 from sweep.judging.own_rows import are_own, own_scores
 from sweep.judging.scores import Label, Scores, joined
 from sweep.judging.sources import labels, read_source
 from sweep.judging.view import Judged
-from sweep.verdict import judge
+from sweep.verdict.judging import judge, known_margin
 from sweep.verdict.result import JudgedGroup
 from sweep.verdict.verdict import holm
 from trainables.base.errors import UserError
+from trainables.metrics.catalogue import METRICS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +51,10 @@ def judged_scores(
     if question.unit == "utterance":
         has.discard("speaker")
     if not by_speaker and {"speaker", "utterance"} <= has and _none_shared(scores.frame):
+        of_speaker = "" if _none_shared(scores.frame.assign(speaker="")) else " of the same speaker"
         raise UserError(
-            f"{', '.join(table.name for table in tables[:3])}: no two candidates were scored on the same utterance: "
-            "give it the same name for both, or compare each speaker's mean by --unit speaker"
+            f"{', '.join(table.name for table in tables[:3])}: no two candidates were scored on the same utterance"
+            f"{of_speaker}: give it the same name for both, or compare each speaker's mean by --unit speaker"
         )
     frame, valid_frame = (
         _speaker_means(each.frame, has) if by_speaker else each.frame for each in (scores, valid or scores)
@@ -67,7 +69,7 @@ def judged_scores(
         metric=scores.metric,
         lower=scores.lower,
         nominate=None if valid is None else valid_frame,
-        margin=margin_of(scores.metric) if question.margin is None else question.margin,
+        margin=question.margin or _margin(scores),
         alpha=question.alpha,
         baseline=question.baseline,
     )
@@ -87,7 +89,15 @@ def judged_scores(
         groups=cast(list[JudgedGroup], holm(found.groups)),
         notes=[*notes, *scores.notes],
         nominated_on=", ".join(nominate) or None,
+        ours=scores.ours,
     )
+
+
+def _margin(scores: Scores) -> float | None:
+    """The catalogue's, where it holds on the scores' scale."""
+    if scores.ours and scores.metric:
+        return METRICS[scores.metric].margin
+    return known_margin(catalogued(scores.metric or "")) or None
 
 
 def _speaker_means(frame: pd.DataFrame, has: Collection[str]) -> pd.DataFrame:

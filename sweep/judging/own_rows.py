@@ -14,7 +14,14 @@ from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS, known_metrics
 
 _COLUMNS = {"group", "candidate", "phase", "seed", "job", "split", "utterance", "speaker", "metric", "value", "status"}
-_AS_IN_A_SWEEP = {"chance": "seeds and units", "seeds_paired": True, "chosen_from": 2, "tiers": [], "left_out": 0}
+_AS_IN_A_SWEEP = {
+    "chance": "seeds and units",
+    "seeds_paired": True,
+    "chosen_from": 2,
+    "left_out": 0,
+    "tiers": [],
+    "corpora": [],
+}
 _KEPT = ["group", "candidate", "seed", "utterance", "speaker", "noise_type", "metric", "value"]
 
 
@@ -46,7 +53,7 @@ def own_scores(tables: Sequence[FileTable], metric: str | None) -> Scores:
     lower = metric in METRICS and METRICS[metric].lower
     noisy = f", candidate {NOISY} is the unprocessed input" if kept["candidate"].eq(NOISY).any() else ""
     said = f"read: rows of a sweep, split {splits[0]}, metric={metric}{noisy}"
-    return Scores(kept, has, metric, lower, said)
+    return Scores(kept, has, metric, lower, said, ours=metric in METRICS)
 
 
 def judged_sweep(name: str, output: str | None, metric: str | None) -> Judged:
@@ -70,4 +77,5 @@ def judged_sweep(name: str, output: str | None, metric: str | None) -> Judged:
         said=f"read: rows of the sweep {plan.name}, split test, metric={metric}",
         groups=[cast(JudgedGroup, {**_AS_IN_A_SWEEP, **group}) for group in groups],
         nominated_on=f"valid ({layout.NOMINATIONS})",
+        ours=True,
     )

@@ -3,13 +3,15 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from sweep.judging.file_table import FileTable
+from sweep.judging.file_table import FileTable, with_decimal_points
 from trainables.base.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def as_frame(name: str, table: pa.Table) -> pd.DataFrame:
     """Texts as categories, structs as columns of their own, lists left out."""
     while any(pa.types.is_struct(field.type) for field in table.schema):
         table = table.flatten()
+    table = table.rename_columns([column.strip() for column in table.column_names])
     _refuse_twins(name, table.column_names)
     for position, field in reversed([*enumerate(table.schema)]):
         kind = field.type
@@ -56,6 +59,9 @@ def as_frame(name: str, table: pa.Table) -> pd.DataFrame:
 
 def read_delimited(name: str, content: bytes) -> FileTable:
     """A table with a header line. Raises `UserError` naming the row that does not fit it."""
+    first_row = 2
+    if said := re.match(rb"sep=(.)\r?\n", content):  # Excel's own line above the header
+        content, first_row = content[said.end() :], 3
     delimiter = _delimiter(name, content)
     header = next(_rows(content, delimiter))
     if len(header) > _MOST_COLUMNS:
@@ -71,11 +77,23 @@ def read_delimited(name: str, content: bytes) -> FileTable:
             content, parse, arrow_csv.ConvertOptions(auto_dict_encode=True, auto_dict_max_cardinality=10**7)
         )
     except pa.ArrowInvalid:  # a row of another length, or a column whose later values are of another kind
-        _refuse_other_lengths(name, content, delimiter)
+        _refuse_other_lengths(name, content, delimiter, first_row)
         table = _parsed(content, parse, arrow_csv.ConvertOptions(column_types=dict.fromkeys(header, _TEXT)))
     if not table.num_rows:
         raise UserError(f"{name}: a header without rows; it holds no scores")
-    return FileTable(name, _without_index(as_frame(name, table)), first_row=2)
+    found = FileTable(name, _without_index(as_frame(name, table)), first_row)
+    return _without_blank_rows(found if delimiter == "," else with_decimal_points(found))
+
+
+def _without_blank_rows(table: FileTable) -> FileTable:
+    """Without rows of delimiters only, as Excel writes below a table."""
+    blank = np.ones(len(table.frame), dtype=bool)
+    for column in table.frame:
+        series = table.frame[column]
+        blank &= series.isna().to_numpy() | (series.eq("").to_numpy() if series.dtype == "category" else False)
+        if not blank.any():
+            return table
+    return replace(table, frame=table.frame[~blank])
 
 
 def _without_index(frame: pd.DataFrame) -> pd.DataFrame:
@@ -118,10 +136,10 @@ def _rows(content: bytes, delimiter: str) -> "Iterator[list[str]]":
         return
 
 
-def _refuse_other_lengths(name: str, content: bytes, delimiter: str) -> None:
+def _refuse_other_lengths(name: str, content: bytes, delimiter: str, first_row: int) -> None:
     rows = _rows(content, delimiter)
     width = len(next(rows))
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(rows, start=first_row):
         if len(row) != width:
             raise UserError(
                 f"{name}, row {number}: {len(row)} fields where the header has {width}, split at the "

@@ -31,9 +31,7 @@ class Scores:
     lower: bool
     said: str
     notes: tuple[str, ...] = ()
-
-    def column(self, role: str) -> str | None:
-        return role if role in self.has else None
+    ours: bool = False  # scored by us: what the catalogue says of the metric's scale holds
 
 
 def joined(
@@ -52,13 +50,17 @@ def joined(
     for table, label in zip(tables, labels, strict=True):
         columns = first if table is tables[0] else columns_of(table, asked, True)
         _refuse_other_columns(tables[0], first, table, columns)
-        if columns.utterance and not columns.wide:
+        if columns.utterance:
             table = without_averages(table, columns.utterance)
         if columns.metric_column:
             table, metric = _of_one_metric(table, columns.metric_column, metric)
         kept.append(table)
         parts.append(_canonical(table, columns, label, len(tables) > 1))
     frame = parts[0] if len(parts) == 1 else _concatenated(parts)
+    notes = [note for table in kept for note in table.notes]
+    if "utterance" in frame and (renamed := _without_folders(frame)) is not None:
+        frame["utterance"] = renamed
+        notes.append("utterances are paired by their files' names, without folders")
     if speaker_from:
         frame["speaker"] = _speakers(frame, speaker_from)
     has = tuple(role for role in ("group", "seed", "utterance", "speaker") if role in frame)
@@ -66,9 +68,11 @@ def joined(
         _refuse_nameless(kept, frame, role)
     _refuse_counts(tables, frame)
     _refuse_twice(kept, frame, has, first)
+    if "group" in has:
+        frame, lonely = _without_lonely(kept, frame)
+        notes += [f"group {name} has one candidate only, which is compared with none: left out" for name in lonely]
     is_lower, known = direction(metric, lower, higher)
     said = _said(tables, first, metric, known, speaker_from, any(seed for _, seed in labels))
-    notes = [note for table in kept for note in table.notes]
     unused = first.unused
     if unused:
         notes.append(f"not used: {listed(unused)}")
@@ -156,6 +160,34 @@ def _refuse_other_columns(first: FileTable, columns: Columns, table: FileTable, 
             )
 
 
+def _without_folders(frame: pd.DataFrame) -> pd.Series | None:
+    """Names of files as utterances, each system's in a folder of its own; None where that would not pair them."""
+    names = pd.Index([re.split(r"[\\/]", name)[-1] for name in frame["utterance"].cat.categories], dtype="str")
+    codes = frame["utterance"].cat.codes.to_numpy()
+    if names.equals(frame["utterance"].cat.categories) or frame.groupby(codes)["candidate"].nunique().max() > 1:
+        return None
+    short, unique = pd.factorize(names, sort=True)
+    found = pd.Categorical.from_codes(np.where(codes < 0, -1, short[codes]), pd.Index(unique, dtype="str"))
+    keys = [name for name in ("candidate", "group", "seed", "speaker") if name in frame]
+    candidates = frame.groupby(found.codes)["candidate"].nunique()
+    if candidates.max() < 2 or frame[keys].assign(utterance=found.codes).duplicated().any():
+        return None
+    return pd.Series(found, index=frame.index)
+
+
+def _without_lonely(tables: Sequence[FileTable], frame: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Without groups of one candidate, and their names."""
+    counts = frame.groupby("group", observed=True)["candidate"].nunique()
+    lonely = [str(name) for name in counts.index[counts < 2]]
+    if not lonely:
+        return frame, []
+    if len(lonely) == len(counts):
+        names = ", ".join(table.name for table in tables[:3])
+        raise UserError(f"{names}: no group has two candidates ({listed(lonely)}): choose another with --group")
+    kept = frame[~frame["group"].isin(lonely).to_numpy()]
+    return kept.assign(**{role: kept[role].cat.remove_unused_categories() for role in ("group", "candidate")}), lonely
+
+
 def _speakers(frame: pd.DataFrame, pattern: str) -> pd.Series:
     """The first group of `pattern` in each utterance's name."""
     if "utterance" not in frame:
@@ -214,6 +246,8 @@ def _refuse_twice(tables: Sequence[FileTable], frame: pd.DataFrame, has: Sequenc
     named = ", ".join(f"{role} {frame[role].iloc[second]}" for role in keys)
     could = [str(name) for name in columns.unused if not columns.wide]
     remedy = f"if {listed(could, 4)} tells them apart, name it with --seed or --group" if could else "take one out"
+    if not could and not {"seed", "utterance"} & set(has):
+        remedy = "give a column of utterances or seeds, which tells them apart"
     where, before = _at(tables, frame, second), _at(tables, frame, first)
     raise UserError(f"{where}: a second score of {named} (the first: {before}): {remedy}")
 

@@ -24,13 +24,15 @@ _SUFFIXES = {".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet", ".pq", ".gz"
 
 
 def is_file(name: str) -> bool:
-    """Whether it is to be read as scores, rather than looked up as a sweep."""
+    """Whether it is to be read as scores, there or not, rather than looked up as a sweep."""
+    path = Path(name)
     try:
-        return (
-            name == STANDARD_INPUT or (Path(name).exists() and not Path(name).is_dir()) or is_espnet_folder(Path(name))
-        )
+        if path.exists():
+            return not path.is_dir() or is_espnet_folder(path)
     except OSError:  # a name too long, a circle of links, another user's folder
         return False
+    is_path = "/" in name.rstrip("/") and "://" not in name
+    return name == STANDARD_INPUT or is_path or path.suffix.lower() in _SUFFIXES
 
 
 def read_source(name: str) -> FileTable:
@@ -38,13 +40,15 @@ def read_source(name: str) -> FileTable:
     if name != STANDARD_INPUT and is_espnet_folder(Path(name)):
         return read_espnet_folder(Path(name))
     shown = "standard input" if name == STANDARD_INPUT else name
-    content = _decompressed(shown, _content(name))
+    content = _content(name)
+    if content.startswith(b"PK") and b"xl/workbook.xml" in content:
+        raise UserError(f"{shown}: an Excel workbook: save its sheet as CSV")
+    content = _decompressed(shown, content)
     if content[:4] == b"PAR1":
         return read_parquet(shown, content)
     if not content.strip():
         raise UserError(f"{shown}: an empty file; it holds no scores")
-    _refuse_other_encodings(shown, content)
-    content = content.removeprefix(b"\xef\xbb\xbf")
+    content = _as_utf8(shown, content)
     if content.lstrip()[:1] in (b"{", b"[") or _PRINTED.search(content):
         return read_json(shown, content)
     return read_toolkit(shown, content) or read_delimited(shown, content)
@@ -105,7 +109,7 @@ def _content(name: str) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise UserError(f"{name}: no such file, and no sweep of this name either") from None
+        raise UserError(f"{name}: no such file; check its name and folder") from None
     except IsADirectoryError:
         raise UserError(f"{name}: a folder, but no sweep and no scoring folder of ESPnet's: give its files") from None
     except OSError as error:
@@ -145,17 +149,19 @@ _PACKED: dict[bytes, Callable[[bytes], bytes]] = {
 }
 
 
-def _refuse_other_encodings(name: str, content: bytes) -> None:
+def _as_utf8(name: str, content: bytes) -> bytes:
+    """Without a byte order mark; from UTF-16 where one says so, as Excel and PowerShell write it."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise UserError(f"{name}: UTF-16 text; save it as UTF-8")
-    if content.isascii():
-        text_ok = b"\0" not in content
-    else:
+        try:
+            content = content.decode("utf-16").encode()
+        except UnicodeError as error:
+            raise UserError(f"{name}: not whole UTF-16 text ({error}); save it as UTF-8") from None
+    if not content.isascii():
         try:
             content.decode("utf-8")
         except UnicodeDecodeError as error:
             row = content.count(b"\n", 0, error.start) + 1
             raise UserError(f"{name}, row {row}: not UTF-8 text; save it as UTF-8, or give CSV or Parquet") from None
-        text_ok = b"\0" not in content
-    if not text_ok:
+    if b"\0" in content:
         raise UserError(f"{name}: no text and no Parquet: give CSV, TSV, JSON lines or Parquet")
+    return content.removeprefix(b"\xef\xbb\xbf")

@@ -20,7 +20,7 @@ _SPEECHBRAIN_MARK = b"%WER "
 _SPEECHBRAIN = re.compile(r"^(\S.*), %WER (?:[\d.]+|nan) \[ (\d+) / (\d+), \d+ ins, \d+ del, \d+ sub \]", re.MULTILINE)
 _ESPNET_FILE = re.compile(r"(?P<metric>[A-Za-z][\w-]*?)_spk(?P<talker>\d+)")
 _KEY_AND_NUMBER = re.compile(rb"\S+[ \t]+[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|inf|nan)\s*")
-_AVERAGE_NAMES = {"avg", "average", "mean", "overall", "total"}
+_AVERAGE_NAMES = {"avg", "average", "mean", "mean_score", "overall", "total", "sum", "median", "std"}
 
 
 def read_toolkit(name: str, content: bytes) -> FileTable | None:
@@ -57,7 +57,10 @@ def read_espnet_folder(folder: Path) -> FileTable:
 
 def without_averages(table: FileTable, utterance: str) -> FileTable:
     """Without the line of averages that SpeechBrain and others write below the utterances."""
-    names = table.frame[utterance].astype(str).str.strip().str.lower()
+    column = table.frame[utterance]
+    if pd.api.types.is_numeric_dtype(column):
+        return table
+    names = column.astype(str).str.strip(" .:").str.lower()
     return table.without(names.isin(_AVERAGE_NAMES), f"{table.name}: its line of averages is left out")
 
 

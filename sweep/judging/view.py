@@ -10,7 +10,7 @@ from typing import cast
 
 from sweep.report.cells import NOT_KNOWN, Row
 from sweep.report.output_formats import Table, View
-from sweep.verdict.judgement import conditions, headline, tier_letters
+from sweep.verdict.judgement import conditions, headline, listed, tier_letters
 from sweep.verdict.result import (
     CandidateResult,
     Interval,
@@ -23,6 +23,8 @@ from sweep.verdict.result import (
 )
 from trainables.metrics.catalogue import METRICS
 
+_MOST_DIGITS = 12  # decimals
+
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
@@ -34,11 +36,11 @@ class Judged:
     groups: Sequence[JudgedGroup]
     notes: Sequence[str] = ()
     nominated_on: str | None = None  # the file or split on which the leader was named beforehand
+    ours: bool = False  # scored by us: the metric has our title, and with it our unit
 
     @property
     def metric_title(self) -> str:
-        name = self.metric or "score"
-        title = METRICS[name].title if name in METRICS else name
+        title = METRICS[self.metric].title if self.ours and self.metric else self.metric or "score"
         return f"{title} (lower is better)" if any(group.get("lower") for group in self.groups) else title
 
 
@@ -103,9 +105,12 @@ def selection(judged: Judged, group: JudgedGroup) -> list[str]:
 
 def needed(group: JudgedGroup) -> Iterator[str]:
     """What the data could show, and what a winner would take."""
-    if group["resolvable"] is not None:
-        yield f"Detectable: a true difference of {_rounded(group['resolvable'], _digits(group))}, with 80 % power."
-    if group["verdict"] == "winner":
+    detectable = None if group["resolvable"] is None else _rounded(group["resolvable"], _digits(group))
+    if detectable is not None and not float(detectable):
+        return  # all differences are the same: nothing measures chance
+    if detectable is not None:
+        yield f"Detectable: a true difference of {detectable}, with 80 % power."
+    if not group["contenders"]:
         return
     unit = f"{group['population']['unit']}s"
     more = [
@@ -115,7 +120,7 @@ def needed(group: JudgedGroup) -> Iterator[str]:
     ]
     if more:
         yield f"To decide: {' or '.join(more)} in all, other things equal."
-    elif group["resolvable"] is not None:
+    elif detectable is not None:
         yield f"To decide: neither more seeds nor more {unit} alone would do; it takes more of both."
 
 
@@ -128,10 +133,10 @@ def sentences(judged: Judged, group: JudgedGroup) -> Iterator[str]:
     yield from (name + line for line in needed(group))
     if group["equivalent"]:
         to = f"{group['leader']['label']} within ±{group['margin']:g}"
-        yield f"{name}Equivalent to {to}: {_listed(group['equivalent'])}."
+        yield f"{name}Equivalent to {to}: {listed(group['equivalent'])}."
     if group["noisy"]["score"] is not None:
         yield f"{name}Unprocessed input: {_rounded(group['noisy']['score'], digits)}."
-    yield from (f"{name}{note[:1].upper()}{note[1:]}." for note in group["notes"])
+    yield from (f"{name}{note[:1].upper()}{note[1:]}{'' if note.endswith('?') else '.'}" for note in group["notes"])
     if group["holm"].get("groups", 1) > 1 and group["holm"].get("verdict") != group["verdict"]:
         yield f"{name}Claimed together with the other groups (Holm), this is a tie."
 
@@ -168,12 +173,5 @@ def _digits(group: JudgedGroup) -> int:
     halves = [width / 2 for width in widths if width > 0]
     scores = [abs(row["score"]) for row in rows if row["score"]]
     if halves:
-        return min(max(1 - floor(log10(min(halves))), 0), 6)
-    return min(max(3 - floor(log10(max(scores))), 0), 6) if scores else 2
-
-
-def _listed(labels: Sequence[str], most: int = 6) -> str:
-    shown = [*labels[:most], *([f"{len(labels) - most} more"] if len(labels) > most else [])]
-    if len(shown) < 2:
-        return "".join(shown)
-    return f"{', '.join(shown[:-1])} and {shown[-1]}"
+        return min(max(1 - floor(log10(min(halves))), 0), _MOST_DIGITS)
+    return min(max(3 - floor(log10(max(scores))), 0), _MOST_DIGITS) if scores else 2

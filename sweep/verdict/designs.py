@@ -238,7 +238,9 @@ class OpenComparisons(Comparisons):
     def obstacle(self, leader: str) -> str | None:
         if self.typical(leader) is not None:
             return None
-        return "no interval can be had from one value of each candidate: give several seeds, or scores by utterance"
+        if self.chance == "none":
+            return "no interval can be had from one value of each candidate: give several seeds, or scores by utterance"
+        return "no interval can be had: no other candidate shares enough scores with the leader"
 
     def typical(self, leader: str) -> Basis | None:
         """The pooled uncertainty, or that of the leader and its closest rival."""

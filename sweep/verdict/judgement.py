@@ -1,6 +1,6 @@
 """The answer on anyone's scores: the verdict on each group, what it holds for, and how a notebook shows it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -51,16 +51,26 @@ def headline(group: JudgedGroup) -> str:
     place = "" if name == "all" else f"{name}: "
     if group["verdict"] == "winner":
         return f"{place}{leader} wins"
-    contenders = ", ".join(group["contenders"]) or "none of the others"
-    return f"{place}tie; {leader} leads and is not separated from {contenders}"
+    if not group["contenders"]:
+        return f"{place}tie; {leader} leads, but cannot win"
+    return f"{place}tie; {leader} leads and is not separated from {listed(group['contenders'])}"
+
+
+def listed(labels: Sequence[str], most: int = 6) -> str:
+    """ "a, b and c", with the number of those beyond `most`."""
+    shown = [*labels[:most], *([f"{len(labels) - most} more"] if len(labels) > most else [])]
+    if len(shown) < 2:
+        return "".join(shown)
+    return f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def conditions(group: JudgedGroup) -> str:
     """What the intervals account for, and what they are conditional on: the first line of every table."""
     unit, population = group["population"]["unit"], group["population"]
-    units = f"{population['utterances']} utterances"
+    units = _utterances(group)
     if unit == "speaker":
-        units = f"{population['speakers']} speakers ({units})"
+        within = f" ({units})" if population["utterances"] > population["speakers"] else ""
+        units = f"{population['speakers']} speakers{within}"
     sources = {
         "seeds and units": f"Intervals over seeds and {units}.",
         "units": f"Conditional on these models, one run of each: another training may rank them otherwise. "
@@ -81,6 +91,12 @@ def conditions(group: JudgedGroup) -> str:
             f"{group['chosen_from']} at once."
         )
     return text
+
+
+def _utterances(group: JudgedGroup) -> str:
+    numbers = {row["n_utterances"] for row in group["candidates"] if row["n_utterances"]}
+    shown = [f"{number:,}" for number in sorted({min(numbers), max(numbers)})] if len(numbers) > 1 else []
+    return f"{' to '.join(shown) or format(group['population']['utterances'], ',')} utterances"
 
 
 def tier_letters(group: JudgedGroup) -> dict[str, str]:
@@ -137,9 +153,7 @@ def _as_text(group: JudgedGroup, alpha: float) -> Iterator[str]:
 def _in_corpus(found: CorpusVerdict) -> str:
     if found["verdict"] == "winner":
         return f"in {found['corpus']}: {found['leader']} wins"
-    return (
-        f"in {found['corpus']}: tie; {found['leader']} leads, with {', '.join(found['contenders']) or 'no contender'}"
-    )
+    return f"in {found['corpus']}: tie; {found['leader']} leads, with {listed(found['contenders']) or 'no contender'}"
 
 
 def _as_html(group: JudgedGroup, metric: str, alpha: float) -> str:

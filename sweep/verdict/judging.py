@@ -59,8 +59,8 @@ def judge(
         corpus: the column of the units' corpora. A few corpora are no sample of all there are: the verdict is
             conditional on these, and each has its own in `corpora`.
         noise_type: a column by which means are broken down.
-        metric: its name. One that we know brings its margin and direction; where the table has a column `metric` too,
-            only its rows count.
+        metric: its name. One that we know brings its direction, and its margin if it has the same scale everywhere
+            (not so a WER, given in % or as a fraction); where the table has a column `metric` too, only its rows count.
         lower: less is better, as for error rates (known metrics need no saying).
         nominate: scores on other data (valid), with the same columns, on which the leader is named as in a sweep.
             None: the leader is chosen by `frame` itself, and all intervals of differences account for that.
@@ -80,11 +80,22 @@ def judge(
     table = score_table(frame, columns, metric)
     valid = None if nominate is None else score_table(nominate, columns, metric)
     less = lower or (known is not None and known.lower)
-    asked = _Asked(metric or value, less, _margin(margin, known), alpha, baseline)
+    asked = _Asked(metric or value, less, known_margin(metric) if margin is None else margin, alpha, baseline)
     found = [_group(table, valid, name, asked) for name in table.groups]
     found = cast(list[JudgedGroup], holm(found))
-    notes = [] if margin is not None or known is not None else ["no margin was given: none is called equivalent"]
+    notes = [] if asked.margin or margin is not None else [_no_margin(metric, known)]
     return Judgement(metric or value, less, alpha, found, notes)
+
+
+def known_margin(metric: str | None) -> float:
+    """The catalogue's margin of a metric by its name there; 0 where none holds: no interval lies within it."""
+    known = METRICS[metric] if metric is not None and metric in METRICS else None
+    return 0.0 if known is None or known.rescaled else known.margin
+
+
+def _no_margin(metric: str | None, known: MetricInfo | None) -> str:
+    ours = "" if known is None else f"; ours is {known.margin:g} for {metric} in {known.unit}"
+    return f"no margin was given: none is called equivalent{ours}"
 
 
 @dataclass(frozen=True)
@@ -96,13 +107,6 @@ class _Asked:
     margin: float
     alpha: float
     baseline: str | None
-
-
-def _margin(given: float | None, known: MetricInfo | None) -> float:
-    """0 where none is known: no interval lies within it."""
-    if given is not None:
-        return given
-    return 0.0 if known is None else known.margin
 
 
 def _group(table: ScoreTable, valid: ScoreTable | None, name: str, asked: _Asked) -> JudgedGroup:
@@ -177,16 +181,15 @@ def leading(comparisons: OpenComparisons) -> str | None:
     leader = nominate_on(paired)
     if leader is None:
         return None
-    flawless = [
-        label
-        for label, count in zip(paired.labels, paired.failures, strict=True)
-        if not count and not paired.failed_seeds(label) and comparisons.has_runs(label)
-    ]
-    if flawless and leader not in flawless:
-        leader = flawless[0]
-    for label in flawless:
+    equal = _SAME * float(np.nanmax(np.abs(paired.scores)))
+    finished = [label for label in paired.labels if comparisons.has_runs(label)]
+    failures = dict(zip(paired.labels, paired.failures, strict=True))
+    standing = [x for x in finished if not failures[x] and not paired.failed_seeds(x)] or finished
+    if leader not in standing:
+        leader = standing[0]
+    for label in standing:
         ahead = None if label == leader else comparisons.difference(label, leader)
-        if ahead is not None and round(ahead.value, 9) > 0:
+        if ahead is not None and ahead.value > equal:
             leader = label
     return leader
 

@@ -214,7 +214,7 @@ def _remarks(comparisons: Comparisons, leads: Leads, leader: str) -> list[str]:
 
 def _failed(paired: PairedScores, count: int) -> str:
     if paired.noisy is None:
-        return f"has {count} failed scores"
+        return f"has {count} failed score{'' if count == 1 else 's'}"
     return f"failed on {count} utterances that the noisy input passed"
 
 

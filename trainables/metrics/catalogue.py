@@ -31,6 +31,7 @@ class MetricInfo:
     `measured`: a method measures it on its own estimates of the test split (`Method.measures`, listed by its
     `MethodInfo`); it has no function, and the unprocessed input has no such row.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
+    `rescaled`: others give it on another scale than ours (a rate as a fraction), so that the margin is for ours only.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
     `pooled`: of a metric with weights, what a table calls its weighted mean over the test set.
     `untranscribed`: of a metric that needs transcripts, the one that takes its place where the test set lacks them.
@@ -53,6 +54,7 @@ class MetricInfo:
     title: str
     unit: str = ""  # "" where the metric is a pure number
     margin: float
+    rescaled: bool = False
     everyday: bool = False
     packages: tuple[str, ...] = ()
     extra: str = ""
@@ -104,6 +106,7 @@ def _error_rate(name: str, units: str, margin: float) -> MetricInfo:
         f"{kind} per utterance{remark}",
         margin,
         lower=True,
+        rescaled=True,
         sample_rate=16000,
         model="a CTC recogniser: a hub id such as facebook/wav2vec2-base-960h, a path or s3://...",
         loader=f"{__package__}.recognition.recogniser:load",
@@ -145,7 +148,7 @@ _BUILT_IN: dict[str, MetricInfo] = {
     "dnsmos_sig": _dnsmos("signal", "SIG"),
     "dnsmos_bak": _dnsmos("background", "BAK"),
     "estoi": _ours("stoi:estoi", "ESTOI", 0.005),
-    "lsd": _ours("log_spectral_distance:log_spectral_distance", "LSD (dB)", 0.1, lower=True),
+    "lsd": _ours("log_spectral_distance:log_spectral_distance", "LSD (dB)", 0.1, lower=True, rescaled=True),
     "speaker_similarity": _embedding(
         "speaker_similarity", "speaker similarity", 0.01, "a speaker model, such as microsoft/wavlm-base-plus-sv"
     ),

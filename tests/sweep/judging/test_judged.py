@@ -19,8 +19,9 @@ from sweep.judging.columns import Asked
 from sweep.judging.directions import direction
 from sweep.judging.file_table import FileTable
 from sweep.judging.judged import Question, judged_scores
-from sweep.judging.view import Judged
+from sweep.judging.view import Judged, needed, table_of
 from sweep.plan.plan import Plan
+from sweep.verdict.judgement import headline
 from sweep.verdict.paired_scores import group_rows
 from sweep.verdict.verdict import decide, holm
 from tests.support import REPOSITORY
@@ -256,6 +257,7 @@ def test_where_less_is_better_the_lowest_leads(tmp_path: Path) -> None:
             (name, True)
             for name in ("WER", "espnet_wer", "cer", "PER", "lsd", "MCD", "f0_rmse", "val_loss", "dtw_distance")
         ),
+        ("pesq_per_utterance", False),
         *((name, False) for name in ("PESQ", "si-snr_i", "SI-SDR", "DNSMOS.OVRL", "stoi", "utmos", "torch_squim_pesq")),
     ],
 )
@@ -279,11 +281,50 @@ def test_known_metrics_bring_their_margin_and_keep_their_name() -> None:
     assert set(asked["equivalent"]) == {"s0", "s1"}
 
 
+@pytest.mark.parametrize("metric", ["wer", "WER", "cer", "lsd"])
+def test_a_metric_that_comes_in_several_scales_brings_no_margin_and_no_unit(metric: str) -> None:
+    frame = long_table().rename(columns={"pesq": metric})
+    frame[metric] /= 100  # a rate as a fraction: ours is in %
+    judged = of_frame(frame)
+    assert (judged.groups[0]["margin"], judged.groups[0]["equivalent"]) == (0.0, [])
+    assert any("no margin" in note for note in judged.notes)
+    assert judged.metric_title == f"{metric} (lower is better)"
+    (asked,) = of_frame(frame, margin=0.5).groups
+    assert len(asked["equivalent"]) == 2
+
+
 def test_runs_without_utterances_are_compared_by_seed() -> None:
     frame = long_table().groupby(["system", "seed"])["pesq"].mean().reset_index()
     (group,) = of_frame(frame).groups
     assert group["chance"] == "seeds"
     assert group["leader"]["label"] == "s2"
+
+
+def test_tiny_scores_have_the_verdict_of_large_ones() -> None:
+    frame = long_table()
+    (large,) = of_frame(frame).groups
+    judged = of_frame(frame.assign(pesq=frame["pesq"] * 1e-9))
+    (tiny,) = judged.groups
+    assert (tiny["verdict"], tiny["leader"], tiny["contenders"]) == (
+        large["verdict"],
+        large["leader"],
+        large["contenders"],
+    )
+    assert "0.000 " not in "".join(cell for row in table_of(judged, tiny)[2] for cell in row)
+
+
+def test_where_nothing_varies_or_the_leader_failed_more_scores_are_not_asked_for() -> None:
+    frame = long_table(seeds=1)
+    same = frame.assign(pesq=frame.groupby("utt")["pesq"].transform("mean"))
+    judged = of_frame(same)
+    assert judged.groups[0]["verdict"] == "tie"
+    assert [*needed(judged.groups[0])] == []
+    apart = long_table(seeds=1, gain=5.0)
+    apart.loc[apart["system"].str[1:] == apart["utt"].str[-1], "pesq"] = np.nan  # one of each at least
+    (failed,) = of_frame(apart).groups
+    assert (failed["leader"]["label"], failed["verdict"], failed["contenders"]) == ("s2", "tie", [])
+    assert not any("To decide" in line for line in needed(failed))
+    assert "none" not in headline(failed)
 
 
 def test_each_group_has_its_verdict_and_all_together_are_corrected() -> None:
@@ -382,7 +423,8 @@ def test_the_page_stands_alone_and_escapes_what_it_shows(tmp_path: Path) -> None
     ("arguments", "said"),
     [
         ([], "which scores?"),
-        (["none.csv"], "none.csv"),
+        (["none.csv"], "none.csv: no such file"),
+        (["runs/none"], "runs/none: no such file"),
         (["scores.csv", "--alpha", "1"], "--alpha"),
         (["scores.csv", "--alpha", "x"], "--alpha 'x'"),
         (["scores.csv", "--margin", "-1"], "--margin"),

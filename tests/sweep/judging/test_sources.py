@@ -62,6 +62,12 @@ KINDS: dict[str, Callable[[pd.DataFrame], bytes]] = {
     "csv": csv,
     "csv with an index": lambda frame: frame.to_csv().encode(),
     "csv with a byte order mark": lambda frame: b"\xef\xbb\xbf" + csv(frame),
+    "csv with a shuffled index": lambda frame: frame.set_axis([3, 1, 4, 0, 5, 9, 2, 6]).to_csv().encode(),
+    "csv with two indices": lambda frame: frame.reset_index(names="Unnamed: 0").to_csv().encode(),
+    "csv with rows of commas below": lambda frame: csv(frame) + b",,\n,,\n",
+    "csv with a comma after each row": lambda frame: csv(frame).replace(b"\n", b",\n"),
+    "csv with spaces after commas": lambda frame: csv(frame).replace(b",", b", "),
+    "csv with facts of utterances": lambda frame: csv(frame.assign(duration=1.5, id=range(8))),
     "csv of Windows": lambda frame: csv(frame).replace(b"\n", b"\r\n"),
     "csv with failures in words": lambda frame: csv(frame, na_rep="failed"),
     "csv with NaN": lambda frame: csv(frame, na_rep="NaN"),
@@ -69,6 +75,10 @@ KINDS: dict[str, Callable[[pd.DataFrame], bytes]] = {
     "csv, quoted": lambda frame: frame.to_csv(index=False, quoting=2).encode(),
     "tsv": lambda frame: csv(frame, sep="\t"),
     "semicolons": lambda frame: csv(frame, sep=";"),
+    "Excel's semicolons and decimal commas": lambda frame: csv(frame, sep=";", decimal=","),
+    "Excel's own first line": lambda frame: b"sep=;\r\n" + csv(frame, sep=";"),
+    "Excel's Unicode text": lambda frame: csv(frame, sep="\t", decimal=",").decode().encode("utf-16"),
+    "json of a data frame": lambda frame: frame.to_json().encode(),
     "json lines": json_lines,
     "json array": lambda frame: json.dumps(frame.to_dict("records")).encode(),
     "python dictionaries": lambda frame: "\n".join(map(str, frame.to_dict("records"))).encode(),
@@ -117,6 +127,40 @@ def test_labels_that_look_like_numbers_stay_apart(tmp_path: Path) -> None:
     assert set(frame["utterance"]) == {"1", "2"}
 
 
+def test_spaces_around_a_name_make_no_other_system(tmp_path: Path) -> None:
+    frame = read(tmp_path / "scores.csv", b"system,utt,pesq\na ,u1,2\na, u2,2\n b,u1,3\nb,u2 ,3\n")
+    assert frame["candidate"].tolist() == ["a", "a", "b", "b"]
+    assert frame["utterance"].tolist() == ["u1", "u2", "u1", "u2"]
+
+
+@pytest.mark.parametrize("numbering", ["duration", "id", "Datei", "Unnamed: 0"])
+def test_a_number_of_each_row_is_no_system_of_a_wide_table(numbering: str, tmp_path: Path) -> None:
+    rows = "".join(f"{number + 3},2.{number},2.5,3.{number}\n" for number in range(1, 6))
+    frame = read(tmp_path / "scores.csv", f"{numbering},a,b,c\n{rows}".encode())
+    assert sorted(frame["candidate"].unique()) == ["a", "b", "c"]
+
+
+def test_a_wide_tables_line_of_averages_is_no_utterance(tmp_path: Path) -> None:
+    frame = read(tmp_path / "scores.csv", b"utt,a,b\nu1,2,3\nu2,3,4\nMean,2.5,3.5\n")
+    assert set(frame["utterance"]) == {"u1", "u2"}
+
+
+def test_each_systems_files_in_a_folder_of_its_own_are_paired_by_their_names(tmp_path: Path) -> None:
+    content = b"".join(b"%b,/exp/%b/%d.wav,2.%d\n" % (name, name, k, k) for name in (b"a", b"b") for k in (1, 2))
+    frame = read(tmp_path / "scores.csv", b"system,wav,pesq\n" + content)
+    assert frame["utterance"].tolist() == ["1.wav", "2.wav"] * 2
+    kept = read(tmp_path / "more.csv", b"system,wav,pesq\na,x/1.wav,2\na,y/1.wav,3\nb,x/1.wav,4\n")
+    assert set(kept["utterance"]) == {"x/1.wav", "y/1.wav"}
+
+
+def test_a_group_of_one_candidate_is_left_out_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_bytes(b"system,group,utt,pesq\na,x,u1,2\nb,x,u1,3\nc,y,u1,3\n")
+    scores = joined([read_source(str(path))], labels([str(path)]), Asked())
+    assert set(scores.frame["group"]) == {"x"}
+    assert any("y" in note for note in scores.notes)
+
+
 def test_a_terminals_commands_in_a_label_are_shown_as_escapes(tmp_path: Path) -> None:
     frame = read(tmp_path / "scores.csv", b'system,utt,pesq\n\x1b[31mred,u1,2\n"two\nlines",u1,3\n')
     assert set(frame["candidate"]) == {"\\x1b[31mred", "two\\nlines"}
@@ -132,26 +176,31 @@ def test_a_terminals_commands_in_a_label_are_shown_as_escapes(tmp_path: Path) ->
         (b"system,utt,pesq\na,u1,2\nb,u1\n", ["row 3", "2 fields", "3"]),
         (b"system,utt,pesq\na,u1,2\nb;u1;2.5\n", ["row 3", "1 fields", "comma"]),
         (b"system,utt,pesq\na,u1,2,31\nb,u1,2,5\n", ["row 2", "4 fields"]),
-        (b"system;utt;pesq\na;u1;2,31\nb;u1;2,5\n", ["row 2", "'2,31'", "decimal comma"]),
+        (b"system;utt;pesq\na;u1;2,31\nb;u1;2.5\n", ["row 2", "'2,31'", "decimal comma"]),
+        (b"sep=;\nsystem;utt;pesq\na;u1;2\nb;u1;two\n", ["row 4", "'two'"]),
         (b"system,utt,pesq\na,u1,2\nb,u1,two\n", ["row 3", "'two'", "no number"]),
         (b"system,utt,pesq\na,u1,2\nb,u1,3\nb,u1,4\n", ["row 4", "second score", "row 3"]),
         (b"system,utt,pesq\na,u1,2\n,u1,3\n", ["row 3", "no candidate"]),
         (b"system,utt,pesq\na,u1,2\na,u2,3\n", ["one candidate only", "'a'"]),
         (b"system,utt,pesq\na,u1,\nb,u1,\n", ["not one score"]),
         (b"system,utt,pesq\na,u\xe9,2\nb,u1,2\n", ["row 2", "UTF-8"]),
-        ("system,utt,pesq\na,u1,2\n".encode("utf-16"), ["UTF-16"]),
+        ("system,utt,pesq\na,u1,2\n".encode("utf-16")[:-1], ["UTF-16"]),
         (b"\x89PNG\r\n\x1a\n\x00\x00", ["UTF-8"]),
         (b"RIFF\x00\x00\x00\x00WAVE", ["no text"]),
         (b"PAR1 and then nothing", ["not a whole Parquet file"]),
         (b"\x1f\x8bbroken", ["damaged"]),
+        (b"PK\x03\x04...xl/workbook.xml...", ["Excel", "CSV"]),
         (b"system,pesq,pesq\na,1,2\n", ["several columns", "'pesq'"]),
         (b"a,u1,2.5\nb,u1,2.75\n", ["row 1", "header"]),
         (b"system,utt\na,u1\nb,u2\n", ["no column of numbers"]),
         (b"system,utt,pesq,stoi\na,u1,2,.9\nb,u1,3,.8\n", ["pesq, stoi", "--metric"]),
         (b"system,utt,number,pesq\na,u1,1,2.5\nb,u1,1,2.75\n", ["number, pesq", "--seed"]),
         (b"utt,pesq,stoi\nu1,2,.9\nu2,3,.8\n", ["pesq, stoi"]),
+        (b"clip_number,a\n1,2.5\n2,2.75\n3,2.5\n", ["two columns of numbers"]),
         (b"utt,pesq,mysystem\nu1,2,.9\nu2,3,.8\n", ["pesq", "mysystem", "--wide"]),
         (b"utt,pesq\nu1,2\nu2,3\n", ["one candidate only"]),
+        (b"system,pesq\na,2.5\na,2.75\nb,3\n", ["row 3", "utterances or seeds"]),
+        (b"system,group,utt,pesq\na,x,u1,2\nb,y,u1,3\n", ["no group has two candidates"]),
         (b"arch,room,pesq\na,u1,2\nb,u1,3\n", ["arch (2 values)", "room (1 values)", "--candidate"]),
         (b"system,model,utt,pesq\na,x,u1,2\nb,y,u1,3\n", ["system, model", "--candidate"]),
         (b"system,utt,metric,value\na,u1,pesq,2\nb,u1,stoi,3\n", ["pesq, stoi", "--metric"]),
@@ -179,6 +228,7 @@ def test_what_is_no_table_of_scores_is_one_line_that_names_place_and_remedy(
         ({"candidate": "network"}, ["--candidate network", "system, utt_id, pesq"]),
         ({"value": "utt_id"}, ["row 2", "'u1'"]),
         ({"metric": "stoi"}, ["--metric stoi", "pesq"]),
+        ({"metric": "PESQS"}, ["--metric PESQS", "pesq"]),
     ],
 )
 def test_an_unknown_column_is_refused_with_those_there_are(
