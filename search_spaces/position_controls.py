@@ -37,7 +37,7 @@ def _suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: 
 
 POSITION_CONTROLS = position_space(
     name="position_controls",
-    question="Control: is a planted position component exploited frame by frame, and not by the cures?",
+    question="Control: is a planted position component exploited by mse, and not by the cures?",
     candidates=_candidates,
     suggest=_suggest,
     anchor=lambda group, candidate, preset: {"lr": _rate(preset)},

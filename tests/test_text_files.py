@@ -9,6 +9,7 @@ import pytest
 from tests.support import REPOSITORY
 
 FILES = [path for wing in ("sweep", "trainables", "search_spaces") for path in (REPOSITORY / wing).rglob("*.py")]
+_PROCESS = {"run", "Popen", "check_output", "check_call"}
 _TEXT = {"read_text", "write_text", "open", "NamedTemporaryFile", "TemporaryFile", "TextIOWrapper", "fdopen"}
 
 
@@ -17,7 +18,9 @@ def in_the_locales_encoding(tree: ast.AST) -> Iterator[int]:
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         name = getattr(call.func, "attr", getattr(call.func, "id", ""))
         given = {keyword.arg: keyword.value for keyword in call.keywords}
-        if given.keys() & {"text", "universal_newlines"} or (name in _TEXT and _is_text(call, name, given)):
+        if (name in _PROCESS and given.keys() & {"text", "universal_newlines"}) or (
+            name in _TEXT and _is_text(call, name, given)
+        ):
             yield call.lineno
 
 

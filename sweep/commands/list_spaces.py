@@ -18,8 +18,10 @@ from sweep.settings.new_plan import plan_from_arguments
 _CORES = 2
 _START_MINUTES = 0.5  # of the driver, before the first job
 _STEP_SECONDS = 0.1
+_EVERYWHERE = "smoke"  # the preset that the introduction describes
 _INTRODUCTION = (
     "--space NAME is the question, --preset NAME how much work to spend on it; --dry-run shows the cost of any plan.",
+    "--preset smoke runs every part of any of them once, in one or two minutes; its scores mean nothing.",
     f"Minutes: the demo on {_CORES} cores. small and paper need --corpus; GPU-hours: no GPU was timed.",
 )
 
@@ -37,7 +39,7 @@ def _method_lines(method: str, spaces: Sequence[Space], demo_hours: Mapping[str,
     groups = {f"--{space.group_by}s {','.join(space.groups)}" for space in spaces if space.group_by}
     presets = {name: preset for space in spaces for name, preset in space.presets.items()}
     lines = ["   ".join((method, *sorted(groups)))]
-    for name, preset in presets.items():
+    for name, preset in ((name, preset) for name, preset in presets.items() if name != _EVERYWHERE):
         cost = _range_of_cost(preset, [space for space in spaces if name in space.presets], demo_hours)
         lines.append(f"  --preset {name:<6} {preset.summary}{cost}")
     for space in spaces:

@@ -38,7 +38,7 @@ def published_result(metric: str, tables: Sequence[str] = ("1", "2")) -> dict[st
         "sweep": "published",
         "metric": metric,
         "note": NOT_STATED,
-        "groups": [_group(upstream, list(found.values())) for upstream, found in groups.items()],
+        "groups": [_group(upstream, list(found.values()), METRICS[metric].lower) for upstream, found in groups.items()],
     }
 
 
@@ -65,8 +65,8 @@ def published_view(result: Mapping[str, Any]) -> View:
     )
 
 
-def _group(upstream: str, candidates: list[dict[str, Any]]) -> dict[str, Any]:
-    ranked = by_score(candidates)
+def _group(upstream: str, candidates: list[dict[str, Any]], lower: bool) -> dict[str, Any]:
+    ranked = by_score(candidates, lower)
     leader = ranked[0]
     return {
         "group": {"upstream": upstream},

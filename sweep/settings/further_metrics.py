@@ -133,13 +133,14 @@ def _check_measured(plan: Plan) -> None:
             f"metric {plan.metric!r} is measured on test only, so it cannot decide: let space {plan.space} decide by "
             "another one and list it in the space's scored for a column and a verdict of its own"
         )
-    known = plan.method_info().measures
-    for name in plan.scored:
-        if METRICS[name].measured and name not in known:
-            raise UserError(
-                f"metric {name!r} is measured by methods themselves, and {plan.method_name()} measures "
-                f"{', '.join(known) or 'none'}: leave it out"
-            )
+    for group in plan.groups:
+        known = plan.method_info().measures(plan.typical_config(group.name))
+        for name in plan.scored:
+            if METRICS[name].measured and name not in known:
+                raise UserError(
+                    f"metric {name!r} is measured by methods themselves, and {plan.method_name()} measures "
+                    f"{', '.join(known) or 'none'} here: leave it out"
+                )
 
 
 def _separates(plan: Plan) -> bool:

@@ -28,7 +28,7 @@ def interpretable(
     `transfer_gap` has "pretrained" and "random", each (seeds, utterances) in dB, None or NaN where a score
     failed; seeds and utterances in the same order, and, where known, "speakers", one per utterance: with ten
     or more of them they are the unit. `mismatch` has one {"site", "value", "interval"} per site, `position` one
-    {"layer", "value", "interval"} per layer.
+    {"layer", "value", "interval"} per layer, None where there are too few utterances.
     All must be above zero beyond their intervals: the gap, and the others at one site or layer at least.
     `reasons` lists the gates that failed.
     """
@@ -49,10 +49,11 @@ def interpretable(
             reasons.append("no site shows a mismatch between noisy and clean features")
     if position is not None:
         found["position"] = [
-            LayerPosition(layer=row["layer"], value=float(row["value"]), interval=_floats(row["interval"]))
-            for row in position
+            LayerPosition(layer=row["layer"], value=row["value"], interval=_floats(row["interval"])) for row in position
         ]
-        if not any(_above_zero(row["interval"]) for row in position):
+        if all(row["interval"] is None for row in position):
+            reasons.append("the position component has no interval: it needs 3 utterances on valid")
+        elif not any(_above_zero(row["interval"]) for row in position):
             reasons.append("no layer's features of clean speech show a position component that could be removed")
     found["interpretable"] = not reasons
     return found

@@ -88,6 +88,7 @@ def test_the_papers_data_and_budget() -> None:
     paper = PRESETS["paper"]
     assert (paper.steps, paper.data.batch, paper.data.crop_seconds) == (3600, 8, 4.0)
     assert paper.data.training_snrs == (5.0, 10.0, 20.0)
+    assert paper.data.evaluation_clip_seconds > 35.2  # the longest utterance of LibriSpeech: none is cut
     assert "faithful=partial" in paper.summary
     assert all(METRICS[name].measured for name in MEASURES)
     assert all(set(MEASURES) <= set(SPACES[name].scored) for name in NAMES)

@@ -20,6 +20,9 @@ _SIZE, _HOP = 512, 128
 def shifted_pitch(wave: Tensor, semitones: float) -> Tensor:
     """(batch, samples) -> (batch, samples), a tone of f Hz now at f 2^(semitones / 12), to 0.01 %.
 
+    Differentiable in the magnitudes, phases taken as they are: a phase's own gradient is one over its magnitude, and so
+    quiet bins, whose phases are chance, would outweigh all others.
+
     Raises:
         UserError: more than an octave.
     """
@@ -54,5 +57,5 @@ def _revoiced(spectrum: Tensor, ratio: Fraction) -> Tensor:
     expected = torch.linspace(0, math.pi * _HOP, bins, dtype=magnitude.dtype, device=spectrum.device)[:, None]
     turn = following.angle() - here.angle() - expected
     step = turn - 2 * math.pi * torch.round(turn / (2 * math.pi)) + expected
-    phase = torch.cat([spectrum[..., :1].angle(), step[..., :-1]], dim=-1).cumsum(-1)
+    phase = torch.cat([spectrum[..., :1].angle(), step[..., :-1]], dim=-1).cumsum(-1).detach()
     return torch.polar(magnitude, phase)

@@ -106,7 +106,9 @@ class Flag(Rule):
 
 @dataclass(frozen=True, kw_only=True)
 class Positions(Rule):
-    """Distinct whole numbers in any order, stored ascending."""
+    """Distinct whole numbers in any order, stored ascending. `empty`: what an empty list stands for."""
+
+    empty: str = "off"
 
     def _fits(self, value: Any) -> bool:
         whole = isinstance(value, (list, tuple)) and all(type(each) is int for each in value)
@@ -116,7 +118,7 @@ class Positions(Rule):
         return tuple(sorted(value))
 
     def _values(self) -> str:
-        return f"a list of distinct {self.unit}, [] = off"
+        return f"a list of distinct {self.unit}, [] = {self.empty}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,9 +157,9 @@ def flag(default: bool, **about: Any) -> Any:
     return _declared(default, Flag(**about))
 
 
-def positions(*, unit: str, **about: Any) -> Any:
-    """A list of layers or blocks by number, empty by default."""
-    return _declared((), Positions(unit=unit, **about))
+def positions(*, unit: str, empty: str = "off", **about: Any) -> Any:
+    """A list of layers or blocks by number, empty by default, which stands for `empty`."""
+    return _declared((), Positions(unit=unit, empty=empty, **about))
 
 
 def text(

@@ -47,6 +47,6 @@ class MethodInfo:
     # a pattern such as "*/k" the largest is drawn; where the name is the pattern itself, each is a curve of its own.
     curves: Mapping[str, str] = field(default_factory=dict)
     # The metrics that `Method.measures` has numbers for, all with `measured` in trainables/metrics/catalogue.py.
-    measures: tuple[str, ...] = ()
+    measures: Callable[[Any], Sequence[str]] = lambda config: ()
     alarm: str | None = None  # a metric of the reports that is above 0 where training went wrong
     counts_label_switches: bool = False  # its reports have switch_percent and switch_symmetric_percent

@@ -100,10 +100,12 @@ def soft_dtw_divergence(
 def squared_distances(first: Tensor, second: Tensor) -> Tensor:
     """(batch, m, channels) and (batch, n, channels) -> ||x_i - y_j||^2, (batch, m, n), by one matrix product.
 
-    For sequences of unit vectors these are 2 - 2 cos. Rounding may leave values a little under 0.
+    For sequences of unit vectors these are 2 - 2 cos. Rounding may leave values a little under 0. In the precision of
+    the sequences, whatever autocast says: of halves a small distance would be the rounding of two large norms.
     """
-    norms = first.square().sum(-1)[:, :, None] + second.square().sum(-1)[:, None, :]
-    return torch.baddbmm(norms, first, second.transpose(1, 2), alpha=-2)
+    with torch.autocast(first.device.type, enabled=False):
+        norms = first.square().sum(-1)[:, :, None] + second.square().sum(-1)[:, None, :]
+        return torch.baddbmm(norms, first, second.transpose(1, 2), alpha=-2)
 
 
 def _checked_lengths(cost: Tensor, lengths: Tensor | None) -> Tensor:

@@ -4,7 +4,7 @@ Spaces, plans and dry runs read this file; it must never import torch. The metho
 those of the paper as far as they are known and of its authors' earlier public code (docs/position_invariant.md).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
 
@@ -75,6 +75,7 @@ class PositionInvariantConfig(MethodConfig):
     pretraining_steps: int = whole(500, (1, 10_000_000), unit="steps", help="Pre-training of a tiny upstream.")
     layers: tuple[int, ...] = positions(
         unit="layers",
+        empty="the last alone",
         help="Transformer layers whose features are compared, with equal weights; [] = the last alone.",
     )
     planted_position: float = number(
@@ -100,7 +101,9 @@ class PositionInvariantConfig(MethodConfig):
     speed_step: float | None = number(
         0.05, (0.01, 1.0), optional=True, help="Distance of the speeds that are drawn; null = any hundredth."
     )
-    speed_branch: str = choice("clean", of=("clean", "noisy"), help="The wave whose speed changes.")
+    speed_branch: str = choice(
+        "clean", of=("clean", "noisy"), help="Whose speech changes speed; of noisy, before the noise."
+    )
     pitch_semitones: float = number(
         0.0, (0.0, 12.0), unit="semitones", help="The wave of another speed is shifted up or down by these, too."
     )
@@ -182,9 +185,10 @@ class PositionInvariantConfig(MethodConfig):
             UserError: a crop at some speed is shorter than one frame of the reference, or the band leaves no path.
         """
         crop = round(data.crop_seconds * SAMPLE_RATE)
-        changed = [round(crop / speed) for speed in (self.speed_low, self.speed_high)] if self.changes_speed else []
+        hundredths = [round(100 * speed) for speed in self._possible_speeds()] if self.changes_speed else []
+        changed = [-(-crop * 100 // each) for each in hundredths]  # as trainables/audio/speed.py rounds them
         if min([crop, *changed]) < RECEPTIVE_FIELD:
-            fastest = self.speed_high if changed else 1.0
+            fastest = max([100, *hundredths]) / 100
             shortest = fastest * RECEPTIVE_FIELD / SAMPLE_RATE
             raise UserError(
                 f"crop_seconds={data.crop_seconds:g}: {self.upstream} needs {RECEPTIVE_FIELD} samples, {shortest:g} s "
@@ -233,6 +237,11 @@ class PositionInvariantConfig(MethodConfig):
         count = int((self.speed_high - self.speed_low) / self.speed_step + 1e-6) + 1
         return tuple(round(self.speed_low + number * self.speed_step, 2) for number in range(count))
 
+    def _possible_speeds(self) -> Sequence[float]:
+        if self.speeds is not None:
+            return self.speeds
+        return [each / 100 for each in range(round(100 * self.speed_low), round(100 * self.speed_high) + 1)]
+
     # -- validation ---------------------------------------------------------------------------------
 
     def check_together(self) -> None:
@@ -250,6 +259,12 @@ class PositionInvariantConfig(MethodConfig):
             raise self.refusal("pad_min", self.pad_min, "at most pad_max")
         if self.speed_low > self.speed_high:
             raise self.refusal("speed_low", self.speed_low, "at most speed_high")
+        for name in ("speed_low", "speed_high", "speed_step"):
+            value = getattr(self, name)
+            if value is not None and abs(100 * value - round(100 * value)) > 1e-6:
+                raise self.refusal(name, value, "whole hundredths")
+        if self.speeds is not None and len(self.speeds) == 1 and self.speed_low < self.speed_high:
+            raise self.refusal("speed_step", self.speed_step, "at most speed_high - speed_low")
 
     def _check_front_checkpoint(self, given: str) -> None:
         known = source.require_known_form(given, "front_checkpoint")

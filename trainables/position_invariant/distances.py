@@ -37,15 +37,12 @@ def aligned_distance(
     if band is not None:
         narrowest = [smallest_band(m, n) for m, n in zip(rows.tolist(), columns.tolist(), strict=True)]
         band = max(band, *narrowest)
-    with torch.autocast(estimate.device.type, enabled=False):
-        if divergence:
-            found = soft_dtw_divergence(
-                estimate.float(), reference.float(), gamma, (rows, columns), band, by_length=True
-            )
-            return found.mean()
-        cost = squared_distances(estimate.float(), reference.float())
-        lengths = torch.stack([rows, columns], dim=1)
-        return (soft_dtw(cost, gamma, lengths, band) / (rows + columns).to(cost)).mean()
+    estimate, reference = estimate.float(), reference.float()
+    if divergence:
+        return soft_dtw_divergence(estimate, reference, gamma, (rows, columns), band, by_length=True).mean()
+    cost = squared_distances(estimate, reference)
+    lengths = torch.stack([rows, columns], dim=1)
+    return (soft_dtw(cost, gamma, lengths, band) / (rows + columns).to(cost)).mean()
 
 
 def stretched_distance(estimate: Tensor, reference: Tensor, counts: tuple[Tensor, Tensor]) -> Tensor:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from trainables.audio.pitch import shifted_pitch
 from trainables.audio.speed import at_speed, samples_at
+from trainables.base.padding import valid_mask
 from trainables.base.randomness import generator
 from trainables.position_invariant.config import FRAME_HOP, PositionInvariantConfig
 
@@ -94,8 +95,21 @@ def draw_semitones(config: PositionInvariantConfig, draws: Draws) -> float:
 
 
 def changed(wave: Tensor, samples: Tensor, speed: float, semitones: float) -> tuple[Tensor, Tensor]:
-    """(batch, samples) at the speed, its pitch moved, and the new lengths (batch,); differentiable."""
-    faster = at_speed(wave, speed)
-    moved = shifted_pitch(faster, semitones) if semitones else faster
+    """(batch, samples) at the speed, its pitch moved, and the new lengths (batch,); differentiable.
+
+    In float32 under autocast, too: filters of halves would put noise 50 dB below the wave.
+    """
+    with torch.autocast(wave.device.type, enabled=False):
+        faster = at_speed(wave.float(), speed)
+        moved = shifted_pitch(faster, semitones) if semitones else faster
     lengths = [min(samples_at(speed, count), moved.shape[-1]) for count in samples.tolist()]
     return moved, torch.tensor(lengths)
+
+
+def in_noise(speech: Tensor, lengths: Tensor, noise: Tensor, samples: Tensor) -> Tensor:
+    """(batch, samples) speech, `lengths` (batch,) of it valid, in noise of which `samples` (batch,) are.
+
+    The noise keeps its own speed, as in the authors' noise-robust code; one that is too short is looped.
+    """
+    place = torch.arange(speech.shape[1], device=noise.device) % samples.to(noise.device)[:, None]
+    return speech + noise.gather(1, place) * valid_mask(speech, lengths)

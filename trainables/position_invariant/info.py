@@ -1,6 +1,6 @@
 """Position-invariant fine-tuning as a sweep sees it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trainables.config.method_info import MethodInfo
@@ -16,6 +16,15 @@ def _pretraining_step_seconds(config: Mapping[str, Any]) -> float:
     return UPSTREAM_TABLE[config["upstream"]].pretraining_step_seconds * 1.3  # three transformer layers
 
 
+def _cautions(config: PositionInvariantConfig) -> Sequence[str]:
+    if config.size == "tiny":
+        return ()
+    return (
+        "faithful=partial: the paper's layer, rates, gamma and speeds are not public; these are of its authors' "
+        "earlier code",
+    )
+
+
 INFO = MethodInfo(
     name="position_invariant",
     config=PositionInvariantConfig,
@@ -27,8 +36,9 @@ INFO = MethodInfo(
     },
     weights_checks={"position_front_end_weights": f"{_FOLDER}.front_end_weights:check_local"},
     gates=f"{_FOLDER}.gates.stages",
-    measures=measure_names(TRANSFORMER_LAYERS["base"]),
+    measures=lambda config: measure_names(TRANSFORMER_LAYERS[config.size]),
     groups="upstream",
+    cautions=_cautions,
     full_size=lambda config: config.size == "base",
     step_seconds=lambda config: (0.01, 0.0125),  # of softdtw, the dearest variant; none takes none
     pretraining_step_seconds=_pretraining_step_seconds,

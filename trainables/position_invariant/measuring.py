@@ -17,37 +17,60 @@ from trainables.ssl import representation
 
 SHIFT = 8  # frames of zeros before a clip, 160 ms
 SPEEDS = (0.8, 1.2)
+_SAME = 0.999  # correlation
 
 
 @torch.no_grad()
 def measured(
-    reference: Reference, pairs: Sequence[tuple[Tensor, Tensor]], wanted: Collection[str]
+    reference: Reference, pairs: Sequence[tuple[Tensor, Tensor]], wanted: Collection[str], again: bool = False
 ) -> list[dict[str, float]]:
     """Per pair of an estimate and its clean clip, (samples,) each, the measures of those names.
 
-    `shortcut_index` is that of the clip among all of them, and is left out where there is but one, or one of a single
-    frame.
+    The same clean clips come `again` in the next round: their features are kept.
+    `shortcut_index` is that of the clip among all others, those of the same clean clip (at other SNRs) left out. It is
+    absent where there are no others; clips of a single frame, or not finite, have none and are no others.
     """
+    clean_layers = reference.clean_layers if again else reference.layers
     rows: list[dict[str, float]] = []
     last_layers: list[Tensor] = []
+    cleans: list[Tensor] = []
     for estimate, clean in pairs:
         gain = level_gain(clean[None])[0]
         estimate, clean = gain * estimate, gain * clean
-        own, wished = reference.layers(estimate), reference.clean_layers(clean)
+        own, wished = reference.layers(estimate), clean_layers(clean)
         row = _near(own, wished)
         if not {"shift_excess", "shift_floor"}.isdisjoint(wanted):
             moved = functional.pad(estimate, (SHIFT * FRAME_HOP, 0)), functional.pad(clean, (SHIFT * FRAME_HOP, 0))
-            features = reference.layers(moved[0])[-1], own[-1], reference.clean_layers(moved[1])[-1], wished[-1]
+            features = reference.layers(moved[0])[-1], own[-1], clean_layers(moved[1])[-1], wished[-1]
             shift = representation.position_shift(*features, SHIFT)
             row |= {"shift_excess": shift.excess, "shift_floor": shift.floor}
         if "speed_error" in wanted:
             row["speed_error"] = _speed_error(reference, estimate, wished[-1])
         rows.append({name: value for name, value in row.items() if name in wanted})
         last_layers.append(own[-1])
-    if "shortcut_index" in wanted and len(last_layers) > 1 and min(map(len, last_layers)) > 1:
-        for row, index in zip(rows, representation.shortcut_indices(last_layers), strict=True):
-            row["shortcut_index"] = index
+        cleans.append(clean)
+    if "shortcut_index" in wanted:
+        usable = [place for place, each in enumerate(last_layers) if len(each) > 1 and each.isfinite().all()]
+        contents = contents_of([cleans[place] for place in usable])
+        if len(set(contents)) > 1:
+            indices = representation.shortcut_indices([last_layers[place] for place in usable], contents)
+            for place, index in zip(usable, indices, strict=True):
+                rows[place]["shortcut_index"] = index
     return rows
+
+
+def contents_of(cleans: Sequence[Tensor]) -> list[int]:
+    """For each clean clip, (samples,) of unit power, the place of the first that is the same, its own where none is.
+
+    An evaluation set may hold an utterance at several SNRs, and a mixture near full scale is scaled down with its
+    clean clip; so clips are the same where their correlation is one.
+    """
+    found: list[int] = []
+    for place, clean in enumerate(cleans):
+        earlier = (first for first in sorted(set(found)) if len(cleans[first]) == len(clean))
+        same = (first for first in earlier if float(cleans[first] @ clean) > _SAME * len(clean))
+        found.append(next(same, place))
+    return found
 
 
 def _near(own: Sequence[Tensor], wished: Sequence[Tensor]) -> dict[str, float]:

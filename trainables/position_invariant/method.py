@@ -79,9 +79,9 @@ class PositionInvariant(Method):
         if not chosen:
             return {}
         waves = [(self.front_end(noisy[None])[0], clean) for noisy, clean in chosen]
-        rows = measured(self._reference.to(self.device), waves, measure_names(self.config.ssl.layers))
+        rows = measured(self._reference.to(self.device), waves, measure_names(self.config.ssl.layers), again=True)
         names = {name for row in rows for name in row}
-        return {f"representation/{name}": fmean(row[name] for row in rows) for name in sorted(names)}
+        return {f"representation/{name}": fmean(row[name] for row in rows if name in row) for name in sorted(names)}
 
     @torch.no_grad()
     def measures(

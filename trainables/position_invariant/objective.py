@@ -22,6 +22,7 @@ from trainables.position_invariant.disturbances import (
     draw_semitones,
     draw_speed,
     guarded,
+    in_noise,
     padded,
     unshifted,
 )
@@ -81,7 +82,7 @@ class Objective:
         if changing == "clean":
             return Branches(gain * enhance(noisy, samples), samples, gain * faster, lengths, clean)
         if changing == "noisy":
-            mixture, _ = changed(noisy, samples, speed, semitones)
+            mixture = in_noise(faster, lengths, noisy - clean, samples)
             return Branches(gain * enhance(mixture, lengths), lengths, gain * clean, samples, faster)
         enhanced, _ = changed(enhance(noisy, samples), samples, speed, semitones)
         return Branches(gain * enhanced, lengths, gain * clean, samples, faster)

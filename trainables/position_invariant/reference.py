@@ -79,7 +79,7 @@ class Reference:
 
     def clean_layers(self, wave: Tensor) -> list[Tensor]:
         """`layers`, computed once for a clip that comes again in every round."""
-        key = hashlib.sha1(wave.cpu().numpy().tobytes(), usedforsecurity=False).hexdigest()
+        key = f"{wave.device} {hashlib.sha1(wave.cpu().numpy().tobytes(), usedforsecurity=False).hexdigest()}"
         if key not in self._kept:
             self._kept[key] = self.layers(wave)
             if len(self._kept) > _CLIPS_KEPT:

@@ -65,28 +65,33 @@ def speed_error(played: Tensor, reference: Tensor, gamma: float = 0.1) -> float:
     return float(soft_dtw_divergence(first, second, gamma, by_length=True))
 
 
-def shortcut_indices(features: Sequence[Tensor]) -> list[float]:
+def shortcut_indices(features: Sequence[Tensor], contents: Sequence[int] | None = None) -> list[float]:
     """Per clip, how much more alike frames of different clips are at one position than at different ones.
 
     The mean cosine of frames i of two clips less that of frames i and j != i, over all i and j up to the shorter of
-    both, averaged over all other clips; 0 where features carry no position. The mean of the list is the position
-    shortcut index. Every pair of positions counts, so nothing is drawn.
+    both, averaged over all clips of other content; 0 where features carry no position. The mean of the list is the
+    position shortcut index. Every pair of positions counts, so nothing is drawn.
 
     Args:
-        features: per clip (frames, channels), two frames or more; two clips or more of different content.
+        features: per clip (frames, channels), two frames or more.
+        contents: a number for each clip, equal where the same utterance is heard, such as at several SNRs: such clips
+            are alike at one position for what is said there. None = all differ.
 
     Raises:
-        ValueError: too few clips or frames.
+        ValueError: fewer than two contents, or too few frames.
     """
-    if len(features) < 2 or min(len(each) for each in features) < 2:
-        raise ValueError("the position shortcut index needs two clips or more, of two frames or more")
+    named = list(range(len(features)) if contents is None else contents)
+    if len(set(named)) < 2 or min(len(each) for each in features) < 2:
+        raise ValueError("the position shortcut index needs two clips or more of different content and of two frames")
     units = [functional.normalize(each.double(), dim=-1) for each in features]
     sums = [unit.cumsum(0) for unit in units]
     index = torch.zeros(len(units), len(units), dtype=torch.float64)
     for a in range(len(units)):
         for b in range(a):
-            index[a, b] = index[b, a] = _index(units[a], units[b], sums[a], sums[b])
-    return (index.sum(1) / (len(units) - 1)).tolist()
+            if named[a] != named[b]:
+                index[a, b] = index[b, a] = _index(units[a], units[b], sums[a], sums[b])
+    others = torch.tensor([len(units) - named.count(own) for own in named])
+    return (index.sum(1) / others).tolist()
 
 
 def _index(first: Tensor, second: Tensor, first_sums: Tensor, second_sums: Tensor) -> float:

@@ -67,6 +67,15 @@ def test_what_a_method_does_not_measure_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "sweeps").exists()
 
 
+def test_a_layer_that_the_model_lacks_is_not_measured(tmp_path: Path) -> None:
+    position = "--space", "position_invariance"
+    assert plan(tmp_path, *position, "--also", "ssl_cosine_3").plan.also == ("ssl_cosine_3",)
+    with pytest.raises(UserError, match="'ssl_cosine_6' is measured by methods themselves") as refused:
+        plan(tmp_path, *position, "--also", "ssl_cosine_6")
+    assert "\n" not in str(refused.value)
+    assert plan(tmp_path, *position, "--set", "size=base", "--also", "ssl_cosine_6").plan.also == ("ssl_cosine_6",)
+
+
 def test_what_is_measured_on_test_only_cannot_decide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, info in catalogue.METRICS.usable().items():
         monkeypatch.setitem(catalogue._BUILT_IN, name, replace(info, measured=True))

@@ -41,6 +41,21 @@ def test_it_is_what_torchaudio_gives(semitones: str) -> None:
     assert (found - expected).square().sum() < 1e-3 * expected.square().sum()
 
 
+@pytest.mark.parametrize("semitones", [-2.0, 2.0])
+def test_the_gradient_is_that_of_level_and_never_of_chance(semitones: float) -> None:
+    """Twice as loud is twice the output, so <gradient, wave> = <weight, output>; quiet bins don't drown it."""
+    wave = tone(440, 4000)[None] + 1e-4 * torch.randn(1, 4000, generator=torch.Generator().manual_seed(0))
+    wave[:, 3000:] = 0.0
+    wave.requires_grad_()
+    weight = torch.randn(1, 4000, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    found = shifted_pitch(wave, semitones)
+    (found * weight).sum().backward()
+    assert wave.grad is not None
+    along = (wave.grad * wave.detach()).sum()
+    assert float(along) == pytest.approx(float((found.detach() * weight).sum()))
+    assert float(wave.grad.norm()) < float(weight.norm())
+
+
 def test_no_shift_is_the_wave_itself() -> None:
     wave = torch.randn(2, 700)
     assert shifted_pitch(wave, 0) is wave

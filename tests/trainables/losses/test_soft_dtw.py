@@ -210,6 +210,15 @@ def test_squared_distances() -> None:
     assert torch.allclose(squared_distances(x, y), torch.cdist(x, y).square(), atol=1e-12)
 
 
+def test_distances_are_not_rounded_by_autocast() -> None:
+    x, y = (functional.normalize(noise(2, 9, 16, seed=seed), dim=-1).float() for seed in (1, 2))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(squared_distances(x, y), squared_distances(x.clone(), y.clone()))
+        found = soft_dtw_divergence(x, y, 0.1)
+        assert found.dtype == torch.float32
+    assert torch.equal(found, soft_dtw_divergence(x, y, 0.1))
+
+
 def inside(band: float, rows: int, columns: int) -> bool:
     """Whether a path from (1, 1) to (rows, columns) stays inside, by trying all."""
     allowed = [

@@ -11,6 +11,7 @@ from trainables.base.errors import UserError
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import StagePlace
 from trainables.position_invariant.config import frames_of
+from trainables.position_invariant.info import INFO
 
 PLACE: StagePlace = {"corpus_uri": "/c", "corpus_fingerprint": "f"}
 
@@ -26,6 +27,10 @@ PLACE: StagePlace = {"corpus_uri": "/c", "corpus_fingerprint": "f"}
         {"speed_high": 2.01},
         {"speed_low": 1.2, "speed_high": 1.1},
         {"pad_min": 0.1, "pad_max": 0.05},
+        {"speed_low": 0.805},
+        {"speed_high": 1.125},
+        {"speed_step": 0.025},
+        {"speed_step": 0.5},
         {"gamma": 0.0},
         {"band": 0.0},
         {"upstream": "tera"},
@@ -72,6 +77,19 @@ def test_a_band_that_leaves_no_path_at_some_speed_is_refused() -> None:
     assert config(band=0.005, variant="mse").data_settings(crop) == crop  # where it has no part
 
 
+def test_every_speed_needs_a_path_in_the_band() -> None:
+    """49 frames against 42 share a factor of 7 and need a band of 0.0102; in between, against 43, one of 0.0114."""
+    crop, ends = DataSettings(crop_seconds=1.0), {"speed_low": 1.0, "speed_high": 1.18}
+    assert config(band=0.011, speed_step=0.18, **ends).data_settings(crop) == crop
+    with pytest.raises(UserError, match=r"and 4\d frames"):
+        config(band=0.011, speed_step=None, **ends).data_settings(crop)
+
+
+def test_slow_speeds_need_a_frame_at_speed_1_as_well() -> None:
+    with pytest.raises(UserError, match=r"0\.025 s at speed 1;"):
+        config(speed_low=0.5, speed_high=0.6).data_settings(DataSettings(crop_seconds=0.024))
+
+
 def test_fields_of_other_variants_have_no_effect() -> None:
     assert config(variant="mse", gamma=0.5, pad_max=0.2, speed_low=0.6, band=0.3) == config(variant="mse")
     assert config(variant="softdtw", pad_side="left") == config(variant="softdtw")
@@ -106,6 +124,12 @@ def test_every_variant_layer_and_rate_shares_its_stages() -> None:
     keys = {stage.key for seed in (1, 2) for stage in config().stages(seed, **PLACE)}
     assert len(keys) == 4
     assert len({config(front_steps=steps).stages(1, **PLACE)[0].key for steps in (1, 2)}) == 2
+
+
+def test_runs_of_base_size_are_marked_as_faithful_in_part() -> None:
+    (note,) = INFO.cautions(config(size="base"))
+    assert note.startswith("faithful=partial")
+    assert not INFO.cautions(config())
 
 
 def test_it_is_read_without_torch() -> None:

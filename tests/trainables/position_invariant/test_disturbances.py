@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.trainables.position_invariant.support import config, voices
+from tests.trainables.position_invariant.support import config, noise, voices
 from trainables.base.randomness import seed_global_generators
 from trainables.position_invariant.config import FRAME_HOP
 from trainables.position_invariant.disturbances import (
@@ -15,6 +15,7 @@ from trainables.position_invariant.disturbances import (
     draw_semitones,
     draw_speed,
     guarded,
+    in_noise,
     padded,
     unshifted,
 )
@@ -101,3 +102,23 @@ def test_draws_depend_on_the_steps_seed_alone() -> None:
     later.of("another purpose").random(5)
     assert np.array_equal(first.of("speed").random(5), later.of("speed").random(5))
     assert not np.array_equal(first.of("speed").random(5), draws(4).of("speed").random(5))
+
+
+def test_noise_keeps_its_speed_and_is_looped() -> None:
+    samples, given = torch.tensor([8000, 4000]), noise(samples=8000)
+    for speed in (0.8, 1.2):
+        speech, lengths = changed(voices(samples=8000), samples, speed, 0.0)
+        added = in_noise(speech, lengths, given, samples) - speech
+        for item, (new, old) in enumerate(zip(lengths.tolist(), samples.tolist(), strict=True)):
+            expected = np.resize(given[item, :old].numpy(), new)
+            np.testing.assert_allclose(added[item, :new].numpy(), expected, atol=1e-6)
+            assert not added[item, new:].any()
+
+
+@pytest.mark.parametrize("semitones", [0.0, 2.0])
+def test_a_changed_wave_is_not_rounded_by_autocast(semitones: float) -> None:
+    given = voices(), torch.tensor([8000, 4000]), 0.8, semitones
+    with torch.autocast("cpu", torch.bfloat16):
+        found, _ = changed(*given)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, changed(*given)[0])

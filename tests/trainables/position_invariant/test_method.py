@@ -1,5 +1,6 @@
 """The method in a session: what is trained, what stays, resuming, the schedule, and what it measures."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,9 @@ def test_the_front_end_alone_has_gradients_and_changes(variant: str) -> None:
     assert not any(name.startswith("_reference") for name in trained.state_dict())
 
 
-@pytest.mark.parametrize("values", [{"variant": "softdtw", "band": 0.3}, {"variant": "mse_pad"}], ids=str)
+@pytest.mark.parametrize(
+    "values", [{"variant": "softdtw", "band": 0.3}, {"variant": "mse_pad"}, {"variant": "none"}], ids=str
+)
 def test_a_resumed_session_has_the_bits_of_an_unbroken_one(corpus: Corpus, values: dict[str, Any]) -> None:
     unbroken = session(corpus, lr=1e-3, **values)
     while not unbroken.finished:
@@ -116,9 +119,44 @@ def test_measures_tell_a_worse_estimate_and_only_what_is_asked_for() -> None:
         assert worse["speed_error"] > better["speed_error"]
 
 
+def test_clean_features_are_kept_from_round_to_round_and_not_of_test_clips() -> None:
+    measuring = method(representation_pairs=1)
+    measuring.measures(MEASURES, clips(2), [clip.noisy for clip in clips(2)])
+    assert not measuring._reference._kept
+    pairs = [(noise(1)[0] + voices(1)[0], voices(1)[0])] * 2
+    first = measuring.validation_curves(pairs, START)
+    kept = dict(measuring._reference._kept)
+    assert len(kept) == 2  # the clip, and after some zeros
+    assert measuring.validation_curves(pairs, START) == first
+    assert measuring._reference._kept == kept
+
+
 def test_one_clip_has_no_shortcut_index() -> None:
     (row,) = method().measures(MEASURES, clips(1), [clips(1)[0].clean])
     assert set(row) == {*MEASURES} - {"shortcut_index"}
+
+
+def test_an_utterance_at_several_snrs_is_not_compared_with_itself() -> None:
+    chosen, wanted = clips(3), ("shortcut_index",)
+    again = [replace(clip, utterance=f"{clip.utterance}@+5dB", clean=np.float32(0.5) * clip.clean) for clip in chosen]
+    alone = method().measures(wanted, chosen, [clip.clean for clip in chosen])
+    both = [*chosen, *again]
+    found = method().measures(wanted, both, [clip.clean for clip in both])
+    for row, other, expected in zip(found, found[3:], alone, strict=False):
+        assert row["shortcut_index"] == pytest.approx(expected["shortcut_index"], abs=1e-6)
+        assert other["shortcut_index"] == pytest.approx(expected["shortcut_index"], abs=1e-6)
+    twice = [chosen[0], again[0]]
+    assert method().measures(wanted, twice, [clip.noisy for clip in twice]) == [{}, {}]
+
+
+def test_an_estimate_that_is_no_number_costs_no_other_its_measures() -> None:
+    chosen, wanted = clips(4), ("ssl_distance", "shortcut_index")
+    estimates = [clip.noisy for clip in chosen]
+    whole = method().measures(wanted, chosen[:3], estimates[:3])
+    *others, broken = method().measures(wanted, chosen, [*estimates[:3], np.full_like(estimates[3], np.nan)])
+    assert others == whole
+    assert np.isnan(broken.pop("ssl_distance"))
+    assert broken == {}
 
 
 def test_what_is_measured_does_not_depend_on_the_compared_layers() -> None:

@@ -74,16 +74,18 @@ def test_the_branch_that_is_asked_for_changes_its_speed() -> None:
     assert float(by_clean["distance"]) != float(by_noisy["distance"])
     # The signal term compares at one speed.
     assert float(by_clean["si_sdr"]) == pytest.approx(float(by_noisy["si_sdr"]), abs=2.0)
-    seen: list[int] = []
+    seen: list[Tensor] = []
 
     def enhance(wave: Tensor, lengths: Tensor) -> Tensor:
-        seen.append(wave.shape[1])
+        seen.append(wave)
         return wave
 
     for branch in ("clean", "noisy"):
         objective = Objective(config(speed_branch=branch, **fast), reference())
         objective(enhance, noisy, clean, FULL)
-    assert seen == [8000, at_speed(noisy, 1.2).shape[1]]
+    faster = at_speed(clean, 1.2)
+    assert torch.equal(seen[0], noisy)
+    torch.testing.assert_close(seen[1], faster + (noisy - clean)[:, : faster.shape[1]])
 
 
 def test_branches_are_swapped_in_about_half_of_the_steps() -> None:
@@ -134,3 +136,30 @@ def test_each_loss_is_learned(values: dict[str, Any]) -> None:
         seen.append(float(loss.detach()))
     tenth = steps // 6
     assert sum(seen[-tenth:]) < 0.95 * sum(seen[:tenth])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"variant": "mse_pad", "padded_branch": "enhanced"},
+        {"variant": "softdtw", "lav_weight": 0.4, "lambda_sisdr": 0.1},
+        {"variant": "softdtw", "speed_branch": "noisy", "pitch_semitones": 2.0},
+        {"variant": "softdtw", "swap_branches": True, "pitch_semitones": 2.0, "band": 0.2},
+    ],
+    ids=str,
+)
+def test_gradients_under_autocast_are_those_without_it(values: dict[str, Any]) -> None:
+    """As on a GPU: the network and the reference in halves, distances and disturbances in float32."""
+    trained = method(**values)
+    batch = Batch(noisy=voices() + noise(), clean=voices(), lengths=FULL)
+
+    def gradient(halves: bool) -> Tensor:
+        seed_global_generators(1, "train", 3)
+        with torch.autocast("cpu", torch.bfloat16, enabled=halves):
+            found = trained.training_losses(batch, When(step=3, epoch=0, steps=9))
+        assert {loss.dtype for loss in found.values()} == {torch.float32}
+        trained.zero_grad()
+        found["total"].backward()
+        return torch.cat([each.grad.flatten() for each in trained.parameters() if each.grad is not None])
+
+    assert torch.cosine_similarity(gradient(False), gradient(True), dim=0) > 0.9

@@ -101,6 +101,7 @@ def test_clean_features_are_kept_and_right() -> None:
     frozen, wave = reference(), voices(1)[0]
     first = frozen.clean_layers(wave)
     assert frozen.clean_layers(wave.clone()) is first
+    assert [key.split()[0] for key in frozen._kept] == ["cpu"]  # of no other device
     assert all(map(torch.equal, first, frozen.layers(wave)))
     assert not torch.equal(frozen.clean_layers(2 * wave + 0.1)[-1], first[-1])
 

@@ -111,6 +111,16 @@ def test_the_shortcut_index_is_that_of_all_pairs_of_frames() -> None:
     assert shortcut_indices(clips) == pytest.approx(expected)
 
 
+def test_the_same_content_twice_is_no_position() -> None:
+    """Copies of a clip, as at several SNRs, are alike at every position; compared with other contents they count."""
+    clips = [noise(8, 5, seed=seed) for seed in range(3)]
+    copies = [*clips, 2 * clips[0], clips[1], clips[2]]
+    assert shortcut_indices(copies, [0, 1, 2, 0, 1, 2]) == pytest.approx(2 * shortcut_indices(clips))
+    assert min(shortcut_indices(copies)) > max(shortcut_indices(clips))
+    with pytest.raises(ValueError, match="two"):
+        shortcut_indices([clips[0], clips[0]], [0, 0])
+
+
 @pytest.mark.parametrize("clips", [[noise(5, 3)], [noise(5, 3), noise(1, 3)], []])
 def test_too_little_for_an_index(clips: list[Tensor]) -> None:
     with pytest.raises(ValueError, match="two"):

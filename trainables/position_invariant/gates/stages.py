@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trainables.position_invariant.config import PositionInvariantConfig
 
 # Bump when a change of code changes what the gate measures.
-GATE_VERSION = 1
+GATE_VERSION = 2
 KIND = "position_component"
 
 

@@ -15,6 +15,6 @@ INFO = MethodInfo(
     refuses={"paired": "holds pairs, and {space} mixes by itself: give a corpus of speech/ and noise/"},
     cautions=lambda config: [f"{config.flavour} toys are no models"],
     curves={"strength": "strength"},
-    measures=("toy_filter_distance",),
+    measures=lambda config: ("toy_filter_distance",),
     alarm="overdriven",
 )

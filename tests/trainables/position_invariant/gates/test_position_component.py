@@ -1,5 +1,7 @@
 """The gate: its interval by a plain jackknife, its stage, and that a planted component is seen."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -63,3 +65,32 @@ def test_it_is_measured_at_every_layer(corpus: Corpus) -> None:
     assert [row["layer"] for row in found["position"]] == [1, 2, 3]
     assert gates_of("position_invariant").read_gates is read_gates  # type: ignore[union-attr]
     interpretable(**found)
+
+
+def test_an_utterance_at_several_snrs_counts_once(corpus: Corpus) -> None:
+    once, thrice = (
+        _measured(corpus, DataSettings(valid_seconds=1e4, evaluation_snrs=snrs)) for snrs in ((5.0,), (-5.0, 5.0, 15.0))
+    )
+    for one, other in zip(once, thrice, strict=True):
+        assert other["value"] == pytest.approx(one["value"], abs=1e-5)
+        assert other["interval"] == pytest.approx(one["interval"], abs=1e-4)
+
+
+def test_one_valid_clip_has_nothing_to_be_compared_with(corpus: Corpus) -> None:
+    """The sweep goes on and says so."""
+    found = _measured(corpus, DataSettings(valid_seconds=0.1))
+    assert found == [{"layer": layer, "value": None, "interval": None} for layer in (1, 2, 3)]
+    verdict = interpretable(position=found)
+    assert not verdict["interpretable"]
+    assert len(verdict["reasons"]) == 1
+    assert "3 utterances" in verdict["reasons"][0]
+
+
+def _measured(corpus: Corpus, data: DataSettings) -> list[dict[str, Any]]:
+    place: StagePlace = {"corpus_uri": corpus.uri, "corpus_fingerprint": corpus.fingerprint}
+    artifacts = MemoryArtifacts()
+    (stage,) = gate_stages(config(pretraining_steps=1), (1,), data, **place)
+    for each in in_order((stage,)):
+        run_stage(each, corpus, artifacts)
+    found: list[dict[str, Any]] = read_gates({stage.kind: [artifacts.read(stage.key)]})["position"]
+    return found
