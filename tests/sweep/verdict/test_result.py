@@ -52,8 +52,7 @@ def untyped(value: Any, kind: Any, place: str) -> list[str]:
 
 def test_every_key_of_a_groups_result_is_typed_and_there(group: GroupResult) -> None:
     leader = {"group.leader.norm_layers", "group.winner.norm_layers"}  # its configuration, as further keys
-    other_gates = {"group.gates.position"}  # of other methods
-    assert set(untyped(group, GroupResult, "group")) == leader | other_gates
+    assert set(untyped(group, GroupResult, "group")) == leader
 
 
 def test_the_best_come_first_and_those_without_a_score_last() -> None:
