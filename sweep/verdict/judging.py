@@ -75,6 +75,11 @@ def judge(
         raise UserError(f"alpha must lie between 0 and 1, not {alpha:g}; 0.05 gives 95 % intervals")
     if margin is not None and not 0 <= margin < np.inf:
         raise UserError(f"margin must be a number of at least 0, in units of the metric, not {margin:g}")
+    if nominate is not None and nominate.equals(frame):
+        raise UserError(
+            "nominate has the very scores to be compared, and a leader named on them is not named beforehand: give "
+            "those of a validation split, or leave it out"
+        )
     known = METRICS[metric] if metric is not None and metric in METRICS else None
     columns = Columns(candidate, value, seed, unit, speaker, group, corpus, noise_type)
     table = score_table(frame, columns, metric)
@@ -113,7 +118,8 @@ def _group(table: ScoreTable, valid: ScoreTable | None, name: str, asked: _Asked
     paired = table.paired(name, asked.lower)
     scores, baseline, alpha = paired.scores, asked.baseline, asked.alpha
     if baseline is not None and baseline not in scores.labels:
-        raise UserError(f"no candidate {baseline!r} to be the baseline: there are {', '.join(scores.labels)}")
+        place = f"group {name!r} has " if name else ""
+        raise UserError(f"{place}no candidate {baseline!r} to be the baseline: there are {', '.join(scores.labels)}")
     compared = int(scores.finished.any(axis=1).sum())
     chosen_from = max(compared, 2) if valid is None else 2
     comparisons = _comparisons(paired, chosen_from, as_a_sweep=valid is not None)

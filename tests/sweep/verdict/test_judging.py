@@ -309,6 +309,12 @@ def test_an_unusable_table_is_refused_with_place_and_remedy(
     assert all(word in str(refused.value) for word in said), str(refused.value)
 
 
+def test_the_scores_themselves_name_no_leader_beforehand() -> None:
+    rows = table(scores(CLEAR))
+    with pytest.raises(UserError, match="beforehand"):
+        judge(rows, nominate=rows.copy(), **NAMES)
+
+
 def test_scores_to_nominate_on_must_have_every_candidate() -> None:
     rows = table(scores(CLEAR))
     with pytest.raises(UserError, match="random"):
