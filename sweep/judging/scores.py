@@ -14,6 +14,7 @@ from sweep.judging.file_table import FileTable, numbers, texts, with_equal_zeros
 from sweep.judging.toolkit_texts import without_averages
 from trainables.base.errors import UserError
 
+_MOST_UNPAIRED = 0.5  # of the files' names; with more, they name different things
 Label = tuple[str, str | None]  # candidate and seed, as a file's name says
 
 
@@ -62,7 +63,7 @@ def joined(
     notes = [note for table in kept for note in table.notes]
     if "utterance" in frame and (renamed := _without_folders(frame)) is not None:
         frame["utterance"] = renamed
-        notes.append("utterances are paired by their files' names, without folders")
+        notes.append("no two systems share a path: utterances are paired by their files' names, without folders")
     if speaker_from:
         frame["speaker"] = _speakers(frame, speaker_from)
     has = tuple(role for role in ("group", "seed", "utterance", "speaker") if role in frame)
@@ -172,7 +173,7 @@ def _without_folders(frame: pd.DataFrame) -> pd.Series | None:
     found = pd.Categorical.from_codes(np.where(codes < 0, -1, short[codes]), pd.Index(unique, dtype="str"))
     keys = [name for name in ("candidate", "group", "seed", "speaker") if name in frame]
     candidates = frame.groupby(found.codes)["candidate"].nunique()
-    if candidates.max() < 2 or frame[keys].assign(utterance=found.codes).duplicated().any():
+    if (candidates < 2).mean() > _MOST_UNPAIRED or frame[keys].assign(utterance=found.codes).duplicated().any():
         return None
     return pd.Series(found, index=frame.index)
 

@@ -75,7 +75,7 @@ def judge(
         raise UserError(f"alpha must lie between 0 and 1, not {alpha:g}; 0.05 gives 95 % intervals")
     if margin is not None and not 0 <= margin < np.inf:
         raise UserError(f"margin must be a number of at least 0, in units of the metric, not {margin:g}")
-    if nominate is not None and nominate.equals(frame):
+    if isinstance(nominate, pd.DataFrame) and nominate.equals(frame):
         raise UserError(
             "nominate has the very scores to be compared, and a leader named on them is not named beforehand: give "
             "those of a validation split, or leave it out"

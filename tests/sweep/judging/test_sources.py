@@ -186,6 +186,8 @@ def test_each_systems_files_in_a_folder_of_its_own_are_paired_by_their_names(tmp
     assert frame["utterance"].tolist() == ["1.wav", "2.wav"] * 2
     kept = read(tmp_path / "more.csv", b"system,wav,pesq\na,x/1.wav,2\na,y/1.wav,3\nb,x/1.wav,4\n")
     assert set(kept["utterance"]) == {"x/1.wav", "y/1.wav"}
+    few = read(tmp_path / "few.csv", b"system,wav,pesq\na,x/1.wav,2\na,x/2.wav,3\nb,y/1.wav,4\nb,y/3.wav,4\n")
+    assert set(few["utterance"]) == {"x/1.wav", "x/2.wav", "y/1.wav", "y/3.wav"}
 
 
 def test_a_group_of_one_candidate_is_left_out_and_said(tmp_path: Path) -> None:
