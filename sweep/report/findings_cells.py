@@ -27,7 +27,7 @@ def snr_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
 
 
 def metric_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
-    """(title, header, rows): each group's means by all metrics, the published ones last."""
+    """(title, header, rows): each group's means by all metrics, the published ones last; the longer list goes down."""
     entries = result.get("metrics", [])
     for group in dict.fromkeys(entry["group"] for entry in entries):
         mine = [entry for entry in entries if entry["group"] == group]
@@ -36,7 +36,11 @@ def metric_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
             [entry["candidate"], *(estimate(entry["scores"].get(metric), None, metric) for metric in metrics)]
             for entry in mine
         ]
-        yield f"All metrics, {group}", ["candidate", *(METRICS[metric].title for metric in metrics)], rows
+        header = ["candidate", *(METRICS[metric].title for metric in metrics)]
+        if len(metrics) > len(mine):  # wide tables wrap within words
+            (_, *titles), columns = header, [list(column) for column in zip(*rows, strict=True)]
+            header, rows = ["metric", *columns[0]], [[t, *c] for t, c in zip(titles, columns[1:], strict=True)]
+        yield f"All metrics, {group}", header, rows
 
 
 def rate_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:

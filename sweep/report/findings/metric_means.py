@@ -31,7 +31,8 @@ def scores_of(plan: Plan, rows: pd.DataFrame) -> Scores:
 def metric_means(plan: Plan, scores: Scores, leaders: Mapping[str, str]) -> list[MetricMeans]:
     """One entry per group and candidate, the noisy input first: {"scores": {metric: mean}}.
 
-    Where the group is an upstream that the paper has, its rows follow as entries with "published": true.
+    Where layers are normalized and the group is an upstream that the paper has, its rows follow as entries with
+    "published": true.
     """
     return [entry for group in plan.groups for entry in _of_group(group, plan.scored, scores, leaders[group.name])]
 
@@ -42,6 +43,8 @@ def _of_group(group: GroupPlan, metrics: tuple[str, ...], scores: Scores, leader
         found = {metric: by_label[label] for metric, by_label in means.items() if label in by_label}
         if found:
             yield {"group": group.name, "candidate": label, "published": False, "scores": found}
+    if not any("norm_layers" in candidate.config for candidate in group.candidates):
+        return  # another question than that of the paper
     for row in rows_of_upstream(group.group.get("upstream", "")):
         yield {
             "group": group.name,

@@ -1,5 +1,6 @@
 """All metrics of all candidates, and the paper's rows of the same upstream."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -71,3 +72,23 @@ def test_the_table_shows_them_below_ours(plan: Plan) -> None:
     labels = [row[0] for row in rows]
     assert labels.index("layer3") < labels.index("TERA-pretrained (published)")
     assert "-" in rows[-1]  # the paper gives no SI-SDR
+
+
+def test_a_space_that_normalizes_no_layer_has_no_rows_of_that_paper(plan: Plan) -> None:
+    groups = [
+        replace(group, candidates=tuple(replace(each, config={"init": "pretrained"}) for each in group.candidates))
+        for group in plan.groups
+    ]
+    other = replace(plan, groups=tuple(groups))
+    assert not any(entry["published"] for entry in means(other, rows_on_test(plan)))
+
+
+def test_with_more_metrics_than_candidates_they_go_down_the_table() -> None:
+    scores = {"wb_pesq": 1.5, "stoi": 0.7, "si_sdr": 3.0}
+    entry: MetricMeans = {"group": "tera", "candidate": "none", "published": False, "scores": scores}
+    result = cast(Result, {"metrics": [entry, {**entry, "candidate": "layer1", "scores": {"stoi": 0.8}}]})
+    _, header, rows = next(metric_cells(result))
+    assert header == ["metric", "none", "layer1"]
+    assert [row[0] for row in rows] == ["WB-PESQ", "STOI", "SI-SDR (dB)"]
+    assert rows[1][2] == "0.800"
+    assert rows[0][2] == "-"
