@@ -5,10 +5,12 @@
     python benchmarks/soft_dtw.py 8x300x200     others: batch x rows x columns
 
 All get the same cost matrices; timed is the recursion with its gradient, round by round in turn.
+Threads wait passively: else torch's spin for milliseconds on the cores of whichever library comes next.
 Memory is the peak over one call in a process of its own, for each cell of the batch's matrices.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -16,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+os.environ["OMP_WAIT_POLICY"] = "passive"  # read when torch is loaded
 
 import numpy as np
 import torch

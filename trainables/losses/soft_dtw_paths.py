@@ -8,7 +8,7 @@ An item is one thread's from end to end, so bits do not depend on the number of 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -63,14 +63,20 @@ class _Recursion(torch.autograd.Function):
         return torch.from_numpy(gradients), None, None
 
 
-def _for_each(run: Callable[[int], None], items: Any) -> None:
+def _for_each(run: Callable[[int], None], items: Sequence[int]) -> None:
+    def run_all(share: Sequence[int]) -> None:
+        for item in share:
+            run(item)
+
     threads = min(torch.get_num_threads(), len(items))
     if threads <= 1:
-        for item in items:
-            run(item)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(run, items))
+        return run_all(items)
+    with ThreadPoolExecutor(threads - 1) as pool:  # the caller's thread takes its share, too
+        others = [pool.submit(run_all, items[first::threads]) for first in range(1, threads)]
+        run_all(items[::threads])
+    for other in others:
+        other.result()
+    return None
 
 
 def _compiled(function: Callable[..., Any]) -> Any:
