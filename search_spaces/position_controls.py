@@ -41,5 +41,5 @@ POSITION_CONTROLS = position_space(
     candidates=_candidates,
     suggest=_suggest,
     anchor=lambda group, candidate, preset: {"lr": _rate(preset)},
-    presets={name: replace(preset, metric="si_sdr", gates=False) for name, preset in PRESETS.items()},
+    presets={name: replace(preset, metric="si_sdr") for name, preset in PRESETS.items()},
 )
