@@ -11,17 +11,14 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special  # not stats or optimize: importing them takes longer than a leaderboard
-
-from sweep.core.roots import root
+from scipy import optimize, special  # not stats: importing it takes longer than a leaderboard
 
 Array = NDArray[np.float64]
 
 _NORMAL_NODES, _NORMAL_WEIGHTS = np.polynomial.hermite_e.hermegauss(96)  # integrate over a standard normal
 _NORMAL_WEIGHTS = _NORMAL_WEIGHTS / _NORMAL_WEIGHTS.sum()
 _INTERVAL_NODES, _INTERVAL_WEIGHTS = np.polynomial.legendre.leggauss(64)  # integrate over [-1, 1]
-_range_nodes, _range_weights = np.polynomial.legendre.leggauss(200)
-_RANGE_NODES = 8 * _range_nodes
+_RANGE_NODES, _range_weights = 8 * np.polynomial.legendre.leggauss(200)[0], np.polynomial.legendre.leggauss(200)[1]
 _RANGE_WEIGHTS = 8 * _range_weights * np.exp(-(_RANGE_NODES**2) / 2) / np.sqrt(2 * np.pi)  # over [-8, 8]
 _LARGEST_DF = 1e6  # beyond this a t distribution is a normal one to every digit shown
 
@@ -65,7 +62,7 @@ def _critical(p: Callable[[float], float], alpha: float, n_compared: int, df: fl
         return single
     if not p(single) > alpha > p(bonferroni):
         return bonferroni  # below one degree of freedom the quadrature is too coarse; this bound always holds
-    return root(lambda t: p(t) - alpha, single, bonferroni)
+    return float(optimize.brentq(lambda t: p(t) - alpha, single, bonferroni))
 
 
 def t_above(probability: float, df: float) -> float:
