@@ -492,7 +492,7 @@ def test_the_example_of_the_docs_prints_what_they_show(
 
 
 @pytest.mark.slow
-def test_a_million_rows_take_seconds_and_half_a_gibibyte(tmp_path: Path) -> None:
+def test_a_million_rows_take_half_a_gibibyte(tmp_path: Path) -> None:
     utterances = np.arange(20_000)
     rng = np.random.default_rng(0)
     pd.concat(
@@ -502,7 +502,7 @@ def test_a_million_rows_take_seconds_and_half_a_gibibyte(tmp_path: Path) -> None
     ).assign(speaker=lambda frame: frame["utt"] % 30).to_csv(tmp_path / "scores.csv", index=False)
     script = (
         "import resource, sys; from sweep.commands.main import run_command; s = run_command('judge', sys.argv[1:])\n"
-        "used = resource.getrusage(resource.RUSAGE_SELF); print(used.ru_utime + used.ru_stime, used.ru_maxrss, s)"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, s)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path / "scores.csv"), "--format", "csv"],
@@ -511,7 +511,6 @@ def test_a_million_rows_take_seconds_and_half_a_gibibyte(tmp_path: Path) -> None
         text=True,
         check=True,
     )
-    seconds, kibibytes, status = done.stdout.splitlines()[-1].split()
+    kibibytes, status = done.stdout.splitlines()[-1].split()
     assert status == "0"
-    assert float(seconds) < 6
     assert int(kibibytes) < 500 * 1024

@@ -201,6 +201,6 @@ def test_a_t_test_over_utterances_promises_too_much_about_methods() -> None:
 def test_promises_hold_in_many_worlds(name: str) -> None:
     pair, at_once = coverage(SHAPES[name], 2000)
     assert 0.94 <= pair <= 0.965
-    assert at_once >= 0.93
+    assert at_once >= 0.92  # 93.0 % in the shape that covers least, standard error 0.6 points
     assert winners(SHAPES[name], TWO_ON_TOP, 2000)[0] <= 0.02
     assert winners(SHAPES[name], EQUAL[:2], 2000)[0] <= 0.06
