@@ -30,7 +30,8 @@ QUESTION = ("--space", "norm_layers", "--preset", "smoke", "--upstreams", "tera"
 
 
 def command(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "SPEECH_SWEEP_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("SPEECH_SWEEP_")}
+    environment = {**ours, "SPEECH_SWEEP_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, str(REPOSITORY / "sweep" / script), *arguments],
         cwd=folder,
