@@ -1,6 +1,6 @@
 """The words and numbers of the findings' tables, shared by the terminal and Markdown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sweep.report.cells import NOT_KNOWN, Row, counted, estimate
 from sweep.verdict.result import LearningCurve, MetricLeader, Result, SnrScores
@@ -31,11 +31,7 @@ def metric_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
     entries = result.get("metrics", [])
     for group in dict.fromkeys(entry["group"] for entry in entries):
         mine = [entry for entry in entries if entry["group"] == group]
-        metrics = list(dict.fromkeys(metric for entry in mine for metric in entry["scores"]))
-        rows = [
-            [entry["candidate"], *(estimate(entry["scores"].get(metric), None, metric) for metric in metrics)]
-            for entry in mine
-        ]
+        metrics, rows = _by_metric({entry["candidate"]: entry["scores"] for entry in mine})
         header = ["candidate", *(METRICS[metric].title for metric in metrics)]
         if len(metrics) > len(mine):  # wide tables wrap within words
             (_, *titles), columns = header, [list(column) for column in zip(*rows, strict=True)]
@@ -48,12 +44,17 @@ def rate_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
     entries = result.get("corpus_rates", [])
     for group in dict.fromkeys(entry["group"] for entry in entries):
         mine = [entry for entry in entries if entry["group"] == group]
-        metrics = list(dict.fromkeys(metric for entry in mine for metric in entry["rates"]))
-        rows = [
-            [entry["candidate"], *(estimate(entry["rates"].get(metric), None, metric) for metric in metrics)]
-            for entry in mine
-        ]
+        metrics, rows = _by_metric({entry["candidate"]: entry["rates"] for entry in mine})
         yield f"Error rates of the whole test set, {group}", ["candidate", *(METRICS[m].pooled for m in metrics)], rows
+
+
+def _by_metric(values: Mapping[str, Mapping[str, float]]) -> tuple[list[str], list[Row]]:
+    """All metrics of the candidates' values, and a row of cells for each candidate."""
+    metrics = list(dict.fromkeys(metric for found in values.values() for metric in found))
+    rows = [
+        [label, *(estimate(found.get(metric), None, metric) for metric in metrics)] for label, found in values.items()
+    ]
+    return metrics, rows
 
 
 def metric_leader_cells(result: Result, group: str | None = None) -> Iterator[tuple[str, Row, list[Row]]]:

@@ -20,7 +20,7 @@ from trainables.position_invariant.measuring import measured
 from trainables.position_invariant.objective import Objective
 from trainables.position_invariant.planted_position import roughness
 from trainables.position_invariant.reference import Reference
-from trainables.position_invariant.schedule import linear_share
+from trainables.training.learning_rate import linear_factor
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -66,7 +66,7 @@ class PositionInvariant(Method):
         return self.front_end(mixture)[:, None]
 
     def learning_rate_factor(self, when: When) -> float:
-        return linear_share(when.progress, self.config.warmup_share, self.config.lr_floor)
+        return linear_factor(when.progress, self.config.warmup_share, self.config.lr_floor)
 
     def diagnostics(self) -> dict[str, float]:
         """Where a component is planted: the share of it that the last enhanced batch had."""

@@ -20,6 +20,13 @@ def lr_factor(progress: float, warmup_share: float, floor: float) -> float:
     return floor + (1.0 - floor) * 0.5 * (1.0 + math.cos(math.pi * remaining))
 
 
+def linear_factor(progress: float, warmup_share: float, floor: float) -> float:
+    """As `lr_factor`, but falling along a straight line, as fine-tuning of self-supervised models has it."""
+    if progress < warmup_share:
+        return lr_factor(progress, warmup_share, floor)
+    return floor + (1.0 - floor) * max(0.0, min(1.0, (1.0 - progress) / (1.0 - warmup_share)))
+
+
 def noam_rate(step: int, epoch: int, scale: float) -> float:
     """DPTNet's learning rate itself: a warm-up by steps, then a decay by epochs (both counted from 0).
 

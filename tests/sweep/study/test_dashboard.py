@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
+import optuna_dashboard
 import pytest
 
 from benchmarks.ports import free_port
@@ -62,8 +64,6 @@ def _proposal(plan: Plan, job: Job) -> Proposal:
 @pytest.fixture(scope="module")
 def dashboard(plan: Plan) -> Iterator[str]:
     """Its address, as a user starts it."""
-    if not PROGRAM.exists():
-        pytest.skip("optuna-dashboard is not installed")
     port = free_port()
     command = [str(PROGRAM), plan.study_uri, "--port", str(port), "--server", "wsgiref", "--quiet"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -127,15 +127,13 @@ def test_the_objective_has_a_name_and_the_note_says_the_question(dashboard: str,
 
 
 def test_a_note_that_a_user_has_edited_stays_and_the_sweeps_own_facts_do(plan: Plan) -> None:
-    optuna = pytest.importorskip("optuna")
-    dashboard = pytest.importorskip("optuna_dashboard")
     study = optuna.load_study(study_name="evening/tera/search", storage=plan.study_uri)
-    dashboard.save_note(study, "mine")
+    optuna_dashboard.save_note(study, "mine")
     study._storage.remove_session()
     with contextlib.closing(StudyStore.of(plan)) as store:
         store.claim(plan)
         records = store.records("tera", "search")
-    assert dashboard.get_note(study) == "mine"
+    assert optuna_dashboard.get_note(study) == "mine"
     assert [record.job for record in records] == SEARCH
     assert [record.state for record in records] == ["complete", "pruned", "failed"]
     assert foreign_claim(plan) is None

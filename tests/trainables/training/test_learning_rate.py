@@ -1,8 +1,8 @@
-"""Warm-up, cosine, floor; and DPTNet's learning rate."""
+"""Warm-up, cosine or straight line, floor; and DPTNet's learning rate."""
 
 import pytest
 
-from trainables.training.learning_rate import NOAM_WARMUP_STEPS, lr_factor, noam_rate
+from trainables.training.learning_rate import NOAM_WARMUP_STEPS, linear_factor, lr_factor, noam_rate
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,14 @@ def test_values(progress: float, expected: float) -> None:
 
 def test_without_warm_up_it_starts_at_the_peak() -> None:
     assert lr_factor(0.0, warmup_share=0.0, floor=0.05) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("progress", "floor", "expected"),
+    [(0.0, 0.0, 0.0), (0.125, 0.0, 0.5), (0.25, 0.0, 1.0), (0.625, 0.0, 0.5), (1.0, 0.1, 0.1), (1.2, 0.1, 0.1)],
+)
+def test_values_of_the_straight_line(progress: float, floor: float, expected: float) -> None:
+    assert linear_factor(progress, warmup_share=0.25, floor=floor) == pytest.approx(expected)
 
 
 def test_the_two_parts_of_noam_meet_at_a_scale_of_a_fifth() -> None:
