@@ -83,6 +83,14 @@ class TestSeparationOfThree(SeparationConformance):
     config = {"model": "dptnet", "sources": 3, "sample_rate": 16000}  # noqa: RUF012
 
 
+class TestSandglasset(SeparationConformance):
+    config = {"model": "sandglasset", "blocks": 2, "chunk": 16, "pit": "soft"}  # noqa: RUF012
+
+
+class TestFallingTemperature(SeparationConformance):
+    config = {"sources": 3, "pit": "soft", "temperature_end": 0.05}  # noqa: RUF012
+
+
 class TestSeparationPretrained(SeparationConformance):
     config = {"model": "dprnn", "strategy": "ptft", "pretraining_steps": 2}  # noqa: RUF012
 
