@@ -107,6 +107,20 @@ class TestFrozenBody(NormalizedSSLConformance):
     config = {"upstream": "tera", "freeze_body": True, "pretraining_steps": 2}  # noqa: RUF012
 
 
+class TestAdapters(NormalizedSSLConformance):
+    config = {"upstream": "tera", "adapters": "only", "pretraining_steps": 2}  # noqa: RUF012
+
+
+class TestAdaptersAndAdversary(NormalizedSSLConformance):
+    config = {  # noqa: RUF012
+        "upstream": "wav2vec2",
+        "adapters": "both",
+        "adversary_layer": 9,
+        "adversary_schedule": "as_k",
+        "pretraining_steps": 2,
+    }
+
+
 class TestMockingjay(NormalizedSSLConformance):
     config = {  # noqa: RUF012
         "upstream": "mockingjay",
