@@ -148,6 +148,27 @@ class ContrastiveSEConformance(PaddingConformance):
         return lambda seed: build_method(self.method_name, config, {}, seed)
 
 
+class WaveformSEConformance(PaddingConformance):
+    method_name = "waveform_se"
+    make = ContrastiveSEConformance.make
+
+
+class TestDemucs(WaveformSEConformance):
+    config = {"network": "demucs", "remix": True}  # noqa: RUF012
+
+
+class TestDemucsInBothDirections(WaveformSEConformance):
+    config = {"network": "demucs", "causal": False, "w_mstft": 0.0, "w_si_sdr": 1.0}  # noqa: RUF012
+
+
+class TestSEConformer(WaveformSEConformance):
+    config = {"network": "se_conformer", "w_l1": 0.0, "w_mstft": 0.0, "w_si_sdr": 1.0}  # noqa: RUF012
+
+
+class TestConvTasNetForEnhancement(WaveformSEConformance):
+    config = {"network": "conv_tasnet", "clip": 5.0}  # noqa: RUF012
+
+
 class TestNormalContrastive(ContrastiveSEConformance):
     config = {"target": "none"}  # noqa: RUF012
 
