@@ -19,7 +19,6 @@ INFO = MethodInfo(
     name="waveform_se",
     config=WaveformSEConfig,
     build="trainables.waveform_se.method:build",
-    groups="network",
     full_size=lambda config: config.size == "base",
     step_seconds=lambda config: _STEP_SECONDS[config.network],
     checkpoint_bytes=(8e6, 730e6),  # non-causal DEMUCS with 64 channels; causal takes 400e6
