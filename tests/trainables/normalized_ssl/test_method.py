@@ -303,7 +303,8 @@ def test_an_adversary_of_strength_0_changes_nothing_that_is_deployed(upstream: s
 
 
 def test_the_reversed_gradient_reaches_the_layers_below_alone_in_proportion() -> None:
-    batch, settings = make_batch(), {"adversary_layer": 3, "adversary_schedule": "constant"}
+    batch = make_batch()
+    settings: dict[str, Any] = {"adversary_layer": 3, "adversary_schedule": "constant"}
     none, one, two = (gradients(make("tera", adversary_strength=s, **settings), batch) for s in (0.0, 0.5, 1.0))
     for name, gradient in none.items():
         first, second = one[name] - gradient, two[name] - gradient
