@@ -143,8 +143,8 @@ class NormalizedSSLConfig(MethodConfig):
     )
     adapter_layers: tuple[int, ...] = positions(
         unit="layers",
-        empty="1-3 of mockingjay and tera, 8 and 9 of the others",
-        help="Layers with an adapter behind them.",
+        empty="the usual",
+        help="Layers with an adapter behind them; usual are 1-3 of mockingjay and tera, 8 and 9 of the others.",
     )
     adapter_channels: int = whole(
         16, (1, 4096), unit="channels", help="Bottleneck of an adapter; 32 to 256 suit base size."
