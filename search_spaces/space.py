@@ -22,11 +22,12 @@ BEST_CANDIDATE, BEST_CONFIGURATION = "best candidate", "best configuration"
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """One possible answer of the verdict: a label and the part of the method's configuration it fixes."""
+    """One possible answer of the verdict: a label and the part of its method's configuration that it fixes."""
 
     label: str
     config: Config
     baseline: bool = False  # "none", "random" and the like: compared, but no answer to the question
+    method: str | None = None  # None = the space's own; of what a preset sets, it takes the fields it has
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,6 @@ from sweep.verdict.result import GateVerdict, GroupResult, Result
 from sweep.verdict.verdict import decide, holm, nominate
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
-from trainables.config.registry import config_class
 
 _NOT_DECISIVE = {"models", "name", "identity", "output", "home", "max_hours", "extensions", "study_uri", "tracking_uri"}
 
@@ -135,10 +134,9 @@ def terms_of_paper(
     plan: Plan, nuisance: Mapping[tuple[str, str], dict[str, Any]]
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Group -> candidate -> its finalists' settings in the terms of the method's paper."""
-    kind = config_class(plan.method_name())
     found: dict[str, dict[str, dict[str, float]]] = {}
     for (group, candidate), values in nuisance.items():
-        terms = kind.from_dict(plan.config(group, candidate, values)).paper_terms(plan.steps_of(group))
+        terms = plan.parsed(group, candidate, values).paper_terms(plan.steps_of(group))
         if terms:
             found.setdefault(group, {})[candidate] = terms
     return found

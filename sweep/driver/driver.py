@@ -219,15 +219,13 @@ class Drive:
 
     def _gates(self) -> dict[str, GateVerdict]:
         """Each group's gate readings, interpreted; empty where the method has no gates."""
-        reader = gates_of(self.plan.method_name())
         interpreted: dict[str, GateVerdict] = {}
-        if reader is None:
-            return interpreted
         for group in self.plan.groups:
             measured = defaultdict(list)
             for stage in self.plan.gate_stages(group.name):
                 measured[stage.kind].append(self.stages.read(stage.key))
-            if measured:
+            reader = gates_of(self.plan.baseline_method(group.name))
+            if reader and measured:
                 interpreted[group.name] = interpretable(**reader.read_gates(measured), alpha=self.plan.alpha)
         return interpreted
 

@@ -25,8 +25,9 @@ def warm_workers(plan: Plan) -> list[ray.ObjectRef]:
     if cluster_address():
         return []
     finalists = sum(len(plan.final_jobs(group.name)) for group in plan.groups)
-    task = ray.remote(num_cpus=0, max_retries=0)(import_method)  # no CPU: it must delay no job if all stages are cached
-    return [task.remote(plan.method_name()) for _ in range(min(trials_at_once(plan), finalists))]
+    # No CPU: it must delay no job if all stages are cached.
+    task = ray.remote(num_cpus=0, max_retries=0)(import_methods)
+    return [task.remote(tuple(plan.methods())) for _ in range(min(trials_at_once(plan), finalists))]
 
 
 def wait_until_warm(warming: Sequence[ray.ObjectRef]) -> None:
@@ -35,7 +36,8 @@ def wait_until_warm(warming: Sequence[ray.ObjectRef]) -> None:
         ray.wait(list(warming), num_returns=len(warming))
 
 
-def import_method(method: str) -> None:
-    """Load all that training by this method needs, which takes seconds the first time."""
+def import_methods(methods: Sequence[str]) -> None:
+    """Load all that training by these methods needs, which takes seconds the first time."""
     importlib.import_module("trainables.session")
-    load(METHODS[method].build)
+    for method in methods:
+        load(METHODS[method].build)

@@ -4,10 +4,13 @@ The figures, each method's own among them (`MethodInfo`), were measured on one s
 other machines differ by a small factor, which is why everything here is printed with "about".
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from sweep.plan.plan import GroupPlan, Plan
+from trainables.config.method_config import MethodConfig
 from trainables.job.stages import Stage
 from trainables.shared_prefix import KIND as PREFIX
 
@@ -55,10 +58,11 @@ def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
         search += shared_steps * step / len(plan.groups)
         search += job * plan.samples * len(group.candidates)
         final += job * len(plan.seeds) * len(group.candidates)
+    owners = plan.stage_methods() if plan.mixed else {}
     jobs = sum(len(group.candidates) * len(plan.seeds) for group in plan.groups)
     scored = jobs * (plan.data.valid_seconds + plan.data.test_seconds)
     return Cost(
-        pretraining=sum(_pretraining_seconds(plan, stage) for stage in missing if _pretrains(stage)),
+        pretraining=sum(_pretraining_seconds(plan, stage, owners) for stage in missing if _pretrains(stage)),
         gates=sum(_GATE_SECONDS for stage in missing if not _pretrains(stage) and stage.kind != PREFIX),
         search=search,
         final=final,
@@ -69,7 +73,7 @@ def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
 
 
 def job_seconds(plan: Plan, group: GroupPlan) -> float | None:
-    """Of one core, for one job in full; None where no step of this method and size was ever measured."""
+    """Of one core, for one job in full, mean over candidates; None where a step was never measured at this size."""
     step = _step_seconds(plan, group)
     if step is None:
         return None
@@ -92,9 +96,10 @@ def disk_bytes(plan: Plan) -> float:
     """
     from trainables.listening import CLIPS  # imports numpy and pyarrow
 
-    info = plan.method_info()
-    full_size = any(info.full_size(plan.typical_config(group.name)) for group in plan.groups)
-    checkpoint = info.checkpoint_bytes[full_size]
+    checkpoint = max(
+        info.checkpoint_bytes[any(info.full_size(config) for config in _configs_of(plan, name))]
+        for name, info in plan.methods().items()
+    )
     finalists = sum(len(plan.final_jobs(group.name)) for group in plan.groups)
     under_way = min(plan.generation_size * len(plan.groups), sum(1 for _ in plan.all_jobs()))
     heard = min(plan.data.test_seconds, CLIPS * plan.data.evaluation_clip_seconds) * _ESTIMATE_BYTES_PER_SECOND
@@ -149,13 +154,21 @@ def speech_seconds(counts: dict[str, Any]) -> float | None:
 
 
 def _step_seconds(plan: Plan, group: GroupPlan) -> float | None:
-    info, config = plan.method_info(), plan.typical_config(group.name)
-    measured = None if info.full_size(config) else info.step_seconds(config)
-    if measured is None:
-        return None
-    fixed, per_second = measured
-    data = plan.data_of(group.name)
-    return fixed + per_second * data.batch * data.crop_seconds
+    """Mean over the group's candidates; None where one's was never measured."""
+    data, methods, seconds = plan.data_of(group.name), plan.methods(), dict[str, float]()
+    for name, config in plan.typical_configs(group.name).items():
+        measured = None if methods[name].full_size(config) else methods[name].step_seconds(config)
+        if measured is None:
+            return None
+        fixed, per_second = measured
+        seconds[name] = fixed + per_second * data.batch * data.crop_seconds
+    return fmean(seconds[plan.method_of(candidate)] for candidate in group.candidates)
+
+
+def _configs_of(plan: Plan, method: str) -> list[MethodConfig]:
+    """The method's typical configuration in every group that has one."""
+    found = (plan.typical_configs(group.name) for group in plan.groups)
+    return [configs[method] for configs in found if method in configs]
 
 
 def _pretrains(stage: Stage) -> bool:
@@ -163,11 +176,18 @@ def _pretrains(stage: Stage) -> bool:
     return stage.kind == PRETRAINING or (stage.pretrains and _steps(stage) > 0)
 
 
-def _pretraining_seconds(plan: Plan, stage: Stage) -> float:
-    """Of the steps beyond those of the pre-training it continues; none where weights are read from a file."""
+def _pretraining_seconds(plan: Plan, stage: Stage, owners: Mapping[str, str]) -> float:
+    """Of the steps beyond those of the pre-training it continues; none where weights are read from a file.
+
+    `owners`: the method that a stage is for, by its key, where there are several.
+    """
     before = [_steps(below) for below in stage.rests_on if below.kind == stage.kind]
     new = _steps(stage) - max(before, default=0)
-    return new * plan.method_info().pretraining_step_seconds(stage.config) if new else 0.0
+    if not new:
+        return 0.0
+    methods = plan.methods()
+    info = methods[owners.get(stage.key, next(iter(methods)))]
+    return new * info.pretraining_step_seconds(stage.config)
 
 
 def _steps(stage: Stage) -> int:

@@ -14,6 +14,7 @@ from search_spaces.space import Candidate, Preset, Space
 from sweep.core.addresses import hide_password
 from sweep.core.jobs import PHASES, Job, Phase
 from trainables.base.randomness import derive_seed
+from trainables.config.fields import rules_of
 from trainables.config.method_config import MethodConfig
 from trainables.config.method_info import MethodInfo
 from trainables.config.registry import METHODS, config_class, gates_of
@@ -175,45 +176,71 @@ class Plan:
     def job_seed(self, job: Job) -> int:
         return self.search_seed if job.phase == "search" else job.number
 
-    def method_name(self) -> str:
-        return self.space_object().method
+    def method_of(self, candidate: Candidate) -> str:
+        """The name of the method that trains it."""
+        return candidate.method or self.space_object().method
 
-    def method_info(self) -> MethodInfo:
-        return METHODS[self.method_name()]
+    def methods(self) -> dict[str, MethodInfo]:
+        """Every method of a candidate, by name, in the order of the candidates."""
+        own = self.space_object().method
+        names = (candidate.method or own for group in self.groups for candidate in group.candidates)
+        return {name: METHODS[name] for name in dict.fromkeys(names)}
+
+    @property
+    def mixed(self) -> bool:
+        """Whether candidates name methods of their own; each then takes what is set for all where it has the field."""
+        return any(candidate.method for group in self.groups for candidate in group.candidates)
+
+    def baseline_method(self, group: str) -> str:
+        """The name of the baseline's method in that group, whose gates are asked."""
+        return self.method_of(self.candidate(group, self.space_object().baseline))
 
     def config(self, group: str, candidate: str, nuisance: dict[str, Any]) -> dict[str, Any]:
         """The method's complete, validated configuration of a candidate with its nuisance values."""
-        return self._parsed(group, candidate, nuisance).to_dict()
+        return self.parsed(group, candidate, nuisance).to_dict()
 
     def anchor(self, group: GroupPlan, candidate: Candidate) -> dict[str, Any]:
         """The nuisance values of the candidate's first search trial."""
         return self.space_object().anchor(group.group, candidate, self.preset_object(group.name))
 
     def typical_config(self, group: str) -> MethodConfig:
-        """The first candidate's, as its first search trial has it: what costs and requirements are taken from."""
-        return self._first_config(self.group_plan(group), self.group_plan(group).candidates[0])
+        """The first candidate's, as its first search trial has it: how examples are drawn is the same for all."""
+        return self.first_config(self.group_plan(group), self.group_plan(group).candidates[0])
 
-    def _first_config(self, group: GroupPlan, candidate: Candidate) -> MethodConfig:
-        return self._parsed(group.name, candidate.label, self.anchor(group, candidate))
+    def typical_configs(self, group: str) -> dict[str, MethodConfig]:
+        """That of each method's first candidate, by method: what costs and requirements are taken from."""
+        asked, found = self.group_plan(group), dict[str, MethodConfig]()
+        for candidate in asked.candidates:
+            if (method := self.method_of(candidate)) not in found:
+                found[method] = self.first_config(asked, candidate)
+        return found
 
-    def _parsed(self, group: str, candidate: str, nuisance: dict[str, Any]) -> MethodConfig:
-        merged = {
-            **self.method_config,
-            **self.by_group.get(group, {}).get("config", {}),
-            **self.group_plan(group).group,
-            **nuisance,
-            **self.fixed,
-            **self.candidate(group, candidate).config,
-        }
-        return config_class(self.method_name()).from_dict(merged)
+    def first_config(self, group: GroupPlan, candidate: Candidate) -> MethodConfig:
+        """The candidate's, as its first search trial has it."""
+        return self.parsed(group.name, candidate.label, self.anchor(group, candidate))
+
+    def shared_config(self, group: str) -> dict[str, Any]:
+        """The fields that are set for all of the group's candidates, apart from those of --set."""
+        own = self.by_group.get(group, {}).get("config", {})
+        return {**self.method_config, **own, **self.group_plan(group).group}
+
+    def parsed(self, group: str, candidate: str, nuisance: dict[str, Any]) -> MethodConfig:
+        """`config`, as the method's own type."""
+        chosen = self.candidate(group, candidate)
+        kind = config_class(self.method_of(chosen))
+        shared, fixed = self.shared_config(group), self.fixed
+        if self.mixed:
+            known = rules_of(kind)
+            shared, fixed = ({n: v for n, v in given.items() if n in known} for given in (shared, fixed))
+        return kind.from_dict({**shared, **nuisance, **fixed, **chosen.config})
 
     def assignment(self, job: Job, nuisance: dict[str, Any], attempt: int) -> Assignment:
-        parsed = self._parsed(job.group, job.candidate, nuisance)
+        parsed = self.parsed(job.group, job.candidate, nuisance)
         plain = Assignment(
             job=job.path,
             attempt=attempt,
             phase=job.phase,
-            method=self.method_name(),
+            method=self.method_of(self.candidate(job.group, job.candidate)),
             config=parsed.to_dict(),
             seed=self.job_seed(job),
             steps=self.steps_of(job.group),
@@ -272,20 +299,31 @@ class Plan:
 
     def stages(self) -> list[Stage]:
         """Every distinct stage any job rests on, dependencies first."""
-        needed = [
-            stage
-            for group in self.groups
-            for parsed in [self._first_config(group, candidate) for candidate in group.candidates]
-            for seed in (self.search_seed, *self.seeds)
-            for stage in self._stages_of(parsed, seed)
-        ]
-        return in_order((*needed, *self._prefixes()))
+        return in_order((*(stage for stage, _ in self._needed()), *self._prefixes()))
+
+    def stage_methods(self) -> dict[str, str]:
+        """Of every stage any job rests on, but for shared prefixes: its key -> the first such job's method."""
+        found: dict[str, str] = {}
+        for stage, method in self._needed():
+            for below in in_order((stage,)):
+                found.setdefault(below.key, method)
+        return found
+
+    def _needed(self) -> Iterator[tuple[Stage, str]]:
+        """What each job reads, and the job's method."""
+        for group in self.groups:
+            for candidate in group.candidates:
+                parsed = self.first_config(group, candidate)
+                for seed in (self.search_seed, *self.seeds):
+                    for stage in self._stages_of(parsed, seed):
+                        yield stage, self.method_of(candidate)
 
     def _prefix(self, job: Job, nuisance: dict[str, Any], assignment: Assignment) -> Stage | None:
         """The training this search trial shares with those of other candidates: all have one seed."""
         if job.phase != "search" or self.space_object().every_draw is None:
             return None
-        labels = [candidate.label for candidate in self.group_plan(job.group).candidates]
+        candidates = self.group_plan(job.group).candidates
+        labels = [each.label for each in candidates if self.method_of(each) == assignment.method]
         return prefix_stage(assignment, [self.config(job.group, label, nuisance) for label in labels])
 
     def _prefixes(self) -> Iterator[Stage]:
@@ -312,15 +350,12 @@ class Plan:
 
         They rest on the baseline's pre-training, which is not listed here.
         """
-        gates = gates_of(self.method_name()) if self.gates else None
-        if gates is None:
-            return []
         return [
             self._placed(stage)
             for asked in self.groups
-            if group in (None, asked.name)
+            if self.gates and group in (None, asked.name) and (gates := gates_of(self.baseline_method(asked.name)))
             for stage in gates.gate_stages(
-                self._first_config(asked, self.candidate(asked.name, self.space_object().baseline)),
+                self.first_config(asked, self.candidate(asked.name, self.space_object().baseline)),
                 corpus_uri=self.corpus_uri,
                 corpus_fingerprint=self.corpus_fingerprint,
                 seeds=self.at_first_look().seeds,
@@ -335,7 +370,12 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """Plain values, without the passwords of addresses."""
         hidden = {name: hide_password(getattr(self, name)) for name in ("study_uri", "tracking_uri")}
-        return json.loads(json.dumps({**asdict(self), **hidden}))
+        plain = json.loads(json.dumps({**asdict(self), **hidden}))
+        for group in plain["groups"]:
+            for candidate in group["candidates"]:
+                if candidate["method"] is None:  # as in plans from before candidates could name one
+                    del candidate["method"]
+        return plain
 
     @staticmethod
     def from_json(value: dict[str, Any]) -> "Plan":

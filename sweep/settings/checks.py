@@ -9,6 +9,7 @@ from sweep.settings.further_metrics import check_further_metrics, identities
 from sweep.settings.requirements import require_fit
 from sweep.settings.settings import flag_of
 from trainables.base.errors import UserError
+from trainables.config.fields import rules_of
 from trainables.config.registry import check_weights, config_class
 
 
@@ -24,12 +25,24 @@ def refuse_empty(arguments: argparse.Namespace) -> None:
 
 def check_plan(plan: Plan) -> None:
     """Raise `UserError` unless every candidate's first configuration is valid and fits the corpus and the metrics."""
+    _check_shared_fields(plan)
     for group in plan.groups:
         for candidate in group.candidates:
             _check_candidate(plan, group, candidate)
     check_further_metrics(plan)
     require_fit(plan)
-    config_class(plan.space_object().method)  # an unknown method fails here, not in a worker
+
+
+def _check_shared_fields(plan: Plan) -> None:
+    """Where there are several methods, each takes the fields it has: one that none has is a mistake."""
+    if not plan.mixed:
+        return  # the method itself says so
+    kinds = {name: info.config for name, info in plan.methods().items()}
+    for group in plan.groups:
+        for field in (*plan.shared_config(group.name), *plan.fixed):
+            if not any(field in rules_of(kind) for kind in kinds.values()):
+                fields = "; ".join(f"{name}: {', '.join(sorted(rules_of(kind)))}" for name, kind in kinds.items())
+                raise UserError(f"no method of space {plan.space} has a field {field!r}; their fields are {fields}")
 
 
 def _check_candidate(plan: Plan, group: GroupPlan, candidate: Candidate) -> None:
@@ -39,7 +52,7 @@ def _check_candidate(plan: Plan, group: GroupPlan, candidate: Candidate) -> None
     if clash:
         raise UserError(f"--set {clash[0]}=...: that is what space {space.name} compares; it cannot be fixed")
     config = plan.config(group.name, candidate.label, plan.anchor(group, candidate))
-    parsed = config_class(plan.method_name()).from_dict(config)
+    parsed = config_class(plan.method_of(candidate)).from_dict(config)
     parsed.require_inputs()
     parsed.data_settings(plan.data_of(group.name))  # which may refuse its crops
     if plan.space_file or SPACES.added_by(plan.space):

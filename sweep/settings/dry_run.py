@@ -18,6 +18,7 @@ from trainables.base.cache import cache_folder
 from trainables.base.cores import usable_cores
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
+from trainables.config.fields import rules_of
 from trainables.job.stages import Stage
 from trainables.metrics.catalogue import METRICS
 
@@ -48,9 +49,10 @@ def describe(planned: Planned, price: MachinePrice | None = None) -> str:
 
 def cautions(plan: Plan) -> list[str]:
     """Settings that are allowed but may not be what was meant, one line each."""
-    info, configs = plan.method_info(), [plan.typical_config(group.name) for group in plan.groups]
-    found = list(dict.fromkeys(caution for config in configs for caution in info.cautions(config)))
-    if plan.device == "cpu" and any(map(info.full_size, configs)):
+    methods, configs = plan.methods(), [each for g in plan.groups for each in plan.typical_configs(g.name).items()]
+    found = list(dict.fromkeys(caution for name, config in configs for caution in methods[name].cautions(config)))
+    found += _fixed_for_some(plan)
+    if plan.device == "cpu" and any(methods[name].full_size(config) for name, config in configs):
         found.append(
             "full-size models will train on the CPU: --gpus-per-trial gives each job a GPU, --preset demo is small"
         )
@@ -69,6 +71,16 @@ def cautions(plan: Plan) -> list[str]:
         seconds = scored_seconds(plan, split)
         if plan.meaningful and seconds < 2 * plan.data.evaluation_clip_seconds:
             found.append(f"{split} has {seconds:.0f} s of speech, too little for a verdict; add recordings to it")
+    return found
+
+
+def _fixed_for_some(plan: Plan) -> list[str]:
+    """Fields of --set that some methods of the space have, others not."""
+    found = []
+    for field in plan.fixed if plan.mixed else ():
+        without = [name for name, info in plan.methods().items() if field not in rules_of(info.config)]
+        if without:
+            found.append(f"--set {field}: {', '.join(without)} has no such field and trains as it would without it")
     return found
 
 

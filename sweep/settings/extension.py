@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search_spaces.space import Preset, Space
+from search_spaces.space import Candidate, Preset, Space
 from sweep.plan.plan import GroupPlan, Plan, default_seeds
 from sweep.stored import layout
 from trainables.base.errors import UserError
@@ -137,6 +137,10 @@ def group_plans(space: Space, preset: Preset, names: list[str], folder: Path) ->
 
 
 def group_plan(space: Space, preset: Preset, name: str, group: dict[str, str], folder: Path) -> GroupPlan:
-    rules = FieldRules(space.method, config_class(space.method))
-    candidates = (replace(each, config=rules.located(each.config, folder)) for each in space.candidates(group, preset))
-    return GroupPlan(name=name, group=group, candidates=tuple(candidates))
+    """The group's candidates. Raises `UserError` where one names an unknown method."""
+
+    def placed(candidate: Candidate) -> Candidate:
+        method = candidate.method or space.method
+        return replace(candidate, config=FieldRules(method, config_class(method)).located(candidate.config, folder))
+
+    return GroupPlan(name=name, group=group, candidates=tuple(map(placed, space.candidates(group, preset))))

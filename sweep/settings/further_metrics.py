@@ -134,13 +134,14 @@ def _check_measured(plan: Plan) -> None:
             "another one and list it in the space's scored for a column and a verdict of its own"
         )
     for group in plan.groups:
-        known = plan.method_info().measures(plan.typical_config(group.name))
-        for name in plan.scored:
-            if METRICS[name].measured and name not in known:
-                raise UserError(
-                    f"metric {name!r} is measured by methods themselves, and {plan.method_name()} measures "
-                    f"{', '.join(known) or 'none'} here: leave it out"
-                )
+        for method, config in plan.typical_configs(group.name).items():
+            known = plan.methods()[method].measures(config)
+            for name in plan.scored:
+                if METRICS[name].measured and name not in known:
+                    raise UserError(
+                        f"metric {name!r} is measured by methods themselves, and {method} measures "
+                        f"{', '.join(known) or 'none'} here: leave it out"
+                    )
 
 
 def _separates(plan: Plan) -> bool:

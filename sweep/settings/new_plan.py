@@ -3,7 +3,7 @@
 import argparse
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -61,6 +61,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
     groups = _groups(space, preset, settings)
     further = further_metrics(settings.get("also", ""), space, settings.folder)
     own_file = settings.space() if is_space_file(settings.space()) else ""
+    methods = dict.fromkeys(each.method or space.method for group in groups for each in group.candidates)
     plan = Plan(
         name=name,
         identity=secrets.token_hex(16),
@@ -80,9 +81,9 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         steps=preset.steps,
         round_steps=preset.round_steps,
         data=replace(preset.data, labelled_minutes=settings.labelled_minutes(preset)),
-        method_config=FieldRules(space.method, config_class(space.method)).located(preset.config, settings.folder),
+        method_config=_located(preset.config, methods, settings.folder),
         by_group={name: dict(own) for name, own in preset.by_group.items()},
-        fixed=fixed_fields(settings.get("settings"), space.method, settings.folder),
+        fixed=fixed_fields(settings.get("settings"), methods, settings.folder),
         output=output,
         home=home,
         tracking_uri=settings.address("tracking_uri", sqlite_uri(Path(home, layout.TRACKING))),
@@ -101,6 +102,13 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
     check_plan(plan)
     plan = with_references(plan)
     return replace(plan, weights=weights_of(plan))
+
+
+def _located(config: dict[str, Any], methods: Iterable[str], folder: Path) -> dict[str, Any]:
+    """What the preset sets, with every path made absolute."""
+    for method in methods:
+        config = FieldRules(method, config_class(method)).located(config, folder)
+    return config
 
 
 def _name(settings: Settings, space: Space) -> str:

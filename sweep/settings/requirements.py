@@ -1,5 +1,7 @@
 """Whether a corpus has what a plan's jobs need: known from its summary, before anything starts."""
 
+from typing import Any
+
 from sweep.core.jobs import Job
 from sweep.plan.plan import Plan
 from trainables.base.errors import UserError
@@ -9,6 +11,7 @@ def require_fit(plan: Plan) -> None:
     """Raise `UserError` where the jobs of this plan could not draw their mixtures from this corpus."""
     summary, kind = plan.corpus_summary, plan.corpus_summary.get("kind", "")
     named = f"--corpus {plan.corpus_source}"
+    _require_the_same_clips(plan)
     group = plan.groups[0].name
     speakers = plan.typical_config(group).data_settings(plan.data_of(group)).speakers
     if speakers > 1:
@@ -26,6 +29,19 @@ def require_fit(plan: Plan) -> None:
     _require_kind(plan, named, kind)
     if plan.pretraining_corpus_source:
         _require_fit_for_pretraining(plan, separates=speakers > 1)
+
+
+def _require_the_same_clips(plan: Plan) -> None:
+    """Candidates are compared clip by clip, so all of a group must be given the same."""
+    for group in plan.groups:
+        for name in ("speakers", "sample_rate"):
+            found: dict[Any, str] = {}
+            for candidate in group.candidates:
+                data = plan.first_config(group, candidate).data_settings(plan.data_of(group.name))
+                found.setdefault(getattr(data, name), candidate.label)
+            if len(found) > 1:
+                listed = ", ".join(f"{value} ({label})" for value, label in found.items())
+                raise UserError(f"space {plan.space}, {group.name}: candidates differ in {name}: {listed}; give one")
 
 
 def _require_fit_for_pretraining(plan: Plan, separates: bool) -> None:
@@ -47,6 +63,5 @@ def _require_fit_for_pretraining(plan: Plan, separates: bool) -> None:
 
 
 def _require_kind(plan: Plan, named: str, kind: str) -> None:
-    why = plan.method_info().refuses.get(kind)
-    if why:
+    for why in filter(None, (info.refuses.get(kind) for info in plan.methods().values())):
         raise UserError(f"{named} {why.format(space=f'space {plan.space}')}")

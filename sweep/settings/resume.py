@@ -109,7 +109,7 @@ def _agrees(plan: Plan, argument: str, value: Any, folder: Path) -> bool:
     if argument == "also":
         return repeats(further_metrics(value, plan.space_object(), folder), plan)
     if argument == "settings":
-        return fixed_fields(value, plan.method_name(), folder).items() <= plan.fixed.items()
+        return fixed_fields(value, plan.methods(), folder).items() <= plan.fixed.items()
     if argument in ("tracking_uri", "study_uri"):
         return bool(getattr(plan, argument) == absolute_uri(value, folder))
     field = "sweep_seed" if argument == "seed" else argument

@@ -3,7 +3,7 @@
 import argparse
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -198,7 +198,7 @@ def minutes(text: str) -> float | None:
     return number
 
 
-def fixed_fields(settings: list[str], method: str, folder: Path) -> dict[str, Any]:
+def fixed_fields(settings: list[str], methods: Iterable[str], folder: Path) -> dict[str, Any]:
     """The fields of `--set FIELD=VALUE`; a value is JSON, else the text itself. Raises `UserError`.
 
     A term of the method's paper becomes the field that expresses it, and a path, typed in `folder`, absolute.
@@ -216,5 +216,6 @@ def fixed_fields(settings: list[str], method: str, folder: Path) -> dict[str, An
             fixed[name] = text
         except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
             raise UserError(f"--set {item[:40]}...: too long to be read; give a shorter value") from error
-    rules = FieldRules(method, config_class(method))
-    return rules.located(rules.in_own_terms(fixed), folder)
+    for rules in [FieldRules(method, config_class(method)) for method in methods]:
+        fixed = rules.located(rules.in_own_terms(fixed), folder)
+    return fixed

@@ -65,7 +65,7 @@ class Tracker:
         self._plan = plan
         self._say = say or say_on_standard_error
         self._varied = _varied_fields(plan)
-        self._own_curves = plan.method_info().curves
+        self._own_curves = {key: name for info in plan.methods().values() for key, name in info.curves.items()}
         self._origin = origin_tags(plan)  # on every run
         self._running: set[Job] = set()
         self._finished = False
@@ -202,8 +202,9 @@ class Tracker:
                 "params": {
                     **group["group"],
                     "candidate": candidate["label"],
+                    **self._method_of(name, candidate["label"]),
                     **self._varied_of(candidate["config"]),
-                    **self._paper_terms(name, config),
+                    **self._paper_terms(name, candidate["label"], config),
                 },
                 "tags": {
                     **self._origin,
@@ -255,11 +256,17 @@ class Tracker:
     def _parameters(self, job: Job, config: dict[str, Any]) -> dict[str, Any]:
         """Few columns: the job's identity and the fields that this space varies."""
         identity = {"candidate": job.candidate, "phase": job.phase, "seed": self._plan.job_seed(job)}
-        return identity | self._varied_of(config) | self._paper_terms(job.group, config)
+        identity |= self._method_of(job.group, job.candidate)
+        return identity | self._varied_of(config) | self._paper_terms(job.group, job.candidate, config)
 
-    def _paper_terms(self, group: str, config: dict[str, Any]) -> dict[str, float]:
+    def _method_of(self, group: str, candidate: str) -> dict[str, str]:
+        """A column where candidates differ in it."""
+        return {"method": self._plan.method_of(self._plan.candidate(group, candidate))} if self._plan.mixed else {}
+
+    def _paper_terms(self, group: str, candidate: str, config: dict[str, Any]) -> dict[str, float]:
         """Columns of their own: a field may have a term's name, and be null."""
-        parsed = config_class(self._plan.method_name()).from_dict(config)
+        kind = config_class(self._plan.method_of(self._plan.candidate(group, candidate)))
+        parsed = kind.from_dict(config)
         return {f"paper_{name}": value for name, value in parsed.paper_terms(self._plan.steps_of(group)).items()}
 
     def _varied_of(self, config: dict[str, Any]) -> dict[str, Any]:

@@ -83,6 +83,14 @@ class TestSeparationOfThree(SeparationConformance):
     config = {"model": "dptnet", "sources": 3, "sample_rate": 16000}  # noqa: RUF012
 
 
+class TestSandglasset(SeparationConformance):
+    config = {"model": "sandglasset", "blocks": 2, "chunk": 16, "pit": "soft"}  # noqa: RUF012
+
+
+class TestFallingTemperature(SeparationConformance):
+    config = {"sources": 3, "pit": "soft", "temperature_end": 0.05}  # noqa: RUF012
+
+
 class TestSeparationPretrained(SeparationConformance):
     config = {"model": "dprnn", "strategy": "ptft", "pretraining_steps": 2}  # noqa: RUF012
 
@@ -97,6 +105,20 @@ class TestSeparationMultitask(SeparationConformance):
 
 class TestFrozenBody(NormalizedSSLConformance):
     config = {"upstream": "tera", "freeze_body": True, "pretraining_steps": 2}  # noqa: RUF012
+
+
+class TestAdapters(NormalizedSSLConformance):
+    config = {"upstream": "tera", "adapters": "only", "pretraining_steps": 2}  # noqa: RUF012
+
+
+class TestAdaptersAndAdversary(NormalizedSSLConformance):
+    config = {  # noqa: RUF012
+        "upstream": "wav2vec2",
+        "adapters": "both",
+        "adversary_layer": 9,
+        "adversary_schedule": "as_k",
+        "pretraining_steps": 2,
+    }
 
 
 class TestMockingjay(NormalizedSSLConformance):
@@ -124,6 +146,27 @@ class ContrastiveSEConformance(PaddingConformance):
     def make(self) -> Callable[[int], Method]:
         config = config_class(self.method_name).from_dict(self.config)
         return lambda seed: build_method(self.method_name, config, {}, seed)
+
+
+class WaveformSEConformance(PaddingConformance):
+    method_name = "waveform_se"
+    make = ContrastiveSEConformance.make
+
+
+class TestDemucs(WaveformSEConformance):
+    config = {"network": "demucs", "remix": True}  # noqa: RUF012
+
+
+class TestDemucsInBothDirections(WaveformSEConformance):
+    config = {"network": "demucs", "causal": False, "w_mstft": 0.0, "w_si_sdr": 1.0}  # noqa: RUF012
+
+
+class TestSEConformer(WaveformSEConformance):
+    config = {"network": "se_conformer", "w_l1": 0.0, "w_mstft": 0.0, "w_si_sdr": 1.0}  # noqa: RUF012
+
+
+class TestConvTasNetForEnhancement(WaveformSEConformance):
+    config = {"network": "conv_tasnet", "clip": 5.0}  # noqa: RUF012
 
 
 class TestNormalContrastive(ContrastiveSEConformance):

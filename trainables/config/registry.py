@@ -17,6 +17,7 @@ METHODS = Registry(
         "normalized_ssl": "trainables.normalized_ssl.info:INFO",
         "position_invariant": "trainables.position_invariant.info:INFO",
         "separation": "trainables.separation.info:INFO",
+        "waveform_se": "trainables.waveform_se.info:INFO",
     },
 )
 

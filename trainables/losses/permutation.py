@@ -7,6 +7,7 @@ the Hungarian algorithm beyond.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import permutations
 
 import numpy as np
@@ -64,9 +65,25 @@ def best_assignment(pairwise: Tensor) -> Assignment:
     Args:
         pairwise: (batch, sources, sources) in dB; differentiable.
     """
-    order = _two_sources(pairwise) if pairwise.shape[1] == 2 else _hungarian(pairwise)
+    return assigned(pairwise, _two_sources(pairwise) if pairwise.shape[1] == 2 else _hungarian(pairwise))
+
+
+def assigned(pairwise: Tensor, order: Tensor) -> Assignment:
+    """The assignment of the given orders, (batch, sources), whether or not it is the best."""
     chosen = pairwise.gather(2, order[:, :, None])[:, :, 0]
     return Assignment(score=chosen.mean(1), order=order)
+
+
+def all_orders(sources: int) -> Tensor:
+    """(sources!, sources): every one-to-one order, lexicographic; an order's number is its row here."""
+    return _orders(sources).clone()
+
+
+def every_score(pairwise: Tensor) -> Tensor:
+    """(batch, sources!) in dB: the mean score under each of `all_orders`; differentiable."""
+    sources = pairwise.shape[1]
+    orders = _orders(sources).to(pairwise.device)
+    return pairwise[:, torch.arange(sources, device=pairwise.device), orders].mean(2)
 
 
 def pit_loss(estimates: Tensor, references: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -80,13 +97,15 @@ def pit_loss(estimates: Tensor, references: Tensor, lengths: Tensor | None = Non
 
 def margin(pairwise: Tensor) -> Tensor:
     """(batch,) in dB: by how much the best assignment beats the second best; 0 with a single source."""
-    sources = pairwise.shape[1]
-    if sources == 1:
+    if pairwise.shape[1] == 1:
         return pairwise.new_zeros(len(pairwise))
-    rows = torch.arange(sources)
-    means = [pairwise[:, rows, list(order)].mean(1) for order in permutations(range(sources))]
-    best = torch.stack(means, dim=1).topk(2, dim=1).values
+    best = every_score(pairwise).topk(2, dim=1).values
     return best[:, 0] - best[:, 1]
+
+
+@cache
+def _orders(sources: int) -> Tensor:
+    return torch.tensor(list(permutations(range(sources))))
 
 
 def _two_sources(pairwise: Tensor) -> Tensor:

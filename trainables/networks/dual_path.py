@@ -1,4 +1,4 @@
-"""DPRNN's masker, and the head that dual-path maskers share.
+"""DPRNN's masker, and what dual-path maskers share.
 
 Luo, Chen, Yoshioka, "Dual-path RNN: efficient long sequence modeling for time-domain single-channel speech
 separation", ICASSP 2020; layout as in asteroid. With kernel 2 and stride 1 there are 8000 frames a second at
@@ -29,7 +29,7 @@ class DualPathMasker(Masker):
         chunk: frames of a chunk; half of it overlaps with the next.
     """
 
-    head: "DualPathHead"
+    head: "ChunkHead"
     norm: nn.GroupNorm
     chunk: int
 
@@ -46,9 +46,13 @@ class DualPathMasker(Masker):
         before, _ = ends = self.ends(frames)
         chunks = chunking.cut(masked(self.entry(encoded, valid), valid), self.chunk, ends)
         counts = None if valid is None else self._chunk_counts(valid.sum((1, 2), dtype=torch.int64))
+        return self.head.merge(self.walk(chunks, counts), frames, before)
+
+    def walk(self, chunks: Tensor, counts: Tensor | None) -> Tensor:
+        """Through the blocks: (batch, block_channels, chunk, chunks), of which `counts` (batch,) are no padding."""
         for block in self.blocks:
             chunks = block(chunks, counts)
-        return self.head.merge(chunks, frames, before)
+        return chunks
 
     def _chunk_counts(self, frames: Tensor) -> Tensor:
         """(batch,) chunks of items with that many frames."""
@@ -115,26 +119,36 @@ def recurrent(lstm: nn.LSTM, sequences: Tensor, counts: Tensor | None) -> Tensor
     return pad_packed_sequence(lstm(packed)[0], batch_first=True, total_length=sequences.shape[1])[0]
 
 
-class DualPathHead(nn.Module):
-    """PReLU and 1x1 convolution to sources x channels, overlap-add, tanh x sigmoid gate, projection, ReLU.
+class ChunkHead(nn.Module):
+    """PReLU and 1x1 convolution to sources x features, then overlap-add."""
+
+    def __init__(self, sources: int, channels: int, features: int):
+        super().__init__()
+        self.sources = sources
+        self.prelu = nn.PReLU()
+        self.output = nn.Conv2d(channels, sources * features, 1)
+
+    def merge(self, chunks: Tensor, frames: int, before: int) -> Tensor:
+        """(batch, channels, chunk, chunks) -> (batch, sources x features, frames)."""
+        return chunking.overlap_add(self.output(self.prelu(chunks)), frames, before)
+
+
+class DualPathHead(ChunkHead):
+    """What `ChunkHead` does, tanh x sigmoid gate, projection, ReLU.
 
     `project` is False where channels are the encoder's filters already (DPTNet).
     `overlap_gain` scales the overlap-added features: asteroid sums in DPRNN and averages in DPTNet.
     """
 
     def __init__(self, sources: int, channels: int, filters: int, project: bool = True, overlap_gain: float = 1.0):
-        super().__init__()
-        self.sources = sources
+        super().__init__(sources, channels, channels)
         self.overlap_gain = overlap_gain
-        self.prelu = nn.PReLU()
-        self.output = nn.Conv2d(channels, sources * channels, 1)
         self.value = nn.Conv1d(channels, channels, 1)
         self.gate = nn.Conv1d(channels, channels, 1)
         self.mask = nn.Conv1d(channels, filters, 1, bias=False) if project else nn.Identity()
 
     def merge(self, chunks: Tensor, frames: int, before: int) -> Tensor:
-        """(batch, channels, chunk, chunks) -> (batch, sources x channels, frames)."""
-        return self.overlap_gain * chunking.overlap_add(self.output(self.prelu(chunks)), frames, before)
+        return self.overlap_gain * super().merge(chunks, frames, before)
 
     def forward(self, merged: Tensor) -> Tensor:
         """(batch, sources x channels, frames) -> masks (batch, sources, filters, frames)."""

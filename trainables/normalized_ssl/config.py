@@ -50,6 +50,10 @@ _STRENGTH_FIELDS = (
     *("norm_site", "skip_reads", "k0", "k_shape", "k_end", "k_hold", "k_power"),
     *("horizon_m", "horizon_r", "affine_stats", "clean_stats", "running_start"),
 )
+# Of the rivals of normalization: first what turns one on, then what has no effect without it.
+_ADAPTER_FIELDS = ("adapter_layers", "adapter_channels")
+_ADVERSARY_FIELDS = ("adversary_strength", "adversary_schedule", "lr_adversary_ratio")
+RIVAL_FIELDS = ("adapters", *_ADAPTER_FIELDS, "adversary_layer", *_ADVERSARY_FIELDS)
 # Meaningful for spectral upstreams only; a waveform upstream takes nothing but the default.
 _SPECTRAL_FIELDS = ("w_cirm", "head_kernel", "cmvn")
 # Meaningful for the U-Net of a waveform upstream at base size only; tiny ones have widths of their own.
@@ -129,6 +133,36 @@ class NormalizedSSLConfig(MethodConfig):
         (1, max(DEEPEST_LAYER.values())),
         unit="layer",
         help="A control: the layer whose noisy input a fixed affine map per channel disturbs; null = none.",
+    )
+
+    adapters: str | None = choice(
+        None,
+        of=("only", "both", None),
+        section="Rivals of normalization",
+        help="Residual adapters behind the body's layers: alone, the body frozen, or trained with the body.",
+    )
+    adapter_layers: tuple[int, ...] = positions(
+        unit="layers",
+        empty="the usual",
+        help="Layers with an adapter behind them; usual are 1-3 of mockingjay and tera, 8 and 9 of the others.",
+    )
+    adapter_channels: int = whole(
+        16, (1, 4096), unit="channels", help="Bottleneck of an adapter; 32 to 256 suit base size."
+    )
+    adversary_layer: int | None = whole(
+        None,
+        (1, max(DEEPEST_LAYER.values())),
+        unit="layer",
+        help="Domain-adversarial training: a classifier of noisy and clean at the layer's input; null = none.",
+    )
+    adversary_strength: float = number(0.05, (0.0, 10.0), help="Factor of the classifier's reversed gradient.")
+    adversary_schedule: str = choice(
+        "ganin",
+        of=("ganin", "constant", "as_k"),
+        help="Of that factor: a sigmoid's rise, constant, or a fall to 0 at 0.9 of the budget as k has by default.",
+    )
+    lr_adversary_ratio: float = number(
+        5.0, (0.0, 100.0), unit="share of lr_head", help="Learning rate of the classifier."
     )
 
     w_time: float = number(1.0, (0.0, 1e3), section="Losses and head", help="Weight of the waveform MSE.")
@@ -260,6 +294,21 @@ class NormalizedSSLConfig(MethodConfig):
         return self.skip_reads == "raw"
 
     @property
+    def body_frozen(self) -> bool:
+        return self.freeze_body or self.adapters == "only"
+
+    @property
+    def adapter_sites(self) -> tuple[int, ...]:
+        """Outputs of layers that go through an adapter."""
+        if self.adapters is None:
+            return ()
+        return self.adapter_layers or ((1, 2, 3) if self.spectral else (8, 9))
+
+    @property
+    def adversary_site(self) -> int | None:
+        return None if self.adversary_layer is None else self.adversary_layer - 1
+
+    @property
     def norm_sites(self) -> tuple[int, ...]:
         """Positions between layers: 0 is what enters layer 1, l is what leaves layer l."""
         shift = 1 if self.norm_site == "input" else 0
@@ -274,6 +323,7 @@ class NormalizedSSLConfig(MethodConfig):
         for layer in self.norm_layers:
             if not 1 <= layer <= deepest:
                 raise self.refusal("norm_layers", list(self.norm_layers), f"layers 1 to {deepest} of {self.upstream}")
+        self._check_rivals(deepest)
         if self.norm_layers and self.init == "random":
             raise self.refusal(
                 "norm_layers",
@@ -293,6 +343,23 @@ class NormalizedSSLConfig(MethodConfig):
         if not self._loss_weights():
             raise self.refusal("w_time, w_mstft, w_si_sdr", 0, "at least one loss weight above 0")
 
+    def _check_rivals(self, deepest: int) -> None:
+        if not all(1 <= layer <= deepest for layer in self.adapter_layers):
+            allowed = f"layers 1 to {deepest} of {self.upstream}"
+            raise self.refusal("adapter_layers", list(self.adapter_layers), allowed)
+        if self.adapters == "both" and self.freeze_body:
+            raise self.refusal("adapters", "both", "only or null with freeze_body=true")
+        if self.adversary_layer is None:
+            return
+        lowest = 1 if self.spectral else 2  # a waveform body's first input is the waveform itself
+        if not lowest <= self.adversary_layer <= deepest:
+            allowed = f"layers {lowest} to {deepest} of {self.upstream}"
+            raise self.refusal("adversary_layer", self.adversary_layer, allowed)
+        if self.norm_layers:
+            raise self.refusal("adversary_layer", self.adversary_layer, "only null with norm_layers: they are rivals")
+        if self.body_frozen:
+            raise self.refusal("adversary_layer", self.adversary_layer, "only null with a frozen body: it cannot learn")
+
     def _check_defaults(self, names: Iterable[str], where: str) -> None:
         for name in names:
             default = getattr(NormalizedSSLConfig, name)
@@ -303,5 +370,9 @@ class NormalizedSSLConfig(MethodConfig):
         return self.w_time + self.w_mstft + self.w_si_sdr + (self.w_cirm if self.spectral else 0.0)
 
     def idle(self) -> Collection[str]:
-        unused = () if self.norm_layers else _STRENGTH_FIELDS
-        return (*unused, "checkpoint") if self.init == "random" else unused
+        idle = [] if self.norm_layers else [*_STRENGTH_FIELDS]
+        idle += ["checkpoint"] if self.init == "random" else []
+        idle += ["freeze_body", "lr_body_ratio"] if self.adapters == "only" else []
+        idle += _ADAPTER_FIELDS if self.adapters is None else []
+        idle += _ADVERSARY_FIELDS if self.adversary_layer is None else []
+        return idle

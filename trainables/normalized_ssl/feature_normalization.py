@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from trainables.base.padding import where_padded
 from trainables.normalization.moments import Moments, affine, deviation_ratio, moments
 from trainables.normalization.running_statistics import NormalizedSites
+from trainables.normalized_ssl.adapters import Adapters
 from trainables.normalized_ssl.planted_shift import PlantedShift
 from trainables.ssl.bodies.body import Body, valid_frames
 
@@ -50,13 +51,21 @@ class FeatureNormalization(NormalizedSites):
         self.corpus_targets = nn.ModuleDict({str(site): FixedTarget(*found) for site, found in measured.items()})
         self.clean_body = body.frozen_prefix(max(sites)) if sites and not measured else None
 
-    def walk(self, body: Body, noisy: Tensor, clean: Tensor | None = None, lengths: Tensor | None = None) -> Walk:
+    def walk(
+        self,
+        body: Body,
+        noisy: Tensor,
+        clean: Tensor | None = None,
+        lengths: Tensor | None = None,
+        adapters: Adapters | None = None,
+    ) -> Walk:
         """Through the whole body, normalizing on the way.
 
         Args:
             noisy: (batch, samples).
             clean: (batch, samples), paired, at the same gain; None = use the running statistics as they are.
             lengths: (batch,) valid samples; padding is left out of the statistics and of every item's features.
+            adapters: what the outputs of layers go through first; the clean branch never does.
         """
         lengths = where_padded(noisy, lengths)
         active = self._active_sites()
@@ -65,6 +74,7 @@ class FeatureNormalization(NormalizedSites):
         for site in range(body.sites):
             if site > 0:
                 x = body.advance(x, site - 1, lengths)
+                x = x if adapters is None else adapters(x, site)
             if self.planted is not None and site == self.planted_site:
                 x = self.planted(x)
             raw.append(x)

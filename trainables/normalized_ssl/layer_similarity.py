@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from trainables.normalized_ssl.feature_normalization import FeatureNormalization
+from trainables.normalized_ssl.adapters import Adapters
+from trainables.normalized_ssl.feature_normalization import FeatureNormalization, Walk
 from trainables.ssl.bodies.body import Body
 
 Pair = tuple[Tensor, Tensor]  # noisy and clean, (samples,) each, at the same gain
@@ -24,16 +25,23 @@ class CleanReference:
         self._body = body.frozen_prefix(body.sites - 1)
 
     @torch.no_grad()
-    def similarity(self, body: Body, normalization: FeatureNormalization, pairs: Iterable[Pair]) -> dict[str, float]:
+    def similarity(
+        self,
+        body: Body,
+        normalization: FeatureNormalization,
+        pairs: Iterable[Pair],
+        adapters: Adapters | None = None,
+    ) -> dict[str, float]:
         """Name of each site ("site3") -> mean cosine, at the normalization's present strength."""
-        rows = [self._of_pair(body, normalization, noisy, clean) for noisy, clean in pairs]
+        rows = [
+            self._of_pair(normalization.walk(body, noisy[None], adapters=adapters), clean) for noisy, clean in pairs
+        ]
         means = torch.stack(rows).mean(dim=0)
         return {f"site{site}": float(value) for site, value in enumerate(means)}
 
-    def _of_pair(self, body: Body, normalization: FeatureNormalization, noisy: Tensor, clean: Tensor) -> Tensor:
+    def _of_pair(self, walk: Walk, clean: Tensor) -> Tensor:
         """(sites,) mean cosines over frames."""
         wanted = self._body.to(clean.device)(clean[None])
-        found = normalization.walk(body, noisy[None]).normalized
         return torch.stack(
-            [F.cosine_similarity(one, other, dim=1).mean() for one, other in zip(found, wanted, strict=True)]
+            [F.cosine_similarity(one, other, dim=1).mean() for one, other in zip(walk.normalized, wanted, strict=True)]
         )

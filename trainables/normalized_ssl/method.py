@@ -2,7 +2,8 @@
 
 A body pre-trained on clean speech and a decoder are trained together; on the way through the body, features
 at the chosen sites are moved towards clean statistics with a strength that falls to 0 (see
-feature_normalization.py). What is deployed is the body and the decoder, nothing else.
+feature_normalization.py). What is deployed is the body and the decoder, nothing else; of the rivals, adapters are part
+of the body, and the domain adversary is not deployed. Its gradient counts in the norm that is clipped.
 """
 
 from collections.abc import Sequence
@@ -13,14 +14,17 @@ from torch import Tensor
 
 from trainables.audio.features import frame_count, rms, stft
 from trainables.base.padding import valid_mask, where_padded
+from trainables.base.randomness import derive_seed
 from trainables.losses.complex_mask import compress, ideal_mask
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import Method, When
 from trainables.normalization.moments import Moments
+from trainables.normalized_ssl.adapters import Adapters
 from trainables.normalized_ssl.clean_statistics import unpack_moments
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.decoders import Decoded, MaskDecoder, UNetDecoder, build_decoder
+from trainables.normalized_ssl.domain_adversary import DomainAdversary, reversal_at
 from trainables.normalized_ssl.feature_normalization import FeatureNormalization, Walk
 from trainables.normalized_ssl.layer_similarity import CleanReference
 from trainables.normalized_ssl.strength_schedule import strength_at
@@ -41,7 +45,10 @@ def build(config: NormalizedSSLConfig, artifacts: dict[str, bytes], seed: int) -
     if config.needs_pretraining:
         load_artifact(body, artifacts["pretraining"], statistics_alone=config.init == "random")
     targets = unpack_moments(artifacts["clean_statistics"]) if "clean_statistics" in artifacts else None
-    return NormalizedSSL(config, body, build_decoder(config, body, seed), targets)
+    decoder = build_decoder(config, body, seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "rivals of normalization"))
+        return NormalizedSSL(config, body, decoder, targets)
 
 
 class NormalizedSSL(Method):
@@ -72,15 +79,26 @@ class NormalizedSSL(Method):
         )
         measured = config.similarity_pairs > 0 and config.init == "pretrained"
         self._reference = CleanReference(body) if measured else None
-        if config.freeze_body:
+        # Their fresh weights come from the global generator, which `build` seeds.
+        self.adapters: Adapters | None = None
+        if config.adapter_sites:
+            self.adapters = Adapters(body.channels, config.adapter_sites, config.adapter_channels)
+        self.adversary: DomainAdversary | None = None
+        if config.adversary_site is not None:
+            self.adversary = DomainAdversary(body.channels[config.adversary_site])
+        if config.body_frozen:
             body.requires_grad_(False)
 
     def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
         self._set_schedules(when)
         gain = _unit_gain(batch.noisy, batch.lengths)
         clean = batch.clean * gain
-        decoded = self._enhance(batch.noisy * gain, clean, batch.lengths)
-        return self._losses(decoded, clean, batch.lengths)
+        walk = self._walk(batch.noisy * gain, clean, batch.lengths)
+        losses = self._losses(self._decode(walk, batch.noisy * gain, batch.lengths), clean, batch.lengths)
+        if self.adversary is None:
+            return losses
+        adversary = self._adversary_loss(self.adversary, walk, batch.clean, batch.lengths, when)
+        return {**losses, "adversary": adversary, "total": losses["total"] + adversary}
 
     @torch.no_grad()
     def infer(self, mixture: Tensor) -> Tensor:
@@ -96,7 +114,8 @@ class NormalizedSSL(Method):
         self.normalization.set_strength(0.0 if off else strength_at(self.config, when.progress))
 
     def diagnostics(self) -> dict[str, float]:
-        return self.normalization.diagnostics()
+        sizes = {} if self.adapters is None else self.adapters.sizes()
+        return {**self.normalization.diagnostics(), **sizes}
 
     @torch.no_grad()
     def validation_curves(self, pairs: Sequence[tuple[Tensor, Tensor]], when: When) -> dict[str, float]:
@@ -108,15 +127,19 @@ class NormalizedSSL(Method):
         curves: dict[str, float] = {}
         for name, ablate in (("similarity_k0", True), ("similarity", False)):
             self.before_inference(when, ablate=ablate)
-            found = self._reference.similarity(self.body, self.normalization, leveled)
+            found = self._reference.similarity(self.body, self.normalization, leveled, self.adapters)
             curves |= {f"{name}/{site}": value for site, value in found.items()}
         return curves
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        groups: list[dict[str, Any]] = [{"params": list(self.decoder.parameters()), "lr": self.config.lr_head}]
-        if not self.config.freeze_body:
-            rate = self.config.lr_head * self.config.lr_body_ratio
-            groups.append({"params": list(self.body.parameters()), "lr": rate})
+        config, rate = self.config, self.config.lr_head
+        groups: list[dict[str, Any]] = [{"params": list(self.decoder.parameters()), "lr": rate}]
+        if not config.body_frozen:
+            groups.append({"params": list(self.body.parameters()), "lr": rate * config.lr_body_ratio})
+        if self.adapters is not None:
+            groups.append({"params": list(self.adapters.parameters()), "lr": rate})
+        if self.adversary is not None:
+            groups.append({"params": list(self.adversary.parameters()), "lr": rate * config.lr_adversary_ratio})
         return groups
 
     def optimizer(self) -> torch.optim.Optimizer:
@@ -128,7 +151,7 @@ class NormalizedSSL(Method):
     def train(self, mode: bool = True) -> "NormalizedSSL":
         """A frozen body stays in evaluation mode."""
         super().train(mode)
-        if self.config.freeze_body:
+        if self.config.body_frozen:
             self.body.train(False)
         return self
 
@@ -138,9 +161,35 @@ class NormalizedSSL(Method):
         self.normalization.set_horizons(*self.config.horizons(when.steps))
 
     def _enhance(self, noisy: Tensor, clean: Tensor | None = None, lengths: Tensor | None = None) -> Decoded:
-        walk = self.normalization.walk(self.body, noisy, clean, lengths)
+        return self._decode(self._walk(noisy, clean, lengths), noisy, lengths)
+
+    def _walk(self, noisy: Tensor, clean: Tensor | None, lengths: Tensor | None) -> Walk:
+        return self.normalization.walk(self.body, noisy, clean, lengths, self.adapters)
+
+    def _decode(self, walk: Walk, noisy: Tensor, lengths: Tensor | None) -> Decoded:
         valid = self._valid(walk, noisy, where_padded(noisy, lengths))
         return self.decoder(self._read_by_decoder(walk.raw, walk.normalized), noisy, valid)
+
+    def _adversary_loss(
+        self, adversary: DomainAdversary, walk: Walk, clean: Tensor, lengths: Tensor | None, when: When
+    ) -> Tensor:
+        """The classifier's loss on the walk's noisy features and the same body's clean ones, both of unit RMS.
+
+        It comes after the decoder, so that its dropout leaves the numbers drawn for the rest of the step alone.
+        """
+        config, site = self.config, self.config.adversary_site
+        assert site is not None
+        leveled, lengths = clean * _unit_gain(clean, lengths), where_padded(clean, lengths)
+        quiet = self.body.start(leveled, lengths)
+        for below in range(site):
+            quiet = self.body.advance(quiet, below, lengths)
+            quiet = quiet if self.adapters is None else self.adapters(quiet, below + 1)
+        noisy = walk.raw[site]
+        valid = None if lengths is None else valid_frames(self.body, lengths, site, noisy).repeat(2, 1, 1)
+        domain = torch.cat([noisy.new_ones(len(noisy)), noisy.new_zeros(len(quiet))])
+        share = strength_at(config, when.progress) / config.initial_strength  # its fields have their defaults here
+        strength = reversal_at(when.progress, config.adversary_strength, config.adversary_schedule, share)
+        return adversary.loss(torch.cat([noisy, quiet]), domain, strength, valid)
 
     def _valid(self, walk: Walk, noisy: Tensor, lengths: Tensor | None) -> list[Tensor] | None:
         """Masks of the waveform and of every site after 0; None where no item is padded."""

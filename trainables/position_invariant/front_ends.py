@@ -1,11 +1,5 @@
-"""The enhancement networks that are fine-tuned, by name and size, each from one waveform to another of its length.
+"""The enhancement networks that are fine-tuned, causal DEMUCS and Conv-TasNet, behind one interface."""
 
-"base" is published: causal DEMUCS (33,533,569 parameters with 64 channels, 18,867,937 with 48) and Conv-TasNet with one
-output at 16 kHz (5,000,881), the sizes of JorisCos/ConvTasNet_Libri1Mix_enhsingle_16k. "tiny" trains on a CPU.
-"""
-
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -15,24 +9,12 @@ from torch.nn import functional
 from trainables.base.padding import where_padded
 from trainables.base.randomness import seed_global_generators
 from trainables.base.tensors import pack, unpack
-from trainables.networks.conv_tasnet import conv_tasnet
-from trainables.networks.demucs import Demucs
-
-_SIZES: dict[tuple[str, str], dict[str, int]] = {
-    ("demucs", "tiny"): {"hidden": 12, "depth": 4, "resample": 1},
-    ("demucs", "base"): {},  # but for `hidden`, the constructor's own
-    ("conv_tasnet", "tiny"): {
-        "filters": 64, "kernel": 32, "bottleneck": 32, "hidden": 48, "blocks": 4, "repeats": 1,
-    },
-    ("conv_tasnet", "base"): {
-        "filters": 512, "kernel": 32, "bottleneck": 128, "hidden": 512, "blocks": 8, "repeats": 3,
-    },
-}  # fmt: skip
+from trainables.networks.enhancement_networks import BUILDERS, SIZES, as_waves, shortest_input
 
 
 def sizes_of(fields: dict[str, Any]) -> dict[str, int]:
     """The network's arguments; `fields` are those of `PositionInvariantConfig.front_end_fields`."""
-    sizes = _SIZES[fields["front_end"], fields["size"]]
+    sizes = SIZES[fields["front_end"], fields["size"]]
     return {**sizes, "hidden": fields["hidden"]} if not sizes else dict(sizes)
 
 
@@ -42,9 +24,8 @@ class FrontEnd(nn.Module):
     def __init__(self, fields: dict[str, Any]):
         super().__init__()
         sizes = sizes_of(fields)
-        build: Callable[..., nn.Module] = Demucs if fields["front_end"] == "demucs" else partial(conv_tasnet, 1)
-        self.network = build(**sizes)
-        self.shortest = sizes.get("kernel", 2)  # samples; DEMUCS needs two for their deviation
+        self.network = BUILDERS[fields["front_end"]](**sizes)
+        self.shortest = shortest_input(sizes)
 
     def forward(self, noisy: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, samples), of which `lengths` (batch,) are valid -> (batch, samples), zeros beyond.
@@ -63,8 +44,7 @@ class FrontEnd(nn.Module):
 
     def _enhanced(self, noisy: Tensor) -> Tensor:
         missing = max(0, self.shortest - noisy.shape[1])
-        estimate = self.network(functional.pad(noisy, (0, missing)))[..., : noisy.shape[1]].float()
-        return estimate if estimate.dim() == noisy.dim() else estimate[:, 0]
+        return as_waves(self.network(functional.pad(noisy, (0, missing)))[..., : noisy.shape[1]])
 
 
 def build_front_end(fields: dict[str, Any], seed: int) -> FrontEnd:

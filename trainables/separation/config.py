@@ -33,6 +33,7 @@ _CC_FIELDS = ("cc_temperature", "cc_negatives", "cc_mask_p")
 _NOISE_FIELDS = ("noise_snr_low", "noise_snr_high")
 _MULTITASK_FIELDS = ("mtl_weight", "mtl_ratio")
 _STRENGTH_FIELDS = ("k0", "k_end")
+_TEMPERATURE_FIELDS = ("temperature", "temperature_end", "temperature_share")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,22 @@ class SeparationConfig(MethodConfig):
         "scratch", of=STRATEGIES, help="ptft: pre-training, then fine-tuning; multitask: both at once."
     )
     pretrain_task: str = choice("se", of=TASKS, help="Pre-training task; multitask takes se or mama.")
+
+    pit: str = choice(
+        "hard",
+        of=("hard", "soft"),
+        section="Assignment of outputs to voices",
+        help="hard: the best assignment; soft: a soft minimum over all (probabilistic PIT).",
+    )
+    temperature: float = number(
+        1.0, (0.01, 100.0), unit="dB", help="Of the soft minimum; towards 0 it is pit=hard, towards 100 a mean."
+    )
+    temperature_end: float | None = number(
+        None, (1e-3, 100.0), unit="dB", help="Where a falling temperature ends, then pit=hard; null = it is constant."
+    )
+    temperature_share: float = number(
+        0.5, (0.01, 1.0), unit="share of the budget", help="When a falling temperature reaches its end."
+    )
 
     # One run per (model, task, data, seed), an artifact after every stretch.
     pretraining_steps: int = whole(
@@ -246,8 +263,12 @@ class SeparationConfig(MethodConfig):
         sizes = ARCHITECTURES[self.model]
         if self.size not in sizes:
             raise self.refusal("size", self.size, f"{' or '.join(sizes)} with model={self.model!r}")
-        if self.size == "original" and self.checkpoint is not None:
-            raise self.refusal("checkpoint", self.checkpoint, "only null with size='original': not asteroid's")
+        if self.checkpoint is not None:
+            for name, foreign in (("size", "original"), ("model", "sandglasset")):
+                if getattr(self, name) == foreign:
+                    raise self.refusal(
+                        "checkpoint", self.checkpoint, f"only null with {name}={foreign!r}: not asteroid's"
+                    )
         known = sizes[self.size]
         for name in _ARCHITECTURE_FIELDS:
             if getattr(self, name) is not None and name not in known:
@@ -255,11 +276,26 @@ class SeparationConfig(MethodConfig):
         for name in ("kernel", "chunk"):
             if (self.architecture.get(name) or 2) % 2:
                 raise self.refusal(name, self.architecture[name], "an even number: its stride is half of it")
+        if self.model == "sandglasset":
+            self._check_granularity()
+        if self.pit == "soft" and self.temperature_end is not None and self.temperature_end >= self.temperature:
+            raise self.refusal(
+                "temperature_end", self.temperature_end, f"below temperature={self.temperature}, or null"
+            )
         if self.noise_snr_low > self.noise_snr_high:
             raise self.refusal("noise_snr_low", self.noise_snr_low, "at most noise_snr_high")
         if self.strategy == "multitask" and self.pretrain_task == "cc":
             raise self.refusal("pretrain_task", "cc", "se or mama with strategy='multitask': cc has no output")
         self._check_normalization()
+
+    def _check_granularity(self) -> None:
+        """Sandglasset's chunks divide by its coarsest granularity, its channels by the heads of its attention."""
+        sizes = self.architecture
+        coarsest = max(2, 4 ** ((sizes["blocks"] - 1) // 2))
+        for name, divisor in (("chunk", coarsest), ("bottleneck", sizes["heads"])):
+            if sizes[name] % divisor:
+                where = f"model='sandglasset', size={self.size!r}, blocks={sizes['blocks']}"
+                raise self.refusal(name, sizes[name], f"a multiple of {divisor} with {where}")
 
     def _check_normalization(self) -> None:
         if not self.norm_blocks:
@@ -275,6 +311,11 @@ class SeparationConfig(MethodConfig):
             if not 1 <= block <= deepest:
                 raise self.refusal("norm_blocks", list(self.norm_blocks), f"blocks 1 to {deepest}")
 
+    def phase_switches(self) -> tuple[float, ...]:
+        """Where soft assignments end and the best ones begin."""
+        falls = self.temperature_end is not None and self.temperature_share < 1.0
+        return (self.temperature_share,) if self.pit == "soft" and falls else ()
+
     def idle(self) -> Collection[str]:
         learns_a_task = self.strategy != "scratch"
         idle = [] if self.strategy == "ptft" else [*_PRETRAINING_FIELDS]
@@ -286,6 +327,8 @@ class SeparationConfig(MethodConfig):
         idle += [] if learns_a_task and self.pretrain_task == "mama" else _MAMA_FIELDS
         idle += [] if learns_a_task and self.pretrain_task == "cc" else _CC_FIELDS
         idle += [] if self.norm_blocks else _STRENGTH_FIELDS
+        idle += [] if self.pit == "soft" else _TEMPERATURE_FIELDS
+        idle += ["temperature_share"] if self.pit == "soft" and self.temperature_end is None else []
         idle += [] if self.schedule == "noam" else ("noam_scale",)
         idle += [] if self.schedule == "plateau" else ("plateau_patience", "plateau_factor")
         return idle

@@ -4,8 +4,13 @@ from trainables.config.method_info import MethodInfo
 from trainables.separation.config import SeparationConfig
 
 # Seconds of a separation batch at tiny size; multi-task training has others on top.
-_STEP_SECONDS = {"convtasnet": (0.012, 0.019), "dprnn": (0.018, 0.041), "dptnet": (0.024, 0.030)}
-_PRETRAINING_STEP_SECONDS = {"convtasnet": 0.12, "dprnn": 0.20, "dptnet": 0.19}
+_STEP_SECONDS = {
+    "convtasnet": (0.012, 0.019),
+    "dprnn": (0.018, 0.041),
+    "dptnet": (0.024, 0.030),
+    "sandglasset": (0.03, 0.055),
+}
+_PRETRAINING_STEP_SECONDS = {"convtasnet": 0.12, "dprnn": 0.20, "dptnet": 0.19, "sandglasset": 0.25}
 
 INFO = MethodInfo(
     name="separation",

@@ -1,4 +1,4 @@
-"""Speech separation: PIT from scratch, after pre-training, or along with an enhancement task.
+"""Speech separation: PIT, hard or probabilistic, from scratch, after pre-training, or along with an enhancement task.
 
 Huang et al., "Stabilizing label assignment for speech separation by self-supervised pre-training",
 Interspeech 2021. With multi-task training the network has one output more, which learns the enhancement task;
@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from trainables.audio.examples.speaker_mixtures import mixture_batch, noisy_batch
 from trainables.base.randomness import generator
 from trainables.base.tensors import unpack
-from trainables.losses.permutation import pit_loss
+from trainables.losses.permutation import best_assignment, pairwise_si_sdr
+from trainables.losses.probabilistic_pit import assignment_weights, soft_pit_loss, temperature_at, undecided
 from trainables.method import Method, When
 from trainables.networks.masking_separator import MaskingSeparator
 from trainables.separation.config import SeparationConfig
@@ -82,7 +83,7 @@ class Separation(Method):
         return [*batches[:place], separation, *batches[place:]]
 
     def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
-        """For mixtures (`clean` holds every voice) the PIT loss in dB, for single voices the task's loss."""
+        """For mixtures (`clean` holds every voice) their assignment's loss in dB, for single voices the task's."""
         self._set_strength(when)
         if batch.clean.dim() == 2:
             assert self.task is not None
@@ -91,8 +92,24 @@ class Separation(Method):
         if self.normalization is not None:
             self.normalization.take_targets(batch.clean, batch.lengths)
         estimates = self.network(batch.noisy, batch.lengths)[:, : self.sources]
-        loss, _ = pit_loss(estimates, batch.clean, batch.lengths)
-        return {"separation": loss, "total": loss}
+        return self._assignment_losses(pairwise_si_sdr(estimates, batch.clean, batch.lengths), when)
+
+    def _assignment_losses(self, pairwise: Tensor, when: When) -> dict[str, Tensor]:
+        """PIT, or probabilistic PIT and how undecided it is: 0 as PIT, 1 the mean of all assignments."""
+        temperature = self._temperature(when)
+        if temperature is None:
+            loss = -best_assignment(pairwise).score.mean()
+            return {"separation": loss, "total": loss}
+        loss = soft_pit_loss(pairwise, temperature)
+        entropy = undecided(assignment_weights(pairwise.detach(), temperature)).mean()
+        return {"separation": loss, "undecided": entropy, "total": loss}
+
+    def _temperature(self, when: When) -> float | None:
+        """In dB; None = plain PIT."""
+        config = self.config
+        if config.pit == "hard":
+            return None
+        return temperature_at(when.progress, config.temperature, config.temperature_end, config.temperature_share)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]

@@ -16,12 +16,14 @@ from trainables.networks.conv_tasnet import conv_tasnet
 from trainables.networks.dual_path import dprnn_tasnet
 from trainables.networks.dual_path_transformer import dptnet
 from trainables.networks.masking_separator import MaskingSeparator
+from trainables.networks.sandglasset import sandglasset
 from trainables.separation.config import SeparationConfig
 
 _BUILDERS: dict[str, Callable[..., MaskingSeparator]] = {
     "convtasnet": conv_tasnet,
     "dprnn": dprnn_tasnet,
     "dptnet": dptnet,
+    "sandglasset": sandglasset,
 }
 _OUTPUT = "masker.head.output."
 _CLONE_NOISE = 0.01  # of the cloned weights' own deviation; equal outputs would stay equal

@@ -1,6 +1,6 @@
 """Findings that decide nothing: metrics and where they disagree, scores by SNR, curves, shared training, alarms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sweep.plan.plan import Plan
 from sweep.report.findings.label_switches import label_switches
@@ -22,7 +22,7 @@ def findings(plan: Plan, scores: Scores, leaders: Mapping[str, str], records: Se
         "curves": learning_curves(plan, records),
         "label_switches": label_switches(plan, records),
         "shared_training": shared_training(plan, records),
-        "collapse": collapse(records, plan.method_info().alarm),
+        "collapse": collapse(records, [info.alarm for info in plan.methods().values() if info.alarm]),
     }
 
 
@@ -37,14 +37,16 @@ def shared_training(plan: Plan, records: Sequence[JobRecord]) -> SharedTraining 
     return {"prefixes": len(steps), "trials": len(prefixes), "steps_saved": taken - sum(steps.values())}
 
 
-def collapse(records: Sequence[JobRecord], alarm: str | None) -> Collapse | None:
+def collapse(records: Sequence[JobRecord], alarms: Collection[str]) -> Collapse | None:
     """Complete trials with a monitor, and those that ever raised its alarm; None without a monitor.
 
-    `alarm`: a metric of the reports that is above 0 where training went wrong (`MethodInfo.alarm`).
+    `alarms`: metrics of the reports that are above 0 where training went wrong (`MethodInfo.alarm`).
     """
     complete = [record for record in records if record.state == "complete"]
-    watched = [r for r in complete if any(alarm in report.metrics for report in r.reports)]
-    if alarm is None or not watched:
+    watched = [r for r in complete if any(alarm in report.metrics for report in r.reports for alarm in alarms)]
+    if not watched:
         return None
-    alarmed = [r.job.path for r in watched if any(report.metrics.get(alarm, 0) > 0 for report in r.reports)]
+    alarmed = [
+        r.job.path for r in watched if any(each.metrics.get(alarm, 0) > 0 for each in r.reports for alarm in alarms)
+    ]
     return {"watched": len(watched), "alarmed": alarmed}

@@ -20,7 +20,7 @@ _SWITCH, _SYMMETRIC = "switch_percent", "switch_symmetric_percent"
 
 def label_switches(plan: Plan, records: Iterable[JobRecord]) -> list[LabelSwitches]:
     """One entry per group and candidate; none for methods that have no labels to switch."""
-    if not plan.method_info().counts_label_switches:
+    if not any(info.counts_label_switches for info in plan.methods().values()):
         return []
     finished = [r for r in records if r.job.phase == "final" and r.state == "complete" and _watched(r)]
     return [entry for group in plan.groups for entry in _of_group(plan, group.name, finished)]

@@ -40,7 +40,7 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[Lear
         convergence = _convergence(by_seed, scores.get(baseline, {}), turned)
         reached = [step for step, mean in zip(steps, means, strict=True) if goal is not None and turned(mean) >= goal]
         leads = [_lead(by_seed, scores[baseline], step, turned) for step in steps]
-        config = plan.method_info().config.from_dict(plan.config(group, label, nuisance[label]))
+        config = plan.parsed(group, label, nuisance[label])
         curves.append(
             {
                 "group": group,

@@ -30,7 +30,7 @@ def test_a_clusters_workers_are_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_a_method_is_imported_whole() -> None:
     code = (
-        "import sys; from sweep.machines.warm_workers import import_method; import_method('contrastive_se'); "
+        "import sys; from sweep.machines.warm_workers import import_methods; import_methods(['contrastive_se']); "
         "assert {'torch', 'trainables.session', 'trainables.contrastive_se.method'} <= set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

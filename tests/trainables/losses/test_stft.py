@@ -3,7 +3,7 @@ import pytest
 import scipy.signal
 import torch
 
-from trainables.losses.stft import RESOLUTIONS, multi_resolution_stft_loss
+from trainables.losses.stft import DEMUCS_RESOLUTIONS, RESOLUTIONS, multi_resolution_stft_loss
 
 
 def scipy_magnitude(signal: np.ndarray, fft: int, window: int, hop: int) -> np.ndarray:
@@ -35,6 +35,23 @@ def signals(samples: int = 4000) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_resolutions_are_the_papers() -> None:
     assert RESOLUTIONS == ((1024, 400, 80), (2048, 800, 160), (512, 160, 32))
+
+
+def test_over_the_batch_is_one_norm_of_all_items() -> None:
+    """As DEMUCS's authors compute it: (FFT, hop, window) = (1024, 120, 600), (2048, 240, 1200), (512, 50, 240)."""
+    estimate, reference = signals()
+    expected = []
+    for fft, hop, window in ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240)):
+        e, s = (
+            np.stack([scipy_magnitude(item, fft, window, hop) for item in each.numpy()])
+            for each in (estimate, reference)
+        )
+        expected.append(np.linalg.norm((s - e).ravel()) / np.linalg.norm(s.ravel()) + np.abs(np.log(s / e)).mean())
+    found = multi_resolution_stft_loss(estimate, reference, None, DEMUCS_RESOLUTIONS, over_batch=True)
+    assert found.item() == pytest.approx(np.mean(expected), rel=1e-6)
+    assert found.item() != pytest.approx(
+        multi_resolution_stft_loss(estimate, reference, None, DEMUCS_RESOLUTIONS).item(), rel=1e-3
+    )
 
 
 def test_agrees_with_a_slow_reference() -> None:

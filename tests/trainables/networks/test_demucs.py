@@ -8,15 +8,24 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainables.networks.demucs import Demucs, downsampled, upsampled
+from trainables.networks.demucs import Demucs
+from trainables.networks.waveform_unet import downsampled, upsampled
 
 GOLDEN: list[dict[str, Any]] = json.loads((Path(__file__).parent / "golden_demucs.json").read_text())["models"]
 
 
-@pytest.mark.parametrize(("hidden", "parameters"), [(48, 18_867_937), (64, 33_533_569)])
-def test_published_models_have_their_number_of_parameters(hidden: int, parameters: int) -> None:
+@pytest.mark.parametrize(
+    ("sizes", "parameters"),
+    [
+        ({"hidden": 48}, 18_867_937),
+        ({"hidden": 64}, 33_533_569),
+        ({"hidden": 64, "stride": 2, "resample": 2, "causal": False}, 60_813_953),
+        ({"hidden": 8, "depth": 4, "resample": 2}, 132_113),
+    ],
+)
+def test_published_models_have_their_number_of_parameters(sizes: dict[str, Any], parameters: int) -> None:
     with torch.device("meta"):
-        network = Demucs(hidden)
+        network = Demucs(**sizes)
     assert sum(parameter.numel() for parameter in network.parameters()) == parameters
 
 

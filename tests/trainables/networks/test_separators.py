@@ -1,4 +1,4 @@
-"""Conv-TasNet, DPRNN and DPTNet: their published sizes, shapes and what each output depends on."""
+"""Conv-TasNet, DPRNN, DPTNet and Sandglasset: their published sizes, shapes and what each output depends on."""
 
 from collections.abc import Callable
 from typing import cast
@@ -12,12 +12,16 @@ from trainables.networks.conv_tasnet import conv_tasnet
 from trainables.networks.dual_path import dprnn_tasnet
 from trainables.networks.dual_path_transformer import dptnet
 from trainables.networks.masking_separator import MaskingSeparator, global_norm
+from trainables.networks.sandglasset import sandglasset
 from trainables.separation.architectures import ARCHITECTURES
 
 SMALL: dict[str, Callable[[int], MaskingSeparator]] = {
     "convtasnet": lambda sources: conv_tasnet(sources, 16, filters=16, bottleneck=8, hidden=12, blocks=3, repeats=2),
     "dprnn": lambda sources: dprnn_tasnet(sources, 8, filters=8, bottleneck=8, hidden=6, blocks=2, chunk=10),
     "dptnet": lambda sources: dptnet(sources, 8, filters=8, hidden=6, blocks=2, chunk=10),
+    "sandglasset": lambda sources: sandglasset(
+        sources, 8, dropout=0.0, filters=8, bottleneck=8, hidden=6, blocks=4, chunk=8, heads=2
+    ),
 }
 
 
@@ -41,6 +45,8 @@ def small(name: str, sources: int = 2) -> MaskingSeparator:
         (lambda: dprnn_tasnet(2, **paper("dprnn") | {"bottleneck": 64}), 2_608_065),
         (lambda: dptnet(2, **paper("dptnet")), 8_527_233),
         (lambda: dptnet(2, **paper("dptnet") | {"hidden": 128}), 2_801_025),
+        (lambda: sandglasset(1, **paper("sandglasset")), 2_264_193),
+        (lambda: sandglasset(2, **paper("sandglasset")), 2_297_217),
     ],
 )
 def test_full_size_networks_have_the_published_number_of_parameters(

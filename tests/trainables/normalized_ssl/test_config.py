@@ -42,6 +42,15 @@ def test_reading_it_needs_no_torch() -> None:
         ({"upstream": "wav2vec2", "w_cirm": 0.5}, ["w_cirm", "wav2vec2"]),
         ({"upstream": "wav2vec2", "skip_channels": 64}, ["skip_channels", "tiny"]),
         ({"w_time": 0, "w_mstft": 0, "w_cirm": 0}, ["w_time", "above 0"]),
+        ({"adapters": "both", "adapter_layers": [4]}, ["adapter_layers", "[4]", "1 to 3"]),
+        ({"upstream": "wavlm", "adapters": "only", "adapter_layers": [0, 9]}, ["adapter_layers", "1 to 9"]),
+        ({"adapters": "both", "freeze_body": True}, ["adapters", "both", "freeze_body"]),
+        ({"adapters": "only", "adapter_channels": 0}, ["adapter_channels", "1 to 4,096"]),
+        ({"adversary_layer": 4}, ["adversary_layer", "4", "1 to 3"]),
+        ({"upstream": "wav2vec2", "adversary_layer": 1}, ["adversary_layer", "2 to 9"]),
+        ({"adversary_layer": 1, "norm_layers": [1]}, ["adversary_layer", "norm_layers"]),
+        ({"adversary_layer": 1, "freeze_body": True}, ["adversary_layer", "frozen"]),
+        ({"adversary_layer": 1, "adapters": "only"}, ["adversary_layer", "frozen"]),
     ],
 )
 def test_a_refusal_names_field_value_and_what_is_allowed(values: dict[str, Any], words: list[str]) -> None:
@@ -59,6 +68,18 @@ def test_it_survives_a_dictionary(values: dict[str, Any]) -> None:
 
 def test_strength_settings_vanish_where_nothing_is_normalized() -> None:
     assert config(norm_layers=[], k0=0.3, k_shape="exp", norm_site="output") == config()
+
+
+@pytest.mark.parametrize(
+    ("values", "without_effect"),
+    [
+        ({}, {"adapter_layers": [1], "adapter_channels": 8, "adversary_strength": 1.0, "lr_adversary_ratio": 1.0}),
+        ({"adapters": "only"}, {"freeze_body": True, "lr_body_ratio": 0.1}),
+    ],
+)
+def test_settings_of_rivals_vanish_where_they_are_off(values: dict[str, Any], without_effect: dict[str, Any]) -> None:
+    assert config(**values, **without_effect) == config(**values)
+    assert config(**values) == NormalizedSSLConfig.from_dict(config(**values).to_dict())
 
 
 @pytest.mark.parametrize("written", [{"k0": 0.8}, {"k_power": 3.0}, {"skip_reads": "raw"}])
@@ -98,6 +119,8 @@ def test_every_candidate_of_a_seed_shares_one_pretraining() -> None:
         {"norm_layers": [2], "k0": 0.5},
         {"lr_head": 0.01, "clip": 1.0},
         {"w_si_sdr": 2.0},
+        {"adapters": "only"},
+        {"adversary_layer": 1},
     ]
     assert {key(**candidate) for candidate in candidates} == {key()}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from trainables.audio.examples.mixing import Batch
 from trainables.losses.complex_mask import compress, ideal_mask
@@ -242,3 +242,112 @@ def test_a_start_from_nothing_takes_the_first_batch_alike_at_every_horizon() -> 
     )
     assert first.momentum != other.momentum
     assert all(torch.equal(first.state_dict()[name], value) for name, value in other.state_dict().items())
+
+
+# -- rivals of normalization --------------------------------------------------------------------------------
+
+
+def tensors(module: nn.Module) -> list[Tensor]:
+    return [value.detach().clone() for value in module.state_dict().values()]
+
+
+def gradients(method: NormalizedSSL, batch: Batch, step: int = 10) -> dict[str, Tensor]:
+    torch.manual_seed(1)
+    method.training_losses(batch, moment(step))["total"].backward()
+    return {name: value.grad for name, value in method.named_parameters() if value.grad is not None}
+
+
+@pytest.mark.parametrize("upstream", UPSTREAMS)
+def test_adapters_begin_as_the_plain_network_to_the_bit(upstream: str) -> None:
+    plain, adapted = make(upstream).eval(), make(upstream, adapters="both").eval()
+    assert adapted.adapters is not None
+    assert list(adapted.adapters.adapters) == (["1", "2", "3"] if upstream == "tera" else ["8", "9"])
+    noisy = make_batch().noisy
+    assert torch.equal(plain.infer(noisy), adapted.infer(noisy))
+
+
+@pytest.mark.parametrize("upstream", UPSTREAMS)
+@pytest.mark.parametrize("how", ["only", "both"])
+def test_adapters_learn_with_the_body_or_alone(upstream: str, how: str) -> None:
+    method = make(upstream, adapters=how, adapter_channels=4, w_si_sdr=1.0)
+    assert method.adapters is not None
+    before = [tensors(part) for part in (method.body, method.adapters, method.decoder)]
+    noisy = make_batch().noisy
+    train(method, 3)
+    after = [tensors(part) for part in (method.body, method.adapters, method.decoder)]
+    kept = [all(map(torch.equal, one, other)) for one, other in zip(before, after, strict=True)]
+    assert kept == [how == "only", False, False]
+    estimate = method.infer(noisy)
+    assert min(method.diagnostics().values()) > 0.0
+    method.adapters = None
+    assert not torch.equal(method.infer(noisy), estimate)
+
+
+def test_a_frozen_body_of_adapters_drops_nothing_out() -> None:
+    method = make("tera", adapters="only").train()
+    assert method.training
+    assert not any(part.training for part in method.body.modules())
+
+
+@pytest.mark.parametrize(("upstream", "layer"), [("tera", 1), ("tera", 3), ("wav2vec2", 2), ("wavlm", 9)])
+def test_an_adversary_of_strength_0_changes_nothing_that_is_deployed(upstream: str, layer: int) -> None:
+    """Trained without clipping, whose norm the classifier's gradient is part of."""
+    plain = train(make(upstream), 3)
+    watched = train(make(upstream, adversary_layer=layer, adversary_strength=0.0), 3)
+    for part, other in ((plain.body, watched.body), (plain.decoder, watched.decoder)):
+        assert all(map(torch.equal, tensors(part), tensors(other)))
+    assert watched.adversary is not None
+    untrained = make(upstream, adversary_layer=layer).adversary
+    assert untrained is not None
+    assert not torch.equal(watched.adversary.expand.weight, untrained.expand.weight)
+
+
+def test_the_reversed_gradient_reaches_the_layers_below_alone_in_proportion() -> None:
+    batch = make_batch()
+    settings: dict[str, Any] = {"adversary_layer": 3, "adversary_schedule": "constant"}
+    none, one, two = (gradients(make("tera", adversary_strength=s, **settings), batch) for s in (0.0, 0.5, 1.0))
+    for name, gradient in none.items():
+        first, second = one[name] - gradient, two[name] - gradient
+        below = name.startswith(("body.entry.", "body.steps.0.", "body.steps.1."))
+        if below:
+            torch.testing.assert_close(second, 2 * first, atol=1e-5, rtol=1e-3)
+        else:  # the classifier's own gradient, the decoder's, and that of layer 3
+            assert torch.equal(first, torch.zeros_like(first))
+    moved = sum(float((one[name] - none[name]).abs().sum()) for name in none)
+    assert moved > 0.0
+
+
+def test_the_body_is_moved_against_the_classifier() -> None:
+    batch, method = make_batch(), make("tera", adversary_layer=2, adversary_schedule="constant").eval()
+    with_none = gradients(make("tera", adversary_layer=2, adversary_strength=0.0).eval(), batch)
+    reversed_ = gradients(method, batch)
+    method.zero_grad()
+    walk = method._walk(batch.noisy / _rms(batch.noisy), None, None)
+    quiet = method.body(batch.clean / _rms(batch.clean))[1]
+    assert method.adversary is not None
+    scores = method.adversary(torch.cat([walk.raw[1], quiet]))[:, 0]
+    domain = torch.tensor([1.0, 1.0, 0.0, 0.0])
+    torch.nn.functional.binary_cross_entropy_with_logits(scores, domain).backward()
+    for name, parameter in method.named_parameters():
+        if name.startswith("body.") and parameter.grad is not None:
+            expected = with_none[name] - 0.05 * parameter.grad
+            torch.testing.assert_close(reversed_[name], expected, atol=1e-5, rtol=1e-3)
+
+
+def _rms(wave: Tensor) -> Tensor:
+    return wave.square().mean(dim=1, keepdim=True).sqrt()
+
+
+def test_the_adversary_cannot_go_by_level() -> None:
+    method, batch = make("tera", adversary_layer=1).eval(), make_batch()
+    quiet = replace(batch, clean=0.1 * batch.clean)
+    losses = [method.training_losses(each, moment(0))["adversary"] for each in (batch, quiet)]
+    torch.testing.assert_close(losses[0], losses[1], atol=1e-5, rtol=1e-4)
+
+
+def test_rivals_have_rates_of_their_own() -> None:
+    groups = make("tera", adapters="both", adversary_layer=1, lr_head=1e-2, lr_adversary_ratio=3.0).parameter_groups()
+    assert [group["lr"] for group in groups] == pytest.approx([1e-2, 5e-3, 1e-2, 3e-2])
+    sizes = [sum(value.numel() for value in group["params"]) for group in groups[2:]]
+    assert sizes == [3 * 2_256, 16_641]  # of 64 channels
+    assert len(make("tera", adapters="only").parameter_groups()) == 2

@@ -21,7 +21,7 @@ def config(**values: Any) -> SeparationConfig:
     ("values", "message"),
     [
         ({"modle": "dprnn"}, "separation has no field 'modle'"),
-        ({"model": "tasnet"}, "model='tasnet' is not possible; allowed: one of convtasnet, dprnn, dptnet"),
+        ({"model": "tasnet"}, "model='tasnet' is not possible; allowed: one of convtasnet, dprnn, dptnet, sandglasset"),
         ({"sources": 1}, "sources=1 is not possible; allowed: a whole number from 2 to 5"),
         ({"lr": "fast"}, "lr='fast' is not possible; allowed: a number"),
         ({"sample_rate": 44100}, "sample_rate=44100 is not possible; allowed: one of 8000, 16000"),
@@ -33,6 +33,15 @@ def config(**values: Any) -> SeparationConfig:
             {"norm_blocks": [99], "strategy": "ptft"},
             "norm_blocks=[99] is not possible; allowed: blocks 1 to 8",
         ),
+        ({"model": "sandglasset", "chunk": 40}, "chunk=40 is not possible; allowed: a multiple of 16"),
+        ({"model": "sandglasset", "blocks": 10}, "chunk=64 is not possible; allowed: a multiple of 256"),
+        ({"model": "sandglasset", "blocks": 1, "chunk": 5}, "chunk=5 is not possible; allowed: an even number"),
+        ({"model": "sandglasset", "bottleneck": 15}, "bottleneck=15 is not possible; allowed: a multiple of 2"),
+        ({"model": "sandglasset", "size": "paper", "bottleneck": 100}, "allowed: a multiple of 8"),
+        ({"model": "sandglasset", "size": "original"}, "size='original' is not possible; allowed: tiny or paper"),
+        ({"model": "sandglasset", "checkpoint": "/w.pth"}, "checkpoint='/w.pth' is not possible; allowed: only null"),
+        ({"pit": "soft", "temperature": 0}, "temperature=0 is not possible; allowed: a number from 0.01 to 100"),
+        ({"pit": "soft", "temperature_end": 1.0}, "temperature_end=1.0 is not possible; allowed: below temperature"),
         ({"noise_snr_low": 20.0}, "noise_snr_low=20.0 is not possible; allowed: at most noise_snr_high"),
     ],
 )
@@ -47,10 +56,20 @@ def test_bad_values_are_refused_by_name(values: dict[str, Any], message: str) ->
         {"pretraining_steps": 7, "reinit": "clone", "mask_ratio": 0.3},
         {"pretrain_task": "mama", "mtl_ratio": 3.0, "cc_negatives": 5},
         {"k0": 0.1, "noam_scale": 1.0},
+        {"temperature": 3.0, "temperature_end": 0.05, "temperature_share": 0.7},
     ],
 )
 def test_values_without_effect_make_no_difference(idle: dict[str, Any]) -> None:
     assert config(**idle) == config()
+
+
+def test_only_a_falling_temperature_reads_where_it_ends() -> None:
+    assert config(pit="soft", temperature_share=0.7) == config(pit="soft")
+    falling = config(pit="soft", temperature_end=0.05, temperature_share=0.7)
+    assert falling != config(pit="soft", temperature_end=0.05)
+    assert falling.phase_switches() == (0.7,)
+    assert config(pit="soft").phase_switches() == config().phase_switches() == ()
+    assert config(pit="soft", temperature_end=0.05, temperature_share=1.0).phase_switches() == ()
 
 
 def test_multitask_adds_an_output() -> None:
@@ -83,6 +102,7 @@ def test_a_shorter_pre_training_is_an_earlier_link_of_the_same_chain() -> None:
     [
         ({"lr": 3e-4, "clip": None, "reinit": "mask_net", "norm_blocks": [1]}, True),
         ({"cc_negatives": 5}, True),  # of another task
+        ({"pit": "soft", "temperature": 3.0}, True),
         ({"model": "dprnn"}, False),
         ({"pretrain_task": "mama"}, False),
         ({"noise_snr_low": 0.0}, False),

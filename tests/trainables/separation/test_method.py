@@ -1,6 +1,8 @@
 """The method as the session sees it; what all methods promise is in the conformance suite."""
 
+import math
 from dataclasses import replace
+from itertools import permutations
 from typing import Any, cast
 
 import pytest
@@ -11,6 +13,7 @@ from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.examples.mixing import Batch
 from trainables.base.padding import valid_mask
 from trainables.job.assignment import DataSettings
+from trainables.losses.permutation import pairwise_si_sdr
 from trainables.method import When
 from trainables.networks.masking_separator import MaskingSeparator
 from trainables.separation.config import SeparationConfig
@@ -140,6 +143,53 @@ def test_dptnets_schedule_is_a_rate_of_its_own() -> None:
     assert make().learning_rate_factor(late) is None
     half = make(model="dptnet", schedule="noam", lr=5e-4).learning_rate_factor(late)
     assert half == factor  # of its own rate: the whole curve is halved
+
+
+# -- probabilistic PIT --------------------------------------------------------------------------------------
+
+
+def gradients(when: When = START, **values: Any) -> tuple[dict[str, float], torch.Tensor]:
+    """The losses of one batch, and the gradient of all weights."""
+    method = make(**values)
+    losses = method.training_losses(mixtures(values.get("sources", 2)), when)
+    losses["total"].backward()
+    found = [parameter.grad.flatten() for parameter in method.network.parameters() if parameter.grad is not None]
+    return {name: float(value.detach()) for name, value in losses.items()}, torch.cat(found)
+
+
+@pytest.mark.parametrize("sources", [2, 3])
+def test_soft_assignment_is_the_formula_over_all_permutations(sources: int) -> None:
+    method, batch = make(pit="soft", temperature=2.0, sources=sources), mixtures(sources)
+    losses = method.training_losses(batch, START)
+    pairwise = pairwise_si_sdr(method.network(batch.noisy), batch.clean).detach().double()
+    orders = list(permutations(range(sources)))
+    scores = torch.stack([torch.stack([p[range(sources), order].mean() for order in orders]) for p in pairwise])
+    expected = -2.0 * ((scores / 2.0).exp().mean(1)).log()
+    assert float(losses["total"].detach()) == pytest.approx(float(expected.mean()), abs=1e-5)
+    weights = torch.softmax(scores / 2.0, dim=1)
+    entropy = -(weights * weights.log()).sum(1) / math.log(len(orders))
+    assert float(losses["undecided"]) == pytest.approx(float(entropy.mean()), abs=1e-5)
+
+
+def test_a_cold_soft_assignment_trains_as_the_best_one() -> None:
+    (hard, expected), (soft, found) = gradients(), gradients(pit="soft", temperature=0.01)
+    assert "undecided" not in hard
+    assert soft["undecided"] < 0.5  # of two nearly equal assignments
+    assert gradients(pit="soft", temperature=100.0)[0]["undecided"] > 0.999
+    hottest = gradients(pit="soft", temperature=100.0)[1]
+    assert (found - expected).norm() < (hottest - expected).norm()
+
+
+def test_a_falling_temperature_ends_in_the_best_assignment_to_the_bit() -> None:
+    falling: dict[str, Any] = {"pit": "soft", "temperature": 3.0, "temperature_end": 0.05, "temperature_share": 0.5}
+    late = When(step=5, epoch=0, steps=10)
+    (found, gradient), (expected, wanted) = gradients(late, **falling), gradients(late)
+    assert found == expected
+    assert torch.equal(gradient, wanted)
+    losses = [gradients(When(step=step, epoch=0, steps=10), **falling)[0] for step in (0, 2, 4, 5, 9)]
+    seen = [each["undecided"] for each in losses if "undecided" in each]
+    assert len(seen) == 3
+    assert seen[0] > seen[1] > seen[2] > 0.0
 
 
 # -- feature normalization ----------------------------------------------------------------------------------

@@ -8,13 +8,11 @@ site. This file lists the stages and reads their results without torch; gates.py
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Stage, StagePlace
-
-if TYPE_CHECKING:
-    from trainables.normalized_ssl.config import NormalizedSSLConfig
+from trainables.normalized_ssl.config import RIVAL_FIELDS, NormalizedSSLConfig
 
 # Bump when a change of code changes what the gates measure.
 GATE_VERSION = 2
@@ -22,17 +20,19 @@ TRANSFER_GAP, MISMATCH = "transfer_gap", "mismatch"
 
 
 def gate_stages(
-    config: "NormalizedSSLConfig", seeds: Sequence[int], data: DataSettings, **place: Unpack[StagePlace]
+    config: NormalizedSSLConfig, seeds: Sequence[int], data: DataSettings, **place: Unpack[StagePlace]
 ) -> tuple[Stage, ...]:
     """A transfer gap for each seed, resting on that seed's pre-training, and one mismatch resting on all.
 
     Published weights are the same stage for every seed; the mismatch rests on it once.
     Of `config`, the upstream, the pre-training and the head's training count; normalization is off.
     """
-    frozen = replace(config, init="pretrained", norm_layers=(), freeze_body=True)
+    frozen = replace(config, init="pretrained", norm_layers=(), freeze_body=True, adapters=None, adversary_layer=None)
     below = {seed: frozen.stages(seed, **place) for seed in seeds}
     distinct = {stage.key: stage for stages in below.values() for stage in stages}
-    settings = {"method": frozen.to_dict(), "data": asdict(data)}
+    # Rivals of normalization are off as well: without their fields, a stage is the one it was before they existed.
+    method = {name: value for name, value in frozen.to_dict().items() if name not in RIVAL_FIELDS}
+    settings = {"method": method, "data": asdict(data)}
     gaps = [
         Stage(
             kind=TRANSFER_GAP,

@@ -4,7 +4,6 @@ The architecture of s3prl's `logMelBase` checkpoints (Liu et al., "TERA", IEEE/A
 parameters at base size. Sites: 0 = embedding after its LayerNorm and before dropout, 1-3 = the layers.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 
 from trainables.audio import features as audio
 from trainables.base.padding import valid_mask
+from trainables.networks.positions import sinusoidal_positions
 from trainables.ssl.bodies.body import Body
 
 # Names in a body's state of the buffers that cmvn="corpus" needs.
@@ -173,16 +173,6 @@ def piece_length(frames: int) -> int:
     """Frames of each even piece of a sequence, at most `LONGEST`; training crops are one piece."""
     pieces = max(1, -(-frames // LONGEST))
     return -(-frames // pieces)
-
-
-def sinusoidal_positions(frames: int, hidden: int) -> Tensor:
-    """(frames, hidden): sine in even columns, cosine in odd ones, base 10000 (Vaswani et al., 2017).
-
-    Angles of hundreds of radians need float64, in which s3prl computes them, too; the table is float32.
-    """
-    frequencies = torch.exp(torch.arange(0, hidden, 2, dtype=torch.float64) * (-math.log(10000.0) / hidden))
-    angles = torch.arange(frames, dtype=torch.float64)[:, None] * frequencies
-    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1).float()
 
 
 def _init_weights(module: nn.Module) -> None:

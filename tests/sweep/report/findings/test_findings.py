@@ -64,13 +64,13 @@ def test_spaces_that_do_not_list_their_draws_share_nothing(tmp_path: Path) -> No
 
 def test_a_collapse_at_any_time_is_reported(plan: Plan) -> None:
     healthy = searched(plan, collapsed=0.0)
-    assert collapse(healthy, "collapsed") == {"watched": 14, "alarmed": []}
+    assert collapse(healthy, ["collapsed"]) == {"watched": 14, "alarmed": []}
     bad = record(Job("all", "search", "normal", 99), {50: 1.0}, {}, collapsed=1.0)
-    found = collapse([*healthy, bad], "collapsed")
+    found = collapse([*healthy, bad], ["other", "collapsed"])
     assert found is not None
     assert found["alarmed"] == [bad.job.path]
-    assert collapse(searched(plan), "collapsed") is None
-    assert collapse(healthy, None) is None
+    assert collapse(searched(plan), ["collapsed"]) is None
+    assert collapse(healthy, []) is None
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,13 @@ def test_a_checkpoint_is_one_body_of_the_mismatch_whatever_the_seeds() -> None:
 def test_keys_depend_on_what_is_measured_and_not_on_normalization() -> None:
     assert keys(replace(CONFIG, norm_layers=(2,), k0=1.0)) != keys(replace(CONFIG, gate_steps=7))
     assert keys(replace(CONFIG, norm_layers=(2,))) == keys(CONFIG) == keys(replace(CONFIG, init="random"))
+    rivals: dict[str, Any] = {
+        "adapters": "both",
+        "adapter_channels": 4,
+        "adversary_layer": 2,
+        "adversary_strength": 1.0,
+    }
+    assert keys(replace(CONFIG, **rivals)) == keys(CONFIG)
     assert len({*keys(), *keys(data=DataSettings(valid_seconds=9)), *keys(seeds=(21, 22, 23))}) == 12
 
 

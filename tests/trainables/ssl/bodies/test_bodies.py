@@ -11,6 +11,7 @@ from transformers import HubertConfig, HubertModel, Wav2Vec2Model, WavLMConfig, 
 from trainables.audio import features as audio
 from trainables.base.padding import valid_mask
 from trainables.base.tensors import unpack
+from trainables.networks.positions import sinusoidal_positions
 from trainables.normalized_ssl.config import UPSTREAMS, NormalizedSSLConfig
 from trainables.normalized_ssl.decoders import build_decoder
 from trainables.normalized_ssl.method import NormalizedSSL
@@ -20,7 +21,6 @@ from trainables.ssl.bodies.spectral_body import (
     SpectralArchitecture,
     SpectralBody,
     TransformerStep,
-    sinusoidal_positions,
 )
 from trainables.ssl.bodies.upstreams import (
     build_body,

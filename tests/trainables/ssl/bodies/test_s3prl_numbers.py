@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainables.ssl.bodies.spectral_body import SpectralArchitecture, SpectralBody, sinusoidal_positions
+from trainables.networks.positions import sinusoidal_positions
+from trainables.ssl.bodies.spectral_body import SpectralArchitecture, SpectralBody
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden_s3prl.json").read_text())
 ARCHITECTURE = SpectralArchitecture(hidden=12, heads=3, feed_forward=20)

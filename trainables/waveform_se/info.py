@@ -1,0 +1,26 @@
+"""Supervised waveform enhancement as a sweep sees it."""
+
+from collections.abc import Sequence
+
+from trainables.config.method_info import MethodInfo
+from trainables.waveform_se.config import WaveformSEConfig
+
+# Seconds of a step at tiny size: (whatever the batch, for each second of audio in it).
+_STEP_SECONDS = {"demucs": (0.01, 0.012), "se_conformer": (0.01, 0.01), "conv_tasnet": (0.01, 0.0125)}
+
+
+def _cautions(config: WaveformSEConfig) -> Sequence[str]:
+    if config.network != "se_conformer" or config.size == "tiny":
+        return ()
+    return ("faithful=partial: the sizes of SE-Conformer are not public; these are of a third party's code",)
+
+
+INFO = MethodInfo(
+    name="waveform_se",
+    config=WaveformSEConfig,
+    build="trainables.waveform_se.method:build",
+    full_size=lambda config: config.size == "base",
+    step_seconds=lambda config: _STEP_SECONDS[config.network],
+    checkpoint_bytes=(8e6, 730e6),  # non-causal DEMUCS with 64 channels; causal takes 400e6
+    cautions=_cautions,
+)
