@@ -30,7 +30,7 @@ from trainables.config.registry import config_class
 from trainables.metrics.catalogue import METRICS
 
 LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
-_RESERVED = {"all", "stages", "corpora", layout.ARTIFACTS}  # of `clean --free`, and of what sweeps share in a bucket
+_RESERVED = {"all", "stages", "corpora", "kept-jobs", "test-sets", layout.ARTIFACTS}  # of `clean --free`, and of what sweeps share in a bucket
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 
 

@@ -33,6 +33,13 @@ class StoredArtifacts:
             )
         return content
 
+    def find(self, key: str) -> bytes | None:
+        """The artifact; None where it is absent or damaged."""
+        try:
+            return self._verified(key)
+        except FileNotFoundError:
+            return None
+
     def write(self, key: str, content: bytes) -> None:
         """Store the artifact, all or nothing."""
         self._storage.write(self._path(key), _header(content) + content)
