@@ -111,6 +111,8 @@ def _add_places(add: Callable[..., object]) -> None:
     text = """GPU fraction per job, such as 0.25 for four jobs on one (default: with full-size models measured by a
     short training run, else 0)"""
     add("--gpus-per-trial", metavar="SHARE", type=_gpu_share, help=text)
+    text = "train every job here, also where an earlier sweep has trained the same one"
+    add("--no-reuse", action="store_true", help=text)
     text = "post a small JSON object to this web address when the sweep finishes, fails or stops early"
     add("--notify", metavar="URL", help=text)
 

@@ -125,6 +125,7 @@ class Keeping:
         self._plan = plan
         self._store = store
         self._reuse = reuse
+        self._kept: set[Job] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kept jobs")
 
     def hear(self, event: Event) -> None:
@@ -132,14 +133,15 @@ class Keeping:
         if isinstance(event, JobEnded) and event.state != "failed":
             record = self._store.record(event.job)
             if record is not None and record.reused_from is None:
-                self._thread.submit(self._reuse.keep, self._assignment(record), record)
+                self._thread.submit(self._keep, record)
 
     def keep_all(self, finalists: Sequence[Job]) -> None:
         """Keep every job of the study, and the rows of these finalists."""
         self.close()
         for record in self._store.all_records(self._plan):
-            if record.ended and record.state != "failed" and record.reused_from is None:
-                self._reuse.keep(self._assignment(record), record)
+            trained_here = record.state in ("complete", "pruned") and record.reused_from is None
+            if trained_here and record.job not in self._kept:
+                self._keep(record)
         records = [record for job in finalists if (record := self._store.record(job)) is not None]
         for split in ("valid", "test"):
             self._reuse.keep_rows([self._assignment(record) for record in records], split)
@@ -147,6 +149,11 @@ class Keeping:
     def close(self) -> None:
         """Finish what is under way and drop the rest."""
         self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def _keep(self, record: JobRecord) -> None:
+        """In the thread, exceptions stay in the discarded future: `keep_all` tries again."""
+        self._reuse.keep(self._assignment(record), record)
+        self._kept.add(record.job)
 
     def _assignment(self, record: JobRecord) -> Assignment:
         return self._plan.assignment(record.job, record.nuisance, attempt=1)
