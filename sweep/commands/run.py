@@ -20,6 +20,7 @@ from trainables.base.errors import UserError
 from trainables.config.registry import METHODS, group_flags
 
 if TYPE_CHECKING:
+    from sweep.plan.cost import Known
     from sweep.plan.plan import Plan
     from sweep.settings.settings import Planned
 
@@ -156,7 +157,7 @@ def _plan_and_start(arguments: argparse.Namespace) -> int:
     planned = plan_from_arguments(arguments, os.environ, Path.cwd())
     if arguments.dry_run:
         refuse_clash(planned, Storage(planned.plan.output), must_reach=False)
-        print(describe(planned, arguments.price))
+        print(describe(planned, arguments.price, _known(planned)))
         if arguments.json:
             print(json.dumps(planned.plan.to_json()))
         return 0
@@ -170,6 +171,21 @@ def _plan_and_start(arguments: argparse.Namespace) -> int:
         reason = f" ({stop})" if str(stop) else ""
         print(f"stopped{reason}{_next_after(planned.plan)}", file=sys.stderr)
         return 130
+
+
+def _known(planned: "Planned") -> "Known | None":
+    """What a new sweep need not train; a resumed one shows how much is done, and costs are those of all."""
+    from sweep.engine.forecast import known_jobs
+    from sweep.engine.reuse import Reuse
+    from sweep.storage.checkpoints import StoredCheckpoints
+    from sweep.storage.stage_store import kept_jobs
+    from trainables.base.storage.storage import Storage
+
+    plan = planned.plan
+    prepared = plan.corpus_fingerprint and (plan.pretraining_corpus_fingerprint or not plan.pretraining_corpus_source)
+    if planned.stored is not None or not planned.reuse or not prepared:
+        return None
+    return known_jobs(plan, Reuse(plan, kept_jobs(plan.output), StoredCheckpoints(Storage(plan.output))))
 
 
 def _drive(planned: "Planned", notify: str | None, as_json: bool) -> int:

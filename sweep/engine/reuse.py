@@ -64,6 +64,10 @@ class Reuse:
         self.place_rows([assignment], "valid")
         return True
 
+    def could_place(self, assignment: Assignment) -> bool:
+        """Whether `place` would most likely succeed, without reading the weights."""
+        return assignment.phase != "final" or self._kept.holds(self._key(assignment), _WEIGHTS)
+
     def place_rows(self, assignments: Iterable[Assignment], split: str) -> None:
         """Put what is kept of these finalists' rows, and of the unprocessed input's, where scoring would store it."""
         if not self._reads:

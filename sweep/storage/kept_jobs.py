@@ -63,6 +63,10 @@ class KeptJobs:
         content = self._artifacts.find(f"{key}/{name}")
         return None if content is None else _unpacked(content)
 
+    def holds(self, key: str, name: str) -> bool:
+        """Whether there are files of that name, without reading them: they may be damaged."""
+        return self._artifacts.exists(f"{key}/{name}")
+
     def keep_files(self, key: str, name: str, files: dict[str, bytes]) -> None:
         """Unless they are kept already."""
         if not self._artifacts.has(f"{key}/{name}"):

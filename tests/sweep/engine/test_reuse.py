@@ -44,7 +44,7 @@ def weights(job: Job) -> dict[str, bytes]:
     return {"model.pt": job.path.encode() * 10}
 
 
-class _Sweep:
+class Sweep:
     """One sweep of a machine whose cache is `folder`/cache."""
 
     def __init__(self, folder: Path, plan: Plan = PLAN, reads: bool = True, workers: int = 2) -> None:
@@ -67,7 +67,7 @@ class _Sweep:
     def hear(self, event: Event) -> None:
         self.events.append(event)
 
-    def run(self) -> "_Sweep":
+    def run(self) -> "Sweep":
         assert self.simulation.run()
         self.keeping.keep_all(())
         return self
@@ -97,9 +97,9 @@ def kept_files(folder: Path, name: str) -> list[Path]:
 def test_the_same_sweep_again_trains_nothing_and_has_the_same_study(
     tmp_path: Path, fresh: dict[str, tuple[Any, ...]]
 ) -> None:
-    first = _Sweep(tmp_path).run()
+    first = Sweep(tmp_path).run()
     assert len(first.trained) == len(fresh)
-    second = _Sweep(tmp_path, AGAIN).run()
+    second = Sweep(tmp_path, AGAIN).run()
     assert second.trained == []
     assert first.facts == second.facts == fresh
     records = second.store.all_records(AGAIN)
@@ -108,18 +108,18 @@ def test_the_same_sweep_again_trains_nothing_and_has_the_same_study(
 
 
 def test_finalists_have_their_weights_and_search_trials_leave_nothing(tmp_path: Path) -> None:
-    _Sweep(tmp_path).run()
-    second = _Sweep(tmp_path, AGAIN).run()
+    Sweep(tmp_path).run()
+    second = Sweep(tmp_path, AGAIN).run()
     for job in AGAIN.final_jobs("tera"):
         assert second.checkpoints.newest(job.path) == (AGAIN.steps, weights(job))
     assert all(second.checkpoints.newest(job.path) is None for job in AGAIN.search_jobs("tera"))
 
 
 def test_listeners_hear_of_a_reused_job_what_they_hear_of_any_other(tmp_path: Path) -> None:
-    def heard(sweep: _Sweep, job: str) -> list[str]:
+    def heard(sweep: Sweep, job: str) -> list[str]:
         return [type(event).__name__ for event in sweep.events if getattr(event, "job", None) == Job.parse(job)]
 
-    first, second = _Sweep(tmp_path).run(), _Sweep(tmp_path, AGAIN).run()
+    first, second = Sweep(tmp_path).run(), Sweep(tmp_path, AGAIN).run()
     for job in PLAN.all_jobs():
         assert heard(first, job.path) == heard(second, job.path)
     starts = [event for event in second.events if isinstance(event, JobStarted)]
@@ -137,12 +137,12 @@ def test_whatever_is_missing_and_whenever_the_driver_dies_the_study_is_that_of_a
     kills: list[int],
 ) -> None:
     folder = tmp_path_factory.mktemp("reuse")
-    _Sweep(folder).run()
+    Sweep(folder).run()
     chance = random.Random(lost)
     gone = [file for file in kept_files(folder, "*") if chance.random() < share]
     for file in gone:
         file.unlink()
-    second = _Sweep(folder, AGAIN, workers=1 + lost % 4)
+    second = Sweep(folder, AGAIN, workers=1 + lost % 4)
     for events in kills:
         second.simulation.run(killed_after=second.simulation.events + events)
     second.run()
@@ -154,40 +154,40 @@ def test_whatever_is_missing_and_whenever_the_driver_dies_the_study_is_that_of_a
 def test_a_damaged_entry_is_computed_again_and_replaced(
     tmp_path: Path, fresh: dict[str, tuple[Any, ...]], name: str, phase: str
 ) -> None:
-    _Sweep(tmp_path).run()
+    Sweep(tmp_path).run()
     for file in kept_files(tmp_path, name):
         content = bytearray(file.read_bytes())
         content[-1] ^= 1
         file.write_bytes(content)
-    second = _Sweep(tmp_path, AGAIN).run()
+    second = Sweep(tmp_path, AGAIN).run()
     assert {job for job in fresh if f"/{phase}/" in job} <= set(second.trained)
     assert second.facts == fresh
-    assert _Sweep(tmp_path, replace(PLAN, name="third")).run().trained == []
+    assert Sweep(tmp_path, replace(PLAN, name="third")).run().trained == []
 
 
 def test_a_trial_that_was_stopped_early_never_counts_as_one_that_used_its_budget(tmp_path: Path) -> None:
-    first = _Sweep(tmp_path).run()
+    first = Sweep(tmp_path).run()
     stopped = {job for job, fact in first.facts.items() if fact[0] == "pruned"}
-    lenient = _Sweep(tmp_path, replace(AGAIN, exempt=PLAN.samples)).run()
+    lenient = Sweep(tmp_path, replace(AGAIN, exempt=PLAN.samples)).run()
     assert stopped <= set(lenient.trained)
     assert {fact[0] for fact in lenient.facts.values()} == {"complete"}
     # Now its whole curve is kept, and a strict sweep stops it where it did.
-    third = _Sweep(tmp_path, replace(PLAN, name="third")).run()
+    third = Sweep(tmp_path, replace(PLAN, name="third")).run()
     assert third.trained == []
     assert third.facts == first.facts
 
 
 def test_without_reuse_everything_is_trained(tmp_path: Path, fresh: dict[str, tuple[Any, ...]]) -> None:
-    _Sweep(tmp_path).run()
-    second = _Sweep(tmp_path, AGAIN, reads=False).run()
+    Sweep(tmp_path).run()
+    second = Sweep(tmp_path, AGAIN, reads=False).run()
     assert sorted(second.trained) == sorted(fresh)
     assert {record.reused_from for record in second.store.all_records(AGAIN)} == {None}
 
 
 def test_another_seed_or_more_seeds_train_only_what_is_new(tmp_path: Path) -> None:
-    _Sweep(tmp_path).run()
+    Sweep(tmp_path).run()
     more = replace(AGAIN, seeds=(*PLAN.seeds, 1003))
-    second = _Sweep(tmp_path, more).run()
+    second = Sweep(tmp_path, more).run()
     assert {Job.parse(job).number for job in second.trained} == {1003}
 
 
@@ -206,9 +206,9 @@ def test_another_seed_or_more_seeds_train_only_what_is_new(tmp_path: Path) -> No
     ],
 )
 def test_whatever_changes_bits_changes_every_key(tmp_path: Path, change: Callable[[Plan], Plan]) -> None:
-    first = _Sweep(tmp_path)
+    first = Sweep(tmp_path)
     first.run()
-    other = _Sweep(tmp_path, change(AGAIN))
+    other = Sweep(tmp_path, change(AGAIN))
     assert other.reuse.find(other.plan.assignment(PLAN.search_jobs("tera")[0], anchor(), 1)) is None
     assert first.reuse.find(first.plan.assignment(PLAN.search_jobs("tera")[0], anchor(), 1)) is not None
 
@@ -230,7 +230,7 @@ def _rows(job: str, split: str) -> Rows:
     return [{**identity, **clip, **score}]
 
 
-def _score(sweep: _Sweep, split: str) -> list[str]:
+def _score(sweep: Sweep, split: str) -> list[str]:
     """Write the rows that scoring would write; returns the jobs."""
     jobs = [NOISY, *(job.path for job in sweep.plan.final_jobs("tera"))]
     for job in jobs:
@@ -241,10 +241,10 @@ def _score(sweep: _Sweep, split: str) -> list[str]:
 
 
 def test_rows_and_clips_are_kept_and_those_of_test_are_placed_only_when_asked_for(tmp_path: Path) -> None:
-    first = _Sweep(tmp_path).run()
+    first = Sweep(tmp_path).run()
     jobs = _score(first, "valid") and _score(first, "test")
     first.keeping.keep_all(PLAN.final_jobs("tera"))
-    second = _Sweep(tmp_path, AGAIN).run()
+    second = Sweep(tmp_path, AGAIN).run()
     assert collect_rows(second.checkpoints, jobs, "valid") == collect_rows(first.checkpoints, jobs, "valid")
     assert not any(second.checkpoints.has_result(job, rows_file("test")) for job in jobs)
     assert not any(second.checkpoints.has_result(job, LISTENING_FILE) for job in jobs)
@@ -256,11 +256,11 @@ def test_rows_and_clips_are_kept_and_those_of_test_are_placed_only_when_asked_fo
 
 
 def test_other_metrics_are_scored_anew_from_the_same_weights(tmp_path: Path) -> None:
-    first = _Sweep(tmp_path).run()
+    first = Sweep(tmp_path).run()
     _score(first, "valid")
     _score(first, "test")
     first.keeping.keep_all(PLAN.final_jobs("tera"))
-    more = _Sweep(tmp_path, replace(AGAIN, also=("sdr",))).run()
+    more = Sweep(tmp_path, replace(AGAIN, also=("sdr",))).run()
     assert more.trained == []
     finalists = [more.plan.assignment(job, more.store.record(job).nuisance, 1) for job in PLAN.final_jobs("tera")]  # type: ignore[union-attr]
     more.reuse.place_rows(finalists, "test")
