@@ -222,8 +222,8 @@ class Drive:
         more = findings(self.plan, scores, leaders, records)
         if rates := corpus_rates(self.plan, rows):
             more["corpus_rates"] = rates
-        seen = {"test_reads": reads, "earlier_reads": earlier, "reused": reused}
-        return {**found, **seen, "paper_terms": terms, **more}
+        found = {**found, "test_reads": reads, "earlier_reads": earlier, "reused": reused}
+        return {**found, "paper_terms": terms, **more}
 
     def _record_test_read(self, jobs: list[Job]) -> None:
         """Before any test audio is opened; a resumed sweep that finds everything scored reads nothing."""

@@ -146,9 +146,9 @@ class Keeping:
             trained_here = record.state in ("complete", "pruned") and record.reused_from is None
             if trained_here and record.job not in self._kept:
                 self._keep(record)
-        records = [record for job in finalists if (record := self._store.record(job)) is not None]
+        scored = [each for job in finalists if (each := self._store.record(job)) is not None]
         for split in ("valid", "test"):
-            self._reuse.keep_rows([self._assignment(record) for record in records], split)
+            self._reuse.keep_rows([self._assignment(each) for each in scored], split)
 
     def close(self) -> None:
         """Finish what is under way and drop the rest."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.simulation.simulated import simulated_plan
 from sweep.plan.plan import Plan
 from sweep.stored.openings import TEST_SETS, Openings
+from sweep.verdict.result import EarlierReads
 from trainables.base.storage.storage import Storage
 
 FIRST = simulated_plan(name="first", identity="a", corpus_fingerprint="corpus")
@@ -20,7 +21,7 @@ def _without(plan: Plan, label: str) -> Plan:
 
 def test_the_first_sweep_has_none_before_it_also_when_asked_again_later(tmp_path: Path) -> None:
     openings = Openings(Storage(tmp_path))
-    nothing = {"sweeps": 0, "first": None, "added": []}
+    nothing: EarlierReads = {"sweeps": 0, "first": None, "added": []}
     assert openings.before(FIRST, "tera") == nothing
     openings.record(FIRST, "tera")
     openings.record(SECOND, "tera")
