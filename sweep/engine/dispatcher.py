@@ -128,9 +128,10 @@ class Dispatcher:
         assignment = self._plan.assignment(job, record.nuisance, attempt)
         self._running.add(job)
         kept = self._kept(record, assignment)
-        if kept is not None:
-            self._store.mark_reused(job, kept.source)
-        started = JobStarted(job, record.started_ms, attempt, assignment.config, kept.source if kept else None)
+        source = kept.source if kept else None
+        if source != record.reused_from:  # an earlier driver may have died over an entry that is gone now
+            self._store.mark_reused(job, source)
+        started = JobStarted(job, record.started_ms, attempt, assignment.config, source)
         self._announcer.announce(started)
         if kept is None:
             return Handout(job, attempt, assignment.to_json())

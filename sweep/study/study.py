@@ -209,8 +209,8 @@ class StudyStore:
         self._set_attribute(job, "deaths", [asdict(death) for death in deaths])
         return self._keep(replace(record, deaths=deaths))
 
-    def mark_reused(self, job: Job, source: str) -> JobRecord:
-        """Record that the running job's further reports are those that `source` has left."""
+    def mark_reused(self, job: Job, source: str | None) -> JobRecord:
+        """Record that the running job's further reports are those that `source` has left; None takes that back."""
         record = self._running(job)
         self._set_attribute(job, "reused_from", source)
         return self._keep(replace(record, reused_from=source))

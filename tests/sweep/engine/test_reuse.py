@@ -20,7 +20,7 @@ from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.kept_jobs import KEPT_JOBS, KeptJobs
 from sweep.stored.rows import Rows, collect_rows, rows_file, to_parquet
-from sweep.study.study import StudyStore
+from sweep.study.study import Proposal, StudyStore
 from trainables.base.storage.storage import Storage
 from trainables.inference import NOISY
 from trainables.listening import LISTENING_FILE
@@ -175,6 +175,18 @@ def test_a_trial_that_was_stopped_early_never_counts_as_one_that_used_its_budget
     third = Sweep(tmp_path, replace(PLAN, name="third")).run()
     assert third.trained == []
     assert third.facts == first.facts
+
+
+def test_a_job_whose_entry_went_while_its_driver_was_dead_is_trained_and_says_so(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path)
+    job = PLAN.search_jobs("tera")[0]
+    sweep.store.start(job, Proposal(anchor()))
+    sweep.store.mark_reused(job, "gone/tera/search/none/0000")
+    sweep.run()
+    record = sweep.store.record(job)
+    assert job.path in sweep.trained
+    assert record is not None
+    assert record.reused_from is None
 
 
 def test_without_reuse_everything_is_trained(tmp_path: Path, fresh: dict[str, tuple[Any, ...]]) -> None:
