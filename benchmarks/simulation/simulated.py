@@ -14,7 +14,7 @@ from typing import Any
 from search_spaces import find_space
 from sweep.core.listener import Announcer, Listener
 from sweep.engine.deaths import Fault
-from sweep.engine.dispatcher import Dispatcher, Handout, Pause
+from sweep.engine.dispatcher import Dispatcher, Handout, Pause, Reuse
 from sweep.engine.finalist_queue import Contention
 from sweep.plan.plan import Plan
 from sweep.settings.extension import group_plans
@@ -117,12 +117,18 @@ class Simulation:
     events: int = 0
     seconds: float = 0.0  # of simulated time
     contention: Contention | None = None
+    reuse: Reuse | None = None
 
     def run(self, killed_after: int | None = None) -> bool:
         """True when every job has ended; False if the driver was killed on the way."""
         announcer = Announcer(self.listeners)
         dispatcher = Dispatcher(
-            self.plan, self.store, announcer, clock=lambda: self.seconds, contention=self.contention
+            self.plan,
+            self.store,
+            announcer,
+            clock=lambda: self.seconds,
+            contention=self.contention,
+            reuse=self.reuse,
         )
         busy: list[Worker] = []
         while killed_after is None or self.events < killed_after:

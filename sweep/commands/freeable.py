@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sweep.core.jobs import Job
 from sweep.core.listener import EndState
 from sweep.plan.plan import Plan
+from sweep.storage.kept_jobs import KEPT_JOBS
 from sweep.stored import layout
 from sweep.stored.by_name import join, sweep_names
 from sweep.stored.heartbeat import read_pulse
@@ -25,6 +26,7 @@ from trainables.base.storage.storage import Storage
 
 _MEANINGS = {
     "stages": "pre-training, gates and shared training; computed again when needed",
+    KEPT_JOBS: "jobs of earlier sweeps: reports, finalists' weights, rows and clips; trained again when needed",
     "prepared": "corpora prepared from raw recordings; prepared again when needed",
     "corpora": "local copies of corpora in S3; fetched again when needed",
     "checkpoints": "published upstream weights; fetched again when needed",

@@ -20,6 +20,7 @@ from trainables.base.errors import UserError
 from trainables.config.registry import METHODS, group_flags
 
 if TYPE_CHECKING:
+    from sweep.plan.cost import Known
     from sweep.plan.plan import Plan
     from sweep.settings.settings import Planned
 
@@ -111,6 +112,8 @@ def _add_places(add: Callable[..., object]) -> None:
     text = """GPU fraction per job, such as 0.25 for four jobs on one (default: with full-size models measured by a
     short training run, else 0)"""
     add("--gpus-per-trial", metavar="SHARE", type=_gpu_share, help=text)
+    text = "train every job here, also where an earlier sweep has trained the same one"
+    add("--no-reuse", action="store_true", help=text)
     text = "post a small JSON object to this web address when the sweep finishes, fails or stops early"
     add("--notify", metavar="URL", help=text)
 
@@ -154,7 +157,7 @@ def _plan_and_start(arguments: argparse.Namespace) -> int:
     planned = plan_from_arguments(arguments, os.environ, Path.cwd())
     if arguments.dry_run:
         refuse_clash(planned, Storage(planned.plan.output), must_reach=False)
-        print(describe(planned, arguments.price))
+        print(describe(planned, arguments.price, _known(planned)))
         if arguments.json:
             print(json.dumps(planned.plan.to_json()))
         return 0
@@ -168,6 +171,21 @@ def _plan_and_start(arguments: argparse.Namespace) -> int:
         reason = f" ({stop})" if str(stop) else ""
         print(f"stopped{reason}{_next_after(planned.plan)}", file=sys.stderr)
         return 130
+
+
+def _known(planned: "Planned") -> "Known | None":
+    """What a new sweep need not train; a resumed one shows how much is done, and costs are those of all."""
+    from sweep.engine.forecast import known_jobs
+    from sweep.engine.reuse import Reuse
+    from sweep.storage.checkpoints import StoredCheckpoints
+    from sweep.storage.stage_store import kept_jobs
+    from trainables.base.storage.storage import Storage
+
+    plan = planned.plan
+    prepared = plan.corpus_fingerprint and (plan.pretraining_corpus_fingerprint or not plan.pretraining_corpus_source)
+    if planned.stored is not None or not planned.reuse or not prepared:
+        return None
+    return known_jobs(plan, Reuse(plan, kept_jobs(plan.output), StoredCheckpoints(Storage(plan.output))))
 
 
 def _drive(planned: "Planned", notify: str | None, as_json: bool) -> int:

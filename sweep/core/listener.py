@@ -39,6 +39,7 @@ class JobStarted(JobEvent):
 
     attempt: int
     config: dict[str, Any]
+    reused_from: str | None = None  # "<sweep>/<job>" that trained it, where nothing is trained here
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ class Ready(NamedTuple):
     take_lock_again: Callable[[], None]  # to be called after the study's database was away
     warming: Sequence[Any]  # tasks of `warm_workers`
     pretraining_corpus: Corpus | None  # where it is another
+    reuse: bool  # whether jobs of earlier sweeps are taken
 
 
 @contextlib.contextmanager
@@ -94,7 +95,7 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
         require_space(plan, storage)
         StudyStore.of(plan).close()  # refused, where it cannot be used, before there is a sweep
         _freeze(planned, plan, storage)
-        yield Ready(plan, corpus, take_lock_again, warming, second)
+        yield Ready(plan, corpus, take_lock_again, warming, second, planned.reuse)
 
 
 def _prepare_while_ray_starts(

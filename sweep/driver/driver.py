@@ -24,6 +24,7 @@ from sweep.driver.before_first_job import ready_to_drive
 from sweep.driver.whose import settle
 from sweep.engine.finalist_scoring import FinalistScoring
 from sweep.engine.interim_looks import InterimLooks, left_after, stored_looks
+from sweep.engine.reuse import Keeping, Reuse
 from sweep.engine.scoring import ScoringContext, ScoringPool, full_pool_size, pool_size
 from sweep.engine.spent_checkpoints import SpentCheckpoints
 from sweep.engine.stage_runner import run_stages
@@ -37,10 +38,11 @@ from sweep.report.publication import Publication
 from sweep.settings.settings import Planned
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.patient import PatientStorage
-from sweep.storage.stage_store import stage_store
+from sweep.storage.stage_store import kept_jobs, shared_base, stage_store
 from sweep.stored import layout
 from sweep.stored.heartbeat import SPENT, Hours, beating
 from sweep.stored.ledger import ReadLedger
+from sweep.stored.openings import Openings
 from sweep.stored.reading import is_answered, read_result
 from sweep.stored.rows import has_rows, store_rows
 from sweep.stored.spent_files import delete_files, spent_files
@@ -54,6 +56,7 @@ from trainables.audio.corpus.corpus import Corpus
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 from trainables.config.registry import gates_of
+from trainables.job.assignment import Assignment
 
 
 def drive(planned: Planned, kind: type["Drive"] | None = None) -> Result:
@@ -103,6 +106,7 @@ class Drive:
         take_lock_again: Callable[[], None],
         warming: Sequence[Any] = (),  # tasks of `warm_workers`
         pretraining_corpus: Corpus | None = None,
+        reuse: bool = True,
     ) -> None:
         self.plan = plan
         self.corpus = corpus
@@ -114,6 +118,7 @@ class Drive:
         self.store = StudyStore.of(plan, returned=take_lock_again)
         self.stop = StopSignal()
         self.signs = Storage(plan.output)  # heartbeat and stop requests, which never wait for an outage to end
+        self.reuse = Reuse(plan, kept_jobs(plan.output, PatientStorage), self.checkpoints, reuse)
         self.hours = Hours(self.storage, plan.max_hours)
 
     def run(self) -> Result:
@@ -121,11 +126,15 @@ class Drive:
             stack.callback(self.store.close)
             self.store.claim(self.plan)
             progress, tracker = Progress(self.plan), Tracker(self.plan, Path(self.plan.home) / layout.SPOOL)
+            # Plain storage: an outage of what is kept for others must not hold up this sweep.
+            keeper = Reuse(self.plan, kept_jobs(self.plan.output), StoredCheckpoints(Storage(self.plan.output)))
+            keeping = Keeping(self.plan, self.store, keeper)
             spent = SpentCheckpoints(Storage(self.plan.output))
-            listeners: list[Listener] = [progress, tracker, spent]
+            listeners: list[Listener] = [progress, tracker, keeping, spent]
             # Closed in reverse: MLflow last, when everything else has settled.
             stack.callback(tracker.close)
             stack.callback(progress.close)
+            stack.callback(keeping.close)
             stack.callback(spent.close)
             stack.enter_context(stop_on_signals(self.stop))
             stack.enter_context(beating(self.signs, lambda: {**progress.snapshot(), SPENT: self.hours.spent()}))
@@ -149,6 +158,7 @@ class Drive:
             result = self._confirm(rows, scores, leaders)
             files = self._publish(result, rows)
             tracker.log_results(result, files, answer.finalist_means(scores))
+            self._keep(keeping)
             self._tidy()
             # Last: a sweep with a result is finished, and MLflow's records are safe in the spool by now.
             self.storage.write(layout.RESULT, files[layout.RESULT].read_bytes())
@@ -174,7 +184,7 @@ class Drive:
         looks = InterimLooks(self.plan, self.storage, scoring.valid_rows)
         parameters = self._trainable_parameters()
         hearing = [*listeners, scoring]
-        run_sweep(self.plan, self.store, parameters, hearing, self.trainable, self.stop, contention=looks)
+        run_sweep(self.plan, self.store, parameters, hearing, self.trainable, self.stop, None, looks, self.reuse)
 
     def _trainable_parameters(self) -> dict[str, Any]:
         """Plain storage, not patient: see `PatientStorage`."""
@@ -191,6 +201,7 @@ class Drive:
         """Open the test split, for the first and only time."""
         jobs = self._complete()
         self._record_test_read(jobs)
+        self.reuse.place_rows([self._assignment(job) for job in jobs], "test")
         rows = scoring.score(jobs, "test")
         store_rows(self.storage, rows, "test")
         return pd.DataFrame(rows)
@@ -204,17 +215,23 @@ class Drive:
         failed = [record for record in records if record.state == "failed"]
         found = answer.result_object(self.plan, decided, counts, failed)
         reads = {group.name: ReadLedger(self.storage).count(group.name) for group in self.plan.groups}
+        openings = Openings(PatientStorage(shared_base(self.plan.output)))
+        earlier = {group.name: openings.before(self.plan, group.name) for group in self.plan.groups}
+        reused = sum(record.reused_from is not None for record in records)
         terms = answer.terms_of_paper(self.plan, self._chosen())
         more = findings(self.plan, scores, leaders, records)
         if rates := corpus_rates(self.plan, rows):
             more["corpus_rates"] = rates
-        return {**found, "test_reads": reads, "paper_terms": terms, **more}
+        found = {**found, "test_reads": reads, "earlier_reads": earlier, "reused": reused}
+        return {**found, "paper_terms": terms, **more}
 
     def _record_test_read(self, jobs: list[Job]) -> None:
         """Before any test audio is opened; a resumed sweep that finds everything scored reads nothing."""
         ledger = ReadLedger(self.storage)
+        openings = Openings(PatientStorage(shared_base(self.plan.output)))
         unscored = {job.group for job in jobs if not has_rows(self.checkpoints, job.path, "test")}
         for group in sorted(unscored):
+            openings.record(self.plan, group)
             ledger.record(group, "score the finalists", answer.plan_hash(self.plan))
 
     def _gates(self) -> dict[str, GateVerdict]:
@@ -241,6 +258,13 @@ class Drive:
         for name, path in files.items():
             self.storage.write(f"{layout.REPORT}/{name}", path.read_bytes())
         return files
+
+    def _keep(self, keeping: Keeping) -> None:
+        """For later sweeps. What cannot be kept is no reason to lose the answer."""
+        try:
+            keeping.keep_all(self._complete())
+        except Exception as error:  # boto3 and the file system each have their own kinds
+            say_on_standard_error(f"not all jobs could be kept for later sweeps ({error})")
 
     def _tidy(self) -> None:
         """Delete what no later start needs and is still there. A file that stays is no reason to lose the answer."""
@@ -271,6 +295,11 @@ class Drive:
 
     def _complete(self) -> list[Job]:
         return [job for group in self._finalists().values() for job in group.complete]
+
+    def _assignment(self, job: Job) -> Assignment:
+        record = self.store.record(job)
+        assert record is not None
+        return self.plan.assignment(job, record.nuisance, attempt=1)
 
     def _chosen(self) -> dict[tuple[str, str], dict[str, Any]]:
         """The nuisance values that the search chose for each (group, candidate)."""

@@ -3,15 +3,16 @@
 The study is the only state that matters. A new dispatcher on an existing study first hands out the jobs that an
 earlier driver left running. After that the group with the most work left comes first: its search trials as the
 generations allow, its finalists as soon as its search has ended. Every decision is a function of the plan and the
-study, and under `--seeds auto` of the stored interim looks.
+study, and under `--seeds auto` of the stored interim looks. A job that an earlier sweep has trained is not handed out:
+its reports are recorded here, one by one, as if a worker had sent them.
 """
 
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from sweep.core.jobs import Job
 from sweep.core.listener import Announcer, EndState, JobEnded, JobReported, JobStarted
@@ -23,7 +24,9 @@ from sweep.engine.group_queue import NOTHING_TO_FINALISE, GroupQueue
 from sweep.plan.cost import job_seconds
 from sweep.plan.plan import Plan
 from sweep.search.median_rule import should_stop
-from sweep.study.study import JobRecord, Proposal, StudyStore
+from sweep.storage.kept_jobs import KeptReports
+from sweep.study.study import JobRecord, Proposal, Report, StudyStore
+from trainables.job.assignment import Assignment
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,21 @@ class Pause(Enum):
     DONE = "every job has ended"
 
 
+class Reuse(Protocol):
+    """Finds what earlier sweeps have trained; implemented by `sweep.engine.reuse.Reuse`."""
+
+    def find(self, assignment: Assignment) -> KeptReports | None:
+        """The job's reports, as far as they are kept."""
+
+    def place(self, assignment: Assignment) -> bool:
+        """Put the files that the job would have left into the sweep's storage; False if it must train."""
+
+
 class Dispatcher:
     """Hands out the jobs of a plan and records their reports.
 
     `stop` is set when most jobs fail for the same reason; `clock` (s) times the pauses between attempts;
-    `contention` is needed where the plan has interim looks.
+    `contention` is needed where the plan has interim looks; `reuse` finds what earlier sweeps have trained.
     """
 
     def __init__(
@@ -57,6 +70,7 @@ class Dispatcher:
         stop: StopSignal | None = None,
         clock: Callable[[], float] = time.monotonic,
         contention: Contention | None = None,
+        reuse: Reuse | None = None,
     ) -> None:
         self._plan = plan
         self._store = store
@@ -65,6 +79,7 @@ class Dispatcher:
         # Per job; all equal where nothing was measured.
         self._seconds = {group.name: job_seconds(plan, group) or 1.0 for group in plan.groups}
         self._running: set[Job] = set()
+        self._reuse = reuse
         self._stop = stop or StopSignal()
         self._clock = clock
         self._retry_at: dict[Job, float] = {}  # job -> earliest time of its next attempt
@@ -76,17 +91,24 @@ class Dispatcher:
     # -- handing out -----------------------------------------------------------------------------------
 
     def next(self) -> Handout | Pause:
-        """The next job; `WAIT` until there is one; `DONE` when all have ended."""
+        """The next job to train; `WAIT` until there is one; `DONE` when all have ended."""
+        while isinstance(answer := self._next(), JobRecord):
+            if (handout := self._hand_out(answer)) is not None:
+                return handout
+        return answer
+
+    def _next(self) -> JobRecord | Pause:
+        """The next job, as started in the study."""
         retry = next((job for job, at in self._retry_at.items() if at <= self._clock()), None)
         if retry is not None:
             del self._retry_at[retry]
-            return self._hand_out(self._store.restart(retry))
+            return self._store.restart(retry)
         for queue in self._by_work_left():
             job = queue.next_job(self._running)
             while job is not None:
                 proposal = queue.proposal(job)
                 if proposal is not None:
-                    return self._hand_out(self._store.start(job, proposal, queue.generation(job)))
+                    return self._store.start(job, proposal, queue.generation(job))
                 self._fail_without_configuration(job)
                 job = queue.next_job(self._running)
         return Pause.DONE if self.done else Pause.WAIT
@@ -100,12 +122,41 @@ class Dispatcher:
         """Whether every job has ended and no more will follow."""
         return not self._running and all(queue.exhausted for queue in self._groups)
 
-    def _hand_out(self, record: JobRecord) -> Handout:
+    def _hand_out(self, record: JobRecord) -> Handout | None:
+        """None if nothing of the job is left to train."""
         job, attempt = record.job, record.attempt
         assignment = self._plan.assignment(job, record.nuisance, attempt)
         self._running.add(job)
-        self._announcer.announce(JobStarted(job, record.started_ms, attempt, assignment.config))
-        return Handout(job, attempt, assignment.to_json())
+        kept = self._kept(record, assignment)
+        source = kept.source if kept else None
+        if source != record.reused_from:  # an earlier driver may have died over an entry that is gone now
+            self._store.mark_reused(job, source)
+        started = JobStarted(job, record.started_ms, attempt, assignment.config, source)
+        self._announcer.announce(started)
+        if kept is None:
+            return Handout(job, attempt, assignment.to_json())
+        for report in kept.reports:
+            if not self.report(job, attempt, report.step, report.score, report.metrics):
+                break
+        return None
+
+    def _kept(self, record: JobRecord, assignment: Assignment) -> KeptReports | None:
+        """The job's reports, where they lead to its end; those of a job that was stopped early may not suffice here."""
+        kept = self._reuse.find(assignment) if self._reuse is not None else None
+        if self._reuse is None or kept is None or not self._leads_to_end(record, kept):
+            return None
+        return kept if self._reuse.place(assignment) else None
+
+    def _leads_to_end(self, record: JobRecord, kept: KeptReports) -> bool:
+        job = record.job
+        if any(not math.isfinite(report.score) for report in kept.reports) or kept.step < record.step:
+            return False
+        if kept.step >= self._plan.steps_of(job.group):
+            return True
+        reports = tuple(Report(report.step, report.score, report.metrics, 0) for report in kept.reports)
+        peers = self._store.records(job.group, job.phase, job.candidate)
+        known = [replace(peer, reports=reports) if peer.job == job else peer for peer in peers]
+        return any(should_stop(known, job, report.step, self._plan) for report in reports)
 
     def _fail_without_configuration(self, job: Job) -> None:
         """Record a finalist as failed whose candidate has no complete search trial."""

@@ -142,6 +142,8 @@ class ScoringPool:
         """Retry as the faults allow (see `sweep.engine.failures`); returns the actor that lives in the end."""
         losses: Counter[Fault] = Counter()
         while True:
+            if has_rows(self._context.checkpoints, request.job, request.split):
+                return actor
             if actor is None:
                 actor = ray.remote(num_cpus=0)(_Scorer).remote(self._context)
             try:
@@ -159,8 +161,6 @@ class ScoringPool:
 
     def _score(self, request: _Request, actor: Any) -> None:
         context = self._context
-        if has_rows(context.checkpoints, request.job, request.split):
-            return
         inferred = None
         if request.job != NOISY and not context.checkpoints.has_result(request.job, estimates_file(request.split)):
             task = _infer.options(num_cpus=context.threads, num_gpus=context.gpus)

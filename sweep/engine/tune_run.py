@@ -20,7 +20,7 @@ from sweep.core.jobs import Job
 from sweep.core.listener import Announcer, Listener
 from sweep.core.stopping import Interrupted, StopSignal
 from sweep.engine.deaths import Diagnosis, Fault, diagnose
-from sweep.engine.dispatcher import Dispatcher, Handout, Pause
+from sweep.engine.dispatcher import Dispatcher, Handout, Pause, Reuse
 from sweep.engine.finalist_queue import Contention
 from sweep.engine.watchdog import Patience, Watchdog
 from sweep.machines.capacity import TrialCapacity
@@ -39,16 +39,17 @@ def run_sweep(
     stop: StopSignal | None = None,
     patience: Patience | None = None,
     contention: Contention | None = None,
+    reuse: Reuse | None = None,
 ) -> None:
     """Run or continue every job of the plan until all have ended. Needs `ray_session`.
 
     `trainable_parameters` go to the trainable's `setup` (checkpoints, artifacts). A job that reports nothing for
     longer than `patience` allows is killed and retried. `contention` decides which candidates get later seeds, where
-    the plan has interim looks. Raises `Interrupted` after `stop` was set and the rounds under way have ended,
-    `TooManyFailures` if most jobs fail for the same reason.
+    the plan has interim looks; jobs that `reuse` finds are not trained. Raises `Interrupted` after `stop` was set and
+    the rounds under way have ended, `TooManyFailures` if most jobs fail for the same reason.
     """
     stop = stop or StopSignal()
-    dispatcher = Dispatcher(plan, store, Announcer(listeners), stop, contention=contention)
+    dispatcher = Dispatcher(plan, store, Announcer(listeners), stop, contention=contention, reuse=reuse)
     if trainable_cls is None:
         from trainables.trainable import SpeechTrainable  # imports torch
 

@@ -5,7 +5,7 @@ other machines differ by a small factor, which is why everything here is printed
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
@@ -44,8 +44,20 @@ class Cost:
         return self.pretraining + self.gates + self.search + self.final + self.scoring
 
 
-def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
-    """None where no step of this method, size and device was ever measured. `missing`: stages not in the cache."""
+@dataclass(frozen=True)
+class Known:
+    """Numbers of jobs by group that earlier sweeps have trained, at least."""
+
+    search: dict[str, int] = field(default_factory=dict)
+    final: dict[str, int] = field(default_factory=dict)
+
+
+def estimate(plan: Plan, missing: list[Stage], known: Known | None = None) -> Cost | None:
+    """None where no step of this method, size and device was ever measured. `missing`: stages not in the cache.
+
+    Jobs that are `known` cost nothing to train; what scoring them again may cost is counted.
+    """
+    known = known or Known()
     if plan.device != "cpu":
         return None
     search = final = 0.0
@@ -56,8 +68,8 @@ def estimate(plan: Plan, missing: list[Stage]) -> Cost | None:
         if step is None or job is None:
             return None
         search += shared_steps * step / len(plan.groups)
-        search += job * plan.samples * len(group.candidates)
-        final += job * len(plan.seeds) * len(group.candidates)
+        search += job * (plan.samples * len(group.candidates) - known.search.get(group.name, 0))
+        final += job * (len(plan.seeds) * len(group.candidates) - known.final.get(group.name, 0))
     owners = plan.stage_methods() if plan.mixed else {}
     jobs = sum(len(group.candidates) * len(plan.seeds) for group in plan.groups)
     scored = jobs * (plan.data.valid_seconds + plan.data.test_seconds)

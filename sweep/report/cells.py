@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sweep.stored import layout
 from sweep.verdict.result import (
     CandidateResult,
+    EarlierReads,
     FailedJob,
     GroupResult,
     Result,
@@ -181,6 +182,7 @@ def footers(result: Result) -> list[str]:
     return [
         *_failures(result.get("failed", [])),
         *often,
+        *_earlier_reads(result.get("earlier_reads", {})),
         *_named((group, _meaningless(group)) for group in groups),
         *_named(entry for entry, doubt in zip(above, doubtful, strict=True) if doubt),
         *_named((group, group["notes"]) for group in groups),
@@ -239,7 +241,8 @@ def _material(result: Result) -> str:
     trials = result["trials"]
     return (
         f"{result['space']}, {result.get('preset', NOT_KNOWN)} preset, {synthetic}; jobs: "
-        f"{trials['complete']} complete, {trials['pruned']} stopped early, {trials['failed']} failed."
+        f"{trials['complete']} complete, {trials['pruned']} stopped early, {trials['failed']} failed"
+        + (f"; {reused} trained by earlier sweeps." if (reused := result.get("reused")) else ".")
     )
 
 
@@ -249,6 +252,19 @@ def _test_reads(reads: Mapping[str, int]) -> tuple[list[str], list[str]]:
     if often:
         return [f"Test audio was opened more than once, by the ledger {layout.LEDGER}: {', '.join(often)}."], []
     return [], [f"Test audio was opened once, after the leaders were named ({layout.LEDGER})."] if reads else []
+
+
+def _earlier_reads(earlier: Mapping[str, EarlierReads]) -> list[str]:
+    """One line for groups with the same history, which is most often all of them."""
+    groups: dict[tuple[int, tuple[str, ...]], list[str]] = {}
+    for group, reads in earlier.items():
+        if reads["sweeps"]:
+            groups.setdefault((reads["sweeps"], tuple(reads["added"])), []).append(group)
+    return [
+        f"{', '.join(names)}: {counted(sweeps, 'earlier sweep')} of this cache opened the same test set"
+        + (f"; added since it was first read: {', '.join(added)}." if added else ", with these candidates.")
+        for (sweeps, added), names in groups.items()
+    ]
 
 
 def _failures(failed: Sequence[FailedJob]) -> list[str]:

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from sweep.core.addresses import hide_password
-from sweep.plan.cost import estimate, gpu_hours, scored_seconds, speech_seconds
+from sweep.plan.cost import Known, estimate, gpu_hours, scored_seconds, speech_seconds
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
 from sweep.settings.further_metrics import own_readings
@@ -23,8 +23,10 @@ from trainables.job.stages import Stage
 from trainables.metrics.catalogue import METRICS
 
 
-def describe(planned: Planned, price: MachinePrice | None = None) -> str:
+def describe(planned: Planned, price: MachinePrice | None = None, known: Known | None = None) -> str:
     """The whole plan; nothing is started or written. `price` is that of the machines it may run on.
+
+    Of `known` jobs, which earlier sweeps have trained, the number is shown, and no cost.
 
     Raises `UserError` if a resume's extension would be refused.
     """
@@ -37,9 +39,10 @@ def describe(planned: Planned, price: MachinePrice | None = None) -> str:
         *_question(plan),
         "",
         *_work(plan, stages, missing),
+        *_known(known),
         *_done(planned),
         "",
-        *(_gpu_cost(plan, price) if plan.device == "cuda" else _cost(plan, missing, price)),
+        *(_gpu_cost(plan, price) if plan.device == "cuda" else _cost(plan, missing, price, known)),
         "",
         *_places(planned),
         *(f"note       {caution}" for caution in cautions(plan)),
@@ -129,6 +132,13 @@ def _work(plan: Plan, stages: list[Stage], missing: list[Stage]) -> list[str]:
     ]
 
 
+def _known(known: Known | None) -> list[str]:
+    if known is None or not (known.search or known.final):
+        return []
+    search, final = sum(known.search.values()), sum(known.final.values())
+    return [f"reused     at least {search} search and {final} final jobs, which earlier sweeps have trained"]
+
+
 def _steps(plan: Plan, form: str = "") -> str:
     """ "200", or "50000 to 100000" where groups differ."""
     steps = sorted({plan.steps_of(group.name) for group in plan.groups})
@@ -169,8 +179,8 @@ def _range(ends_of: tuple[float, float], digits: int) -> str:
     return " to ".join(dict.fromkeys(ends))
 
 
-def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None) -> list[str]:
-    least, cost = estimate(plan.at_first_look(), missing), estimate(plan, missing)
+def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None, known: Known | None) -> list[str]:
+    least, cost = estimate(plan.at_first_look(), missing, known), estimate(plan, missing, known)
     if cost is None or least is None:
         return ["cost       unknown: no step of this size has been measured yet"]
     cores = usable_cores()

@@ -21,8 +21,10 @@ from sweep.settings.extension import AUTO, group_names, group_plan, group_plans
 from sweep.settings.further_metrics import further_metrics, with_references
 from sweep.settings.resume import resumed
 from sweep.settings.settings import Planned, Settings, fixed_fields, require_text, require_writable
+from sweep.storage.kept_jobs import KEPT_JOBS
 from sweep.stored import layout
 from sweep.stored.by_name import LONGEST_NAME, is_remote, is_there, join
+from sweep.stored.openings import TEST_SETS
 from sweep.stored.place import exists_already
 from trainables.base.errors import UserError
 from trainables.config.fields import FieldRules
@@ -30,7 +32,8 @@ from trainables.config.registry import config_class
 from trainables.metrics.catalogue import METRICS
 
 LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
-_RESERVED = {"all", "stages", "corpora", layout.ARTIFACTS}  # of `clean --free`, and of what sweeps share in a bucket
+# Of `clean --free`, and of what sweeps share in a bucket.
+_RESERVED = {"all", "stages", "corpora", KEPT_JOBS, TEST_SETS, layout.ARTIFACTS}
 _NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 
 
@@ -47,7 +50,7 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
     plan = _new_plan(space, settings.preset(space), settings)
     if is_there(plan.output):
         raise exists_already(plan.name, plan.output)
-    return Planned(plan, sources=settings.sources)
+    return Planned(plan, sources=settings.sources, reuse=not arguments.no_reuse)
 
 
 def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:

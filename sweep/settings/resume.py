@@ -28,7 +28,18 @@ from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
 
 # Allowed next to --resume because they change nothing that was planned.
-_FREE = {"resume", "output", "dry_run", "price", "json", "list_spaces", "help_config", "notify", *EXTENSIBLE}
+_FREE = {
+    "resume",
+    "output",
+    "dry_run",
+    "price",
+    "json",
+    "list_spaces",
+    "help_config",
+    "notify",
+    "no_reuse",
+    *EXTENSIBLE,
+}
 # Flags that may repeat the plan's value.
 _REPEATABLE = {"name", "preset", "steps", "seed", "gpus_per_trial", "asynchronous"}
 
@@ -55,7 +66,8 @@ def resumed(settings: Settings) -> Planned:
     check_plan(plan)
     plan = _with_weights(plan)
     sources = {"plan": f"{layout.PLAN} of {plan.name}"}
-    return Planned(plan, stored=stored, sources=sources, left=left_behind(storage))
+    reuse = not settings.arguments.no_reuse
+    return Planned(plan, stored=stored, sources=sources, left=left_behind(storage), reuse=reuse)
 
 
 def _with_passwords(stored: Plan, settings: Settings) -> Plan:

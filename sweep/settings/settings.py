@@ -34,6 +34,7 @@ class Planned:
     stored: Plan | None = None  # of a resume: the plan as the last start left it, before this one's flags extended it
     sources: dict[str, str] = field(default_factory=dict)  # setting -> "--flag", "VARIABLE" or "default"
     left: str | None = None  # of a resume: the place that plan.json names, if the sweep was found in another
+    reuse: bool = True  # whether this start takes jobs of earlier sweeps; it changes no bit, so no plan holds it
 
     @property
     def measures_gpu_share(self) -> bool:

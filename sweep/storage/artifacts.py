@@ -21,7 +21,11 @@ class StoredArtifacts:
 
     def has(self, key: str) -> bool:
         """Whether the artifact is there and whole; a damaged one counts as missing, so it is recomputed."""
-        return self._storage.exists(self._path(key)) and self._verified(key) is not None
+        return self.exists(key) and self._verified(key) is not None
+
+    def exists(self, key: str) -> bool:
+        """Whether the artifact is there, without reading it: it may be damaged."""
+        return self._storage.exists(self._path(key))
 
     def read(self, key: str) -> bytes:
         """The artifact. Raises FileNotFoundError if absent, `UserError` if damaged."""
@@ -32,6 +36,13 @@ class StoredArtifacts:
                 "resume the sweep, which computes it anew"
             )
         return content
+
+    def find(self, key: str) -> bytes | None:
+        """The artifact; None where it is absent or damaged."""
+        try:
+            return self._verified(key)
+        except FileNotFoundError:
+            return None
 
     def write(self, key: str, content: bytes) -> None:
         """Store the artifact, all or nothing."""

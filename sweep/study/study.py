@@ -82,6 +82,7 @@ class JobRecord:
     reason: str | None = None
     ended_ms: int | None = None
     deaths: tuple[Death, ...] = ()  # only those the job caused itself
+    reused_from: str | None = None  # "<sweep>/<job>" that trained it, where its reports were kept
 
     @property
     def deaths_here(self) -> int:
@@ -208,6 +209,12 @@ class StudyStore:
         self._set_attribute(job, "deaths", [asdict(death) for death in deaths])
         return self._keep(replace(record, deaths=deaths))
 
+    def mark_reused(self, job: Job, source: str | None) -> JobRecord:
+        """Record that the running job's further reports are those that `source` has left; None takes that back."""
+        record = self._running(job)
+        self._set_attribute(job, "reused_from", source)
+        return self._keep(replace(record, reused_from=source))
+
     def report(self, job: Job, attempt: int, step: int, score: float, metrics: Mapping[str, float]) -> Report | None:
         """Record a round; None (and nothing recorded) if it is a duplicate, of an older attempt, or too late."""
         record = self.record(job)
@@ -321,6 +328,7 @@ def _record_of(trial: FrozenTrial) -> JobRecord:
         reason=end.get("reason"),
         ended_ms=end.get("timestamp_ms"),
         deaths=tuple(Death(**death) for death in facts.get("deaths", ())),
+        reused_from=facts.get("reused_from"),
     )
 
 

@@ -103,6 +103,7 @@ class Tracker:
                     STATE_TAG: "running",
                     "speech_sweep.candidate": job.candidate,
                     "speech_sweep.attempt": event.attempt,
+                    **({"speech_sweep.reused_from": event.reused_from} if event.reused_from else {}),
                 },
             }
         )
@@ -141,7 +142,7 @@ class Tracker:
         for record in records:
             job = record.job
             config = self._plan.config(job.group, job.candidate, record.nuisance)
-            self.hear(JobStarted(job, record.started_ms, record.attempt, config))
+            self.hear(JobStarted(job, record.started_ms, record.attempt, config, record.reused_from))
             for report in record.reports:
                 metrics = {**report.metrics, "score": report.score}
                 self.hear(JobReported(job, report.timestamp_ms, report.step, metrics))

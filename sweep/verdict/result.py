@@ -17,6 +17,14 @@ Interval = Sequence[float]  # low, high
 # -- the verdict on one group ------------------------------------------------------------------------------
 
 
+class EarlierReads(TypedDict):
+    """How often a test set was opened by earlier sweeps that share this one's cache or bucket."""
+
+    sweeps: int
+    first: str | None  # when, in UTC
+    added: list[str]  # this sweep's candidates that the first of them did not have
+
+
 class Leader(TypedDict):
     """The leading candidate: its label, and its configuration as further keys."""
 
@@ -335,6 +343,8 @@ class Result(Findings):
     tracking_uri: str
     output: str
     test_reads: NotRequired[dict[str, int]]
+    earlier_reads: NotRequired[dict[str, EarlierReads]]  # by group: of its test set, by other sweeps
+    reused: NotRequired[int]  # jobs that earlier sweeps had trained
     # group -> candidate -> what was used, in the terms of the method's paper
     paper_terms: NotRequired[dict[str, dict[str, dict[str, float]]]]
 

@@ -72,7 +72,7 @@ class Stage:
             "threads": self.threads,
             "dtype": self.dtype,
             "device": self.device,
-            "libraries": _library_versions(),
+            "libraries": library_versions(),
             "rests_on": [stage.key for stage in self.rests_on],
         }
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -89,8 +89,16 @@ class Stage:
 
 
 @cache
-def _library_versions() -> dict[str, str]:
-    return {name: metadata.version(name).split("+")[0] for name in _VERSIONED}
+def library_versions(names: tuple[str, ...] = _VERSIONED) -> dict[str, str]:
+    """Of those that are installed here."""
+    return {name: version.split("+")[0] for name in names if (version := _version(name)) is not None}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def on_pretraining_corpus(stage: Stage, uri: str, fingerprint: str) -> Stage:

@@ -34,6 +34,7 @@ def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     keep_checkpoints(plan, *plan.final_jobs("tera"), *plan.final_jobs("wav2vec2"), *plan.search_jobs("tera")[:2])
     cache = Storage(tmp_path / "cache")
     cache.write("stages/pretraining-1", b"s" * 5000)
+    cache.write("kept-jobs/0123/reports", b"r" * 3000)
     cache.write("prepared/demo-1/corpus.json", b"p" * 20_000_000)
     return tmp_path
 
@@ -62,6 +63,7 @@ def test_listing_is_sorted_readable_and_deletes_nothing(base: Path, capsys: pyte
         "cache/prepared",
         "evening",
         "cache/stages",
+        "cache/kept-jobs",
     ]
     assert "20.0 MB" in out
     assert {path: size for path, size in Storage(base).sizes().items() if "in-use" not in path} == before
@@ -129,7 +131,10 @@ def test_the_figures_are_those_of_the_disk(base: Path, capsys: pytest.CaptureFix
 def test_freeing_a_part_of_the_cache_leaves_the_others(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command("clean", ["--free", "cache/stages"]) == 0
     assert "freed 5.0 kB" in capsys.readouterr().out
-    assert [path for path in Storage(base / "cache").list() if "locks" not in path] == ["prepared/demo-1/corpus.json"]
+    left = ["kept-jobs/0123/reports", "prepared/demo-1/corpus.json"]
+    assert [path for path in Storage(base / "cache").list() if "locks" not in path] == left
+    assert run_command("clean", ["--free", "cache/kept-jobs"]) == 0
+    assert [path for path in Storage(base / "cache").list() if "locks" not in path] == left[1:]
 
 
 def test_what_was_listed_is_what_goes(base: Path) -> None:

@@ -66,7 +66,7 @@ def test_the_key_knows_what_the_stage_rests_on(stage: Stage) -> None:
 
 def test_the_key_knows_the_libraries(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     before = stage.key
-    monkeypatch.setattr(stages, "_library_versions", lambda: {"torch": "0.1"})
+    monkeypatch.setattr(stages, "library_versions", lambda: {"torch": "0.1"})
     assert stage.key != before
 
 

@@ -36,7 +36,7 @@ def test_keys_are_what_they_were_before_methods_shared_them(
     values: dict[str, object], keys: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the versions of libraries, which are part of a key."""
-    monkeypatch.setattr(job_stages, "_library_versions", dict)
+    monkeypatch.setattr(job_stages, "library_versions", dict)
     stages = NormalizedSSLConfig.from_dict(values).stages(5, **PLACE)
     assert [stage.key for stage in in_order(stages)] == keys
 
