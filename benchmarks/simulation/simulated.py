@@ -52,6 +52,7 @@ def simulated_plan(
         sweep_seed=0,
         search_seed=7,
         generation_size=len(planned[0].candidates),
+        tunes_apart=True,
         exempt=exempt,
         steps=8,
         round_steps=2,

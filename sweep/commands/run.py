@@ -175,17 +175,13 @@ def _plan_and_start(arguments: argparse.Namespace) -> int:
 
 def _known(planned: "Planned") -> "Known | None":
     """What a new sweep need not train; a resumed one shows how much is done, and costs are those of all."""
-    from sweep.engine.forecast import known_jobs
+    from sweep.engine.forecast import corpora_known, known_jobs
     from sweep.engine.reuse import Reuse
-    from sweep.storage.checkpoints import StoredCheckpoints
-    from sweep.storage.stage_store import kept_jobs
-    from trainables.base.storage.storage import Storage
 
     plan = planned.plan
-    prepared = plan.corpus_fingerprint and (plan.pretraining_corpus_fingerprint or not plan.pretraining_corpus_source)
-    if planned.stored is not None or not planned.reuse or not prepared:
+    if planned.stored is not None or not planned.reuse or not corpora_known(plan):
         return None
-    return known_jobs(plan, Reuse(plan, kept_jobs(plan.output), StoredCheckpoints(Storage(plan.output))))
+    return known_jobs(plan, Reuse.of(plan))
 
 
 def _drive(planned: "Planned", notify: str | None, as_json: bool) -> int:

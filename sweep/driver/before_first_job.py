@@ -3,7 +3,7 @@
 The name and its places must be the sweep's own, the output writable, no other process driving it; the corpus is
 prepared, Ray started, capacity and storage are checked on every machine, the GPU share is measured, the plan frozen,
 free disk space compared with what the sweep will write. Whatever cannot work is refused here with the remedy, before
-anything is trained.
+anything is trained. Where earlier sweeps seem to have trained it all, Ray and its checks wait until they are needed.
 """
 
 import contextlib
@@ -22,11 +22,14 @@ from ray.exceptions import RayTaskError
 
 from sweep.core.next_command import typed_in
 from sweep.driver.whose import as_json, freeze, own_name
+from sweep.engine.forecast import corpora_known, seems_known
+from sweep.engine.reuse import Reuse
 from sweep.machines.capacity import require_capacity
 from sweep.machines.gpu_share import measured_share
 from sweep.machines.ray_session import ray_session, require_cluster
 from sweep.machines.shared_storage import require_shared
 from sweep.machines.warm_workers import warm_workers
+from sweep.machines.workers import Workers
 from sweep.plan.cost import disk_bytes
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
@@ -61,14 +64,14 @@ class Ready(NamedTuple):
     plan: Plan  # frozen
     corpus: Corpus
     take_lock_again: Callable[[], None]  # to be called after the study's database was away
-    warming: Sequence[Any]  # tasks of `warm_workers`
+    workers: Workers
     pretraining_corpus: Corpus | None  # where it is another
     reuse: bool  # whether jobs of earlier sweeps are taken
 
 
 @contextlib.contextmanager
 def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[Ready]:
-    """Hold the sweep's lock and a Ray session; with `warm`, workers import the training code meanwhile.
+    """Hold the sweep's lock and, once it is needed, a Ray session; with `warm`, workers import the training code.
 
     Raises `UserError` where corpus, output, cluster or plan cannot be used.
     """
@@ -85,31 +88,54 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
         if planned.stored is not None and _is_extended(planned):
             with contextlib.closing(StudyStore.of(plan, reading=True)) as store:
                 refuse_dishonest(planned.stored, plan, store, storage)
-        corpus, second, warming = _prepare_while_ray_starts(plan, stack, warm)
-        require_capacity(plan)
-        for each in filter(None, (corpus, second)):
-            require_shared(storage, each)
-        plan = _with_corpora(planned, corpus, second)
-        _require_models(plan)
-        plan = _with_gpu_share(planned, plan, corpus)
+        session = Workers(lambda: _session(plan, stack, warm))
+        at_once = not (warm and _seems_kept(planned))
+        corpus, second = _prepare(plan, session if at_once else None)
+        whole = _with_corpora(planned, corpus, second)
+        workers = Workers(lambda: _checked(session, whole, storage, [corpus, *([second] if second else [])]))
+        plan = whole
+        if at_once:
+            workers.start()
+            plan = _with_gpu_share(planned, whole, corpus)
         require_space(plan, storage)
         StudyStore.of(plan).close()  # refused, where it cannot be used, before there is a sweep
         _freeze(planned, plan, storage)
-        yield Ready(plan, corpus, take_lock_again, warming, second, planned.reuse)
+        yield Ready(plan, corpus, take_lock_again, workers, second, planned.reuse)
 
 
-def _prepare_while_ray_starts(
-    plan: Plan, stack: contextlib.ExitStack, warm: bool
-) -> tuple[Corpus, Corpus | None, Sequence[Any]]:
-    """Both take seconds of one core each, so they run side by side."""
+def _seems_kept(planned: Planned) -> bool:
+    """Whether a new sweep will probably find everything; if not, Ray starts a few seconds later than it could."""
+    plan = planned.plan
+    if planned.stored is not None or not planned.reuse or not corpora_known(plan):
+        return False
+    return seems_known(plan, stage_store(plan.output), Reuse.of(plan))
+
+
+def _session(plan: Plan, stack: contextlib.ExitStack, warm: bool) -> Sequence[Any]:
+    stack.enter_context(ray_session())
+    return warm_workers(plan) if warm else ()
+
+
+def _checked(session: Workers, plan: Plan, storage: Storage, corpora: Sequence[Corpus]) -> Sequence[Any]:
+    """Raises `UserError` where the machines cannot do the plan's jobs."""
+    warming = session.start()
+    require_capacity(plan)
+    for each in corpora:
+        require_shared(storage, each)
+    _require_models(plan)
+    return warming
+
+
+def _prepare(plan: Plan, session: Workers | None) -> tuple[Corpus, Corpus | None]:
+    """The corpora, while Ray starts: each takes seconds of one core."""
     with ThreadPoolExecutor(1) as background:
         corpus = background.submit(_corpus_for_all, plan, plan.corpus_source)
         second = background.submit(_corpus_for_all, plan, plan.pretraining_corpus_source)
-        stack.enter_context(ray_session())
-        warming = warm_workers(plan) if warm else ()
+        if session is not None:
+            session.start()
         found = corpus.result()
         assert found is not None
-        return found, second.result(), warming
+        return found, second.result()
 
 
 def _corpus_for_all(plan: Plan, source: str) -> Corpus | None:

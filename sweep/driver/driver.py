@@ -8,7 +8,7 @@ files. Nothing is trained in this process.
 import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from sweep.engine.scoring import ScoringContext, ScoringPool, full_pool_size, po
 from sweep.engine.spent_checkpoints import SpentCheckpoints
 from sweep.engine.stage_runner import run_stages
 from sweep.engine.tune_run import run_sweep
+from sweep.machines.workers import Workers
 from sweep.plan.plan import Plan
 from sweep.progress.progress import Progress
 from sweep.report.findings.corpus_rates import corpus_rates
@@ -104,13 +105,13 @@ class Drive:
         plan: Plan,
         corpus: Corpus,
         take_lock_again: Callable[[], None],
-        warming: Sequence[Any] = (),  # tasks of `warm_workers`
+        workers: Workers | None = None,  # None = Ray runs
         pretraining_corpus: Corpus | None = None,
         reuse: bool = True,
     ) -> None:
         self.plan = plan
         self.corpus = corpus
-        self.warming = warming
+        self.workers = workers or Workers()
         self.pretraining_corpus = pretraining_corpus
         self.storage = PatientStorage(plan.output)
         self.stages = stage_store(plan.output, PatientStorage)
@@ -169,14 +170,14 @@ class Drive:
     def _compute_stages(self, listeners: list[Listener]) -> None:
         stages = [*self.plan.stages(), *self.plan.gate_stages()]
         gpus = self.plan.gpus_per_trial
-        run_stages(stages, self.corpus, self.stages, listeners, gpus, self.stop, self.warming, self.pretraining_corpus)
+        run_stages(stages, self.corpus, self.stages, listeners, gpus, self.stop, self.workers, self.pretraining_corpus)
 
     def _scoring_pool(self) -> ScoringPool:
         plan = self.plan
         context = ScoringContext(
             self.corpus, self.checkpoints, self.stages, plan.threads, plan.gpus_per_trial, plan.scored, plan.models
         )
-        return ScoringPool(context, pool_size())
+        return ScoringPool(context, pool_size(), self.workers)
 
     def _run_jobs(self, scoring: FinalistScoring, listeners: list[Listener]) -> None:
         """Search and final, until every job has ended; finalists are scored on valid as they complete."""
@@ -184,7 +185,8 @@ class Drive:
         looks = InterimLooks(self.plan, self.storage, scoring.valid_rows)
         parameters = self._trainable_parameters()
         hearing = [*listeners, scoring]
-        run_sweep(self.plan, self.store, parameters, hearing, self.trainable, self.stop, None, looks, self.reuse)
+        where = self.trainable, self.stop, None, looks, self.reuse, self.workers
+        run_sweep(self.plan, self.store, parameters, hearing, *where)
 
     def _trainable_parameters(self) -> dict[str, Any]:
         """Plain storage, not patient: see `PatientStorage`."""

@@ -95,6 +95,8 @@ class Dispatcher:
         while isinstance(answer := self._next(), JobRecord):
             if (handout := self._hand_out(answer)) is not None:
                 return handout
+            if self._stop.asked:  # there may be thousands that need no training
+                return Pause.WAIT
         return answer
 
     def _next(self) -> JobRecord | Pause:

@@ -16,7 +16,27 @@ from sweep.engine.group_queue import best_configuration
 from sweep.engine.reuse import Reuse
 from sweep.plan.cost import Known
 from sweep.plan.plan import Plan
+from sweep.storage.artifacts import StoredArtifacts
 from sweep.study.study import StudyStore
+from trainables.job.assignment import Assignment
+
+
+def corpora_known(plan: Plan) -> bool:
+    """Whether the corpora were prepared before; until then there is no key of any job."""
+    return bool(plan.corpus_fingerprint and (plan.pretraining_corpus_fingerprint or not plan.pretraining_corpus_source))
+
+
+def seems_known(plan: Plan, stages: StoredArtifacts, reuse: Reuse) -> bool:
+    """Whether all stages and every candidate's first trial are kept: most likely, so is the rest. Quick."""
+    firsts = (job for group in plan.groups for job in plan.search_jobs(group.name) if plan.own_number(job) == 0)
+    return all(stages.exists(stage.key) for stage in (*plan.stages(), *plan.gate_stages())) and all(
+        reuse.find(_first_trial(plan, job)) is not None for job in firsts
+    )
+
+
+def _first_trial(plan: Plan, job: Job) -> Assignment:
+    anchor = plan.anchor(plan.group_plan(job.group), plan.candidate(job.group, job.candidate))
+    return plan.assignment(job, plan.searched(anchor), attempt=1)
 
 
 def known_jobs(plan: Plan, reuse: Reuse) -> Known:

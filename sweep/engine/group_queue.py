@@ -13,7 +13,7 @@ from sweep.core.jobs import Job
 from sweep.core.listener import Announcer
 from sweep.engine.finalist_queue import Contention, FinalistQueue
 from sweep.plan.plan import GroupPlan, Plan
-from sweep.search.proposals import GroupSearch, generation_of
+from sweep.search.proposals import GroupSearch, generation_of, must_precede
 from sweep.study.study import JobRecord, Proposal, StudyStore
 from trainables.metrics.catalogue import merit
 
@@ -46,11 +46,12 @@ class GroupQueue:
     def next_job(self, running: Collection[Job]) -> Job | None:
         """The next job, taken off the queue; None while the jobs it depends on are running."""
         mine = [job for job in running if job.group == self.name]
-        searching = [job.number for job in mine if job.phase == "search"]
+        searching = [job for job in mine if job.phase == "search"]
         if self._trials:
-            first_of_generation = generation_of(self._trials[0], self._plan) * self._plan.generation_size
-            must_wait = any(number < first_of_generation for number in searching)
-            return None if must_wait and not self._plan.asynchronous else self._trials.popleft()
+            free = (job for job in self._trials if not any(must_precede(each, job, self._plan) for each in searching))
+            if (chosen := next(free, None)) is not None:
+                self._trials.remove(chosen)
+            return chosen
         return None if searching else self._finalists.next_job([job for job in mine if job.phase == "final"])
 
     def generation(self, job: Job) -> int:

@@ -17,8 +17,10 @@ from sweep.plan.job_key import job_key, noisy_key, rows_key
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.kept_jobs import KeptJobs, KeptReport, KeptReports
+from sweep.storage.stage_store import kept_jobs
 from sweep.stored.rows import has_rows, rows_file, to_parquet
 from sweep.study.study import JobRecord, StudyStore
+from trainables.base.storage.storage import Storage
 from trainables.inference import NOISY
 from trainables.job.assignment import Assignment
 from trainables.job.checkpoints import CheckpointConflict
@@ -35,6 +37,11 @@ class Reuse:
         self._kept = kept
         self._checkpoints = checkpoints
         self._reads = reads
+
+    @classmethod
+    def of(cls, plan: Plan) -> "Reuse":
+        """To look what there is, before the sweep begins."""
+        return cls(plan, kept_jobs(plan.output), StoredCheckpoints(Storage(plan.output)))
 
     # -- taking ----------------------------------------------------------------------------------------
 

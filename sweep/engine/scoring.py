@@ -22,6 +22,7 @@ from ray.exceptions import RayError, RayTaskError
 from sweep.core.stopping import StopSignal
 from sweep.engine.deaths import Fault, diagnose
 from sweep.engine.failures import pause
+from sweep.machines.workers import Workers
 from sweep.stored.rows import has_rows, rows_file, to_parquet
 from trainables.base.cores import usable_cores
 from trainables.inference import NOISY, estimates_file
@@ -62,11 +63,13 @@ class ScoringContext:
 class ScoringPool:
     """Scoring actors that share one queue; `submit` returns at once, `wait` when everything is scored.
 
-    Each actor is driven by its own thread, so that actors added later share the remaining work.
+    Each actor is driven by its own thread, so that actors added later share the remaining work. `workers` are started
+    for the first request that has no rows yet; None: Ray runs.
     """
 
-    def __init__(self, context: ScoringContext, size: int) -> None:
+    def __init__(self, context: ScoringContext, size: int, workers: Workers | None = None) -> None:
         self._context = context
+        self._workers = workers
         self._queue: queue.Queue[_Request | None] = queue.Queue()
         self._submitted: set[tuple[str, str]] = set()
         self._scored: set[tuple[str, str]] = set()
@@ -121,9 +124,16 @@ class ScoringPool:
             self._queue.put(None)
 
     def _enqueue(self, request: _Request) -> None:
-        if (request.job, request.split) not in self._submitted:
-            self._submitted.add((request.job, request.split))
-            self._queue.put(request)
+        asked = (request.job, request.split)
+        if asked in self._submitted:
+            return
+        self._submitted.add(asked)
+        if self._workers is not None and not self._workers.started:
+            if has_rows(self._context.checkpoints, *asked):
+                self._scored.add(asked)
+                return
+            self._workers.start()
+        self._queue.put(request)
 
     def _serve(self) -> None:
         """Run one actor: it starts with the first request, and another takes its place if it dies."""

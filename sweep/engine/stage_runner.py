@@ -18,6 +18,7 @@ from sweep.core.stopping import StopSignal
 from sweep.engine.deaths import Fault, Place, diagnose
 from sweep.engine.failures import pause
 from sweep.machines.warm_workers import wait_until_warm
+from sweep.machines.workers import Workers
 from trainables.base.errors import UserError
 from trainables.config.registry import run_stage
 from trainables.job.last_words import note_own_end
@@ -37,13 +38,13 @@ def run_stages(
     listeners: Sequence[Listener] = (),
     gpus: float = 0,
     stop: StopSignal | None = None,
-    warming: Sequence[ray.ObjectRef] = (),
+    workers: Workers | None = None,
     pretraining_corpus: Any = None,
 ) -> None:
     """Compute and store all missing stages, as many at once as fit into the cluster.
 
     Stages that pre-train get `pretraining_corpus`, if there is one. A stage takes one CPU per thread, and `gpus` if its
-    device is "cuda". `warming` are tasks to wait for if there is anything to compute (see `warm_workers`). Listeners
+    device is "cuda". `workers` are started if there is anything to compute; None: Ray runs. Listeners
     hear of every stage, cached ones included. Raises `StageFailed`, or `UserError` where that is the cause, and cancels
     the other stages; `Interrupted` after `stop` was set, and unfinished stages restart from scratch at the next start.
     """
@@ -55,7 +56,7 @@ def run_stages(
         Announcer(listeners),
         gpus,
         stop or StopSignal(),
-        warming,
+        workers or Workers(),
     )
     try:
         run.finish()
@@ -72,7 +73,7 @@ class _StageRun:
     announcer: Announcer
     gpus: float
     stop: StopSignal
-    warming: Sequence[ray.ObjectRef] = ()
+    workers: Workers
     stored: set[str] = field(default_factory=set)  # keys
     tasks: dict[ray.ObjectRef, Stage] = field(default_factory=dict)
     losses: Counter[tuple[str, Fault]] = field(default_factory=Counter)  # by key
@@ -87,8 +88,9 @@ class _StageRun:
                 waiting.append(stage)
         if not waiting:
             return
+        warming = self.workers.start()
         board = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_ProgressBoard).remote()
-        wait_until_warm(self.warming)
+        wait_until_warm(warming)
         while waiting or self.tasks:
             self.stop.check()
             for stage in [stage for stage in waiting if self._may_begin(stage)]:

@@ -5,6 +5,7 @@ state in storage, and after a crash a new Tune run continues from the study alon
 """
 
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,11 @@ from sweep.engine.dispatcher import Dispatcher, Handout, Pause, Reuse
 from sweep.engine.finalist_queue import Contention
 from sweep.engine.watchdog import Patience, Watchdog
 from sweep.machines.capacity import TrialCapacity
+from sweep.machines.workers import Workers
 from sweep.plan.plan import Plan
 from sweep.study.study import StudyStore
 
+_POLL_SECONDS = 0.1  # until a look is decided on
 _NOT_METRICS = {*AUTO_RESULT_KEYS, "step", "attempt"}
 
 
@@ -40,8 +43,11 @@ def run_sweep(
     patience: Patience | None = None,
     contention: Contention | None = None,
     reuse: Reuse | None = None,
+    workers: Workers | None = None,
 ) -> None:
-    """Run or continue every job of the plan until all have ended. Needs `ray_session`.
+    """Run or continue every job of the plan until all have ended.
+
+    `workers` are started for the first job that must be trained; None: Ray runs.
 
     `trainable_parameters` go to the trainable's `setup` (checkpoints, artifacts). A job that reports nothing for
     longer than `patience` allows is killed and retried. `contention` decides which candidates get later seeds, where
@@ -50,6 +56,35 @@ def run_sweep(
     """
     stop = stop or StopSignal()
     dispatcher = Dispatcher(plan, store, Announcer(listeners), stop, contention=contention, reuse=reuse)
+    first = _first_to_train(dispatcher, stop)
+    if first is not None:
+        (workers or Workers()).start()
+        _train(plan, dispatcher, first, trainable_parameters, trainable_cls, stop, patience or Patience())
+    if not dispatcher.done:
+        stop.check()
+        raise Interrupted("Tune ended early")
+
+
+def _first_to_train(dispatcher: Dispatcher, stop: StopSignal) -> Handout | None:
+    """None if there is none, or the sweep is to stop; jobs before it that earlier sweeps have trained are recorded."""
+    while not stop.asked:
+        answer = dispatcher.next()
+        if answer is not Pause.WAIT:
+            return answer if isinstance(answer, Handout) else None
+        time.sleep(_POLL_SECONDS)
+    return None
+
+
+def _train(
+    plan: Plan,
+    dispatcher: Dispatcher,
+    first: Handout,
+    trainable_parameters: Mapping[str, Any],
+    trainable_cls: type[tune.Trainable] | None,
+    stop: StopSignal,
+    patience: Patience,
+) -> None:
+    """The Tune run, from the `first` job on. Needs `ray_session`."""
     if trainable_cls is None:
         from trainables.trainable import SpeechTrainable  # imports torch
 
@@ -60,8 +95,8 @@ def run_sweep(
         tuner = tune.Tuner(
             tune.with_resources(trainable, resources),
             tune_config=tune.TuneConfig(
-                search_alg=JobSearcher(dispatcher, stop),
-                scheduler=DispatchScheduler(dispatcher, stop, Watchdog(patience or Patience()), TrialCapacity(plan)),
+                search_alg=JobSearcher(dispatcher, stop, first),
+                scheduler=DispatchScheduler(dispatcher, stop, Watchdog(patience), TrialCapacity(plan)),
                 num_samples=-1,
                 reuse_actors=True,
                 trial_dirname_creator=_trial_folder,
@@ -75,24 +110,22 @@ def run_sweep(
             ),
         )
         tuner.fit()
-    if not dispatcher.done:
-        stop.check()
-        raise Interrupted("Tune ended early")
 
 
 class JobSearcher(Searcher):
     """Gives Tune its next trial. It has no state of its own to save."""
 
-    def __init__(self, dispatcher: Dispatcher, stop: StopSignal) -> None:
+    def __init__(self, dispatcher: Dispatcher, stop: StopSignal, first: Handout) -> None:
         super().__init__()
         self._dispatcher = dispatcher
         self._stop = stop
+        self._first: Handout | None = first  # handed out already
 
     def suggest(self, trial_id: str) -> Any:
         """The next job's config; None while it depends on running jobs; FINISHED after the last one."""
         if self._stop.asked:
             return Searcher.FINISHED
-        answer = self._dispatcher.next()
+        answer, self._first = self._first or self._dispatcher.next(), None
         if isinstance(answer, Handout):
             return {"assignment": answer.assignment}
         return Searcher.FINISHED if answer is Pause.DONE else None

@@ -54,7 +54,8 @@ class Plan:
     looks: tuple[int, ...] = ()  # numbers of seeds after which only candidates still in contention get more
     sweep_seed: int
     search_seed: int  # all search trials train with this one
-    generation_size: int  # search trials of a group that are drawn from the same view
+    tunes_apart: bool = False  # each candidate's search rests on its own trials; in plans of earlier versions, on all
+    generation_size: int  # where it rests on all: search trials of a group that are drawn from the same view
     exempt: int  # search trials per candidate that early stopping never touches
     steps: int
     round_steps: int
@@ -154,6 +155,10 @@ class Plan:
             Job(group, "search", candidates[n % len(candidates)].label, n)
             for n in range(self.samples * len(candidates))
         ]
+
+    def own_number(self, job: Job) -> int:
+        """Which of its candidate's search trials it is, from 0."""
+        return job.number // len(self.group_plan(job.group).candidates)
 
     def final_jobs(self, group: str) -> list[Job]:
         """Every candidate with every seed it may be given; seed-major, so that pairs are complete early."""

@@ -29,8 +29,7 @@ def should_stop(records: Sequence[JobRecord], job: Job, step: int, plan: Plan) -
     budget = plan.steps_of(job.group)
     if job.phase != "search" or not budget / 2 <= step < budget:
         return False
-    candidates = len(plan.group_plan(job.group).candidates)
-    if job.number // candidates < plan.exempt:
+    if plan.own_number(job) < plan.exempt:
         return False
     own, peers = _split(records, job, plan)
     theirs = [report for peer in peers if (report := peer.report_at(step)) is not None]

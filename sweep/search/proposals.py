@@ -1,14 +1,22 @@
 """The nuisance values of search trials: Optuna's TPE, made independent of the order in which trials finish.
 
-Trials come in generations whose size the plan fixes. Trial n is sampled from a *view* of its group that holds only
-earlier generations, by a sampler seeded from (sweep seed, group, n), so the same plan gives the same trials whatever
-the number of workers and the order in which they finish. The first trial of each candidate takes the anchor values
-of its space. Grids are small, so a proposal that repeats an earlier one of its candidate is drawn again with another
-seed.
+Trials come in generations. A trial is sampled from a *view* that holds only earlier generations, by a sampler whose
+seed is keyed, so the same plan gives the same trials whatever the number of workers and the order in which they finish.
+
+Each candidate is a search of its own: a generation is one trial, the view holds the candidate's earlier ones, and the
+seed comes from (sweep seed, group, which of its trials it is). How a candidate is tuned never depends on what it is
+compared with, and as long as values are drawn at random, all candidates try the same ones: no candidate wins by luck in
+what was tried. Where the plan has one search for a group (ranks of one pool; earlier versions), the view holds the
+trials of all candidates, a generation is `generation_size` of them, and the seed has the group's trial number.
+
+The first trial of each candidate takes the anchor values of its space. Grids are small, so a proposal that repeats an
+earlier one of its candidate is drawn again with another seed.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import optuna
 from optuna.distributions import CategoricalDistribution
@@ -25,26 +33,33 @@ from trainables.metrics.catalogue import METRICS
 # Draws of one proposal until it is new: the first by TPE, the others at random, since TPE tends to repeat itself.
 _TPE_DRAWS = 4
 _DRAWS = 60
+# Trials in a view before TPE draws from it, at random until then.
+_STARTUP, _STARTUP_APART = 10, 5
 # Trials in a view, and how many of the oldest are dropped at once: the cost of a proposal must not grow.
 _VIEW_SIZE, _DROPPED = 200, 100
 _CANDIDATE = "candidate"
 
 
 def generation_of(job: Job, plan: Plan) -> int:
-    return job.number // plan.generation_size
+    return plan.own_number(job) if plan.tunes_apart else job.number // plan.generation_size
+
+
+def must_precede(other: Job, job: Job, plan: Plan) -> bool:
+    """Whether `other` must have ended before `job`, a search trial of the same group, can be drawn."""
+    if plan.asynchronous or (plan.tunes_apart and other.candidate != job.candidate):
+        return False
+    return generation_of(other, plan) < generation_of(job, plan)
 
 
 class GroupSearch:
-    """The proposals of one group, to be requested in ascending order of trial numbers."""
+    """The proposals of one group; those of a candidate are to be requested in ascending order of trial numbers."""
 
     def __init__(self, plan: Plan, group: str) -> None:
         self._plan = plan
         self._group = plan.group_plan(group)
         self._space = plan.space_object()
         self._preset = plan.preset_object(group)
-        self._trials: dict[Job, FrozenTrial] = {}  # in the view
-        self._generation = -1  # the one the view was made for
-        self._view = study_of([], plan.metric)
+        self._views: defaultdict[str, _View] = defaultdict(partial(_View, plan))  # candidate, or "" for all of them
 
     def propose(self, job: Job, records: Sequence[JobRecord]) -> Proposal:
         """The configuration of trial `job.number`; `records` are those of the trials handed out before it."""
@@ -57,31 +72,15 @@ class GroupSearch:
             if self._grid_size(own[0].proposal) <= len(distinct):
                 # The grid is used up; repeating it keeps the number of trials equal for all candidates.
                 return list(distinct.values())[len(own) % len(distinct)]
-        self._update_view(records, generation_of(job, self._plan))
+        self._view(job).update(own if self._plan.tunes_apart else records, generation_of(job, self._plan))
         first = self._draw(job, 0)
         if first.nuisance not in tried:
             return first
         others = (self._draw(job, draw) for draw in range(1, _DRAWS))
         return next((other for other in others if other.nuisance not in tried), first)
 
-    def _update_view(self, records: Sequence[JobRecord], generation: int) -> None:
-        """Fill the view with the ended trials of earlier generations (with --async: all ended trials).
-
-        Failed trials are left out, and so are those with more failed clips than others, which their scores ignore.
-        """
-        if generation == self._generation and not self._plan.asynchronous:
-            return  # earlier generations had ended before this one began
-        self._generation = generation
-        ended = [r for r in records if r.state in ("complete", "pruned") and self._visible(r, generation)]
-        fewest = min((record.failed_clips for record in ended), default=0)
-        ended = [record for record in ended if record.failed_clips == fewest]
-        dropped = max(0, -(-(len(ended) - _VIEW_SIZE) // _DROPPED)) * _DROPPED
-        latest = sorted(ended, key=lambda record: record.job.number)[dropped:]
-        self._trials = {record.job: self._trials.get(record.job) or trial_of(record) for record in latest}
-        self._view = study_of(list(self._trials.values()), self._plan.metric)
-
-    def _visible(self, record: JobRecord, generation: int) -> bool:
-        return record.ended if self._plan.asynchronous else record.generation < generation
+    def _view(self, job: Job) -> "_View":
+        return self._views[job.candidate if self._plan.tunes_apart else ""]
 
     def _anchor(self, job: Job) -> Proposal:
         candidate = self._plan.candidate(job.group, job.candidate)
@@ -99,13 +98,18 @@ class GroupSearch:
         return proposal
 
     def _draw(self, job: Job, draw: int) -> Proposal:
-        seed = derive_seed(self._plan.sweep_seed, job.group, job.number, draw) % 2**32
-        return self._ask(job, _tpe(seed) if draw < _TPE_DRAWS else RandomSampler(seed=seed))
+        plan = self._plan
+        # The same for all candidates: luck in what is drawn then decides nothing between them.
+        number = plan.own_number(job) if plan.tunes_apart else job.number
+        seed = derive_seed(plan.sweep_seed, job.group, number, draw) % 2**32
+        startup = _STARTUP_APART if plan.tunes_apart else _STARTUP
+        return self._ask(job, _tpe(seed, startup) if draw < _TPE_DRAWS else RandomSampler(seed=seed))
 
     def _ask(self, job: Job, sampler: BaseSampler, fixed: Mapping[str, object] | None = None) -> Proposal:
-        self._view.sampler = sampler
-        self._view.enqueue_trial({_CANDIDATE: job.candidate, **(fixed or {})})
-        trial = self._view.ask()
+        view = self._view(job).study
+        view.sampler = sampler
+        view.enqueue_trial({_CANDIDATE: job.candidate, **(fixed or {})})
+        trial = view.ask()
         trial.suggest_categorical(_CANDIDATE, [candidate.label for candidate in self._group.candidates])
         candidate = self._plan.candidate(job.group, job.candidate)
         nuisance = self._space.suggest(trial, self._group.group, candidate, self._preset)
@@ -117,6 +121,32 @@ class GroupSearch:
         return math.prod(len(d.choices) if isinstance(d, CategoricalDistribution) else math.inf for d in searched)
 
 
+class _View:
+    """The trials that a sampler sees, as a study: ended ones of earlier generations (with --async: all ended ones)."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._trials: dict[Job, FrozenTrial] = {}
+        self._generation = -1  # the one the view was made for
+        self.study = study_of([], plan.metric)
+
+    def update(self, records: Sequence[JobRecord], generation: int) -> None:
+        """Without failed trials, and without those with more failed clips than others, which their scores ignore."""
+        if generation == self._generation and not self._plan.asynchronous:
+            return  # earlier generations had ended before this one began
+        self._generation = generation
+        ended = [r for r in records if r.state in ("complete", "pruned") and self._visible(r, generation)]
+        fewest = min((record.failed_clips for record in ended), default=0)
+        ended = [record for record in ended if record.failed_clips == fewest]
+        dropped = max(0, -(-(len(ended) - _VIEW_SIZE) // _DROPPED)) * _DROPPED
+        latest = sorted(ended, key=lambda record: record.job.number)[dropped:]
+        self._trials = {record.job: self._trials.get(record.job) or trial_of(record) for record in latest}
+        self.study = study_of(list(self._trials.values()), self._plan.metric)
+
+    def _visible(self, record: JobRecord, generation: int) -> bool:
+        return record.ended if self._plan.asynchronous else record.generation < generation
+
+
 def study_of(trials: Sequence[FrozenTrial], metric: str) -> optuna.Study:
     """An in-memory study by this metric; trials asked of it stay running, and TPE ignores running trials."""
     study = optuna.create_study(direction="minimize" if METRICS[metric].lower else "maximize")
@@ -124,13 +154,13 @@ def study_of(trials: Sequence[FrozenTrial], metric: str) -> optuna.Study:
     return study
 
 
-def _tpe(seed: int) -> TPESampler:
+def _tpe(seed: int, startup: int) -> TPESampler:
     """Univariate, so that a parameter which only some candidates have is modelled from just these.
 
     Every option is explicit: defaults change between Optuna's versions, and with them every proposal.
     """
     return TPESampler(
-        n_startup_trials=10,
+        n_startup_trials=startup,
         n_ei_candidates=24,
         multivariate=False,
         group=False,

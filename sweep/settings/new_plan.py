@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces import find_space
-from search_spaces.space import Preset, Space
+from search_spaces.space import BEST_CONFIGURATION, Preset, Space
 from search_spaces.space_file import fingerprint, is_space_file
 from sweep import __version__
 from sweep.core.addresses import is_server, sqlite_uri
@@ -80,6 +80,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         groups=groups,
         samples=settings.get("samples", preset.samples),
         generation_size=max(len(group.candidates) for group in groups),  # a generation tries each candidate once
+        tunes_apart=space.answer != BEST_CONFIGURATION,  # whose candidates are ranks of one search
         exempt=3,
         steps=preset.steps,
         round_steps=preset.round_steps,

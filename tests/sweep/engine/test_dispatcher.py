@@ -29,7 +29,7 @@ from sweep.plan.cost import job_seconds
 from sweep.plan.plan import Plan
 from sweep.study.study import StudyStore
 
-PLAN = simulated_plan(groups=("tera",), samples=3, exempt=1)
+PLAN = simulated_plan(groups=("tera",), samples=3, exempt=1, sweep_seed=2)
 
 
 def _store(plan: Plan = PLAN) -> StudyStore:
@@ -117,8 +117,17 @@ def _finish(dispatcher: Dispatcher, handout: Handout, score: float = 1.0) -> Non
         dispatcher.report(handout.job, handout.attempt, step, score, {})
 
 
-def test_a_generation_waits_for_all_of_the_one_before() -> None:
+def test_a_trial_waits_for_the_earlier_ones_of_its_candidate_and_for_no_others() -> None:
     dispatcher = Dispatcher(PLAN, _store(), Announcer())
+    first = _handouts(dispatcher)
+    assert [handout.job.number for handout in first] == [0, 1, 2, 3, 4]
+    for handout in (first[3], first[1]):
+        _finish(dispatcher, handout)
+        assert [each.job.number for each in _handouts(dispatcher)] == [handout.job.number + 5]
+
+
+def test_in_one_search_for_the_group_a_generation_waits_for_all_of_the_one_before() -> None:
+    dispatcher = Dispatcher(replace(PLAN, tunes_apart=False), _store(), Announcer())
     first = _handouts(dispatcher)
     assert [handout.job.number for handout in first] == [0, 1, 2, 3, 4]
     for handout in first[:-1]:

@@ -25,7 +25,7 @@ from trainables.base.storage.storage import Storage
 from trainables.inference import NOISY
 from trainables.listening import LISTENING_FILE
 
-PLAN = simulated_plan(groups=("tera",), samples=3, exempt=1, name="first")
+PLAN = simulated_plan(groups=("tera",), samples=3, exempt=1, sweep_seed=2, name="first")
 AGAIN = replace(PLAN, name="second")
 
 
@@ -125,6 +125,28 @@ def test_listeners_hear_of_a_reused_job_what_they_hear_of_any_other(tmp_path: Pa
     starts = [event for event in second.events if isinstance(event, JobStarted)]
     assert all(event.reused_from == f"first/{event.job.path}" for event in starts)
     assert all(event.reused_from is None for event in first.events if isinstance(event, JobStarted))
+
+
+def _without(plan: Plan, label: str) -> Plan:
+    (group,) = plan.groups
+    return replace(plan, groups=(replace(group, candidates=tuple(c for c in group.candidates if c.label != label)),))
+
+
+@pytest.mark.parametrize("added", [candidate.label for candidate in PLAN.groups[0].candidates])
+def test_one_candidate_more_trains_its_own_jobs_alone_and_has_the_study_of_a_sweep_that_trained_all(
+    tmp_path: Path, added: str
+) -> None:
+    """Wherever it stands among the candidates, with trials that TPE draws and trials that are stopped early."""
+    whole = replace(PLAN, samples=8, name="whole")
+    store = StudyStore(InMemoryStorage(), whole.name)
+    Simulation(whole, store).run()
+    Sweep(tmp_path, _without(replace(whole, name="fewer"), added)).run()
+    more = Sweep(tmp_path, whole)
+    more.simulation.run(killed_after=3)
+    more.run()
+    assert more.facts == facts(store, whole)
+    assert {Job.parse(job).candidate for job in more.trained} == {added}
+    assert "pruned" in {fact[0] for fact in more.facts.values()}
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
