@@ -3,22 +3,25 @@
 Spaces, plans and dry runs read this file; it must never import torch. The method itself is in method.py.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Unpack
+from typing import Any, Unpack
 
 from trainables.base.published.source import located
 from trainables.config.fields import PaperTerm, choice, flag, number, positions, text, whole
 from trainables.config.method_config import MethodConfig
+from trainables.job.assignment import DataSettings
 from trainables.job.stages import Stage, StagePlace
-from trainables.ssl.description import SSLModel
+from trainables.ssl.description import PRETRAINING_INPUTS, SSLModel
 from trainables.ssl.published_weights.source import resolve
 from trainables.ssl.stages import body_stage, require_weights
 from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
 # Bump when a change of code changes the statistics (trainables/normalized_ssl/clean_statistics.py).
 CLEAN_STATISTICS_VERSION = 2
+# The same of trainables/normalized_ssl/noise_types.py.
+NOISE_TYPES_VERSION = 1
 
 UPSTREAMS = tuple(UPSTREAM_TABLE)
 SPECTRAL_UPSTREAMS = tuple(name for name, upstream in UPSTREAM_TABLE.items() if upstream.spectral)
@@ -52,8 +55,12 @@ _STRENGTH_FIELDS = (
 )
 # Of the rivals of normalization: first what turns one on, then what has no effect without it.
 _ADAPTER_FIELDS = ("adapter_layers", "adapter_channels")
-_ADVERSARY_FIELDS = ("adversary_strength", "adversary_schedule", "lr_adversary_ratio")
-RIVAL_FIELDS = ("adapters", *_ADAPTER_FIELDS, "adversary_layer", *_ADVERSARY_FIELDS)
+_ADVERSARY_FIELDS = ("adversary_domains", "adversary_strength", "adversary_schedule", "lr_adversary_ratio")
+_READOUT_FIELDS = ("readout_sites", "lr_readout_ratio")
+RIVAL_FIELDS = (
+    *("adapters", *_ADAPTER_FIELDS, "adversary_layer", *_ADVERSARY_FIELDS),
+    *("readout", *_READOUT_FIELDS, "pretraining_input"),
+)
 # Meaningful for spectral upstreams only; a waveform upstream takes nothing but the default.
 _SPECTRAL_FIELDS = ("w_cirm", "head_kernel", "cmvn")
 # Meaningful for the U-Net of a waveform upstream at base size only; tiny ones have widths of their own.
@@ -153,7 +160,10 @@ class NormalizedSSLConfig(MethodConfig):
         None,
         (1, max(DEEPEST_LAYER.values())),
         unit="layer",
-        help="Domain-adversarial training: a classifier of noisy and clean at the layer's input; null = none.",
+        help="Domain-adversarial training: a classifier of domains at the layer's input; null = none.",
+    )
+    adversary_domains: str = choice(
+        "clean", of=("clean", "noise"), help="What it tells apart: noisy from clean, or the types of noise."
     )
     adversary_strength: float = number(0.05, (0.0, 10.0), help="Factor of the classifier's reversed gradient.")
     adversary_schedule: str = choice(
@@ -163,6 +173,25 @@ class NormalizedSSLConfig(MethodConfig):
     )
     lr_adversary_ratio: float = number(
         5.0, (0.0, 100.0), unit="share of lr_head", help="Learning rate of the classifier."
+    )
+    readout: str = choice(
+        "last",
+        of=("last", "weighted", "weighted_ln"),
+        help="What the decoder reads as the last features: the last site, or a learnt mean of sites, normed or not.",
+    )
+    readout_sites: tuple[int, ...] = positions(
+        unit="sites",
+        empty="all of the last one's frame rate",
+        help="Sites of that mean: 0-3 of mockingjay and tera, 8 and 9 of the others.",
+    )
+    lr_readout_ratio: float = number(
+        1.0, (0.0, 1000.0), unit="share of lr_head", help="Learning rate of the mean's weights and norms."
+    )
+    pretraining_input: str | None = choice(
+        None,
+        of=(*PRETRAINING_INPUTS, None),
+        help="What a tiny body hears in pre-training: clean speech, WavLM's mixing, noisy speech, or that with clean "
+        "targets (denoise); null = the upstream's own.",
     )
 
     w_time: float = number(1.0, (0.0, 1e3), section="Losses and head", help="Weight of the waveform MSE.")
@@ -222,6 +251,8 @@ class NormalizedSSLConfig(MethodConfig):
         if not self.needs_pretraining:
             return ()
         body = body_stage(self.ssl, seed, **place)
+        if self.adversary_layer is not None and self.adversary_domains == "noise":
+            return (body, self._noise_types(**place))
         if not self.norm_layers or self.clean_stats == "batch":
             return (body,)
         statistics = Stage(
@@ -235,6 +266,29 @@ class NormalizedSSLConfig(MethodConfig):
             **place,
         )
         return (body, statistics)
+
+    def _noise_types(self, **place: Unpack[StagePlace]) -> Stage:
+        """The names of the training noises' types: the same for every seed and device."""
+        stage = Stage(
+            kind="noise_types",
+            name="types of noise",
+            runner="ssl_noise_types",
+            version=NOISE_TYPES_VERSION,
+            config={},
+            seed=0,
+            **place,
+        )
+        return replace(stage, threads=1, device="cpu")
+
+    def require_corpus(self, summary: Mapping[str, Any], data: DataSettings) -> None:
+        if self.adversary_layer is None or self.adversary_domains != "noise":
+            return
+        if data.swap_roles:
+            raise self.refusal("adversary_domains", "noise", "only clean with swapped splits")
+        types = summary.get("splits", {}).get("train", {}).get("noise_types", 0)
+        if types < 2:
+            allowed = f"only clean with this corpus, whose training noises have {'1 type' if types else 'no types'}"
+            raise self.refusal("adversary_domains", "noise", allowed)
 
     def require_inputs(self) -> None:
         if self.needs_pretraining:
@@ -254,6 +308,7 @@ class NormalizedSSLConfig(MethodConfig):
             cmvn=self.cmvn,
             checkpoint=self.checkpoint,
             pretraining_steps=self.pretraining_steps,
+            pretraining_input=self.pretraining_input,
         )
 
     @property
@@ -305,6 +360,15 @@ class NormalizedSSLConfig(MethodConfig):
         return self.adapter_layers or ((1, 2, 3) if self.spectral else (8, 9))
 
     @property
+    def summed_sites(self) -> tuple[int, ...]:
+        """Sites whose mean the decoder reads; () = it reads the last one."""
+        return () if self.readout == "last" else self.readout_sites or self._sites_at_last_rate
+
+    @property
+    def _sites_at_last_rate(self) -> tuple[int, ...]:
+        return (0, 1, 2, 3) if self.spectral else (8, 9)
+
+    @property
     def adversary_site(self) -> int | None:
         return None if self.adversary_layer is None else self.adversary_layer - 1
 
@@ -332,6 +396,7 @@ class NormalizedSSLConfig(MethodConfig):
             )
         if self.size == "base":
             self._check_defaults(("cmvn",), 'size="base": the published bodies know utterance statistics')
+            self._check_defaults(("pretraining_input",), 'size="base", whose bodies are published')
         else:
             self._check_defaults(("checkpoint",), f"size={self.size!r}, whose bodies are pre-trained here")
         if self.checkpoint is not None:
@@ -344,6 +409,13 @@ class NormalizedSSLConfig(MethodConfig):
             raise self.refusal("w_time, w_mstft, w_si_sdr", 0, "at least one loss weight above 0")
 
     def _check_rivals(self, deepest: int) -> None:
+        if self.adapters is not None and not UPSTREAM_TABLE[self.upstream].transformer:
+            allowed = f"only null with {self.upstream}, whose body has no transformer layers"
+            raise self.refusal("adapters", self.adapters, allowed)
+        if not set(self.readout_sites) <= set(self._sites_at_last_rate):
+            listed = ", ".join(map(str, self._sites_at_last_rate))
+            allowed = f"sites {listed} of {self.upstream}, whose frame rate is the last one's"
+            raise self.refusal("readout_sites", list(self.readout_sites), allowed)
         if not all(1 <= layer <= deepest for layer in self.adapter_layers):
             allowed = f"layers 1 to {deepest} of {self.upstream}"
             raise self.refusal("adapter_layers", list(self.adapter_layers), allowed)
@@ -375,4 +447,7 @@ class NormalizedSSLConfig(MethodConfig):
         idle += ["freeze_body", "lr_body_ratio"] if self.adapters == "only" else []
         idle += _ADAPTER_FIELDS if self.adapters is None else []
         idle += _ADVERSARY_FIELDS if self.adversary_layer is None else []
+        idle += _READOUT_FIELDS if self.readout == "last" else []
+        own = UPSTREAM_TABLE[self.upstream].own_input
+        idle += ["pretraining_input"] if self.init == "random" or self.pretraining_input == own else []
         return idle

@@ -12,6 +12,7 @@ INFO = MethodInfo(
     build=f"{_FOLDER}.method:build",
     runners={
         "ssl_clean_statistics": f"{_FOLDER}.clean_statistics:run",
+        "ssl_noise_types": f"{_FOLDER}.noise_types:run",
         "ssl_transfer_gap": f"{_FOLDER}.gates.gates:transfer_gap",
         "ssl_mismatch": f"{_FOLDER}.gates.gates:mismatch",
     },
@@ -21,5 +22,12 @@ INFO = MethodInfo(
     step_seconds=lambda config: UPSTREAM_TABLE[config.upstream].step_seconds,
     pretraining_step_seconds=lambda config: UPSTREAM_TABLE[config["upstream"]].pretraining_step_seconds,
     checkpoint_bytes=(8e6, 320e6),  # TERA with a frozen branch up to layer 3; the waveform bodies take 230e6
-    curves={"*/k": "k", "*/log_ratio_max": "log_ratio_max", "similarity/*": "similarity/*"},
+    curves={
+        "*/k": "k",
+        "*/log_ratio_max": "log_ratio_max",
+        "similarity/*": "similarity/*",
+        "readout/*": "readout/*",
+        "probe_accuracy": "probe_accuracy",
+        "adversary_accuracy": "adversary_accuracy",
+    },
 )

@@ -23,8 +23,14 @@ class Upstream:
     predicts_units: bool = False  # waveform pre-training predicts k-means units, a stage of their own; else contrastive
     mixes_utterances: bool = False  # unit prediction hears a second utterance
     relative_bias: bool = False  # gated relative position bias in the transformer layer
+    transformer: bool = True  # has transformer layers, behind which adapters stand
     step_seconds: tuple[float, float]  # of training: (whatever the batch, for each second of audio)
     pretraining_step_seconds: float
+
+    @property
+    def own_input(self) -> str:
+        """What it hears while it is pre-trained, by its own paper (ssl/pretraining/inputs.py)."""
+        return "mixing" if self.mixes_utterances else "clean"
 
 
 _spectral = partial(Upstream, spectral=True, step_seconds=(0.015, 0.0067), pretraining_step_seconds=0.05)

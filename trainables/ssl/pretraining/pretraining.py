@@ -1,4 +1,4 @@
-"""Pre-train a body on clean speech: the stage that init="pretrained" rests on.
+"""Pre-train a body on speech, clean or not (inputs.py): the stage that init="pretrained" rests on.
 
 Each family learns by its own objective (masked_reconstruction.py, contrastive_pretraining.py,
 unit_prediction.py) on the train split. The learning rate does not depend on the budget, so a longer run begins
@@ -22,6 +22,7 @@ from trainables.ssl.bodies.upstreams import build_body, pack_body
 from trainables.ssl.bodies.waveform_body import WaveformBody
 from trainables.ssl.description import SSLModel
 from trainables.ssl.pretraining.contrastive_pretraining import ContrastivePretraining
+from trainables.ssl.pretraining.inputs import heard
 from trainables.ssl.pretraining.masked_reconstruction import MaskedReconstruction
 from trainables.ssl.pretraining.speech_units import SpeechUnits
 from trainables.ssl.pretraining.unit_prediction import UnitPrediction
@@ -47,7 +48,7 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
         if isinstance(body, SpectralBody) and model.cmvn == "corpus":
             _measure_speech(body, corpus, stage.seed)
         objective = build_objective(body, model.upstream, stage, artifacts)
-        history = _train(objective, corpus, stage, model.pretraining_steps, progress)
+        history = _train(objective, corpus, stage, model, progress)
         return pack_body(body.cpu(), info=_summary(history))
 
 
@@ -62,28 +63,28 @@ def _objective(body: SpectralBody | WaveformBody, upstream: str, stage: Stage, a
     if not stage.rests_on:
         return ContrastivePretraining(body)
     units = SpeechUnits(**unpack(artifacts.read(stage.rests_on[0].key)))
-    return UnitPrediction(body, units, mixing=UPSTREAM_TABLE[upstream].mixes_utterances)
+    return UnitPrediction(body, units)
 
 
 def _train(
-    objective: nn.Module, corpus: "Corpus", stage: Stage, steps: int, progress: Progress
+    objective: nn.Module, corpus: "Corpus", stage: Stage, model: SSLModel, progress: Progress
 ) -> list[dict[str, float]]:
     """Adam with a short linear warm-up to a constant rate; returns the monitors of every step."""
     optimizer = torch.optim.Adam(objective.parameters(), lr=LEARNING_RATE, fused=True)
     objective.train()
     history = []
-    for step in range(steps):
+    for step in range(model.pretraining_steps):
         seed_global_generators(stage.seed, "pretraining", step)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARMUP_STEPS)
-        waveforms = speech_batch(corpus, stage.seed, step, BATCH, CROP_SECONDS)
-        loss, monitors = objective(waveforms.to(stage.device), step)
+        waveforms, targets = heard(model.heard, corpus, stage.seed, step, BATCH, CROP_SECONDS, stage.device)
+        loss, monitors = objective(waveforms, step, targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(objective.parameters(), CLIP)
         optimizer.step()
         history.append(monitors)
-        progress(step + 1, steps)
+        progress(step + 1, model.pretraining_steps)
     return history
 
 
