@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := sweep
-.PHONY: help sweep test test-slow test-chaos test-browser test-cluster check format hooks clean
+.PHONY: help sweep test test-slow test-chaos test-browser test-cluster bench check format hooks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,9 @@ test-browser: $(VENV)/.dev-installed ## report and MLflow pages in headless Chro
 test-cluster: $(VENV)/.dev-installed ## clusters of network namespaces (as root; docs/cluster.md)
 	$(PY) -m pytest -m cluster tests/cluster $(ARGS)
 
+bench: $(VENV)/.dev-installed ## every benchmark next to a peer, 40 minutes on two cores (docs/benchmarks.md)
+	$(PY) -m benchmarks $(ARGS)
+
 check: $(VENV)/.dev-installed ## ruff and mypy
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -54,7 +57,7 @@ hooks: $(VENV)/.dev-installed ## run ruff and mypy before each git commit
 	$(VENV)/bin/pre-commit install
 
 clean: ## remove .venv and build outputs; sweeps/ stays
-	rm -rf $(VENV) build *.egg-info .coverage* .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) .bench build *.egg-info .coverage* .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(VENV)/bin/python:
 	@for python in $(PYTHONS); do \
