@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,17 @@ def test_a_job_whose_entry_went_while_its_driver_was_dead_is_trained_and_says_so
     assert job.path in sweep.trained
     assert record is not None
     assert record.reused_from is None
+
+
+def test_two_drivers_at_once_share_what_either_has_ended_and_both_have_the_study_of_one_alone(
+    tmp_path: Path, fresh: dict[str, tuple[Any, ...]]
+) -> None:
+    sweeps = [Sweep(tmp_path, replace(PLAN, name=name), workers=3) for name in ("ada", "bob")]
+    with ThreadPoolExecutor(2) as drivers:
+        list(drivers.map(Sweep.run, sweeps))
+    assert [sweep.facts for sweep in sweeps] == [fresh, fresh]
+    third = Sweep(tmp_path, AGAIN).run()
+    assert (third.trained, third.facts) == ([], fresh)
 
 
 def test_without_reuse_everything_is_trained(tmp_path: Path, fresh: dict[str, tuple[Any, ...]]) -> None:
