@@ -2,7 +2,8 @@
 
 python -m benchmarks.search_quality --repeats 40
 
-Ours: a study per upstream, generations, early stopping within a candidate, finalists with fresh seeds. Stock: Ray's
+Ours: a study per upstream, a search for each candidate by itself (`--together`: one for all, as in earlier versions),
+early stopping within a candidate, finalists with fresh seeds. Stock: Ray's
 own `OptunaSearch` and `AsyncHyperBandScheduler`, driven as Tune drives them, on one study over upstream, layer and
 learning rates, given as many rounds of training as ours took; its answer is the best trial of each upstream.
 """
@@ -101,16 +102,19 @@ def _suggested(plan: Plan, searcher: OptunaSearch, trial_id: str, seed: int) -> 
     return _Trial(trial_id, assignment)
 
 
-def compare(repeats: int, groups: int, samples: int, seeds: int) -> dict[str, list[dict[str, str]]]:
+def compare(
+    repeats: int, groups: int, samples: int, seeds: int, together: bool = False
+) -> dict[str, list[dict[str, str]]]:
     """The answers of both methods, one per repeat: group -> candidate. Repeats run on all cores."""
     with ProcessPoolExecutor() as pool:
-        pairs = list(pool.map(partial(_repeat, groups, samples, seeds), range(repeats)))
+        pairs = list(pool.map(partial(_repeat, groups, samples, seeds, together), range(repeats)))
     return {"ours": [answer for answer, _ in pairs], "stock": [answer for _, answer in pairs]}
 
 
-def _repeat(groups: int, samples: int, seeds: int, seed: int) -> tuple[dict[str, str], dict[str, str]]:
+def _repeat(groups: int, samples: int, seeds: int, together: bool, seed: int) -> tuple[dict[str, str], dict[str, str]]:
     finals = default_seeds(seeds, seed)
-    plan = world_plan(groups, samples=samples, seeds=finals, sweep_seed=seed, search_seed=seed)
+    keyed = {"sweep_seed": seed, "search_seed": seed, "tunes_apart": not together}
+    plan = world_plan(groups, samples=samples, seeds=finals, **keyed)
     answer, rounds = ours(plan, seed)
     return answer, stock(plan, seed, rounds)
 
@@ -121,6 +125,7 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=4)
     parser.add_argument("--samples", type=int, default=4, help="search trials per candidate")
     parser.add_argument("--seeds", type=int, default=3, help="finalist seeds per candidate")
+    parser.add_argument("--together", action="store_true", help="ours with one search for all candidates of a group")
     arguments = parser.parse_args()
     for name, answers in compare(**vars(arguments)).items():
         print(f"{name:5s}  best layer found for {found(answers):.0%} of {len(answers) * arguments.groups}")

@@ -12,7 +12,7 @@ from sweep.core.listener import EndState
 from sweep.plan.plan import Plan
 from sweep.storage.kept_jobs import KEPT_JOBS
 from sweep.stored import layout
-from sweep.stored.by_name import join, sweep_names
+from sweep.stored.by_name import is_remote, join, sweep_names
 from sweep.stored.heartbeat import read_pulse
 from sweep.stored.place import refuse_copy
 from sweep.stored.reading import base_of, is_answered, open_study, read_result, stored_sweep, with_study_password
@@ -47,9 +47,12 @@ class Freeable:
 
 
 def everything(output: str | None = None) -> list[Freeable]:
-    """The cache's parts and the sweeps in `output`, the largest first."""
+    """The cache's parts, what sweeps share in a bucket, and the sweeps in `output`, the largest first."""
+    base = base_of(output)
     parts = [_cache_part(Storage(cache_folder()), name) for name in _MEANINGS if (cache_folder() / name).is_dir()]
-    found = [*parts, *(_sweep_or_reason(name, output) for name in sweep_names(base_of(output)))]
+    if is_remote(base) and KEPT_JOBS in Storage(base).folders():
+        parts.append(_in_bucket(Storage(base), KEPT_JOBS))
+    found = [*parts, *(_sweep_or_reason(name, output) for name in sweep_names(base))]
     return sorted(found, key=lambda item: (-item.bytes, -item.kept, item.name))
 
 
@@ -59,6 +62,11 @@ def _cache_part(cache: Storage, name: str) -> Freeable:
             cache.delete_prefix(name)
 
     return Freeable(f"cache/{name}", sum(_sizes(cache, name).values()), 0, _MEANINGS[name], free)
+
+
+def _in_bucket(base: Storage, name: str) -> Freeable:
+    """No lock is needed: a sweep that looks for something there and does not find it computes it."""
+    return Freeable(name, sum(base.sizes(name).values()), 0, _MEANINGS[name], lambda: base.delete_prefix(name))
 
 
 def _sweep_or_reason(name: str, output: str | None) -> Freeable:

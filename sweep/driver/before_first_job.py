@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import ray
 from ray.exceptions import RayTaskError
 
-from sweep.core.next_command import typed_in
+from sweep.core.next_command import typed, typed_in
 from sweep.driver.whose import as_json, freeze, own_name
 from sweep.engine.forecast import corpora_known, seems_known
 from sweep.engine.reuse import Reuse
@@ -30,12 +30,12 @@ from sweep.machines.ray_session import ray_session, require_cluster
 from sweep.machines.shared_storage import require_shared
 from sweep.machines.warm_workers import warm_workers
 from sweep.machines.workers import Workers
-from sweep.plan.cost import disk_bytes
+from sweep.plan.cost import disk_bytes, kept_bytes
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
 from sweep.settings.further_metrics import with_references
 from sweep.settings.settings import Planned
-from sweep.storage.stage_store import stage_store
+from sweep.storage.stage_store import shared_base, stage_store
 from sweep.stored import layout
 from sweep.stored.by_name import is_remote
 from sweep.study.study import StudyStore
@@ -204,16 +204,25 @@ def _is_extended(planned: Planned) -> bool:
 
 
 def require_space(plan: Plan, storage: Storage) -> None:
-    """Raise `UserError` where the disk cannot hold what is still to be written."""
+    """Raise `UserError` where the disk cannot hold what is still to be written, copies for later sweeps included.
+
+    These may be on another disk, where nothing is refused: what cannot be kept is trained again.
+    """
     free = storage.free_bytes()
     if free is None:
         return
     needed = disk_bytes(plan) - sum(storage.sizes(layout.JOBS).values())
+    if _disk_of(plan.output) == _disk_of(shared_base(plan.output)):
+        needed += kept_bytes(plan)
     if free < needed:
         raise UserError(
-            f"{plan.output}: about {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; free some, or "
-            "choose another --output"
+            f"{plan.output}: about {needed / 1e9:.1f} GB are needed and {free / 1e9:.1f} GB are free; free some "
+            f"({typed('clean')} lists what can go), or choose another --output"
         )
+
+
+def _disk_of(place: str) -> int:
+    return next(folder for folder in (Path(place), *Path(place).parents) if folder.exists()).stat().st_dev
 
 
 @contextlib.contextmanager

@@ -37,6 +37,7 @@ class Cost:
     final: float
     scoring: float
     disk_bytes: float
+    kept_bytes: float  # of copies for later sweeps
     resolvable: float | None  # in the metric's unit; None where it is not known for this metric
 
     @property
@@ -80,6 +81,7 @@ def estimate(plan: Plan, missing: list[Stage], known: Known | None = None) -> Co
         final=final,
         scoring=scored * (_SCORING_SHARE + _INFERENCE_SHARE),
         disk_bytes=disk_bytes(plan),
+        kept_bytes=kept_bytes(plan),
         resolvable=resolvable_gain(plan),
     )
 
@@ -106,17 +108,28 @@ def disk_bytes(plan: Plan) -> float:
 
     At most a generation of each group runs at once.
     """
+    under_way = min(plan.generation_size * len(plan.groups), sum(1 for _ in plan.all_jobs()))
+    estimates = plan.data.valid_seconds * _ESTIMATE_BYTES_PER_SECOND
+    return _of_finalists(plan) + under_way * (_CHECKPOINTS_KEPT * _checkpoint_bytes(plan) + estimates)
+
+
+def kept_bytes(plan: Plan) -> float:
+    """What the sweep adds at most to the jobs that are kept for later ones: a copy of what its finalists leave."""
+    return _of_finalists(plan)
+
+
+def _of_finalists(plan: Plan) -> float:
     from trainables.listening import CLIPS  # imports numpy and pyarrow
 
-    checkpoint = max(
+    heard = min(plan.data.test_seconds, CLIPS * plan.data.evaluation_clip_seconds) * _ESTIMATE_BYTES_PER_SECOND
+    return sum(len(plan.final_jobs(group.name)) for group in plan.groups) * (_checkpoint_bytes(plan) + heard)
+
+
+def _checkpoint_bytes(plan: Plan) -> float:
+    return max(
         info.checkpoint_bytes[any(info.full_size(config) for config in _configs_of(plan, name))]
         for name, info in plan.methods().items()
     )
-    finalists = sum(len(plan.final_jobs(group.name)) for group in plan.groups)
-    under_way = min(plan.generation_size * len(plan.groups), sum(1 for _ in plan.all_jobs()))
-    heard = min(plan.data.test_seconds, CLIPS * plan.data.evaluation_clip_seconds) * _ESTIMATE_BYTES_PER_SECOND
-    estimates = plan.data.valid_seconds * _ESTIMATE_BYTES_PER_SECOND
-    return finalists * (checkpoint + heard) + under_way * (_CHECKPOINTS_KEPT * checkpoint + estimates)
 
 
 def resolvable_gain(plan: Plan) -> float | None:

@@ -17,13 +17,10 @@ from trainables.job.stages import Stage, library_versions
 # Raised when what is kept under a key, or how, changes.
 _VERSION = 1
 _NOT_BITS = ("job", "attempt", "corpus_uri", "pretraining_corpus_uri", "stages", "prefix")
-# Libraries whose version can change a score.
-_SCORING = ("pesq", "pystoi", "fast_bss_eval", "soxr", "speechmos", "onnxruntime", "jiwer")
-# Of `DataSettings`: all that decides which clips an evaluation set has, and how they are mixed.
-_EVALUATION = (
-    *("snr_low", "snr_high", "evaluation_snrs", "noise_level", "swap_roles", "valid_seconds", "test_seconds"),
-    *("evaluation_clip_seconds", "speakers", "sample_rate"),
-)
+# Libraries whose version can change a loss or a score, and so a report, next to those of stages.
+_MORE_LIBRARIES = ("numba", "pesq", "pystoi", "fast_bss_eval", "soxr", "speechmos", "onnxruntime", "jiwer")
+# Of `DataSettings`: what has no part in which clips an evaluation set has, and how they are mixed.
+_TRAINING_ALONE = ("batch", "crop_seconds", "training_snrs", "labelled_minutes")
 
 
 def job_key(assignment: Assignment, code: str) -> str:
@@ -36,7 +33,7 @@ def job_key(assignment: Assignment, code: str) -> str:
             "data": data,
             "stages": [Stage.from_json(stage).key for stage in assignment.stages],
             "code": code,
-            "libraries": dict(library_versions()),
+            "libraries": _libraries(),
             "version": _VERSION,
         }
     )
@@ -53,7 +50,7 @@ def rows_key(plan: Plan, data: DataSettings, split: str) -> str:
             "metrics": list(metrics),
             "models": {name: plan.weights.get(name, place) for name, place in plan.models.items() if name in metrics},
             "code": plan.code,
-            "libraries": dict(library_versions(_SCORING)),
+            "libraries": _libraries(),
             "version": _VERSION,
         }
     )
@@ -78,8 +75,11 @@ def candidate_key(plan: Plan, group: str, label: str) -> str:
 
 
 def evaluation_facts(data: DataSettings) -> dict[str, Any]:
-    plain = asdict(data)
-    return {name: plain[name] for name in _EVALUATION}
+    return {name: value for name, value in asdict(data).items() if name not in _TRAINING_ALONE}
+
+
+def _libraries() -> dict[str, str]:
+    return {**library_versions(), **library_versions(_MORE_LIBRARIES)}
 
 
 def _digest(facts: Mapping[str, Any]) -> str:

@@ -261,7 +261,7 @@ def _earlier_reads(earlier: Mapping[str, EarlierReads]) -> list[str]:
         if reads["sweeps"]:
             groups.setdefault((reads["sweeps"], tuple(reads["added"])), []).append(group)
     return [
-        f"{', '.join(names)}: {counted(sweeps, 'earlier sweep')} of this cache opened the same test set"
+        f"{', '.join(names)}: {counted(sweeps, 'earlier sweep')} of this cache or bucket opened the same test set"
         + (f"; added since it was first read: {', '.join(added)}." if added else ", with these candidates.")
         for (sweeps, added), names in groups.items()
     ]

@@ -222,7 +222,7 @@ def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None, known: K
     lines = [
         f"cost       about {_range(hours, 2)} CPU-hours and no GPU: {', '.join(shares)}",
         f"time       about {_range(minutes, 0)} min on this machine's {cores} cores",
-        f"disk       about {cost.disk_bytes / 1e9:.1f} GB",
+        f"disk       about {cost.disk_bytes / 1e9:.1f} GB, and {cost.kept_bytes / 1e9:.1f} GB kept for later sweeps",
     ]
     if price is not None:
         prices = (hours[0] * price.core_hour, hours[1] * price.core_hour)

@@ -22,6 +22,7 @@ IDENTITY_TAG = "speech_sweep.identity"  # of the sweep: names may be another's t
 OUTPUT_TAG = "speech_sweep.output"  # where the sweep lies; on its parent run
 CORPUS_TAG = "speech_sweep.corpus"
 STATE_TAG = "speech_sweep.state"
+REUSED_TAG = "speech_sweep.reused_from"
 KIND_TAG = "speech_sweep.kind"
 
 EXPERIMENT = ""  # in place of a run: the record is about the experiment

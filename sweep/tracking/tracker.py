@@ -23,7 +23,15 @@ from sweep.plan.plan import Plan
 from sweep.tracking import mlflow_page
 from sweep.tracking.artifacts import artifacts_uri
 from sweep.tracking.mlflow_sender import MlflowSender
-from sweep.tracking.mlflow_view import EXPERIMENT, KIND_TAG, OUTPUT_TAG, STATE_TAG, MlflowView, import_mlflow
+from sweep.tracking.mlflow_view import (
+    EXPERIMENT,
+    KIND_TAG,
+    OUTPUT_TAG,
+    REUSED_TAG,
+    STATE_TAG,
+    MlflowView,
+    import_mlflow,
+)
 from sweep.tracking.provenance import origin_tags
 from sweep.tracking.spool import Spool
 from sweep.verdict.result import CandidateResult, GroupResult, Result, candidate_verdict, group_name
@@ -103,7 +111,7 @@ class Tracker:
                     STATE_TAG: "running",
                     "speech_sweep.candidate": job.candidate,
                     "speech_sweep.attempt": event.attempt,
-                    **({"speech_sweep.reused_from": event.reused_from} if event.reused_from else {}),
+                    **({REUSED_TAG: event.reused_from or ""} if event.reused_from or event.attempt > 1 else {}),
                 },
             }
         )

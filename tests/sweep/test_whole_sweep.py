@@ -1,7 +1,8 @@
 """The whole path from a command to an answer: real Ray, real MLflow, real pre-training, real scores.
 
-One tiny sweep is run once and looked at from every side; a second one, killed, resumed, stopped and resumed
-again, must agree with it to the bit. The runs share stages and the corpus through one cache.
+One tiny sweep is run once and looked at from every side; a second one, which trains everything anew, is killed,
+resumed, stopped and resumed again, and a third one, which trains nothing, must agree with it to the bit. The runs share
+stages and the corpus through one cache.
 """
 
 import contextlib
@@ -235,7 +236,7 @@ def test_status_says_finished_and_what_to_type(place: Place, first: Done) -> Non
 def test_killed_and_then_stopped_from_another_shell_it_ends_in_the_same_groups_to_the_bit(
     place: Place, first: Done
 ) -> None:
-    process = place.start("run.py", *QUESTION, "--corpus", place.corpus, "--name", "second", "--json")
+    process = place.start("run.py", *QUESTION, "--corpus", place.corpus, "--name", "second", "--no-reuse", "--json")
     wait_until(lambda: ended_jobs(place, "second") >= 3)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -244,7 +245,7 @@ def test_killed_and_then_stopped_from_another_shell_it_ends_in_the_same_groups_t
     assert "dead" in dead.out
     assert "--resume second" in dead.out
 
-    process = place.start("run.py", "--resume", "second", "--json")
+    process = place.start("run.py", "--resume", "second", "--no-reuse", "--json")
     wait_until(lambda: ended_jobs(place, "second") >= 7)
     asked = place.run("stop.py", "second")
     assert asked.status == 0, asked.err
@@ -256,7 +257,7 @@ def test_killed_and_then_stopped_from_another_shell_it_ends_in_the_same_groups_t
     assert ended_jobs(place, "second") < 15
     assert place.run("stop.py", "second").status == 2  # there is nothing left to stop
 
-    resumed = place.run("run.py", "--resume", "second", "--json")
+    resumed = place.run("run.py", "--resume", "second", "--no-reuse", "--json")
     assert resumed.status == 0, resumed.err
     assert resumed.result["groups"] == first.result["groups"]
     assert resumed.result["trials"] == first.result["trials"]
@@ -267,6 +268,39 @@ def test_a_resumed_sweep_has_lost_nothing_and_done_nothing_twice(place: Place, f
     store = StudyStore(plan.study_uri, plan.name)
     jobs: list[Job] = [r.job for phase in ("search", "final") for r in store.records("tera", phase)]
     assert sorted(jobs) == sorted(plan.all_jobs())
+
+
+def test_the_same_sweep_again_trains_nothing_and_ends_in_the_same_groups_to_the_bit(place: Place, first: Done) -> None:
+    again = place.sweep("again")
+    assert again.status == 0, again.err
+    assert again.result["groups"] == first.result["groups"]
+    assert again.result["trials"] == first.result["trials"]
+    assert (first.result["reused"], again.result["reused"]) == (0, 15)
+    assert first.result["earlier_reads"]["tera"]["sweeps"] == 0
+    earlier = again.result["earlier_reads"]["tera"]
+    assert earlier["sweeps"] in (1, 2)  # "first", and "second" where its test has run
+    assert earlier["added"] == []
+    assert f"{earlier['sweeps']} earlier sweep" in again.out
+    assert f"{earlier['sweeps']} earlier sweep" in place.storage("again").read("report/index.html").decode()
+    rows = [read_rows(place.plan(name), place.storage(name)) for name in ("first", "again")]
+    assert rows[0].equals(rows[1])
+    records = StudyStore(place.plan("again").study_uri, "again").all_records(place.plan("again"))
+    assert [record.reused_from for record in records] == [f"first/{record.job.path}" for record in records]
+
+
+def test_mlflow_names_where_a_reused_job_was_trained(place: Place, first: Done) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(place.plan("again").tracking_uri)
+    (experiment,) = client.search_experiments(filter_string="name = 'speech-sweep/norm_layers'")
+    jobs = [
+        run
+        for run in client.search_runs([experiment.experiment_id], max_results=1000)
+        if run.data.tags["speech_sweep.kind"] in ("search", "final")
+    ]
+    assert {run.info.status for run in jobs} == {"FINISHED"}
+    assert len(jobs) == 15
+    assert {run.data.tags["speech_sweep.reused_from"].split("/")[0] for run in jobs} == {"first"}
 
 
 def test_resuming_a_finished_sweep_shows_its_answer_again(place: Place, first: Done) -> None:

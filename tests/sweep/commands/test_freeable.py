@@ -80,6 +80,18 @@ def test_freeing_a_sweep_leaves_the_winners_and_every_row(base: Path) -> None:
     assert found(base)["evening"].bytes == 0
 
 
+def test_in_a_bucket_the_jobs_kept_for_later_sweeps_are_listed_and_freed_and_nothing_else(s3_bucket: str) -> None:
+    output, lab = f"{s3_bucket}/lab", Storage(f"{s3_bucket}/lab")
+    lab.write("stages/pretraining-1", b"s" * 50)
+    lab.write("test-sets/0123/sweep.json", b"{}")
+    assert everything(output) == []
+    lab.write("kept-jobs/0123/reports", b"r" * 300)
+    (item,) = everything(output)
+    assert (item.name, item.bytes, item.kept) == ("kept-jobs", 300, 0)
+    assert run_command("clean", ["--free", "kept-jobs", "--output", output]) == 0
+    assert lab.list() == ["stages/pretraining-1", "test-sets/0123/sweep.json"]
+
+
 def on_disk(folder: Path) -> int:
     """As `du --apparent-size` counts files: bytes, hidden ones included."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

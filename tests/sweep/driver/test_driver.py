@@ -11,7 +11,7 @@ import pytest
 from sweep.driver.answer import terms_of_paper
 from sweep.driver.before_first_job import require_space
 from sweep.driver.driver import drive
-from sweep.plan.cost import disk_bytes
+from sweep.plan.cost import disk_bytes, kept_bytes
 from sweep.plan.plan import Plan
 from sweep.settings.settings import Planned
 from sweep.study.lock import sweep_lock
@@ -75,16 +75,17 @@ class Disk(Storage):
 
 def test_a_sweep_that_does_not_fit_is_refused_before_it_starts(tmp_path: Path) -> None:
     plan, disk = small_sweep.make_plan(tmp_path, corpus_summary={}), Disk(tmp_path)
-    disk.free = int(disk_bytes(plan)) + 1
+    needed = int(disk_bytes(plan) + kept_bytes(plan))  # the cache is on the same disk
+    disk.free = needed + 1
     require_space(plan, disk)
-    disk.free = int(disk_bytes(plan)) - 1
+    disk.free = needed - 1
     with pytest.raises(UserError, match=r"GB are needed .*--output"):
         require_space(plan, disk)
 
 
 def test_a_resume_needs_only_what_is_not_there_yet(tmp_path: Path) -> None:
     plan, disk = small_sweep.make_plan(tmp_path, corpus_summary={}), Disk(tmp_path)
-    disk.free = int(disk_bytes(plan) / 2) + 1
+    disk.free = int(disk_bytes(plan) / 2 + kept_bytes(plan)) + 1
     stored = tmp_path / "jobs" / "tera" / "final" / "estimates.bin"
     stored.parent.mkdir(parents=True)
     with stored.open("wb") as file:

@@ -126,6 +126,25 @@ def test_a_trial_waits_for_the_earlier_ones_of_its_candidate_and_for_no_others()
         assert [each.job.number for each in _handouts(dispatcher)] == [handout.job.number + 5]
 
 
+def test_a_search_that_is_given_more_trials_goes_on_as_if_it_had_been_planned_with_them() -> None:
+    whole = replace(PLAN, samples=7)
+    store = _store()
+    assert not Simulation(PLAN, store).run(killed_after=30)
+    assert not store.records("tera", "final")
+    assert Simulation(whole, store).run()
+    planned = _store()
+    Simulation(whole, planned).run()
+    assert facts(store, whole) == facts(planned, whole)
+
+
+def test_a_group_added_later_searches_as_if_it_had_been_planned() -> None:
+    both, store, planned = simulated_plan(samples=4), _store(), _store()
+    Simulation(replace(both, groups=both.groups[:1]), store).run()
+    Simulation(both, store).run()
+    Simulation(both, planned).run()
+    assert facts(store, both) == facts(planned, both)
+
+
 def test_in_one_search_for_the_group_a_generation_waits_for_all_of_the_one_before() -> None:
     dispatcher = Dispatcher(replace(PLAN, tunes_apart=False), _store(), Announcer())
     first = _handouts(dispatcher)

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from benchmarks.simulation.simulated import Simulation, facts, simulated_plan
 from sweep.core.jobs import Job
 from sweep.core.listener import Event, JobEnded, JobStarted
 from sweep.engine.reuse import Keeping, Reuse
+from sweep.plan.job_key import job_key, rows_key
 from sweep.plan.plan import Plan
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
@@ -23,6 +25,8 @@ from sweep.stored.rows import Rows, collect_rows, rows_file, to_parquet
 from sweep.study.study import Proposal, StudyStore
 from trainables.base.storage.storage import Storage
 from trainables.inference import NOISY
+from trainables.job import stages
+from trainables.job.assignment import DataSettings
 from trainables.listening import LISTENING_FILE
 
 PLAN = simulated_plan(groups=("tera",), samples=3, exempt=1, sweep_seed=2, name="first")
@@ -211,6 +215,17 @@ def test_a_job_whose_entry_went_while_its_driver_was_dead_is_trained_and_says_so
     assert record.reused_from is None
 
 
+def test_two_drivers_at_once_share_what_either_has_ended_and_both_have_the_study_of_one_alone(
+    tmp_path: Path, fresh: dict[str, tuple[Any, ...]]
+) -> None:
+    sweeps = [Sweep(tmp_path, replace(PLAN, name=name), workers=3) for name in ("ada", "bob")]
+    with ThreadPoolExecutor(2) as drivers:
+        list(drivers.map(Sweep.run, sweeps))
+    assert [sweep.facts for sweep in sweeps] == [fresh, fresh]
+    third = Sweep(tmp_path, AGAIN).run()
+    assert (third.trained, third.facts) == ([], fresh)
+
+
 def test_without_reuse_everything_is_trained(tmp_path: Path, fresh: dict[str, tuple[Any, ...]]) -> None:
     Sweep(tmp_path).run()
     second = Sweep(tmp_path, AGAIN, reads=False).run()
@@ -300,3 +315,32 @@ def test_other_metrics_are_scored_anew_from_the_same_weights(tmp_path: Path) -> 
     more.reuse.place_rows(finalists, "test")
     assert not any(more.checkpoints.has_result(job.path, rows_file("test")) for job in PLAN.final_jobs("tera"))
     assert all(more.checkpoints.has_result(job.path, rows_file("valid")) for job in PLAN.final_jobs("tera"))
+
+
+@pytest.mark.parametrize("library", ["torch", "numba", "pesq"])
+def test_another_version_of_a_library_that_trains_or_scores_changes_every_key(
+    monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    assignment = PLAN.assignment(PLAN.search_jobs("tera")[0], anchor(), 1)
+
+    def keys() -> set[str]:
+        return {job_key(assignment, PLAN.code), rows_key(PLAN, PLAN.data, "test")}
+
+    before = keys()
+    versions = stages.metadata.version
+    monkeypatch.setattr(stages.metadata, "version", lambda name: "9.9" if name == library else versions(name))
+    stages.library_versions.cache_clear()
+    after = keys()
+    monkeypatch.undo()
+    stages.library_versions.cache_clear()
+    assert before.isdisjoint(after)
+    assert keys() == before
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(DataSettings)])
+def test_whatever_may_change_an_evaluation_set_changes_the_key_of_its_rows(name: str) -> None:
+    """Fields that a later version adds, too, unless it says that only training reads them."""
+    other = replace(PLAN.data)
+    object.__setattr__(other, name, "another")
+    changed = rows_key(PLAN, other, "test") != rows_key(PLAN, PLAN.data, "test")
+    assert changed == (name not in {"batch", "crop_seconds", "training_snrs", "labelled_minutes"})

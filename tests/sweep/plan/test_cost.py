@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.plan.cost import disk_bytes, estimate
+from sweep.plan.cost import disk_bytes, estimate, kept_bytes
 from sweep.plan.plan import Plan
 from tests.support.sweeps import separation_sweep, small_sweep
 from trainables.job.stages import Stage
@@ -57,3 +57,4 @@ def test_full_size_checkpoints_take_full_size_disk(tmp_path: Path) -> None:
     finalists = sum(len(base.final_jobs(group.name)) for group in base.groups)
     assert finalists * 317e6 < disk_bytes(base) < 2.5 * jobs * 317e6
     assert disk_bytes(tiny) < disk_bytes(base) / 20
+    assert finalists * 317e6 < kept_bytes(base) < disk_bytes(base)

@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 
 from sweep.commands.main import run_command
+from sweep.plan.job_key import job_key
 from sweep.plan.plan import Plan
 from sweep.settings.dry_run import cautions, corpus_line
+from sweep.storage.kept_jobs import KEPT_JOBS, KeptReport, KeptReports
+from sweep.storage.stage_store import kept_jobs
 from sweep.study.lock import sweep_lock
 from tests.support.audio.recordings import speech_and_noise, write_manifest, write_sound
+from tests.support.methods.tiny_corpus import make_tiny_corpus
 from tests.support.sweeps import typed_plan
 
 ROWS = [
@@ -101,3 +105,40 @@ def test_a_corpus_in_a_line() -> None:
         "valid": {"speakers": 1, "seconds": 12.0},
     }
     assert corpus_line({"splits": splits}) == "train 2 speakers, 3 min, 4 noise types; valid 1 speakers, 12 s"
+
+
+def test_jobs_of_earlier_sweeps_are_counted_and_cost_nothing_unless_they_are_not_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPEECH_SWEEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    flags = ["--preset", "smoke", "--upstreams", "tera", "--corpus", make_tiny_corpus(tmp_path / "material").uri]
+
+    def dry_run(*more: str) -> str:
+        assert run_command("run", ["--space", "norm_layers", *flags, "--dry-run", *more]) == 0
+        return capsys.readouterr().out
+
+    before = dry_run()
+    _keep_first_trials(typed_plan.plan(tmp_path, *flags).plan)
+    after = dry_run()
+    assert "reused" not in before
+    assert "reused     at least 5 search and 0 final jobs" in after
+    assert "search 0.0 min" in after
+    assert "search 0.0 min" not in before
+    assert _comparable(dry_run("--no-reuse")) == _comparable(before)
+    assert list((tmp_path / "cache" / KEPT_JOBS).glob("*/reports"))
+    assert not (tmp_path / "sweeps").exists()
+
+
+def _keep_first_trials(plan: Plan) -> None:
+    (group,) = plan.groups
+    for job in plan.search_jobs(group.name):
+        nuisance = plan.anchor(group, plan.candidate(group.name, job.candidate))
+        reports = (KeptReport(plan.steps, 1.0, {"score": 1.0}),)
+        key = job_key(plan.assignment(job, nuisance, attempt=1), plan.code)
+        kept_jobs(plan.output).keep_reports(key, KeptReports("earlier", job.path, reports))
+
+
+def _comparable(report: str) -> list[str]:
+    """Without the sweep's name, which has the time in it."""
+    return [line for line in report.splitlines() if "norm_layers-" not in line]

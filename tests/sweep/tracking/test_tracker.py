@@ -14,11 +14,11 @@ import pytest
 from benchmarks.mlflow_server import MlflowServer, wait_until
 from sweep.core.addresses import check_tracking_uri, hide_password
 from sweep.core.jobs import Job
-from sweep.core.listener import EndState, JobReported
+from sweep.core.listener import EndState, JobReported, JobStarted
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord, Proposal, Report
 from sweep.tracking.mlflow_page import note
-from sweep.tracking.mlflow_view import IDENTITY_TAG, JOB_TAG, KIND_TAG, STATE_TAG, MlflowView, open_client
+from sweep.tracking.mlflow_view import IDENTITY_TAG, JOB_TAG, KIND_TAG, REUSED_TAG, STATE_TAG, MlflowView, open_client
 from sweep.tracking.spool import Spool
 from sweep.tracking.tracker import Tracker, curves, deliver_left_over
 from sweep.verdict.result import Result
@@ -26,6 +26,7 @@ from tests.support import REPOSITORY
 from tests.support.sweeps.small_sweep import (
     START_MS,
     STEPS,
+    configuration,
     make_plan,
     make_result,
     score_of,
@@ -318,6 +319,18 @@ def record_of(job: Job, state: EndState, until: int = STEPS) -> JobRecord:
     reports = tuple(Report(step, score, {}, time_ms) for step, score, time_ms in expected_history(job, until))
     nuisance = {"lr_head": 1e-3, "lr_body_ratio": 0.5}
     return JobRecord(job, state, 1, 0, Proposal(nuisance), START_MS + job.number, reports, ended_ms=START_MS + 999)
+
+
+def test_a_run_names_who_trained_it_until_it_has_to_be_trained_here_after_all(
+    start: Callable[[], Tracker], plan: Plan
+) -> None:
+    kept, gone, own = jobs_of(plan)[:3]
+    tracker = start()
+    for job, source in ((kept, "first/a"), (gone, "first/b"), (own, None)):
+        tracker.hear(JobStarted(job, START_MS, 1, configuration(job), source))
+    tracker.hear(JobStarted(gone, START_MS + 1, 2, configuration(gone), None))
+    tracker.close()
+    assert [run_of(plan, job).data.tags.get(REUSED_TAG) for job in (kept, gone, own)] == ["first/a", "", None]
 
 
 def test_of_two_runs_with_one_identity_the_one_with_content_stays(start: Callable[[], Tracker], plan: Plan) -> None:
