@@ -1,9 +1,9 @@
 """Is feature normalization better than other cures for the same mismatch, for each self-supervised upstream?
 
 Candidates: no cure, an untrained body, normalization of the paper's layer, and its rivals: a domain adversary at that
-layer's input, adapters alone or with the body, a learnt mean of sites, and pre-training on noisy speech with noisy or
-clean targets. All have the same trials over the same learning rates; a cure with a strength of its own, the
-normalization included, tunes one field of four values. Pre-training comes before the search, so its noise is fixed.
+layer's input, adapters (alone, with the body, or with it after learning noisy speech by themselves), a learnt mean of
+sites, BSSE, and pre-training on noisy speech with noisy or clean targets. All have the same trials over the same
+learning rates; normalization and every rival that can be tuned after pre-training tune one more field of four values.
 """
 
 from collections.abc import Sequence
@@ -29,9 +29,12 @@ _ADAPTER_CHANNELS = {"tiny": (4, 8, 16, 32), "base": (32, 64, 128, 256)}
 
 
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
-    """Published bodies are pre-trained already, so at base size the inputs of pre-training are left out."""
+    """Published bodies are pre-trained already, and BSSE's decoder would dwarf a tiny one: each has its size."""
     (layer,) = paper_layer(group)
-    inputs = () if at_base_size(preset) else ("noisy", "denoise")
+    pretraining = [
+        _rival("draft", adapters="draft"),
+        *(_rival(f"{heard}-pretraining", pretraining_input=heard) for heard in ("noisy", "denoise")),
+    ]
     return [
         *baselines(),
         normalized("normed", [layer]),
@@ -39,7 +42,7 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
         _rival("adapters-only", adapters="only"),
         _rival("adapters", adapters="both"),
         _rival("weighted", readout="weighted"),
-        *(_rival(f"{heard}-pretraining", pretraining_input=heard) for heard in inputs),
+        *([_rival("bsse", readout="bsse")] if at_base_size(preset) else pretraining),
     ]
 
 
@@ -56,6 +59,7 @@ def _own_field(group: Group, candidate: Candidate, preset: Preset) -> tuple[str,
         "adapters-only": ("adapter_channels", channels, channels[1]),
         "adapters": ("adapter_channels", channels, channels[1]),
         "weighted": ("lr_readout_ratio", (1.0, 3.0, 10.0, 30.0), 3.0),
+        "bsse": ("lr_readout_ratio", (1.0, 3.0, 10.0, 30.0), 3.0),
     }.get(candidate.label)
 
 

@@ -112,7 +112,7 @@ def test_every_rival_with_a_field_of_its_own_tunes_as_many_values_as_the_normali
                 tuned[candidate.label] = [len(getattr(each, "choices", ())) for each in own.values()]
                 first = space.anchor(group, candidate, preset)
                 assert all(first[name] in getattr(each, "choices", ()) for name, each in own.items())
-            fixed = {"none", "random", "noisy-pretraining", "denoise-pretraining"}
+            fixed = {"none", "random", "draft", "noisy-pretraining", "denoise-pretraining"}
             assert all(found == ([] if label in fixed else [4]) for label, found in tuned.items())
 
 
@@ -124,7 +124,9 @@ def test_rivals_meet_the_normalization_of_the_papers_layer_and_nothing_else_chan
         rivals = [each for label, each in found.items() if label not in ("normed", "random")]
         assert all(each.config["norm_layers"] == [] and each.config["init"] == "pretrained" for each in rivals)
     assert "denoise-pretraining" in found
-    assert not any("pretraining_input" in each.config for each in candidates("norm_rivals", "wavlm", "paper").values())
+    published = candidates("norm_rivals", "wavlm", "paper")
+    assert set(found) - set(published) == {"draft", "noisy-pretraining", "denoise-pretraining"}
+    assert set(published) - set(found) == {"bsse"}
 
 
 def test_bins_of_momentum_tile_their_ranges() -> None:

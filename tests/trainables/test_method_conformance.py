@@ -131,14 +131,18 @@ class TestNoiseTypesAndNoisyPretraining(NormalizedSSLConformance):
     }
 
 
+class TestDraft(NormalizedSSLConformance):
+    config = {"upstream": "wav2vec2", "adapters": "draft", "draft_steps": 2, "pretraining_steps": 2}  # noqa: RUF012
+
+
 class TestWeightedSites(NormalizedSSLConformance):
     config = {"upstream": "tera", "readout": "weighted_ln", "norm_layers": [1], "pretraining_steps": 2}  # noqa: RUF012
 
 
-class TestWeightedWaveformSites(NormalizedSSLConformance):
+class TestBSSE(NormalizedSSLConformance):
     config = {  # noqa: RUF012
         "upstream": "wav2vec2",
-        "readout": "weighted",
+        "readout": "bsse",
         "pretraining_input": "denoise",
         "pretraining_steps": 2,
     }

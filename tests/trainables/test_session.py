@@ -101,6 +101,7 @@ def test_a_resumed_session_equals_an_unbroken_one_to_the_bit(
     assert list(map(without_seconds, second.reports)) == list(map(without_seconds, unbroken.reports))
 
 
+DRAFT = {"adapters": "draft", "draft_steps": 1}
 NOISE_TYPES = {"adversary_layer": 2, "adversary_domains": "noise", "pretraining_input": "denoise"}
 
 
@@ -109,8 +110,8 @@ NOISE_TYPES = {"adversary_layer": 2, "adversary_domains": "noise", "pretraining_
     [
         {"upstream": "tera", "norm_layers": [1]},
         {"upstream": "wav2vec2", "norm_layers": [1]},
-        {"upstream": "tera", "readout": "weighted_ln", **NOISE_TYPES},
-        {"upstream": "wav2vec2", "readout": "weighted", "adapters": "both", "adversary_layer": 9},
+        {"upstream": "tera", "readout": "weighted_ln", **DRAFT, **NOISE_TYPES},
+        {"upstream": "wav2vec2", "readout": "bsse", "adapters": "both", "adversary_layer": 9},
     ],
     ids=["tera", "wav2vec2", "tera-rivals", "wav2vec2-rivals"],
 )

@@ -20,8 +20,9 @@ from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
 # Bump when a change of code changes the statistics (trainables/normalized_ssl/clean_statistics.py).
 CLEAN_STATISTICS_VERSION = 2
-# The same of trainables/normalized_ssl/noise_types.py.
+# The same of noise_types.py and adaptation.py.
 NOISE_TYPES_VERSION = 1
+ADAPTATION_VERSION = 1
 
 UPSTREAMS = tuple(UPSTREAM_TABLE)
 SPECTRAL_UPSTREAMS = tuple(name for name, upstream in UPSTREAM_TABLE.items() if upstream.spectral)
@@ -54,7 +55,7 @@ _STRENGTH_FIELDS = (
     *("horizon_m", "horizon_r", "affine_stats", "clean_stats", "running_start"),
 )
 # Of the rivals of normalization: first what turns one on, then what has no effect without it.
-_ADAPTER_FIELDS = ("adapter_layers", "adapter_channels")
+_ADAPTER_FIELDS = ("adapter_layers", "adapter_channels", "draft_steps")
 _ADVERSARY_FIELDS = ("adversary_domains", "adversary_strength", "adversary_schedule", "lr_adversary_ratio")
 _READOUT_FIELDS = ("readout_sites", "lr_readout_ratio")
 RIVAL_FIELDS = (
@@ -144,9 +145,10 @@ class NormalizedSSLConfig(MethodConfig):
 
     adapters: str | None = choice(
         None,
-        of=("only", "both", None),
+        of=("only", "both", "draft", None),
         section="Rivals of normalization",
-        help="Residual adapters behind the body's layers: alone, the body frozen, or trained with the body.",
+        help="Residual adapters behind layers: alone, the body frozen; with the body; or with it after learning noisy "
+        "speech alone (draft).",
     )
     adapter_layers: tuple[int, ...] = positions(
         unit="layers",
@@ -155,6 +157,9 @@ class NormalizedSSLConfig(MethodConfig):
     )
     adapter_channels: int = whole(
         16, (1, 4096), unit="channels", help="Bottleneck of an adapter; 32 to 256 suit base size."
+    )
+    draft_steps: int = whole(
+        200, (1, 10_000_000), unit="steps", help="How long the adapters of adapters=draft learn alone."
     )
     adversary_layer: int | None = whole(
         None,
@@ -176,13 +181,14 @@ class NormalizedSSLConfig(MethodConfig):
     )
     readout: str = choice(
         "last",
-        of=("last", "weighted", "weighted_ln"),
-        help="What the decoder reads as the last features: the last site, or a learnt mean of sites, normed or not.",
+        of=("last", "weighted", "weighted_ln", "bsse"),
+        help="What the decoder reads as the last features: the last site; a learnt mean of sites, or of sites after a "
+        "LayerNorm each; or the latter next to the mixture's spectrum, in BSSE's decoder.",
     )
     readout_sites: tuple[int, ...] = positions(
         unit="sites",
-        empty="all of the last one's frame rate",
-        help="Sites of that mean: 0-3 of mockingjay and tera, 8 and 9 of the others.",
+        empty="all",
+        help="Sites of that mean, all of one frame rate: 0-3 of mockingjay and tera, 8 and 9 of the others.",
     )
     lr_readout_ratio: float = number(
         1.0, (0.0, 1000.0), unit="share of lr_head", help="Learning rate of the mean's weights and norms."
@@ -248,14 +254,20 @@ class NormalizedSSLConfig(MethodConfig):
 
     def stages(self, seed: int, **place: Unpack[StagePlace]) -> tuple[Stage, ...]:
         """The pre-trained body this trial reads, and what is measured on it; shared by candidates alike."""
-        if not self.needs_pretraining:
-            return ()
-        body = body_stage(self.ssl, seed, **place)
-        if self.adversary_layer is not None and self.adversary_domains == "noise":
-            return (body, self._noise_types(**place))
-        if not self.norm_layers or self.clean_stats == "batch":
-            return (body,)
-        statistics = Stage(
+        found: list[Stage] = []
+        if self.needs_pretraining:
+            body = body_stage(self.ssl, seed, **place)
+            found.append(body)
+            if self.norm_layers and self.clean_stats == "corpus":
+                found.append(self._clean_statistics(seed, body, place))
+            if self.adapters == "draft":
+                found.append(self._adaptation(seed, body, place))
+        if self.classifies_noise:
+            found.append(self._noise_types(place))
+        return tuple(found)
+
+    def _clean_statistics(self, seed: int, body: Stage, place: StagePlace) -> Stage:
+        return Stage(
             kind="clean_statistics",
             name=f"{self.upstream} ({self.size}) clean statistics, seed {seed}",
             runner="ssl_clean_statistics",
@@ -265,9 +277,21 @@ class NormalizedSSLConfig(MethodConfig):
             rests_on=(body,),
             **place,
         )
-        return (body, statistics)
 
-    def _noise_types(self, **place: Unpack[StagePlace]) -> Stage:
+    def _adaptation(self, seed: int, body: Stage, place: StagePlace) -> Stage:
+        adapters = {"sites": list(self.adapter_sites), "bottleneck": self.adapter_channels, "steps": self.draft_steps}
+        return Stage(
+            kind="adaptation",
+            name=f"{self.upstream} ({self.size}) adapters on noisy speech, seed {seed}",
+            runner="ssl_adaptation",
+            version=ADAPTATION_VERSION,
+            config={**self.ssl.body_fields(), **adapters},
+            seed=seed,
+            rests_on=(body,),
+            **place,
+        )
+
+    def _noise_types(self, place: StagePlace) -> Stage:
         """The names of the training noises' types: the same for every seed and device."""
         stage = Stage(
             kind="noise_types",
@@ -281,7 +305,7 @@ class NormalizedSSLConfig(MethodConfig):
         return replace(stage, threads=1, device="cpu")
 
     def require_corpus(self, summary: Mapping[str, Any], data: DataSettings) -> None:
-        if self.adversary_layer is None or self.adversary_domains != "noise":
+        if not self.classifies_noise:
             return
         if data.swap_roles:
             raise self.refusal("adversary_domains", "noise", "only clean with swapped splits")
@@ -314,6 +338,11 @@ class NormalizedSSLConfig(MethodConfig):
     @property
     def spectral(self) -> bool:
         return UPSTREAM_TABLE[self.upstream].spectral
+
+    @property
+    def predicts_mask(self) -> bool:
+        """Whether the decoder predicts the complex mask that `w_cirm` weighs."""
+        return self.spectral and self.readout != "bsse"
 
     @property
     def initial_strength(self) -> float:
@@ -373,6 +402,11 @@ class NormalizedSSLConfig(MethodConfig):
         return None if self.adversary_layer is None else self.adversary_layer - 1
 
     @property
+    def classifies_noise(self) -> bool:
+        """Whether an adversary tells types of noise apart."""
+        return self.adversary_layer is not None and self.adversary_domains == "noise"
+
+    @property
     def norm_sites(self) -> tuple[int, ...]:
         """Positions between layers: 0 is what enters layer 1, l is what leaves layer l."""
         shift = 1 if self.norm_site == "input" else 0
@@ -412,6 +446,8 @@ class NormalizedSSLConfig(MethodConfig):
         if self.adapters is not None and not UPSTREAM_TABLE[self.upstream].transformer:
             allowed = f"only null with {self.upstream}, whose body has no transformer layers"
             raise self.refusal("adapters", self.adapters, allowed)
+        if self.adapters == "draft":
+            self._check_draft()
         if not set(self.readout_sites) <= set(self._sites_at_last_rate):
             listed = ", ".join(map(str, self._sites_at_last_rate))
             allowed = f"sites {listed} of {self.upstream}, whose frame rate is the last one's"
@@ -419,8 +455,8 @@ class NormalizedSSLConfig(MethodConfig):
         if not all(1 <= layer <= deepest for layer in self.adapter_layers):
             allowed = f"layers 1 to {deepest} of {self.upstream}"
             raise self.refusal("adapter_layers", list(self.adapter_layers), allowed)
-        if self.adapters == "both" and self.freeze_body:
-            raise self.refusal("adapters", "both", "only or null with freeze_body=true")
+        if self.adapters in ("both", "draft") and self.freeze_body:
+            raise self.refusal("adapters", self.adapters, "only or null with freeze_body=true")
         if self.adversary_layer is None:
             return
         lowest = 1 if self.spectral else 2  # a waveform body's first input is the waveform itself
@@ -432,6 +468,12 @@ class NormalizedSSLConfig(MethodConfig):
         if self.body_frozen:
             raise self.refusal("adversary_layer", self.adversary_layer, "only null with a frozen body: it cannot learn")
 
+    def _check_draft(self) -> None:
+        for name, value in (("size", "base"), ("init", "random")):
+            if getattr(self, name) == value:
+                allowed = f"only, both or null with {name}={value!r}, where no body is pre-trained here"
+                raise self.refusal("adapters", "draft", allowed)
+
     def _check_defaults(self, names: Iterable[str], where: str) -> None:
         for name in names:
             default = getattr(NormalizedSSLConfig, name)
@@ -439,14 +481,16 @@ class NormalizedSSLConfig(MethodConfig):
                 raise self.refusal(name, getattr(self, name), f"only {default!r} with {where}")
 
     def _loss_weights(self) -> float:
-        return self.w_time + self.w_mstft + self.w_si_sdr + (self.w_cirm if self.spectral else 0.0)
+        return self.w_time + self.w_mstft + self.w_si_sdr + (self.w_cirm if self.predicts_mask else 0.0)
 
     def idle(self) -> Collection[str]:
         idle = [] if self.norm_layers else [*_STRENGTH_FIELDS]
         idle += ["checkpoint"] if self.init == "random" else []
         idle += ["freeze_body", "lr_body_ratio"] if self.adapters == "only" else []
         idle += _ADAPTER_FIELDS if self.adapters is None else []
+        idle += ["draft_steps"] if self.adapters != "draft" else []
         idle += _ADVERSARY_FIELDS if self.adversary_layer is None else []
+        idle += ["w_cirm", "head_kernel", "skip_reads", *_UNET_FIELDS] if self.readout == "bsse" else []
         idle += _READOUT_FIELDS if self.readout == "last" else []
         own = UPSTREAM_TABLE[self.upstream].own_input
         idle += ["pretraining_input"] if self.init == "random" or self.pretraining_input == own else []

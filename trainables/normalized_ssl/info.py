@@ -12,6 +12,7 @@ INFO = MethodInfo(
     build=f"{_FOLDER}.method:build",
     runners={
         "ssl_clean_statistics": f"{_FOLDER}.clean_statistics:run",
+        "ssl_adaptation": f"{_FOLDER}.adaptation:run",
         "ssl_noise_types": f"{_FOLDER}.noise_types:run",
         "ssl_transfer_gap": f"{_FOLDER}.gates.gates:transfer_gap",
         "ssl_mismatch": f"{_FOLDER}.gates.gates:mismatch",
@@ -27,6 +28,7 @@ INFO = MethodInfo(
         "*/log_ratio_max": "log_ratio_max",
         "similarity/*": "similarity/*",
         "readout/*": "readout/*",
+        "adapter*/size": "adapter*/size",
         "probe_accuracy": "probe_accuracy",
         "adversary_accuracy": "adversary_accuracy",
     },

@@ -21,10 +21,11 @@ from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import Method, When
 from trainables.normalization.moments import Moments
+from trainables.normalized_ssl.adaptation import unpack_adapters
 from trainables.normalized_ssl.adapters import Adapters
 from trainables.normalized_ssl.clean_statistics import unpack_moments
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.decoders import Decoded, MaskDecoder, UNetDecoder, build_decoder
+from trainables.normalized_ssl.decoders import Decoded, Decoder, build_decoder
 from trainables.normalized_ssl.domain_adversary import DomainAdversary, accuracy, item_statistics, reversal_at
 from trainables.normalized_ssl.domain_probe import CROPS, probe_accuracy
 from trainables.normalized_ssl.feature_normalization import FeatureNormalization, Walk
@@ -51,11 +52,14 @@ def build(config: NormalizedSSLConfig, artifacts: dict[str, bytes], seed: int) -
     if config.needs_pretraining:
         load_artifact(body, artifacts["pretraining"], statistics_alone=config.init == "random")
     targets = unpack_moments(artifacts["clean_statistics"]) if "clean_statistics" in artifacts else None
-    domains = len(unpack_types(artifacts["noise_types"])) if "noise_types" in artifacts else 2
+    domains = len(unpack_types(artifacts["noise_types"])) if config.classifies_noise else 2
     decoder = build_decoder(config, body, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "rivals of normalization"))
-        return NormalizedSSL(config, body, decoder, targets, domains)
+        method = NormalizedSSL(config, body, decoder, targets, domains)
+    if method.adapters is not None and config.adapters == "draft":
+        method.adapters.load_state_dict(unpack_adapters(artifacts["adaptation"]))
+    return method
 
 
 class NormalizedSSL(Method):
@@ -69,7 +73,7 @@ class NormalizedSSL(Method):
         self,
         config: NormalizedSSLConfig,
         body: Body,
-        decoder: MaskDecoder | UNetDecoder,
+        decoder: Decoder,
         corpus_targets: dict[int, Moments] | None = None,
         domains: int = 2,
     ):
@@ -97,7 +101,7 @@ class NormalizedSSL(Method):
             self.adversary = DomainAdversary(body.channels[config.adversary_site], domains)
         self.readout: WeightedSum | None = None
         if config.summed_sites:
-            self.readout = WeightedSum(body.channels[-1], config.summed_sites, config.readout == "weighted_ln")
+            self.readout = WeightedSum(body.channels[-1], config.summed_sites, normed=config.readout != "weighted")
         if config.body_frozen:
             body.requires_grad_(False)
 
@@ -227,7 +231,7 @@ class NormalizedSSL(Method):
         assert site is not None
         clean, noisy, lengths = batch.clean, walk.raw[site], where_padded(batch.clean, batch.lengths)
         valid = None if lengths is None else valid_frames(self.body, lengths, site, noisy)
-        if self.config.adversary_domains == "noise":
+        if self.config.classifies_noise:
             assert batch.noise_types is not None  # `require_corpus`
             return noisy, batch.noise_types, valid
         leveled = clean * _unit_gain(clean, lengths)
@@ -260,7 +264,7 @@ class NormalizedSSL(Method):
             "time": (config.w_time, lambda: _waveform_loss(wave, clean, lengths)),
             "mstft": (config.w_mstft, lambda: multi_resolution_stft_loss(wave, clean, lengths)),
             "si_sdr": (config.w_si_sdr, lambda: si_sdr_loss(wave, clean, lengths)),
-            "cirm": (config.w_cirm if config.spectral else 0.0, lambda: _mask_loss(decoded, clean, lengths)),
+            "cirm": (config.w_cirm if config.predicts_mask else 0.0, lambda: _mask_loss(decoded, clean, lengths)),
         }
         losses = {name: loss() for name, (weight, loss) in terms.items() if weight > 0.0}
         weighted = [terms[name][0] * loss for name, loss in losses.items()]

@@ -48,6 +48,9 @@ def test_reading_it_needs_no_torch() -> None:
         ({"adapters": "both", "adapter_layers": [4]}, ["adapter_layers", "[4]", "1 to 3"]),
         ({"upstream": "wavlm", "adapters": "only", "adapter_layers": [0, 9]}, ["adapter_layers", "1 to 9"]),
         ({"adapters": "both", "freeze_body": True}, ["adapters", "both", "freeze_body"]),
+        ({"adapters": "draft", "freeze_body": True}, ["adapters", "draft", "freeze_body"]),
+        ({"adapters": "draft", "size": "base"}, ["adapters", "draft", "base"]),
+        ({"adapters": "draft", "init": "random"}, ["adapters", "draft", "random"]),
         ({"adapters": "only", "adapter_channels": 0}, ["adapter_channels", "1 to 4,096"]),
         ({"adversary_layer": 4}, ["adversary_layer", "4", "1 to 3"]),
         ({"upstream": "wav2vec2", "adversary_layer": 1}, ["adversary_layer", "2 to 9"]),
@@ -55,6 +58,7 @@ def test_reading_it_needs_no_torch() -> None:
         ({"adversary_layer": 1, "freeze_body": True}, ["adversary_layer", "frozen"]),
         ({"adversary_layer": 1, "adapters": "only"}, ["adversary_layer", "frozen"]),
         ({"adversary_layer": 1, "adversary_domains": "speakers"}, ["adversary_domains", "speakers", "noise"]),
+        ({"readout": "bsse", "w_time": 0, "w_mstft": 0}, ["w_time", "above 0"]),
         ({"readout": "mean"}, ["readout", "mean", "weighted_ln"]),
         ({"readout": "weighted", "readout_sites": [1, 4]}, ["readout_sites", "[1, 4]", "0, 1, 2, 3", "frame rate"]),
         (
@@ -111,6 +115,7 @@ def test_strength_settings_vanish_where_nothing_is_normalized() -> None:
 @pytest.mark.parametrize(
     ("values", "without_effect"),
     [
+        ({"adapters": "both"}, {"draft_steps": 3}),
         ({}, {"adapter_layers": [1], "adapter_channels": 8, "adversary_strength": 1.0, "lr_adversary_ratio": 1.0}),
         ({"adapters": "only"}, {"freeze_body": True, "lr_body_ratio": 0.1}),
         (
@@ -118,6 +123,7 @@ def test_strength_settings_vanish_where_nothing_is_normalized() -> None:
             {"readout_sites": [1], "lr_readout_ratio": 3.0, "adversary_domains": "noise", "pretraining_input": "clean"},
         ),
         ({"init": "random"}, {"pretraining_input": "noisy"}),
+        ({"readout": "bsse"}, {"w_cirm": 0.5, "head_kernel": 3}),
         ({"upstream": "wavlm"}, {"pretraining_input": "mixing"}),
     ],
 )

@@ -409,7 +409,7 @@ def test_a_probe_and_the_adversary_are_measured_on_training_crops(corpus: Corpus
 
 
 def test_rivals_have_rates_of_their_own() -> None:
-    rates = {"lr_head": 1e-2, "lr_adversary_ratio": 3.0, "lr_readout_ratio": 10.0}
+    rates: dict[str, Any] = {"lr_head": 1e-2, "lr_adversary_ratio": 3.0, "lr_readout_ratio": 10.0}
     groups = make("tera", adapters="both", adversary_layer=1, readout="weighted", **rates).parameter_groups()
     assert [group["lr"] for group in groups] == pytest.approx([1e-2, 5e-3, 1e-2, 3e-2, 1e-1])
     sizes = [sum(value.numel() for value in group["params"]) for group in groups[2:]]

@@ -35,11 +35,15 @@ SPEECH_RATIO = (-5.0, 5.0)  # dB, speech over the other speaker
 def heard(
     kind: str, corpus: "Corpus", seed: int, step: int, batch: int, crop_seconds: float, device: str
 ) -> tuple[Tensor, Tensor | None]:
-    """The waveforms of one step, (batch, samples), and those that targets are made of where they are others."""
+    """The waveforms of one step, (batch, samples), and those that targets are made of where they are others.
+
+    Of `kind` "mixtures", that of adapters, all crops are in noise and have their own targets.
+    """
     if kind in ("clean", "mixing"):
         clean = speech_batch(corpus, seed, step, batch, crop_seconds).to(device)
         return (mix_utterances(clean), clean) if kind == "mixing" else (clean, None)
-    clean, noisy = heard_batch(corpus, seed, step, batch, crop_seconds, NOISY_SHARE, NOISE_LEVEL)
+    share = 1.0 if kind == "mixtures" else NOISY_SHARE
+    clean, noisy = heard_batch(corpus, seed, step, batch, crop_seconds, share, NOISE_LEVEL)
     return noisy.to(device), clean.to(device) if kind == "denoise" else None
 
 

@@ -48,8 +48,8 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
         if isinstance(body, SpectralBody) and model.cmvn == "corpus":
             _measure_speech(body, corpus, stage.seed)
         objective = build_objective(body, model.upstream, stage, artifacts)
-        history = _train(objective, corpus, stage, model, progress)
-        return pack_body(body.cpu(), info=_summary(history))
+        curves = train_objective(objective, corpus, stage, model.heard, model.pretraining_steps, progress)
+        return pack_body(body.cpu(), info=curves)
 
 
 def build_objective(body: SpectralBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts) -> nn.Module:
@@ -66,26 +66,27 @@ def _objective(body: SpectralBody | WaveformBody, upstream: str, stage: Stage, a
     return UnitPrediction(body, units)
 
 
-def _train(
-    objective: nn.Module, corpus: "Corpus", stage: Stage, model: SSLModel, progress: Progress
-) -> list[dict[str, float]]:
-    """Adam with a short linear warm-up to a constant rate; returns the monitors of every step."""
-    optimizer = torch.optim.Adam(objective.parameters(), lr=LEARNING_RATE, fused=True)
+def train_objective(
+    objective: nn.Module, corpus: "Corpus", stage: Stage, kind: str, steps: int, progress: Progress
+) -> dict[str, list[float]]:
+    """Adam with a short linear warm-up to a constant rate, on inputs of that kind; returns the monitors' curves."""
+    trained = [each for each in objective.parameters() if each.requires_grad]
+    optimizer = torch.optim.Adam(trained, lr=LEARNING_RATE, fused=True)
     objective.train()
     history = []
-    for step in range(model.pretraining_steps):
+    for step in range(steps):
         seed_global_generators(stage.seed, "pretraining", step)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARMUP_STEPS)
-        waveforms, targets = heard(model.heard, corpus, stage.seed, step, BATCH, CROP_SECONDS, stage.device)
+        waveforms, targets = heard(kind, corpus, stage.seed, step, BATCH, CROP_SECONDS, stage.device)
         loss, monitors = objective(waveforms, step, targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(objective.parameters(), CLIP)
+        nn.utils.clip_grad_norm_(trained, CLIP)
         optimizer.step()
         history.append(monitors)
-        progress(step + 1, model.pretraining_steps)
-    return history
+        progress(step + 1, steps)
+    return _summary(history)
 
 
 def _measure_speech(body: SpectralBody, corpus: "Corpus", seed: int) -> None:
