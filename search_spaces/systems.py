@@ -114,7 +114,7 @@ PRESETS = by_name(
         gates=False,
     ),
     # 1.6 million seconds of audio: as in the contrastive report, twice the 800,000 s of feature normalization on TERA,
-    # and a sixth of the 400 epochs of DEMUCS.
+    # and an eighth of the speech in the 400 epochs of DEMUCS.
     Preset(
         name="paper",
         summary="published networks and recipes, 50,000 steps of 32 s each",
