@@ -85,7 +85,7 @@ def _fixed_for_some(plan: Plan) -> list[str]:
     for field in plan.fixed if plan.mixed else ():
         without = [name for name, info in plan.methods().items() if field not in rules_of(info.config)]
         if without:
-            found.append(f"--set {field}: {', '.join(without)} has no such field and trains as it would without it")
+            found.append(f"--set {field} changes nothing for {', '.join(without)}: no such field there")
     return found
 
 
