@@ -18,13 +18,16 @@ import time
 import traceback
 from pathlib import Path
 
-from benchmarks.harness import machine
+from benchmarks.harness import machine, processes
 from benchmarks.harness.findings import Outcome, markdown
 from benchmarks.harness.part import Part, matching, run_part
 from benchmarks.harness.peers import REPOSITORY
 
 PARTS = (
+    Part("a", "demo_question", "the demo's question, next to a stock script", 900),
     Part("b", "base_step", "a training step at base size, next to the whole published model", 150, on_cuda=True),
+    Part("c", "extension", "one candidate more, next to computing everything", 240),
+    Part("d", "interruption", "killed at half time, next to a stock script's restore", 420),
     Part("e", "data", "training batches, next to wav files through a DataLoader", 60),
     Part("f", "scoring", "scores, next to torchmetrics, on one core", 60, "bench", ("torchmetrics",)),
     Part("g", "separators", "separators, next to asteroid's", 150, "bench-asteroid", ("asteroid",), on_cuda=True),
@@ -37,6 +40,7 @@ BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
+    processes.end_on_sigterm()
     try:
         chosen = list(matching(PARTS, options.only))
     except ValueError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmarks.harness.part import Context, answer_of, measure_of
 from benchmarks.harness.peers import missing
+from benchmarks.harness.processes import end_on_sigterm
 
 
 def main() -> None:
@@ -17,6 +18,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--modules", default="")
     options = parser.parse_args()
+    end_on_sigterm()
     absent = tuple(missing([name for name in options.modules.split(",") if name]))
     context = Context(options.folder, options.kept, options.small, options.device, absent)
     answer = json.dumps(answer_of(measure_of(options.name), context), indent=1)

@@ -35,9 +35,8 @@ def measure(context: Context) -> list[Finding]:
     make_deterministic(1, context.device)
     batch = _batch(context.size(8, 1), context.size(SAMPLE_RATE, 1600), context.device)
     method, stock = our_method(), StockModel()
-    context.say(
-        f"{len(batch.noisy)} x {batch.noisy.shape[1] / SAMPLE_RATE:g} s a step, ours and the whole model in turn"
-    )
+    shape = f"{len(batch.noisy)} x {batch.noisy.shape[1] / SAMPLE_RATE:g} s"
+    context.say(f"{shape} a step, ours and the whole model in turn")
     ours, theirs = in_turn(
         context.size(3, 1),
         _stepping(method.to(context.device), batch, context.device),
