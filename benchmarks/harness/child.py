@@ -1,4 +1,4 @@
-"""The process of one part: `python -m benchmarks.harness.child NAME FOLDER KEPT`; writes FOLDER/answer.json."""
+"""The process of one part: `python -m benchmarks.harness.child MODULE NAME FOLDER KEPT`; writes FOLDER/answer.json."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ from benchmarks.harness.processes import end_on_sigterm
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("module")
     parser.add_argument("name")
     parser.add_argument("folder", type=Path)
     parser.add_argument("kept", type=Path)
@@ -20,8 +21,8 @@ def main() -> None:
     options = parser.parse_args()
     end_on_sigterm()
     absent = tuple(missing([name for name in options.modules.split(",") if name]))
-    context = Context(options.folder, options.kept, options.small, options.device, absent)
-    answer = json.dumps(answer_of(measure_of(options.name), context), indent=1)
+    context = Context(options.folder, options.kept, options.small, options.device, absent, options.name)
+    answer = json.dumps(answer_of(measure_of(options.module), context), indent=1)
     (options.folder / "answer.json").write_text(answer, encoding="utf-8")
 
 
