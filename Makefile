@@ -9,7 +9,7 @@ export OMP_NUM_THREADS ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := sweep
-.PHONY: help sweep test test-slow test-chaos test-browser test-cluster bench check format hooks clean
+.PHONY: help sweep test test-slow test-chaos test-browser test-cluster test-gpu bench check format hooks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s%s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -43,6 +43,9 @@ test-cluster: $(VENV)/.dev-installed ## clusters of network namespaces (as root;
 
 bench: $(VENV)/.dev-installed ## every benchmark next to a peer, 40 minutes on two cores (docs/benchmarks.md)
 	$(PY) -m benchmarks $(ARGS)
+
+test-gpu: $(VENV)/.dev-installed ## what only a GPU can show, 8 minutes on one card; skipped by name without CUDA
+	$(PY) -m benchmarks --gpu $(ARGS)
 
 check: $(VENV)/.dev-installed ## ruff and mypy
 	$(VENV)/bin/ruff check .

@@ -1,4 +1,4 @@
-"""The process of one part: `python -m benchmarks.harness.child NAME FOLDER KEPT`; writes FOLDER/answer.json."""
+"""The process of one part: `python -m benchmarks.harness.child MODULE NAME FOLDER KEPT`; writes FOLDER/answer.json."""
 
 import argparse
 import json
@@ -6,10 +6,12 @@ from pathlib import Path
 
 from benchmarks.harness.part import Context, answer_of, measure_of
 from benchmarks.harness.peers import missing
+from benchmarks.harness.processes import end_on_sigterm
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("module")
     parser.add_argument("name")
     parser.add_argument("folder", type=Path)
     parser.add_argument("kept", type=Path)
@@ -17,9 +19,10 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--modules", default="")
     options = parser.parse_args()
+    end_on_sigterm()
     absent = tuple(missing([name for name in options.modules.split(",") if name]))
-    context = Context(options.folder, options.kept, options.small, options.device, absent)
-    answer = json.dumps(answer_of(measure_of(options.name), context), indent=1)
+    context = Context(options.folder, options.kept, options.small, options.device, absent, options.name)
+    answer = json.dumps(answer_of(measure_of(options.module), context), indent=1)
     (options.folder / "answer.json").write_text(answer, encoding="utf-8")
 
 

@@ -26,6 +26,7 @@ class Part:
         budget: seconds on two cores.
         extra: of pyproject.toml, which has the peers; `modules`: what is imported of them.
         on_cuda: whether it can also be measured there.
+        module: "" = the one of its name in benchmarks/parts.
     """
 
     letter: str
@@ -35,6 +36,7 @@ class Part:
     extra: str = ""
     modules: tuple[str, ...] = ()
     on_cuda: bool = False
+    module: str = ""
 
     @property
     def key(self) -> str:
@@ -50,6 +52,7 @@ class Context:
         kept: one that stays, for results worth a look, such as pictures.
         small: as little as runs every line, for tests; its figures mean nothing.
         missing: of the part's peers, the modules that are not there.
+        part: the part's name, for modules that have several.
     """
 
     folder: Path
@@ -57,6 +60,7 @@ class Context:
     small: bool = False
     device: str = "cpu"
     missing: tuple[str, ...] = ()
+    part: str = ""
 
     def size(self, full: int, small: int) -> int:
         return small if self.small else full
@@ -84,13 +88,16 @@ def in_turn(rounds: int, *contestants: Callable[[], object] | None) -> list[tupl
     return [tuple(seconds) for seconds in taken]
 
 
-def run_part(part: Part, base: Path, small: bool = False, device: str = "cpu") -> Outcome:
-    """Run it in a process of its own, killed where it takes far longer than its budget."""
+def run_part(part: Part, base: Path, kept: Path, small: bool = False, device: str = "cpu") -> Outcome:
+    """Run it in a process of its own, killed where it takes far longer than its budget.
+
+    `base` takes environments, logs and what it needs on disk; `kept` what it wants to keep.
+    """
     python = peers.python_with(part.extra, part.modules, base / "peers")
     folder = base / "scratch" / part.key
     _emptied(folder)
-    answer = folder / "answer.json"
-    command = [str(python), "-m", "benchmarks.harness.child", part.name, str(folder), str(base / "results")]
+    answer, module = folder / "answer.json", part.module or f"benchmarks.parts.{part.name}"
+    command = [str(python), "-m", "benchmarks.harness.child", module, part.name, str(folder), str(kept)]
     command += [*(["--small"] if small else []), "--device", device, "--modules", ",".join(part.modules)]
     done = processes.run(command, base / f"log-{part.key}", part.budget * _SLACK, _environment())
     facts = {"code": machine.code_fingerprint(), "small": small, "device": device}
@@ -118,8 +125,8 @@ def answer_of(measure: Measure, context: Context) -> dict[str, object]:
     return {"findings": found, "missing": list(context.missing), "machine": machine.facts(context.device)}
 
 
-def measure_of(name: str) -> Measure:
-    return importlib.import_module(f"benchmarks.parts.{name}").measure
+def measure_of(module: str) -> Measure:
+    return importlib.import_module(module).measure
 
 
 def per_second(count: float, seconds: tuple[float, ...]) -> tuple[float, ...]:

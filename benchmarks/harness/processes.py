@@ -8,6 +8,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -62,6 +63,11 @@ def run(
             _reap()
     texts = [path.read_text(encoding="utf-8", errors="replace") for path in (out, err)]
     return Finished(status, texts[0], texts[1], seconds, family.core_seconds)
+
+
+def end_on_sigterm() -> None:
+    """As Ctrl-C does, so that whatever is running is ended with us."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 class Family:

@@ -8,6 +8,7 @@ and precision are ours for both.
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -35,13 +36,12 @@ def measure(context: Context) -> list[Finding]:
     make_deterministic(1, context.device)
     batch = _batch(context.size(8, 1), context.size(SAMPLE_RATE, 1600), context.device)
     method, stock = our_method(), StockModel()
-    context.say(
-        f"{len(batch.noisy)} x {batch.noisy.shape[1] / SAMPLE_RATE:g} s a step, ours and the whole model in turn"
-    )
+    shape = f"{len(batch.noisy)} x {batch.noisy.shape[1] / SAMPLE_RATE:g} s"
+    context.say(f"{shape} a step, ours and the whole model in turn")
     ours, theirs = in_turn(
         context.size(3, 1),
-        _stepping(method.to(context.device), batch, context.device),
-        _stepping(stock.to(context.device), batch, context.device),
+        partial(stepping(method.to(context.device), context.device), batch),
+        partial(stepping(stock.to(context.device), context.device), batch),
     )
     sizes = [sum(parameter.numel() for parameter in each.parameters()) for each in (method, stock)]
     return [
@@ -69,15 +69,15 @@ def measure(context: Context) -> list[Finding]:
     ]
 
 
-def configuration() -> NormalizedSSLConfig:
-    """Of wav2vec 2.0 at base size, the paper's layer normalized."""
-    values: dict[str, Any] = {"upstream": "wav2vec2", "size": "base", "norm_layers": [LAYER], "k0": STRENGTH}
+def configuration(size: str = "base") -> NormalizedSSLConfig:
+    """Of wav2vec 2.0, the paper's layer normalized."""
+    values: dict[str, Any] = {"upstream": "wav2vec2", "size": size, "norm_layers": [LAYER], "k0": STRENGTH}
     return NormalizedSSLConfig.from_dict(values)
 
 
-def our_method() -> NormalizedSSL:
+def our_method(size: str = "base") -> NormalizedSSL:
     """As a sweep trains it, but with random weights: nothing is downloaded."""
-    config = configuration()
+    config = configuration(size)
     body = build_body(config.ssl, 0)
     return NormalizedSSL(config, body, build_decoder(config, body, 0))
 
@@ -155,13 +155,14 @@ def _batch(count: int, samples: int, device: str) -> Batch:
     return Batch(noisy, clean, torch.full((count,), samples)).to(torch.device(device))
 
 
-def _stepping(method: NormalizedSSL, batch: Batch, device: str) -> Callable[[], None]:
+def stepping(method: NormalizedSSL, device: str) -> Callable[[Batch], None]:
+    """A training step: losses, gradients, clipping, update; on CUDA in bfloat16, as in a session."""
     optimizer = method.optimizer()
     method.train()
     if isinstance(method, StockModel):
         method.clean_hub.eval()
 
-    def step() -> None:
+    def step(batch: Batch) -> None:
         with torch.autocast("cuda", torch.bfloat16, enabled=device == "cuda"):
             losses = method.training_losses(batch, WHEN)
         optimizer.zero_grad(set_to_none=True)
