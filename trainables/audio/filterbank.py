@@ -1,4 +1,4 @@
-"""Kaldi's log mel filterbank on the STFT's grid of frames: the front end of APC's weights (s3prl, torchaudio).
+"""Kaldi's log mel filterbank on the STFT's grid of frames: the front end of APC's weights (s3prl).
 
 25 ms windows every 10 ms at 16 kHz. Of each: constant offset removed, pre-emphasis of 0.97, Hamming window, FFT of 512,
 80 bands of the power spectrum from 20 Hz to 8 kHz, triangular on Kaldi's mel scale, natural logarithm. Kaldi's first

@@ -114,15 +114,15 @@ def test_walking_equals_the_model_of_transformers(architecture: WaveformArchitec
 def test_a_pre_norm_body_equals_the_model_of_transformers_at_every_site() -> None:
     """Its layer's own output: the model's last norm belongs to the output of all layers."""
     torch.manual_seed(0)
-    model = transformers_model(SMALL_PRE_NORM).eval()
+    model = transformers_model(SMALL_PRE_NORM).eval().double()
     for parameter in model.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
-    body = WaveformBody(SMALL_PRE_NORM).eval()
+    body = WaveformBody(SMALL_PRE_NORM).eval().double()
     body.steps[:7].load_state_dict(model.feature_extractor.conv_layers.state_dict())
     body.get_submodule("steps.7.projection").load_state_dict(model.feature_projection.state_dict())
     encoder = {name: value for name, value in model.encoder.state_dict().items() if not name.startswith("layer_norm.")}
     body.get_submodule("steps.8.encoder").load_state_dict(encoder)
-    wave = 0.01 * waves() + 0.3
+    wave = 0.01 * waves().double() + 0.3
     standardised = Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm(list(wave.numpy()), None)
     read = torch.stack([torch.from_numpy(each) for each in standardised])
     seen = []
