@@ -92,3 +92,13 @@ class Space:
     # All nuisance values a search trial can draw, where they are few: trials then share the training in common.
     every_draw: Callable[[Group, Candidate, Preset], Sequence[Config]] | None = None
     published: str | None = None  # the paper whose tables are shown with the results
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Every method of a candidate in any preset and group; the space's own first, as the baselines have it."""
+        named = [self.method]
+        for preset in self.presets.values():
+            for name in preset.groups if self.group_by else ("",):
+                group = {self.group_by: name} if self.group_by else {}
+                named += [each.method or self.method for each in self.candidates(group, preset.for_group(name))]
+        return tuple(dict.fromkeys(named))

@@ -1,47 +1,93 @@
-"""What a system costs to run: multiply-accumulates per second of audio, and its real-time factor on one core.
+"""What a system costs to run: parameters, multiply-accumulates per second of audio, real-time factor on one core.
 
+Parameters are those that `infer` reads: heads, branches and classifiers that only train are not deployed.
 Multiply-accumulates are those of matrix products, convolutions, recurrence and attention, counted by PyTorch's own
 counter while `infer` runs; additions, activations, norms and Fourier transforms are not among them. Fused kernels
-(oneDNN's LSTM, attention) hide their products from that counter, which then gives 0 without a word. So
-they are switched off while it counts, and an operation unknown to it whose name says that it multiplies is an error.
+(oneDNN's LSTM, attention) hide their products from that counter, which then gives 0 without a word. So they are
+switched off while it counts, and there is no number where an operation that it does not know multiplies, by its name.
 """
 
 import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, flop_registry
 
+from trainables.base.determinism import deterministic
+from trainables.base.randomness import generator
+from trainables.enhancer import trained_method
+from trainables.job.assignment import Assignment
+from trainables.job.checkpoints import Checkpoints
+from trainables.job.stages import Artifacts
 from trainables.method import Method
 
+MIXTURE_SECONDS = 4.0  # of the noise that systems are measured on
 # Parts of the names of operations that multiply matrices or convolve.
 _MULTIPLYING = ("conv", "rnn", "lstm", "gru", "attention", "mm", "linear", "matmul", "baddb")
 
 
-class Uncounted(RuntimeError):
-    """An operation that multiplies, which the counter does not know; the message names it."""
+class Complexity(NamedTuple):
+    """Of a network as it is deployed; the same on every machine.
+
+    `mac_per_second` is None where an operation multiplies that the counter does not know: it is in `uncounted`.
+    """
+
+    parameters: int
+    mac_per_second: float | None  # multiply-accumulates per second of audio
+    uncounted: tuple[str, ...] = ()
 
 
-def multiply_accumulates(method: Method, mixture: Tensor, sample_rate: int) -> float:
-    """Per second of audio, of `method.infer` on (1, samples) at `sample_rate` in Hz, on the CPU.
+class RunningCost(NamedTuple):
+    """Of a trained job. The last two are of this machine."""
 
-    Attention grows with the square of the length: systems are compared on the same mixture.
+    complexity: Complexity
+    real_time_factor: float  # median
+    real_time_factor_spread: float  # distance of the quartiles
+
+
+def running_costs(
+    assignments: Sequence[Assignment], checkpoints: Checkpoints, artifacts: Artifacts
+) -> list[RunningCost]:
+    """Of finished jobs of one sample rate, on the CPU, each as its last checkpoint has it; all are in memory at once.
 
     Raises:
-        Uncounted: a part of the network would be left out.
+        RuntimeError: a job has no checkpoint at its last step.
+    """
+    with deterministic(threads=1):
+        methods = []
+        for assignment in assignments:
+            stored = checkpoints.newest(assignment.job)
+            if stored is None or stored[0] < assignment.steps:
+                raise RuntimeError(f"{assignment.job}: no checkpoint at step {assignment.steps} is left")
+            methods.append(trained_method(assignment, artifacts, stored[1]))
+        rate = assignments[0].data.sample_rate
+        noise = generator(0, "cost of running").standard_normal(round(MIXTURE_SECONDS * rate))
+        mixture = 0.1 * torch.tensor(noise, dtype=torch.float32)[None]
+        found = [complexity(method, mixture, rate) for method in methods]
+        times = real_time_factors(methods, mixture, rate)
+    return [RunningCost(each, *factors) for each, factors in zip(found, times, strict=True)]
+
+
+def complexity(method: Method, mixture: Tensor, sample_rate: int) -> Complexity:
+    """Of `method.infer` on (1, samples) at `sample_rate` in Hz, on the CPU.
+
+    Attention grows with the square of the length: systems are compared on mixtures of the same length.
     """
     counter, watch = FlopCounterMode(display=False), _Watch()
     with _evaluating(method), _plain_kernels(), watch, counter:
         method.infer(mixture)
+    read = (each for each in method.parameters() if each.untyped_storage().data_ptr() in watch.storages)
+    parameters = sum(each.numel() for each in read)
     if watch.unknown:
-        raise Uncounted(f"the counter of multiply-accumulates does not know {', '.join(sorted(watch.unknown))}")
-    return counter.get_total_flops() / 2 * sample_rate / mixture.shape[-1]
+        return Complexity(parameters, None, tuple(sorted(watch.unknown)))
+    return Complexity(parameters, counter.get_total_flops() / 2 * sample_rate / mixture.shape[-1])
 
 
 def real_time_factors(
@@ -74,16 +120,19 @@ def _seconds(method: Method, mixture: Tensor) -> float:
 
 
 class _Watch(TorchDispatchMode):
-    """Notes the operations that multiply but that the counter has no formula for."""
+    """Notes what operations read, and those that multiply but that the counter has no formula for."""
 
     def __init__(self) -> None:
         super().__init__()
         self.unknown: set[str] = set()
+        self.storages: set[int] = set()  # addresses: a view of a parameter has that of the whole
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
         if func.overloadpacket not in flop_registry and any(part in name for part in _MULTIPLYING):
             self.unknown.add(name)
+        tensors = (leaf for leaf in tree_leaves((args, kwargs or {})) if isinstance(leaf, Tensor))
+        self.storages.update(tensor.untyped_storage().data_ptr() for tensor in tensors)
         return func(*args, **(kwargs or {}))
 
 

@@ -38,15 +38,8 @@ class Enhancer:
 
     @staticmethod
     def of(assignment: Assignment, artifacts: Artifacts, files: dict[str, bytes]) -> "Enhancer":
-        """The job as its last checkpoint, `files`, has it; the training-only aid switched off.
-
-        Always on the CPU, whatever the job was trained on: a recording is short.
-        """
-        method = build_for(replace(assignment, device="cpu"), artifacts)
-        load_weights(method, files)
-        end = When(step=assignment.steps, epoch=0, steps=assignment.steps)
-        method.before_inference(end, ablate=True)
-        return Enhancer(method.eval(), assignment)
+        """The job as its last checkpoint, `files`, has it. Always on the CPU: a recording is short."""
+        return Enhancer(trained_method(assignment, artifacts, files), assignment)
 
     def __call__(self, audio: np.ndarray, sample_rate: int) -> np.ndarray:
         """Float audio in [-1, 1], (samples,) or (samples, channels), at `sample_rate` Hz.
@@ -87,6 +80,15 @@ class Enhancer:
     def _infer(self, native: np.ndarray) -> np.ndarray:
         """(samples,) -> (sources, samples)."""
         return np.atleast_2d(infer_one(self._method, native))
+
+
+def trained_method(assignment: Assignment, artifacts: Artifacts, files: dict[str, bytes]) -> Method:
+    """The job's method as its last checkpoint, `files`, has it, on the CPU; the training-only aid switched off."""
+    method = build_for(replace(assignment, device="cpu"), artifacts)
+    load_weights(method, files)
+    end = When(step=assignment.steps, epoch=0, steps=assignment.steps)
+    method.before_inference(end, ablate=True)
+    return method.eval()
 
 
 def level_gain(recording: np.ndarray, estimate: np.ndarray) -> float:

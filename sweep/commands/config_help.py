@@ -1,11 +1,12 @@
-"""What `--help-config METHOD` prints: every field that `--set` can fix, as the method's configuration declares it."""
+"""What `--help-config METHOD` prints: every field that `--set` can fix, as the configuration declares it."""
 
 import json
 import textwrap
 from dataclasses import fields
 from typing import Any
 
-from search_spaces import SPACES
+from search_spaces import SPACES, find_space
+from search_spaces.space_file import is_space_file
 from trainables.config.fields import rules_of
 from trainables.config.registry import config_class
 
@@ -14,13 +15,19 @@ _LONGEST = 30  # a list of choices beyond this runs into the column of units
 _INDENT = 6 * " "
 
 
-def config_help(method: str) -> str:
-    """Of a method, or of the one that a space sweeps: name, default, allowed values, unit and a sentence per field.
+def config_help(name: str) -> str:
+    """Of a method, or of all whose candidates a space compares: default, allowed values, unit and a sentence per field.
+
+    `--set` fixes a field for every candidate whose method has it.
 
     Raises:
-        UserError: there is no such method.
+        UserError: there is no such method, or a space's file cannot be used.
     """
-    method = SPACES[method].method if method in SPACES else method
+    methods = find_space(name).methods if name in SPACES or is_space_file(name) else (name,)
+    return "\n\n".join(map(_method_help, methods))
+
+
+def _method_help(method: str) -> str:
     kind = config_class(method)
     rules = rules_of(kind)
     rows = [(each.name, _text(each.default), rules[each.name].brief) for each in fields(kind)]

@@ -19,6 +19,7 @@ examples
   python sweep/leaderboard.py NAME --details                      with every remark and finding
   python sweep/leaderboard.py NAME --metric wb_pesq               the same finalists in another metric
   python sweep/leaderboard.py NAME --by noise_type                who leads where; also snr, speaker, seed
+  python sweep/leaderboard.py NAME --costs                        parameters, multiply-accumulates, speed, training
   python sweep/leaderboard.py NAME --compare OTHER                two sweeps side by side, paired where they can be
   python sweep/leaderboard.py NAME --watch                        a running sweep, until its answer
   python sweep/leaderboard.py NAME --format latex                 for a paper; also markdown, json, csv
@@ -41,6 +42,9 @@ def build_parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--details", action="store_true", help="all findings and remarks, above the leaderboard")
     what.add_argument("--by", choices=BREAKDOWNS, help="split the finalists' test scores by this")
+    what.add_argument(
+        "--costs", action="store_true", help="what each candidate costs to run and to train; measured now if need be"
+    )
     what.add_argument("--compare", metavar="OTHER", help="compare with another sweep in BASE")
     what.add_argument("--watch", action="store_true", help="show the standings while the sweep runs")
     what.add_argument(
@@ -65,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
         _watch(plan, storage, arguments)
     if arguments.published:
         _show_compatibility(plan, storage, arguments)
+    elif arguments.costs:
+        _show_costs(plan, storage, arguments)
     elif arguments.by or arguments.compare:
         _show_rows(plan, storage, arguments)
     else:
@@ -83,6 +89,19 @@ def _show_result(plan: "Plan", storage: "Storage", arguments: argparse.Namespace
     from sweep.report.result_tables import result_view
 
     print_view(result_view(result, arguments.format), arguments.format)
+
+
+def _show_costs(plan: "Plan", storage: "Storage", arguments: argparse.Namespace) -> None:
+    from sweep.report.output_formats import print_view
+    from sweep.report.result_tables import cost_view
+    from sweep.stored.reading import read_result
+
+    result = read_result(plan, storage, arguments.metric)
+    if "costs" not in result:
+        from sweep.driver.running_costs import costs_now
+
+        result["costs"] = costs_now(plan, storage)
+    print_view(cost_view(result), arguments.format)
 
 
 def _show_published(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""What `--list-spaces` prints: every question by method, with the presets, their cost and the time of the demo.
+"""What `--list-spaces` prints: every question by its methods, with the presets, their cost and the time of the demo.
 
 Times come from sweep/plan/cost.py, for two cores and nothing in the cache. No GPU was ever timed, so the cost of a
 preset at scale is given for each tenth of a second that a training step will take.
@@ -30,15 +30,15 @@ def list_spaces(parser: ArgumentParser) -> str:
     """Plain text of at most 40 lines; `parser` is that of `run`, which plans each demo."""
     demo_hours = {space.name: hours for space in SPACES.values() if (hours := _demo_cpu_hours(space, parser))}
     lines = list(_INTRODUCTION)
-    for method, spaces in groupby(SPACES.values(), key=lambda space: space.method):
-        lines += ["", *_method_lines(method, list(spaces), demo_hours)]
+    for methods, spaces in groupby(SPACES.values(), key=lambda space: space.methods):
+        lines += ["", *_method_lines(methods, list(spaces), demo_hours)]
     return "\n".join(lines)
 
 
-def _method_lines(method: str, spaces: Sequence[Space], demo_hours: Mapping[str, float]) -> list[str]:
+def _method_lines(methods: Sequence[str], spaces: Sequence[Space], demo_hours: Mapping[str, float]) -> list[str]:
     groups = {f"--{space.group_by}s {','.join(space.groups)}" for space in spaces if space.group_by}
     presets = {name: preset for space in spaces for name, preset in space.presets.items()}
-    lines = ["   ".join((method, *sorted(groups)))]
+    lines = ["   ".join((", ".join(methods), *sorted(groups)))]
     for name, preset in ((name, preset) for name, preset in presets.items() if name != _EVERYWHERE):
         cost = _range_of_cost(preset, [space for space in spaces if name in space.presets], demo_hours)
         lines.append(f"  --preset {name:<6} {preset.summary}{cost}")

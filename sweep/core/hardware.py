@@ -1,4 +1,4 @@
-"""The CUDA devices that this process may use, found without importing torch, and OpenMP without pinned threads."""
+"""The CPU model and the usable CUDA devices, found without importing torch, and OpenMP without pinned threads."""
 
 import os
 import re
@@ -6,6 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 _DRIVER = Path("/proc/driver/nvidia/gpus")  # one folder per device of the machine, made by NVIDIA's driver
+_CPU_FILE = Path("/proc/cpuinfo")
 _NODES = Path("/dev")  # a container sees the machine's /proc/driver, but only the device nodes that it was given
 
 # Every trial is a process with a few threads. OpenMP's pinning, which cluster modules like to set, counts places from
@@ -16,6 +17,14 @@ UNPINNED = {"OMP_PROC_BIND": "false", "KMP_AFFINITY": "disabled"}
 def unpin(environ: MutableMapping[str, str] = os.environ) -> None:
     """Keep OpenMP from pinning this process and those it starts; to be called before numpy or torch is loaded."""
     environ.update(UNPINNED)
+
+
+def cpu_model() -> str:
+    """The name of this machine's CPU; "" where the system does not report it."""
+    if not _CPU_FILE.exists():
+        return ""
+    lines = _CPU_FILE.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def cuda_devices(environ: Mapping[str, str] = os.environ, driver: Path = _DRIVER, nodes: Path = _NODES) -> int:

@@ -21,6 +21,7 @@ from sweep.core.outage import say_on_standard_error
 from sweep.core.stopping import StopSignal, stop_on_signals
 from sweep.driver import answer
 from sweep.driver.before_first_job import ready_to_drive
+from sweep.driver.running_costs import measured_once
 from sweep.driver.whose import settle
 from sweep.engine.finalist_scoring import FinalistScoring
 from sweep.engine.interim_looks import InterimLooks, left_after, stored_looks
@@ -33,6 +34,7 @@ from sweep.machines.workers import Workers
 from sweep.plan.plan import Plan
 from sweep.progress.progress import Progress
 from sweep.report.findings.corpus_rates import corpus_rates
+from sweep.report.findings.costs import Running, costs
 from sweep.report.findings.findings import findings
 from sweep.report.findings.metric_means import Scores, scores_of
 from sweep.report.publication import Publication
@@ -156,7 +158,7 @@ class Drive:
             progress.phase("scoring the finalists on test, once")
             rows = self._test_rows(scoring)
             scores = scores_of(self.plan, rows)
-            result = self._confirm(rows, scores, leaders)
+            result = self._confirm(rows, scores, leaders, self._running_costs(progress))
             files = self._publish(result, rows)
             tracker.log_results(result, files, answer.finalist_means(scores))
             self._keep(keeping)
@@ -208,7 +210,15 @@ class Drive:
         store_rows(self.storage, rows, "test")
         return pd.DataFrame(rows)
 
-    def _confirm(self, rows: pd.DataFrame, scores: Scores, leaders: dict[str, str]) -> Result:
+    def _running_costs(self, progress: Progress) -> Running | None:
+        """What each candidate costs to run, now that nothing else does; None where all are of one method."""
+        if len(self.plan.methods()) == 1:
+            return None
+        progress.phase("measuring what each candidate costs to run")
+        finalists = [(job, self._assignment(job)) for job in self._complete()]
+        return measured_once(finalists, self.storage, self.checkpoints, self.stages, self.stop)
+
+    def _confirm(self, rows: pd.DataFrame, scores: Scores, leaders: dict[str, str], running: Running | None) -> Result:
         """Decide on test, once per group."""
         decided = answer.verdicts(self.plan, rows, leaders, self._finalists(), self._gates(), self._chosen())
         records = self.store.all_records(self.plan)
@@ -224,6 +234,8 @@ class Drive:
         more = findings(self.plan, scores, leaders, records)
         if rates := corpus_rates(self.plan, rows):
             more["corpus_rates"] = rates
+        if running is not None:
+            more["costs"] = costs(self.plan, records, running)
         found = {**found, "test_reads": reads, "earlier_reads": earlier, "reused": reused}
         return {**found, "paper_terms": terms, **more}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sweep.stored import layout
 from sweep.verdict.result import (
+    COSTS,
     CandidateResult,
     EarlierReads,
     FailedJob,
@@ -14,11 +15,19 @@ from sweep.verdict.result import (
     Result,
     by_score,
     candidate_verdict,
+    cost_numbers,
     group_name,
 )
 from trainables.metrics.catalogue import METRICS
 
 Row = list[str]
+COST_TITLES = {
+    "parameters": "parameters",
+    "mac_per_second": "multiply-accumulates per second of audio",
+    "real_time_factor": "real-time factor on one core",
+    "core_seconds": "core-seconds of training",
+    "gpu_seconds": "GPU-seconds of training",
+}
 NOT_KNOWN = "-"
 # What `leaderboard.py --by` splits by; here, so that `--help` loads no pandas.
 BREAKDOWNS = {"noise_type": "noise type", "snr": "SNR (dB)", "speaker": "speaker", "seed": "seed"}
@@ -186,6 +195,7 @@ def footers(result: Result) -> list[str]:
         *_named((group, _meaningless(group)) for group in groups),
         *_named(entry for entry, doubt in zip(above, doubtful, strict=True) if doubt),
         *_named((group, group["notes"]) for group in groups),
+        *comparisons(result),
         *_named(entry for entry, doubt in zip(above, doubtful, strict=True) if not doubt),
         *([_together(groups)] if len(groups) > 1 else []),
         *dict.fromkeys(_population(group) for group in groups),
@@ -283,6 +293,44 @@ def _meaningless(group: GroupResult) -> list[str]:
     if group["interpretable"]:
         return []
     return [f"the question is not meaningful at this size: {'; '.join(group['gates']['reasons'])}"]
+
+
+def comparisons(result: Result) -> list[str]:
+    """What was the same for all candidates of a group and what was not, where their costs are known."""
+    return _named((group, _compared(group, result)) for group in result["groups"])
+
+
+def _compared(group: GroupResult, result: Result) -> list[str]:
+    costs = [cost for cost in result.get("costs", []) if cost["group"] == group_name(group["group"])]
+    if not costs:
+        return []
+    labels = [cost["candidate"] for cost in costs]
+    rows = [row for row in group["candidates"] if row["label"] in labels]
+    numbers = [cost_numbers(cost) for cost in costs]
+    spent: dict[str, Sequence[float | None]] = {
+        "seconds of speech in training": [cost["audio_seconds"] for cost in costs],
+        "search trials": [cost["trials"] for cost in costs],
+        "seeds": [row["n_seeds"] for row in rows],
+        "test clips": [row["n_utterances"] for row in rows],
+        **{COST_TITLES[name]: [each[name] for each in numbers] for name in COSTS},
+    }
+    known = {what: [v for v in values if v is not None] for what, values in spent.items()}
+    whole = {what: values for what, values in known.items() if len(values) == len(costs) > 1}
+    equal = [f"{values[0]:g} {what}" for what, values in whole.items() if len(set(values)) == 1]
+    unequal = [
+        f"{what} ({amount(min(values))} to {amount(max(values))})"
+        for what, values in known.items()
+        if len(set(values)) > 1
+    ]
+    return [f"the same for all: {', '.join(equal)}", f"not the same: {', '.join(unequal)}"]
+
+
+def amount(value: float) -> str:
+    """Three digits and the thousands as a letter: 132113 -> "132 k"."""
+    for power, letter in ((9, "G"), (6, "M"), (3, "k")):
+        if abs(value) >= 0.9995 * 10**power:
+            return f"{float(f'{value / 10**power:.3g}'):g} {letter}"
+    return f"{float(f'{value:.3g}'):g}"
 
 
 def _over_noisy(group: GroupResult, metric: str) -> list[str]:

@@ -2,8 +2,18 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sweep.report.cells import NOT_KNOWN, Row, counted, estimate
-from sweep.verdict.result import LearningCurve, MetricLeader, Result, SnrScores
+from sweep.report.cells import COST_TITLES, NOT_KNOWN, Row, amount, counted, estimate
+from sweep.verdict.result import (
+    COSTS,
+    CandidateCost,
+    LearningCurve,
+    MetricLeader,
+    Result,
+    SnrScores,
+    by_score,
+    cost_numbers,
+    group_name,
+)
 from trainables.metrics.catalogue import METRICS
 
 _POINTS = 4  # of each curve in the table
@@ -117,6 +127,27 @@ def switch_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
         yield f"Label switches per round of training, {group}", header, rows
 
 
+def cost_cells(result: Result, group: str | None = None) -> Iterator[tuple[str, Row, list[Row]]]:
+    """(title, header, rows): what each candidate costs and its score, the best first; of one `group`."""
+    scored = {(group_name(g["group"]), c["label"]): c for g in result["groups"] for c in g["candidates"]}
+    entries = [entry for entry in result.get("costs", []) if group in (None, entry["group"])]
+    for name in dict.fromkeys(entry["group"] for entry in entries):
+        mine = {entry["candidate"]: entry for entry in entries if entry["group"] == name}
+        known = [c for c in COSTS if any(cost_numbers(entry)[c] is not None for entry in mine.values())]
+        order = by_score([scored[name, label] for label in mine], METRICS[result["metric"]].lower)
+        rows = [
+            [
+                row["label"],
+                mine[row["label"]]["method"],
+                estimate(row["score"], row["interval"], result["metric"]),
+                *(_cost(mine[row["label"]], cost) for cost in known),
+            ]
+            for row in order
+        ]
+        header = ["candidate", "method", METRICS[result["metric"]].title, *(COST_TITLES[cost] for cost in known)]
+        yield f"Costs, {name}", header, rows
+
+
 def alarm_lines(result: Result) -> list[str]:
     """Findings that question the answer."""
     collapse = result.get("collapse")
@@ -131,6 +162,7 @@ def finding_lines(result: Result) -> list[str]:
         lines.append(
             "Published rows are the paper's figures, on its own corpus and at its own scale, without intervals."
         )
+    lines += cost_lines(result.get("costs", []))
     shared = result.get("shared_training")
     if shared:
         lines.append(
@@ -141,6 +173,29 @@ def finding_lines(result: Result) -> list[str]:
     if collapse and not collapse["alarmed"]:
         lines.append(f"Collapse monitor: healthy in all {counted(collapse['watched'], 'finished trial')}.")
     return lines
+
+
+def _cost(entry: CandidateCost, name: str) -> str:
+    value, spread = cost_numbers(entry)[name], entry["machine"]["real_time_factor_spread"]
+    if value is None:
+        return NOT_KNOWN
+    return amount(value) + (f" ± {amount(spread / 2)}" if name == "real_time_factor" and spread is not None else "")
+
+
+def cost_lines(entries: Sequence[CandidateCost]) -> Iterator[str]:
+    """How they were measured."""
+    if not entries:
+        return
+    cpus = dict.fromkeys(entry["machine"]["cpu"] or "an unknown CPU" for entry in entries)
+    yield (
+        "Costs: parameters are those that inference reads. Multiply-accumulates are those of matrix products, "
+        "convolutions, recurrence and attention, for 4 s of audio. They are the same everywhere; seconds are not. "
+        f"Real-time factor: seconds of one core ({', '.join(cpus)}) per second of audio, median ± half the distance of "
+        "the quartiles. Seconds of training: the steps of one finalist, median over seeds; without pre-training."
+    )
+    for entry in entries:
+        if entry["uncounted"]:
+            yield f"{entry['candidate']}: {', '.join(entry['uncounted'])} cannot be counted."
 
 
 def _agreement(entry: MetricLeader) -> str:

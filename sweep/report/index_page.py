@@ -6,7 +6,7 @@ from html import escape
 from sweep.report import cells
 from sweep.report.cells import Row
 from sweep.report.figures.forest import FOREST, describe
-from sweep.report.findings_cells import metric_leader_cells
+from sweep.report.findings_cells import cost_cells, metric_leader_cells
 from sweep.report.pages import html_page
 from sweep.report.result_tables import remarks
 from sweep.verdict.result import Result, group_name
@@ -20,6 +20,8 @@ _FIGURES = {
     "scores": "Scores on test with their intervals, which decide nothing: they hold what all candidates share.",
     "contention": "Who got further seeds: at each look on valid, candidates shown to be behind leave.",
     "pareto": "Two metrics at once: no other candidate beats those on the line in both.",
+    "costs": "The score against each cost: no other candidate scores higher for less than those on the line; bold in "
+    "their labels.",
     "curves.": "Finalists on valid during training; triangles mark switches of a schedule.",
     "switches": "Label switches during training.",
     "curves-search": "Every search trial on valid; a cross marks early stopping.",
@@ -36,7 +38,7 @@ def index_page(result: Result, files: Sequence[str]) -> str:
     for group in groups:
         name = group_name(group["group"])
         tables += [f"<h2>{escape(name)}</h2>", _table(*cells.candidates(group, result["metric"]))]
-        for title, header, rows in metric_leader_cells(result, name):
+        for title, header, rows in (*cost_cells(result, name), *metric_leader_cells(result, name)):
             tables += [f"<h3>{escape(title)}</h3>", _table(header, rows)]
         if f"listen-{name}.html" in files:
             tables.append(f'<p><a href="listen-{escape(name)}.html">Listen to {escape(name)}</a></p>')

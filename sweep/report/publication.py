@@ -19,7 +19,7 @@ from sweep.report.cells import warnings
 from sweep.report.figures.contention import write_contention
 from sweep.report.figures.curves import curve_plot, switch_plot
 from sweep.report.figures.forest import write_forest
-from sweep.report.figures.pareto import pareto_plot
+from sweep.report.figures.pareto import pareto_plot, write_cost_fronts
 from sweep.report.figures.scores import score_plot
 from sweep.report.figures.seed_points import seed_points
 from sweep.report.index_page import INDEX_FILE, index_page
@@ -65,6 +65,7 @@ class Publication:
             "the scores": partial(score_plot, result, folder / "scores.png"),
             "the curves": partial(curve_plot, result["curves"], result["metric"], folder / "curves.png"),
             "the Pareto front": partial(pareto_plot, result, folder / "pareto.png"),
+            "the costs": partial(write_cost_fronts, result, folder),
         }
         if result["label_switches"]:
             path = folder / "switches.png"

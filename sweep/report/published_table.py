@@ -1,7 +1,7 @@
 """The published figures, ranked like a sweep's candidates: `sweep/leaderboard.py --published`.
 
 The figures of sweep/report/published/*.csv are single numbers: n is not stated, so there is no interval and no
-winner; the best figure of each group leads.
+winner; the best figure of each group leads. Each row names what trains that system here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,8 @@ def published_result(metric: str, tables: Sequence[str] = ("1", "2")) -> dict[st
         for upstream in row["upstream"].split("/"):
             label = candidate_of(row["variant"])
             score = {"score": float(row[metric]), "interval": None}
-            groups.setdefault(upstream, {})[label] = {"label": label, "system": row["system"], **score}
+            ours = _trained_here(row["system"], upstream, label)
+            groups.setdefault(upstream, {})[label] = {"label": label, "system": row["system"], **score, **ours}
     return {
         "sweep": "published",
         "metric": metric,
@@ -55,6 +56,8 @@ def published_view(result: Mapping[str, Any]) -> View:
                 "metric": result["metric"],
                 "score": row["score"],
                 "note": result["note"],
+                "space": row["space"],
+                "trained_as": row["trained_as"],
             }
             for name, rows in named
             for row in rows
@@ -62,6 +65,16 @@ def published_view(result: Mapping[str, Any]) -> View:
         tables=[(name, *_cells(rows, result["metric"])) for name, rows in named],
         lines=[f"{METRICS[result['metric']].title} as published: {result['note']}"],
     )
+
+
+def _trained_here(system: str, upstream: str, label: str) -> dict[str, str]:
+    """The space that trains the system, and its group and candidate there; empty where none does."""
+    for row in published_rows("counterparts"):
+        same = row["system"] == system or (row["group"], row["candidate"]) == (upstream, label)
+        if row["paper"] == FIGURES and same:
+            group = "" if row["group"] == "all" else f"{row['group']} "
+            return {"space": row["space"], "trained_as": group + row["candidate"]}
+    return {"space": "", "trained_as": ""}
 
 
 def _group(upstream: str, candidates: list[dict[str, Any]], lower: bool) -> dict[str, Any]:
@@ -78,9 +91,15 @@ def _group(upstream: str, candidates: list[dict[str, Any]], lower: bool) -> dict
 
 
 def _cells(candidates: Sequence[Mapping[str, Any]], metric: str) -> tuple[list[str], list[list[str]]]:
-    header = ["candidate", "system", METRICS[metric].title, ""]
+    header = ["candidate", "system", METRICS[metric].title, "", "trained here by"]
     rows = [
-        [row["label"], row["system"], f"{row['score']:.4f}", "leader" if rank == 0 else ""]
+        [
+            row["label"],
+            row["system"],
+            f"{row['score']:.4f}",
+            "leader" if rank == 0 else "",
+            f"{row['space']}: {row['trained_as']}",
+        ]
         for rank, row in enumerate(candidates)
     ]
     return header, rows

@@ -8,6 +8,8 @@ from rich.text import Text
 from sweep.report import cells
 from sweep.report.findings_cells import (
     alarm_lines,
+    cost_cells,
+    cost_lines,
     curve_cells,
     finding_lines,
     metric_cells,
@@ -36,11 +38,24 @@ def result_view(result: Result, form: str) -> View:
     shown: list[Table] = [(result["sweep"], *cells.leaderboard(result))]
     for group in result["groups"]:
         shown.append((group_name(group["group"]), *cells.candidates(group, result["metric"])))
+        if form == "latex":
+            shown += cost_cells(result, group_name(group["group"]))
         if form == "markdown" and group["by_noise_type"]["types"]:
             shown.append(("", *cells.noise_types(group, result["metric"])))
     if form == "markdown":
         shown += _findings(result, everything=True)
     return View(title=result["sweep"], plain=result, records=records(result), tables=shown, lines=remarks(result))
+
+
+def cost_view(result: Result) -> View:
+    """What each candidate costs, ready to be shown."""
+    return View(
+        title=f"{result['sweep']}: costs",
+        plain={"sweep": result["sweep"], "metric": result["metric"], "costs": result["costs"]},
+        records=records(result),
+        tables=list(cost_cells(result)),
+        lines=[*cells.comparisons(result), *cost_lines(result["costs"])],
+    )
 
 
 def print_result(result: Result, details: bool = False, console: Console | None = None) -> int:
@@ -73,3 +88,4 @@ def _findings(result: Result, everything: bool) -> Iterator[Table]:
     yield from by_snr if everything else by_snr[: len(result["groups"])]
     yield from curve_cells(result)
     yield from switch_cells(result)
+    yield from cost_cells(result)

@@ -7,6 +7,7 @@ STUDY = "study.db"  # Optuna's study, unless --study-uri names another
 TRACKING = "mlflow.db"  # MLflow's database, unless --tracking-uri names another
 RESULT = "result.json"  # the answer, as --json prints it
 NOMINATIONS = "nominations.json"  # each group's leader, named on valid before test is opened
+COSTS = "costs.json"  # of running each candidate, measured once
 LOOKS = "looks.json"  # the candidates still in contention, look by look
 LEDGER = "test_reads.jsonl"  # every read of test audio
 HEARTBEAT = "heartbeat.json"  # written by the driver every few seconds

@@ -28,6 +28,7 @@ _COLUMNS = {
     "metrics.`gain`": 100,
     "metrics.`n_seeds`": 90,
 }
+_COST_COLUMNS = {"metrics.`parameters`": 110, "metrics.`mac_per_second`": 130, "metrics.`real_time_factor`": 130}
 _PORT = 5000
 _PATIENCE_SECONDS = 2.0
 
@@ -89,6 +90,7 @@ def experiment_tags(plan: Plan) -> dict[str, str]:
 
 
 def _leaderboard_view(plan: Plan) -> dict[str, Any]:
+    columns = _COLUMNS | (_COST_COLUMNS if len(plan.methods()) > 1 else {})
     return {
         "searchFilter": f"{own_runs(plan.name, plan.identity)} and tags.`{KIND_TAG}` = 'candidate'",
         "orderByKey": "metrics.`score`",
@@ -97,9 +99,9 @@ def _leaderboard_view(plan: Plan) -> dict[str, Any]:
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": list(_COLUMNS),
-        "columnOrder": list(_COLUMNS),
-        "columnWidths": _COLUMNS,
+        "selectedColumns": list(columns),
+        "columnOrder": list(columns),
+        "columnWidths": columns,
     }
 
 

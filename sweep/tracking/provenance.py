@@ -3,14 +3,13 @@
 import platform
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 
+from sweep.core.hardware import cpu_model
 from sweep.plan.code_version import commit
 from sweep.plan.plan import Plan
 from sweep.tracking.mlflow_view import CORPUS_TAG
 
 _PACKAGES = ("torch", "transformers", "ray", "optuna", "numpy")
-_CPU_FILE = Path("/proc/cpuinfo")
 
 
 def origin_tags(plan: Plan) -> dict[str, str]:
@@ -30,12 +29,4 @@ def environment() -> str:
     """ "Python 3.11.4, torch 2.13.0, ..., Linux x86_64, AMD EPYC": needed to reproduce the bits."""
     packages = (f"{name} {version(name)}" for name in _PACKAGES)
     machine = f"{platform.system()} {platform.machine()}"
-    return ", ".join([f"Python {platform.python_version()}", *packages, machine, *_processor()])
-
-
-def _processor() -> list[str]:
-    """The CPU model, where the system reports it."""
-    if not _CPU_FILE.exists():
-        return []
-    lines = _CPU_FILE.read_text(encoding="utf-8", errors="replace").splitlines()
-    return [line.partition(":")[2].strip() for line in lines if line.startswith("model name")][:1]
+    return ", ".join([f"Python {platform.python_version()}", *packages, machine, *filter(None, [cpu_model()])])

@@ -34,7 +34,7 @@ from sweep.tracking.mlflow_view import (
 )
 from sweep.tracking.provenance import origin_tags
 from sweep.tracking.spool import Spool
-from sweep.verdict.result import CandidateResult, GroupResult, Result, candidate_verdict, group_name
+from sweep.verdict.result import CandidateResult, GroupResult, Result, candidate_verdict, cost_numbers, group_name
 from trainables.config.registry import config_class
 
 if TYPE_CHECKING:
@@ -132,9 +132,11 @@ class Tracker:
         for job, scores in (test_scores or {}).items():
             named = {f"test_{metric}": value for metric, value in scores.items()}
             self._append_metrics("summary", self._tag(job), named, self._plan.steps_of(job.group), now)
+        costs = {(cost["group"], cost["candidate"]): cost_numbers(cost) for cost in result.get("costs", [])}
         for group in result["groups"]:
             for candidate in group["candidates"]:
-                self._log_candidate(group, candidate, now)
+                own = costs.get((group_name(group["group"]), candidate["label"]), {})
+                self._log_candidate(group, candidate, own, now)
         self._append_metrics("summary", self._plan.name, _sweep_metrics(result), self._plan.steps, now)
         verdicts = {f"verdict.{name}": text for name, text in mlflow_page.answer_texts(result).items()}
         # The description comes first on MLflow's page of a run.
@@ -198,7 +200,9 @@ class Tracker:
         )
         self._append_tags(EXPERIMENT, mlflow_page.experiment_tags(plan))
 
-    def _log_candidate(self, group: GroupResult, candidate: CandidateResult, now: int) -> None:
+    def _log_candidate(
+        self, group: GroupResult, candidate: CandidateResult, costs: Mapping[str, float | None], now: int
+    ) -> None:
         name = group_name(group["group"])
         run = f"{self._plan.name}/candidates/{name}/{candidate['label']}"
         config = self._plan.config(name, candidate["label"], candidate["config"])
@@ -226,7 +230,7 @@ class Tracker:
                 },
             }
         )
-        self._append_metrics("summary", run, _candidate_metrics(candidate), self._plan.steps_of(name), now)
+        self._append_metrics("summary", run, _candidate_metrics(candidate, costs), self._plan.steps_of(name), now)
         self._end(run, "complete", now, None)
 
     def _append_metrics(self, kind: str, run: str, metrics: dict[str, float], step: int, time_ms: int) -> None:
@@ -342,11 +346,10 @@ def curves(metrics: Mapping[str, float], own: Mapping[str, str]) -> dict[str, fl
     return found
 
 
-def _candidate_metrics(candidate: CandidateResult) -> dict[str, float]:
-    """The verdict's numbers; unknown ones are left out."""
-    metrics: dict[str, Any] = {
-        name: candidate.get(name) for name in ("score", "gain", "p_best", "n_seeds", "n_utterances", "failures")
-    }
+def _candidate_metrics(candidate: CandidateResult, costs: Mapping[str, float | None]) -> dict[str, float]:
+    """The verdict's numbers and the costs; unknown ones are left out."""
+    names = ("score", "gain", "p_best", "n_seeds", "n_utterances", "failures")
+    metrics: dict[str, Any] = {**costs, **{name: candidate.get(name) for name in names}}
     metrics["score_low"], metrics["score_high"] = candidate["interval"] or (None, None)
     metrics["gain_low"], metrics["gain_high"] = candidate["gain_interval"] or (None, None)
     return {key: float(value) for key, value in metrics.items() if value is not None}

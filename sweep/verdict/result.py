@@ -290,6 +290,30 @@ class LabelSwitches(TypedDict):
     difference_interval: Interval | None
 
 
+class MachineCost(TypedDict):
+    """What depends on the machine as well: it differs from run to run."""
+
+    cpu: str  # "" = unknown
+    real_time_factor: float | None  # seconds of one core per second of audio: median over runs
+    real_time_factor_spread: float | None  # distance of the quartiles
+    core_seconds: float | None  # of one finalist's training steps: median over seeds; None on GPUs
+    gpu_seconds: float | None
+
+
+class CandidateCost(TypedDict):
+    """What one candidate costs; unknown numbers are None."""
+
+    group: str
+    candidate: str
+    method: str
+    audio_seconds: float  # of speech in a job's training: steps x batch x crop
+    trials: int  # of its search
+    parameters: int | None  # of what is deployed
+    mac_per_second: float | None  # multiply-accumulates per second of audio
+    uncounted: list[str]  # operations that multiply but could not be counted
+    machine: MachineCost
+
+
 class SharedTraining(TypedDict):
     """What search trials saved by starting from a common prefix."""
 
@@ -314,6 +338,7 @@ class Findings(TypedDict, total=False):
     by_snr: list[SnrScores]
     curves: list[LearningCurve]
     label_switches: list[LabelSwitches]
+    costs: list[CandidateCost]  # where candidates are of several methods
     shared_training: SharedTraining | None
     collapse: Collapse | None
 
@@ -349,6 +374,10 @@ class Result(Findings):
     paper_terms: NotRequired[dict[str, dict[str, dict[str, float]]]]
 
 
+# What a candidate costs: less is better. The first two are the same on every machine.
+COSTS = ("parameters", "mac_per_second", "real_time_factor", "core_seconds", "gpu_seconds")
+
+
 # -- reading it ---------------------------------------------------------------------------------------------
 
 
@@ -375,11 +404,20 @@ def candidate_verdict(group: GroupResult, label: str) -> Literal["winner", "lead
 
 def records(result: Result) -> list[dict[str, Any]]:
     """One row per group and candidate, best first, unrounded; unknown numbers are None."""
+    costs = {(cost["group"], cost["candidate"]): cost_numbers(cost) for cost in result.get("costs", [])}
+    unknown = dict.fromkeys(COSTS) if costs else {}
     return [
         _record(group, candidate, result["metric"])
+        | costs.get((group_name(group["group"]), candidate["label"]), unknown)
         for group in result["groups"]
         for candidate in by_score(group["candidates"], group.get("lower", False))
     ]
+
+
+def cost_numbers(cost: CandidateCost) -> dict[str, float | None]:
+    """Those of COSTS, by name."""
+    flat: dict[str, Any] = {**cost, **cost["machine"]}
+    return {name: flat[name] for name in COSTS}
 
 
 def _record(group: GroupResult, candidate: CandidateResult, metric: str) -> dict[str, Any]:

@@ -1,14 +1,16 @@
-"""Multiply-accumulates against closed forms, layer by layer, and the real-time factor."""
+"""Parameters and multiply-accumulates against closed forms, layer by layer, and the real-time factor."""
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.complexity import Uncounted, multiply_accumulates, real_time_factors
+from trainables.complexity import complexity, real_time_factors
+from trainables.config.registry import METHODS, build_method
 from trainables.method import Method
 from trainables.networks.conv_tasnet import conv_tasnet
 
@@ -84,9 +86,29 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], Callable[[nn.Module, Tensor], o
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_by_their_closed_forms(name: str) -> None:
-    network, call, expected = LAYERS[name]
-    found = multiply_accumulates(Network(network(), call), torch.randn(1, SAMPLES), RATE)
-    assert found == pytest.approx(expected * RATE / SAMPLES)
+    make, call, expected = LAYERS[name]
+    network = make()
+    found = complexity(Network(network, call), torch.randn(1, SAMPLES), RATE)
+    assert found.mac_per_second == pytest.approx(expected * RATE / SAMPLES)
+    assert found.parameters == sum(each.numel() for each in network.parameters())
+
+
+def test_parameters_are_those_that_inference_reads() -> None:
+    """Not a head that only trains, nor one for which only the shape is asked; a part counts as the whole."""
+
+    class Branches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.head = nn.Linear(8, 5), nn.Linear(5, 100)
+            self.table = nn.Parameter(torch.zeros(7, 5))
+            self.tied = self.body.weight
+
+        def forward(self, frames: Tensor) -> Tensor:
+            assert self.head.weight.shape[0] == 100
+            return functional.linear(frames, self.tied, self.body.bias) + self.table[2]
+
+    found = complexity(Network(Branches(), lambda net, x: net(x)), torch.randn(1, SAMPLES), RATE)
+    assert found.parameters == 8 * 5 + 5 + 7 * 5
 
 
 def test_a_separator_by_hand() -> None:
@@ -100,25 +122,27 @@ def test_a_separator_by_hand() -> None:
     per_frame = filters * kernel + filters * bottleneck + blocks * block + bottleneck * sources * filters
     expected = frames * (per_frame + sources * filters * kernel)
     whole = Network(network, lambda net, x: net(x.reshape(1, -1)))
-    found = multiply_accumulates(whole, torch.randn(1, SAMPLES), RATE)
-    assert found == pytest.approx(expected * RATE / SAMPLES)
+    found = complexity(whole, torch.randn(1, SAMPLES), RATE)
+    assert found.mac_per_second == pytest.approx(expected * RATE / SAMPLES)
 
 
-def test_what_the_counter_does_not_know_is_an_error() -> None:
+def test_what_the_counter_does_not_know_has_no_number() -> None:
     """Not a 0: oneDNN's LSTM, brought back inside."""
 
     def call(network: nn.Module, frames: Tensor) -> None:
         torch.backends.mkldnn.set_flags(_enabled=True)
         network(frames)
 
-    with pytest.raises(Uncounted, match="mkldnn_rnn_layer"):
-        multiply_accumulates(Network(nn.LSTM(8, 6, batch_first=True), call), torch.randn(1, SAMPLES), RATE)
+    found = complexity(Network(nn.LSTM(8, 6, batch_first=True), call), torch.randn(1, SAMPLES), RATE)
+    assert found.mac_per_second is None
+    assert found.uncounted == ("mkldnn_rnn_layer",)
+    assert found.parameters == 4 * 6 * (8 + 6 + 2)
 
 
 def test_it_leaves_everything_as_it_was() -> None:
     method = Network(nn.Linear(8, 5), lambda net, x: net(x)).train()
     fused = torch._C._get_mkldnn_enabled(), torch.backends.mha.get_fastpath_enabled()
-    multiply_accumulates(method, torch.randn(1, SAMPLES), RATE)
+    complexity(method, torch.randn(1, SAMPLES), RATE)
     assert method.training
     assert (torch._C._get_mkldnn_enabled(), torch.backends.mha.get_fastpath_enabled()) == fused
 
@@ -136,3 +160,29 @@ def test_the_real_time_factor_is_seconds_for_a_second() -> None:
     assert slow >= 0.06 / 2.4
     assert slow > fast
     assert spread >= 0
+
+
+REAL: list[tuple[str, dict[str, Any]]] = [
+    ("normalized_ssl", {"upstream": "tera", "init": "random"}),
+    ("normalized_ssl", {"upstream": "apc", "init": "random"}),
+    ("normalized_ssl", {"upstream": "wavlm", "init": "random"}),
+    ("contrastive_se", {"size": "tiny", "target": "byol"}),
+    ("waveform_se", {"size": "tiny", "network": "demucs"}),
+    ("waveform_se", {"size": "tiny", "network": "se_conformer"}),
+    ("waveform_se", {"size": "tiny", "network": "conv_tasnet"}),
+]
+
+
+@pytest.mark.parametrize(("name", "fields"), REAL)
+def test_every_operation_of_real_methods_is_counted(name: str, fields: dict[str, Any]) -> None:
+    method = build_method(name, METHODS[name].config.from_dict(fields), {}, 1)
+    found = complexity(method, torch.randn(1, 16000, generator=torch.Generator().manual_seed(1)), 16000)
+    whole = sum(each.numel() for each in method.parameters())
+    assert found.uncounted == ()
+    assert found.mac_per_second is not None
+    assert found.mac_per_second > 1e6
+    if name == "contrastive_se":  # the momentum encoder is not deployed
+        assert found.parameters < whole
+    elif name == "waveform_se":
+        assert found.parameters == whole
+    assert 0.5 * whole < found.parameters <= whole

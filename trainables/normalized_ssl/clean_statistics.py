@@ -18,7 +18,7 @@ from trainables.job.assignment import DataSettings
 from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.normalization.moments import Moments
 from trainables.ssl.bodies.body import Body, valid_frames
-from trainables.ssl.bodies.spectral_body import SpectralBody
+from trainables.ssl.bodies.spectral_body import LogMelBody
 from trainables.ssl.bodies.upstreams import build_body, load_artifact
 from trainables.ssl.description import SSLModel
 
@@ -37,9 +37,7 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
         body = build_body(model, below.seed)
         load_artifact(body, artifacts.read(below.key))
         body.to(stage.device).eval()
-        data = DataSettings(
-            batch=BATCH, crop_seconds=SPECTRAL_CROP if isinstance(body, SpectralBody) else WAVEFORM_CROP
-        )
+        data = DataSettings(batch=BATCH, crop_seconds=SPECTRAL_CROP if isinstance(body, LogMelBody) else WAVEFORM_CROP)
         pooled = [PooledMoments(channels) for channels in body.channels]
         for step in range(BATCHES):
             batch = training_batch(corpus, data, stage.seed, step)

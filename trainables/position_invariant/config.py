@@ -24,7 +24,7 @@ from trainables.ssl.upstream_table import UPSTREAM_TABLE
 # Bump when a change of code changes what pre-training produces (front_end_pretraining.py).
 FRONT_END_VERSION = 1
 
-UPSTREAMS = tuple(name for name, upstream in UPSTREAM_TABLE.items() if not upstream.spectral)
+UPSTREAMS = tuple(name for name, each in UPSTREAM_TABLE.items() if not (each.spectral or each.pre_norm))
 VARIANTS = ("none", "mse", "mse_pad", "softdtw", "mse_speed_interp")
 TRANSFORMER_LAYERS = {"tiny": 3, "base": 12}
 SLOWEST, FASTEST = 0.5, 2.0  # as trainables/audio/speed.py takes them

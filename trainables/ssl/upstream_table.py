@@ -1,7 +1,8 @@
 """The self-supervised upstreams, one entry each; torch-free, for configurations and plans.
 
-An upstream of one of the two families (bodies/spectral_body.py, bodies/waveform_body.py) needs no more than its entry
-here; `--upstreams`, every space, pre-training and the plan's cost follow from it.
+An upstream of one of the families (bodies/spectral_body.py, waveform_body.py) needs no more than its entry here;
+`--upstreams`, every space, pre-training and the plan's cost follow from it. APC is a family of its own
+(bodies/recurrent_body.py).
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ _TERA_FILE = "tera_logMelBase_T_F_M_AdamW_b32_1m_960hr_drop1/states-1000000.ckpt
 class Upstream:
     """What sets one upstream apart. Seconds are those of one core at tiny size."""
 
-    spectral: bool  # reads log-mel frames, with three transformer layers; else the waveform
+    spectral: bool  # reads log-mel frames, with three layers; else the waveform
     paper_strength: float  # the paper's k0
     published: str | None  # hub id of its weights, pinned to a revision; None = on no hub
     elsewhere: str = ""  # where to fetch them by hand
@@ -23,6 +24,7 @@ class Upstream:
     predicts_units: bool = False  # waveform pre-training predicts k-means units, a stage of their own; else contrastive
     mixes_utterances: bool = False  # unit prediction hears a second utterance
     relative_bias: bool = False  # gated relative position bias in the transformer layer
+    pre_norm: bool = False  # norms in every convolution and before attention, as in large models
     transformer: bool = True  # has transformer layers, behind which adapters stand
     step_seconds: tuple[float, float]  # of training: (whatever the batch, for each second of audio)
     pretraining_step_seconds: float
@@ -68,5 +70,16 @@ UPSTREAM_TABLE = {
         relative_bias=True,
         step_seconds=(0.057, 0.0177),  # a little more for its bias
         pretraining_step_seconds=0.07,
+    ),
+    "apc": _spectral(
+        paper_strength=0.8,  # TERA's: there is no published figure with normalization
+        published="leo19941227/apc_series:apc_960hr.ckpt",
+        transformer=False,  # but GRUs, pre-trained to predict frames ahead
+    ),
+    # Libri-Light, Common Voice, Switchboard and Fisher: read, prompted and telephone speech (Hsu et al., 2021).
+    "wav2vec2-robust": _waveform(
+        published="facebook/wav2vec2-large-robust",
+        model_types=("wav2vec2", "hubert", "unispeech", "unispeech-sat"),
+        pre_norm=True,
     ),
 }

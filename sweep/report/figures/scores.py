@@ -9,8 +9,7 @@ from trainables.metrics.catalogue import METRICS
 
 # By Okabe and Ito, which are distinct for colour-blind readers; markers say the same in grey.
 COLOURS = {"winner": "#009E73", "leader": "#0072B2", "contender": "#E69F00", "behind": "0.45"}
-_MARKERS = {"winner": "*", "leader": "D", "contender": "o", "behind": "v"}
-_KEY = "star: winner; diamond: leader; circle: not separated from it\nhollow: baselines; dotted: noisy input"
+MARKERS = {"winner": "*", "leader": "D", "contender": "o", "behind": "v"}
 _PANEL_INCHES = (4.2, 3.6)
 
 
@@ -41,7 +40,7 @@ def _draw(axes: Any, group: GroupResult) -> None:
             place,
             candidate["score"],
             yerr=[[candidate["score"] - low], [high - candidate["score"]]],
-            fmt=_MARKERS[verdict],
+            fmt=MARKERS[verdict],
             markersize=10 if verdict == "winner" else 6,
             capsize=4,
             color=COLOURS[verdict],

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from search_spaces import SPACES
+from search_spaces import SPACES, find_space
 from sweep.commands.config_help import config_help
-from sweep.commands.list_spaces import list_spaces
+from sweep.commands.list_spaces import _method_lines, list_spaces
 from sweep.commands.run import build_parser
 from tests.support import REPOSITORY
+from tests.sweep.plan.test_several_methods import SPACE
 from trainables.base.errors import UserError
 from trainables.config.fields import rules_of
 from trainables.config.registry import METHODS, config_class
@@ -33,9 +34,9 @@ def test_the_page_has_a_line_for_every_space_and_at_most_40_in_all(page: list[st
 
 
 def test_groups_and_presets_stand_once_for_every_method(page: list[str]) -> None:
-    for method in sorted({space.method for space in SPACES.values()}):  # a method may have no space of its own
-        spaces = [space for space in SPACES.values() if space.method == method]
-        start = page.index(next(line for line in page if line.split()[:1] == [method]))
+    for methods in sorted({space.methods for space in SPACES.values()}):  # a method may have no space of its own
+        spaces = [space for space in SPACES.values() if space.methods == methods]
+        start = page.index(next(line for line in page if line.split("   ")[0] == ", ".join(methods)))
         block = page[start : [*page, ""].index("", start)]
         flags = {f"--{space.group_by}s {','.join(space.groups)}" for space in spaces if space.group_by}
         assert all(flag in block[0] for flag in flags)
@@ -86,6 +87,26 @@ def test_the_help_shows_every_field_with_default_range_unit_and_sentence(method:
 
 
 def test_the_help_of_a_space_is_that_of_its_method() -> None:
+    assert SPACES["norm_layers"].methods == ("normalized_ssl",)
     assert config_help("norm_layers") == config_help("normalized_ssl")
     with pytest.raises(UserError, match="unknown method 'nothing'"):
         config_help("nothing")
+
+
+def test_a_space_of_several_methods_shows_the_fields_of_each(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(SPACE)
+    both = "\n\n".join((config_help("normalized_ssl"), config_help("contrastive_se")))
+    assert config_help(str(file)) == both
+    with pytest.raises(UserError, match="cannot be read"):
+        config_help(str(tmp_path / "other.py"))
+
+
+def test_a_space_of_several_methods_is_listed_under_all_of_them(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(SPACE)
+    space = find_space(str(file))
+    assert space.methods == ("normalized_ssl", "contrastive_se")
+    head, *_, last = _method_lines(space.methods, [space], {})
+    assert head.split("   ")[0] == "normalized_ssl, contrastive_se"
+    assert last.split()[0] == "systems"

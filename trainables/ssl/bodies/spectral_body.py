@@ -33,25 +33,17 @@ class SpectralArchitecture:
     dropout: float = 0.1
 
 
-class SpectralBody(Body):
-    """Waveform -> 80-band log-mels -> (batch, hidden, 1 + samples // 160) at every site."""
+class LogMelBody(Body):
+    """Waveform -> 80-band log-mels -> (batch, channels, 1 + samples // 160) at every site."""
 
-    entry: "SpectralEntry"
-
-    def __init__(self, architecture: SpectralArchitecture, cmvn: str = "utterance"):
-        entry = SpectralEntry(architecture, cmvn)
-        steps: list[nn.Module] = [TransformerStep(architecture) for _ in range(architecture.layers)]
-        steps[0] = FirstStep(nn.Dropout(architecture.dropout), steps[0])
-        super().__init__(entry, steps, (architecture.hidden,) * (architecture.layers + 1))
-        self.architecture = architecture
-        self.apply(_init_weights)
+    entry: "LogMelEntry"
 
     def features(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, samples) -> normalised log-mels (batch, frames, 80)."""
         return self.entry.features(wave, lengths)
 
     def encode(self, log_mels: Tensor, counts: Tensor | None = None) -> Tensor:
-        """Normalised log-mels (batch, frames, 80), masked or not -> last layer (batch, frames, hidden).
+        """Normalised log-mels (batch, frames, 80), masked or not -> last layer (batch, frames, channels).
 
         `counts` (batch,) are the valid frames of a padded batch.
         """
@@ -67,6 +59,18 @@ class SpectralBody(Body):
         return audio.frame_count(samples)
 
 
+class SpectralBody(LogMelBody):
+    """The transformer on an embedding of the log-mels; every site is `hidden` wide."""
+
+    def __init__(self, architecture: SpectralArchitecture, cmvn: str = "utterance"):
+        entry = SpectralEntry(architecture, cmvn)
+        steps: list[nn.Module] = [TransformerStep(architecture) for _ in range(architecture.layers)]
+        steps[0] = FirstStep(nn.Dropout(architecture.dropout), steps[0])
+        super().__init__(entry, steps, (architecture.hidden,) * (architecture.layers + 1))
+        self.architecture = architecture
+        self.apply(_init_weights)
+
+
 class FirstStep(nn.Sequential):
     """Dropout and the first layer: site 0 lies before the dropout."""
 
@@ -75,8 +79,8 @@ class FirstStep(nn.Sequential):
         return layer(dropout(features), counts)
 
 
-class SpectralEntry(nn.Module):
-    """Log-mel features with mean and variance normalization, and their embedding.
+class LogMelEntry(nn.Module):
+    """Log-mel features with mean and variance normalization: site 0 itself, or what is embedded there.
 
     `cmvn="corpus"` takes `feature_mean` and `feature_std` (80,), measured on clean training speech before
     pre-training, instead of every utterance's own: a noisy utterance then stays noisy in its features.
@@ -85,29 +89,44 @@ class SpectralEntry(nn.Module):
     feature_mean: Tensor
     feature_std: Tensor
 
-    def __init__(self, architecture: SpectralArchitecture, cmvn: str):
+    def __init__(self, cmvn: str):
         super().__init__()
         self.cmvn = cmvn
-        self.projection = nn.Linear(audio.MEL_BANDS, architecture.hidden)
-        self.layer_norm = nn.LayerNorm(architecture.hidden, eps=LAYER_NORM_EPS)
         self.register_buffer("feature_mean", torch.zeros(audio.MEL_BANDS))
         self.register_buffer("feature_std", torch.ones(audio.MEL_BANDS))
 
     def forward(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """(batch, samples) at 16 kHz -> site 0, (batch, hidden, frames)."""
+        """(batch, samples) at 16 kHz -> site 0, (batch, channels, frames)."""
         return self.embed(self.features(wave, lengths), None if lengths is None else audio.frame_count(lengths))
 
     def features(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
         """(batch, samples) -> normalised log-mels (batch, frames, 80); no gradient."""
         with torch.no_grad():
-            log_mels = audio.log_mel(wave, lengths)
+            log_mels = self.log_mels(wave, lengths)
             if self.cmvn == "corpus":
                 return audio.corpus_cmvn(log_mels, self.feature_mean, self.feature_std)
             frames = None if lengths is None else audio.frame_count(lengths)
             return audio.utterance_cmvn(log_mels, frames)
 
+    def log_mels(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(batch, samples) -> (batch, frames, 80), not normalised yet."""
+        return audio.log_mel(wave, lengths)
+
     def embed(self, log_mels: Tensor, counts: Tensor | None = None) -> Tensor:
-        """(batch, frames, 80), of which `counts` (batch,) frames are valid -> site 0, (batch, hidden, frames)."""
+        """(batch, frames, 80), of which `counts` (batch,) frames are valid -> site 0, (batch, channels, frames)."""
+        return log_mels.transpose(1, 2)
+
+
+class SpectralEntry(LogMelEntry):
+    """With an embedding: a projection, positions and LayerNorm."""
+
+    def __init__(self, architecture: SpectralArchitecture, cmvn: str):
+        super().__init__(cmvn)
+        self.projection = nn.Linear(audio.MEL_BANDS, architecture.hidden)
+        self.layer_norm = nn.LayerNorm(architecture.hidden, eps=LAYER_NORM_EPS)
+
+    def embed(self, log_mels: Tensor, counts: Tensor | None = None) -> Tensor:
+        """To (batch, hidden, frames)."""
         frames, hidden = log_mels.shape[1], self.projection.out_features
         # Positions start anew in every piece of an item.
         pieces = [piece_length(count) for count in ([frames] if counts is None else counts.tolist())]

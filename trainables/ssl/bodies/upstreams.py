@@ -1,6 +1,6 @@
 """The upstreams' bodies by size: how each is built and how it is stored as an artifact.
 
-"tiny" keeps the real number of sites (three transformer layers; seven convolutions with their real kernels
+"tiny" keeps the real number of sites (three transformer or GRU layers; seven convolutions with their real kernels
 and strides, projection, transformer layer) and has few channels where the frame rate is high, so that a
 training step takes some 70 ms on one CPU core. "base" is the published architecture.
 """
@@ -11,8 +11,10 @@ from typing import Any
 from trainables.base.randomness import seed_global_generators
 from trainables.base.tensors import pack, unpack
 from trainables.ssl.bodies.body import Body
+from trainables.ssl.bodies.recurrent_body import RecurrentArchitecture, RecurrentBody
 from trainables.ssl.bodies.spectral_body import (
     SPEECH_STATISTICS,
+    LogMelBody,
     SpectralArchitecture,
     SpectralBody,
 )
@@ -23,6 +25,10 @@ from trainables.ssl.upstream_table import UPSTREAM_TABLE
 _SPECTRAL = {
     "tiny": SpectralArchitecture(hidden=64, heads=2, feed_forward=128, dropout=0.0),
     "base": SpectralArchitecture(hidden=768, heads=12, feed_forward=3072),
+}
+_RECURRENT = {
+    "tiny": RecurrentArchitecture(hidden=64, dropout=0.0),
+    "base": RecurrentArchitecture(hidden=512),
 }
 # How the tiny widths were chosen: docs/experiments/normalized_ssl.md.
 _WAVEFORM = {
@@ -37,18 +43,25 @@ _WAVEFORM = {
     ),
     "base": WaveformArchitecture(channels=(512,) * 7, hidden=768, heads=12, feed_forward=3072),
 }
+_PRE_NORM = {
+    "tiny": replace(_WAVEFORM["tiny"], pre_norm=True),
+    "base": WaveformArchitecture(channels=(512,) * 7, hidden=1024, heads=16, feed_forward=4096, pre_norm=True),
+}
 
 
-def build_body(model: SSLModel, seed: int) -> SpectralBody | WaveformBody:
+def build_body(model: SSLModel, seed: int) -> LogMelBody | WaveformBody:
     """A body with random weights drawn from `seed`, the same for every candidate.
 
     Leaves the global generators in a state that depends on the seed alone.
     """
     seed_global_generators(seed, f"initial body {model.upstream}")
     upstream = UPSTREAM_TABLE[model.upstream]
+    if not upstream.transformer:
+        return RecurrentBody(_RECURRENT[model.size], model.cmvn)
     if upstream.spectral:
         return SpectralBody(_SPECTRAL[model.size], model.cmvn)
-    return WaveformBody(replace(_WAVEFORM[model.size], relative_bias=upstream.relative_bias, layers=model.layers))
+    sizes = _PRE_NORM if upstream.pre_norm else _WAVEFORM
+    return WaveformBody(replace(sizes[model.size], relative_bias=upstream.relative_bias, layers=model.layers))
 
 
 def pack_body(body: Body, **extra: Any) -> bytes:

@@ -6,6 +6,10 @@ reads is not built: with one of them 16,404,352 parameters at base size, 16,408,
 Sites: 0 = waveform, 1-7 = convolutions, 8 = projection (before the positional convolution), 9 = the last transformer
 layer that is built. Random masking and layer dropping are off.
 
+Large models (wav2vec2-large-robust) have a LayerNorm and a bias in every convolution, LayerNorms before attention and
+feed-forward, and read a waveform of zero mean and unit variance. The norm that follows their last layer is left out:
+it was trained for the output of layer 24. 25,722,496 parameters with one layer.
+
 In a padded batch attention and the positional convolution see valid frames alone, as in fairseq and Microsoft's WavLM;
 and so does the first convolution's norm over time, which there counts the padding: every item is what it is alone.
 """
@@ -24,13 +28,14 @@ from transformers.models.wav2vec2.modeling_wav2vec2 import (
 )
 
 from trainables.audio.features import Count
-from trainables.base.padding import group_norm, masked
+from trainables.base.padding import group_norm, masked, valid_mask
 from trainables.ssl.bodies.body import Body, valid_frames
 
 KERNELS = (10, 3, 3, 3, 3, 2, 2)
 STRIDES = (5, 2, 2, 2, 2, 2, 2)
 CONVOLUTIONS = len(KERNELS)
 PROJECTION_SITE = CONVOLUTIONS + 1
+SMALLEST_VARIANCE = 1e-7  # as in Wav2Vec2FeatureExtractor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,7 @@ class WaveformArchitecture:
     position_groups: int = 16
     dropout: float = 0.1
     relative_bias: bool = False  # WavLM's gated relative position bias
+    pre_norm: bool = False  # as in large models: norms in each convolution and before, not after, attention
     layers: int = 1  # of the transformer
 
 
@@ -53,13 +59,15 @@ class WaveformBody(Body):
 
     def __init__(self, architecture: WaveformArchitecture):
         model = transformers_model(architecture)
+        if architecture.pre_norm:
+            model.encoder.layer_norm = nn.Identity()  # type: ignore[assignment]  # what it is there
         steps: list[nn.Module] = [
             *model.feature_extractor.conv_layers,
             ProjectionStep(cast(Wav2Vec2FeatureProjection, model.feature_projection)),
-            EncoderStep(cast(Wav2Vec2Encoder, model.encoder)),  # never the pre-LN variant
+            EncoderStep(cast(Wav2Vec2Encoder, model.encoder)),
         ]
         channels = (1, *architecture.channels, architecture.hidden, architecture.hidden)
-        super().__init__(WaveformEntry(), steps, channels)
+        super().__init__(WaveformEntry(architecture.pre_norm), steps, channels)
         self.architecture = architecture
 
     def latents(self, wave: Tensor) -> Tensor:
@@ -103,7 +111,7 @@ class WaveformBody(Body):
 
     def advance(self, features: Tensor, site: int, lengths: Tensor | None = None) -> Tensor:
         step = self.steps[site]
-        if lengths is None or 0 < site < PROJECTION_SITE:
+        if lengths is None or 0 < site < PROJECTION_SITE or (site == 0 and self.architecture.pre_norm):
             return step(features)
         if site == PROJECTION_SITE:
             return step(features, valid_frames(self, lengths, site, features))
@@ -132,10 +140,20 @@ class WaveformBody(Body):
 
 
 class WaveformEntry(nn.Module):
-    """Site 0 is the waveform itself, with a channel axis."""
+    """Site 0 is the waveform itself, with a channel axis; if `standardised`, of zero mean and unit variance."""
+
+    def __init__(self, standardised: bool = False):
+        super().__init__()
+        self.standardised = standardised
 
     def forward(self, wave: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return wave[:, None]
+        if not self.standardised:
+            return wave[:, None]
+        valid = valid_mask(wave, lengths)
+        count = valid.sum(dim=1, keepdim=True)
+        centred = (wave - (wave * valid).sum(dim=1, keepdim=True) / count) * valid
+        variance = centred.square().sum(dim=1, keepdim=True) / count
+        return (centred * (variance + SMALLEST_VARIANCE).rsqrt())[:, None]
 
 
 class ProjectionStep(nn.Module):
@@ -186,11 +204,12 @@ def transformers_config(architecture: WaveformArchitecture) -> Wav2Vec2Config | 
         activation_dropout=0.0,
         feat_proj_dropout=0.0,
         layerdrop=0.0,
-        feat_extract_norm="group",
+        feat_extract_norm="layer" if architecture.pre_norm else "group",
         conv_dim=architecture.channels,
         conv_kernel=KERNELS,
         conv_stride=STRIDES,
-        conv_bias=False,
+        conv_bias=architecture.pre_norm,
+        do_stable_layer_norm=architecture.pre_norm,
         num_conv_pos_embeddings=architecture.position_kernel,
         num_conv_pos_embedding_groups=architecture.position_groups,
         apply_spec_augment=False,

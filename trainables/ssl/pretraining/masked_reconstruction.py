@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.audio.features import MEL_BANDS
-from trainables.ssl.bodies.spectral_body import SpectralBody
+from trainables.ssl.bodies.spectral_body import LogMelBody
 
 TIME_RATIO = 0.15  # share of frames in masked spans
 SPAN = 7  # frames
@@ -25,7 +25,7 @@ class MaskedReconstruction(nn.Module):
     `time_only` is Mockingjay's damage, else TERA's.
     """
 
-    def __init__(self, body: SpectralBody, time_only: bool = False) -> None:
+    def __init__(self, body: LogMelBody, time_only: bool = False) -> None:
         super().__init__()
         self.body = body
         self.time_only = time_only

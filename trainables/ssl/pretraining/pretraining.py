@@ -1,6 +1,6 @@
 """Pre-train a body on speech, clean or not (inputs.py): the stage that init="pretrained" rests on.
 
-Each family learns by its own objective (masked_reconstruction.py, contrastive_pretraining.py,
+Each family learns by its own objective (masked_reconstruction.py, frame_prediction.py, contrastive_pretraining.py,
 unit_prediction.py) on the train split. The learning rate does not depend on the budget, so a longer run begins
 exactly like a shorter one.
 """
@@ -17,11 +17,13 @@ from trainables.base.determinism import deterministic
 from trainables.base.randomness import seed_global_generators
 from trainables.base.tensors import unpack
 from trainables.job.stages import Artifacts, Progress, Stage
-from trainables.ssl.bodies.spectral_body import SpectralBody
+from trainables.ssl.bodies.recurrent_body import RecurrentBody
+from trainables.ssl.bodies.spectral_body import LogMelBody
 from trainables.ssl.bodies.upstreams import build_body, pack_body
 from trainables.ssl.bodies.waveform_body import WaveformBody
 from trainables.ssl.description import SSLModel
 from trainables.ssl.pretraining.contrastive_pretraining import ContrastivePretraining
+from trainables.ssl.pretraining.frame_prediction import FramePrediction
 from trainables.ssl.pretraining.inputs import heard
 from trainables.ssl.pretraining.masked_reconstruction import MaskedReconstruction
 from trainables.ssl.pretraining.speech_units import SpeechUnits
@@ -45,20 +47,22 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
     model = SSLModel.from_stage(stage.config)
     with deterministic(stage.threads, stage.device):
         body = build_body(model, stage.seed).to(stage.device)
-        if isinstance(body, SpectralBody) and model.cmvn == "corpus":
+        if isinstance(body, LogMelBody) and model.cmvn == "corpus":
             _measure_speech(body, corpus, stage.seed)
         objective = build_objective(body, model.upstream, stage, artifacts)
         curves = train_objective(objective, corpus, stage, model.heard, model.pretraining_steps, progress)
         return pack_body(body.cpu(), info=curves)
 
 
-def build_objective(body: SpectralBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts) -> nn.Module:
+def build_objective(body: LogMelBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts) -> nn.Module:
     """The family's own objective, all of it on the stage's device; its heads are discarded with it."""
     return _objective(body, upstream, stage, artifacts).to(stage.device)
 
 
-def _objective(body: SpectralBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts) -> nn.Module:
-    if isinstance(body, SpectralBody):
+def _objective(body: LogMelBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts) -> nn.Module:
+    if isinstance(body, RecurrentBody):
+        return FramePrediction(body)
+    if isinstance(body, LogMelBody):
         return MaskedReconstruction(body, time_only=UPSTREAM_TABLE[upstream].masks_time_only)
     if not stage.rests_on:
         return ContrastivePretraining(body)
@@ -89,7 +93,7 @@ def train_objective(
     return _summary(history)
 
 
-def _measure_speech(body: SpectralBody, corpus: "Corpus", seed: int) -> None:
+def _measure_speech(body: LogMelBody, corpus: "Corpus", seed: int) -> None:
     """Mean and deviation of clean speech per mel band, by which cmvn="corpus" standardises."""
     crops = speech_batch(corpus, seed, "statistics", STATISTICS_CROPS, CROP_SECONDS)
     log_mels = log_mel(crops).flatten(0, 1)

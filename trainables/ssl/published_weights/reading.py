@@ -17,10 +17,12 @@ from trainables.base.published.files import local_files
 from trainables.base.published.source import is_local
 from trainables.job.stages import Artifacts, Progress, Stage
 from trainables.ssl.bodies.body import Body
-from trainables.ssl.bodies.spectral_body import SPEECH_STATISTICS, SpectralBody
+from trainables.ssl.bodies.recurrent_body import RecurrentBody
+from trainables.ssl.bodies.spectral_body import SPEECH_STATISTICS, LogMelBody, SpectralBody
 from trainables.ssl.bodies.upstreams import build_body, pack_body
 from trainables.ssl.bodies.waveform_body import WaveformBody
 from trainables.ssl.description import SSLModel
+from trainables.ssl.published_weights.apc_files import RECURRENT_PARTS, recurrent_name, recurrent_state
 from trainables.ssl.published_weights.s3prl_files import spectral_name, spectral_state
 from trainables.ssl.published_weights.transformers_files import (
     waveform_name,
@@ -53,7 +55,7 @@ def _loaded(stage: Stage) -> tuple[Body, Path]:
     return body, load_weights(body, model.upstream, path)
 
 
-def load_weights(body: SpectralBody | WaveformBody, upstream: str, path: Path) -> Path:
+def load_weights(body: LogMelBody | WaveformBody, upstream: str, path: Path) -> Path:
     """Fill the body with published weights, from a folder or file of the upstream's family; returns the file used.
 
     Raises:
@@ -61,10 +63,14 @@ def load_weights(body: SpectralBody | WaveformBody, upstream: str, path: Path) -
     """
     if not path.exists():
         raise UserError(f"no checkpoint at {path}: check the path")
-    if isinstance(body, SpectralBody):
+    if isinstance(body, RecurrentBody):
+        weights, state = recurrent_state(body, path)
+        fill(body, state, weights, recurrent_name, RECURRENT_PARTS)
+    elif isinstance(body, SpectralBody):
         weights, state = spectral_state(body, path)
         fill(body, state, weights, spectral_name, ("",))
     else:
+        assert isinstance(body, WaveformBody)
         weights, state = waveform_state(body, upstream, path)
         fill(body, state, weights, waveform_name, waveform_parts(body))
     return weights

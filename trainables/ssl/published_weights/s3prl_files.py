@@ -55,7 +55,7 @@ def spectral_state(body: SpectralBody, path: Path) -> tuple[Path, dict[str, Tens
     Raises:
         UserError: no such file, damaged, or another network or front end than the body's.
     """
-    file = _file(path)
+    file = one_file(path)
     content = load_foreign(file)
     state = content.get("Transformer") if isinstance(content, dict) else None
     if not isinstance(state, dict):
@@ -137,7 +137,7 @@ def _modern(name: str) -> str:
     return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
 
 
-def _file(path: Path) -> Path:
+def one_file(path: Path) -> Path:
     if path.is_file():
         return path
     files = sorted(path.glob("*.ckpt"))

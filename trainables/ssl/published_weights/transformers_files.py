@@ -21,7 +21,8 @@ from trainables.ssl.bodies.waveform_body import CONVOLUTIONS, WaveformBody, tran
 from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
 # Where the body's tensors are below its transformer; whatever else is in there would change its output.
-_WAVEFORM_PARTS = ("feature_extractor.", "feature_projection.", "encoder.pos_conv_embed.", "encoder.layer_norm.")
+_WAVEFORM_PARTS = ("feature_extractor.", "feature_projection.", "encoder.pos_conv_embed.")
+_FIRST_NORM = "encoder.layer_norm."  # where norms come before attention it is the last, above the layers
 
 _FIRST_CONVOLUTION = "feature_extractor.conv_layers.0.conv.weight"
 # torch's old names of a weight-normed convolution's parameters -> the new ones.
@@ -64,10 +65,8 @@ _ELSEWHERE = frozenset([
     "return_dict_in_generate", "temperature", "top_k", "top_p", "typical_p",
 ])  # fmt: skip
 _MASKING = ("mask_", "no_mask_")  # of frames and channels while training
-# A body removes the level of its input by its first normalization, so it does not matter who normalizes it.
 _PREPROCESSING_ELSEWHERE = (
-    *("do_normalize", "feature_extractor_type", "processor_class", "return_attention_mask", "padding_side"),
-    "padding_value",
+    *("feature_extractor_type", "processor_class", "return_attention_mask", "padding_side", "padding_value"),
 )
 
 
@@ -80,13 +79,14 @@ def waveform_state(body: WaveformBody, upstream: str, path: Path) -> tuple[Path,
     weights = weights_of(path) if path.is_dir() else path
     _check_config(body, upstream, weights.parent / CONFIG_FILE)
     if (weights.parent / PREPROCESSOR_FILE).is_file():
-        _check_preprocessor(weights.parent / PREPROCESSOR_FILE)
+        _check_preprocessor(body, weights.parent / PREPROCESSOR_FILE)
     return weights, _bare(weights, _read(weights))
 
 
 def waveform_parts(body: WaveformBody) -> tuple[str, ...]:
     """How the names of the tensors that the body needs begin in such a file."""
-    return (*_WAVEFORM_PARTS, *(f"encoder.layers.{layer}." for layer in range(body.architecture.layers)))
+    norm = () if body.architecture.pre_norm else (_FIRST_NORM,)
+    return (*_WAVEFORM_PARTS, *norm, *(f"encoder.layers.{layer}." for layer in range(body.architecture.layers)))
 
 
 def waveform_name(name: str) -> str:
@@ -118,8 +118,14 @@ def _check_config(body: WaveformBody, upstream: str, path: Path) -> None:
     require_facts(str(path), theirs, facts, [*_ELSEWHERE, *(name for name in theirs if name.startswith(_MASKING))])
 
 
-def _check_preprocessor(path: Path) -> None:
-    facts = {"sampling_rate": Fact((SAMPLE_RATE,), SAMPLE_RATE), "feature_size": Fact((1,), 1)}
+def _check_preprocessor(body: WaveformBody, path: Path) -> None:
+    # Any other body than a pre-norm one removes the level by its first normalization: it does not matter who does it.
+    normalized = (True,) if body.architecture.pre_norm else (True, False)
+    facts = {
+        "sampling_rate": Fact((SAMPLE_RATE,), SAMPLE_RATE),
+        "feature_size": Fact((1,), 1),
+        "do_normalize": Fact(normalized, True),
+    }
     require_facts(str(path), _json(path), facts, _PREPROCESSING_ELSEWHERE)
 
 

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from transformers import HubertConfig, HubertModel, Wav2Vec2Model, WavLMConfig, WavLMModel
+from transformers import (
+    HubertConfig,
+    HubertModel,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2Model,
+    WavLMConfig,
+    WavLMModel,
+)
 
 from trainables.audio import features as audio
 from trainables.base.padding import valid_mask
@@ -17,6 +24,7 @@ from trainables.normalized_ssl.decoders import build_decoder
 from trainables.normalized_ssl.method import NormalizedSSL
 from trainables.ssl.bodies import spectral_body as spectral_body_module
 from trainables.ssl.bodies.body import valid_frames
+from trainables.ssl.bodies.recurrent_body import RecurrentBody
 from trainables.ssl.bodies.spectral_body import (
     SpectralArchitecture,
     SpectralBody,
@@ -38,6 +46,7 @@ SMALL_WAVEFORM = WaveformArchitecture(
     channels=(8,) * 6 + (12,), hidden=16, heads=2, feed_forward=32, position_kernel=16, position_groups=4
 )
 SMALL_WAVLM = replace(SMALL_WAVEFORM, relative_bias=True)
+SMALL_PRE_NORM = replace(SMALL_WAVEFORM, pre_norm=True)
 
 
 def config(**values: Any) -> NormalizedSSLConfig:
@@ -66,6 +75,8 @@ def parameters(module: nn.Module) -> int:
         ("wav2vec2", 16_404_352),
         ("hubert", 16_404_352),
         ("wavlm", 16_408_724),
+        ("apc", 4_064_256),
+        ("wav2vec2-robust", 25_724_544 - 2 * 1024),  # without the norm above the 24 layers
     ],
 )
 def test_the_base_body_has_the_published_number_of_parameters(upstream: str, published: int) -> None:
@@ -98,6 +109,34 @@ def test_walking_equals_the_model_of_transformers(architecture: WaveformArchitec
     torch.testing.assert_close(walked[7], convolved, atol=1e-5, rtol=0)
     torch.testing.assert_close(walked[8], projected, atol=1e-5, rtol=0)
     torch.testing.assert_close(walked[9], reference.last_hidden_state.transpose(1, 2), atol=1e-5, rtol=0)
+
+
+def test_a_pre_norm_body_equals_the_model_of_transformers_at_every_site() -> None:
+    """Its layer's own output: the model's last norm belongs to the output of all layers."""
+    torch.manual_seed(0)
+    model = transformers_model(SMALL_PRE_NORM).eval().double()
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    body = WaveformBody(SMALL_PRE_NORM).eval().double()
+    body.steps[:7].load_state_dict(model.feature_extractor.conv_layers.state_dict())
+    body.get_submodule("steps.7.projection").load_state_dict(model.feature_projection.state_dict())
+    encoder = {name: value for name, value in model.encoder.state_dict().items() if not name.startswith("layer_norm.")}
+    body.get_submodule("steps.8.encoder").load_state_dict(encoder)
+    wave = 0.01 * waves().double() + 0.3
+    standardised = Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm(list(wave.numpy()), None)
+    read = torch.stack([torch.from_numpy(each) for each in standardised])
+    seen = []
+    for layer in (*model.feature_extractor.conv_layers, model.feature_projection, model.encoder.layers[0]):
+        layer.register_forward_hook(lambda module, given, output: seen.append(output))
+    with torch.no_grad():
+        model(read)
+        walked = body(wave)
+    assert len(seen) == 9
+    torch.testing.assert_close(walked[0][:, 0], read, atol=1e-5, rtol=0)
+    for site, output in enumerate(seen, start=1):
+        expected = output[0] if isinstance(output, tuple) else output
+        expected = expected if site < 8 else expected.transpose(1, 2)
+        torch.testing.assert_close(walked[site], expected, atol=1e-5, rtol=0)
 
 
 def test_hubert_is_the_architecture_of_wav2vec2() -> None:
@@ -306,3 +345,46 @@ def test_frames_of_padding_are_invalid() -> None:
     features = body(waves(samples=16000))
     mask = valid_frames(body, torch.tensor([16000, 8000]), 3, features[3])
     assert mask.sum(dim=(1, 2)).tolist() == [799, body.site_frames(8000, 3)]
+
+
+# -- APC ---------------------------------------------------------------------------------------------------
+
+
+def recurrent_body(seed: int = 0, **values: Any) -> RecurrentBody:
+    body = build_body(config(upstream="apc", **values).ssl, seed).eval()
+    assert isinstance(body, RecurrentBody)
+    return body
+
+
+def test_no_layer_of_apc_sees_a_later_frame() -> None:
+    """Changed features leave all earlier frames of every site as they are, to the bit."""
+    body = recurrent_body()
+    features = body.features(waves())
+    changed = features.clone()
+    changed[:, 20:] += 1.0
+    x, y = body.entry.embed(features), body.entry.embed(changed)
+    for site in range(body.sites):
+        assert torch.equal(x[..., :20], y[..., :20])
+        assert not torch.equal(x[..., 20:], y[..., 20:])
+        if site < body.sites - 1:
+            x, y = body.advance(x, site), body.advance(y, site)
+
+
+def test_with_a_corpus_statistics_apc_hears_no_more_than_half_a_window_ahead() -> None:
+    body = recurrent_body(cmvn="corpus")
+    wave, changed = waves(), waves()
+    changed[:, 4000:] = 0.0
+    last = (4000 - 200) // 160  # the last frame whose window ends by sample 4000
+    for one, other in zip(body(wave), body(changed), strict=True):
+        assert torch.equal(one[..., : last + 1], other[..., : last + 1])
+        assert not torch.equal(one[..., last + 1], other[..., last + 1])
+
+
+def test_the_first_layer_of_apc_has_no_residual_and_the_others_have() -> None:
+    body = recurrent_body()
+    for parameter in body.parameters():
+        parameter.data.zero_()  # a GRU of zeros puts out zeros
+    walked = body(waves())
+    assert (walked[1] == 0).all()
+    walked[1].fill_(3.0)
+    assert (body.advance(walked[1], 1) == 3.0).all()

@@ -5,6 +5,7 @@ The weights in them are random. No GPU is needed, but some gigabytes and a minut
 
 import math
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from search_spaces.norm_layers import NORM_LAYERS
 from search_spaces.ssl_presets import PAPER, paper_layer
 from tests.support.methods import s3prl_model
 from tests.support.methods.memory_artifacts import MemoryArtifacts
+from tests.trainables.ssl.published_weights.test_apc_files import Reference, write
+from tests.trainables.ssl.published_weights.test_transformers_files import LARGE
 from trainables.audio.corpus.corpus import Corpus
 from trainables.config.registry import run_stage
 from trainables.job.assignment import Assignment
@@ -34,12 +37,15 @@ _MODELS = {
     "wav2vec2": (Wav2Vec2Config, Wav2Vec2Model, 94_371_712),
     "hubert": (HubertConfig, HubertModel, 94_371_712),
     "wavlm": (WavLMConfig, WavLMModel, 94_381_936),
+    "wav2vec2-robust": (partial(Wav2Vec2Config, num_hidden_layers=24, **LARGE), Wav2Vec2Model, 315_438_720),
 }
 
 
 def publish(upstream: str, folder: Path) -> Path:
     """A whole model of random weights, as it is published."""
     torch.manual_seed(3)
+    if upstream == "apc":
+        return write(folder, Reference().state_dict())
     if upstream in SPECTRAL_UPSTREAMS:
         path = folder / "states-1000000.ckpt"
         model = s3prl_model.reference_transformer()

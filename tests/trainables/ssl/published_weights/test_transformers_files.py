@@ -9,9 +9,14 @@ import torch
 from transformers import (
     HubertConfig,
     PreTrainedConfig,
+    PreTrainedModel,
     UniSpeechConfig,
     UniSpeechSatConfig,
+    UniSpeechSatForPreTraining,
     Wav2Vec2Config,
+    Wav2Vec2FeatureExtractor,
+    Wav2Vec2ForPreTraining,
+    Wav2Vec2Model,
     WavLMConfig,
 )
 
@@ -136,3 +141,59 @@ def test_other_formats_are_named(tmp_path: Path) -> None:
     first = "feature_extractor.conv_layers.0.conv.weight"
     folder = write(tmp_path, {"model_type": "wavlm"}, {f"{name}.{first}": torch.ones(1) for name in ("a", "b")})
     assert "holds 2 models" in refusal(body, "wavlm", folder)
+
+
+WAVE = 0.1 * torch.randn(1, 8000, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "within"),
+    [
+        (UniSpeechSatForPreTraining, UniSpeechSatConfig, "unispeech_sat"),  # microsoft/unispeech-sat-base
+        (Wav2Vec2ForPreTraining, Wav2Vec2Config, "wav2vec2"),  # facebook/wav2vec2-base-100k-voxpopuli
+    ],
+)
+def test_models_trained_on_noisy_speech_are_read_from_files_of_their_form(
+    kind: type[PreTrainedModel], config: type[PreTrainedConfig], within: str, tmp_path: Path
+) -> None:
+    torch.manual_seed(3)
+    model = kind(config(num_hidden_layers=1)).eval()
+    model.save_pretrained(tmp_path)
+    Wav2Vec2FeatureExtractor(do_normalize=within == "wav2vec2").save_pretrained(tmp_path)
+    body = body_of("wav2vec2").eval()
+    load_weights(body, "wav2vec2", tmp_path)
+    with torch.no_grad():
+        expected = getattr(model, within)(WAVE).last_hidden_state
+        torch.testing.assert_close(body(WAVE)[9].transpose(1, 2), expected, atol=1e-5, rtol=0)
+
+
+# facebook/wav2vec2-large-robust's config.json, as far as it differs from the base model's.
+LARGE = {
+    "hidden_size": 1024, "num_attention_heads": 16, "intermediate_size": 4096, "conv_bias": True,
+    "feat_extract_norm": "layer", "do_stable_layer_norm": True,
+}  # fmt: skip
+
+
+def test_a_large_pre_norm_model_is_cut_to_its_first_layer(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    model = Wav2Vec2Model(Wav2Vec2Config(num_hidden_layers=1, apply_spec_augment=False, **LARGE)).eval()
+    assert sum(each.numel() for each in model.parameters()) == 25_724_544 + 1024  # and the mask's embedding
+    model.save_pretrained(tmp_path)
+    extractor = Wav2Vec2FeatureExtractor(do_normalize=True)
+    extractor.save_pretrained(tmp_path)
+    body = body_of("wav2vec2-robust").eval()
+    load_weights(body, "wav2vec2-robust", tmp_path)
+    read = extractor(WAVE[0].numpy(), sampling_rate=16000, return_tensors="pt").input_values
+    with torch.no_grad():
+        torch.testing.assert_close(
+            model.encoder.layer_norm(body(WAVE)[9].transpose(1, 2)), model(read).last_hidden_state, atol=1e-5, rtol=0
+        )
+    Wav2Vec2FeatureExtractor(do_normalize=False).save_pretrained(tmp_path)
+    assert "do_normalize=False, here True" in refusal(body, "wav2vec2-robust", tmp_path)
+
+
+def test_a_large_model_that_is_otherwise_is_refused_by_name(tmp_path: Path) -> None:
+    body = body_of("wav2vec2-robust")
+    for name in LARGE:
+        settings = {**Wav2Vec2Config(**LARGE).to_dict(), name: getattr(Wav2Vec2Config(), name)}
+        assert f"{name}=" in refusal(body, "wav2vec2-robust", write(tmp_path, settings))
