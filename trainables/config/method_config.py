@@ -91,6 +91,9 @@ class MethodConfig(Protocol):
         """How this trial's examples are drawn, from what the plan says."""
         return data
 
+    def check_budget(self, steps: int, data: DataSettings) -> None:
+        """Raise `refusal(...)` where this training does not go with its number of steps, or its batch; for the plan."""
+
     @property
     def trains_on_pretraining_corpus(self) -> bool:
         """Whether training itself draws examples from the corpus for pre-training, where the plan has one."""

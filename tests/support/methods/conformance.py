@@ -173,7 +173,8 @@ def losses_of(method: Method, when: When, padding: int = 0) -> dict[str, Tensor]
         noise, clean = voices.sum(1), torch.cat([clean[:, None], voices], 1)
     noisy = noise + (clean[:, 0] if method.sources > 1 else clean)
     noisy, clean = pad(noisy, (0, padding)), pad(clean, (0, padding))
-    batch = Batch(noisy=noisy, clean=clean, lengths=torch.tensor([SAMPLES, SAMPLES]))
+    keys = torch.arange(2 * method.sources).view(2, -1) if method.sources > 1 else None
+    batch = Batch(noisy=noisy, clean=clean, lengths=torch.tensor([SAMPLES, SAMPLES]), voices=keys)
     method.train()
     seed_global_generators(1, "train", when.step)
     return method.training_losses(batch, when)
