@@ -60,6 +60,20 @@ class Method(nn.Module):
     def infer(self, mixture: Tensor) -> Tensor:
         """(batch, samples) mixtures -> (batch, sources, samples) estimates, same length."""
 
+    def phase_start(self, when: When) -> int:
+        """The step at which the phase of training that holds `when` began; a function of `when` alone.
+
+        A new phase has a fresh optimizer, a plateau that has seen none of the scores before, and a
+        `learning_rate_factor` that counts from its start. Most methods have a single phase.
+        """
+        return 0
+
+    def begin_phase(self, corpus: "Corpus", data: "DataSettings", seed: int, when: When) -> None:
+        """Called before the first batch of every phase is drawn: new weights, new labels.
+
+        What must last until the next phase belongs in a buffer. Draws are keyed by `seed` and `when.step`.
+        """
+
     def after_step(self, when: When) -> None:
         """Called after each optimizer step (momentum encoders live here)."""
 
@@ -78,7 +92,7 @@ class Method(nn.Module):
         return {}
 
     def learning_rate_factor(self, when: When) -> float | None:
-        """The share of the peak rate at `when`; None means the configuration's warm-up and decay."""
+        """The share of the peak rate at `when`, counted from the phase's start; None = the configuration's curve."""
         return None
 
     def diagnostics(self) -> dict[str, float]:

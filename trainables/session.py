@@ -156,7 +156,11 @@ class TrainingSession:
     def _train_step(self) -> list[dict[str, float]]:
         """The losses of every update of this step."""
         when, seed = self._when(self.step), self.assignment.seed
-        self._set_learning_rate(when)
+        began = self.method.phase_start(when)
+        if began == self.step:
+            self.method.begin_phase(self._corpus, self.assignment.data, seed, when)
+            self._optimizer = self.method.optimizer()
+        self._set_learning_rate(when, began)
         batches = self.method.draw_batches(self._corpus, self.assignment.data, seed, self.step)
         updates = []
         for index, batch in enumerate(batches):
@@ -179,11 +183,13 @@ class TrainingSession:
         self._optimizer.step()
         return values
 
-    def _set_learning_rate(self, when: When) -> None:
-        factor = self.method.learning_rate_factor(when)
+    def _set_learning_rate(self, when: When, began: int) -> None:
+        """Of the step at `when`, in the phase that began with step `began`."""
+        factor = self.method.learning_rate_factor(self._when(self.step - began))
         if factor is None:
             factor = lr_factor(when.progress, self._config.warmup_share, self._config.lr_floor)
-        factor *= plateau_factor([merit(self.assignment.metric, r["score"]) for r in self.reports], self._config)
+        scores = [merit(self.assignment.metric, r["score"]) for r in self.reports if r["step"] > began]
+        factor *= plateau_factor(scores, self._config)
         for group, peak in zip(self._optimizer.param_groups, self._peak_rates, strict=True):
             group["lr"] = peak * factor
 

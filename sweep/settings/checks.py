@@ -54,7 +54,8 @@ def _check_candidate(plan: Plan, group: GroupPlan, candidate: Candidate) -> None
     config = plan.config(group.name, candidate.label, plan.anchor(group, candidate))
     parsed = config_class(plan.method_of(candidate)).from_dict(config)
     parsed.require_inputs()
-    parsed.data_settings(plan.data_of(group.name))  # which may refuse its crops
+    data = parsed.data_settings(plan.data_of(group.name))  # which may refuse its crops
+    parsed.check_budget(plan.steps_of(group.name), data)
     if plan.space_file or SPACES.added_by(plan.space):
         _check_suggestions(plan, group, candidate.label)
 

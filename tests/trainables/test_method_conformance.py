@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from sweep.storage.artifacts import StoredArtifacts
 from tests.support.methods.conformance import MethodConformance, PaddingConformance
@@ -89,6 +90,49 @@ class TestSandglasset(SeparationConformance):
 
 class TestFallingTemperature(SeparationConformance):
     config = {"sources": 3, "pit": "soft", "temperature_end": 0.05}  # noqa: RUF012
+
+
+class LabelConformance(SeparationConformance):
+    """With labels in its buffers: for the mixtures of the suite's batch, and at random."""
+
+    @pytest.fixture
+    def make(self, corpus: Corpus, artifacts: StoredArtifacts) -> Callable[[int], Method]:
+        config = config_class(self.method_name).from_dict(self.config)
+        stages = config.stages(1, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
+        for stage in in_order(stages):
+            run_stage(stage, corpus, artifacts)
+        contents = {stage.kind: artifacts.read(stage.key) for stage in stages}
+
+        def made(seed: int) -> Method:
+            method = build_method(self.method_name, config, contents, seed)
+            voices = torch.arange(4).view(2, 2)
+            method.labels.expect(voices)
+            if method.labels.kept is not None:
+                method.labels.kept.keep(voices, torch.tensor([[0, 1], [1, 0]] if seed == 1 else [[1, 0], [0, 1]]))
+            return method
+
+        return made
+
+
+class TestCascadedPIT(LabelConformance):
+    config = {"label_strategy": "cascade", "pool_mixtures": 4}  # noqa: RUF012
+
+
+class TestFixedAssignmentsAfterPretraining(LabelConformance):
+    config = {  # noqa: RUF012
+        "label_strategy": "fixed",
+        "pool_mixtures": 2,
+        "strategy": "ptft",
+        "pretraining_steps": 2,
+    }
+
+
+class TestAssignmentsByVoice(LabelConformance):
+    config = {"label_strategy": "voice", "pool_mixtures": 3}  # noqa: RUF012
+
+
+class TestAssignmentsByEnergy(SeparationConformance):
+    config = {"label_strategy": "energy", "sources": 3}  # noqa: RUF012
 
 
 class TestSeparationPretrained(SeparationConformance):

@@ -95,6 +95,9 @@ class MethodConfig(Protocol):
         """How this trial's examples are drawn, from what the plan says."""
         return data
 
+    def check_budget(self, steps: int, data: DataSettings) -> None:
+        """Raise `refusal(...)` where this training does not go with its number of steps, or its batch; for the plan."""
+
     @property
     def views(self) -> int:
         """The noises that each clean crop of a batch is put into."""

@@ -15,6 +15,14 @@ from trainables.config.method_config import MethodConfig
 from trainables.job.assignment import DataSettings
 from trainables.job.stages import Stage, StagePlace
 from trainables.separation.architectures import ARCHITECTURES, MODELS, SIZES
+from trainables.separation.label_phases import (
+    PHASES,
+    counts_voices,
+    keeps_labels,
+    phase_starts,
+    starts_anew,
+)
+from trainables.separation.label_phases import STRATEGIES as LABEL_STRATEGIES
 
 # Bump when a change of code changes what pre-training produces (trainables/separation/pretraining.py).
 PRETRAINING_VERSION = 2
@@ -75,6 +83,19 @@ class SeparationConfig(MethodConfig):
     )
     temperature_share: float = number(
         0.5, (0.01, 1.0), unit="share of the budget", help="When a falling temperature reaches its end."
+    )
+
+    label_strategy: str = choice(
+        "pit",
+        of=LABEL_STRATEGIES,
+        help="Which assignments training follows, phase by phase; fixed is interrupted PIT, cascade cascaded PIT.",
+    )
+    pool_mixtures: int | None = whole(
+        None,
+        (1, 1_000_000),
+        optional=True,
+        unit="mixtures",
+        help="Size of the fixed set that training draws from; null = every mixture is new.",
     )
 
     # One run per (model, task, data, seed), an artifact after every stretch.
@@ -167,7 +188,9 @@ class SeparationConfig(MethodConfig):
         section="Label switches",
         help="Fixed training mixtures checked after each round.",
     )
-    observed_seconds: float = number(4.0, (0.1, 600.0), unit="s", help="Length of each such mixture.")
+    observed_seconds: float = number(
+        4.0, (0.1, 600.0), unit="s", help="Length of each such mixture, and of those whose labels are kept."
+    )
 
     def data_settings(self, data: DataSettings) -> DataSettings:
         """How this trial's examples are drawn: mixtures of its number of speakers, at its rate."""
@@ -282,6 +305,7 @@ class SeparationConfig(MethodConfig):
             raise self.refusal(
                 "temperature_end", self.temperature_end, f"below temperature={self.temperature}, or null"
             )
+        self._check_labels()
         if self.noise_snr_low > self.noise_snr_high:
             raise self.refusal("noise_snr_low", self.noise_snr_low, "at most noise_snr_high")
         if self.strategy == "multitask" and self.pretrain_task == "cc":
@@ -297,9 +321,37 @@ class SeparationConfig(MethodConfig):
                 where = f"model='sandglasset', size={self.size!r}, blocks={sizes['blocks']}"
                 raise self.refusal(name, sizes[name], f"a multiple of {divisor} with {where}")
 
+    def _check_labels(self) -> None:
+        strategy = self.label_strategy
+        if strategy != "pit" and self.pit == "soft":
+            raise self.refusal("label_strategy", strategy, "only pit with pit='soft'")
+        if self.pool_mixtures is None and (keeps_labels(strategy) or counts_voices(strategy)):
+            raise self.refusal(
+                "pool_mixtures", None, f"a number with label_strategy={strategy!r}, which remembers its mixtures"
+            )
+
+    def check_budget(self, steps: int, data: DataSettings) -> None:
+        starts = phase_starts(self.label_strategy, steps)
+        if len({start for start in starts if start < steps}) < len(starts):
+            raise self.refusal(
+                "label_strategy",
+                self.label_strategy,
+                f"with {steps} step{'s' * (steps != 1)} only strategies of one phase: give {len(starts)} steps or more",
+            )
+        if self.pool_mixtures is not None and self.pool_mixtures < data.batch:
+            raise self.refusal(
+                "pool_mixtures", self.pool_mixtures, f"null, or at least a batch, which has {data.batch} mixtures"
+            )
+
     def _check_normalization(self) -> None:
         if not self.norm_blocks:
             return
+        if starts_anew(self.label_strategy):
+            raise self.refusal(
+                "norm_blocks",
+                list(self.norm_blocks),
+                f"nothing with label_strategy={self.label_strategy!r}: its statistics are of one network only",
+            )
         if self.strategy != "ptft":
             raise self.refusal(
                 "norm_blocks",
@@ -312,9 +364,10 @@ class SeparationConfig(MethodConfig):
                 raise self.refusal("norm_blocks", list(self.norm_blocks), f"blocks 1 to {deepest}")
 
     def phase_switches(self) -> tuple[float, ...]:
-        """Where soft assignments end and the best ones begin."""
-        falls = self.temperature_end is not None and self.temperature_share < 1.0
-        return (self.temperature_share,) if self.pit == "soft" and falls else ()
+        """Where a label strategy's phases begin, or where soft assignments end and the best ones begin."""
+        falls = self.pit == "soft" and self.temperature_end is not None and self.temperature_share < 1.0
+        phases = tuple(phase.start for phase in PHASES[self.label_strategy][1:])
+        return (self.temperature_share,) if falls else phases
 
     def idle(self) -> Collection[str]:
         learns_a_task = self.strategy != "scratch"

@@ -3,12 +3,10 @@
 Keyed by content, never by position in a batch or by order of reading: a voice is a digest of its utterance (or of its
 speaker), a mixture the set of its voices. So a mixture that is drawn again, its voices in another order, cropped or
 mixed at another level, finds its assignment, and a resumed run the same as one never stopped. Everything lies in
-buffers.
+buffers, whose size is fixed before it is known how many different mixtures and voices there are.
 
 An order is (sources,), order[r] = the output of voice r, as in `losses/permutation.py`.
 """
-
-from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +17,7 @@ from trainables.losses.permutation import best_assignment, margin
 
 DECAY = 0.9  # of a voice's shares at each of its visits
 UNSURE = 0.05  # below this margin of the shares there is no assignment
-_NONE = -1
-
-
-def voice_key(name: str) -> int:
-    """A voice's key, 63 bits, of the name of its utterance or speaker."""
-    return derive_seed("voice", name)
+_NONE = -1  # below every key and every output
 
 
 class KeptAssignments(nn.Module):
@@ -33,13 +26,21 @@ class KeptAssignments(nn.Module):
     keys: Tensor
     outputs: Tensor
 
-    def __init__(self, voices: Tensor):
-        """`voices` (mixtures, sources) are keys; mixtures of the same voices are one."""
+    def __init__(self, mixtures: int, sources: int):
+        """There is room for so many mixtures; `expect` says which."""
         super().__init__()
-        keys = torch.tensor(sorted(set(_mixture_keys(voices))), dtype=torch.int64)
-        self.register_buffer("keys", keys)
+        self.register_buffer("keys", _no_keys(mixtures))
         # Of each mixture's voices, sorted by key.
-        self.register_buffer("outputs", torch.full((len(keys), voices.shape[1]), _NONE, dtype=torch.int8))
+        self.register_buffer("outputs", torch.full((mixtures, sources), _NONE, dtype=torch.int8))
+
+    def expect(self, voices: Tensor) -> None:
+        """Forget all; the set is that of mixtures of `voices` (mixtures, sources), those of the same voices being one.
+
+        Raises:
+            ValueError: they are more than there is room for.
+        """
+        _fill(self.keys, _mixture_keys(voices))
+        self.outputs.fill_(_NONE)
 
     def keep(self, voices: Tensor, orders: Tensor) -> None:
         """Remember (batch, sources) orders of mixtures of these voices, (batch, sources) keys; later ones replace.
@@ -65,8 +66,9 @@ class KeptAssignments(nn.Module):
 
     def shuffle(self, seed: int) -> None:
         """Give every mixture the assignment of another one: a control, with as many of each order as before."""
-        drawn = torch.from_numpy(generator(seed, "shuffled assignments").permutation(len(self.keys)))
-        self.outputs.copy_(self.outputs[drawn.to(self.outputs.device)])
+        kept = self.outputs[self.keys != _NONE]
+        drawn = torch.from_numpy(generator(seed, "shuffled assignments").permutation(len(kept)))
+        self.outputs[self.keys != _NONE] = kept[drawn.to(kept.device)]
 
     def _places(self, voices: Tensor) -> tuple[Tensor, Tensor]:
         """(batch,) rows of these mixtures, and whether they are there."""
@@ -81,12 +83,20 @@ class VoiceShares(nn.Module):
     keys: Tensor
     shares: Tensor
 
-    def __init__(self, voices: Iterable[int], sources: int):
-        """`voices` are the keys of all that can be seen."""
+    def __init__(self, voices: int, sources: int):
+        """There is room for so many voices; `expect` says which."""
         super().__init__()
-        keys = torch.tensor(sorted(set(voices)), dtype=torch.int64)
-        self.register_buffer("keys", keys)
-        self.register_buffer("shares", torch.zeros(len(keys), sources))
+        self.register_buffer("keys", _no_keys(voices))
+        self.register_buffer("shares", torch.zeros(voices, sources))
+
+    def expect(self, voices: Tensor) -> None:
+        """Forget all; `voices`, keys in any shape, are all that can be seen.
+
+        Raises:
+            ValueError: they are more than there is room for.
+        """
+        _fill(self.keys, voices.flatten().tolist())
+        self.shares.zero_()
 
     def visit(self, voices: Tensor, orders: Tensor) -> None:
         """Move the shares of (batch, sources) voices towards the outputs that `orders` gave them."""
@@ -131,6 +141,19 @@ def conflict_percent(kept: Tensor, known: Tensor, best: Tensor) -> float:
     if not known.any():
         return 0.0
     return 100 * float((kept != best).any(dim=1)[known].float().mean())
+
+
+def _no_keys(room: int) -> Tensor:
+    return torch.full((room,), _NONE, dtype=torch.int64)
+
+
+def _fill(keys: Tensor, found: list[int]) -> None:
+    """Each of `found` once, ascending, behind the places that stay empty."""
+    own = sorted(set(found))
+    if len(own) > len(keys):
+        raise ValueError(f"room for {len(keys)} keys, and {len(own)} were found")
+    keys.fill_(_NONE)
+    keys[len(keys) - len(own) :] = torch.tensor(own, dtype=torch.int64)
 
 
 def _mixture_keys(voices: Tensor) -> list[int]:

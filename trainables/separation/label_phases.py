@@ -25,7 +25,7 @@ class Phase:
         start: share of the budget at which it begins; it ends where the next one begins.
         labels: "pit" (the best assignment of the moment), "kept" (what the network of the phase before gave each
             mixture), "shuffled" (the same of another mixture), "energy" (louder voices first) or "voice" (where an
-            utterance's or a speaker's voice has mostly gone so far).
+            utterance's voice has mostly gone so far).
         anew: weights are drawn afresh at its start.
     """
 
@@ -65,14 +65,21 @@ def phase_number(strategy: str, step: int, steps: int) -> int:
     return sum(start <= step for start in phase_starts(strategy, steps)) - 1
 
 
-def begins(strategy: str, step: int, steps: int) -> bool:
-    """Whether a phase other than the first begins with step `step`.
-
-    A pure function of the step: a run that is killed before it and one that is not both begin the phase there.
-    """
-    return step in phase_starts(strategy, steps)[1:]
+def phase_start(strategy: str, step: int, steps: int) -> int:
+    """The step at which the phase of `step` began: a function of the step, so a killed run begins it there, too."""
+    return phase_starts(strategy, steps)[phase_number(strategy, step, steps)]
 
 
 def keeps_labels(strategy: str) -> bool:
     """Whether some phase needs the assignments of the one before."""
     return any(phase.labels in ("kept", "shuffled") for phase in PHASES[strategy])
+
+
+def counts_voices(strategy: str) -> bool:
+    """Whether some phase needs to know where every voice has gone."""
+    return any(phase.labels == "voice" for phase in PHASES[strategy])
+
+
+def starts_anew(strategy: str) -> bool:
+    """Whether weights are drawn afresh in the course of training."""
+    return any(phase.anew for phase in PHASES[strategy])

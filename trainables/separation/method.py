@@ -1,4 +1,6 @@
-"""Speech separation: PIT, hard or probabilistic, from scratch, after pre-training, or along with an enhancement task.
+"""Speech separation from scratch, after pre-training, or along with an enhancement task.
+
+Outputs are assigned to voices by PIT, hard or probabilistic, or as a label strategy says (labels.py).
 
 Huang et al., "Stabilizing label assignment for speech separation by self-supervised pre-training",
 Interspeech 2021. With multi-task training the network has one output more, which learns the enhancement task;
@@ -6,16 +8,17 @@ every batch is of one task, and a step always holds exactly one separation batch
 same number of separation updates.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from trainables.audio.examples.mixture_pool import pool_voices, pooled_batch, whole_pool
 from trainables.audio.examples.speaker_mixtures import mixture_batch, noisy_batch
-from trainables.base.randomness import generator
+from trainables.base.randomness import derive_seed, generator
 from trainables.base.tensors import unpack
 from trainables.losses.permutation import best_assignment, pairwise_si_sdr
 from trainables.losses.probabilistic_pit import assignment_weights, soft_pit_loss, temperature_at, undecided
@@ -23,7 +26,9 @@ from trainables.method import Method, When
 from trainables.networks.masking_separator import MaskingSeparator
 from trainables.separation.config import SeparationConfig
 from trainables.separation.feature_normalization import FeatureNormalization
+from trainables.separation.label_phases import phase_start, starts_anew
 from trainables.separation.label_switches import LabelSwitches
+from trainables.separation.labels import Labels
 from trainables.separation.pretraining_tasks import build_task
 from trainables.separation.separators import build_separator, load_pretrained
 from trainables.training.learning_rate import NOAM_LR, noam_rate
@@ -33,26 +38,40 @@ if TYPE_CHECKING:
     from trainables.audio.examples.mixing import Batch
     from trainables.job.assignment import DataSettings
 
-_OBSERVED_BATCH = 10  # observed mixtures per batch
+_OBSERVED_BATCH = 10  # mixtures per batch, where they are observed and where labels are kept
 _MINIMUM_FRAMES = 2  # a norm over a single frame would see no variance
 
 
 def build(config: SeparationConfig, artifacts: dict[str, bytes], seed: int) -> "Separation":
     """The method with its weights set from `seed` and, with strategy="ptft", from its pre-training."""
-    network = build_separator(config, config.outputs, seed)
-    if config.strategy != "ptft":
-        return Separation(config, network)
-    state = unpack(artifacts["pretraining"])["network"]
-    load_pretrained(network, config, state)
+    state = unpack(artifacts["pretraining"])["network"] if config.strategy == "ptft" else None
+    network = _fresh_network(config, state, seed)
     pretrained = None
-    if config.norm_blocks:
+    if config.norm_blocks and state is not None:  # without pre-training there are none
         pretrained = build_separator(config, 1, seed)
         pretrained.load_state_dict(state)
-    return Separation(config, network, pretrained)
+    method = Separation(config, network, pretrained)
+    if starts_anew(config.label_strategy):
+        method.fresh_network = partial(_fresh_network, config, state)
+    return method
+
+
+def _fresh_network(config: SeparationConfig, state: Mapping[str, Tensor] | None, seed: int) -> MaskingSeparator:
+    """An untrained network, or with `state` the pre-trained one whose other layers are drawn from `seed`."""
+    network = build_separator(config, config.outputs, seed)
+    if state is not None:
+        load_pretrained(network, config, state)
+    return network
 
 
 class Separation(Method):
-    """A separator, its second task in multi-task training, and the monitor of label switches."""
+    """A separator, its second task in multi-task training, its labels, and the monitor of label switches.
+
+    Attributes:
+        fresh_network: seed -> a network as it is before training; None where training never starts anew.
+    """
+
+    fresh_network: Callable[[int], MaskingSeparator] | None = None
 
     def __init__(self, config: SeparationConfig, network: MaskingSeparator, pretrained: MaskingSeparator | None = None):
         super().__init__()
@@ -62,7 +81,11 @@ class Separation(Method):
         self.task: nn.Module | None = None
         if config.strategy == "multitask":
             self.task = build_task(config, network)
+        self.labels: Labels | None = None
+        if config.label_strategy != "pit":
+            self.labels = Labels(config.label_strategy, config.pool_mixtures, config.sources)
         self.switches = LabelSwitches(config.observed_mixtures, config.sources)
+        self._phase: dict[str, float] = {}
         self.normalization = None
         if pretrained is not None:
             self.normalization = FeatureNormalization(network, pretrained, config.norm_blocks)
@@ -71,7 +94,11 @@ class Separation(Method):
 
     def draw_batches(self, corpus: "Corpus", data: "DataSettings", seed: int, step: int) -> Sequence["Batch"]:
         """One separation batch; with multi-task training the step's enhancement batches around it."""
-        separation = mixture_batch(corpus, data, seed, step)
+        pool = self.config.pool_mixtures
+        if pool is None:
+            separation = mixture_batch(corpus, data, seed, step)
+        else:
+            separation = pooled_batch(corpus, data, pool, seed, step)
         if self.task is None:
             return [separation]
         ratio = self.config.mtl_ratio
@@ -81,6 +108,27 @@ class Separation(Method):
         batches = [noisy_batch(self.pretraining_corpus or corpus, noisy, seed, number) for number in numbers]
         place = int(generator(seed, "task order", step).integers(len(batches) + 1))
         return [*batches[:place], separation, *batches[place:]]
+
+    def phase_start(self, when: When) -> int:
+        return phase_start(self.config.label_strategy, when.step, when.steps)
+
+    def begin_phase(self, corpus: "Corpus", data: "DataSettings", seed: int, when: When) -> None:
+        """Keep the labels that the network gives, then start anew, as the phase of the label strategy says."""
+        if self.labels is None:
+            return
+        pool, phase = self.config.pool_mixtures, self.labels.phase(when)
+        if when.step == 0 and pool is not None:
+            self.labels.expect(pool_voices(corpus, data, pool, seed))
+        if phase.labels in ("kept", "shuffled"):
+            assert pool is not None
+            longer = replace(data, batch=_OBSERVED_BATCH, crop_seconds=self.config.observed_seconds)
+            self.eval()
+            self.labels.keep(self.network, whole_pool(corpus, longer, pool, seed), phase.labels == "shuffled", seed)
+            self.train()
+        if phase.anew:
+            assert self.fresh_network is not None
+            fresh = self.fresh_network(derive_seed(seed, "anew", when.step))
+            self.network.load_state_dict(fresh.state_dict())
 
     def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
         """For mixtures (`clean` holds every voice) their assignment's loss in dB, for single voices the task's."""
@@ -92,10 +140,13 @@ class Separation(Method):
         if self.normalization is not None:
             self.normalization.take_targets(batch.clean, batch.lengths)
         estimates = self.network(batch.noisy, batch.lengths)[:, : self.sources]
-        return self._assignment_losses(pairwise_si_sdr(estimates, batch.clean, batch.lengths), when)
+        return self._assignment_losses(pairwise_si_sdr(estimates, batch.clean, batch.lengths), batch, when)
 
-    def _assignment_losses(self, pairwise: Tensor, when: When) -> dict[str, Tensor]:
-        """PIT, or probabilistic PIT and how undecided it is: 0 as PIT, 1 the mean of all assignments."""
+    def _assignment_losses(self, pairwise: Tensor, batch: "Batch", when: When) -> dict[str, Tensor]:
+        """By labels, PIT, or probabilistic PIT and how undecided it is: 0 as PIT, 1 the mean of all assignments."""
+        if self.labels is not None:
+            self._phase = {"phase": float(self.labels.phase_number(when))}
+            return self.labels.losses(pairwise, batch, when)
         temperature = self._temperature(when)
         if temperature is None:
             loss = -best_assignment(pairwise).score.mean()
@@ -151,7 +202,7 @@ class Separation(Method):
         return found
 
     def diagnostics(self) -> dict[str, float]:
-        return {} if self.normalization is None else self.normalization.diagnostics()
+        return self._phase if self.normalization is None else {**self._phase, **self.normalization.diagnostics()}
 
     # -- normalization's strength -----------------------------------------------------------------------
 
@@ -175,6 +226,5 @@ def _observed(corpus: "Corpus", data: "DataSettings", count: int) -> tuple["Batc
     spare = drawn * data.batch - count
     if spare:
         kept = data.batch - spare
-        last = batches[-1]
-        batches[-1] = replace(last, noisy=last.noisy[:kept], clean=last.clean[:kept], lengths=last.lengths[:kept])
+        batches[-1] = batches[-1].first(kept)
     return tuple(batches)

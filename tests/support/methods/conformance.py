@@ -174,7 +174,9 @@ def losses_of(method: Method, when: When, padding: int = 0) -> dict[str, Tensor]
     noisy = noise + (clean[:, 0] if method.sources > 1 else clean)
     noisy, clean = pad(noisy, (0, padding)), pad(clean, (0, padding))
     types = torch.tensor([0, 1])
-    batch = Batch(noisy=noisy, clean=clean, lengths=torch.tensor([SAMPLES, SAMPLES]), noise_types=types)
+    keys = torch.arange(2 * method.sources).view(2, -1) if method.sources > 1 else None
+    lengths = torch.tensor([SAMPLES, SAMPLES])
+    batch = Batch(noisy=noisy, clean=clean, lengths=lengths, noise_types=types, voices=keys)
     method.train()
     seed_global_generators(1, "train", when.step)
     return method.training_losses(batch, when)

@@ -20,6 +20,18 @@ def config(**values: Any) -> SeparationConfig:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"label_strategy": "cascaded"}, "label_strategy='cascaded' is not possible; allowed: one of pit, fixed"),
+        ({"label_strategy": "cascade"}, "pool_mixtures=None is not possible; allowed: a number with label_strategy='c"),
+        ({"label_strategy": "voice"}, "pool_mixtures=None is not possible; allowed: a number with label_strategy='v"),
+        ({"pool_mixtures": 0}, "pool_mixtures=0 is not possible; allowed: a whole number from 1 to 1,000,000, or null"),
+        (
+            {"label_strategy": "fixed", "pool_mixtures": 9, "pit": "soft"},
+            "label_strategy='fixed' is not possible; allowed: only pit with pit='soft'",
+        ),
+        (
+            {"label_strategy": "restart", "strategy": "ptft", "norm_blocks": [1]},
+            "norm_blocks=[1] is not possible; allowed: nothing with label_strategy='restart'",
+        ),
         ({"modle": "dprnn"}, "separation has no field 'modle'"),
         ({"model": "tasnet"}, "model='tasnet' is not possible; allowed: one of convtasnet, dprnn, dptnet, sandglasset"),
         ({"sources": 1}, "sources=1 is not possible; allowed: a whole number from 2 to 5"),
@@ -139,3 +151,34 @@ def test_a_file_takes_the_place_of_pre_training_and_of_its_settings() -> None:
     assert same[0] == same[1] == same[2]
     assert config(**file, reinit="clone") != same[0]
     assert config(**file, norm_blocks=[1]) != same[0]
+
+
+# -- label strategies ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "steps", "message"),
+    [
+        ({"label_strategy": "cascade", "pool_mixtures": 8}, 2, "with 2 steps only .* give 3 steps or more"),
+        ({"label_strategy": "restart"}, 1, "with 1 step only .* give 2 steps or more"),
+        ({"pool_mixtures": 7}, 100, "pool_mixtures=7 is not possible; allowed: null, or at least a batch, which has 8"),
+    ],
+)
+def test_a_budget_that_does_not_go_with_the_labels_is_refused(values: dict[str, Any], steps: int, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        config(**values).check_budget(steps, DataSettings(batch=8))
+
+
+def test_the_smallest_budgets_that_do() -> None:
+    data = DataSettings(batch=8)
+    config(label_strategy="cascade", pool_mixtures=8).check_budget(3, data)
+    config(label_strategy="restart").check_budget(2, data)
+    config().check_budget(1, data)
+
+
+def test_labels_leave_pre_training_alone_and_mark_their_phases() -> None:
+    plain, kept = config(strategy="ptft"), config(strategy="ptft", label_strategy="cascade", pool_mixtures=50)
+    keys = [[stage.key for stage in each.stages(1, **PLACE)] for each in (plain, kept)]
+    assert keys[0] == keys[1]
+    assert kept.phase_switches() == (1 / 3, 2 / 3)
+    assert config(label_strategy="energy").phase_switches() == ()

@@ -2,7 +2,16 @@
 
 import pytest
 
-from trainables.separation.label_phases import PHASES, STRATEGIES, begins, keeps_labels, phase_number, phase_starts
+from trainables.separation.label_phases import (
+    PHASES,
+    STRATEGIES,
+    counts_voices,
+    keeps_labels,
+    phase_number,
+    phase_start,
+    phase_starts,
+    starts_anew,
+)
 
 
 def labels(strategy: str, steps: int) -> list[str]:
@@ -35,8 +44,8 @@ def test_phases_are_in_order_and_begin_once(strategy: str, steps: int) -> None:
     numbers = [phase_number(strategy, step, steps) for step in range(min(steps, 2000))]
     assert numbers == sorted(numbers)
     assert numbers[0] == starts.count(0) - 1
-    assert [step for step in range(min(steps, 2000)) if begins(strategy, step, steps)] == [
-        step for step in sorted(set(starts[1:])) if step < min(steps, 2000)
+    assert [step for step in range(min(steps, 2000)) if phase_start(strategy, step, steps) == step] == [
+        step for step in sorted(set(starts)) if step < min(steps, 2000)
     ]
 
 
@@ -45,5 +54,12 @@ def test_a_third_is_whole_where_it_can_be() -> None:
     assert phase_starts("cascade", 100) == (0, 34, 67)
 
 
+def test_a_phase_began_where_its_steps_say() -> None:
+    assert [phase_start("cascade", step, 9) for step in range(10)] == [0, 0, 0, 3, 3, 3, 6, 6, 6, 6]
+    assert [phase_start("pit", step, 9) for step in range(10)] == [0] * 10
+
+
 def test_who_keeps_labels() -> None:
     assert {name for name in STRATEGIES if keeps_labels(name)} == {"fixed", "cascade", "shuffled"}
+    assert {name for name in STRATEGIES if counts_voices(name)} == {"voice"}
+    assert {name for name in STRATEGIES if starts_anew(name)} == {"fixed", "cascade", "shuffled", "restart"}

@@ -23,7 +23,7 @@ from trainables.audio.corpus.corpus import Corpus, Table
 from trainables.audio.corpus.shards import SAMPLE_RATE
 from trainables.audio.levels import ACTIVE_RANGE, active_power, decibels, power, without_offset
 from trainables.base.errors import UserError
-from trainables.base.randomness import generator
+from trainables.base.randomness import derive_seed, generator
 from trainables.job.assignment import DataSettings
 
 if TYPE_CHECKING:
@@ -46,18 +46,32 @@ PAIRED_NOISE_TYPE = "recorded"  # of a paired corpus, whose noises have no names
 class Batch:
     """Training examples, float32 (batch, samples); `lengths` (batch,) counts the samples before padding.
 
-    Of a mixture of speakers, `clean` holds every voice: (batch, speakers, samples). `noise_types` (batch,) are numbers
-    of the noises' types, counted in alphabetical order within the split; None where the noises have no types.
+    Of a mixture of speakers, `clean` holds every voice: (batch, speakers, samples), and `voices` (batch, speakers) the
+    `voice_key` of each. `noise_types` (batch,) are numbers of the noises' types, counted in alphabetical order within
+    the split; None where the noises have no types.
     """
 
     noisy: "Tensor"
     clean: "Tensor"
     lengths: "Tensor"
     noise_types: "Tensor | None" = None
+    voices: "Tensor | None" = None
 
     def to(self, device: "torch.device") -> "Batch":
         """The same examples on the device."""
-        return Batch(**{name: values.to(device) for name, values in vars(self).items() if values is not None})
+        return self._each(lambda values: values.to(device))
+
+    def first(self, count: int) -> "Batch":
+        """The first `count` examples."""
+        return self._each(lambda values: values[:count])
+
+    def _each(self, change: "Callable[[Tensor], Tensor]") -> "Batch":
+        return Batch(**{name: change(values) for name, values in vars(self).items() if values is not None})
+
+
+def voice_key(name: str) -> int:
+    """63 bits that stand for an utterance's voice, of the utterance's name alone: whatever crop, level or partner."""
+    return derive_seed("voice", name)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ keyed by (seed, purpose, step) as in mixing.py.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -31,9 +32,11 @@ from trainables.audio.examples.mixing import (
     speech_crop,
     spoken_cuts,
     training_batch,
+    voice_key,
 )
 from trainables.audio.examples.stored_mixtures import (
     INTERFERENCE,
+    NamedVoices,
     Voices,
     crop_samples,
     draw_stored_mixture,
@@ -60,8 +63,15 @@ def mixture_batch(
     """
     rng = generator(seed, purpose, step)
     draw = draw_stored_mixture if corpus.kind == "mixtures" else _draw_speakers
-    drawn = [draw(corpus, data, rng) for _ in range(data.batch)]
-    return padded_batch([(voices.sum(axis=0), voices) for voices in drawn], crop_samples(data))
+    return batch_of_voices([draw(corpus, data, rng) for _ in range(data.batch)], data)
+
+
+def batch_of_voices(mixtures: Sequence[NamedVoices], data: DataSettings) -> Batch:
+    """Mixtures of at most a crop's length, with the keys of their voices."""
+    import torch
+
+    batch = padded_batch([(voices.sum(axis=0), voices) for voices, _ in mixtures], crop_samples(data))
+    return replace(batch, voices=torch.tensor([list(map(voice_key, names)) for _, names in mixtures]))
 
 
 def noisy_batch(corpus: Corpus, data: DataSettings, seed: int, step: int) -> Batch:
@@ -72,18 +82,24 @@ def noisy_batch(corpus: Corpus, data: DataSettings, seed: int, step: int) -> Bat
     return _at_rate(training_batch(corpus, data, seed, step), corpus.sample_rate, data.sample_rate)
 
 
-def _draw_speakers(corpus: Corpus, data: DataSettings, rng: np.random.Generator) -> Voices:
-    split = data.source_split("train")
-    speech = corpus.speech(split)
-    by_speaker = _rows_by_speaker(speech, data.labelled_minutes)
-    _require_speakers(corpus, split, len(by_speaker), data.speakers)
-    chosen = rng.choice(len(by_speaker), size=data.speakers, replace=False)
+def _draw_speakers(corpus: Corpus, data: DataSettings, rng: np.random.Generator) -> NamedVoices:
+    speech = corpus.speech(data.source_split("train"))
     wanted = round(data.crop_seconds * corpus.sample_rate)
-    crops = []
-    for rows in (by_speaker[index] for index in chosen):
-        crops.append(speech_crop(speech, rows[rng.integers(len(rows))], wanted, rng))
+    crops, names = [], []
+    for rows in draw_partners(corpus, data, rng):
+        row = rows[rng.integers(len(rows))]
+        crops.append(speech_crop(speech, row, wanted, rng))
+        names.append(speech.ids[row])
     levels = [draw_snr(data, rng) for _ in range(data.speakers - 1)]
-    return blend(crops, levels, corpus.sample_rate, data.sample_rate)
+    return blend(crops, levels, corpus.sample_rate, data.sample_rate), names
+
+
+def draw_partners(corpus: Corpus, data: DataSettings, rng: np.random.Generator) -> list[list[int]]:
+    """The training rows of each of `data.speakers` different speakers. Raises UserError where there are fewer."""
+    split = data.source_split("train")
+    by_speaker = _rows_by_speaker(corpus.speech(split), data.labelled_minutes)
+    _require_speakers(corpus, split, len(by_speaker), data.speakers)
+    return [by_speaker[index] for index in rng.choice(len(by_speaker), size=data.speakers, replace=False)]
 
 
 @lru_cache(maxsize=16)

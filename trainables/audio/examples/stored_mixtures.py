@@ -4,7 +4,7 @@ The sum of the stored sources is the clean mixture, the first source and the noi
 ("mix_single"): what would be files of their own in the original sets is added up when read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,12 +22,41 @@ if TYPE_CHECKING:
 INTERFERENCE = "speech"  # in place of a noise type
 
 Voices = NDArray[np.float32]  # (speakers, samples)
+NamedVoices = tuple[Voices, Sequence[str]]  # and the name of each, unique in the corpus
 
 
-def draw_stored_mixture(corpus: "Corpus", data: DataSettings, rng: np.random.Generator) -> Voices:
+def draw_stored_mixture(corpus: "Corpus", data: DataSettings, rng: np.random.Generator) -> NamedVoices:
     """A random crop of a random mixture; those shorter than the crop are drawn only if all are."""
-    table = _table(corpus, data, data.source_split("train"))
-    return without_offset(table.sources(*_crop(table, data, rng)))
+    table = training_mixtures(corpus, data)
+    return _cropped(table, *_crop(table, data, rng))
+
+
+def stored_mixture(corpus: "Corpus", data: DataSettings, row: int, rng: np.random.Generator | None) -> NamedVoices:
+    """A random crop of this mixture; without a generator the one in its middle."""
+    table = training_mixtures(corpus, data)
+    wanted = crop_samples(data)
+    spare = max(0, table.samples(row) - wanted)
+    start = spare // 2 if rng is None else int(rng.integers(spare + 1))
+    return _cropped(table, row, start, start + wanted)
+
+
+def training_mixtures(corpus: "Corpus", data: DataSettings) -> "MixtureTable":
+    """Raises UserError where the corpus has mixtures of another number or rate."""
+    return _table(corpus, data, data.source_split("train"))
+
+
+def rows_of_crop_length(table: "MixtureTable", data: DataSettings) -> list[int]:
+    """The mixtures that are as long as a crop; all, if none is."""
+    return [row for row, seconds in enumerate(table.seconds) if seconds >= data.crop_seconds] or [*range(len(table))]
+
+
+def names_of(table: "MixtureTable", row: int) -> list[str]:
+    """One for each voice of the mixture."""
+    return [f"{table.ids[row]}/s{number}" for number in range(1, table.voices + 1)]
+
+
+def _cropped(table: "MixtureTable", row: int, start: int, stop: int) -> NamedVoices:
+    return without_offset(table.sources(row, start, stop)), names_of(table, row)
 
 
 def draw_stored_voice(corpus: "Corpus", data: DataSettings, rng: np.random.Generator) -> tuple[Samples, Samples]:
@@ -80,7 +109,7 @@ def _table(corpus: "Corpus", data: DataSettings, split: str) -> "MixtureTable":
 
 def _crop(table: "MixtureTable", data: DataSettings, rng: np.random.Generator) -> tuple[int, int, int]:
     """Row, start and stop in samples."""
-    rows = [row for row, seconds in enumerate(table.seconds) if seconds >= data.crop_seconds] or range(len(table))
+    rows = rows_of_crop_length(table, data)
     row = rows[rng.integers(len(rows))]
     wanted = crop_samples(data)
     start = int(rng.integers(max(0, table.samples(row) - wanted) + 1))

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 from scipy.signal import resample_poly
 
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.corpus.corpus_writer import write_corpus
+from trainables.audio.examples.mixing import voice_key
+from trainables.audio.examples.mixture_pool import pool_voices, pooled_batch, whole_pool
 from trainables.audio.examples.speaker_mixtures import mixture_batch, mixture_set, noisy_batch
 from trainables.audio.recipes import librimix as librimix_recipe
 from trainables.audio.recipes import wsj0_2mix as wsj0_2mix_recipe
@@ -119,6 +122,24 @@ def test_batches_and_clips_are_drawn_from_it(corpus: Corpus) -> None:
     clips = mixture_set(corpus, DATA, "valid")
     assert {clip.speaker for clip in clips} == {"11+12"}
     assert clips[0].clean.shape == (2, len(clips[0].noisy))
+
+
+def test_a_pool_is_a_choice_of_the_stored_mixtures(corpus: Corpus) -> None:
+    table = corpus.mixtures("train")
+    everything = pool_voices(corpus, DATA, 100, seed=1)
+    assert everything.shape == (len(table), 2)
+    named = {tuple(map(voice_key, (f"{name}/s1", f"{name}/s2"))) for name in table.ids}
+    assert {tuple(row) for row in everything.tolist()} == named
+    assert torch.equal(pool_voices(corpus, DATA, 1, seed=1), everything[:1])
+    one = pooled_batch(corpus, DATA, 1, seed=1, step=0)
+    assert one.voices is not None
+    assert one.voices.tolist() == everything[:1].tolist() * DATA.batch
+    np.testing.assert_allclose(one.noisy, one.clean.sum(1), atol=1e-6)
+    drawn = mixture_batch(corpus, DATA, seed=1, step=0).voices
+    assert drawn is not None
+    assert {tuple(row) for row in drawn.tolist()} <= named
+    (whole,) = whole_pool(corpus, DATA, 100, seed=1)
+    assert whole.clean.shape == (len(table), 2, 3200)
 
 
 @pytest.mark.parametrize(
