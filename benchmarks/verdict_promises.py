@@ -2,6 +2,7 @@
 
 python -m benchmarks.verdict_promises [WORLDS]
 python -m benchmarks.verdict_promises shapes [WORLDS]    what `judge` promises, in every shape of scores
+python -m benchmarks.verdict_promises races [WORLDS]     what --seeds auto promises, costs and saves
 python -m benchmarks.verdict_promises others [WORLDS]    what papers do, in the same worlds
 
 Six candidates and 200 utterances, spreads as in benchmarks/simulated_scores.py. Half an hour on
@@ -15,6 +16,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from benchmarks import simulated_shapes
+from benchmarks.simulated_races import WORLDS, outcomes
 from benchmarks.simulated_scores import TWO_ON_TOP, World, claims, coverage
 from benchmarks.simulated_shapes import SHAPES, Method, Shape, SpeakerBootstrap, of_method, utterance_t, winners
 
@@ -51,6 +53,24 @@ def shapes(worlds: int) -> None:
         of_two = winners(shape, simulated_shapes.EQUAL[:2], worlds)[0]
         found = winners(shape, simulated_shapes.ONE_LEADS, worlds)[1]
         _cells(name, [pair, at_once, false, of_two, found])
+
+
+def races(worlds: int) -> None:
+    """With and without the stop at a tie, in the same worlds."""
+    print("| true means | the best wins | a false winner | runs | without the stop: wins | false | runs | covered |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, world in WORLDS.items():
+        cells, covered = [], 0.0
+        best = world.means.index(max(world.means))
+        is_tied = world.means.count(max(world.means)) > 1
+        for stops in (True, False):
+            found = list(outcomes(world, worlds, seed=4, stops_ties=stops))
+            right = [outcome.winner == str(best) and not is_tied for outcome in found]
+            false = [outcome.winner is not None and not won for outcome, won in zip(found, right, strict=True)]
+            wins = "" if is_tied else f"{100 * np.mean(right):.1f} %"
+            cells += [wins, f"{100 * np.mean(false):.1f} %", f"{np.mean([o.seeds for o in found]):.1f}"]
+            covered = covered or float(np.mean([outcome.covered for outcome in found]))
+        print(f"| {name} |", " | ".join(cells), f"| {100 * covered:.1f} % |", flush=True)
 
 
 # What the claim is about: these models, or the methods that trained them.
@@ -101,6 +121,6 @@ def _cells(name: str, found: list[float]) -> None:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    task = {"shapes": shapes, "others": others}.get(arguments[0], main) if arguments else main
+    task = {"shapes": shapes, "races": races, "others": others}.get(arguments[0], main) if arguments else main
     numbers = [int(argument) for argument in arguments if argument.isdigit()]
-    task(numbers[0] if numbers else 3000 if task is main else 2000 if task is shapes else 300)
+    task(numbers[0] if numbers else {main: 3000, shapes: 2000, races: 1000}.get(task, 300))

@@ -22,10 +22,12 @@ from sweep.core.stopping import StopSignal, stop_on_signals
 from sweep.driver import answer
 from sweep.driver.before_first_job import ready_to_drive
 from sweep.driver.whose import settle
+from sweep.engine.finalist_queue import Contention
 from sweep.engine.finalist_scoring import FinalistScoring
-from sweep.engine.interim_looks import InterimLooks, left_after, stored_looks
+from sweep.engine.interim_looks import left_after, remarks, stored_looks
 from sweep.engine.reuse import Keeping, Reuse
 from sweep.engine.scoring import ScoringContext, ScoringPool, full_pool_size, pool_size
+from sweep.engine.seed_number import all_set, further_seeds, seed_remarks, stages_so_far
 from sweep.engine.spent_checkpoints import SpentCheckpoints
 from sweep.engine.stage_runner import run_stages
 from sweep.engine.tune_run import run_sweep
@@ -167,7 +169,7 @@ class Drive:
     # -- the phases ------------------------------------------------------------------------------------
 
     def _compute_stages(self, listeners: list[Listener]) -> None:
-        stages = [*self.plan.stages(), *self.plan.gate_stages()]
+        stages = [*stages_so_far(self.plan, self.storage), *self.plan.gate_stages()]
         gpus = self.plan.gpus_per_trial
         run_stages(stages, self.corpus, self.stages, listeners, gpus, self.stop, self.warming, self.pretraining_corpus)
 
@@ -181,10 +183,22 @@ class Drive:
     def _run_jobs(self, scoring: FinalistScoring, listeners: list[Listener]) -> None:
         """Search and final, until every job has ended; finalists are scored on valid as they complete."""
         scoring.submit(self._complete(), "valid")
-        looks = InterimLooks(self.plan, self.storage, scoring.valid_rows)
+        looks = further_seeds(self.plan, self.storage, scoring.valid_rows)
+        if self.plan.resolve is not None and not all_set(self.plan, self.storage):
+            # Later seeds have pre-training of their own, which is not known to be needed before the numbers are set.
+            self._drive_jobs(self.plan.at_first_look(), scoring, listeners, None)
+            scoring.score(self._complete(), "valid")
+            for group in self.plan.groups:
+                looks.staying(group.name, self.plan.first_seeds)
+            self._compute_stages(listeners)
+        self._drive_jobs(self.plan, scoring, listeners, looks)
+
+    def _drive_jobs(
+        self, plan: Plan, scoring: FinalistScoring, listeners: list[Listener], looks: Contention | None
+    ) -> None:
         parameters = self._trainable_parameters()
         hearing = [*listeners, scoring]
-        run_sweep(self.plan, self.store, parameters, hearing, self.trainable, self.stop, None, looks, self.reuse)
+        run_sweep(plan, self.store, parameters, hearing, self.trainable, self.stop, None, looks, self.reuse)
 
     def _trainable_parameters(self) -> dict[str, Any]:
         """Plain storage, not patient: see `PatientStorage`."""
@@ -287,10 +301,13 @@ class Drive:
     # -- the finalists, from the study -------------------------------------------------------------------
 
     def _finalists(self) -> dict[str, answer.Finalists]:
-        looks = stored_looks(self.storage)
+        looks, numbers = stored_looks(self.storage), seed_remarks(self.storage)
         return {
-            g.name: answer.Finalists.of(self.store.records(g.name, "final"), left_after(looks.get(g.name, ())))
+            g.name: answer.Finalists.of(
+                self.store.records(g.name, "final"), left_after(taken), (*remarks(taken), *numbers.get(g.name, ()))
+            )
             for g in self.plan.groups
+            for taken in [looks.get(g.name, [])]
         }
 
     def _complete(self) -> list[Job]:
