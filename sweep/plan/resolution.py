@@ -34,7 +34,7 @@ class Resolution:
     def __init__(self, plan: Plan, spreads: Mapping[str, Spreads], price: Price) -> None:
         self._plan = plan
         self._spreads = spreads
-        self._levels = [(seconds, utterances(plan, seconds)) for seconds in test_levels(plan)]
+        self._levels = [(seconds, utterances(plan, seconds)) for seconds in levels_of_test(plan)]
         # Cost is linear in both: seeds pay their training, stages and scoring, and each second of test its scoring.
         self._corners = {
             (seeds, seconds): price(sized(plan, seeds, seconds))
@@ -97,7 +97,7 @@ def sized(plan: Plan, seeds: int, test_seconds: float) -> Plan:
     return replace(plan, seeds=default_seeds(seeds, plan.sweep_seed), looks=(), stops_ties=False, data=data)
 
 
-def test_levels(plan: Plan) -> list[float]:
+def levels_of_test(plan: Plan) -> list[float]:
     """Seconds of test audio: the preset's own, then twice as much each time, up to all there is."""
     first = scored_seconds(plan, "test")
     counts = plan.corpus_summary.get("splits", {}).get(plan.data.source_split("test"), {})
