@@ -46,13 +46,16 @@ def outcomes(world: World, repeats: int, expected: Spreads = EXPECTED, seed: int
     assert planned is not None
     for valid, test in repeated(world, repeats, CAP * planned, UNITS, seed):
         for on_valid, on_test in zip(valid, test, strict=True):
-            yield _outcome(world, on_valid, on_test, CAP * planned)
+            yield _outcome(world, on_valid, on_test, expected, CAP * planned)
 
 
-def _outcome(world: World, valid: NDArray[np.float64], test: NDArray[np.float64], most: int) -> Outcome:
+def _outcome(
+    world: World, valid: NDArray[np.float64], test: NDArray[np.float64], expected: Spreads, most: int
+) -> Outcome:
     """Of (candidates, seeds, units) scores."""
     found = Spreads.of(as_paired(valid[:, :FIRST_SEEDS]))
     assert found is not None
+    found = found.steadied(expected, len(valid), FIRST_SEEDS)
     n_seeds = found.seeds_for(WANTED, UNITS, 0, len(valid), ALPHA, most) or most
     leader = nominate(as_paired(valid[:, :n_seeds]))
     assert leader is not None

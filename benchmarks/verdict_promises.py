@@ -3,6 +3,7 @@
 python -m benchmarks.verdict_promises [WORLDS]
 python -m benchmarks.verdict_promises shapes [WORLDS]    what `judge` promises, in every shape of scores
 python -m benchmarks.verdict_promises races [WORLDS]     what --seeds auto promises, costs and saves
+python -m benchmarks.verdict_promises designs [WORLDS]   what --resolve promises
 python -m benchmarks.verdict_promises others [WORLDS]    what papers do, in the same worlds
 
 Six candidates and 200 utterances, spreads as in benchmarks/simulated_scores.py. Half an hour on
@@ -15,7 +16,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from benchmarks import simulated_shapes
+from benchmarks import simulated_designs, simulated_shapes
+from benchmarks.simulated_designs import tied_world, wanted_world
 from benchmarks.simulated_races import WORLDS, outcomes
 from benchmarks.simulated_scores import TWO_ON_TOP, World, claims, coverage
 from benchmarks.simulated_shapes import SHAPES, Method, Shape, SpeakerBootstrap, of_method, utterance_t, winners
@@ -73,6 +75,26 @@ def races(worlds: int) -> None:
         print(f"| {name} |", " | ".join(cells), f"| {100 * covered:.1f} % |", flush=True)
 
 
+def designs(worlds: int) -> None:
+    """What --resolve promises: the lead over the second is the wanted one; or two are tied on top."""
+    print("| candidates | spread between seeds, expected .03 | finds .05 | a false winner | covered | seeds |")
+    print("|---|---|---|---|---|---|")
+    for candidates, seed_sd in ((2, 0.03), (3, 0.03), (6, 0.03), (6, 0.02), (6, 0.0424)):
+        wanted = list(simulated_designs.outcomes(wanted_world(candidates, seed_sd), worlds, seed=5))
+        tied = list(simulated_designs.outcomes(tied_world(candidates, seed_sd), worlds, seed=6))
+        found = np.mean([outcome.found for outcome in wanted])
+        false = np.mean([outcome.won for outcome in tied])
+        covered = np.mean([outcome.covered for outcome in [*wanted, *tied]])
+        seeds = np.mean([outcome.seeds for outcome in wanted])
+        print(
+            f"| {candidates} | {seed_sd:.3g} | {100 * found:.1f} % | {100 * false:.1f} % | {100 * covered:.1f} % ",
+            end="",
+        )
+        print(f"| {seeds:.1f} |", flush=True)
+    beaten = list(simulated_designs.outcomes(wanted_world(6, rest=0.0), worlds, seed=7))
+    print(f"one leads all five by .05: {100 * np.mean([outcome.found for outcome in beaten]):.1f} % win")
+
+
 # What the claim is about: these models, or the methods that trained them.
 QUESTIONS = {
     "these models: one run, 200 utterances": (Shape(runs=1), True),
@@ -121,6 +143,10 @@ def _cells(name: str, found: list[float]) -> None:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    task = {"shapes": shapes, "races": races, "others": others}.get(arguments[0], main) if arguments else main
+    task = (
+        {"shapes": shapes, "races": races, "designs": designs, "others": others}.get(arguments[0], main)
+        if arguments
+        else main
+    )
     numbers = [int(argument) for argument in arguments if argument.isdigit()]
-    task(numbers[0] if numbers else {main: 3000, shapes: 2000, races: 1000}.get(task, 300))
+    task(numbers[0] if numbers else {main: 3000, shapes: 2000, races: 1000, designs: 2000}.get(task, 300))

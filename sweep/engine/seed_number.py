@@ -53,6 +53,8 @@ class SeedNumber:
         if found is None or wanted is None:
             number = min(int(plan.design["seeds"]), most)
             return {"seeds": number, "remark": f"{number} seeds as planned: after {seeds} no spread could be estimated"}
+        if group in plan.design["spreads"]:
+            found = found.steadied(Spreads(*plan.design["spreads"][group]), len(valid.complete), seeds)
         test = utterances_of_test(plan, valid), speakers_on_test(plan), len(labels), plan.alpha
         number = found.seeds_for(wanted, *test, most=most)
         spread = f"their spread between seeds of {found.seed**0.5:.3g}"

@@ -46,7 +46,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any
 
 def test_the_number_grows_with_the_spread_within_what_was_priced(tmp_path: Path) -> None:
     found = []
-    for spread in (0.01, 0.35, 5.0):
+    for spread in (0.01, 0.25, 5.0):
         storage = Storage(tmp_path / str(spread))
         contention = SeedNumber(PLAN, storage, lambda group, spread=spread: scattered(spread))
         staying = contention.staying("tera", 3)
