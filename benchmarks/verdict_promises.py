@@ -86,11 +86,8 @@ def designs(worlds: int) -> None:
         false = np.mean([outcome.won for outcome in tied])
         covered = np.mean([outcome.covered for outcome in [*wanted, *tied]])
         seeds = np.mean([outcome.seeds for outcome in wanted])
-        print(
-            f"| {candidates} | {seed_sd:.3g} | {100 * found:.1f} % | {100 * false:.1f} % | {100 * covered:.1f} % ",
-            end="",
-        )
-        print(f"| {seeds:.1f} |", flush=True)
+        cells = [f"{100 * share:.1f} %" for share in (found, false, covered)]
+        print(f"| {candidates} | {seed_sd:.3g} |", " | ".join(cells), f"| {seeds:.1f} |", flush=True)
     beaten = list(simulated_designs.outcomes(wanted_world(6, rest=0.0), worlds, seed=7))
     print(f"one leads all five by .05: {100 * np.mean([outcome.found for outcome in beaten]):.1f} % win")
 
@@ -143,10 +140,7 @@ def _cells(name: str, found: list[float]) -> None:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    task = (
-        {"shapes": shapes, "races": races, "designs": designs, "others": others}.get(arguments[0], main)
-        if arguments
-        else main
-    )
+    tasks = {"shapes": shapes, "races": races, "designs": designs, "others": others}
+    task = tasks.get(arguments[0], main) if arguments else main
     numbers = [int(argument) for argument in arguments if argument.isdigit()]
     task(numbers[0] if numbers else {main: 3000, shapes: 2000, races: 1000, designs: 2000}.get(task, 300))

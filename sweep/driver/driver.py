@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from sweep.engine.finalist_scoring import FinalistScoring
 from sweep.engine.interim_looks import left_after, remarks, stored_looks
 from sweep.engine.reuse import Keeping, Reuse
 from sweep.engine.scoring import ScoringContext, ScoringPool, full_pool_size, pool_size
-from sweep.engine.seed_number import all_set, further_seeds, seed_remarks, stages_so_far
+from sweep.engine.seed_number import further_seeds, seed_remarks, stages_so_far
 from sweep.engine.spent_checkpoints import SpentCheckpoints
 from sweep.engine.stage_runner import run_stages
 from sweep.engine.tune_run import run_sweep
@@ -169,7 +170,8 @@ class Drive:
     # -- the phases ------------------------------------------------------------------------------------
 
     def _compute_stages(self, listeners: list[Listener]) -> None:
-        stages = [*stages_so_far(self.plan, self.storage), *self.plan.gate_stages()]
+        looks = further_seeds(self.plan, self.storage, lambda group: None)
+        stages = [*stages_so_far(self.plan, looks), *self.plan.gate_stages()]
         gpus = self.plan.gpus_per_trial
         run_stages(stages, self.corpus, self.stages, listeners, gpus, self.stop, self.warming, self.pretraining_corpus)
 
@@ -184,18 +186,21 @@ class Drive:
         """Search and final, until every job has ended; finalists are scored on valid as they complete."""
         scoring.submit(self._complete(), "valid")
         looks = further_seeds(self.plan, self.storage, scoring.valid_rows)
-        if self.plan.resolve is not None and not all_set(self.plan, self.storage):
-            # Later seeds have pre-training of their own, which is not known to be needed before the numbers are set.
-            self._drive_jobs(self.plan.at_first_look(), scoring, listeners, None)
-            scoring.score(self._complete(), "valid")
-            for group in self.plan.groups:
-                looks.staying(group.name, self.plan.first_seeds)
-            self._compute_stages(listeners)
+        for end in self.plan.decisions:
+            undecided = [group.name for group in self.plan.groups if not looks.is_decided(group.name, end)]
+            if undecided and self._later_seeds_pre_train(looks):
+                # What later seeds rest on is computed when it is known who gets them.
+                self._drive_jobs(replace(self.plan, seeds=self.plan.seeds[:end]), scoring, listeners, looks)
+                scoring.pool.wait(self.stop)
+                for group in undecided:
+                    looks.staying(group, end)
+                self._compute_stages(listeners)
         self._drive_jobs(self.plan, scoring, listeners, looks)
 
-    def _drive_jobs(
-        self, plan: Plan, scoring: FinalistScoring, listeners: list[Listener], looks: Contention | None
-    ) -> None:
+    def _later_seeds_pre_train(self, looks: Contention) -> bool:
+        return len(stages_so_far(self.plan, looks)) < len(self.plan.stages())
+
+    def _drive_jobs(self, plan: Plan, scoring: FinalistScoring, listeners: list[Listener], looks: Contention) -> None:
         parameters = self._trainable_parameters()
         hearing = [*listeners, scoring]
         run_sweep(plan, self.store, parameters, hearing, self.trainable, self.stop, None, looks, self.reuse)

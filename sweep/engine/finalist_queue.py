@@ -19,6 +19,12 @@ class Contention(Protocol):
     def until(self, group: str, seeds: int) -> int:
         """The number of seeds after which it is decided next; those that stay are trained up to it."""
 
+    def given(self, group: str) -> int:
+        """The number of seeds that the group is sure to get, as far as it is decided."""
+
+    def is_decided(self, group: str, seeds: int) -> bool:
+        """Whether it is known who gets seeds beyond the first `seeds`."""
+
 
 class FinalistQueue:
     """The finalists not handed out yet.

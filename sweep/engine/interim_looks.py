@@ -49,6 +49,15 @@ class InterimLooks:
     def until(self, group: str, seeds: int) -> int:
         return next(end for end in self._plan.look_ends if end > seeds)
 
+    def given(self, group: str) -> int:
+        taken = self._taken.get(group)
+        if not taken:
+            return self._plan.first_seeds
+        return self.until(group, taken[-1].seeds) if taken[-1].further else taken[-1].seeds
+
+    def is_decided(self, group: str, seeds: int) -> bool:
+        return any(look.seeds == seeds or not look.further for look in self._taken.get(group, ()))
+
     def _take(self, group: str, seeds: int, rows: Rows) -> Look:
         gone = left_after(self._taken[group])
         labels = [c.label for c in self._plan.group_plan(group).candidates if c.label not in gone]

@@ -44,6 +44,12 @@ class SeedNumber:
     def until(self, group: str, seeds: int) -> int:
         return int(self._set[group]["seeds"])
 
+    def given(self, group: str) -> int:
+        return self.until(group, 0) if group in self._set else self._plan.first_seeds
+
+    def is_decided(self, group: str, seeds: int) -> bool:
+        return group in self._set
+
     def _number(self, group: str, seeds: int, rows: Rows) -> dict[str, Any]:
         """What is stored: the number, and the remark on it for the result."""
         plan, most = self._plan, len(self._plan.seeds)
@@ -76,22 +82,10 @@ def seed_remarks(storage: Storage) -> dict[str, tuple[str, ...]]:
     return {group: (found["remark"],) for group, found in _stored(storage).items()}
 
 
-def all_set(plan: Plan, storage: Storage) -> bool:
-    """Whether every group has its number."""
-    return {group.name for group in plan.groups} <= _stored(storage).keys()
-
-
-def stages_so_far(plan: Plan, storage: Storage) -> list[Stage]:
-    """What the jobs rest on that are sure to be trained: all of them, or under `--resolve` those of seeds known so far.
-
-    A group has its first seeds until its number is set.
-    """
-    if plan.resolve is None:
-        return plan.stages()
-    numbers = _stored(storage)
-    given = {g.name: numbers[g.name]["seeds"] if g.name in numbers else plan.first_seeds for g in plan.groups}
-    each = [replace(plan, groups=(g,), seeds=plan.seeds[: given[g.name]]).stages() for g in plan.groups]
-    return in_order(tuple(stage for stages in each for stage in stages))
+def stages_so_far(plan: Plan, contention: Contention) -> list[Stage]:
+    """What the jobs rest on that are sure to be trained: those of the seeds that each group is sure to get."""
+    parts = [replace(plan, groups=(g,), seeds=plan.seeds[: contention.given(g.name)]) for g in plan.groups]
+    return in_order(tuple(stage for part in parts for stage in part.stages()))
 
 
 def _stored(storage: Storage) -> dict[str, Any]:

@@ -157,6 +157,12 @@ class Plan:
         """The number of seeds that every candidate gets before it is decided who gets how many more."""
         return min(FIRST_SEEDS if self.resolve else self.look_ends[0], len(self.seeds))
 
+    @property
+    def decisions(self) -> tuple[int, ...]:
+        """The numbers of seeds after which it is decided who gets more."""
+        ends = (self.first_seeds,) if self.resolve else self.look_ends
+        return tuple(end for end in ends if end < len(self.seeds))
+
     def at_first_look(self) -> "Plan":
         """The smallest this plan can turn out: no candidate gets more seeds than the first look needs."""
         return replace(self, seeds=self.seeds[: self.first_seeds], looks=(), design={})

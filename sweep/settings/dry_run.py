@@ -184,7 +184,7 @@ def _range(ends_of: tuple[float, float], digits: int) -> str:
 
 def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None, known: Known | None) -> list[str]:
     first, ahead = plan.at_first_look(), missing
-    if plan.resolve is not None:  # later seeds pre-train when their number is known
+    if plan.decisions:  # later seeds pre-train when it is known who gets them
         ahead = uncached_stages(plan, [*first.stages(), *plan.gate_stages()])
     least, cost = estimate(first, ahead, known), estimate(plan, missing, known)
     if cost is None or least is None:

@@ -70,11 +70,14 @@ def test_a_look_is_written_down_and_never_taken_again(tmp_path: Path, undisturbe
     again = InterimLooks(PLAN, Storage(tmp_path), must_not_be_read)
     expected = [look.staying if len(look.staying) > 1 else () for look in taken]
     assert [again.staying("tera", look.seeds) for look in taken] == expected
+    assert again.is_decided("tera", LOOKS[0])
+    assert again.given("tera") == (LOOKS[-1] if taken[-1].further else taken[-1].seeds)
 
 
 def test_nothing_is_known_or_written_while_valid_is_being_scored(tmp_path: Path) -> None:
     waiting = InterimLooks(PLAN, Storage(tmp_path), lambda group: None)
     assert waiting.staying("tera", 3) is None
+    assert (waiting.given("tera"), waiting.is_decided("tera", 3)) == (3, False)
     assert not Storage(tmp_path).exists(layout.LOOKS)
 
 
@@ -98,6 +101,8 @@ def test_a_tie_ends_its_group_and_the_look_keeps_the_reason(tmp_path: Path) -> N
     assert remark.startswith("stopped after 3 seeds: the chance of a winner with 8 seeds is ")
     again = InterimLooks(plan, storage, lambda group: None)
     assert again.staying("tera", 3) == ()
+    assert again.given("tera") == 3
+    assert again.is_decided("tera", 5)
 
 
 def test_a_sweep_of_before_goes_on_by_the_rule_it_was_planned_with(tmp_path: Path) -> None:
@@ -135,15 +140,18 @@ class _Only:
     def until(self, group: str, seeds: int) -> int:
         return next(end for end in LOOKS if end > seeds)
 
+    def given(self, group: str) -> int:
+        raise AssertionError("the driver's question")
 
-class _Patient:
+    def is_decided(self, group: str, seeds: int) -> bool:
+        raise AssertionError("the driver's question")
+
+
+class _Patient(_Only):
     """Has not decided."""
 
     def staying(self, group: str, seeds: int) -> Sequence[str] | None:
         return None
-
-    def until(self, group: str, seeds: int) -> int:
-        raise AssertionError("nothing was decided")
 
 
 class _Waived:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 
 from benchmarks.simulation.simulated import Simulation, facts, simulated_plan
+from sweep.engine.finalist_queue import Contention
 from sweep.engine.interim_looks import InterimLooks
-from sweep.engine.seed_number import SeedNumber, all_set, further_seeds, seed_remarks, stages_so_far
+from sweep.engine.seed_number import SeedNumber, further_seeds, seed_remarks, stages_so_far
 from sweep.stored import layout
 from sweep.study.study import StudyStore
 from tests.sweep.engine.test_interim_looks import _row, rows_of
@@ -60,10 +61,10 @@ def test_the_number_grows_with_the_spread_within_what_was_priced(tmp_path: Path)
 
 def test_the_number_is_stored_with_its_reason_and_never_set_again(tmp_path: Path) -> None:
     storage = Storage(tmp_path)
-    assert not all_set(PLAN, storage)
     first = SeedNumber(PLAN, storage, lambda group: scattered(0.3))
+    assert not first.is_decided("tera", 3)
     first.staying("tera", 3)
-    assert all_set(PLAN, storage)
+    assert first.is_decided("tera", 3)
     stored = json.loads(storage.read(layout.SEED_NUMBERS))["tera"]
     assert stored["seeds"] == first.until("tera", 3)
     assert str(stored["seeds"]) in seed_remarks(storage)["tera"][0]
@@ -114,13 +115,14 @@ def test_a_driver_killed_at_any_moment_trains_the_same_seeds(
 
 
 def test_later_seeds_pre_train_when_they_are_known_to_be_needed(tmp_path: Path) -> None:
-    storage = Storage(tmp_path)
-    seeds = {stage.seed for stage in stages_so_far(PLAN, storage)} - {PLAN.search_seed}
-    assert seeds == set(PLAN.seeds[:3])
-    storage.write(layout.SEED_NUMBERS, json.dumps({"tera": {"seeds": 6, "remark": ""}}).encode())
-    assert {stage.seed for stage in stages_so_far(PLAN, storage)} - {PLAN.search_seed} == set(PLAN.seeds[:6])
-    plain = replace(PLAN, design={})
-    assert stages_so_far(plain, storage) == plain.stages()
+    def seeds(contention: Contention) -> set[int]:
+        return {stage.seed for stage in stages_so_far(PLAN, contention)} - {PLAN.search_seed}
+
+    contention = SeedNumber(PLAN, Storage(tmp_path), lambda group: scattered(0.25))
+    assert seeds(contention) == set(PLAN.seeds[:3])
+    contention.staying("tera", 3)
+    assert 3 < contention.until("tera", 3) < len(PLAN.seeds)
+    assert seeds(contention) == set(PLAN.seeds[: contention.until("tera", 3)])
 
 
 def test_other_plans_have_looks(tmp_path: Path) -> None:
