@@ -34,25 +34,21 @@ class Resolution:
     def __init__(self, plan: Plan, spreads: Mapping[str, Spreads], price: Price) -> None:
         self._plan = plan
         self._spreads = spreads
+        self._price = price
         self._levels = [(seconds, utterances(plan, seconds)) for seconds in levels_of_test(plan)]
-        # Cost is linear in both: seeds pay their training, stages and scoring, and each second of test its scoring.
-        self._corners = {
-            (seeds, seconds): price(sized(plan, seeds, seconds))
-            for seeds in (FEWEST_SEEDS, FEWEST_SEEDS + 1)
-            for seconds, _ in self._levels
-        }
 
     def design(self, seeds: int, level: int) -> Design:
         """`level`: of the test audio, from what the preset asks for up to all there is."""
         seconds, clips = self._levels[level]
-        speakers = speakers_on_test(self._plan)
-        detectable = max(
+        cost = self._price(sized(self._plan, seeds, seconds))
+        return Design(seeds, seconds, clips, self._detectable(seeds, level), cost)
+
+    def _detectable(self, seeds: int, level: int) -> float:
+        clips, speakers = self._levels[level][1], speakers_on_test(self._plan)
+        return max(
             self._spreads[group.name].resolvable(seeds, clips, speakers, len(group.candidates), self._plan.alpha)
             for group in self._plan.groups
         )
-        low, next_one = (self._corners[FEWEST_SEEDS + more, seconds] for more in (0, 1))
-        cost = None if low is None or next_one is None else low + (seeds - FEWEST_SEEDS) * (next_one - low)
-        return Design(seeds, seconds, clips, detectable, cost)
 
     def cheapest(self, difference: float) -> Design | None:
         """That detects the difference; the fewest seeds where costs are not known. None where no design does."""
@@ -77,18 +73,29 @@ class Resolution:
         return [[self.design(number, level) for level in range(len(self._levels))] for number in seeds]
 
     def _fewest(self, difference: float, level: int) -> Design | None:
-        if self.design(MOST_SEEDS, level).detectable > difference:
-            return None
-        low, high = FEWEST_SEEDS - 1, MOST_SEEDS  # not enough, enough
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self.design(middle, level).detectable <= difference else (middle, high)
-        return self.design(high, level)
+        found = _first(lambda seeds: self._detectable(seeds, level) <= difference)
+        return None if found is None else self.design(found, level)
 
     def _most(self, core_seconds: float, level: int) -> Design | None:
-        fit = [self.design(seeds, level) for seeds in range(FEWEST_SEEDS, MOST_SEEDS + 1)]
-        paid = [design for design in fit if design.cost is not None and design.cost <= core_seconds]
-        return paid[-1] if paid else None
+        seconds, _ = self._levels[level]
+
+        def is_too_much(seeds: int) -> bool:
+            cost = self._price(sized(self._plan, seeds, seconds))
+            return cost is None or cost > core_seconds
+
+        beyond = _first(is_too_much) or MOST_SEEDS + 1
+        return self.design(beyond - 1, level) if beyond > FEWEST_SEEDS else None
+
+
+def _first(holds: Callable[[int], bool]) -> int | None:
+    """The fewest seeds from which on it holds, by bisection; None where it never does."""
+    if not holds(MOST_SEEDS):
+        return None
+    low, high = FEWEST_SEEDS - 1, MOST_SEEDS  # it does not hold, it holds
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
 
 
 def sized(plan: Plan, seeds: int, test_seconds: float) -> Plan:

@@ -14,7 +14,6 @@ from sweep.settings.uncached_stages import uncached_stages
 from sweep.stored.earlier_spreads import earlier_spreads
 from sweep.verdict.planning.spreads import MOST_SEEDS, Spreads
 from trainables.base.errors import UserError
-from trainables.job.stages import Stage
 from trainables.metrics.catalogue import METRICS
 
 _NUMBER = re.compile(r"\s*([-+]?[\d.]+(?:e[-+]?\d+)?)\s*(.*?)\s*", re.IGNORECASE)
@@ -35,17 +34,19 @@ def designed(plan: Plan, resolve: str | None, within: float | None) -> tuple[Pla
     Raises `UserError` where that cannot be.
     """
     spreads, source = _spreads(plan)
-    resolution = Resolution(plan, spreads, _Price())
-    if resolve is not None:
-        wanted = difference(resolve, plan.metric)
-        chosen, asked = _cheapest(plan, resolution, wanted), {"resolve": wanted}
+    if resolve is not None:  # before the number is set, gates have the first seeds only
+        plan = replace(plan, design={"resolve": difference(resolve, plan.metric)})
+    resolution = Resolution(plan, spreads, _Price(plan))
+    if plan.resolve is not None:
+        chosen = _cheapest(plan, resolution, plan.resolve)
         most = min(CAP * chosen.seeds, MOST_SEEDS)
     else:
         assert within is not None
-        chosen, asked = _finest(resolution, within), {"within": within}
+        plan = replace(plan, design={"within": within})
+        chosen = _finest(resolution, within)
         most = chosen.seeds
     stored = {name: list(astuple(each)) for name, each in spreads.items()}
-    design = {**asked, "seeds": chosen.seeds, "source": source, "spreads": stored}
+    design = {**plan.design, "seeds": chosen.seeds, "source": source, "spreads": stored}
     return (
         replace(sized(plan, most, chosen.test_seconds), design=design),
         Trade(resolution.table(chosen), chosen, source),
@@ -128,15 +129,15 @@ def _spreads(plan: Plan) -> tuple[dict[str, Spreads], str]:
 
 
 class _Price:
-    """Core-seconds of a plan, of what is not in the cache."""
+    """Core-seconds of a plan that differs from the first one in seeds and test audio; nothing in the cache costs."""
 
-    def __init__(self) -> None:
-        self._missing: dict[tuple[int, ...], list[Stage]] = {}
+    def __init__(self, plan: Plan) -> None:
+        largest = sized(plan, MOST_SEEDS, plan.data.test_seconds)
+        self._missing = uncached_stages(largest, [*largest.stages(), *largest.gate_stages()])
 
     def __call__(self, plan: Plan) -> float | None:
-        if plan.seeds not in self._missing:
-            self._missing[plan.seeds] = uncached_stages(plan, [*plan.stages(), *plan.gate_stages()])
-        cost = estimate(plan, self._missing[plan.seeds])
+        seeds = {plan.search_seed, *plan.seeds}
+        cost = estimate(plan, [stage for stage in self._missing if stage.seed in seeds])
         return None if cost is None else cost.core_seconds
 
 

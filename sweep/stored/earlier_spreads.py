@@ -54,5 +54,6 @@ def _is_like(earlier: Plan, plan: Plan) -> bool:
     """Whether its jobs train and are scored as the plan's; a corpus not prepared yet goes by its name."""
     known = earlier.corpus_fingerprint and plan.corpus_fingerprint
     field = "corpus_fingerprint" if known else "corpus_source"
-    same_data = all(getattr(earlier.data, name) == getattr(plan.data, name) for name in _ALIKE_DATA)
-    return same_data and all(getattr(earlier, name) == getattr(plan, name) for name in (*_ALIKE, field))
+    ours, theirs = plan.to_json(), earlier.to_json()  # of a stored plan, tuples are lists
+    same_data = all(ours["data"][name] == theirs["data"][name] for name in _ALIKE_DATA)
+    return same_data and all(ours[name] == theirs[name] for name in (*_ALIKE, field))
