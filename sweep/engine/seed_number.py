@@ -57,19 +57,21 @@ class SeedNumber:
         valid = on_valid(plan, group, rows, labels, seeds)
         found, wanted = Spreads.of(valid), plan.resolve
         if found is None or wanted is None:
-            number = min(int(plan.design["seeds"]), most)
-            return {"seeds": number, "remark": f"{number} seeds as planned: after {seeds} no spread could be estimated"}
+            planned = min(int(plan.design["seeds"]), most)
+            return {
+                "seeds": planned,
+                "remark": f"{planned} seeds as planned: after {seeds} no spread could be estimated",
+            }
         if group in plan.design["spreads"]:
             found = found.steadied(Spreads(*plan.design["spreads"][group]), len(valid.complete), seeds)
         test = utterances_of_test(plan, valid), speakers_on_test(plan), len(labels), plan.alpha
-        number = found.seeds_for(wanted, *test, most=most)
         spread = f"their spread between seeds of {found.seed**0.5:.3g}"
-        if number is not None:
-            remark = f"{number} seeds, set after {seeds} by {spread}, to detect {wanted:g}"
-        else:
+        number = found.seeds_for(wanted, *test, most=most)
+        if number is None:
             reached = f"{found.resolvable(most, *test):.2g}, not {wanted:g}"
             remark = f"{most} seeds, all that were priced: by {spread} after {seeds}, these detect {reached}"
-        return {"seeds": number or most, "remark": remark}
+            return {"seeds": most, "remark": remark}
+        return {"seeds": number, "remark": f"{number} seeds, set after {seeds} by {spread}, to detect {wanted:g}"}
 
 
 def further_seeds(plan: Plan, storage: Storage, valid_rows: Callable[[str], Rows | None]) -> Contention:

@@ -92,8 +92,15 @@ class Spreads:
         else:
             units = utterances
             unit, residual = self.speaker + self.utterance, self.speaker_residual + self.residual
-        squares = residual + units * self.seed, residual + n_seeds * unit, residual
-        return CrossedEffects(*map(np.array, squares), n_seeds, units, replicas=candidates - 1, terms=2)
+        return CrossedEffects(
+            ms_seed=np.array(residual + units * self.seed),
+            ms_unit=np.array(residual + n_seeds * unit),
+            ms_residual=np.array(residual),
+            n_seeds=n_seeds,
+            n_units=units,
+            replicas=candidates - 1,
+            terms=2,
+        )
 
     def resolvable(self, n_seeds: int, utterances: int, speakers: int, candidates: int, alpha: float) -> float:
         """The true difference of two candidates that is found with 80 % power."""

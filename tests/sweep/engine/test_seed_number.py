@@ -3,6 +3,7 @@
 import json
 import random
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,6 +29,10 @@ def number(storage: Storage, store: StudyStore) -> SeedNumber:
     return SeedNumber(PLAN, storage, lambda group: rows_of(store, group))
 
 
+def _given(rows: list[dict[str, Any]], group: str) -> list[dict[str, Any]]:
+    return rows
+
+
 def scattered(spread: float) -> list[dict[str, Any]]:
     """Validation rows whose seeds scatter by about `spread` dB."""
     luck = random.Random(1)
@@ -49,7 +54,8 @@ def test_the_number_grows_with_the_spread_within_what_was_priced(tmp_path: Path)
     found = []
     for spread in (0.01, 0.25, 5.0):
         storage = Storage(tmp_path / str(spread))
-        contention = SeedNumber(PLAN, storage, lambda group, spread=spread: scattered(spread))
+        rows = scattered(spread)
+        contention = SeedNumber(PLAN, storage, partial(_given, rows))
         staying = contention.staying("tera", 3)
         assert staying is not None
         found.append(contention.until("tera", 3))

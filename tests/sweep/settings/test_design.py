@@ -93,7 +93,8 @@ def test_the_spreads_of_an_earlier_sweep_of_the_same_question_serve(tmp_path: Pa
     scores = rng.normal(0, 0.5, (5, 5, 1)) + rng.normal(0, 0.01, (5, 5, 20))
     labels = [candidate.label for candidate in earlier.plan.group_plan("tera").candidates]
     rows = result_rows(scores, labels, earlier.plan.seeds).assign(job="")
-    store_rows(Storage(earlier.plan.output), rows.to_dict("records"), "test")
+    records = [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+    store_rows(Storage(earlier.plan.output), records, "test")
     found = plan(tmp_path, "--resolve", "0.3")
     assert "before" in found.plan.design["source"]
     assert "typical" in typical.plan.design["source"]
