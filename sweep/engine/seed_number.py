@@ -60,7 +60,7 @@ class SeedNumber:
             planned = min(int(plan.design["seeds"]), most)
             return {
                 "seeds": planned,
-                "remark": f"{planned} seeds as planned: after {seeds} no spread could be estimated",
+                "remark": f"{planned} seeds as planned: no spread could be estimated",
             }
         if group in plan.design["spreads"]:
             found = found.steadied(Spreads(*plan.design["spreads"][group]), len(valid.complete), seeds)

@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import astuple, dataclass, replace
 
-from sweep.plan.cost import TYPICAL_SPREADS, estimate
+from sweep.plan.cost import TYPICAL_SPREADS, estimate, speakers_on_test
 from sweep.plan.plan import Plan
 from sweep.plan.resolution import CAP, Design, Resolution, sized
 from sweep.settings.uncached_stages import uncached_stages
@@ -73,13 +73,13 @@ def difference(text: str, metric: str) -> float:
 def trade_lines(plan: Plan, trade: Trade) -> list[str]:
     """The trade as a small table: seeds x test utterances -> the difference found with 80 % power, and core-hours."""
     unit, chosen = METRICS[plan.metric].unit, trade.chosen
-    head = [f"{design.utterances} test utterances" for design in trade.rows[0]]
+    head = [_audio(design, speakers_on_test(plan)) for design in trade.rows[0]]
     cells = [[_cell(design, unit, design == chosen) for design in row] for row in trade.rows]
     width = max(map(len, [*head, *(cell for row in cells for cell in row)]))
     lines = [f"{'design':<10} seeds   {'   '.join(text.ljust(width) for text in head)}".rstrip()]
     for row, texts in zip(trade.rows, cells, strict=True):
         lines.append(f"{'':<10} {row[0].seeds:>5}   {'   '.join(text.ljust(width) for text in texts)}".rstrip())
-    lines.append(f"{'':<10} * chosen; each cell: the difference found with 80 % power, core-hours")
+    lines.append(f"{'':<10} * chosen; by test utterances: the difference found with 80 % power, core-hours")
     return [*lines, f"{'':<10} spreads of {trade.source}: {'; '.join(map(_shown, *_by_group(plan)))}", *_rest(plan)]
 
 
@@ -100,6 +100,10 @@ def _by_group(plan: Plan) -> tuple[list[str], list[Spreads]]:
 def _shown(group: str, spreads: Spreads) -> str:
     unit, residual = spreads.speaker + spreads.utterance, spreads.speaker_residual + spreads.residual
     return f"{group} seed {spreads.seed**0.5:.2g}, utterance {unit**0.5:.2g}, rest {residual**0.5:.2g}"
+
+
+def _audio(design: Design, speakers: int) -> str:
+    return f"{design.utterances} utterances" + (f", {min(design.utterances, speakers)} speakers" if speakers else "")
 
 
 def _cell(design: Design, unit: str, is_chosen: bool) -> str:
