@@ -2,6 +2,8 @@
 
 python -m benchmarks.verdict_promises [WORLDS]
 python -m benchmarks.verdict_promises shapes [WORLDS]    what `judge` promises, in every shape of scores
+python -m benchmarks.verdict_promises races [WORLDS]     what --seeds auto promises, costs and saves
+python -m benchmarks.verdict_promises designs [WORLDS]   what --resolve promises
 python -m benchmarks.verdict_promises others [WORLDS]    what papers do, in the same worlds
 
 Six candidates and 200 utterances, spreads as in benchmarks/simulated_scores.py. Half an hour on
@@ -14,7 +16,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from benchmarks import simulated_shapes
+from benchmarks import simulated_designs, simulated_shapes
+from benchmarks.simulated_designs import tied_world, wanted_world
+from benchmarks.simulated_races import WORLDS, outcomes
 from benchmarks.simulated_scores import TWO_ON_TOP, World, claims, coverage
 from benchmarks.simulated_shapes import SHAPES, Method, Shape, SpeakerBootstrap, of_method, utterance_t, winners
 
@@ -51,6 +55,41 @@ def shapes(worlds: int) -> None:
         of_two = winners(shape, simulated_shapes.EQUAL[:2], worlds)[0]
         found = winners(shape, simulated_shapes.ONE_LEADS, worlds)[1]
         _cells(name, [pair, at_once, false, of_two, found])
+
+
+def races(worlds: int) -> None:
+    """With and without the stop at a tie, in the same worlds."""
+    print("| true means | the best wins | a false winner | runs | without the stop: wins | false | runs | covered |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, world in WORLDS.items():
+        cells, covered = [], 0.0
+        best = world.means.index(max(world.means))
+        is_tied = world.means.count(max(world.means)) > 1
+        for stops in (True, False):
+            found = list(outcomes(world, worlds, seed=4, stops_ties=stops))
+            right = [outcome.winner == str(best) and not is_tied for outcome in found]
+            false = [outcome.winner is not None and not won for outcome, won in zip(found, right, strict=True)]
+            wins = "" if is_tied else f"{100 * np.mean(right):.1f} %"
+            cells += [wins, f"{100 * np.mean(false):.1f} %", f"{np.mean([o.seeds for o in found]):.1f}"]
+            covered = covered or float(np.mean([outcome.covered for outcome in found]))
+        print(f"| {name} |", " | ".join(cells), f"| {100 * covered:.1f} % |", flush=True)
+
+
+def designs(worlds: int) -> None:
+    """What --resolve promises: the lead over the second is the wanted one; or two are tied on top."""
+    print("| candidates | spread between seeds, expected .03 | finds .05 | a false winner | covered | seeds |")
+    print("|---|---|---|---|---|---|")
+    for candidates, seed_sd in ((2, 0.03), (2, 0.02), (2, 0.0424), (3, 0.03), (6, 0.03), (6, 0.02), (6, 0.0424)):
+        wanted = list(simulated_designs.outcomes(wanted_world(candidates, seed_sd), worlds, seed=5))
+        tied = list(simulated_designs.outcomes(tied_world(candidates, seed_sd), worlds, seed=6))
+        found = np.mean([outcome.found for outcome in wanted])
+        false = np.mean([outcome.won for outcome in tied])
+        covered = np.mean([outcome.covered for outcome in [*wanted, *tied]])
+        seeds = np.mean([outcome.seeds for outcome in wanted])
+        cells = [f"{100 * share:.1f} %" for share in (found, false, covered)]
+        print(f"| {candidates} | {seed_sd:.3g} |", " | ".join(cells), f"| {seeds:.1f} |", flush=True)
+    beaten = list(simulated_designs.outcomes(wanted_world(6, rest=0.0), worlds, seed=7))
+    print(f"one leads all five by .05: {100 * np.mean([outcome.found for outcome in beaten]):.1f} % win")
 
 
 # What the claim is about: these models, or the methods that trained them.
@@ -101,6 +140,7 @@ def _cells(name: str, found: list[float]) -> None:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    task = {"shapes": shapes, "others": others}.get(arguments[0], main) if arguments else main
+    tasks = {"shapes": shapes, "races": races, "designs": designs, "others": others}
+    task = tasks.get(arguments[0], main) if arguments else main
     numbers = [int(argument) for argument in arguments if argument.isdigit()]
-    task(numbers[0] if numbers else 3000 if task is main else 2000 if task is shapes else 300)
+    task(numbers[0] if numbers else {main: 3000, shapes: 2000, races: 1000, designs: 2000}.get(task, 300))

@@ -35,6 +35,7 @@ examples
   python sweep/run.py --space norm_layers --dry-run              what it would do: jobs, hours, disk
   python sweep/run.py --space norm_layers --corpus DIR           on your own speech/ and noise/ folders
   python sweep/run.py --space norm_layers --seeds auto           more seeds only for candidates still in contention
+  python sweep/run.py --space norm_layers --resolve 0.1          as many seeds as a difference of 0.1 dB needs
   python sweep/run.py --resume NAME                              continue after a crash or Ctrl-C
   python sweep/run.py --resume NAME --max-hours 20               continue with more hours, or --samples, --seeds
   python sweep/stop.py NAME                                      stop it cleanly, from another shell
@@ -82,8 +83,13 @@ def _add_question(add: Callable[..., object]) -> None:
 def _add_budget(add: Callable[..., object]) -> None:
     add("--samples", metavar="N", type=_count_up_to(_MOST_SAMPLES), help="search trials per candidate")
     text = """finalist seeds per candidate, at least 3 for a verdict; or 'auto': 3 for all, up to 8 for candidates still
-    in contention"""
+    in contention, fewer where only a tie can come of them"""
     add("--seeds", metavar="N", type=_seeds, help=text)
+    text = """choose seeds and test audio for the least cost that detects a difference of D, in the deciding metric's
+    unit, with 80 % power; after three seeds their spread sets the number once (see docs/verdict.md)"""
+    add("--resolve", metavar="D", help=text)
+    text = "choose seeds and test audio for the smallest detectable difference that H core-hours pay for"
+    add("--within", metavar="H", type=_hours, help=text)
     text = "stop cleanly after H hours of driving, over all starts"
     add("--max-hours", metavar="H", type=_hours, help=text)
     add("--steps", metavar="N", type=_count_up_to(_MOST_STEPS), help="training steps per job")

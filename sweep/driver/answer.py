@@ -36,13 +36,17 @@ class Finalists:
     complete: tuple[Job, ...]
     failed: tuple[tuple[str, int], ...]  # (candidate, seed)
     left_after: Mapping[str, int] = field(default_factory=dict)  # seeds of those that left contention
+    remarks: tuple[str, ...] = ()  # on how many seeds there are
 
     @staticmethod
-    def of(records: Sequence[JobRecord], left_after: Mapping[str, int] | None = None) -> "Finalists":
+    def of(
+        records: Sequence[JobRecord], left_after: Mapping[str, int] | None = None, remarks: Sequence[str] = ()
+    ) -> "Finalists":
         return Finalists(
             complete=tuple(record.job for record in records if record.state == "complete"),
             failed=tuple((r.job.candidate, r.job.number) for r in records if r.state == "failed"),
             left_after=left_after or {},
+            remarks=tuple(remarks),
         )
 
     def seeds(self, plan: Plan) -> tuple[int, ...]:
@@ -127,6 +131,8 @@ def verdicts(
         )
         for group in plan.groups
     ]
+    for found, group in zip(decided, plan.groups, strict=True):
+        found["notes"] += finalists[group.name].remarks
     return holm(decided)
 
 

@@ -9,6 +9,7 @@ import contextlib
 import json
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,12 @@ from sweep.driver import answer
 from sweep.driver.before_first_job import ready_to_drive
 from sweep.driver.running_costs import measured_once
 from sweep.driver.whose import settle
+from sweep.engine.finalist_queue import Contention
 from sweep.engine.finalist_scoring import FinalistScoring
-from sweep.engine.interim_looks import InterimLooks, left_after, stored_looks
+from sweep.engine.interim_looks import left_after, remarks, stored_looks
 from sweep.engine.reuse import Keeping, Reuse
 from sweep.engine.scoring import ScoringContext, ScoringPool, full_pool_size, pool_size
+from sweep.engine.seed_number import further_seeds, seed_remarks, stages_so_far
 from sweep.engine.spent_checkpoints import SpentCheckpoints
 from sweep.engine.stage_runner import run_stages
 from sweep.engine.tune_run import run_sweep
@@ -170,7 +173,8 @@ class Drive:
     # -- the phases ------------------------------------------------------------------------------------
 
     def _compute_stages(self, listeners: list[Listener]) -> None:
-        stages = [*self.plan.stages(), *self.plan.gate_stages()]
+        looks = further_seeds(self.plan, self.storage, lambda group: None)
+        stages = [*stages_so_far(self.plan, looks), *self.plan.gate_stages()]
         gpus = self.plan.gpus_per_trial
         run_stages(stages, self.corpus, self.stages, listeners, gpus, self.stop, self.workers, self.pretraining_corpus)
 
@@ -184,11 +188,26 @@ class Drive:
     def _run_jobs(self, scoring: FinalistScoring, listeners: list[Listener]) -> None:
         """Search and final, until every job has ended; finalists are scored on valid as they complete."""
         scoring.submit(self._complete(), "valid")
-        looks = InterimLooks(self.plan, self.storage, scoring.valid_rows)
+        looks = further_seeds(self.plan, self.storage, scoring.valid_rows)
+        for end in self.plan.decisions:
+            undecided = [group.name for group in self.plan.groups if not looks.is_decided(group.name, end)]
+            if undecided and self._later_seeds_pre_train(looks):
+                # What later seeds rest on is computed when it is known who gets them.
+                self._drive_jobs(replace(self.plan, seeds=self.plan.seeds[:end]), scoring, listeners, looks)
+                scoring.pool.wait(self.stop)
+                for group in undecided:
+                    looks.staying(group, end)
+                self._compute_stages(listeners)
+        self._drive_jobs(self.plan, scoring, listeners, looks)
+
+    def _later_seeds_pre_train(self, looks: Contention) -> bool:
+        return len(stages_so_far(self.plan, looks)) < len(self.plan.stages())
+
+    def _drive_jobs(self, plan: Plan, scoring: FinalistScoring, listeners: list[Listener], looks: Contention) -> None:
         parameters = self._trainable_parameters()
         hearing = [*listeners, scoring]
         where = self.trainable, self.stop, None, looks, self.reuse, self.workers
-        run_sweep(self.plan, self.store, parameters, hearing, *where)
+        run_sweep(plan, self.store, parameters, hearing, *where)
 
     def _trainable_parameters(self) -> dict[str, Any]:
         """Plain storage, not patient: see `PatientStorage`."""
@@ -301,10 +320,13 @@ class Drive:
     # -- the finalists, from the study -------------------------------------------------------------------
 
     def _finalists(self) -> dict[str, answer.Finalists]:
-        looks = stored_looks(self.storage)
+        looks, numbers = stored_looks(self.storage), seed_remarks(self.storage)
         return {
-            g.name: answer.Finalists.of(self.store.records(g.name, "final"), left_after(looks.get(g.name, ())))
+            g.name: answer.Finalists.of(
+                self.store.records(g.name, "final"), left_after(taken), (*remarks(taken), *numbers.get(g.name, ()))
+            )
             for g in self.plan.groups
+            for taken in [looks.get(g.name, [])]
         }
 
     def _complete(self) -> list[Job]:

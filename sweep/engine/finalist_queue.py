@@ -16,12 +16,21 @@ class Contention(Protocol):
     def staying(self, group: str, seeds: int) -> Collection[str] | None:
         """The candidates that get seeds beyond the first `seeds`, which have all ended; None while undecided."""
 
+    def until(self, group: str, seeds: int) -> int:
+        """The number of seeds after which it is decided next; those that stay are trained up to it."""
+
+    def given(self, group: str) -> int:
+        """The number of seeds that the group is sure to get, as far as it is decided."""
+
+    def is_decided(self, group: str, seeds: int) -> bool:
+        """Whether it is known who gets seeds beyond the first `seeds`."""
+
 
 class FinalistQueue:
     """The finalists not handed out yet.
 
-    The seeds of the next look enter the queue once all finalists of earlier seeds have ended and `contention` has
-    decided who stays. Jobs of candidates that have left contention are announced as waived.
+    The seeds up to the next decision enter the queue once all finalists of earlier seeds have ended and `contention`
+    has decided who stays. Jobs of candidates that have left contention are announced as waived.
     """
 
     def __init__(
@@ -62,9 +71,13 @@ class FinalistQueue:
             return None
         return self._contention.staying(self._group, self._opened)
 
+    def _next_end(self) -> int:
+        if not self._opened or self._contention is None:
+            return self._plan.first_seeds
+        return self._contention.until(self._group, self._opened)
+
     def _open_next_look(self, staying: Collection[str]) -> None:
-        ends = self._plan.look_ends if staying else (len(self._plan.seeds),)
-        end = next(end for end in ends if end > self._opened)
+        end = self._next_end() if staying else len(self._plan.seeds)
         seeds = self._plan.seeds[self._opened : end]
         jobs = [job for job in self._plan.final_jobs(self._group) if job.number in seeds]
         self._queue.extend(job for job in jobs if job.candidate in staying and self._store.record(job) is None)

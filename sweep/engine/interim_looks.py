@@ -9,11 +9,14 @@ from dataclasses import asdict
 
 import pandas as pd
 
+from sweep.plan.cost import scored_seconds, speakers_on_test
 from sweep.plan.plan import Plan
 from sweep.stored import layout
 from sweep.stored.rows import ROW_SCHEMA, Rows
 from sweep.verdict.contention import Look, look
-from sweep.verdict.paired_scores import NOISY, paired_scores
+from sweep.verdict.crossed_effects import MINIMUM_SPEAKERS
+from sweep.verdict.paired_scores import NOISY, PairedScores, paired_scores
+from sweep.verdict.planning.outlook import Outlook
 from trainables.base.storage.storage import Storage
 
 
@@ -41,24 +44,63 @@ class InterimLooks:
             found = self._take(group, seeds, rows)
             taken.append(found)
             self._write()
-        return found.staying if len(found.staying) > 1 else ()
+        return found.further
+
+    def until(self, group: str, seeds: int) -> int:
+        return next(end for end in self._plan.look_ends if end > seeds)
+
+    def given(self, group: str) -> int:
+        taken = self._taken.get(group)
+        if not taken:
+            return self._plan.first_seeds
+        return self.until(group, taken[-1].seeds) if taken[-1].further else taken[-1].seeds
+
+    def is_decided(self, group: str, seeds: int) -> bool:
+        return any(look.seeds == seeds or not look.further for look in self._taken.get(group, ()))
 
     def _take(self, group: str, seeds: int, rows: Rows) -> Look:
-        table = pd.DataFrame(rows, columns=ROW_SCHEMA.names)
-        mine = table[table["group"].eq(group) | table["candidate"].eq(NOISY)].assign(group=group)
         gone = left_after(self._taken[group])
         labels = [c.label for c in self._plan.group_plan(group).candidates if c.label not in gone]
-        paired = paired_scores(mine, self._plan.metric, labels, self._plan.seeds[:seeds])
-        return look(paired, self._plan.alpha_per_look)
+        paired = on_valid(self._plan, group, rows, labels, seeds)
+        outlook = Outlook(len(self._plan.seeds), units_of_test(self._plan, paired), self._plan.margin)
+        return look(paired, self._plan.alpha_per_look, outlook if self._plan.stops_ties else None)
 
     def _write(self) -> None:
         plain = {group: [asdict(look) for look in looks] for group, looks in self._taken.items()}
         self._storage.write(layout.LOOKS, json.dumps(plain, indent=1).encode())
 
 
+def on_valid(plan: Plan, group: str, rows: Rows, labels: Sequence[str], seeds: int) -> PairedScores:
+    """The group's validation scores with the first `seeds`."""
+    table = pd.DataFrame(rows, columns=ROW_SCHEMA.names)
+    mine = table[table["group"].eq(group) | table["candidate"].eq(NOISY)].assign(group=group)
+    return paired_scores(mine, plan.metric, labels, plan.seeds[:seeds])
+
+
+def utterances_of_test(plan: Plan, valid: PairedScores) -> int:
+    """How many test will have, where its clips are as long as those of `valid`."""
+    share = scored_seconds(plan, "test") / max(scored_seconds(plan, "valid"), 1e-9)
+    return max(2, round(len(valid.utterances) * share))
+
+
+def units_of_test(plan: Plan, valid: PairedScores) -> int:
+    """The units that test will have, of the kind that valid has.
+
+    Where one split goes by speakers and the other by utterances, it is the utterances: the more hopeful number.
+    """
+    clips = utterances_of_test(plan, valid)
+    speakers = speakers_on_test(plan)
+    return min(clips, speakers) if valid.unit == "speaker" and speakers >= MINIMUM_SPEAKERS else clips
+
+
 def left_after(looks: Sequence[Look]) -> dict[str, int]:
     """How many seeds each candidate had when it left contention, for the candidates that did."""
     return {label: look.seeds for look in looks for label in look.left}
+
+
+def remarks(looks: Sequence[Look]) -> tuple[str, ...]:
+    """Why the group got no more seeds, where a look has stopped it as a whole."""
+    return tuple(f"stopped after {look.seeds} seeds: {look.stopped}" for look in looks if look.stopped)
 
 
 def stored_looks(storage: Storage) -> dict[str, list[Look]]:
@@ -67,6 +109,6 @@ def stored_looks(storage: Storage) -> dict[str, list[Look]]:
         return {}
     taken = json.loads(storage.read(layout.LOOKS))
     return {
-        group: [Look(look["seeds"], tuple(look["staying"]), look["left"]) for look in looks]
+        group: [Look(look["seeds"], tuple(look["staying"]), look["left"], look.get("stopped", "")) for look in looks]
         for group, looks in taken.items()
     }

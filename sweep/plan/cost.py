@@ -24,7 +24,7 @@ _ESTIMATE_BYTES_PER_SECOND = 64_000  # float32 at 16 kHz
 
 # Typical spreads of one score: (seed, candidate x unit, residual). PESQ's are of full-size models, SI-SDR's were
 # measured in the demo, between the steady upstream and the unsteady one.
-_SPREADS = {"wb_pesq": (0.03, 0.10, 0.10), "si_sdr": (0.12, 0.05, 0.16)}
+TYPICAL_SPREADS = {"wb_pesq": (0.03, 0.10, 0.10), "si_sdr": (0.12, 0.05, 0.16)}
 
 
 @dataclass(frozen=True)
@@ -134,34 +134,19 @@ def _checkpoint_bytes(plan: Plan) -> float:
 
 def resolvable_gain(plan: Plan) -> float | None:
     """The true difference, in the metric's unit, that the verdict would find with 80 % power at its typical spreads."""
-    if plan.metric not in _SPREADS or len(plan.seeds) < 2:
+    if plan.metric not in TYPICAL_SPREADS or len(plan.seeds) < 2:
         return None
-    import numpy as np
-
-    from sweep.verdict.crossed_effects import CrossedEffects
-
-    seed, unit, residual = (spread**2 for spread in _SPREADS[plan.metric])
-    n_seeds = len(plan.seeds)
-    n_units = _test_units(plan)
-    effects = CrossedEffects(
-        np.array(residual + n_units * seed),
-        np.array(residual + n_seeds * unit),
-        np.array(residual),
-        n_seeds,
-        n_units,
-        replicas=max(len(group.candidates) for group in plan.groups) - 1,
-        terms=2,
-    )
-    return float(effects.resolvable(plan.alpha_per_look))
-
-
-def _test_units(plan: Plan) -> int:
-    """Speakers where the verdict will go by them, else clips."""
-    from sweep.verdict.crossed_effects import MINIMUM_SPEAKERS  # imports scipy
+    from sweep.verdict.planning.spreads import Spreads  # imports scipy
 
     clips = max(2, round(scored_seconds(plan, "test") / plan.data.evaluation_clip_seconds))
-    speakers = plan.corpus_summary.get("splits", {}).get("test", {}).get("speakers", 0)
-    return min(clips, speakers) if speakers >= MINIMUM_SPEAKERS else clips
+    candidates = max(len(group.candidates) for group in plan.groups)
+    typical = Spreads.of_units(*TYPICAL_SPREADS[plan.metric])
+    return typical.resolvable(len(plan.seeds), clips, speakers_on_test(plan), candidates, plan.alpha_per_look)
+
+
+def speakers_on_test(plan: Plan) -> int:
+    """0 where that is not known."""
+    return int(plan.corpus_summary.get("splits", {}).get("test", {}).get("speakers", 0))
 
 
 def scored_seconds(plan: Plan, split: str) -> float:

@@ -23,6 +23,8 @@ from trainables.job.stages import Stage, in_order, on_pretraining_corpus
 from trainables.metrics.catalogue import METRICS
 from trainables.shared_prefix import prefix_stage
 
+FIRST_SEEDS = 3  # after which --resolve sets the number of seeds; the floor of any verdict
+
 
 @dataclass(frozen=True, kw_only=True)
 class GroupPlan:
@@ -52,6 +54,10 @@ class Plan:
     samples: int  # search trials per candidate
     seeds: tuple[int, ...]  # of the finalists, the same for all candidates
     looks: tuple[int, ...] = ()  # numbers of seeds after which only candidates still in contention get more
+    stops_ties: bool = False  # whether a look ends a group that can only end as a tie; plans of before it have False
+    # Of --resolve and --within: what was asked ("resolve" or "within"), the "seeds" expected, their "spreads" by group
+    # and where these are from ("source"). Under "resolve", `seeds` are the most that may be trained.
+    design: dict[str, Any] = field(default_factory=dict)
     sweep_seed: int
     search_seed: int  # all search trials train with this one
     tunes_apart: bool = False  # each candidate's search rests on its own trials; in plans of earlier versions, on all
@@ -142,9 +148,25 @@ class Plan:
         """Each look's share, the verdict's on test included (Bonferroni)."""
         return self.alpha / len(self.look_ends)
 
+    @property
+    def resolve(self) -> float | None:
+        """The difference to detect, in the metric's unit, for which the number of seeds is set after the first ones."""
+        return self.design.get("resolve")
+
+    @property
+    def first_seeds(self) -> int:
+        """The number of seeds that every candidate gets before it is decided who gets how many more."""
+        return min(FIRST_SEEDS if self.resolve else self.look_ends[0], len(self.seeds))
+
+    @property
+    def decisions(self) -> tuple[int, ...]:
+        """The numbers of seeds after which it is decided who gets more."""
+        ends = (self.first_seeds,) if self.resolve else self.look_ends
+        return tuple(end for end in ends if end < len(self.seeds))
+
     def at_first_look(self) -> "Plan":
         """The smallest this plan can turn out: no candidate gets more seeds than the first look needs."""
-        return replace(self, seeds=self.seeds[: self.look_ends[0]], looks=())
+        return replace(self, seeds=self.seeds[: self.first_seeds], looks=(), design={})
 
     # -- jobs ----------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from sweep.settings.extension import refuse_dishonest
 from sweep.settings.further_metrics import own_readings
 from sweep.settings.machine_price import MachinePrice
 from sweep.settings.settings import Planned
-from sweep.storage.stage_store import stage_store
+from sweep.settings.uncached_stages import uncached_stages
 from trainables.base.cache import VARIABLE as CACHE_VARIABLE
 from trainables.base.cache import cache_folder
 from trainables.base.cores import usable_cores
@@ -33,7 +33,7 @@ def describe(planned: Planned, price: MachinePrice | None = None, known: Known |
     """
     plan = planned.plan
     stages = [*plan.stages(), *plan.gate_stages()]
-    missing = _missing(plan, stages)
+    missing = uncached_stages(plan, stages)
     lines = [
         f"{plan.name}: {plan.space_object().question}",
         "",
@@ -44,6 +44,7 @@ def describe(planned: Planned, price: MachinePrice | None = None, known: Known |
         *_done(planned),
         "",
         *(_gpu_cost(plan, price) if plan.device == "cuda" else _cost(plan, missing, price, known)),
+        *_trade(planned),
         "",
         *_places(planned),
         *(f"note       {caution}" for caution in cautions(plan)),
@@ -194,6 +195,8 @@ def _final(plan: Plan) -> str:
     )
     first, *later = plan.look_ends
     more = f"; {', then '.join(map(str, later))} for those in contention on valid" if later else ""
+    if plan.resolve is not None:
+        first, more = plan.first_seeds, f"; then up to {len(plan.seeds)}, as the spread of these asks for"
     return f"{_range((least, most), 0)} jobs: {first} fresh seeds per candidate, the same for all{more}"
 
 
@@ -204,7 +207,10 @@ def _range(ends_of: tuple[float, float], digits: int) -> str:
 
 
 def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None, known: Known | None) -> list[str]:
-    least, cost = estimate(plan.at_first_look(), missing, known), estimate(plan, missing, known)
+    first, ahead = plan.at_first_look(), missing
+    if plan.decisions:  # later seeds pre-train when it is known who gets them
+        ahead = uncached_stages(plan, [*first.stages(), *plan.gate_stages()])
+    least, cost = estimate(first, ahead, known), estimate(plan, missing, known)
     if cost is None or least is None:
         return ["cost       unknown: no step of this size has been measured yet"]
     cores = usable_cores()
@@ -230,13 +236,21 @@ def _cost(plan: Plan, missing: list[Stage], price: MachinePrice | None, known: K
             f"price      about {_range(prices, 2)} at {price.core_hour:.4f} per core and hour, while all "
             "cores are busy; the head, idle minutes and the disk come on top"
         )
-    if cost.resolvable is not None:
+    if cost.resolvable is not None and not plan.design:
         unit = METRICS[plan.metric].unit
         lines.append(
             f"resolution a gain below about {cost.resolvable:.2f} {unit}".rstrip()
             + f" would end as a tie with {len(plan.seeds)} seeds; more resolve smaller ones"
         )
     return lines
+
+
+def _trade(planned: Planned) -> list[str]:
+    if planned.trade is None:
+        return []
+    from sweep.settings.design import trade_lines  # imports scipy
+
+    return trade_lines(planned.plan, planned.trade)
 
 
 def _gpu_cost(plan: Plan, price: MachinePrice | None) -> list[str]:
@@ -273,9 +287,13 @@ def _places(planned: Planned) -> list[str]:
         *([line("pre-train", second, "pretraining_corpus")] if (second := plan.pretraining_corpus_source) else []),
         f"cache      {cache_folder()}   [{CACHE_VARIABLE if os.environ.get(CACHE_VARIABLE) else 'default'}]",
         line("preset", plan.preset, "preset"),
-        line("seeds", ", ".join(map(str, plan.seeds)), "seeds"),
+        line("seeds", _listed(plan.seeds), "seeds"),
         *(line(label, value, setting) for label, value, setting in _asked(plan)),
     ]
+
+
+def _listed(seeds: tuple[int, ...]) -> str:
+    return ", ".join(map(str, seeds)) if len(seeds) <= 12 else f"{seeds[0]} to {seeds[-1]}"
 
 
 def _asked(plan: Plan) -> list[tuple[str, str, str]]:
@@ -285,6 +303,8 @@ def _asked(plan: Plan) -> list[tuple[str, str, str]]:
     rows = [
         *(("model", f"{place} for {METRICS[name].title}", "also") for name, place in plan.models.items()),
         ("set", fixed, "settings"),
+        ("resolve", "" if plan.resolve is None else f"{plan.resolve:g}", "resolve"),
+        ("within", f"{plan.design['within']:g} core-hours" if "within" in plan.design else "", "within"),
         ("labelled", "" if minutes is None else f"{minutes:g} min of training speech", "labelled_minutes"),
         ("hours", "" if hours is None else f"at most {hours:g} of driving", "max_hours"),
         ("async", "yes: not reproducible" if plan.asynchronous else "", "asynchronous"),
@@ -309,12 +329,3 @@ def _split_line(split: str, counts: dict[str, Any]) -> str:
 def corpus_notes(plan: Plan) -> list[str]:
     """Notes on what was converted or left out when the corpus was prepared."""
     return [*(plan.corpus_summary.get("notes") or ()), *(plan.pretraining_corpus_summary.get("notes") or ())]
-
-
-def _missing(plan: Plan, stages: list[Stage]) -> list[Stage]:
-    """Stages still to be computed; without a corpus fingerprint none can be in the cache."""
-    second = plan.pretraining_corpus_fingerprint or not plan.pretraining_corpus_source
-    if not plan.corpus_fingerprint or not second:
-        return stages
-    store = stage_store(plan.output)
-    return [stage for stage in stages if not store.has(stage.key)]

@@ -87,6 +87,11 @@ def _more_seeds(plan: Plan, wanted: int | str | None) -> list[int] | None:
             f"--seeds {wanted}: sweep {plan.name!r} has --seeds auto, whose looks were fixed when it started; leave "
             "it out, or start a new sweep"
         )
+    if plan.resolve is not None and wanted is not None:
+        raise UserError(
+            f"--seeds {wanted}: sweep {plan.name!r} has --resolve, which sets the number of seeds itself, "
+            f"{len(plan.seeds)} at most as priced; leave it out, or start a new sweep"
+        )
     if wanted == AUTO and not plan.looks:
         raise UserError(
             f"--seeds auto: sweep {plan.name!r} was planned with {len(plan.seeds)} seeds for all; give a larger "

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search_spaces import find_space
 from search_spaces.space import BEST_CONFIGURATION, Preset, Space
@@ -20,7 +20,7 @@ from sweep.settings.checks import check_plan, refuse_empty, weights_of
 from sweep.settings.extension import AUTO, group_names, group_plan, group_plans
 from sweep.settings.further_metrics import further_metrics, with_references
 from sweep.settings.resume import resumed
-from sweep.settings.settings import Planned, Settings, fixed_fields, require_text, require_writable
+from sweep.settings.settings import Planned, Settings, fixed_fields, flag_of, require_text, require_writable
 from sweep.storage.kept_jobs import KEPT_JOBS
 from sweep.stored import layout
 from sweep.stored.by_name import LONGEST_NAME, is_remote, is_there, join
@@ -30,6 +30,9 @@ from trainables.base.errors import UserError
 from trainables.config.fields import FieldRules
 from trainables.config.registry import config_class
 from trainables.metrics.catalogue import METRICS
+
+if TYPE_CHECKING:
+    from sweep.settings.design import Trade
 
 LOOKS = (3, 5, 8)  # numbers of seeds under --seeds auto; three is the floor of any verdict
 # Of `clean --free`, and of what sweeps share in a bucket.
@@ -46,11 +49,31 @@ def plan_from_arguments(arguments: argparse.Namespace, environ: Mapping[str, str
     settings = Settings(arguments, environ, folder)
     if arguments.resume is not None:
         return resumed(settings)
+    _refuse_two_ways(arguments)
     space = find_space(settings.space())
     plan = _new_plan(space, settings.preset(space), settings)
     if is_there(plan.output):
         raise exists_already(plan.name, plan.output)
-    return Planned(plan, sources=settings.sources, reuse=not arguments.no_reuse)
+    plan, trade = _designed(plan, settings)
+    return Planned(plan, sources=settings.sources, trade=trade, reuse=not arguments.no_reuse)
+
+
+def _designed(plan: Plan, settings: Settings) -> "tuple[Plan, Trade | None]":
+    """The plan with the seeds and the test audio that --resolve or --within asks for."""
+    resolve, within = settings.get("resolve"), settings.get("within")
+    if resolve is None and within is None:
+        return plan, None
+    from sweep.settings.design import designed  # imports scipy
+
+    settings.sources["seeds"] = "--resolve" if within is None else "--within"
+    return designed(plan, resolve, within)
+
+
+def _refuse_two_ways(arguments: argparse.Namespace) -> None:
+    """Raise `UserError` where the number of seeds is asked for in two ways."""
+    given = [flag_of(name) for name in ("seeds", "resolve", "within") if getattr(arguments, name) is not None]
+    if len(given) > 1:
+        raise UserError(f"{' and '.join(given)} each choose the number of seeds: give one of them")
 
 
 def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
@@ -167,6 +190,7 @@ def _seeds(settings: Settings, preset: Preset) -> dict[str, Any]:
         "search_seed": default_search_seed(sweep_seed),
         "seeds": default_seeds(looks[-1] if looks else count, sweep_seed),
         "looks": looks,
+        "stops_ties": bool(looks),
     }
 
 

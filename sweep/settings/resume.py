@@ -118,6 +118,12 @@ def _agrees(plan: Plan, argument: str, value: Any, folder: Path) -> bool:
         return corpus_place(value, folder) == plan.pretraining_corpus_source
     if argument == "labelled_minutes":
         return minutes(value) == plan.data.labelled_minutes
+    if argument == "resolve":
+        from sweep.settings.design import difference  # imports scipy
+
+        return difference(value, plan.metric) == plan.resolve
+    if argument == "within":
+        return bool(value == plan.design.get("within"))
     if argument == "also":
         return repeats(further_metrics(value, plan.space_object(), folder), plan)
     if argument == "settings":

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.space import Preset, Space
 from search_spaces.space_file import is_space_file
@@ -23,6 +23,9 @@ from trainables.base.storage.storage import s3_address
 from trainables.config.fields import FieldRules
 from trainables.config.registry import config_class
 
+if TYPE_CHECKING:
+    from sweep.settings.design import Trade
+
 DEMO = "demo"  # the corpus that needs no data
 
 
@@ -34,6 +37,7 @@ class Planned:
     stored: Plan | None = None  # of a resume: the plan as the last start left it, before this one's flags extended it
     sources: dict[str, str] = field(default_factory=dict)  # setting -> "--flag", "VARIABLE" or "default"
     left: str | None = None  # of a resume: the place that plan.json names, if the sweep was found in another
+    trade: "Trade | None" = None  # of --resolve and --within: what was chosen, and from what
     reuse: bool = True  # whether this start takes jobs of earlier sweeps; it changes no bit, so no plan holds it
 
     @property

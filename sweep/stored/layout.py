@@ -9,6 +9,7 @@ RESULT = "result.json"  # the answer, as --json prints it
 NOMINATIONS = "nominations.json"  # each group's leader, named on valid before test is opened
 COSTS = "costs.json"  # of running each candidate, measured once
 LOOKS = "looks.json"  # the candidates still in contention, look by look
+SEED_NUMBERS = "seeds.json"  # under --resolve: each group's number of seeds, set after the first three
 LEDGER = "test_reads.jsonl"  # every read of test audio
 HEARTBEAT = "heartbeat.json"  # written by the driver every few seconds
 REQUESTS = "requests"  # to the running driver

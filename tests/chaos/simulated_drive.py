@@ -18,7 +18,7 @@ from sweep.core.jobs import Job
 from sweep.core.stopping import StopSignal
 from sweep.driver import driver
 from sweep.engine.finalist_scoring import FinalistScoring
-from sweep.engine.interim_looks import InterimLooks
+from sweep.engine.seed_number import further_seeds
 from sweep.report.findings.metric_means import scores_of
 from sweep.settings.settings import Planned
 from sweep.storage.checkpoints import StoredCheckpoints
@@ -125,7 +125,7 @@ class UnbrokenDrive(SimulatedDrive):
     def answer(self) -> Result:
         pool: Any = SimulatedScoring(self.checkpoints, self._reported_score)
         scoring = FinalistScoring(self.plan, self.store, self.checkpoints, pool, self.stop)
-        looks = InterimLooks(self.plan, self.storage, scoring.valid_rows)
+        looks = further_seeds(self.plan, self.storage, scoring.valid_rows)
         Simulation(self.plan, self.store, listeners=(scoring,), contention=looks).run()
         leaders = self._nominate(scoring)
         rows = self._test_rows(scoring)

@@ -68,7 +68,9 @@ def _draw(axes: Any, group: GroupResult, looks: Sequence[Look], most: int) -> di
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     why.spines["right"].set_visible(False)
-    axes.set_title(f"{group_name(group['group'])}: who left when", fontsize=_TEXT + 1.5, loc="left", parse_math=False)
+    stopped = "".join(f"; stopped after {look.seeds}" for look in looks if look.stopped)
+    title = f"{group_name(group['group'])}: who left when{stopped}"
+    axes.set_title(title, fontsize=_TEXT + 1.5, loc="left", parse_math=False)
     return handles
 
 

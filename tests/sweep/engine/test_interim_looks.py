@@ -1,7 +1,9 @@
 """Looks at contention: when they are taken, that they are never taken twice, and who gets seeds after them."""
 
+import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +16,8 @@ from benchmarks.simulation.simulated import BEST_LAYER, Simulation, facts, simul
 from sweep.core.jobs import Job
 from sweep.core.listener import Announcer, Event, JobsWaived
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause
-from sweep.engine.interim_looks import InterimLooks, left_after, stored_looks
+from sweep.engine.interim_looks import InterimLooks, left_after, on_valid, remarks, stored_looks, units_of_test
+from sweep.plan.plan import Plan
 from sweep.settings.new_plan import LOOKS
 from sweep.stored import layout
 from sweep.study.study import StudyStore
@@ -67,17 +70,57 @@ def test_a_look_is_written_down_and_never_taken_again(tmp_path: Path, undisturbe
     again = InterimLooks(PLAN, Storage(tmp_path), must_not_be_read)
     expected = [look.staying if len(look.staying) > 1 else () for look in taken]
     assert [again.staying("tera", look.seeds) for look in taken] == expected
+    assert again.is_decided("tera", LOOKS[0])
+    assert again.given("tera") == (LOOKS[-1] if taken[-1].further else taken[-1].seeds)
 
 
 def test_nothing_is_known_or_written_while_valid_is_being_scored(tmp_path: Path) -> None:
     waiting = InterimLooks(PLAN, Storage(tmp_path), lambda group: None)
     assert waiting.staying("tera", 3) is None
+    assert (waiting.given("tera"), waiting.is_decided("tera", 3)) == (3, False)
     assert not Storage(tmp_path).exists(layout.LOOKS)
 
 
 def test_a_group_without_a_complete_finalist_gets_no_more_seeds(tmp_path: Path) -> None:
     assert InterimLooks(PLAN, Storage(tmp_path), lambda group: []).staying("tera", 3) == ()
     assert len(left_after(stored_looks(Storage(tmp_path))["tera"])) == 5
+
+
+def _tied(group: str) -> list[dict[str, Any]]:
+    """Every candidate with the same score but for luck."""
+    jobs = [job for job in PLAN.final_jobs(group) if job.number in PLAN.seeds[:3]] + [Job("", "", NOISY, -1)]
+    return [_row(job, utterance, 5.0) for job in jobs for utterance in range(12)]
+
+
+def test_a_tie_ends_its_group_and_the_look_keeps_the_reason(tmp_path: Path) -> None:
+    plan, storage = replace(PLAN, stops_ties=True), Storage(tmp_path)
+    assert InterimLooks(plan, storage, _tied).staying("tera", 3) == ()
+    (look,) = stored_looks(storage)["tera"]
+    assert (len(look.staying), look.left) == (5, {})
+    (remark,) = remarks([look])
+    assert remark.startswith("stopped after 3 seeds: the chance of a winner with 8 seeds is ")
+    again = InterimLooks(plan, storage, lambda group: None)
+    assert again.staying("tera", 3) == ()
+    assert again.given("tera") == 3
+    assert again.is_decided("tera", 5)
+
+
+def test_a_sweep_of_before_goes_on_by_the_rule_it_was_planned_with(tmp_path: Path) -> None:
+    stored = PLAN.to_json()
+    del stored["stops_ties"]
+    storage = Storage(tmp_path)
+    assert len(InterimLooks(Plan.from_json(stored), storage, _tied).staying("tera", 3) or ()) == 5
+    looks = json.loads(storage.read(layout.LOOKS))
+    del looks["tera"][0]["stopped"]
+    storage.write(layout.LOOKS, json.dumps(looks).encode())
+    assert remarks(stored_looks(storage)["tera"]) == ()
+
+
+def test_the_units_of_test_follow_from_those_of_valid() -> None:
+    """12 utterances of one speaker on valid; as many to the second on test."""
+    valid = on_valid(PLAN, "tera", _tied("tera"), [BEST], 3)
+    data = replace(PLAN.data, valid_seconds=60.0, test_seconds=150.0)
+    assert units_of_test(replace(PLAN, data=data, corpus_summary={}), valid) == 30
 
 
 # -- who gets seeds ----------------------------------------------------------------------------------------------
@@ -94,8 +137,17 @@ class _Only:
         self.asked.append(seeds)
         return self.labels
 
+    def until(self, group: str, seeds: int) -> int:
+        return next(end for end in LOOKS if end > seeds)
 
-class _Patient:
+    def given(self, group: str) -> int:
+        raise AssertionError("the driver's question")
+
+    def is_decided(self, group: str, seeds: int) -> bool:
+        raise AssertionError("the driver's question")
+
+
+class _Patient(_Only):
     """Has not decided."""
 
     def staying(self, group: str, seeds: int) -> Sequence[str] | None:
