@@ -193,10 +193,12 @@ class _Scorer:
 
     def __init__(self, context: ScoringContext) -> None:
         from trainables.base.determinism import limit_blas_threads
+        from trainables.base.memory import keep_freed_memory
 
         os.nice(10)
         note_own_end()
         limit_blas_threads(context.threads)
+        keep_freed_memory()
         self._context = context
 
     def score(self, job: str, assignment_json: dict[str, Any], split: str, inferred: Any) -> None:
