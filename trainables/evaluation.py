@@ -53,7 +53,7 @@ def score_clips(
 
     `models`: metric -> place of the model that it needs. `slow_clips`: slow metrics are computed on the first so many
     clips, each of another speaker as far as there are, and the others' rows say "not_computed". `measured`: what a
-    method itself has measured; its rows come last, and of estimates that cannot be scored they say why, like all others.
+    method itself has measured; its rows come last, and of estimates that cannot be scored they say why, as all do.
     """
     if metrics is not None:
         metrics = [name for name in known_metrics(metrics) if not METRICS[name].measured]
