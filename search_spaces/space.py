@@ -44,6 +44,7 @@ class Preset:
     metric: str  # the metric that decides
     data: DataSettings
     config: Config = field(default_factory=dict)  # method fields this preset fixes
+    slow_clips: int | None = None  # of test, for slow metrics that do not decide; None = all
     gates: bool = True  # measure whether the question means anything at this size
     # Group -> what is different there: steps, round_steps, batch, crop_seconds, and method fields as "config".
     by_group: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

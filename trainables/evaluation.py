@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainables.job.assignment import DataSettings
-from trainables.metrics.catalogue import METRICS, known_metrics
+from trainables.metrics.catalogue import METRICS, SEPARATION, known_metrics
 from trainables.metrics.mixture_scorer import Mixture, score_mixtures
-from trainables.metrics.scorer import NO_MODELS, UNPLACED, Outcome, Scorer, row_of, signal_status
+from trainables.metrics.scorer import NO_MODELS, NOT_COMPUTED, UNPLACED, Outcome, Scorer, row_of, signal_status
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -47,15 +47,26 @@ def score_clips(
     data: DataSettings,
     models: Mapping[str, str] = NO_MODELS,
     measured: Measured = NOTHING,
+    slow_clips: int | None = None,
 ) -> list[dict[str, Any]]:
     """One row per clip and metric; by default all metrics of one voice in noise, or of several voices.
 
-    `models`: metric -> place of the model that it needs. `measured`: what a method itself has measured; its rows come
-    last, and of estimates that cannot be scored they say why, like all others.
+    `models`: metric -> place of the model that it needs. `slow_clips`: slow metrics are computed on the first so many
+    clips, each of another speaker as far as there are, and the others' rows say "not_computed". `measured`: what a
+    method itself has measured; its rows come last, and of estimates that cannot be scored they say why, as all do.
     """
     if metrics is not None:
         metrics = [name for name in known_metrics(metrics) if not METRICS[name].measured]
-    rows = _computed(clips, estimates, metrics, data, models)
+    if slow_clips is None:
+        rows = _computed(clips, estimates, metrics, data, models)
+    else:
+        rows = _computed(clips[:slow_clips], estimates[:slow_clips], metrics, data, models)
+        chosen = (SEPARATION if data.speakers > 1 else known_metrics(None)) if metrics is None else metrics
+        slow = [name for name in chosen if METRICS[name].slow]
+        quick = [name for name in chosen if not METRICS[name].slow]
+        rows += _computed(clips[slow_clips:], estimates[slow_clips:], quick, data, models)
+        spared = Outcome(None, NOT_COMPUTED)
+        rows += [row_of(clip.utterance, name, spared, UNPLACED) for clip in clips[slow_clips:] for name in slow]
     for clip, estimate in zip(clips, estimates, strict=True):
         found = measured.get(clip.utterance, {})
         status = _status(clip, estimate) if found else "ok"

@@ -118,14 +118,15 @@ def score_estimates(
     metrics: Iterable[str] | None = None,
     models: Mapping[str, str] = NO_MODELS,
     measured: Measured = NOTHING,
+    slow_clips: int | None = None,
 ) -> list[Row]:
     """Rows of one job's estimates of a split, by all metrics or by those named, with the models that these need.
 
-    `measured`: what the job's method has measured of them.
+    `measured`: what the job's method has measured of them; `slow_clips` as for `score_clips`.
     """
     group, phase, candidate, _ = assignment.job.split("/")
     identity = {"group": group, "candidate": candidate, "phase": phase, "seed": assignment.seed, "job": assignment.job}
-    return _rows(identity, split, estimates, assignment.data, metrics, models, measured)
+    return _rows(identity, split, estimates, assignment.data, metrics, models, measured, slow_clips)
 
 
 def score_noisy(
@@ -134,6 +135,7 @@ def score_noisy(
     split: str,
     metrics: Iterable[str] | None = None,
     models: Mapping[str, str] = NO_MODELS,
+    slow_clips: int | None = None,
 ) -> list[Row]:
     """Rows of the noisy input itself, as candidate "noisy": what every method must improve on.
 
@@ -142,7 +144,7 @@ def score_noisy(
     identity = {"group": "all", "candidate": NOISY, "phase": "final", "seed": NOISY_SEED, "job": NOISY}
     clips = evaluation_clips(corpus, data, split)
     unprocessed = [(clip, np.broadcast_to(clip.noisy, clip.clean.shape)) for clip in clips]
-    return _rows(identity, split, unprocessed, data, metrics, models)
+    return _rows(identity, split, unprocessed, data, metrics, models, slow_clips=slow_clips)
 
 
 def _rows(
@@ -153,8 +155,9 @@ def _rows(
     metrics: Iterable[str] | None,
     models: Mapping[str, str],
     measured: Measured = NOTHING,
+    slow_clips: int | None = None,
 ) -> list[Row]:
     clips, audio = [clip for clip, _ in estimates], [estimate for _, estimate in estimates]
     facts = {c.utterance: {"speaker": c.speaker, "noise_type": c.noise_type, "snr_db": c.snr_db} for c in clips}
-    scored = score_clips(clips, audio, metrics, data, models, measured)
+    scored = score_clips(clips, audio, metrics, data, models, measured, slow_clips)
     return [{**identity, "split": split, **facts[row["utterance"]], **row} for row in scored]

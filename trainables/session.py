@@ -53,6 +53,7 @@ class TrainingSession:
         self.assignment = assignment
         self.step = 0
         self.reports: list[dict[str, Any]] = []
+        self._last_valid: list[np.ndarray] | None = None  # estimates of the last step's validation, the aid ablated
         self._corpus = corpus
         self._config = config_class(assignment.method).from_dict(assignment.config)
         self.method = build_for(assignment, artifacts)
@@ -94,7 +95,8 @@ class TrainingSession:
         """
         self.method.before_inference(self._when(self.step), ablate=True)
         clips = evaluation_clips(self._corpus, self.assignment.data, split)
-        return list(zip(clips, self._infer(clips), strict=True))
+        inferred = self._last_valid if split == "valid" else None
+        return list(zip(clips, self._infer(clips) if inferred is None else inferred, strict=True))
 
     @torch.no_grad()
     def measures(
@@ -132,6 +134,7 @@ class TrainingSession:
         progress = json.loads(files[PROGRESS])
         self.step, self.reports = progress["step"], progress["reports"]
         load_weights(self.method, files)
+        self._last_valid = None
         if not self.finished:
             self._optimizer.load_state_dict(unpack(files[OPTIMIZER], self.method.device))
 
@@ -200,11 +203,14 @@ class TrainingSession:
         # Buffers are all that `before_inference` may change.
         ablated = [buffer.clone() for buffer in self.method.buffers()]
         watched = (SEGMENTAL,) if self.method.sources == 1 else ()
-        rows = self._score(self.assignment.metric, *watched)
+        clips = evaluation_clips(self._corpus, self.assignment.data, "valid")
+        estimates = self._infer(clips)
+        self._last_valid = estimates if self.finished else None
+        rows = self._score(clips, estimates, self.assignment.metric, *watched)
         score, failed = self._mean(rows)
         self.method.before_inference(when)
         same = all(map(torch.equal, ablated, self.method.buffers()))
-        current = score if same else self._mean(self._score(self.assignment.metric))[0]
+        current = score if same else self._mean(self._score(clips, self._infer(clips), self.assignment.metric))[0]
         curves = self.method.validation_curves(self._valid_pairs(), when)
         scores = {"score": score, "score_current": current, "failed_clips": failed}
         return {**scores, **level_monitors(rows), **curves}
@@ -219,10 +225,9 @@ class TrainingSession:
             if len(clip.noisy) >= shortest
         ]
 
-    def _score(self, *metrics: str) -> list[dict[str, Any]]:
-        """One row per valid clip and metric."""
-        clips = evaluation_clips(self._corpus, self.assignment.data, "valid")
-        return score_clips(clips, self._infer(clips), dict.fromkeys(metrics), self.assignment.data)
+    def _score(self, clips: list["EvaluationClip"], estimates: list[np.ndarray], *metrics: str) -> list[dict[str, Any]]:
+        """One row per clip and metric."""
+        return score_clips(clips, estimates, dict.fromkeys(metrics), self.assignment.data)
 
     def _mean(self, rows: list[dict[str, Any]]) -> tuple[float, int]:
         """Mean of the deciding metric over the valid clips that could be scored, and how many could not."""

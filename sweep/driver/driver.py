@@ -181,7 +181,14 @@ class Drive:
     def _scoring_pool(self) -> ScoringPool:
         plan = self.plan
         context = ScoringContext(
-            self.corpus, self.checkpoints, self.stages, plan.threads, plan.gpus_per_trial, plan.scored, plan.models
+            self.corpus,
+            self.checkpoints,
+            self.stages,
+            plan.threads,
+            plan.gpus_per_trial,
+            plan.scored,
+            plan.models,
+            plan.slow_clips,
         )
         return ScoringPool(context, pool_size(), self.workers)
 

@@ -58,6 +58,7 @@ class ScoringContext:
     gpus: float  # per inference task, as for training
     metrics: tuple[str, ...] | None = None  # on the test split; None = the default ones
     models: Mapping[str, str] = field(default_factory=dict)  # metric -> place of the model that it needs
+    slow_clips: int | None = None  # of the test split, on which slow metrics are computed; None = all
 
 
 class ScoringPool:
@@ -203,10 +204,12 @@ class _Scorer:
 
     def __init__(self, context: ScoringContext) -> None:
         from trainables.base.determinism import limit_blas_threads
+        from trainables.base.memory import keep_freed_memory
 
         os.nice(10)
         note_own_end()
         limit_blas_threads(context.threads)
+        keep_freed_memory()
         self._context = context
 
     def score(self, job: str, assignment_json: dict[str, Any], split: str, inferred: Any) -> None:
@@ -217,12 +220,13 @@ class _Scorer:
         # On valid only the deciding metric is ever read.
         metrics, models = ((assignment.metric,), {}) if split == "valid" else (context.metrics, context.models)
         estimates, measured = inferred or (None, {})
+        slow_clips = context.slow_clips if split == "test" else None
         if job == NOISY:
-            rows = inference.score_noisy(context.corpus, assignment.data, split, metrics, models)
+            rows = inference.score_noisy(context.corpus, assignment.data, split, metrics, models, slow_clips)
         else:
             if estimates is None:
                 estimates = inference.stored_estimates(assignment, context.corpus, context.checkpoints, split)
-            rows = inference.score_estimates(assignment, estimates, split, metrics, models, measured)
+            rows = inference.score_estimates(assignment, estimates, split, metrics, models, measured, slow_clips)
         if split == "test":
             self._store_clips(job, assignment, estimates)
         self._store_rows(job, split, to_parquet(rows))

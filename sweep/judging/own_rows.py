@@ -12,6 +12,7 @@ from sweep.verdict.paired_scores import NOISY
 from sweep.verdict.result import JudgedGroup
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS, known_metrics
+from trainables.metrics.scorer import NOT_COMPUTED
 
 _COLUMNS = {"group", "candidate", "phase", "seed", "job", "split", "utterance", "speaker", "metric", "value", "status"}
 _AS_IN_A_SWEEP = {
@@ -43,7 +44,7 @@ def own_scores(tables: Sequence[FileTable], metric: str | None) -> Scores:
     splits = sorted(set(texts(frame["split"])))
     if len(splits) > 1:
         raise UserError(f"{names}: rows of {' and '.join(splits)}; give one split, and the other with --nominate")
-    rows = frame[texts(frame["metric"]).eq(metric).to_numpy()]
+    rows = frame[(texts(frame["metric"]).eq(metric) & texts(frame["status"]).ne(NOT_COMPUTED)).to_numpy()]
     value = rows["value"].where(texts(rows["status"]).eq("ok"))
     plain = {name: rows[name].astype(str).where(rows[name].notna()) for name in _KEPT if name not in ("seed", "value")}
     kept = pd.DataFrame({**plain, "seed": rows["seed"], "value": value}).reset_index(drop=True)

@@ -16,7 +16,7 @@ from trainables.shared_prefix import KIND as PREFIX
 
 PRETRAINING = "pretraining"  # the kind of stage that may take long
 _GATE_SECONDS = 8.0  # of any other stage
-_SCORING_SHARE = 0.035  # core-seconds of all metrics per second of audio; PESQ is most of it
+_SCORING_SHARE = 0.035  # core-seconds of all metrics per second of audio; slow ones are most of it
 _INFERENCE_SHARE = 0.01  # core-seconds of a tiny model per second of audio
 _JOB_OVERHEAD = 0.8  # seconds a job costs before and after its training, in a reused actor
 _CHECKPOINTS_KEPT = 2  # of a job that is under way
@@ -73,13 +73,15 @@ def estimate(plan: Plan, missing: list[Stage], known: Known | None = None) -> Co
         final += job * (len(plan.seeds) * len(group.candidates) - known.final.get(group.name, 0))
     owners = plan.stage_methods() if plan.mixed else {}
     jobs = sum(len(group.candidates) * len(plan.seeds) for group in plan.groups)
-    scored = jobs * (plan.data.valid_seconds + plan.data.test_seconds)
+    data = plan.data
+    inferred = jobs * (data.valid_seconds + data.test_seconds)
+    spared = 0.0 if plan.slow_clips is None else data.test_seconds - plan.slow_clips * data.evaluation_clip_seconds
     return Cost(
         pretraining=sum(_pretraining_seconds(plan, stage, owners) for stage in missing if _pretrains(stage)),
         gates=sum(_GATE_SECONDS for stage in missing if not _pretrains(stage) and stage.kind != PREFIX),
         search=search,
         final=final,
-        scoring=scored * (_SCORING_SHARE + _INFERENCE_SHARE),
+        scoring=inferred * _INFERENCE_SHARE + (inferred - jobs * max(0.0, spared)) * _SCORING_SHARE,
         disk_bytes=disk_bytes(plan),
         kept_bytes=kept_bytes(plan),
         resolvable=resolvable_gain(plan),

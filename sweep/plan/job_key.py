@@ -48,6 +48,7 @@ def rows_key(plan: Plan, data: DataSettings, split: str) -> str:
             "evaluation": evaluation_facts(data),
             "corpus": plan.corpus_fingerprint,
             "metrics": list(metrics),
+            "slow_clips": plan.slow_clips if split == "test" else None,
             "models": {name: plan.weights.get(name, place) for name, place in plan.models.items() if name in metrics},
             "code": plan.code,
             "libraries": _libraries(),

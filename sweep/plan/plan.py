@@ -49,6 +49,7 @@ class Plan:
     code: str  # fingerprint of the training code; a resumed sweep refuses another one
     metric: str
     also: tuple[str, ...] = ()  # metrics of --also: more columns, after the space's own
+    slow_clips: int | None = None  # of test, on which slow metrics are computed: PESQ, STOI, composites; None = all
     models: dict[str, str] = field(default_factory=dict)  # metric that needs a model -> hub id, path or s3://
     groups: tuple[GroupPlan, ...]
     samples: int  # search trials per candidate

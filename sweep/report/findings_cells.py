@@ -42,7 +42,9 @@ def metric_cells(result: Result) -> Iterator[tuple[str, Row, list[Row]]]:
     for group in dict.fromkeys(entry["group"] for entry in entries):
         mine = [entry for entry in entries if entry["group"] == group]
         metrics, rows = _by_metric({entry["candidate"]: entry["scores"] for entry in mine})
-        header = ["candidate", *(METRICS[metric].title for metric in metrics)]
+        parts = {metric: count for entry in mine for metric, count in entry.get("utterances", {}).items()}
+        heard = {metric: f", {count} utterances" for metric, count in parts.items()}
+        header = ["candidate", *(f"{METRICS[metric].title}{heard.get(metric, '')}" for metric in metrics)]
         if len(metrics) > len(mine):  # wide tables wrap within words
             (_, *titles), columns = header, [list(column) for column in zip(*rows, strict=True)]
             header, rows = ["metric", *columns[0]], [[t, *c] for t, c in zip(titles, columns[1:], strict=True)]

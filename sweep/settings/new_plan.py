@@ -99,6 +99,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         code=training_code_fingerprint(),
         metric=preset.metric,
         also=further.names,
+        slow_clips=None if METRICS[preset.metric].slow else preset.slow_clips,
         models=further.models,
         groups=groups,
         samples=settings.get("samples", preset.samples),

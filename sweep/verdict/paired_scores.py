@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sweep.verdict.crossed_effects import MINIMUM_SPEAKERS
 from trainables.metrics.catalogue import METRICS
+from trainables.metrics.scorer import NOT_COMPUTED
 
 Array = NDArray[np.float64]
 
@@ -177,6 +178,7 @@ def paired_scores(
     """
     lower = metric in METRICS and METRICS[metric].lower
     rows = rows[(rows["metric"] == metric) & rows["candidate"].isin([*labels, NOISY])]
+    rows = rows[rows["status"] != NOT_COMPUTED]
     if rows["group"].nunique() > 1 or rows["split"].nunique() > 1:
         raise ValueError("rows of one group and one split are needed")
     is_noisy = (rows["candidate"] == NOISY).to_numpy()

@@ -208,12 +208,16 @@ class JudgedGroup(GroupResult):
 
 
 class MetricMeans(TypedDict):
-    """One candidate's mean in every metric; `published` marks a system of the paper."""
+    """One candidate's mean in every metric; `published` marks a system of the paper.
+
+    `utterances`: of metrics that were computed on a part of the test set, on how many.
+    """
 
     group: str
     candidate: str
     published: bool
     scores: dict[str, float]
+    utterances: NotRequired[dict[str, int]]
 
 
 class CorpusRates(TypedDict):

@@ -169,7 +169,7 @@ def test_once_the_aid_is_gone_both_scores_are_one(
     scored = []
     rows = [{"metric": "si_sdr", "value": 1.5, "status": "ok"}]
 
-    def score(*metrics: str) -> list[dict[str, Any]]:
+    def score(clips: Any, estimates: Any, *metrics: str) -> list[dict[str, Any]]:
         scored.append(metrics)
         return rows
 
@@ -190,6 +190,21 @@ def test_estimates_have_the_length_of_their_clips_even_of_very_short_ones(
         assert len(clip.noisy) == 320
         assert estimate.shape == clip.noisy.shape
         assert estimate.dtype == np.float32
+
+
+def test_estimates_of_the_last_validation_are_not_inferred_again(
+    assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = TrainingSession(assignment, corpus, artifacts)
+    while not session.finished:
+        session.run_round()
+    resumed = TrainingSession(assignment, corpus, artifacts)
+    resumed.load_state(session.state())
+    inferred = resumed.estimates("valid")
+    monkeypatch.setattr(session, "_infer", None)
+    kept = session.estimates("valid")
+    assert [clip.utterance for clip, _ in kept] == [clip.utterance for clip, _ in inferred]
+    assert all(np.array_equal(mine, theirs) for (_, mine), (_, theirs) in zip(kept, inferred, strict=True))
 
 
 def test_a_loss_that_is_not_a_number_ends_the_trial(

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 from threadpoolctl import threadpool_limits
 
+from trainables.base.memory import keep_freed_memory
+
 # Read when CUDA and oneDNN start. Evaluation clips differ in length, and every length needs convolutions of its
 # own: with oneDNN's default of 1024 they are compiled anew at each validation, which then costs four times as much.
 _ENVIRONMENT = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8", "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16384"}
@@ -23,7 +25,7 @@ def limit_blas_threads(threads: int) -> None:
 
 
 def make_deterministic(threads: int, device: str = "cpu") -> None:
-    """Fix the threads of this process and choose deterministic algorithms.
+    """Fix the threads of this process, choose deterministic algorithms, and keep memory that is freed.
 
     On CUDA an operation without a deterministic version warns instead of failing: there the promise is
     equality within seed noise, not to the bit.
@@ -38,6 +40,7 @@ def make_deterministic(threads: int, device: str = "cpu") -> None:
     # Deterministic mode also fills every new tensor, 6 % of a step, for code that reads before it writes.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     limit_blas_threads(threads)
+    keep_freed_memory()
 
 
 @contextmanager

@@ -32,6 +32,7 @@ class MetricInfo:
     `MethodInfo`); it has no function, and the unprocessed input has no such row.
     `margin`: two candidates whose difference surely lies within +-margin count as equivalent.
     `rescaled`: others give it on another scale than ours (a rate as a fraction), so that the margin is for ours only.
+    `slow`: where it does not decide, a preset may have it computed on the first clips of a test set alone.
     `everyday`: every space of one voice in noise is scored by it; else only what names it.
     `pooled`: of a metric with weights, what a table calls its weighted mean over the test set.
     `untranscribed`: of a metric that needs transcripts, the one that takes its place where the test set lacks them.
@@ -55,6 +56,7 @@ class MetricInfo:
     unit: str = ""  # "" where the metric is a pure number
     margin: float
     rescaled: bool = False
+    slow: bool = False
     everyday: bool = False
     packages: tuple[str, ...] = ()
     extra: str = ""
@@ -128,26 +130,28 @@ _SIGNAL, _BACKGROUND = ("wb_pesq", "llr", "wss"), ("wb_pesq", "wss", "segsnr")
 # Of the gain-fitted CBAK only the segmental SNR differs: PESQ and WSS don't hear the level.
 _FITTED = ("wb_pesq", "wss", "segsnr_fitted")
 
+_SLOW: dict[str, Any] = {"everyday": True, "slow": True}  # 4 to 13 ms of a core for a second of audio; SI-SDR takes 0.5
+
 _LAYERS = range(1, 13)
 
 _BUILT_IN: dict[str, MetricInfo] = {
-    "wb_pesq": _ours("pesq:wb_pesq", "WB-PESQ", 0.03, everyday=True, sample_rate=16000, listening=1, pareto=1),
-    "stoi": _ours("stoi:stoi", "STOI", 0.003, everyday=True, listening=3, pareto=4),
-    "csig": _ours("composite:csig", "CSIG", 0.03, everyday=True, ingredients=_SIGNAL),
-    "cbak": _ours("composite:cbak", "CBAK", 0.03, everyday=True, ingredients=_BACKGROUND),
-    "covl": _ours("composite:covl", "COVL", 0.03, everyday=True, ingredients=_SIGNAL),
+    "wb_pesq": _ours("pesq:wb_pesq", "WB-PESQ", 0.03, **_SLOW, sample_rate=16000, listening=1, pareto=1),
+    "stoi": _ours("stoi:stoi", "STOI", 0.003, **_SLOW, listening=3, pareto=4),
+    "csig": _ours("composite:csig", "CSIG", 0.03, **_SLOW, ingredients=_SIGNAL),
+    "cbak": _ours("composite:cbak", "CBAK", 0.03, **_SLOW, ingredients=_BACKGROUND),
+    "covl": _ours("composite:covl", "COVL", 0.03, **_SLOW, ingredients=_SIGNAL),
     "si_sdr": _ours("si_sdr:si_sdr", "SI-SDR (dB)", 0.1, everyday=True, separation=3, listening=2, pareto=3),
     "segsnr": _ours("segmental_snr:segmental_snr", "segSNR (dB)", 0.1, everyday=True),
-    "cbak_fitted": _ours("composite:cbak", "CBAK, gain-fitted", 0.03, everyday=True, ingredients=_FITTED),
+    "cbak_fitted": _ours("composite:cbak", "CBAK, gain-fitted", 0.03, **_SLOW, ingredients=_FITTED),
     "segsnr_fitted": _ours("segmental_snr:fitted_segmental_snr", "segSNR, gain-fitted (dB)", 0.1, everyday=True),
-    "nb_pesq": _ours("pesq:nb_pesq", "NB-PESQ, raw", 0.03, sample_rate=16000, pareto=2),
+    "nb_pesq": _ours("pesq:nb_pesq", "NB-PESQ, raw", 0.03, slow=True, sample_rate=16000, pareto=2),
     "sdr": _ours("sdr:sdr", "SDR (dB)", 0.1, separation=4),
     "si_sdri": _ours("", "SI-SDRi (dB)", 0.1, improvement_of="si_sdr", separation=1),
     "sdri": _ours("", "SDRi (dB)", 0.1, improvement_of="sdr", separation=2, pareto=5),
     "dnsmos": _dnsmos("overall", "OVRL"),
     "dnsmos_sig": _dnsmos("signal", "SIG"),
     "dnsmos_bak": _dnsmos("background", "BAK"),
-    "estoi": _ours("stoi:estoi", "ESTOI", 0.005),
+    "estoi": _ours("stoi:estoi", "ESTOI", 0.005, slow=True),
     "lsd": _ours("log_spectral_distance:log_spectral_distance", "LSD (dB)", 0.1, lower=True, rescaled=True),
     "speaker_similarity": _embedding(
         "speaker_similarity", "speaker similarity", 0.01, "a speaker model, such as microsoft/wavlm-base-plus-sv"

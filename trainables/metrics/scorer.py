@@ -23,6 +23,7 @@ from trainables.metrics.catalogue import IMPROVEMENTS, INGREDIENTS, METRICS, kno
 Row = dict[str, Any]
 UNPLACED = {"gain": None, "polarity": None, "lag": None}  # where there is no alignment
 NO_MODELS: Mapping[str, str] = MappingProxyType({})
+NOT_COMPUTED = "not_computed"  # status of a slow metric's row where it was spared; no failure
 SILENCE = 0.5 / 2**15  # peak around the mean; below half a step, 16-bit audio is all zeros
 
 
@@ -104,7 +105,7 @@ def score_utterance(
 
 def mean_of_ok(rows: Iterable[Mapping[str, Any]], metric: str) -> tuple[float | None, int, int]:
     """(mean over the rows of `metric` that are ok, or None; how many are ok; how many failed)."""
-    chosen = [row for row in rows if row["metric"] == metric]
+    chosen = [row for row in rows if row["metric"] == metric and row["status"] != NOT_COMPUTED]
     values = [row["value"] for row in chosen if row["status"] == "ok"]
     mean = math.fsum(values) / len(values) if values else None
     return mean, len(values), len(chosen) - len(values)

@@ -44,36 +44,50 @@ class Muon(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is None:
-                    continue
-                if is_matrix(parameter):
-                    self._step_matrix(parameter, group)
-                else:
-                    self._step_adam(parameter, group)
+            trained = [parameter for parameter in group["params"] if parameter.grad is not None]
+            by_shape: dict[torch.Size, list[Tensor]] = {}
+            for parameter in filter(is_matrix, trained):
+                by_shape.setdefault(parameter.shape, []).append(parameter)
+            for matrices in by_shape.values():
+                self._step_matrices(matrices, group)
+            self._step_adam([parameter for parameter in trained if not is_matrix(parameter)], group)
         return loss
 
-    def _step_matrix(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        state, gradient = self.state[parameter], parameter.grad
-        assert gradient is not None
-        if not state:
-            state["average"] = torch.zeros_like(parameter)
-        average = state["average"].lerp_(gradient, 1 - group["momentum"])
-        ahead = gradient.lerp(average, group["momentum"]).flatten(1)
-        size = _ADAM_STEP * max(ahead.shape) ** 0.5
-        parameter.add_(orthogonalised(ahead).view_as(parameter), alpha=-group["lr"] * size)
+    def _step_matrices(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        """All of one shape."""
+        ahead = []
+        for parameter, gradient in zip(parameters, _gradients(parameters), strict=True):
+            state = self.state[parameter]
+            if not state:
+                state["average"] = torch.zeros_like(parameter)
+            average = state["average"].lerp_(gradient, 1 - group["momentum"])
+            ahead.append(gradient.lerp(average, group["momentum"]).flatten(1))
+        size = _ADAM_STEP * max(ahead[0].shape) ** 0.5
+        for parameter, direction in zip(parameters, orthogonalised(torch.stack(ahead)), strict=True):
+            parameter.add_(direction.view_as(parameter), alpha=-group["lr"] * size)
 
-    def _step_adam(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        state, gradient = self.state[parameter], parameter.grad
-        assert gradient is not None
-        if not state:
-            state.update(steps=0, average=torch.zeros_like(parameter), power=torch.zeros_like(parameter))
+    def _step_adam(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        if not parameters:
+            return
+        gradients, states = _gradients(parameters), [self.state[parameter] for parameter in parameters]
+        for parameter, state in zip(parameters, states, strict=True):
+            if not state:
+                state.update(steps=0, average=torch.zeros_like(parameter), power=torch.zeros_like(parameter))
+            state["steps"] += 1
         first, second = group["betas"]
-        state["steps"] += 1
-        average = state["average"].lerp_(gradient, 1 - first)
-        power = state["power"].mul_(second).addcmul_(gradient, gradient, value=1 - second)
-        spread = (power / (1 - second ** state["steps"])).sqrt_().add_(group["eps"])
-        parameter.addcdiv_(average, spread, value=-group["lr"] / (1 - first ** state["steps"]))
+        averages, powers = [state["average"] for state in states], [state["power"] for state in states]
+        torch._foreach_lerp_(averages, gradients, 1 - first)
+        torch._foreach_mul_(powers, second)
+        torch._foreach_addcmul_(powers, gradients, gradients, value=1 - second)
+        spreads = torch._foreach_div(powers, [1 - second ** state["steps"] for state in states])
+        torch._foreach_sqrt_(spreads)
+        torch._foreach_add_(spreads, group["eps"])
+        rates = [-group["lr"] / (1 - first ** state["steps"]) for state in states]
+        torch._foreach_addcdiv_(parameters, averages, spreads, rates)
+
+
+def _gradients(parameters: list[Tensor]) -> list[Tensor]:
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
 def is_matrix(parameter: Tensor) -> bool:
@@ -81,12 +95,17 @@ def is_matrix(parameter: Tensor) -> bool:
     return parameter.ndim >= 2 and min(parameter.shape[0], parameter[0].numel()) > 1
 
 
-def orthogonalised(matrix: Tensor) -> Tensor:
-    """(rows, columns) -> the same shape, its singular values all brought near 1 by Newton-Schulz iterations."""
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+def orthogonalised(matrices: Tensor) -> Tensor:
+    """(..., rows, columns) -> the same shape, all singular values brought near 1 by Newton-Schulz iterations.
+
+    Each matrix gets the bits that it has alone.
+    """
+    wide = matrices if matrices.shape[-2] <= matrices.shape[-1] else matrices.mT
+    stacked = wide.flatten(0, -3) if wide.ndim > 2 else wide[None]
     first, third, fifth = _COEFFICIENTS
-    x = wide / wide.norm().clamp(min=_EPS)
+    x = stacked / torch.stack([each.norm() for each in stacked]).clamp(min=_EPS)[:, None, None]
     for _ in range(_ITERATIONS):
-        gram = x @ x.T
-        x = first * x + torch.addmm(gram, gram, gram, beta=third, alpha=fifth) @ x
-    return x if wide is matrix else x.T
+        gram = x @ x.mT
+        x = first * x + torch.baddbmm(gram, gram, gram, beta=third, alpha=fifth) @ x
+    x = x.view(wide.shape)
+    return x if wide is matrices else x.mT

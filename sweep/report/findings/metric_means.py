@@ -13,6 +13,7 @@ from sweep.report.published.counterparts import FEATURE_METRICS, FIGURES, rows_o
 from sweep.verdict.means import mean_scores
 from sweep.verdict.paired_scores import NOISY, PairedScores, group_rows, paired_scores
 from sweep.verdict.result import MetricMeans
+from trainables.metrics.catalogue import METRICS
 
 Scores = Mapping[tuple[str, str], PairedScores]  # by group and metric
 
@@ -30,16 +31,24 @@ def scores_of(plan: Plan, rows: pd.DataFrame) -> Scores:
 
 
 def metric_means(plan: Plan, scores: Scores, leaders: Mapping[str, str]) -> list[MetricMeans]:
-    """One entry per group and candidate, the noisy input first: {"scores": {metric: mean}}.
+    """One entry per group and candidate, the noisy input first: {"scores": {metric: mean}}, and "utterances".
 
     The rows of the paper on feature normalization follow as entries with "published": true: all systems where the space
     names it, else where layers are normalized those of the group's upstream.
     """
     return [
-        entry
+        _computed_on(entry, plan, scores)
         for group in plan.groups
         for entry in (*_of_group(group, plan.scored, scores, leaders[group.name]), *_published(plan, group))
     ]
+
+
+def _computed_on(entry: MetricMeans, plan: Plan, scores: Scores) -> MetricMeans:
+    """With how many utterances the slow metrics were computed on, where the plan spares them."""
+    if plan.slow_clips is None or entry["published"]:
+        return entry
+    slow = [metric for metric in entry["scores"] if METRICS[metric].slow]
+    return {**entry, "utterances": {metric: len(scores[entry["group"], metric].utterances) for metric in slow}}
 
 
 def _of_group(group: GroupPlan, metrics: tuple[str, ...], scores: Scores, leader: str) -> Iterator[MetricMeans]:

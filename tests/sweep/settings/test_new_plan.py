@@ -45,6 +45,12 @@ def test_seeds_auto_plans_looks_that_share_alpha(tmp_path: Path) -> None:
     assert Plan.from_json(made.to_json()) == made
 
 
+def test_a_slow_metric_that_decides_is_computed_on_every_clip(tmp_path: Path) -> None:
+    assert plan(tmp_path).plan.slow_clips == 15
+    assert plan(tmp_path, "--metric", "wb_pesq").plan.slow_clips is None
+    assert plan(tmp_path, "--preset", "smoke").plan.slow_clips is None
+
+
 def test_further_metrics_are_columns_that_never_decide(tmp_path: Path) -> None:
     made = plan(tmp_path, "--also", "dnsmos,si_sdr,nb_pesq").plan
     assert made.also == ("dnsmos", "nb_pesq")  # the other one is there anyway

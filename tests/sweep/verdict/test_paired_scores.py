@@ -43,6 +43,18 @@ def test_a_reference_that_fails_by_itself_is_no_candidates_failure() -> None:
     assert paired.block(paired.complete).n_utterances == 199
 
 
+def test_an_utterance_that_a_slow_metric_spared_is_neither_a_failure_nor_unscorable() -> None:
+    rows = result_rows(values(), n_speakers=20)
+    spared = rows["utterance"] >= "u0012"
+    rows.loc[spared, ["value", "status"]] = [None, "not_computed"]
+    paired = paired_scores(rows, "si_sdr", LABELS, SEEDS)
+    assert (paired.failures, paired.unscorable) == ((0, 0, 0, 0, 0), 0)
+    assert paired.complete == LABELS
+    assert len(paired.utterances) == paired.block(LABELS).n_utterances == 12
+    assert paired.unit == "speaker"
+    assert np.array_equal(paired.block(LABELS).scores, values()[..., :12])
+
+
 def test_a_job_that_fails_on_more_than_one_percent_has_failed() -> None:
     gappy = values()
     gappy[1, 2, :3] = np.nan

@@ -382,10 +382,10 @@ def _level(table: Table, row: int) -> float:
 def evaluation_set(corpus: Corpus, data: DataSettings, split: str, seed: int = 0) -> list[EvaluationClip]:
     """The fixed clips every job is evaluated on, about `valid_seconds` or `test_seconds` in all.
 
-    Speakers take turns, noise types take turns, and so do the SNRs of a grid of five across
-    [snr_low, snr_high]; each round is reshuffled, so the three are independent.
-    Utterances are cut to `evaluation_clip_seconds`; cuts without speech are left out, and so are cuts below
-    1 s unless there are no others.
+    Speakers take turns, so that each is heard once before any is heard twice; noise types take turns, and so do the
+    SNRs of a grid of five across [snr_low, snr_high]; each round is reshuffled, so the three are independent.
+    Utterances are cut to `evaluation_clip_seconds`; cuts without speech are left out, and so are cuts below 1 s unless
+    there are no others.
 
     Raises:
         UserError: the split has nothing to evaluate on.
@@ -473,17 +473,20 @@ class Cut:
 
 
 def spoken_cuts(speech: Table, data: DataSettings, split: str, seed: int) -> Iterator[Cut]:
-    """Cuts that hold speech, speaker by speaker in turn."""
+    """Cuts that hold speech, speaker by speaker in turn: each has one before any has two."""
     longest = round(data.evaluation_clip_seconds * SAMPLE_RATE)
     cuts = [cut for row in range(len(speech)) for cut in _cuts(speech, row, longest)]
     shortest = min(longest, round(SHORTEST_CLIP * SAMPLE_RATE))
     cuts = [cut for cut in cuts if cut.stop - cut.start >= shortest] or cuts
-    speakers = [speech.speakers[cut.row] for cut in cuts]
-    for index in _taking_turns(speakers, generator(seed, f"{split} evaluation speech")):
+
+    def holds_speech(index: int) -> bool:
         cut = cuts[index]
         level = power(speech.audio(cut.row, cut.start, cut.stop))
-        if level >= _level(speech, cut.row) * 10 ** (-SPEECH_RANGE / 10):
-            yield cut
+        return level >= _level(speech, cut.row) * 10 ** (-SPEECH_RANGE / 10)
+
+    speakers = [speech.speakers[cut.row] for cut in cuts]
+    for index in _taking_turns(speakers, generator(seed, f"{split} evaluation speech"), holds_speech):
+        yield cuts[index]
 
 
 def _cuts(speech: Table, row: int, longest: int) -> Iterator[Cut]:
@@ -494,18 +497,26 @@ def _cuts(speech: Table, row: int, longest: int) -> Iterator[Cut]:
         yield Cut(row=row, start=start, stop=min(start + longest, length), name=f"{name}{suffix}", text=text)
 
 
-def _taking_turns(owners: Sequence[str], rng: np.random.Generator) -> Iterator[int]:
-    """Every index once, in rounds with one index per owner; all orders are shuffled."""
+def _taking_turns(
+    owners: Sequence[str], rng: np.random.Generator, usable: Callable[[int], bool] = lambda index: True
+) -> Iterator[int]:
+    """Every usable index once, in rounds with one index per owner; all orders are shuffled.
+
+    An owner whose next index is not usable has its turn with the first that is.
+    """
     waiting: dict[str, list[int]] = {}
     for index in rng.permutation(len(owners)):
         waiting.setdefault(owners[index], []).append(int(index))
     while waiting:
         names = sorted(waiting)
         for position in rng.permutation(len(names)):
-            name = names[position]
-            yield waiting[name].pop()
-            if not waiting[name]:
-                del waiting[name]
+            own = waiting[names[position]]
+            while own:
+                if usable(index := own.pop()):
+                    yield index
+                    break
+            if not own:
+                del waiting[names[position]]
 
 
 def rounds(items: Sequence[T], rng: np.random.Generator) -> Iterator[T]:

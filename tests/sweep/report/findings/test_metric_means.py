@@ -50,6 +50,21 @@ def test_an_utterance_that_fails_for_one_is_left_out_for_all_in_that_metric_alon
     assert found["si_sdr"] == pytest.approx(values[2].mean())
 
 
+def test_the_table_says_on_how_many_utterances_a_spared_metric_was_computed(plan: Plan) -> None:
+    values = scores((1.0, 1.2, 1.9, 1.5, 0.4), n_utterances=40)
+    rows = pd.concat([result_rows(values, seeds=plan.seeds, metric=m) for m in ("si_sdr", "wb_pesq")])
+    spared = rows.metric.eq("wb_pesq") & (rows.utterance >= "u0015")
+    rows.loc[spared, ["value", "status"]] = [None, "not_computed"]
+    found = means(replace(plan, slow_clips=15), rows)
+    mine = next(e for e in found if e["group"] == "tera" and e["candidate"] == "layer2")
+    assert mine["scores"]["wb_pesq"] == pytest.approx(values[2, :, :15].mean())
+    assert mine["scores"]["si_sdr"] == pytest.approx(values[2].mean())
+    assert mine["utterances"] == {"wb_pesq": 15}
+    _, header, _ = next(metric_cells(cast(Result, {"metrics": found})))
+    assert "WB-PESQ, 15 utterances" in header
+    assert "SI-SDR (dB)" in header
+
+
 def test_a_candidate_with_a_failed_seed_is_averaged_over_its_other_seeds(plan: Plan) -> None:
     values = scores((1.0, 1.2, 1.9, 1.5, 0.4), n_utterances=200)
     values[0, 1, :3] = np.nan  # above 1 % of the utterances

@@ -18,6 +18,7 @@ from trainables.audio.corpus.corpus_writer import write_corpus
 from trainables.audio.examples.mixing import (
     FULL_SCALE,
     SNR_STEPS,
+    _taking_turns,
     evaluation_set,
     heard_batch,
     labelled_rows,
@@ -298,6 +299,17 @@ def test_speakers_noises_and_snrs_take_turns(wide_corpus: Corpus) -> None:
     assert set(Counter(clip.noise_type for clip in clips).values()) == {10}
     assert Counter(clip.snr_db for clip in clips) == dict.fromkeys(np.linspace(-5, 5, SNR_STEPS), 8)
     assert len({(clip.noise_type, clip.snr_db) for clip in clips}) > 10
+
+
+def test_an_owner_takes_its_turn_with_the_first_that_is_usable() -> None:
+    owners = [name for name in "abcde" for _ in range(6)]
+    silent = {index for index in range(30) if index % 6 in (1, 4, 5)} | set(range(24, 29))
+    order = list(_taking_turns(owners, np.random.default_rng(3), lambda index: index not in silent))
+    assert sorted(order) == sorted(set(range(30)) - silent)
+    assert sorted(owners[index] for index in order[:4]) == list("abcd")
+    assert sorted(owners[index] for index in order[4:8]) == list("abcd")
+    everything = list(_taking_turns(owners, np.random.default_rng(3)))
+    assert sorted(everything) == list(range(30))
 
 
 @pytest.mark.parametrize("split", ["valid", "test"])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from transformers import Wav2Vec2Config, Wav2Vec2ForPreTraining
+from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2GumbelVectorQuantizer
 
 from trainables.base.randomness import seed_global_generators
 from trainables.ssl.bodies.upstreams import build_body
@@ -24,6 +25,7 @@ from trainables.ssl.pretraining.contrastive_pretraining import (
     DIVERSITY_WEIGHT,
     SIMILARITY_TEMPERATURE,
     ContrastivePretraining,
+    Quantizer,
     masks_and_distractors,
     similarities,
 )
@@ -44,6 +46,24 @@ def test_distractors_are_other_masked_frames_of_the_same_utterance() -> None:
     assert mask.flatten()[distractors.long()].all()
     assert (distractors // 49 == flat[:, None] // 49).all()
     assert (distractors != flat[:, None]).all()
+
+
+def test_codes_and_their_gradients_are_those_of_transformers(objective: ContrastivePretraining) -> None:
+    ours = objective.quantizer
+    mask = torch.rand(3, 49) < 0.5
+    latents = torch.randn(3, 49, ours.weight_proj.in_features)
+    found = []
+    for forward in (Quantizer.forward, Wav2Vec2GumbelVectorQuantizer.forward):
+        torch.manual_seed(5)
+        ours.zero_grad()
+        given = latents.clone().requires_grad_()
+        codes, perplexity = forward(ours, given, mask)
+        (codes.square().sum() + perplexity).backward()
+        assert given.grad is not None
+        assert ours.codevectors.grad is not None
+        found.append((codes, perplexity, given.grad, ours.codevectors.grad.clone()))
+    for mine, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(mine, theirs)
 
 
 def test_about_half_of_a_short_crop_is_masked() -> None:

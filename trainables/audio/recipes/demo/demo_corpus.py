@@ -1,7 +1,7 @@
 """The built-in `demo` corpus: synthetic voices and noises, made here in seconds, nothing downloaded.
 
-48 voices of espeak-ng in three splits read for about half an hour; noises are synthesised, one of them babble
-by voices that speak nowhere else. It sounds robotic, but quality scores order correctly with SNR. It is
+118 speakers of espeak-ng in three splits, 60 of them in test, read for about 35 minutes; noises are synthesised, one of
+them babble by voices that speak nowhere else. It sounds robotic, but quality scores order correctly with SNR. It is
 synthetic and says so: scores on it are for trying the tool out.
 """
 
@@ -22,9 +22,9 @@ from trainables.audio.recipes.recipe import BUILT_IN, DEMO, Recipe
 from trainables.base.errors import UserError
 from trainables.base.randomness import generator
 
-VERSION = 3  # raise it whenever a change here, or in the voices and noises, changes the corpus
+VERSION = 4  # raise it whenever a change here, or in the voices and noises, changes the corpus
 
-_UTTERANCES = {"train": 13, "valid": 6, "test": 6}  # per speaker
+_UTTERANCES = {"train": 13, "valid": 2, "test": 2}  # per speaker
 _RECORDINGS = {"train": 6, "valid": 4, "test": 4}  # per noise type
 _NOISE_SECONDS = 10.0
 _SENTENCE_SECONDS = 3.2  # about, for the plan before anything is made

@@ -1,7 +1,8 @@
 """Who speaks in the demo corpus, and what: voice variants crossed with a few accents, and plain sentences.
 
 An accent is another language's rules reading English, which widens the range of phones. Speakers, and the
-sentences they read, are disjoint between splits.
+sentences they read, are disjoint between splits. Each variant of valid and test speaks in three accents, each time
+with habits of its own, as three speakers: intervals are over speakers, so they should be many.
 """
 
 from dataclasses import dataclass
@@ -30,10 +31,12 @@ _VARIANTS = {
     "train": """f1 m1 belinda adam Alicia john linda michel Annie robert aunty max anika Michael steph norbert
         f5 paul Andrea Hugo grandma m4 steph3 miguel f3 sandro shelby pedro""",
     "valid": "f2 m3 Nguyen marcelo grandpa quincy klatt5 caleb m7 zac",
-    "test": "f4 m2 steph2 benjamin iven4 Diogo boris Lee m8 victor",
+    "test": """f4 m2 steph2 benjamin iven4 Diogo boris Lee m8 victor Andy Gene Henrique Jacky Mario antonio ed gustave
+        pablo rob""",
     "crowd": "m5 m6 Denis Alex edward travis",  # heard in the babble noise only
 }
 _ACCENTS = ("en-us", "en", "en-us", "en-gb-scotland", "en-us", "de", "en", "es", "it", "nl", "sv", "pt-br")
+_SPOKEN_IN = {"valid": 3, "test": 3}  # accents, of each variant
 
 SENTENCES = {
     "train": (
@@ -119,7 +122,15 @@ SENTENCES = {
 
 def speakers(split: str) -> list[Speaker]:
     """The speakers of a split, or of the "crowd" that babbles; always the same."""
-    return [_speaker(variant, index) for index, variant in enumerate(_VARIANTS[split].split())]
+    variants = _VARIANTS[split].split()
+    if split not in _SPOKEN_IN:
+        return [_speaker(variant, _ACCENTS[index % len(_ACCENTS)], variant) for index, variant in enumerate(variants)]
+    accents = list(dict.fromkeys(_ACCENTS))  # three apart, so that a variant's are different ones
+    return [
+        _speaker(variant, accent := accents[(index + 3 * turn) % len(accents)], f"{variant}, {accent}")
+        for turn in range(_SPOKEN_IN[split])
+        for index, variant in enumerate(variants)
+    ]
 
 
 def script(speaker: Speaker, split: str, count: int) -> list[str]:
@@ -130,9 +141,8 @@ def script(speaker: Speaker, split: str, count: int) -> list[str]:
     return [f"{next(reading)} {next(reading)}" if turn % 3 == 2 else next(reading) for turn in range(count)]
 
 
-def _speaker(variant: str, index: int) -> Speaker:
-    rng = generator(0, "demo speaker", variant)
-    accent = _ACCENTS[index % len(_ACCENTS)]
+def _speaker(variant: str, accent: str, key: str) -> Speaker:
+    rng = generator(0, "demo speaker", key)
     return Speaker(
         name=f"{accent}-{variant}".lower(),
         voice=f"{accent}+{variant}",
