@@ -97,6 +97,7 @@ class MethodConfig(Protocol):
 
     def check_budget(self, steps: int, data: DataSettings) -> None:
         """Raise `refusal(...)` where this training does not go with its number of steps, or its batch; for the plan."""
+        return
 
     @property
     def views(self) -> int:
