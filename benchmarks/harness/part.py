@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmarks.harness import machine, peers, processes
 from benchmarks.harness.findings import Finding, Outcome, finding_from_json
@@ -76,8 +77,8 @@ Measure = Callable[[Context], list[Finding]]
 def in_turn(rounds: int, *contestants: Callable[[], object] | None) -> list[tuple[float, ...]]:
     """Seconds of each, in `rounds` rounds, one after the other within a round; once before to warm up. None = ()."""
     present = [each for each in contestants if each is not None]
-    for each in present:
-        each()
+    for present_one in present:
+        present_one()
     taken: list[list[float]] = [[] for _ in contestants]
     for _ in range(rounds):
         for place, each in enumerate(contestants):
@@ -101,7 +102,7 @@ def run_part(part: Part, base: Path, kept: Path, small: bool = False, device: st
     command += [*(["--small"] if small else []), "--device", device, "--modules", ",".join(part.modules)]
     done = processes.run(command, base / f"log-{part.key}", part.budget * _SLACK, _environment())
     facts = {"code": machine.code_fingerprint(), "small": small, "device": device}
-    outcome = {"part": part.key, "title": part.title, "seconds": done.seconds, **facts}
+    outcome: dict[str, Any] = {"part": part.key, "title": part.title, "seconds": done.seconds, **facts}
     if done.status is None:
         error = f"took more than {_SLACK:g} times its {part.budget:g} s\n{_end(done.errors)}"
         result = Outcome(**outcome, status="too slow", error=error, machine=machine.facts())

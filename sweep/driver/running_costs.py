@@ -50,7 +50,8 @@ def measured_once(
         while not ray.wait([task], timeout=_POLL_SECONDS)[0]:
             stop.check()
         try:
-            known[group] = {**known.get(group, {}), **ray.get(task)}
+            measured: dict[str, RunningCost] = ray.get(task)
+            known[group] = {**known.get(group, {}), **measured}
         except Exception as error:  # of the method, of Ray, or a worker out of memory
             why = str(error).strip().splitlines()[-1:]
             say_on_standard_error(f"the costs of running {group}'s candidates could not be measured: {''.join(why)}")

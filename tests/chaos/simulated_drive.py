@@ -129,7 +129,7 @@ class UnbrokenDrive(SimulatedDrive):
         Simulation(self.plan, self.store, listeners=(scoring,), contention=looks).run()
         leaders = self._nominate(scoring)
         rows = self._test_rows(scoring)
-        return self._confirm(rows, scores_of(self.plan, rows), leaders)
+        return self._confirm(rows, scores_of(self.plan, rows), leaders, None)
 
     def _reported_score(self, job: Job) -> float:
         record = self.store.record(job)

@@ -34,7 +34,7 @@ def test_its_state_fits_our_network(more: dict[str, Any], tmp_path: Path) -> Non
     network = SEConformer(**SIZES)
     network.load_state_dict(found)
     assert torch.equal(
-        network.layers[1].convolution.conv_norm.running_mean,
+        network.get_buffer("layers.1.convolution.conv_norm.running_mean"),
         state()["conformers.1.conv_module.sequential.3.running_mean"],
     )
 
