@@ -49,10 +49,11 @@ class Freeable:
 def everything(output: str | None = None) -> list[Freeable]:
     """The cache's parts, what sweeps share in a bucket, and the sweeps in `output`, the largest first."""
     base = base_of(output)
+    sweeps = sweep_names(base)  # first: it says what is wrong with a bucket
     parts = [_cache_part(Storage(cache_folder()), name) for name in _MEANINGS if (cache_folder() / name).is_dir()]
     if is_remote(base) and KEPT_JOBS in Storage(base).folders():
         parts.append(_in_bucket(Storage(base), KEPT_JOBS))
-    found = [*parts, *(_sweep_or_reason(name, output) for name in sweep_names(base))]
+    found = [*parts, *(_sweep_or_reason(name, output) for name in sweeps)]
     return sorted(found, key=lambda item: (-item.bytes, -item.kept, item.name))
 
 

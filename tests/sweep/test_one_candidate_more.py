@@ -184,6 +184,23 @@ def test_what_is_damaged_is_computed_again(machine: Machine, everything: Done, n
     assert (trained(healed) > 0) == (name != "rows-*")
 
 
+def test_stopped_by_sigterm_after_ray_had_to_start_on_the_way_it_ends_cleanly_and_resumes(
+    machine: Machine, everything: Done
+) -> None:
+    for file in sorted((machine.folder / "cache" / _KEPT).glob("*/weights")):
+        file.unlink()
+    process = machine.start(*machine.question("stopped", _ALL))
+    searched = len(_ALL) * 3
+    wait_until(lambda: machine.ended_jobs("stopped") > searched)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "stopped (SIGTERM)" in err
+    again = machine.run("--resume", "stopped").result
+    assert again["groups"] == everything.result["groups"]
+    assert again["trials"] == everything.result["trials"]
+
+
 def _forget(machine: Machine, sweep: str, candidate: str) -> None:
     """Take a candidate's jobs out of what is kept."""
     for file in (machine.folder / "cache" / _KEPT).glob("*/reports"):
