@@ -7,10 +7,13 @@ learning rates; normalization and every rival that can be tuned after pre-traini
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from search_spaces.space import Candidate, Config, Group, Preset
 from search_spaces.ssl_presets import (
+    PRESETS,
+    SMOKE,
     STRENGTHS,
     anchor_rates,
     at_base_size,
@@ -83,6 +86,7 @@ NORM_RIVALS = ssl_space(
     name="norm_rivals",
     question="Is normalization better than other cures for the same mismatch, for each upstream?",
     candidates=_candidates,
+    presets={**PRESETS, "smoke": replace(SMOKE, config={**SMOKE.config, "draft_steps": 2})},
     suggest=_suggest,
     anchor=_anchor,
 )

@@ -235,7 +235,7 @@ class NormalizedSSLConfig(MethodConfig):
         (1, 10_000_000),
         unit="steps",
         section="Pre-training and measurements",
-        help="Pre-training of a tiny body on clean speech.",
+        help="Pre-training of a tiny body on speech.",
     )
     gate_steps: int = whole(60, (1, 10_000_000), unit="steps", help="Training of a head for the transfer gate.")
     similarity_pairs: int = whole(

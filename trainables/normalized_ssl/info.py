@@ -1,10 +1,21 @@
 """Normalized SSL as a sweep sees it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from trainables.config.method_info import MethodInfo
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
 _FOLDER = "trainables.normalized_ssl"
+
+
+def _pretraining_step_seconds(config: Mapping[str, Any]) -> float:
+    """A denoising body hears every crop twice, but for the transformer."""
+    upstream = UPSTREAM_TABLE[config["upstream"]]
+    twice = 1.15 if upstream.spectral else 1.35
+    return upstream.pretraining_step_seconds * (twice if config.get("pretraining_input") == "denoise" else 1.0)
+
 
 INFO = MethodInfo(
     name="normalized_ssl",
@@ -21,7 +32,7 @@ INFO = MethodInfo(
     groups="upstream",
     full_size=lambda config: config.size == "base",
     step_seconds=lambda config: UPSTREAM_TABLE[config.upstream].step_seconds,
-    pretraining_step_seconds=lambda config: UPSTREAM_TABLE[config["upstream"]].pretraining_step_seconds,
+    pretraining_step_seconds=_pretraining_step_seconds,
     checkpoint_bytes=(8e6, 320e6),  # TERA with a frozen branch up to layer 3; the waveform bodies take 230e6
     curves={
         "*/k": "k",
