@@ -157,6 +157,6 @@ SYSTEMS = Space(
 SYSTEMS_PAIRED = replace(
     SYSTEMS,
     name="systems_paired",
-    question="The same for pairs of recordings (VoiceBank-DEMAND): which system, of the five that take them?",
+    question="Which system enhances best, on pairs of recordings such as VoiceBank-DEMAND's?",
     candidates=partial(_candidates, contrastive=False),
 )

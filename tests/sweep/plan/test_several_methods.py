@@ -1,6 +1,7 @@
 """A space whose candidates name methods of their own: each is configured, costed and trained by its own."""
 
 import json
+import zlib
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from dataclasses import replace
 from search_spaces.norm_layers import NORM_LAYERS
 from search_spaces.space import Candidate
 
+DEMO = NORM_LAYERS.presets["demo"]
+PRESETS = {"demo": replace(DEMO, config={**DEMO.config, "w_tiem": 1.0})}
 RATES = {None: "lr_head", "contrastive_se": "lr"}
 
 def candidates(group, preset):
@@ -41,8 +44,9 @@ MINE = replace(
 
 
 def typed(folder: Path, *flags: str, text: str = SPACE) -> Plan:
-    (folder / "mine.py").write_text(text)
-    return plan(folder, "--space", "mine.py", *flags).plan
+    name = f"mine{zlib.crc32(text.encode())}.py"  # a process reads a file of one name once
+    (folder / name).write_text(text)
+    return plan(folder, "--space", name, *flags).plan
 
 
 def test_every_job_is_its_own_methods(tmp_path: Path) -> None:
@@ -110,6 +114,8 @@ def test_a_term_of_one_methods_paper_is_taken(tmp_path: Path) -> None:
     [
         (("--set", "k_shap=cosine"), SPACE, ["k_shap", "normalized_ssl", "contrastive_se"]),
         (("--set", "k_shape=square"), SPACE, ["k_shape", "square"]),
+        (("--set", "w_l1=1"), SPACE, ["w_l1", "normalized_ssl", "contrastive_se"]),
+        ((), SPACE.replace("every_draw=None", "presets=PRESETS"), ["w_tiem", "normalized_ssl", "contrastive_se"]),
         ((), SPACE.replace("contrastive_se", "contrastive"), ["contrastive", "normalized_ssl"]),
         ((), SPACE.replace('"target": "byol"', '"norm_layers": [1]'), ["contrastive_se", "norm_layers"]),
         (
