@@ -62,7 +62,7 @@ def test_the_stage_is_found_by_what_the_file_holds(tmp_path: Path) -> None:
 
 def test_the_other_way_of_the_lstm_is_refused(tmp_path: Path) -> None:
     path, _ = demucs_file(tmp_path / "best.th")
-    with pytest.raises(UserError, match="causal=True, here False"):
+    with pytest.raises(UserError, match="causal is not given and means True, here False"):
         check_weights(stage_of(path, causal=False))
 
 
