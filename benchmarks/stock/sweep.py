@@ -73,7 +73,7 @@ class Question:
 
     def stages(self, config: Mapping[str, Any]) -> tuple[Stage, ...]:
         place = {"corpus_uri": self.corpus.uri, "corpus_fingerprint": self.corpus.fingerprint}
-        return self.configuration(config).stages(config["seed"], **place, threads=1, device="cpu")  # type: ignore[misc]
+        return self.configuration(config).stages(config["seed"], **place, threads=1, device="cpu")
 
     def assignment(self, config: Mapping[str, Any]) -> Assignment:
         return Assignment(
