@@ -65,7 +65,7 @@ def test_a_job_that_shares_a_device_reports_its_rate(context: Context) -> None:
 
 @pytest.mark.slow
 def test_jobs_that_share_a_device_run_at_once(context: Context) -> None:
-    memory, shared, curve = shares.measure(context)
+    _, shared, curve = shares.measure(context)
     assert isinstance(shared, Comparison)
     assert isinstance(curve, Curve)
     assert [jobs for jobs, _ in curve.points] == [1.0, 2.0]
