@@ -16,6 +16,7 @@ from benchmarks.harness.findings import Finding, Outcome, finding_from_json
 
 _SLACK = 2.5  # a machine may be this much slower than the budget's before a part is given up
 _ERROR_CHARACTERS = 2000
+_PLACES = ("SPEECH_SWEEP_", "MLFLOW_", "RAY_")  # variables that would send sweeps elsewhere
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,8 @@ def middle(values: tuple[float, ...]) -> float:
 
 
 def _environment() -> dict[str, str]:
-    """Ours can be imported in any folder; one thread, but where a part says otherwise."""
-    known = {name: value for name, value in os.environ.items() if not name.startswith("SPEECH_SWEEP_")}
+    """Ours can be imported in any folder; one thread, but where a part says otherwise; no server of the user's."""
+    known = {name: value for name, value in os.environ.items() if not name.startswith(_PLACES)}
     known.pop("PYTHONDONTWRITEBYTECODE", None)
     return {**known, "PYTHONPATH": str(peers.REPOSITORY), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 

@@ -52,7 +52,7 @@ def measure(context: Context) -> list[Finding]:
             ours=ours,
             theirs=theirs,
             why="ours does not build the eleven transformer layers that no decoder reads, and its clean branch ends at "
-            "the normalized layer; the convolutions that both must run, and their gradients, are most of what is left",
+            "the normalized layer; convolutions and decoder, with their gradients, are the same in both",
         ),
         Fact(
             what="parameters of body, clean branch and decoder",
