@@ -8,7 +8,7 @@ BENCH = (
     Part("b", "base_step", "a training step at base size, next to the whole published model", 150, on_cuda=True),
     Part("e", "data", "training batches, next to wav files through a DataLoader", 60),
     Part("f", "scoring", "scores, next to torchmetrics, on one core", 60, "bench", ("torchmetrics",)),
-    Part("g", "separators", "separators, next to asteroid's", 150, "bench-asteroid", ("asteroid",), on_cuda=True),
+    Part("g", "separators", "separators, next to asteroid's", 150, "asteroid", ("asteroid",), on_cuda=True),
     Part("g", "soft_dtw", "soft-DTW, next to pysdtw and tslearn", 60, "bench", ("pysdtw", "tslearn")),
     Part("h", "growth_trials", "what a trial costs, from 10 to 10,000", 120),
     Part("h", "growth_corpus", "what an hour of corpus costs, from 0.1 to 100", 120),

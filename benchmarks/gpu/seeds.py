@@ -41,11 +41,11 @@ def measure(context: Context) -> list[Finding]:
         for device in ("cpu", context.device):
             context.say(f"{upstream} on {device}")
             scores[device] = [score(corpus, upstream, seed, device, context.size(40, 2)) for seed in seeds]
-        found.append(_compared(upstream, scores["cpu"], scores[context.device], context.device))
+        found.append(compared(upstream, scores["cpu"], scores[context.device], context.device))
     return found
 
 
-def _compared(upstream: str, cpu: list[float], other: list[float], device: str) -> Fact:
+def compared(upstream: str, cpu: list[float], other: list[float], device: str) -> Fact:
     """Raises AssertionError where the means are further apart than the seeds' spread allows."""
     spread, apart = stdev(cpu), fmean(other) - fmean(cpu)
     # Paired by seed, the difference of means has a standard error of at most spread x sqrt(2 / n).

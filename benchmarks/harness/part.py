@@ -3,19 +3,20 @@
 import importlib
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from benchmarks.harness import machine, peers, processes
 from benchmarks.harness.findings import Finding, Outcome, finding_from_json
 
 _SLACK = 2.5  # a machine may be this much slower than the budget's before a part is given up
 _ERROR_CHARACTERS = 2000
+_PLACES = ("SPEECH_SWEEP_", "MLFLOW_", "RAY_")  # variables that would send sweeps elsewhere
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Context:
         small: as little as runs every line, for tests; its figures mean nothing.
         missing: of the part's peers, the modules that are not there.
         part: the part's name, for modules that have several.
+        corpus: of parts that need speech; tests have a smaller one.
     """
 
     folder: Path
@@ -62,6 +64,7 @@ class Context:
     device: str = "cpu"
     missing: tuple[str, ...] = ()
     part: str = ""
+    corpus: str = "demo"
 
     def size(self, full: int, small: int) -> int:
         return small if self.small else full
@@ -77,14 +80,14 @@ Measure = Callable[[Context], list[Finding]]
 def in_turn(rounds: int, *contestants: Callable[[], object] | None) -> list[tuple[float, ...]]:
     """Seconds of each, in `rounds` rounds, one after the other within a round; once before to warm up. None = ()."""
     present = [each for each in contestants if each is not None]
-    for present_one in present:
-        present_one()
+    for each in present:
+        each()
     taken: list[list[float]] = [[] for _ in contestants]
     for _ in range(rounds):
-        for place, each in enumerate(contestants):
-            if each is not None:
+        for place, contestant in enumerate(contestants):
+            if contestant is not None:
                 start = time.perf_counter()
-                each()
+                contestant()
                 taken[place].append(time.perf_counter() - start)
     return [tuple(seconds) for seconds in taken]
 
@@ -101,19 +104,27 @@ def run_part(part: Part, base: Path, kept: Path, small: bool = False, device: st
     command = [str(python), "-m", "benchmarks.harness.child", module, part.name, str(folder), str(kept)]
     command += [*(["--small"] if small else []), "--device", device, "--modules", ",".join(part.modules)]
     done = processes.run(command, base / f"log-{part.key}", part.budget * _SLACK, _environment())
-    facts = {"code": machine.code_fingerprint(), "small": small, "device": device}
-    outcome: dict[str, Any] = {"part": part.key, "title": part.title, "seconds": done.seconds, **facts}
+    result = Outcome(
+        part=part.key,
+        title=part.title,
+        status="failed",
+        seconds=done.seconds,
+        code=machine.code_fingerprint(),
+        small=small,
+        device=device,
+        machine=machine.facts(),
+    )
     if done.status is None:
         error = f"took more than {_SLACK:g} times its {part.budget:g} s\n{_end(done.errors)}"
-        result = Outcome(**outcome, status="too slow", error=error, machine=machine.facts())
+        result = replace(result, status="too slow", error=error)
     elif done.status or not answer.is_file():
-        result = Outcome(**outcome, status="failed", error=_end(done.errors) or "no answer", machine=machine.facts())
+        result = replace(result, error=_end(done.errors) or "no answer")
     else:
         found = json.loads(answer.read_text(encoding="utf-8"))
         missing = tuple(f"{name} is missing: {peers.how_to_install(part.extra)}" for name in found["missing"])
         findings = tuple(map(finding_from_json, found["findings"]))
         status = "incomplete" if missing else "done"
-        result = Outcome(**outcome, status=status, findings=findings, missing=missing, machine=found["machine"])
+        result = replace(result, status=status, findings=findings, missing=missing, machine=found["machine"])
     _emptied(folder)
     folder.rmdir()
     return result
@@ -139,8 +150,8 @@ def middle(values: tuple[float, ...]) -> float:
 
 
 def _environment() -> dict[str, str]:
-    """Ours can be imported in any folder; one thread, but where a part says otherwise."""
-    known = {name: value for name, value in os.environ.items() if not name.startswith("SPEECH_SWEEP_")}
+    """Ours can be imported in any folder; one thread, but where a part says otherwise; no server of the user's."""
+    known = {name: value for name, value in os.environ.items() if not name.startswith(_PLACES)}
     known.pop("PYTHONDONTWRITEBYTECODE", None)
     return {**known, "PYTHONPATH": str(peers.REPOSITORY), "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 
@@ -150,8 +161,6 @@ def _end(text: str) -> str:
 
 
 def _emptied(folder: Path) -> None:
-    import shutil
-
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
 

@@ -1,11 +1,10 @@
 """Where a part of the benchmark finds its peers: the libraries that ours is compared with.
 
-They are not part of any install of ours. An extra of pyproject.toml names them, and unless they are already there, they
-are installed into an environment of their own below `.bench/`, on top of this one: there torch, numpy and the rest
-are the same files, so ours and the peer run in one process and differ in nothing else.
+They are not part of any install of ours. The extra `bench` of pyproject.toml names them, and unless they are already
+there, they are installed into an environment of their own below `.bench/`, on top of this one: there torch, numpy and
+the rest are the same files, so ours and the peer run in one process and differ in nothing else.
 """
 
-import hashlib
 import importlib.util
 import shutil
 import subprocess
@@ -18,6 +17,9 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 _INSTALL_SECONDS = 600
+# In no extra, since it asks for a torchmetrics of 2023.
+_APART = {"asteroid": ["asteroid==0.7.0"]}
+_UNCONSTRAINED = {"asteroid": ("torchmetrics",)}
 # Built for another torch than ours. asteroid imports it for a loss that nothing here uses, and it works without.
 _UNFITTING = ("torchaudio/lib",)
 
@@ -28,14 +30,16 @@ def missing(modules: Sequence[str]) -> list[str]:
 
 
 def requirements(extra: str) -> list[str]:
-    """What the extra of pyproject.toml asks for."""
+    """What the extra of pyproject.toml asks for, or a peer that is in none."""
+    if extra in _APART:
+        return _APART[extra]
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return list(project["optional-dependencies"][extra])
 
 
 def how_to_install(extra: str) -> str:
     """For a person, where `python_with` could not."""
-    return f"pip install -c constraints.txt {' '.join(map(repr, requirements(extra)))}"
+    return f"pip install {' '.join(map(repr, requirements(extra)))}"
 
 
 def python_with(extra: str, modules: Sequence[str], base: Path) -> Path:
@@ -52,8 +56,10 @@ def python_with(extra: str, modules: Sequence[str], base: Path) -> Path:
     packages = Path(_printed(python, "import sysconfig; print(sysconfig.get_path('purelib'))"))
     ours = sysconfig.get_path("purelib")
     (packages / "ours.pth").write_text(f"import site; site.addsitedir({ours!r})\n", encoding="utf-8")
+    constraints = folder / "constraints.txt"
+    constraints.write_text(_constraints(extra), encoding="utf-8")
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
-    command = [*pip, "--constraint", str(REPOSITORY / "constraints.txt"), *requirements(extra)]
+    command = [*pip, "--constraint", str(constraints), *requirements(extra)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=_INSTALL_SECONDS)
     except subprocess.TimeoutExpired:
@@ -67,11 +73,15 @@ def python_with(extra: str, modules: Sequence[str], base: Path) -> Path:
     return python
 
 
+def _constraints(extra: str) -> str:
+    """The versions of constraints.txt, but for what the peer asks for in another one."""
+    lines = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.startswith(_UNCONSTRAINED.get(extra, ("#",))))
+
+
 def _wanted(extra: str) -> str:
     """Changes whenever the environment must be made anew."""
-    constraints = (REPOSITORY / "constraints.txt").read_bytes()
-    facts = [sys.version, sys.executable, *requirements(extra), hashlib.sha256(constraints).hexdigest()]
-    return "\n".join(facts)
+    return "\n".join([sys.version, sys.executable, *requirements(extra), _constraints(extra)])
 
 
 def _printed(python: Path, code: str) -> str:

@@ -52,7 +52,7 @@ def measure(context: Context) -> list[Finding]:
             ours=ours,
             theirs=theirs,
             why="ours does not build the eleven transformer layers that no decoder reads, and its clean branch ends at "
-            "the normalized layer; the convolutions that both must run, and their gradients, are most of what is left",
+            "the normalized layer; convolutions and decoder, with their gradients, are the same in both",
         ),
         Fact(
             what="parameters of body, clean branch and decoder",
@@ -98,10 +98,9 @@ class StockModel(NormalizedSSL):
 
     def training_losses(self, batch: Batch, when: When) -> dict[str, Tensor]:
         with torch.no_grad():
-            clean = _features(self.clean_hub, batch.clean, self._site)
+            clean = features(self.clean_hub, batch.clean, self._site)
         self._target = moments(clean[self._site])
-        features = _features(self.hub, batch.noisy, self._site, self._normalized)
-        decoded = self.decoder(features, batch.noisy)
+        decoded = self.decoder(features(self.hub, batch.noisy, self._site, self._normalized), batch.noisy)
         return self._losses(decoded, batch.clean, None)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -125,8 +124,8 @@ class StockModel(NormalizedSSL):
         )
 
 
-def _features(
-    hub: Wav2Vec2Model, wave: Tensor, site: int, change: Callable[[Tensor], Tensor] = lambda features: features
+def features(
+    hub: Wav2Vec2Model, wave: Tensor, site: int, change: Callable[[Tensor], Tensor] = lambda found: found
 ) -> list[Tensor]:
     """What the decoder reads, with one of the convolutions' outputs changed; by hooks.
 
