@@ -167,14 +167,16 @@ def speech_seconds(counts: dict[str, Any]) -> float | None:
 
 def _step_seconds(plan: Plan, group: GroupPlan) -> float | None:
     """Mean over the group's candidates; None where one's was never measured."""
-    data, methods, seconds = plan.data_of(group.name), plan.methods(), dict[str, float]()
-    for name, config in plan.typical_configs(group.name).items():
-        measured = None if methods[name].full_size(config) else methods[name].step_seconds(config)
+    methods, seconds = plan.methods(), []
+    for candidate in group.candidates:
+        info, config = methods[plan.method_of(candidate)], plan.first_config(group, candidate)
+        measured = None if info.full_size(config) else info.step_seconds(config)
         if measured is None:
             return None
         fixed, per_second = measured
-        seconds[name] = fixed + per_second * data.batch * data.crop_seconds
-    return fmean(seconds[plan.method_of(candidate)] for candidate in group.candidates)
+        data = config.data_settings(plan.data_of(group.name))
+        seconds.append(fixed + per_second * data.batch * data.crop_seconds)
+    return fmean(seconds)
 
 
 def _configs_of(plan: Plan, method: str) -> list[MethodConfig]:

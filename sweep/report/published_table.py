@@ -9,12 +9,11 @@ from typing import Any
 
 from sweep.report.output_formats import View
 from sweep.report.published import published_rows
-from sweep.report.published.counterparts import FEATURE_METRICS, candidate_of
+from sweep.report.published.counterparts import FEATURE_METRICS, FIGURES, candidate_of
 from sweep.verdict.result import by_score, group_name
 from trainables.base.errors import UserError
 from trainables.metrics.catalogue import METRICS
 
-FIGURES = "feature_normalization"
 NOT_STATED = "n not stated, no interval"
 
 

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from sweep.core.addresses import hide_password
+from sweep.plan.audio import audio_seconds
 from sweep.plan.cost import Known, estimate, gpu_hours, scored_seconds, speech_seconds
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
@@ -52,9 +53,10 @@ def describe(planned: Planned, price: MachinePrice | None = None, known: Known |
 
 def cautions(plan: Plan) -> list[str]:
     """Settings that are allowed but may not be what was meant, one line each."""
-    methods, configs = plan.methods(), [each for g in plan.groups for each in plan.typical_configs(g.name).items()]
+    methods = plan.methods()
+    configs = [(plan.method_of(each), plan.first_config(g, each)) for g in plan.groups for each in g.candidates]
     found = list(dict.fromkeys(caution for name, config in configs for caution in methods[name].cautions(config)))
-    found += _fixed_for_some(plan)
+    found += [*_fixed_for_some(plan), *_unequal_audio(plan)]
     if plan.device == "cpu" and any(methods[name].full_size(config) for name, config in configs):
         found.append(
             "full-size models will train on the CPU: --gpus-per-trial gives each job a GPU, --preset demo is small"
@@ -83,7 +85,20 @@ def _fixed_for_some(plan: Plan) -> list[str]:
     for field in plan.fixed if plan.mixed else ():
         without = [name for name, info in plan.methods().items() if field not in rules_of(info.config)]
         if without:
-            found.append(f"--set {field}: {', '.join(without)} has no such field and trains as it would without it")
+            found.append(f"--set {field} changes nothing for {', '.join(without)}: no such field there")
+    return found
+
+
+def _unequal_audio(plan: Plan) -> list[str]:
+    """Candidates of different methods that do not train on the same amount of audio."""
+    found = []
+    for group in plan.groups if plan.mixed else ():
+        labels: dict[float, list[str]] = {}
+        for label, seconds in audio_seconds(plan, group.name).items():
+            labels.setdefault(seconds, []).append(label)
+        if len(labels) > 1:
+            listed = "; ".join(f"{seconds:,.0f} s ({', '.join(same)})" for seconds, same in labels.items())
+            found.append(f"{group.name}: candidates train on different amounts of noisy audio: {listed}")
     return found
 
 
@@ -128,8 +143,17 @@ def _work(plan: Plan, stages: list[Stage], missing: list[Stage]) -> list[str]:
         f"stages     {len(stages)} ({counted}); {len(stages) - len(missing)} are in the cache already",
         f"search     {search} jobs: {plan.samples} per candidate, {_steps(plan)} steps each",
         f"final      {_final(plan)}",
+        *_audio(plan),
         f"scoring    {scored['valid']:.4g} s of valid and {scored['test']:.4g} s of test audio per finalist",
     ]
+
+
+def _audio(plan: Plan) -> list[str]:
+    """What a training of any candidate sees, where there are several methods and it is equal; else it is a note."""
+    seconds = {each for group in plan.groups for each in audio_seconds(plan, group.name).values()}
+    if not plan.mixed or len(seconds) > 1:
+        return []
+    return [f"audio      {seconds.pop():,.0f} s of noisy audio in each training: steps x batch x crop, for all alike"]
 
 
 def _known(known: Known | None) -> list[str]:

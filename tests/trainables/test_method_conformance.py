@@ -154,7 +154,7 @@ class WaveformSEConformance(PaddingConformance):
 
 
 class TestDemucs(WaveformSEConformance):
-    config = {"network": "demucs", "remix": True}  # noqa: RUF012
+    config = {"network": "demucs", "remix": True, "band_mask": 0.2, "shift_seconds": 0.1, "echo": 0.5}  # noqa: RUF012
 
 
 class TestDemucsInBothDirections(WaveformSEConformance):

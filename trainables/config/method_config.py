@@ -92,6 +92,11 @@ class MethodConfig(Protocol):
         return data
 
     @property
+    def views(self) -> int:
+        """The noises that each clean crop of a batch is put into."""
+        return 1
+
+    @property
     def trains_on_pretraining_corpus(self) -> bool:
         """Whether training itself draws examples from the corpus for pre-training, where the plan has one."""
         return False

@@ -10,9 +10,11 @@ learning rate: at mix_scale = 1 every schedule trains enhancement with the same 
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import Any
 
 from trainables.config.fields import choice, flag, number, whole
 from trainables.config.method_config import MethodConfig
+from trainables.job.assignment import DataSettings
 
 TARGETS = ("none", "byol", "simsiam")
 SCHEDULES = ("full", "round", "pretrain", "anneal")
@@ -102,6 +104,7 @@ class ContrastiveSEConfig(MethodConfig):
 
     views: int = whole(2, (2, 8), unit="views", section="Views of a clean crop", help="Noisy versions of each crop.")
     same_snr: bool = flag(False, help="One SNR for all views of a crop.")
+    batch_of: str = choice("crops", of=("crops", "views"), help="What the size of a batch counts.")
 
     # lr_floor = 1 keeps the rate constant after the warm-up.
     optimizer: str = choice("sgd", of=("sgd", "adamw"), section="Optimizer", help="The report's is sgd.")
@@ -111,6 +114,23 @@ class ContrastiveSEConfig(MethodConfig):
     warmup_share: float = number(0.0, (0.0, 0.9), unit="share of the budget", help="Linear warm-up.")
     lr_floor: float = number(1.0, (0.0, 1.0), unit="share of the peak", help="End of the cosine decay.")
     clip: float = number(5.0, (1e-6, 1e6), help="Largest norm of the gradient.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every field, but for a `batch_of` at its default: it is newer than stages whose keys hold the others."""
+        values = super().to_dict()
+        if self.batch_of == "crops":
+            del values["batch_of"]
+        return values
+
+    def data_settings(self, data: DataSettings) -> DataSettings:
+        """Fewer crops where the batch counts their views."""
+        if self.batch_of == "crops":
+            return data
+        if data.batch % self.views:
+            raise self.refusal(
+                "batch_of", "views", f"a batch of {data.batch} has to be a multiple of {self.views} views"
+            )
+        return replace(data, batch=data.batch // self.views)
 
     def until_first_switch(self) -> tuple["ContrastiveSEConfig", float]:
         """The training without a schedule, and the share of the budget for which this is the same.

@@ -3,7 +3,7 @@
 A file is either a state alone, as on their hub (dns48, dns64, master64), or what their training writes: a package with
 `class`, `args`, `kwargs` and `state`, alone or as the `model` of a checkpoint, whose `best_state` then counts. Each
 argument of a package must be what is built here. Of a state alone, sizes are read off its tensors; the rest is as on
-the hub: stride 4, upsampling by 4, 16 kHz. Only causal networks are taken.
+the hub: 16 kHz, stride and upsampling 4 of a causal network (dns48, dns64, master64), 2 of another (valentini_nc).
 """
 
 from collections.abc import Mapping
@@ -23,18 +23,18 @@ _POSITIONS = (
     "chin", "chout", "hidden", "depth", "kernel_size", "stride", "causal", "resample", "growth", "max_hidden",
     "normalize", "glu", "rescale", "floor", "sample_rate",
 )  # fmt: skip
-_OF_THE_HUB = {"stride": 4, "resample": 4, "sample_rate": 16_000}
+_RATE_OF_THE_HUB, _STRIDE_OF_THE_HUB = 16_000, {True: 4, False: 2}  # the stride, and upsampling by as much, if causal
 _PACKAGE = ("class", "args", "kwargs", "state")
 _FORMAT = f"a state of tensors, or a package with {', '.join(_PACKAGE)}"
 
 
-def read_demucs(path: Path, content: bytes, sizes: Mapping[str, int], sample_rate: int = 16_000) -> dict[str, Tensor]:
+def read_demucs(path: Path, content: bytes, sizes: Mapping[str, Any], sample_rate: int = 16_000) -> dict[str, Tensor]:
     """The state in a file's `content`, for `Demucs(**sizes)`; `path` is for messages.
 
     Args:
         path: of the file.
         content: its bytes.
-        sizes: `hidden`, and what else differs from `DEFAULTS` in trainables/networks/demucs.py.
+        sizes: `hidden`, `causal` if false, and what else differs from `DEFAULTS` in trainables/networks/demucs.py.
         sample_rate: of the audio that the network will hear, in Hz.
 
     Raises:
@@ -45,20 +45,23 @@ def read_demucs(path: Path, content: bytes, sizes: Mapping[str, int], sample_rat
         stored = {**stored["model"], **({"state": stored["best_state"]} if "best_state" in stored else {})}
     if not isinstance(stored, dict) or not stored:
         raise UserError(f"{path}: not in denoiser's format: {_FORMAT}")
-    facts = _facts({**DEFAULTS, **sizes}, sample_rate)
+    facts = _facts({**DEFAULTS, "causal": True, **sizes}, sample_rate)
     packed = "state" in stored
     if packed:
         require_facts(str(path), _arguments(path, stored), facts, ("rescale",))  # of fresh weights only
     state = stored["state"] if packed else stored
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise UserError(f"{path}: not in denoiser's format: {_FORMAT}")
-    stated = _stated_by(state) | ({} if packed else _OF_THE_HUB)
+    stated = _stated_by(state)
+    if not packed:
+        stride = _STRIDE_OF_THE_HUB[stated["causal"]]
+        stated |= {"stride": stride, "resample": stride, "sample_rate": _RATE_OF_THE_HUB}
     require_facts(str(path), stated, {name: fact for name, fact in facts.items() if name in stated})
     _require_fit(path, state, sizes)
     return dict(state)
 
 
-def _facts(sizes: Mapping[str, int], sample_rate: int) -> dict[str, Fact]:
+def _facts(sizes: Mapping[str, Any], sample_rate: int) -> dict[str, Fact]:
     """What is built here, and the authors' default, of every argument of their constructor that shapes an output."""
     return {
         "chin": Fact((1,), 1),
@@ -67,7 +70,7 @@ def _facts(sizes: Mapping[str, int], sample_rate: int) -> dict[str, Fact]:
         "depth": Fact((sizes["depth"],), 5),
         "kernel_size": Fact((sizes["kernel"],), 8),
         "stride": Fact((sizes["stride"],), 4),
-        "causal": Fact((True,), True),
+        "causal": Fact((sizes["causal"],), True),
         "resample": Fact((sizes["resample"],), 4),
         "growth": Fact((2,), 2),
         "max_hidden": Fact((10_000,), 10_000),
@@ -96,9 +99,9 @@ def _stated_by(state: Mapping[str, Tensor]) -> dict[str, Any]:
     return stated
 
 
-def _require_fit(path: Path, state: Mapping[str, Tensor], sizes: Mapping[str, int]) -> None:
+def _require_fit(path: Path, state: Mapping[str, Tensor], sizes: Mapping[str, Any]) -> None:
     with torch.device("meta"):
-        wanted = {key: value.shape for key, value in Demucs(**sizes, causal=True).state_dict().items()}
+        wanted = {key: value.shape for key, value in Demucs(**sizes).state_dict().items()}
     for key in [*wanted, *state]:
         if key not in state or key not in wanted or state[key].shape != wanted[key]:
             here, there = (tuple(found[key]) if key in found else "none" for found in (wanted, _shapes(state)))

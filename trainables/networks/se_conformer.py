@@ -13,6 +13,11 @@ from trainables.base.padding import batch_norm, masked, valid_mask
 from trainables.networks.waveform_unet import WaveformUNet, rescale
 
 CONV_NORMS = ("layer", "batch")
+# Of the third party's code; what is configured may differ.
+DEFAULTS = {
+    "depth": 4, "stride": 4, "resample": 4, "layers": 4, "heads": 4, "feed_forward": 64, "taps": 15,
+    "conv_norm": "layer",
+}  # fmt: skip
 DROPOUT = 0.1
 _KERNEL = 8  # of the U-Net
 

@@ -19,6 +19,8 @@ INFO = MethodInfo(
     name="waveform_se",
     config=WaveformSEConfig,
     build="trainables.waveform_se.method:build",
+    runners={"waveform_se_weights": "trainables.waveform_se.published_weights:run"},
+    weights_checks={"waveform_se_weights": "trainables.waveform_se.published_weights:check_local"},
     full_size=lambda config: config.size == "base",
     step_seconds=lambda config: _STEP_SECONDS[config.network],
     checkpoint_bytes=(8e6, 730e6),  # non-causal DEMUCS with 64 channels; causal takes 400e6

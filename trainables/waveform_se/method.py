@@ -1,4 +1,4 @@
-"""Supervised waveform enhancement: a network from noisy to clean speech, trained from scratch on the task itself.
+"""Supervised waveform enhancement: a network from noisy to clean speech, trained on the task itself.
 
 Losses and optimizer are those of DEMUCS (Defossez, Synnaeve and Adi, "Real time speech enhancement in the waveform
 domain", Interspeech 2020), which SE-Conformer takes over. Every mixture is scaled to unit RMS first, its clean
@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from trainables.audio.features import rms
 from trainables.base.padding import valid_mask
-from trainables.base.randomness import derive_seed, generator
+from trainables.base.randomness import derive_seed
+from trainables.base.tensors import unpack
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import DEMUCS_RESOLUTIONS, multi_resolution_stft_loss
 from trainables.method import Method, When
 from trainables.networks.enhancement_networks import BUILDERS, SIZES, as_waves, shortest_input
-from trainables.waveform_se.config import WaveformSEConfig
+from trainables.waveform_se.augmentations import augmented
+from trainables.waveform_se.config import SAMPLE_RATE, WaveformSEConfig
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -30,11 +32,14 @@ _SMALLEST_RMS = 1e-6  # below 16-bit resolution: silence is not blown up
 
 
 def build(config: WaveformSEConfig, artifacts: dict[str, bytes], seed: int) -> "WaveformSE":
-    """The method with its weights drawn from `seed`; the global generators are left unchanged."""
+    """The method with weights drawn from `seed` or of a checkpoint; the global generators are left unchanged."""
     sizes = {**SIZES[config.network, config.size], **config.overrides}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "waveform_se"))
-        return WaveformSE(config, BUILDERS[config.network](**sizes), shortest_input(sizes))
+        network = BUILDERS[config.network](**sizes)
+    if "weights" in artifacts:
+        network.load_state_dict(unpack(artifacts["weights"])["network"])
+    return WaveformSE(config, network, shortest_input(sizes))
 
 
 class WaveformSE(Method):
@@ -48,9 +53,11 @@ class WaveformSE(Method):
         self._shortest = shortest
 
     def draw_batches(self, corpus: "Corpus", data: "DataSettings", seed: int, step: int) -> Sequence["Batch"]:
-        """One; with `remix` its noises change places."""
-        batches = super().draw_batches(corpus, data, seed, step)
-        return [remixed(batch, seed, step) for batch in batches] if self.config.remix else batches
+        """One, as the configuration has it augmented; Shift leaves crops of the plan's length."""
+        samples = round(data.crop_seconds * SAMPLE_RATE)
+        longer = replace(data, crop_seconds=data.crop_seconds + self.config.shift_seconds)
+        drawn = super().draw_batches(corpus, longer, seed, step)
+        return [augmented(batch, self.config, seed, step, samples) for batch in drawn]
 
     def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
         gain = _unit_gain(batch.noisy, batch.lengths)
@@ -82,13 +89,6 @@ class WaveformSE(Method):
 
     def minimum_samples(self) -> int:
         return self._shortest
-
-
-def remixed(batch: "Batch", seed: int, step: int) -> "Batch":
-    """Each clean crop in the noise of another item, or its own: DEMUCS's Remix. Padding stays silent."""
-    order = torch.from_numpy(generator(seed, "remix", step).permutation(len(batch.clean)))
-    noise = (batch.noisy - batch.clean)[order] * valid_mask(batch.clean, batch.lengths)
-    return replace(batch, noisy=batch.clean + noise)
 
 
 def l1_loss(estimate: Tensor, clean: Tensor, lengths: Tensor | None) -> Tensor:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from sweep.plan.plan import Plan
-from sweep.report.findings.learning_curves import epoch_at, mean_and_interval
+from sweep.report.findings.learning_curves import epoch_counter, mean_and_interval
 from sweep.study.study import JobRecord
 from sweep.verdict.result import LabelSwitches
 
@@ -43,6 +43,7 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> Iterator[
 
 def _entry(plan: Plan, label: str, records: Sequence[JobRecord], baseline: Mapping[int, float]) -> LabelSwitches:
     steps = [report.step for report in records[0].reports]
+    epochs = epoch_counter(plan, records[0].job.group, plan.typical_config(records[0].job.group))
     switch, symmetric = _curve(records, _SWITCH), _curve(records, _SYMMETRIC)
     by_seed = _symmetric_by_seed(records)
     difference, interval = mean_and_interval([by_seed[seed] - baseline[seed] for seed in by_seed if seed in baseline])
@@ -51,7 +52,7 @@ def _entry(plan: Plan, label: str, records: Sequence[JobRecord], baseline: Mappi
         "candidate": label,
         "seeds": len(by_seed),
         "steps": steps,
-        "epochs": [epoch_at(plan, records[0].job.group, step) for step in steps],
+        "epochs": [epochs(step) for step in steps],
         "switch": switch,
         "symmetric": symmetric,
         "mean_switch": float(np.mean(switch)),

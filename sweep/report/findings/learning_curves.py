@@ -14,6 +14,7 @@ import numpy as np
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord
 from sweep.verdict.result import Convergence, LearningCurve
+from trainables.config.method_config import MethodConfig
 from trainables.metrics.catalogue import merit
 from trainables.training.epochs import epochs_at
 
@@ -41,18 +42,19 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[Lear
         reached = [step for step, mean in zip(steps, means, strict=True) if goal is not None and turned(mean) >= goal]
         leads = [_lead(by_seed, scores[baseline], step, turned) for step in steps]
         config = plan.parsed(group, label, nuisance[label])
+        epochs = epoch_counter(plan, group, config)
         curves.append(
             {
                 "group": group,
                 "candidate": label,
                 "seeds": len(by_seed),
                 "steps": steps,
-                "epochs": [epoch_at(plan, group, step) for step in steps],
+                "epochs": [epochs(step) for step in steps],
                 "score": means,
                 "lead": [value for value, _ in leads],
                 "lead_interval": [interval for _, interval in leads],
-                "switches": [epoch_at(plan, group, share * plan.steps_of(group)) for share in config.phase_switches()],
-                "reached_baseline": epoch_at(plan, group, reached[0]) if reached else None,
+                "switches": [epochs(share * plan.steps_of(group)) for share in config.phase_switches()],
+                "reached_baseline": epochs(reached[0]) if reached else None,
                 "convergence": convergence,
             }
         )
@@ -102,10 +104,10 @@ def mean_and_interval(differences: Sequence[float]) -> tuple[float | None, list[
     return mean, [mean - half, mean + half]
 
 
-def epoch_at(plan: Plan, group: str, step: float) -> float:
-    """Epochs of a job of the group after `step`, as its training counts them."""
-    data = plan.typical_config(group).data_settings(plan.data_of(group))
+def epoch_counter(plan: Plan, group: str, config: MethodConfig) -> Callable[[float], float]:
+    """From steps of such a job of the group to epochs, as its training counts them."""
+    data = config.data_settings(plan.data_of(group))
     split = plan.corpus_summary["splits"][data.source_split("train")]
     stored = plan.corpus_summary.get("kind") == "mixtures"
     utterances = split["utterances"] if data.speakers > 1 else 0  # of single voices the seconds count
-    return round(epochs_at(step, data, split["speech_seconds"], utterances, stored), 4)
+    return lambda step: round(epochs_at(step, data, split["speech_seconds"], utterances, stored), 4)

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from sweep.plan.plan import GroupPlan, Plan
-from sweep.report.published.counterparts import FEATURE_METRICS, rows_of_upstream
+from sweep.report.published import published_rows
+from sweep.report.published.counterparts import FEATURE_METRICS, FIGURES, rows_of_upstream
 from sweep.verdict.means import mean_scores
 from sweep.verdict.paired_scores import NOISY, PairedScores, group_rows, paired_scores
 from sweep.verdict.result import MetricMeans
@@ -31,10 +32,14 @@ def scores_of(plan: Plan, rows: pd.DataFrame) -> Scores:
 def metric_means(plan: Plan, scores: Scores, leaders: Mapping[str, str]) -> list[MetricMeans]:
     """One entry per group and candidate, the noisy input first: {"scores": {metric: mean}}.
 
-    Where layers are normalized and the group is an upstream that the paper has, its rows follow as entries with
-    "published": true.
+    The rows of the paper on feature normalization follow as entries with "published": true: all systems where the space
+    names it, else where layers are normalized those of the group's upstream.
     """
-    return [entry for group in plan.groups for entry in _of_group(group, plan.scored, scores, leaders[group.name])]
+    return [
+        entry
+        for group in plan.groups
+        for entry in (*_of_group(group, plan.scored, scores, leaders[group.name]), *_published(plan, group))
+    ]
 
 
 def _of_group(group: GroupPlan, metrics: tuple[str, ...], scores: Scores, leader: str) -> Iterator[MetricMeans]:
@@ -43,9 +48,16 @@ def _of_group(group: GroupPlan, metrics: tuple[str, ...], scores: Scores, leader
         found = {metric: by_label[label] for metric, by_label in means.items() if label in by_label}
         if found:
             yield {"group": group.name, "candidate": label, "published": False, "scores": found}
-    if not any("norm_layers" in candidate.config for candidate in group.candidates):
-        return  # another question than that of the paper
-    for row in rows_of_upstream(group.group.get("upstream", "")):
+
+
+def _published(plan: Plan, group: GroupPlan) -> Iterator[MetricMeans]:
+    if plan.space_object().published == FIGURES:
+        rows = [row for row in published_rows(FIGURES) if row["table"] == "1"]
+    elif any("norm_layers" in candidate.config for candidate in group.candidates):
+        rows = rows_of_upstream(group.group.get("upstream", ""))
+    else:  # another question than that of the paper
+        return
+    for row in rows:
         yield {
             "group": group.name,
             "candidate": f"{row['system']} (published)",

@@ -22,16 +22,17 @@ def snr_breakdown(plan: Plan, scores: Scores, leaders: Mapping[str, str]) -> lis
     Published systems follow as entries with "published": true. Without a list of SNRs, "scores" are empty; where
     nothing was published either, so is the whole.
     """
-    if not (plan.data.evaluation_snrs or plan.space_object().published):
-        return []
     scored = [metric for metric in SHOWN if metric in plan.scored]
+    published = list(_published(plan, scored))
+    if not (plan.data.evaluation_snrs or published):
+        return []
     ours = [
         entry
         for group in plan.groups
         for metric in scored
         for entry in _measured(plan, group.name, metric, scores[group.name, metric], leaders[group.name])
     ]
-    return [*ours, *_published(plan, scored)]
+    return [*ours, *published]
 
 
 def _measured(plan: Plan, group: str, metric: str, paired: PairedScores, leader: str) -> Iterator[SnrScores]:

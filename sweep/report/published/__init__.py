@@ -1,6 +1,7 @@
 """Published scores: reference rows for our tables, without intervals.
 
-One CSV file per paper: table, system, metric (by our name), snr_db (empty = all SNRs together), value.
+One CSV file per paper: table, system, metric (by our name), snr_db (empty = all SNRs together), value; of a paper
+without SNRs, table, system and a column per metric.
 """
 
 import csv
@@ -28,7 +29,7 @@ def published_rows(paper: str) -> list[dict[str, str]]:
 
 @cache
 def published_scores(paper: str) -> tuple[PublishedScore, ...]:
-    """Every score of the paper, in the order of its tables."""
+    """Every score of the paper, in the order of its tables; none of a paper that lists no SNRs."""
     return tuple(
         PublishedScore(
             table=row["table"],
@@ -38,4 +39,5 @@ def published_scores(paper: str) -> tuple[PublishedScore, ...]:
             value=float(row["value"]),
         )
         for row in published_rows(paper)
+        if "snr_db" in row
     )

@@ -16,6 +16,7 @@ from sweep.report.published import published_rows
 from trainables.metrics.catalogue import METRICS
 
 FULL_SIZE = "paper"  # the preset at the papers' size
+FIGURES = "feature_normalization"  # the file with a column for each of
 FEATURE_METRICS = ("wb_pesq", "stoi", "csig", "cbak", "covl")
 
 
@@ -53,6 +54,8 @@ def differences(plan: Plan, corpus: str, utterances: Collection[str]) -> list[st
         found.append(f"trained for {plan.steps} steps, not {plan.space_object().presets[FULL_SIZE].steps}")
     if plan.fixed:
         found.append(f"fixed by --set: {', '.join(sorted(plan.fixed))}")
+    if plan.mixed:
+        found.append("every system has the same budget of audio, none its published one")
     if plan.data.labelled_minutes is not None:
         found.append(f"only {plan.data.labelled_minutes:g} labelled minutes")
     if not CORPORA[corpus](plan.corpus_summary, utterances):
@@ -93,7 +96,7 @@ def candidate_of(variant: str) -> str:
 
 def rows_of_upstream(upstream: str) -> list[dict[str, str]]:
     """The rows of one upstream, each variant once; none for an upstream that is not in the paper."""
-    mine = (row for row in published_rows("feature_normalization") if upstream in row["upstream"].split("/"))
+    mine = (row for row in published_rows(FIGURES) if upstream in row["upstream"].split("/"))
     return list({row["variant"]: row for row in mine}.values())
 
 

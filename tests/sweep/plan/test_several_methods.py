@@ -142,6 +142,34 @@ def test_its_cost_is_the_mean_of_its_candidates(tmp_path: Path) -> None:
     assert search(SPACE) == pytest.approx((2 * search(alone) + search(others)) / 3, rel=1e-6)
 
 
+def test_each_candidate_costs_what_its_own_configuration_does(tmp_path: Path) -> None:
+    """Networks of one method differ in the time of a step."""
+
+    def search(preset: str, *labels: str) -> float:
+        kept = f"[each for each in SYSTEMS.candidates(group, preset) if each.label in {labels}]"
+        text = f"""
+from dataclasses import replace
+from search_spaces.systems import SYSTEMS
+MINE = replace(SYSTEMS, name="mine", baseline={labels[0]!r}, candidates=lambda group, preset: {kept})
+"""
+        made = typed(tmp_path, "--preset", preset, text=text)
+        cost = estimate(made, [])
+        assert cost is not None
+        return cost.search / len(made.search_jobs("all"))
+
+    pairs = [search("demo", *pair) for pair in (("demucs", "normal"), ("se_conformer", "normal"))]
+    assert pairs[0] != pairs[1]
+    both = search("demo", "demucs", "se_conformer", "normal", "byol")
+    assert both == pytest.approx((pairs[0] + pairs[1]) / 2, rel=1e-6)
+
+
+def test_the_cautions_of_every_candidate_are_given(tmp_path: Path) -> None:
+    """SE-Conformer is not the first of its method."""
+    made = plan(tmp_path, "--space", "systems", "--preset", "paper", "--corpus", "demo").plan
+    assert [each for each in cautions(made) if "faithful=partial" in each]
+    assert not [each for each in cautions(plan(tmp_path, "--space", "systems").plan) if "faithful=partial" in each]
+
+
 def test_pre_training_is_paid_at_the_rate_of_the_method_it_is_for(tmp_path: Path) -> None:
     made = typed(tmp_path)
     owners = made.stage_methods()

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ from sweep.verdict.result import Result
 from sweep.verdict.verdict import decide
 from tests.support.sweeps.finished_sweep import finished_sweep
 from tests.support.sweeps.small_sweep import make_plan
+from tests.support.sweeps.typed_plan import plan as typed
 from trainables.base.errors import UserError
 from trainables.job.assignment import DataSettings
 
@@ -173,3 +175,17 @@ def test_the_command_gives_no_word_for_the_demo(tmp_path: Path, capsys: pytest.C
         assert "no number of runs" in " ".join(text.replace("% ", "").split())
         words = {word for word in ("compatible", "not comparable") if word in text}
     assert words == {"not comparable"}
+
+
+def test_systems_on_one_budget_are_set_against_their_papers_and_never_comparable(tmp_path: Path) -> None:
+    made = typed(tmp_path, "--space", "systems", "--preset", "paper", "--corpus", "demo").plan
+    found = {(each.candidate, each.system): each.value for each in counterparts(made) if each.metric == "wb_pesq"}
+    assert found == {
+        ("none", "TERA-pretrained"): 2.9909,
+        ("normed", "TERA-normed"): 3.0729,
+        ("demucs", "DEMUCS"): 3.07,
+        ("se_conformer", "SE-Conformer"): 3.13,
+    }
+    reasons = differences(replace(made, corpus_source="voicebank"), "VoiceBank-DEMAND", TESTSET)
+    assert len(reasons) == 1
+    assert "budget" in reasons[0]

@@ -8,6 +8,7 @@ import pytest
 
 from trainables.base.errors import UserError
 from trainables.contrastive_se.config import ContrastiveSEConfig
+from trainables.job.assignment import DataSettings
 
 
 def test_the_paper_mix_is_expressible() -> None:
@@ -53,6 +54,22 @@ def test_impossible_values_are_refused_in_one_line(values: dict[str, Any], messa
 )
 def test_what_has_no_effect_does_not_tell_configurations_apart(values: dict[str, Any], same_as: dict[str, Any]) -> None:
     assert ContrastiveSEConfig.from_dict(values) == ContrastiveSEConfig.from_dict(same_as)
+
+
+def test_a_batch_may_count_views() -> None:
+    data = DataSettings(batch=12)
+    assert ContrastiveSEConfig.from_dict({}).data_settings(data) == data
+    counted = ContrastiveSEConfig.from_dict({"batch_of": "views", "views": 3})
+    assert counted.data_settings(data).batch == 4
+    with pytest.raises(UserError, match=r"batch_of='views'.*a batch of 10 .*3 views"):
+        counted.data_settings(DataSettings(batch=10))
+
+
+def test_keys_of_earlier_versions_are_as_they_were() -> None:
+    """A field that is newer than stages stays out of them at its default."""
+    assert "batch_of" not in ContrastiveSEConfig.from_dict({}).to_dict()
+    counted = ContrastiveSEConfig.from_dict({"batch_of": "views"})
+    assert ContrastiveSEConfig.from_dict(counted.to_dict()) == counted
 
 
 def test_reading_it_does_not_import_torch() -> None:

@@ -46,7 +46,7 @@ def write(path: Path, content: Any) -> Path:
     return path
 
 
-def read(path: Path, sample_rate: int = 16_000, **sizes: int) -> dict[str, torch.Tensor]:
+def read(path: Path, sample_rate: int = 16_000, **sizes: Any) -> dict[str, torch.Tensor]:
     return read_demucs(path, path.read_bytes(), {**SIZES, **sizes}, sample_rate)
 
 
@@ -128,6 +128,16 @@ def test_a_state_alone_is_of_the_hubs_kind(tmp_path: Path) -> None:
     assert "sample_rate=16000, here 8000" in refusal(path, sample_rate=8000)
     path = write(path, Demucs(**SIZES, causal=False).state_dict())
     assert "causal=False, here True" in refusal(path)
+
+
+def test_the_hubs_network_that_is_not_causal_has_half_the_stride(tmp_path: Path) -> None:
+    """valentini_nc; the program that wrote it says so, its tensors do not."""
+    wanted = Demucs(**SIZES, stride=2, resample=2, causal=False).state_dict()
+    path = write(tmp_path / "model.th", wanted)
+    found = read(path, stride=2, resample=2, causal=False)
+    assert found.keys() == wanted.keys()
+    assert sum("_reverse" in key for key in found) == 8
+    assert "stride=2, here 4" in refusal(path, causal=False)
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -1,18 +1,20 @@
 """The method as the session sees it; what all methods promise is in the conformance suite."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
+from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.audio.examples.mixing import Batch
+from trainables.job.assignment import DataSettings
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.method import When
 from trainables.networks.enhancement_networks import BUILDERS, SIZES
 from trainables.waveform_se.config import NETWORKS, WaveformSEConfig
-from trainables.waveform_se.method import WaveformSE, build, l1_loss, remixed
+from trainables.waveform_se.method import WaveformSE, build, l1_loss
 
 START = When(step=0, epoch=0, steps=40)
 
@@ -84,25 +86,16 @@ def test_l1_counts_valid_samples_alone() -> None:
     assert float(l1_loss(estimate, clean, torch.tensor([2, 3]))) == pytest.approx((1.5 + 1.0) / 2)
 
 
-def test_remix_permutes_the_noises_by_seed_and_step() -> None:
-    clean, noise = torch.randn(6, 50), torch.randn(6, 50)
-    lengths = torch.tensor([50, 50, 50, 50, 50, 30])
-    kept = torch.arange(50) < lengths[:, None]
-    clean, noise = clean * kept, noise * kept
-    batch = Batch(noisy=clean + noise, clean=clean, lengths=lengths)
-    orders = [_order_of(remixed(batch, 3, step), noise) for step in range(8)]
-    assert all(sorted(order) == list(range(6)) for order in orders)
-    assert len({tuple(order) for order in orders}) > 4
-    again = remixed(batch, 3, 0)
-    assert torch.equal(again.clean, clean)
-    assert torch.equal(again.noisy, remixed(batch, 3, 0).noisy)
-    assert float(again.noisy[5, 30:].abs().sum()) == 0.0
-
-
-def _order_of(batch: Batch, noise: Tensor) -> list[int]:
-    """Which item's noise each item has, by its first 30 samples."""
-    found = (batch.noisy - batch.clean)[:, None, :30] - noise[None, :, :30]
-    return found.abs().amax(-1).argmin(1).tolist()
+def test_shift_leaves_the_plans_crop(tmp_path: Path) -> None:
+    """Its crops are drawn longer, so that training sees as much audio with it as without."""
+    corpus, data = make_tiny_corpus(tmp_path), DataSettings(batch=3, crop_seconds=0.5)
+    method = make(shift_seconds=0.25)
+    (plain,) = make().draw_batches(corpus, data, 1, 2)
+    (batch,) = method.draw_batches(corpus, data, 1, 2)
+    assert batch.noisy.shape == batch.clean.shape == plain.noisy.shape == (3, 8_000)
+    assert batch.lengths.tolist() == [8_000] * 3
+    assert torch.equal(batch.noisy, method.draw_batches(corpus, data, 1, 2)[0].noisy)
+    assert not torch.equal(batch.noisy, method.draw_batches(corpus, data, 1, 3)[0].noisy)
 
 
 def test_the_seed_alone_decides_the_weights() -> None:

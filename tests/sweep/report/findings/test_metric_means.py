@@ -15,6 +15,7 @@ from sweep.verdict.result import MetricMeans, Result
 from tests.support.sweeps.finished_sweep import rows_on_test
 from tests.support.sweeps.result_rows import result_rows, scores
 from tests.support.sweeps.small_sweep import make_plan
+from tests.support.sweeps.typed_plan import plan as typed
 
 
 @pytest.fixture
@@ -62,6 +63,18 @@ def test_the_papers_rows_of_the_upstream_follow_and_are_marked(plan: Plan) -> No
     assert published["TERA-normed (layer 1) (published)"]["wb_pesq"] == 3.0729
     assert all(label.endswith("(published)") for label in published)
     assert "si_sdr" not in published["TERA-pretrained (published)"]
+
+
+def test_a_space_that_names_the_paper_is_followed_by_all_its_systems(tmp_path: Path) -> None:
+    made = typed(tmp_path, "--space", "systems", "--preset", "smoke").plan
+    labels = [candidate.label for candidate in made.groups[0].candidates]
+    rows = result_rows(scores([1.0] * len(labels), len(made.seeds)), labels, made.seeds).assign(group="all")
+    found = metric_means(made, scores_of(made, rows), {"all": "demucs"})
+    published = {each["candidate"]: each["scores"] for each in found if each["published"]}
+    assert published["DEMUCS (published)"]["wb_pesq"] == 3.07
+    assert published["SE-Conformer (published)"]["covl"] == 3.82
+    assert len(published) == 14  # of Table 1; Table 2 repeats some
+    assert [each["candidate"] for each in found if not each["published"]] == ["noisy", *labels]
 
 
 def test_the_table_shows_them_below_ours(plan: Plan) -> None:
