@@ -19,6 +19,7 @@ SPACES = Registry(
         "norm_schedule": "search_spaces.norm_schedule:NORM_SCHEDULE",
         "norm_site": "search_spaces.norm_site:NORM_SITE",
         "norm_joint": "search_spaces.norm_joint:NORM_JOINT",
+        "norm_rivals": "search_spaces.norm_rivals:NORM_RIVALS",
         "norm_controls": "search_spaces.norm_controls:NORM_CONTROLS",
         "contrastive_schedule": "search_spaces.contrastive_schedule:CONTRASTIVE_SCHEDULE",
         "contrastive_weights": "search_spaces.contrastive_weights:CONTRASTIVE_WEIGHTS",

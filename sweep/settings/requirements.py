@@ -27,6 +27,9 @@ def require_fit(plan: Plan) -> None:
             "corpus of speech/ and noise/, or choose a space on separation"
         )
     _require_kind(plan, named, kind)
+    for planned in plan.groups:
+        for candidate in planned.candidates:
+            plan.first_config(planned, candidate).require_corpus(summary, plan.data_of(planned.name))
     if plan.pretraining_corpus_source:
         _require_fit_for_pretraining(plan, separates=speakers > 1)
 

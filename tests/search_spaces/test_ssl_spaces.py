@@ -13,6 +13,7 @@ from search_spaces.ssl_presets import PAPER, SMALL
 from trainables.normalized_ssl.config import UPSTREAMS, NormalizedSSLConfig
 
 SSL_SPACES = [space for space in SPACES.values() if space.method == "normalized_ssl"]
+RATES = ("lr_head", "lr_body_ratio")
 GROUPS = [{"upstream": upstream} for upstream in UPSTREAMS]
 
 
@@ -69,7 +70,7 @@ def test_learning_rates_are_drawn_over_the_same_values_for_every_candidate(space
     for candidate in space.candidates(group, preset):
         trial = optuna.create_study().ask()
         space.suggest(trial, group, candidate, preset)
-        rates.append({name: trial.distributions[name] for name in ("lr_head", "lr_body_ratio")})
+        rates.append({name: trial.distributions[name] for name in RATES})
     assert all(each == rates[0] for each in rates)
 
 
@@ -97,6 +98,35 @@ def test_controls_plant_the_same_disturbance_everywhere_and_remove_it_in_one() -
     layer = NormalizedSSLConfig.from_dict({"upstream": "wav2vec2", **found[f"layer{PLANTED_LAYER}"].config})
     assert layer.norm_sites == (layer.planted_site,)
     assert (layer.k0, layer.k_shape) == (1.0, "constant")
+
+
+def test_every_rival_with_a_field_of_its_own_tunes_as_many_values_as_the_normalization() -> None:
+    space = named("norm_rivals")
+    for preset in (space.presets["demo"], space.presets["paper"]):
+        for group in GROUPS:
+            tuned = {}
+            for candidate in space.candidates(group, preset):
+                trial = optuna.create_study().ask()
+                space.suggest(trial, group, candidate, preset)
+                own = {name: each for name, each in trial.distributions.items() if name not in RATES}
+                tuned[candidate.label] = [len(getattr(each, "choices", ())) for each in own.values()]
+                first = space.anchor(group, candidate, preset)
+                assert all(first[name] in getattr(each, "choices", ()) for name, each in own.items())
+            fixed = {"none", "random", "draft", "noisy-pretraining", "denoise-pretraining"}
+            assert all(found == ([] if label in fixed else [4]) for label, found in tuned.items())
+
+
+def test_rivals_meet_the_normalization_of_the_papers_layer_and_nothing_else_changes() -> None:
+    for upstream, layer in (("tera", 1), ("wavlm", 2)):
+        found = candidates("norm_rivals", upstream)
+        assert found["normed"].config["norm_layers"] == [layer]
+        assert found["adversary"].config["adversary_layer"] == layer
+        rivals = [each for label, each in found.items() if label not in ("normed", "random")]
+        assert all(each.config["norm_layers"] == [] and each.config["init"] == "pretrained" for each in rivals)
+    assert "denoise-pretraining" in found
+    published = candidates("norm_rivals", "wavlm", "paper")
+    assert set(found) - set(published) == {"draft", "noisy-pretraining", "denoise-pretraining"}
+    assert set(published) - set(found) == {"bsse"}
 
 
 def test_bins_of_momentum_tile_their_ranges() -> None:

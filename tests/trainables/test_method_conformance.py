@@ -121,6 +121,33 @@ class TestAdaptersAndAdversary(NormalizedSSLConformance):
     }
 
 
+class TestNoiseTypesAndNoisyPretraining(NormalizedSSLConformance):
+    config = {  # noqa: RUF012
+        "upstream": "tera",
+        "adversary_layer": 2,
+        "adversary_domains": "noise",
+        "pretraining_input": "noisy",
+        "pretraining_steps": 2,
+    }
+
+
+class TestDraft(NormalizedSSLConformance):
+    config = {"upstream": "wav2vec2", "adapters": "draft", "draft_steps": 2, "pretraining_steps": 2}  # noqa: RUF012
+
+
+class TestWeightedSites(NormalizedSSLConformance):
+    config = {"upstream": "tera", "readout": "weighted_ln", "norm_layers": [1], "pretraining_steps": 2}  # noqa: RUF012
+
+
+class TestBSSE(NormalizedSSLConformance):
+    config = {  # noqa: RUF012
+        "upstream": "wav2vec2",
+        "readout": "bsse",
+        "pretraining_input": "denoise",
+        "pretraining_steps": 2,
+    }
+
+
 class TestMockingjay(NormalizedSSLConformance):
     config = {  # noqa: RUF012
         "upstream": "mockingjay",

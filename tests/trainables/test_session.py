@@ -101,13 +101,24 @@ def test_a_resumed_session_equals_an_unbroken_one_to_the_bit(
     assert list(map(without_seconds, second.reports)) == list(map(without_seconds, unbroken.reports))
 
 
-@pytest.mark.parametrize("upstream", ["tera", "wav2vec2"])
+DRAFT = {"adapters": "draft", "draft_steps": 1}
+NOISE_TYPES = {"adversary_layer": 2, "adversary_domains": "noise", "pretraining_input": "denoise"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"upstream": "tera", "norm_layers": [1]},
+        {"upstream": "wav2vec2", "norm_layers": [1]},
+        {"upstream": "tera", "readout": "weighted_ln", **DRAFT, **NOISE_TYPES},
+        {"upstream": "wav2vec2", "readout": "bsse", "adapters": "both", "adversary_layer": 9},
+    ],
+    ids=["tera", "wav2vec2", "tera-rivals", "wav2vec2-rivals"],
+)
 def test_the_shipped_method_resumes_to_the_bit(
-    assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts, upstream: str
+    assignment: Assignment, corpus: Corpus, artifacts: StoredArtifacts, values: dict[str, Any]
 ) -> None:
-    config = config_class("normalized_ssl").from_dict(
-        {"upstream": upstream, "norm_layers": [1], "pretraining_steps": 1}
-    )
+    config = config_class("normalized_ssl").from_dict({**values, "pretraining_steps": 1})
     stages = config.stages(7, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint)
     for stage in stages:
         run_stage(stage, corpus, artifacts)

@@ -1,6 +1,6 @@
 """What a sweep reads of any method's configuration, whatever its fields are."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Protocol, Self, Unpack
 
@@ -85,6 +85,10 @@ class MethodConfig(Protocol):
 
     def require_inputs(self) -> None:
         """Raise `UserError` where a file that the configuration names is not there; asked once, by the plan."""
+        return
+
+    def require_corpus(self, summary: Mapping[str, Any], data: DataSettings) -> None:
+        """Raise `UserError` where the corpus of that summary lacks what the training needs; asked once, by the plan."""
         return
 
     def data_settings(self, data: DataSettings) -> DataSettings:

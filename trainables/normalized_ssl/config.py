@@ -3,22 +3,26 @@
 Spaces, plans and dry runs read this file; it must never import torch. The method itself is in method.py.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Unpack
+from typing import Any, Unpack
 
 from trainables.base.published.source import located
 from trainables.config.fields import PaperTerm, choice, flag, number, positions, text, whole
 from trainables.config.method_config import MethodConfig
+from trainables.job.assignment import DataSettings
 from trainables.job.stages import Stage, StagePlace
-from trainables.ssl.description import SSLModel
+from trainables.ssl.description import PRETRAINING_INPUTS, SSLModel
 from trainables.ssl.published_weights.source import resolve
 from trainables.ssl.stages import body_stage, require_weights
 from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
 # Bump when a change of code changes the statistics (trainables/normalized_ssl/clean_statistics.py).
 CLEAN_STATISTICS_VERSION = 2
+# The same of noise_types.py and adaptation.py.
+NOISE_TYPES_VERSION = 1
+ADAPTATION_VERSION = 1
 
 UPSTREAMS = tuple(UPSTREAM_TABLE)
 SPECTRAL_UPSTREAMS = tuple(name for name, upstream in UPSTREAM_TABLE.items() if upstream.spectral)
@@ -51,9 +55,13 @@ _STRENGTH_FIELDS = (
     *("horizon_m", "horizon_r", "affine_stats", "clean_stats", "running_start"),
 )
 # Of the rivals of normalization: first what turns one on, then what has no effect without it.
-_ADAPTER_FIELDS = ("adapter_layers", "adapter_channels")
-_ADVERSARY_FIELDS = ("adversary_strength", "adversary_schedule", "lr_adversary_ratio")
-RIVAL_FIELDS = ("adapters", *_ADAPTER_FIELDS, "adversary_layer", *_ADVERSARY_FIELDS)
+_ADAPTER_FIELDS = ("adapter_layers", "adapter_channels", "draft_steps")
+_ADVERSARY_FIELDS = ("adversary_domains", "adversary_strength", "adversary_schedule", "lr_adversary_ratio")
+_READOUT_FIELDS = ("readout_sites", "lr_readout_ratio")
+RIVAL_FIELDS = (
+    *("adapters", *_ADAPTER_FIELDS, "adversary_layer", *_ADVERSARY_FIELDS),
+    *("readout", *_READOUT_FIELDS, "pretraining_input"),
+)
 # Meaningful for spectral upstreams only; a waveform upstream takes nothing but the default.
 _SPECTRAL_FIELDS = ("w_cirm", "head_kernel", "cmvn")
 # Meaningful for the U-Net of a waveform upstream at base size only; tiny ones have widths of their own.
@@ -137,9 +145,10 @@ class NormalizedSSLConfig(MethodConfig):
 
     adapters: str | None = choice(
         None,
-        of=("only", "both", None),
+        of=("only", "both", "draft", None),
         section="Rivals of normalization",
-        help="Residual adapters behind the body's layers: alone, the body frozen, or trained with the body.",
+        help="Residual adapters behind layers: alone, the body frozen; with the body; or with it after learning noisy "
+        "speech alone (draft).",
     )
     adapter_layers: tuple[int, ...] = positions(
         unit="layers",
@@ -149,11 +158,17 @@ class NormalizedSSLConfig(MethodConfig):
     adapter_channels: int = whole(
         16, (1, 4096), unit="channels", help="Bottleneck of an adapter; 32 to 256 suit base size."
     )
+    draft_steps: int = whole(
+        200, (1, 10_000_000), unit="steps", help="How long the adapters of adapters=draft learn alone."
+    )
     adversary_layer: int | None = whole(
         None,
         (1, max(DEEPEST_LAYER.values())),
         unit="layer",
-        help="Domain-adversarial training: a classifier of noisy and clean at the layer's input; null = none.",
+        help="Domain-adversarial training: a classifier of domains at the layer's input; null = none.",
+    )
+    adversary_domains: str = choice(
+        "clean", of=("clean", "noise"), help="What it tells apart: noisy from clean, or the types of noise."
     )
     adversary_strength: float = number(0.05, (0.0, 10.0), help="Factor of the classifier's reversed gradient.")
     adversary_schedule: str = choice(
@@ -163,6 +178,26 @@ class NormalizedSSLConfig(MethodConfig):
     )
     lr_adversary_ratio: float = number(
         5.0, (0.0, 100.0), unit="share of lr_head", help="Learning rate of the classifier."
+    )
+    readout: str = choice(
+        "last",
+        of=("last", "weighted", "weighted_ln", "bsse"),
+        help="What the decoder reads as the last features: the last site; a learnt mean of sites, or of sites after a "
+        "LayerNorm each; or the latter next to the mixture's spectrum, in BSSE's decoder.",
+    )
+    readout_sites: tuple[int, ...] = positions(
+        unit="sites",
+        empty="all",
+        help="Sites of that mean, all of one frame rate: 0-3 of mockingjay and tera, 8 and 9 of the others.",
+    )
+    lr_readout_ratio: float = number(
+        1.0, (0.0, 1000.0), unit="share of lr_head", help="Learning rate of the mean's weights and norms."
+    )
+    pretraining_input: str | None = choice(
+        None,
+        of=(*PRETRAINING_INPUTS, None),
+        help="What a tiny body hears in pre-training: clean speech, WavLM's mixing, noisy speech, or that with clean "
+        "targets (denoise); null = the upstream's own.",
     )
 
     w_time: float = number(1.0, (0.0, 1e3), section="Losses and head", help="Weight of the waveform MSE.")
@@ -200,7 +235,7 @@ class NormalizedSSLConfig(MethodConfig):
         (1, 10_000_000),
         unit="steps",
         section="Pre-training and measurements",
-        help="Pre-training of a tiny body on clean speech.",
+        help="Pre-training of a tiny body on speech.",
     )
     gate_steps: int = whole(60, (1, 10_000_000), unit="steps", help="Training of a head for the transfer gate.")
     similarity_pairs: int = whole(
@@ -219,12 +254,20 @@ class NormalizedSSLConfig(MethodConfig):
 
     def stages(self, seed: int, **place: Unpack[StagePlace]) -> tuple[Stage, ...]:
         """The pre-trained body this trial reads, and what is measured on it; shared by candidates alike."""
-        if not self.needs_pretraining:
-            return ()
-        body = body_stage(self.ssl, seed, **place)
-        if not self.norm_layers or self.clean_stats == "batch":
-            return (body,)
-        statistics = Stage(
+        found: list[Stage] = []
+        if self.needs_pretraining:
+            body = body_stage(self.ssl, seed, **place)
+            found.append(body)
+            if self.norm_layers and self.clean_stats == "corpus":
+                found.append(self._clean_statistics(seed, body, place))
+            if self.adapters == "draft":
+                found.append(self._adaptation(seed, body, place))
+        if self.classifies_noise:
+            found.append(self._noise_types(place))
+        return tuple(found)
+
+    def _clean_statistics(self, seed: int, body: Stage, place: StagePlace) -> Stage:
+        return Stage(
             kind="clean_statistics",
             name=f"{self.upstream} ({self.size}) clean statistics, seed {seed}",
             runner="ssl_clean_statistics",
@@ -234,7 +277,42 @@ class NormalizedSSLConfig(MethodConfig):
             rests_on=(body,),
             **place,
         )
-        return (body, statistics)
+
+    def _adaptation(self, seed: int, body: Stage, place: StagePlace) -> Stage:
+        adapters = {"sites": list(self.adapter_sites), "bottleneck": self.adapter_channels, "steps": self.draft_steps}
+        return Stage(
+            kind="adaptation",
+            name=f"{self.upstream} ({self.size}) adapters on noisy speech, seed {seed}",
+            runner="ssl_adaptation",
+            version=ADAPTATION_VERSION,
+            config={**self.ssl.body_fields(), **adapters},
+            seed=seed,
+            rests_on=(body,),
+            **place,
+        )
+
+    def _noise_types(self, place: StagePlace) -> Stage:
+        """The names of the training noises' types: the same for every seed and device."""
+        stage = Stage(
+            kind="noise_types",
+            name="types of noise",
+            runner="ssl_noise_types",
+            version=NOISE_TYPES_VERSION,
+            config={},
+            seed=0,
+            **place,
+        )
+        return replace(stage, threads=1, device="cpu")
+
+    def require_corpus(self, summary: Mapping[str, Any], data: DataSettings) -> None:
+        if not self.classifies_noise:
+            return
+        if data.swap_roles:
+            raise self.refusal("adversary_domains", "noise", "only clean with swapped splits")
+        types = summary.get("splits", {}).get("train", {}).get("noise_types", 0)
+        if types < 2:
+            allowed = f"only clean with this corpus, whose training noises have {'1 type' if types else 'no types'}"
+            raise self.refusal("adversary_domains", "noise", allowed)
 
     def require_inputs(self) -> None:
         if self.needs_pretraining:
@@ -254,11 +332,17 @@ class NormalizedSSLConfig(MethodConfig):
             cmvn=self.cmvn,
             checkpoint=self.checkpoint,
             pretraining_steps=self.pretraining_steps,
+            pretraining_input=self.pretraining_input,
         )
 
     @property
     def spectral(self) -> bool:
         return UPSTREAM_TABLE[self.upstream].spectral
+
+    @property
+    def predicts_mask(self) -> bool:
+        """Whether the decoder predicts the complex mask that `w_cirm` weighs."""
+        return self.spectral and self.readout != "bsse"
 
     @property
     def initial_strength(self) -> float:
@@ -305,8 +389,22 @@ class NormalizedSSLConfig(MethodConfig):
         return self.adapter_layers or ((1, 2, 3) if self.spectral else (8, 9))
 
     @property
+    def summed_sites(self) -> tuple[int, ...]:
+        """Sites whose mean the decoder reads; () = it reads the last one."""
+        return () if self.readout == "last" else self.readout_sites or self._sites_at_last_rate
+
+    @property
+    def _sites_at_last_rate(self) -> tuple[int, ...]:
+        return (0, 1, 2, 3) if self.spectral else (8, 9)
+
+    @property
     def adversary_site(self) -> int | None:
         return None if self.adversary_layer is None else self.adversary_layer - 1
+
+    @property
+    def classifies_noise(self) -> bool:
+        """Whether an adversary tells types of noise apart."""
+        return self.adversary_layer is not None and self.adversary_domains == "noise"
 
     @property
     def norm_sites(self) -> tuple[int, ...]:
@@ -332,6 +430,7 @@ class NormalizedSSLConfig(MethodConfig):
             )
         if self.size == "base":
             self._check_defaults(("cmvn",), 'size="base": the published bodies know utterance statistics')
+            self._check_defaults(("pretraining_input",), 'size="base", whose bodies are published')
         else:
             self._check_defaults(("checkpoint",), f"size={self.size!r}, whose bodies are pre-trained here")
         if self.checkpoint is not None:
@@ -344,11 +443,20 @@ class NormalizedSSLConfig(MethodConfig):
             raise self.refusal("w_time, w_mstft, w_si_sdr", 0, "at least one loss weight above 0")
 
     def _check_rivals(self, deepest: int) -> None:
+        if self.adapters is not None and not UPSTREAM_TABLE[self.upstream].transformer:
+            allowed = f"only null with {self.upstream}, whose body has no transformer layers"
+            raise self.refusal("adapters", self.adapters, allowed)
+        if self.adapters == "draft":
+            self._check_draft()
+        if not set(self.readout_sites) <= set(self._sites_at_last_rate):
+            listed = ", ".join(map(str, self._sites_at_last_rate))
+            allowed = f"sites {listed} of {self.upstream}, whose frame rate is the last one's"
+            raise self.refusal("readout_sites", list(self.readout_sites), allowed)
         if not all(1 <= layer <= deepest for layer in self.adapter_layers):
             allowed = f"layers 1 to {deepest} of {self.upstream}"
             raise self.refusal("adapter_layers", list(self.adapter_layers), allowed)
-        if self.adapters == "both" and self.freeze_body:
-            raise self.refusal("adapters", "both", "only or null with freeze_body=true")
+        if self.adapters in ("both", "draft") and self.freeze_body:
+            raise self.refusal("adapters", self.adapters, "only or null with freeze_body=true")
         if self.adversary_layer is None:
             return
         lowest = 1 if self.spectral else 2  # a waveform body's first input is the waveform itself
@@ -360,6 +468,12 @@ class NormalizedSSLConfig(MethodConfig):
         if self.body_frozen:
             raise self.refusal("adversary_layer", self.adversary_layer, "only null with a frozen body: it cannot learn")
 
+    def _check_draft(self) -> None:
+        for name, value in (("size", "base"), ("init", "random")):
+            if getattr(self, name) == value:
+                allowed = f"only, both or null with {name}={value!r}, where no body is pre-trained here"
+                raise self.refusal("adapters", "draft", allowed)
+
     def _check_defaults(self, names: Iterable[str], where: str) -> None:
         for name in names:
             default = getattr(NormalizedSSLConfig, name)
@@ -367,12 +481,17 @@ class NormalizedSSLConfig(MethodConfig):
                 raise self.refusal(name, getattr(self, name), f"only {default!r} with {where}")
 
     def _loss_weights(self) -> float:
-        return self.w_time + self.w_mstft + self.w_si_sdr + (self.w_cirm if self.spectral else 0.0)
+        return self.w_time + self.w_mstft + self.w_si_sdr + (self.w_cirm if self.predicts_mask else 0.0)
 
     def idle(self) -> Collection[str]:
         idle = [] if self.norm_layers else [*_STRENGTH_FIELDS]
         idle += ["checkpoint"] if self.init == "random" else []
         idle += ["freeze_body", "lr_body_ratio"] if self.adapters == "only" else []
         idle += _ADAPTER_FIELDS if self.adapters is None else []
+        idle += ["draft_steps"] if self.adapters != "draft" else []
         idle += _ADVERSARY_FIELDS if self.adversary_layer is None else []
+        idle += ["w_cirm", "head_kernel", "skip_reads", *_UNET_FIELDS] if self.readout == "bsse" else []
+        idle += _READOUT_FIELDS if self.readout == "last" else []
+        own = UPSTREAM_TABLE[self.upstream].own_input
+        idle += ["pretraining_input"] if self.init == "random" or self.pretraining_input == own else []
         return idle

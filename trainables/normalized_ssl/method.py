@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from trainables.audio.examples.mixing import training_batch
 from trainables.audio.features import frame_count, rms, stft
 from trainables.base.padding import valid_mask, where_padded
 from trainables.base.randomness import derive_seed
@@ -20,20 +21,26 @@ from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
 from trainables.method import Method, When
 from trainables.normalization.moments import Moments
+from trainables.normalized_ssl.adaptation import unpack_adapters
 from trainables.normalized_ssl.adapters import Adapters
 from trainables.normalized_ssl.clean_statistics import unpack_moments
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.decoders import Decoded, MaskDecoder, UNetDecoder, build_decoder
-from trainables.normalized_ssl.domain_adversary import DomainAdversary, reversal_at
+from trainables.normalized_ssl.decoders import Decoded, Decoder, build_decoder
+from trainables.normalized_ssl.domain_adversary import DomainAdversary, accuracy, item_statistics, reversal_at
+from trainables.normalized_ssl.domain_probe import CROPS, probe_accuracy
 from trainables.normalized_ssl.feature_normalization import FeatureNormalization, Walk
 from trainables.normalized_ssl.layer_similarity import CleanReference
+from trainables.normalized_ssl.noise_types import unpack_types
+from trainables.normalized_ssl.readout import WeightedSum
 from trainables.normalized_ssl.strength_schedule import strength_at
 from trainables.ssl.bodies.body import Body, valid_frames
 from trainables.ssl.bodies.upstreams import build_body, load_artifact
 from trainables.training.muon import Muon
 
 if TYPE_CHECKING:
+    from trainables.audio.corpus.corpus import Corpus
     from trainables.audio.examples.mixing import Batch
+    from trainables.job.assignment import DataSettings
 
 _SMALLEST_RMS = 1e-6  # below 16-bit resolution: silence is not blown up
 _MINIMUM_SAMPLES = 400  # one window, and one frame after seven convolutions
@@ -45,10 +52,14 @@ def build(config: NormalizedSSLConfig, artifacts: dict[str, bytes], seed: int) -
     if config.needs_pretraining:
         load_artifact(body, artifacts["pretraining"], statistics_alone=config.init == "random")
     targets = unpack_moments(artifacts["clean_statistics"]) if "clean_statistics" in artifacts else None
+    domains = len(unpack_types(artifacts["noise_types"])) if config.classifies_noise else 2
     decoder = build_decoder(config, body, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(seed, "rivals of normalization"))
-        return NormalizedSSL(config, body, decoder, targets)
+        method = NormalizedSSL(config, body, decoder, targets, domains)
+    if method.adapters is not None and config.adapters == "draft":
+        method.adapters.load_state_dict(unpack_adapters(artifacts["adaptation"]))
+    return method
 
 
 class NormalizedSSL(Method):
@@ -62,9 +73,11 @@ class NormalizedSSL(Method):
         self,
         config: NormalizedSSLConfig,
         body: Body,
-        decoder: MaskDecoder | UNetDecoder,
+        decoder: Decoder,
         corpus_targets: dict[int, Moments] | None = None,
+        domains: int = 2,
     ):
+        """`domains`: what an adversary tells apart, 2 for noisy and clean."""
         super().__init__()
         self.config = config
         self.body = body
@@ -85,7 +98,10 @@ class NormalizedSSL(Method):
             self.adapters = Adapters(body.channels, config.adapter_sites, config.adapter_channels)
         self.adversary: DomainAdversary | None = None
         if config.adversary_site is not None:
-            self.adversary = DomainAdversary(body.channels[config.adversary_site])
+            self.adversary = DomainAdversary(body.channels[config.adversary_site], domains)
+        self.readout: WeightedSum | None = None
+        if config.summed_sites:
+            self.readout = WeightedSum(body.channels[-1], config.summed_sites, normed=config.readout != "weighted")
         if config.body_frozen:
             body.requires_grad_(False)
 
@@ -97,7 +113,7 @@ class NormalizedSSL(Method):
         losses = self._losses(self._decode(walk, batch.noisy * gain, batch.lengths), clean, batch.lengths)
         if self.adversary is None:
             return losses
-        adversary = self._adversary_loss(self.adversary, walk, batch.clean, batch.lengths, when)
+        adversary = self._adversary_loss(self.adversary, walk, batch, when)
         return {**losses, "adversary": adversary, "total": losses["total"] + adversary}
 
     @torch.no_grad()
@@ -115,7 +131,32 @@ class NormalizedSSL(Method):
 
     def diagnostics(self) -> dict[str, float]:
         sizes = {} if self.adapters is None else self.adapters.sizes()
-        return {**self.normalization.diagnostics(), **sizes}
+        shares = {} if self.readout is None else self.readout.shares()
+        return {**self.normalization.diagnostics(), **sizes, **shares}
+
+    @torch.no_grad()
+    def observe(self, corpus: "Corpus", data: "DataSettings") -> dict[str, float]:
+        """How well the adversary, and a probe that is new, tell the domains of a few training crops apart."""
+        if self.adversary is None:
+            return {}
+        training = self.training
+        self.eval()
+        scores, statistics, domains, crops = [], [], [], []
+        for number in range(-(-CROPS // data.batch)):
+            batch = training_batch(corpus, data, 0, f"probe {number}").to(self.device)
+            gain = _unit_gain(batch.noisy, batch.lengths)
+            walk = self._walk(batch.noisy * gain, None, batch.lengths)
+            features, domain, valid = self._domains(walk, batch)
+            scores.append(self.adversary(features, valid))
+            statistics.append(item_statistics(features, valid))
+            domains.append(domain)
+            crops.append(torch.arange(len(domain)) % data.batch + number * data.batch)
+        self.train(training)
+        domain = torch.cat(domains)
+        return {
+            "probe_accuracy": probe_accuracy(torch.cat(statistics), domain, torch.cat(crops)),
+            "adversary_accuracy": accuracy(torch.cat(scores), domain),
+        }
 
     @torch.no_grad()
     def validation_curves(self, pairs: Sequence[tuple[Tensor, Tensor]], when: When) -> dict[str, float]:
@@ -140,6 +181,8 @@ class NormalizedSSL(Method):
             groups.append({"params": list(self.adapters.parameters()), "lr": rate})
         if self.adversary is not None:
             groups.append({"params": list(self.adversary.parameters()), "lr": rate * config.lr_adversary_ratio})
+        if self.readout is not None:
+            groups.append({"params": list(self.readout.parameters()), "lr": rate * config.lr_readout_ratio})
         return groups
 
     def optimizer(self) -> torch.optim.Optimizer:
@@ -170,26 +213,34 @@ class NormalizedSSL(Method):
         valid = self._valid(walk, noisy, where_padded(noisy, lengths))
         return self.decoder(self._read_by_decoder(walk.raw, walk.normalized), noisy, valid)
 
-    def _adversary_loss(
-        self, adversary: DomainAdversary, walk: Walk, clean: Tensor, lengths: Tensor | None, when: When
-    ) -> Tensor:
-        """The classifier's loss on the walk's noisy features and the same body's clean ones, both of unit RMS.
+    def _adversary_loss(self, adversary: DomainAdversary, walk: Walk, batch: "Batch", when: When) -> Tensor:
+        """The classifier's loss; after the decoder, so that its dropout leaves the other numbers of the step alone."""
+        config = self.config
+        share = strength_at(config, when.progress) / config.initial_strength  # its fields have their defaults here
+        strength = reversal_at(when.progress, config.adversary_strength, config.adversary_schedule, share)
+        features, domain, valid = self._domains(walk, batch)
+        return adversary.loss(features, domain, strength, valid)
 
-        It comes after the decoder, so that its dropout leaves the numbers drawn for the rest of the step alone.
+    def _domains(self, walk: Walk, batch: "Batch") -> tuple[Tensor, Tensor, Tensor | None]:
+        """Features that an adversary reads, the domain of each item, and which frames are no padding.
+
+        The walk's noisy features by their noise's type; or those, 1, and the same body's clean ones, 0, each of unit
+        RMS.
         """
-        config, site = self.config, self.config.adversary_site
+        site = self.config.adversary_site
         assert site is not None
-        leveled, lengths = clean * _unit_gain(clean, lengths), where_padded(clean, lengths)
+        clean, noisy, lengths = batch.clean, walk.raw[site], where_padded(batch.clean, batch.lengths)
+        valid = None if lengths is None else valid_frames(self.body, lengths, site, noisy)
+        if self.config.classifies_noise:
+            assert batch.noise_types is not None  # `require_corpus`
+            return noisy, batch.noise_types, valid
+        leveled = clean * _unit_gain(clean, lengths)
         quiet = self.body.start(leveled, lengths)
         for below in range(site):
             quiet = self.body.advance(quiet, below, lengths)
             quiet = quiet if self.adapters is None else self.adapters(quiet, below + 1)
-        noisy = walk.raw[site]
-        valid = None if lengths is None else valid_frames(self.body, lengths, site, noisy).repeat(2, 1, 1)
         domain = torch.cat([noisy.new_ones(len(noisy)), noisy.new_zeros(len(quiet))])
-        share = strength_at(config, when.progress) / config.initial_strength  # its fields have their defaults here
-        strength = reversal_at(when.progress, config.adversary_strength, config.adversary_schedule, share)
-        return adversary.loss(torch.cat([noisy, quiet]), domain, strength, valid)
+        return torch.cat([noisy, quiet]), domain, None if valid is None else valid.repeat(2, 1, 1)
 
     def _valid(self, walk: Walk, noisy: Tensor, lengths: Tensor | None) -> list[Tensor] | None:
         """Masks of the waveform and of every site after 0; None where no item is padded."""
@@ -204,7 +255,7 @@ class NormalizedSSL(Method):
     def _read_by_decoder(self, raw: list[Tensor], normalized: list[Tensor]) -> list[Tensor]:
         """Skips read raw features where a layer's input is normalized, else the normalized output."""
         skips = raw if self.config.skips_read_raw else normalized
-        return [*skips[:-1], normalized[-1]]
+        return [*skips[:-1], normalized[-1] if self.readout is None else self.readout(normalized)]
 
     def _losses(self, decoded: Decoded, clean: Tensor, lengths: Tensor | None) -> dict[str, Tensor]:
         """Every loss with a weight, and their weighted sum."""
@@ -213,7 +264,7 @@ class NormalizedSSL(Method):
             "time": (config.w_time, lambda: _waveform_loss(wave, clean, lengths)),
             "mstft": (config.w_mstft, lambda: multi_resolution_stft_loss(wave, clean, lengths)),
             "si_sdr": (config.w_si_sdr, lambda: si_sdr_loss(wave, clean, lengths)),
-            "cirm": (config.w_cirm if config.spectral else 0.0, lambda: _mask_loss(decoded, clean, lengths)),
+            "cirm": (config.w_cirm if config.predicts_mask else 0.0, lambda: _mask_loss(decoded, clean, lengths)),
         }
         losses = {name: loss() for name, (weight, loss) in terms.items() if weight > 0.0}
         weighted = [terms[name][0] * loss for name, loss in losses.items()]

@@ -29,6 +29,11 @@ class Upstream:
     step_seconds: tuple[float, float]  # of training: (whatever the batch, for each second of audio)
     pretraining_step_seconds: float
 
+    @property
+    def own_input(self) -> str:
+        """What it hears while it is pre-trained, by its own paper (ssl/pretraining/inputs.py)."""
+        return "mixing" if self.mixes_utterances else "clean"
+
 
 _spectral = partial(Upstream, spectral=True, step_seconds=(0.015, 0.0067), pretraining_step_seconds=0.05)
 _waveform = partial(

@@ -49,3 +49,12 @@ def test_a_split_with_too_few_voices_for_a_mixture_is_named(tmp_path: Path) -> N
     splits = {**SPEAKERS["splits"], "valid": {"speakers": 1}}
     with pytest.raises(UserError, match=r"split 'valid' has 1 speaker, and a mixture needs 2 different ones"):
         require_fit(plan(tmp_path, "separation_pretraining", kind="speech+noise", splits=splits))
+
+
+def test_a_classifier_of_noise_types_is_refused_on_a_corpus_without_them(tmp_path: Path) -> None:
+    typed = typed_plan.plan(tmp_path, "--space", "norm_rivals", "--set", "adversary_domains=noise").plan
+    require_fit(typed)  # the demo's noises have types
+    with pytest.raises(
+        UserError, match=r"adversary_domains='noise' .*this corpus, whose training noises have no type"
+    ):
+        require_fit(replace(typed, corpus_summary={"kind": "paired", **SPEAKERS}))

@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from trainables.base.errors import UserError
+from trainables.job.assignment import DataSettings
 from trainables.normalized_ssl.config import NormalizedSSLConfig
+from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
 
 def config(**values: Any) -> NormalizedSSLConfig:
@@ -45,12 +48,25 @@ def test_reading_it_needs_no_torch() -> None:
         ({"adapters": "both", "adapter_layers": [4]}, ["adapter_layers", "[4]", "1 to 3"]),
         ({"upstream": "wavlm", "adapters": "only", "adapter_layers": [0, 9]}, ["adapter_layers", "1 to 9"]),
         ({"adapters": "both", "freeze_body": True}, ["adapters", "both", "freeze_body"]),
+        ({"adapters": "draft", "freeze_body": True}, ["adapters", "draft", "freeze_body"]),
+        ({"adapters": "draft", "size": "base"}, ["adapters", "draft", "base"]),
+        ({"adapters": "draft", "init": "random"}, ["adapters", "draft", "random"]),
         ({"adapters": "only", "adapter_channels": 0}, ["adapter_channels", "1 to 4,096"]),
         ({"adversary_layer": 4}, ["adversary_layer", "4", "1 to 3"]),
         ({"upstream": "wav2vec2", "adversary_layer": 1}, ["adversary_layer", "2 to 9"]),
         ({"adversary_layer": 1, "norm_layers": [1]}, ["adversary_layer", "norm_layers"]),
         ({"adversary_layer": 1, "freeze_body": True}, ["adversary_layer", "frozen"]),
         ({"adversary_layer": 1, "adapters": "only"}, ["adversary_layer", "frozen"]),
+        ({"adversary_layer": 1, "adversary_domains": "speakers"}, ["adversary_domains", "speakers", "noise"]),
+        ({"readout": "bsse", "w_time": 0, "w_mstft": 0}, ["w_time", "above 0"]),
+        ({"readout": "mean"}, ["readout", "mean", "weighted_ln"]),
+        ({"readout": "weighted", "readout_sites": [1, 4]}, ["readout_sites", "[1, 4]", "0, 1, 2, 3", "frame rate"]),
+        (
+            {"upstream": "wavlm", "readout": "weighted", "readout_sites": [7, 9]},
+            ["readout_sites", "8, 9"],
+        ),
+        ({"pretraining_input": "rain"}, ["pretraining_input", "rain", "denoise"]),
+        ({"size": "base", "pretraining_input": "noisy"}, ["pretraining_input", "noisy", "base"]),
     ],
 )
 def test_a_refusal_names_field_value_and_what_is_allowed(values: dict[str, Any], words: list[str]) -> None:
@@ -58,6 +74,32 @@ def test_a_refusal_names_field_value_and_what_is_allowed(values: dict[str, Any],
         NormalizedSSLConfig.from_dict(values)
     assert all(word in str(refusal.value) for word in words)
     assert "\n" not in str(refusal.value)
+
+
+def test_adapters_need_a_body_of_transformer_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(UPSTREAM_TABLE, "tera", replace(UPSTREAM_TABLE["tera"], transformer=False))
+    assert config(upstream="tera").adapters is None
+    with pytest.raises(UserError, match="adapters='only' is not possible; allowed: only null with tera") as refusal:
+        config(upstream="tera", adapters="only")
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("types", "data", "words"),
+    [
+        (None, DataSettings(), "no types"),
+        (0, DataSettings(), "no types"),
+        (1, DataSettings(), "1 type"),
+        (4, DataSettings(swap_roles=True), "swapped splits"),
+    ],
+)
+def test_a_corpus_whose_noises_have_no_types_is_refused(types: int | None, data: DataSettings, words: str) -> None:
+    summary = {"splits": {"train": {} if types is None else {"noise_types": types}}}
+    chosen = config(adversary_layer=2, adversary_domains="noise")
+    with pytest.raises(UserError, match=f"adversary_domains='noise' is not possible; allowed: only clean .*{words}$"):
+        chosen.require_corpus(summary, data)
+    chosen.require_corpus({"splits": {"train": {"noise_types": 2}}}, DataSettings())
+    config(adversary_layer=2).require_corpus(summary, data)
 
 
 @pytest.mark.parametrize("values", [{}, {"norm_layers": (3, 1), "k0": 0.25}, {"upstream": "wav2vec2"}])
@@ -73,8 +115,16 @@ def test_strength_settings_vanish_where_nothing_is_normalized() -> None:
 @pytest.mark.parametrize(
     ("values", "without_effect"),
     [
+        ({"adapters": "both"}, {"draft_steps": 3}),
         ({}, {"adapter_layers": [1], "adapter_channels": 8, "adversary_strength": 1.0, "lr_adversary_ratio": 1.0}),
         ({"adapters": "only"}, {"freeze_body": True, "lr_body_ratio": 0.1}),
+        (
+            {},
+            {"readout_sites": [1], "lr_readout_ratio": 3.0, "adversary_domains": "noise", "pretraining_input": "clean"},
+        ),
+        ({"init": "random"}, {"pretraining_input": "noisy"}),
+        ({"readout": "bsse"}, {"w_cirm": 0.5, "head_kernel": 3}),
+        ({"upstream": "wavlm"}, {"pretraining_input": "mixing"}),
     ],
 )
 def test_settings_of_rivals_vanish_where_they_are_off(values: dict[str, Any], without_effect: dict[str, Any]) -> None:
@@ -121,6 +171,7 @@ def test_every_candidate_of_a_seed_shares_one_pretraining() -> None:
         {"w_si_sdr": 2.0},
         {"adapters": "only"},
         {"adversary_layer": 1},
+        {"readout": "weighted"},
     ]
     assert {key(**candidate) for candidate in candidates} == {key()}
 

@@ -5,9 +5,15 @@ from typing import Any
 import pytest
 import torch
 
+from trainables.audio.features import istft, stft
 from trainables.losses.complex_mask import ideal_mask
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-from trainables.normalized_ssl.decoders import MaskDecoder, UNetArchitecture, UNetDecoder, build_decoder
+from trainables.normalized_ssl.decoders import (
+    MaskDecoder,
+    UNetArchitecture,
+    UNetDecoder,
+    build_decoder,
+)
 from trainables.ssl.bodies.upstreams import build_body
 from trainables.ssl.bodies.waveform_body import WaveformArchitecture, WaveformBody
 
@@ -82,7 +88,6 @@ def test_the_ideal_mask_in_place_of_the_head_gives_the_clean_wave() -> None:
     noisy = clean + 0.3 * torch.randn(1, 8000, generator=torch.Generator().manual_seed(2))
     decoder = MaskDecoder(4, kernel=1)
     decoded = decoder([torch.zeros(1, 4, 51)], noisy)
-    from trainables.audio.features import istft, stft
 
     mask = ideal_mask(decoded.spectrum, stft(clean))
     torch.testing.assert_close(istft(mask * decoded.spectrum, 8000), clean, atol=1e-3, rtol=0)

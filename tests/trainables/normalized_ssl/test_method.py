@@ -9,7 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.examples.mixing import Batch
+from trainables.base.tensors import pack
+from trainables.job.assignment import DataSettings
 from trainables.losses.complex_mask import compress, ideal_mask
 from trainables.losses.si_sdr import si_sdr_loss
 from trainables.losses.stft import multi_resolution_stft_loss
@@ -23,10 +26,11 @@ UPSTREAMS = ["tera", "wav2vec2", "wavlm"]  # an architecture each
 BUDGET = 40
 
 
-def make(upstream: str, seed: int = 0, **values: Any) -> NormalizedSSL:
-    """A method on an "artifact" with random weights, or without one."""
+def make(upstream: str, seed: int = 0, types: int = 0, **values: Any) -> NormalizedSSL:
+    """A method on an "artifact" with random weights, or without one; `types` of noise."""
     config = NormalizedSSLConfig.from_dict({"upstream": upstream, "w_mstft": 0.0, **values})
     artifacts = {"pretraining": pack_body(build_body(config.ssl, 77))} if config.needs_pretraining else {}
+    artifacts |= {"noise_types": pack([f"type{number}" for number in range(types)])} if types else {}
     return build(config, artifacts, seed)
 
 
@@ -345,9 +349,69 @@ def test_the_adversary_cannot_go_by_level() -> None:
     torch.testing.assert_close(losses[0], losses[1], atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize(("upstream", "sites"), [("tera", (0, 1, 2, 3)), ("wav2vec2", (8, 9)), ("wavlm", (8, 9))])
+def test_all_weight_on_the_last_site_is_the_plain_network(upstream: str, sites: tuple[int, ...]) -> None:
+    plain = train(make(upstream), 2)
+    method = make(upstream, readout="weighted").eval()
+    assert method.readout is not None
+    assert method.readout.sites == sites
+    state = {**plain.state_dict(), "readout.weights": torch.tensor([-1000.0] * (len(sites) - 1) + [0.0])}
+    method.load_state_dict(state)
+    noisy = make_batch().noisy
+    assert torch.equal(method.infer(noisy), plain.infer(noisy))
+    assert method.diagnostics()[f"readout/site{sites[-1]}"] == 1.0
+    method.load_state_dict({**state, "readout.weights": torch.zeros(len(sites))})
+    assert not torch.equal(method.infer(noisy), plain.infer(noisy))
+
+
+def test_what_is_summed_was_normalized_before() -> None:
+    method = make("tera", readout="weighted", readout_sites=[1], norm_layers=[2], k0=1.0).eval()
+    method.training_losses(make_batch(), moment(0))
+    walk = method._walk(make_batch().noisy, None, None)
+    last = method._read_by_decoder(walk.raw, walk.normalized)[-1]
+    torch.testing.assert_close(last, walk.normalized[1])
+    assert not torch.allclose(last, walk.raw[1])
+
+
+def test_a_readout_learns_which_sites_to_read() -> None:
+    method = train(make("tera", readout="weighted_ln", w_si_sdr=1.0, lr_head=1e-2), 5)
+    shares = {name: value for name, value in method.diagnostics().items() if name.startswith("readout/")}
+    assert list(shares) == [f"readout/site{site}" for site in range(4)]
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert max(shares.values()) - min(shares.values()) > 1e-3
+
+
+def test_types_of_noise_are_the_adversarys_domains_and_need_no_clean_walk() -> None:
+    batch = replace(make_batch(), noise_types=torch.tensor([2, 0]))
+    method = make("tera", types=3, adversary_layer=2, adversary_domains="noise").eval()
+    assert method.adversary is not None
+    losses = method.training_losses(batch, moment(0))
+    walk = method._walk(batch.noisy / _rms(batch.noisy), None, None)
+    scores = method.adversary(walk.raw[1])
+    assert scores.shape == (2, 3)
+    torch.testing.assert_close(losses["adversary"], torch.nn.functional.cross_entropy(scores, torch.tensor([2, 0])))
+    louder = replace(batch, clean=3 * batch.clean)
+    assert torch.equal(method.training_losses(louder, moment(0))["adversary"], losses["adversary"])
+
+
+def test_a_probe_and_the_adversary_are_measured_on_training_crops(corpus: Corpus) -> None:
+    """Noise of -5 dB is plain in untrained features; an adversary that has not learnt guesses."""
+    method = make("tera", adversary_layer=1).train()
+    data = DataSettings(batch=6, crop_seconds=0.5, snr_low=-5.0, snr_high=-5.0)
+    before = torch.random.get_rng_state()
+    found = method.observe(corpus, data)
+    assert found == method.observe(corpus, data)
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert method.training
+    assert found["probe_accuracy"] > 0.8
+    assert 0.0 <= found["adversary_accuracy"] <= 1.0
+    assert make("tera").observe(corpus, data) == {}
+
+
 def test_rivals_have_rates_of_their_own() -> None:
-    groups = make("tera", adapters="both", adversary_layer=1, lr_head=1e-2, lr_adversary_ratio=3.0).parameter_groups()
-    assert [group["lr"] for group in groups] == pytest.approx([1e-2, 5e-3, 1e-2, 3e-2])
+    rates: dict[str, Any] = {"lr_head": 1e-2, "lr_adversary_ratio": 3.0, "lr_readout_ratio": 10.0}
+    groups = make("tera", adapters="both", adversary_layer=1, readout="weighted", **rates).parameter_groups()
+    assert [group["lr"] for group in groups] == pytest.approx([1e-2, 5e-3, 1e-2, 3e-2, 1e-1])
     sizes = [sum(value.numel() for value in group["params"]) for group in groups[2:]]
-    assert sizes == [3 * 2_256, 16_641]  # of 64 channels
+    assert sizes == [3 * 2_256, 16_641, 4]  # of 64 channels
     assert len(make("tera", adapters="only").parameter_groups()) == 2

@@ -14,7 +14,7 @@ Plain numpy on memory-mapped shards: a batch of 8 x 1 s takes about a millisecon
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,16 +46,18 @@ PAIRED_NOISE_TYPE = "recorded"  # of a paired corpus, whose noises have no names
 class Batch:
     """Training examples, float32 (batch, samples); `lengths` (batch,) counts the samples before padding.
 
-    Of a mixture of speakers, `clean` holds every voice: (batch, speakers, samples).
+    Of a mixture of speakers, `clean` holds every voice: (batch, speakers, samples). `noise_types` (batch,) are numbers
+    of the noises' types, counted in alphabetical order within the split; None where the noises have no types.
     """
 
     noisy: "Tensor"
     clean: "Tensor"
     lengths: "Tensor"
+    noise_types: "Tensor | None" = None
 
     def to(self, device: "torch.device") -> "Batch":
         """The same examples on the device."""
-        return Batch(self.noisy.to(device), self.clean.to(device), self.lengths.to(device))
+        return Batch(**{name: values.to(device) for name, values in vars(self).items() if values is not None})
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,16 @@ def training_batch(corpus: Corpus, data: DataSettings, seed: int, step: int | st
     The same (seed, split, step) gives the same bits, whatever was drawn before. `data.labelled_minutes`
     limits the speech to `labelled_rows`.
     """
+    import torch
+
     rng = generator(seed, f"{split} mixtures", step)
     samples = round(data.crop_seconds * SAMPLE_RATE)
-    draw = _draw_pair if corpus.kind == "paired" else _draw_mixture
     source = data.source_split(split)
-    return padded_batch([draw(corpus, data, source, samples, rng) for _ in range(data.batch)], samples)
+    if corpus.kind == "paired":
+        return padded_batch([_draw_pair(corpus, data, source, samples, rng) for _ in range(data.batch)], samples)
+    drawn = [_draw_mixture(corpus, data, source, samples, rng) for _ in range(data.batch)]
+    batch = padded_batch([(each.noisy, each.clean) for each in drawn], samples)
+    return replace(batch, noise_types=torch.tensor([each.noise_type for each in drawn]))
 
 
 def view_batch(corpus: Corpus, data: DataSettings, seed: int, step: int, views: int, same_snr: bool = False) -> Batch:
@@ -116,7 +123,8 @@ def view_batch(corpus: Corpus, data: DataSettings, seed: int, step: int, views: 
         clean = _draw_clean(speech, data, samples, rng)
         snr_db = draw_snr(data, rng) if same_snr else None
         crops.append([_in_noise(clean, noise, data, rng, snr_db) for _ in range(views)])
-    return padded_batch([crop[view] for view in range(views) for crop in crops], samples)
+    in_order = [crop[view] for view in range(views) for crop in crops]
+    return padded_batch([(each.noisy, each.clean) for each in in_order], samples)
 
 
 def speech_batch(
@@ -139,9 +147,43 @@ def speech_batch(
     samples = round(crop_seconds * SAMPLE_RATE)
     crops = np.zeros((batch, samples), dtype=np.float32)
     for crop in crops:
-        piece = speech_crop(speech, int(rng.integers(len(speech))), samples, rng)
-        crop[:] = np.resize(piece, samples)
+        row, start = _speech_place(speech, samples, rng)
+        crop[:] = _looped(speech.audio(row, start, start + samples), samples)
     return torch.from_numpy(crops)
+
+
+def heard_batch(
+    corpus: Corpus,
+    seed: int,
+    step: int | str,
+    batch: int,
+    crop_seconds: float,
+    noisy_share: float,
+    snr_db: tuple[float, float],
+    purpose: str = "pretraining speech",
+) -> tuple["Tensor", "Tensor"]:
+    """The crops of `speech_batch`, (batch, samples), to the bit, and the same with noise in a share of them.
+
+    Noises are those of the training split, types drawn evenly, at an SNR uniform in `snr_db`; of a paired corpus, the
+    recording's own. Noisy crops may pass full scale: clean ones keep their level.
+    """
+    import torch
+
+    clean = speech_batch(corpus, seed, step, batch, crop_seconds, purpose)
+    rng, places = generator(seed, f"{purpose}, noise", step), generator(seed, purpose, step)
+    heard = clean.clone()
+    samples = clean.shape[1]
+    for item, crop in zip(heard, clean.numpy(), strict=True):
+        if corpus.kind == "paired":
+            pairs = corpus.paired("train")
+            row, start = _speech_place(pairs, samples, places)
+            recorded = _looped(pairs.noisy(row, start, start + samples), samples)
+            if rng.random() < noisy_share:
+                item[:] = torch.from_numpy(recorded)
+        elif rng.random() < noisy_share:
+            noise, _ = _draw_noise(corpus.noise("train"), samples, rng)
+            item += torch.from_numpy(_at_snr(crop, without_offset(noise), float(rng.uniform(*snr_db)), active_power))
+    return clean, heard
 
 
 @lru_cache(maxsize=16)
@@ -163,9 +205,13 @@ def labelled_rows(table: Table, minutes: float | None) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def _draw_mixture(
-    corpus: Corpus, data: DataSettings, split: str, samples: int, rng: np.random.Generator
-) -> tuple[Samples, Samples]:
+class _Mixture(NamedTuple):
+    noisy: Samples
+    clean: Samples
+    noise_type: int  # among the split's, in alphabetical order
+
+
+def _draw_mixture(corpus: Corpus, data: DataSettings, split: str, samples: int, rng: np.random.Generator) -> _Mixture:
     clean = _draw_clean(corpus.speech(split), data, samples, rng)
     return _in_noise(clean, corpus.noise(split), data, rng)
 
@@ -177,12 +223,19 @@ def _draw_clean(speech: Table, data: DataSettings, samples: int, rng: np.random.
 
 def _in_noise(
     clean: Samples, noise: Table, data: DataSettings, rng: np.random.Generator, snr_db: float | None = None
-) -> tuple[Samples, Samples]:
+) -> _Mixture:
     """The crop in a drawn noise, at a drawn SNR unless one is given."""
+    disturbance, noise_type = _draw_noise(noise, len(clean), rng)
+    mixed = mix(clean, disturbance, draw_snr(data, rng) if snr_db is None else snr_db, _power_of(data))
+    return _Mixture(*mixed, noise_type)
+
+
+def _draw_noise(noise: Table, samples: int, rng: np.random.Generator) -> tuple[Samples, int]:
+    """(samples,) of a noise of any type, and the type's number."""
     of_type = _rows_by_type(noise)
-    recordings = of_type[sorted(of_type)[rng.integers(len(of_type))]]
-    disturbance = _noise_crop(noise, recordings[rng.integers(len(recordings))], len(clean), rng)
-    return mix(clean, disturbance, draw_snr(data, rng) if snr_db is None else snr_db, _power_of(data))
+    number = int(rng.integers(len(of_type)))
+    recordings = of_type[sorted(of_type)[number]]
+    return _noise_crop(noise, recordings[rng.integers(len(recordings))], samples, rng), number
 
 
 def draw_snr(data: DataSettings, rng: np.random.Generator) -> float:
@@ -241,13 +294,29 @@ def mix(
     offsets of either are left out of both the SNR and the mixture.
     """
     clean, noise = without_offset(clean), without_offset(noise)
-    gain = np.sqrt(power(clean) / max((noise_power or active_power)(noise), 1e-20) / 10 ** (snr_db / 10))
-    noisy = clean + np.float32(gain) * noise
+    noisy = clean + _at_snr(clean, noise, snr_db, noise_power or active_power)
     peak = max(noisy.max(), -noisy.min(), clean.max(), -clean.min())
     if peak <= FULL_SCALE:
         return noisy, clean
     scale = np.float32(FULL_SCALE / peak)
     return noisy * scale, clean * scale
+
+
+def _at_snr(clean: Samples, noise: Samples, snr_db: float, noise_power: Callable[[Samples], float]) -> Samples:
+    """The noise, (samples,), at that SNR to the crop; neither has a constant offset."""
+    gain = np.sqrt(power(clean) / max(noise_power(noise), 1e-20) / 10 ** (snr_db / 10))
+    return np.float32(gain) * noise
+
+
+def _speech_place(speech: Table, samples: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Row and start of a random crop that holds speech."""
+    row = int(rng.integers(len(speech)))
+    return row, _speech_start(speech, row, samples, rng)
+
+
+def _looped(piece: Samples, samples: int) -> Samples:
+    """A crop without a constant offset, repeated up to (samples,)."""
+    return np.resize(without_offset(piece), samples)
 
 
 def speech_crop(speech: Table, row: int, samples: int, rng: np.random.Generator) -> Samples:

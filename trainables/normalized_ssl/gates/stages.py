@@ -27,10 +27,12 @@ def gate_stages(
     Published weights are the same stage for every seed; the mismatch rests on it once.
     Of `config`, the upstream, the pre-training and the head's training count; normalization is off.
     """
-    frozen = replace(config, init="pretrained", norm_layers=(), freeze_body=True, adapters=None, adversary_layer=None)
+    rivals_off: dict[str, Any] = {"adapters": None, "adversary_layer": None, "readout": "last"}
+    frozen = replace(config, init="pretrained", norm_layers=(), freeze_body=True, **rivals_off)
     below = {seed: frozen.stages(seed, **place) for seed in seeds}
     distinct = {stage.key: stage for stages in below.values() for stage in stages}
-    # Rivals of normalization are off as well: without their fields, a stage is the one it was before they existed.
+    # Rivals of normalization are off as well, but for the pre-training's input, which is part of what the stage rests
+    # on: without their fields, a stage is the one it was before they existed.
     method = {name: value for name, value in frozen.to_dict().items() if name not in RIVAL_FIELDS}
     settings = {"method": method, "data": asdict(data)}
     gaps = [

@@ -24,6 +24,7 @@ class Body(nn.Module):
         self.entry = entry
         self.steps = nn.ModuleList(steps)
         self.channels = channels  # of every site
+        self.adapters: nn.Module | None = None  # only while these are pre-trained through the body
 
     @property
     def sites(self) -> int:
@@ -40,6 +41,10 @@ class Body(nn.Module):
     def advance(self, features: Tensor, site: int, lengths: Tensor | None = None) -> Tensor:
         """Features at `site` -> features at `site + 1`; `lengths` as for `start`."""
         return self.steps[site](features)
+
+    def adapted(self, features: Tensor, site: int) -> Tensor:
+        """Features at a site, (batch, channels, frames), through its adapter, where the body has one."""
+        return features if self.adapters is None else self.adapters(features, site)
 
     def site_frames(self, samples: Count, site: int) -> Count:
         """Frames at `site` for that many samples of audio."""

@@ -48,8 +48,8 @@ class LogMelBody(Body):
         `counts` (batch,) are the valid frames of a padded batch.
         """
         x = self.entry.embed(log_mels, counts)
-        for step in self.steps:
-            x = step(x, counts)
+        for site, step in enumerate(self.steps, start=1):
+            x = self.adapted(step(x, counts), site)
         return x.transpose(1, 2)
 
     def advance(self, features: Tensor, site: int, lengths: Tensor | None = None) -> Tensor:

@@ -74,7 +74,7 @@ class WaveformBody(Body):
         """(batch, samples) -> LayerNormed output of the last convolution, (batch, frames, channels)."""
         x = self.start(wave)
         for site in range(CONVOLUTIONS):
-            x = self.advance(x, site)
+            x = self.adapted(self.advance(x, site), site + 1)
         return self._projection.layer_norm(x.transpose(1, 2))
 
     def contextualize(self, latents: Tensor, mask: Tensor, mask_embedding: Tensor) -> Tensor:
@@ -82,9 +82,9 @@ class WaveformBody(Body):
 
         `mask` (batch, frames) is True where `mask_embedding` (hidden,) takes the projected frame's place.
         """
-        projected = self._projection.projection(latents)
+        projected = self._at(PROJECTION_SITE, self._projection.projection(latents))
         masked = torch.where(mask[..., None], mask_embedding, projected)
-        return self._encoder(masked).last_hidden_state
+        return self._at(PROJECTION_SITE + 1, self._encoder(masked).last_hidden_state)
 
     def transformer_outputs(self, wave: Tensor, lengths: Tensor | None = None) -> list[Tensor]:
         """(batch, samples), `lengths` (batch,) of them valid -> every transformer layer's (batch, hidden, frames)."""
@@ -119,6 +119,10 @@ class WaveformBody(Body):
         convolved = convolution.conv(features)
         valid = valid_frames(self, lengths, 1, convolved)
         return convolution.activation(group_norm(convolution.layer_norm, convolved, valid))
+
+    def _at(self, site: int, frames: Tensor) -> Tensor:
+        """(batch, frames, channels) at a site, through its adapter where there is one."""
+        return frames if self.adapters is None else self.adapted(frames.transpose(1, 2), site).transpose(1, 2)
 
     @property
     def _projection(self) -> Wav2Vec2FeatureProjection:

@@ -1,1 +1,1 @@
-"""Pre-training of tiny bodies on clean speech, by each upstream's own objective."""
+"""Pre-training of tiny bodies on speech, by each upstream's own objective."""

@@ -38,14 +38,14 @@ class ContrastivePretraining(nn.Module):
         self.project_code = nn.Linear(CODE_DIM, CODE_DIM)
         self.mask_embedding = nn.Parameter(torch.rand(hidden))
 
-    def forward(self, waveforms: Tensor, step: int) -> tuple[Tensor, dict[str, float]]:
-        """(batch, samples) clean speech -> the loss (nats) and its monitors."""
+    def forward(self, waveforms: Tensor, step: int, targets: Tensor | None = None) -> tuple[Tensor, dict[str, float]]:
+        """(batch, samples) speech -> the loss (nats) and its monitors; the codes are those of `targets`, if given."""
         latents = self.body.latents(waveforms)
         mask, distractors = masks_and_distractors(latents)
         context = self.project_context(self.body.contextualize(latents, mask, self.mask_embedding))[mask]
         temperature = max(GUMBEL_END, GUMBEL_START * GUMBEL_DECAY**step)
         self.quantizer.temperature = temperature  # type: ignore[assignment]  # inferred from its first value, 2
-        codes, perplexity = self.quantizer(latents, mask)
+        codes, perplexity = self.quantizer(latents if targets is None else self.body.latents(targets), mask)
         logits = similarities(context, self.project_code(codes), mask, distractors)
         contrastive = nn.functional.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.long))
         diversity = 1 - perplexity / (CODEBOOKS * CODES)

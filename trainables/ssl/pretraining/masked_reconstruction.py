@@ -34,11 +34,12 @@ class MaskedReconstruction(nn.Module):
             nn.Linear(hidden, hidden), nn.GELU(), nn.LayerNorm(hidden), nn.Linear(hidden, MEL_BANDS)
         )
 
-    def forward(self, waveforms: Tensor, step: int) -> tuple[Tensor, dict[str, float]]:
-        """(batch, samples) clean speech -> the loss and its monitors."""
+    def forward(self, waveforms: Tensor, step: int, targets: Tensor | None = None) -> tuple[Tensor, dict[str, float]]:
+        """(batch, samples) speech -> the loss and its monitors; the log-mels are those of `targets`, if given."""
         features = self.body.features(waveforms)
         damaged, selected = damage(features, self.time_only)
-        distance = (self.head(self.body.encode(damaged)) - features).abs()
+        wanted = features if targets is None else self.body.features(targets)
+        distance = (self.head(self.body.encode(damaged)) - wanted).abs()
         loss = (distance * selected).sum() / selected.sum().clamp_min(1)
         return loss, {"loss": loss.item()}
 

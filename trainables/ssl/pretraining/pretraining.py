@@ -1,4 +1,4 @@
-"""Pre-train a body on clean speech: the stage that init="pretrained" rests on.
+"""Pre-train a body on speech, clean or not (inputs.py): the stage that init="pretrained" rests on.
 
 Each family learns by its own objective (masked_reconstruction.py, frame_prediction.py, contrastive_pretraining.py,
 unit_prediction.py) on the train split. The learning rate does not depend on the budget, so a longer run begins
@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from trainables.audio.examples.mixing import speech_batch
-from trainables.audio.features import log_mel
 from trainables.base.determinism import deterministic
 from trainables.base.randomness import seed_global_generators
 from trainables.base.tensors import unpack
@@ -24,6 +23,7 @@ from trainables.ssl.bodies.waveform_body import WaveformBody
 from trainables.ssl.description import SSLModel
 from trainables.ssl.pretraining.contrastive_pretraining import ContrastivePretraining
 from trainables.ssl.pretraining.frame_prediction import FramePrediction
+from trainables.ssl.pretraining.inputs import heard
 from trainables.ssl.pretraining.masked_reconstruction import MaskedReconstruction
 from trainables.ssl.pretraining.speech_units import SpeechUnits
 from trainables.ssl.pretraining.unit_prediction import UnitPrediction
@@ -49,8 +49,8 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
         if isinstance(body, LogMelBody) and model.cmvn == "corpus":
             _measure_speech(body, corpus, stage.seed)
         objective = build_objective(body, model.upstream, stage, artifacts)
-        history = _train(objective, corpus, stage, model.pretraining_steps, progress)
-        return pack_body(body.cpu(), info=_summary(history))
+        curves = train_objective(objective, corpus, stage, model.heard, model.pretraining_steps, progress)
+        return pack_body(body.cpu(), info=curves)
 
 
 def build_objective(body: LogMelBody | WaveformBody, upstream: str, stage: Stage, artifacts: Artifacts) -> nn.Module:
@@ -66,35 +66,36 @@ def _objective(body: LogMelBody | WaveformBody, upstream: str, stage: Stage, art
     if not stage.rests_on:
         return ContrastivePretraining(body)
     units = SpeechUnits(**unpack(artifacts.read(stage.rests_on[0].key)))
-    return UnitPrediction(body, units, mixing=UPSTREAM_TABLE[upstream].mixes_utterances)
+    return UnitPrediction(body, units)
 
 
-def _train(
-    objective: nn.Module, corpus: "Corpus", stage: Stage, steps: int, progress: Progress
-) -> list[dict[str, float]]:
-    """Adam with a short linear warm-up to a constant rate; returns the monitors of every step."""
-    optimizer = torch.optim.Adam(objective.parameters(), lr=LEARNING_RATE, fused=True)
+def train_objective(
+    objective: nn.Module, corpus: "Corpus", stage: Stage, kind: str, steps: int, progress: Progress
+) -> dict[str, list[float]]:
+    """Adam with a short linear warm-up to a constant rate, on inputs of that kind; returns the monitors' curves."""
+    trained = [each for each in objective.parameters() if each.requires_grad]
+    optimizer = torch.optim.Adam(trained, lr=LEARNING_RATE, fused=True)
     objective.train()
     history = []
     for step in range(steps):
         seed_global_generators(stage.seed, "pretraining", step)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARMUP_STEPS)
-        waveforms = speech_batch(corpus, stage.seed, step, BATCH, CROP_SECONDS)
-        loss, monitors = objective(waveforms.to(stage.device), step)
+        waveforms, targets = heard(kind, corpus, stage.seed, step, BATCH, CROP_SECONDS, stage.device)
+        loss, monitors = objective(waveforms, step, targets)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(objective.parameters(), CLIP)
+        nn.utils.clip_grad_norm_(trained, CLIP)
         optimizer.step()
         history.append(monitors)
         progress(step + 1, steps)
-    return history
+    return _summary(history)
 
 
 def _measure_speech(body: LogMelBody, corpus: "Corpus", seed: int) -> None:
     """Mean and deviation of clean speech per mel band, by which cmvn="corpus" standardises."""
     crops = speech_batch(corpus, seed, "statistics", STATISTICS_CROPS, CROP_SECONDS)
-    log_mels = log_mel(crops).flatten(0, 1)
+    log_mels = body.entry.log_mels(crops).flatten(0, 1)
     body.entry.feature_mean.copy_(log_mels.mean(0))
     body.entry.feature_std.copy_(log_mels.std(0))
 

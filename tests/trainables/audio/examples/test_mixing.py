@@ -19,6 +19,7 @@ from trainables.audio.examples.mixing import (
     FULL_SCALE,
     SNR_STEPS,
     evaluation_set,
+    heard_batch,
     labelled_rows,
     mix,
     speech_batch,
@@ -147,6 +148,52 @@ def test_noise_shorter_than_the_crop_is_looped(tmp_path: Path) -> None:
     noise = (batch.noisy - batch.clean)[0]
     assert torch.allclose(noise[:4000], noise[4000:8000], atol=1e-6)
     assert noise[-4000:].abs().max() > 0
+
+
+def test_half_of_the_crops_are_in_noise_at_the_levels_drawn(mixed_corpus: Corpus) -> None:
+    clean, noisy = heard_batch(mixed_corpus, 3, 0, 200, 0.5, noisy_share=0.5, snr_db=(-5.0, 20.0))
+    assert torch.equal(clean, speech_batch(mixed_corpus, 3, 0, 200, 0.5))
+    disturbed = (clean != noisy).any(dim=1)
+    assert 0.4 < disturbed.float().mean() < 0.6
+    pairs = zip(clean[disturbed].numpy(), noisy[disturbed].numpy(), strict=True)
+    levels = [10 * math.log10(power(speech) / active_power(mixture - speech)) for speech, mixture in pairs]
+    assert -5.1 < min(levels) < -3.0
+    assert 18.0 < max(levels) < 20.1
+    assert np.mean(levels) == pytest.approx(7.5, abs=2.0)
+
+
+def test_the_noise_of_a_crop_is_keyed_by_seed_and_step(mixed_corpus: Corpus) -> None:
+    drawn = [heard_batch(mixed_corpus, 1, step, 4, 0.5, 0.5, (-5.0, 20.0))[1] for step in (0, 0, 1)]
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_of_pairs_the_recordings_own_noise_is_heard(paired_corpus: Corpus) -> None:
+    clean, noisy = heard_batch(paired_corpus, 1, 0, 16, 0.25, noisy_share=1.0, snr_db=(0.0, 0.0))
+    table = paired_corpus.paired("train")
+    sides = [(table.clean(row), table.noisy(row)) for row in range(len(table))]
+    for one, other in zip(clean.numpy(), noisy.numpy(), strict=True):
+        places = [(_place(whole, one), _place(recorded, other)) for whole, recorded in sides]
+        assert any(speech == mixture >= 0 for speech, mixture in places)
+
+
+def _place(whole: np.ndarray, part: np.ndarray) -> int:
+    """Where the part lies in the whole, -1 if nowhere."""
+    starts = [at for at in np.flatnonzero(whole == part[0]) if len(whole) - at >= len(part)]
+    return next((int(at) for at in starts if np.array_equal(whole[at : at + len(part)], part)), -1)
+
+
+def test_types_of_noise_are_counted_in_alphabetical_order(mixed_corpus: Corpus) -> None:
+    """Each type's recordings are found again in the mixtures of its number."""
+    batch = training_batch(mixed_corpus, replace(DATA, batch=64), 0, 0)
+    names = sorted(set(mixed_corpus.noise("train").types))
+    assert batch.noise_types is not None
+    assert sorted(set(batch.noise_types.tolist())) == list(range(len(names)))
+    assert torch.equal(batch.to(torch.device("cpu")).noise_types, batch.noise_types)  # type: ignore[arg-type]
+
+
+def test_pairs_have_no_types_of_noise(paired_corpus: Corpus) -> None:
+    assert training_batch(paired_corpus, DATA, 0, 0).noise_types is None
 
 
 def test_paired_corpora_give_pairs_with_the_same_call(paired_corpus: Corpus) -> None:

@@ -53,9 +53,12 @@ def test_keys_depend_on_what_is_measured_and_not_on_normalization() -> None:
         "adapters": "both",
         "adapter_channels": 4,
         "adversary_layer": 2,
+        "adversary_domains": "noise",
         "adversary_strength": 1.0,
+        "readout": "weighted",
     }
     assert keys(replace(CONFIG, **rivals)) == keys(CONFIG)
+    assert not set(keys(replace(CONFIG, pretraining_input="noisy"))) & set(keys(CONFIG))
     assert len({*keys(), *keys(data=DataSettings(valid_seconds=9)), *keys(seeds=(21, 22, 23))}) == 12
 
 
