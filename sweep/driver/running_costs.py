@@ -50,11 +50,12 @@ def measured_once(
         while not ray.wait([task], timeout=_POLL_SECONDS)[0]:
             stop.check()
         try:
-            known[group] = {**known.get(group, {}), **ray.get(task)}
+            found: dict[str, RunningCost] = ray.get(task)
         except Exception as error:  # of the method, of Ray, or a worker out of memory
             why = str(error).strip().splitlines()[-1:]
             say_on_standard_error(f"the costs of running {group}'s candidates could not be measured: {''.join(why)}")
             continue
+        known[group] = {**known.get(group, {}), **found}
         storage.write(layout.COSTS, json.dumps(known, indent=1).encode())
     return known
 
