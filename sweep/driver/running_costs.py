@@ -4,6 +4,7 @@ In a Ray task of its own, so that the driver never imports torch; the candidates
 measured is kept in the sweep's storage: a later start, which may add seeds or groups, measures only what is new.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,7 +41,9 @@ def measured_once(
     """
     import ray
 
-    known: Measured = json.loads(storage.read(layout.COSTS)) if storage.exists(layout.COSTS) else {}
+    known: Measured = {}
+    with contextlib.suppress(FileNotFoundError, ValueError):  # a damaged file is measured again
+        known = json.loads(storage.read(layout.COSTS))
     for group, missing in _first_finalists(finalists).items():
         new = {label: assignment for label, assignment in missing.items() if label not in known.get(group, {})}
         if not new:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TypedDict
 
-from sweep.plan.audio import audio_seconds
+from sweep.plan.audio import audio_of
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord
 from sweep.verdict.result import CandidateCost
@@ -49,7 +49,7 @@ def _entry(plan: Plan, finals: Sequence[JobRecord], running: RunningCost | None)
         "group": job.group,
         "candidate": job.candidate,
         "method": plan.method_of(plan.candidate(job.group, job.candidate)),
-        "audio_seconds": audio_seconds(plan, job.group)[job.candidate],
+        "audio_seconds": audio_of(plan, job.group, plan.parsed(job.group, job.candidate, finals[0].nuisance)),
         "trials": plan.samples,
         "parameters": running["parameters"] if running else None,
         "mac_per_second": running["mac_per_second"] if running else None,
