@@ -26,7 +26,7 @@ _INTRODUCTION = (
 
 
 def list_spaces(parser: ArgumentParser) -> str:
-    """Plain text of at most 48 lines; `parser` is that of `run`, which plans each demo."""
+    """Plain text of at most 50 lines; `parser` is that of `run`, which plans each demo."""
     demo_hours = {space.name: hours for space in SPACES.values() if (hours := _demo_cpu_hours(space, parser))}
     lines = list(_INTRODUCTION)
     blocks: dict[str, list[Space]] = {}
