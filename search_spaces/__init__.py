@@ -30,11 +30,11 @@ SPACES = Registry(
         "position_softdtw": "search_spaces.position_softdtw:POSITION_SOFTDTW",
         "position_layer": "search_spaces.position_layer:POSITION_LAYER",
         "position_controls": "search_spaces.position_controls:POSITION_CONTROLS",
-        "systems": "search_spaces.systems:SYSTEMS",
-        "systems_paired": "search_spaces.systems:SYSTEMS_PAIRED",
         "separation_pretraining": "search_spaces.separation_pretraining:SEPARATION_PRETRAINING",
         "separation_finetuning": "search_spaces.separation_finetuning:SEPARATION_FINETUNING",
         "separation_joint": "search_spaces.separation_joint:SEPARATION_JOINT",
+        "systems": "search_spaces.systems:SYSTEMS",
+        "systems_paired": "search_spaces.systems:SYSTEMS_PAIRED",
     },
 )
 

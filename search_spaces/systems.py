@@ -106,8 +106,8 @@ PRESETS = by_name(
     ),
     demo(
         groups=(),
-        steps=300,
-        round_steps=50,
+        steps=500,
+        round_steps=100,
         metric="si_sdr",
         data=DataSettings(batch=4, crop_seconds=1.0),
         config={"size": "tiny", **_TINY},
@@ -157,6 +157,6 @@ SYSTEMS = Space(
 SYSTEMS_PAIRED = replace(
     SYSTEMS,
     name="systems_paired",
-    question="The same without the contrastive systems, for pairs of recordings such as VoiceBank-DEMAND",
+    question="Which system enhances best, on pairs of recordings such as VoiceBank-DEMAND's?",
     candidates=partial(_candidates, contrastive=False),
 )

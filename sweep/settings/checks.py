@@ -10,7 +10,7 @@ from sweep.settings.requirements import require_fit
 from sweep.settings.settings import flag_of
 from trainables.base.errors import UserError
 from trainables.config.fields import rules_of
-from trainables.config.registry import check_weights, config_class
+from trainables.config.registry import METHODS, check_weights, config_class
 
 
 def refuse_empty(arguments: argparse.Namespace) -> None:
@@ -34,15 +34,19 @@ def check_plan(plan: Plan) -> None:
 
 
 def _check_shared_fields(plan: Plan) -> None:
-    """Where there are several methods, each takes the fields it has: one that none has is a mistake."""
+    """Where there are several methods, each takes the fields it has: one that none has is a mistake.
+
+    A preset may set more, for candidates that a space made from it has left out.
+    """
     if not plan.mixed:
         return  # the method itself says so
-    kinds = {name: info.config for name, info in plan.methods().items()}
-    for group in plan.groups:
-        for field in (*plan.shared_config(group.name), *plan.fixed):
-            if not any(field in rules_of(kind) for kind in kinds.values()):
-                fields = "; ".join(f"{name}: {', '.join(sorted(rules_of(kind)))}" for name, kind in kinds.items())
-                raise UserError(f"no method of space {plan.space} has a field {field!r}; their fields are {fields}")
+    own, installed = plan.methods(), METHODS.usable()
+    asked = [(field, own) for field in plan.fixed]
+    asked += [(field, installed) for group in plan.groups for field in plan.shared_config(group.name)]
+    for field, methods in asked:
+        if not any(field in rules_of(info.config) for info in methods.values()):
+            fields = "; ".join(f"{name}: {', '.join(sorted(rules_of(info.config)))}" for name, info in own.items())
+            raise UserError(f"no method of space {plan.space} has a field {field!r}; their fields are {fields}")
 
 
 def _check_candidate(plan: Plan, group: GroupPlan, candidate: Candidate) -> None:

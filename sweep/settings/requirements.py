@@ -66,5 +66,7 @@ def _require_fit_for_pretraining(plan: Plan, separates: bool) -> None:
 
 
 def _require_kind(plan: Plan, named: str, kind: str) -> None:
-    for why in filter(None, (info.refuses.get(kind) for info in plan.methods().values())):
-        raise UserError(f"{named} {why.format(space=f'space {plan.space}')}")
+    for name, info in plan.methods().items():
+        if why := info.refuses.get(kind):
+            remedy = f", or choose a space without candidates of {name}" if plan.mixed else ""
+            raise UserError(f"{named} {why.format(space=f'space {plan.space}')}{remedy}")

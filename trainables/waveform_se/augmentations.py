@@ -5,6 +5,7 @@ Defossez, Synnaeve and Adi, "Real time speech enhancement in the waveform domain
 (seed, purpose, step); padding stays silent.
 """
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,8 @@ def drawn_band(widest: float, rng: np.random.Generator) -> tuple[float, float]:
 
     The upper end lies fewer than `widest` x BANDS points above.
     """
-    mels = np.linspace(*(2595.0 * np.log10(1.0 + hertz / 700.0) for hertz in (_LOWEST, SAMPLE_RATE / 2)), BANDS)
+    lowest, highest = (2595.0 * math.log10(1.0 + hertz / 700.0) for hertz in (_LOWEST, SAMPLE_RATE / 2))
+    mels = np.linspace(lowest, highest, BANDS)
     points = 700.0 * (10.0 ** (mels / 2595.0) - 1.0) / SAMPLE_RATE
     low = int(rng.integers(BANDS))
     high = int(rng.integers(low, min(BANDS, low + int(widest * BANDS))))

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from trainables.config.method_info import MethodInfo
 from trainables.waveform_se.config import WaveformSEConfig
 
-# Seconds of a step at tiny size: (whatever the batch, for each second of audio in it).
-_STEP_SECONDS = {"demucs": (0.01, 0.012), "se_conformer": (0.01, 0.01), "conv_tasnet": (0.01, 0.0125)}
+# Seconds of a step at tiny size: (whatever the batch, for each second of audio in it), in time of one thread's own.
+_STEP_SECONDS = {"demucs": (0.009, 0.0055), "se_conformer": (0.012, 0.0034), "conv_tasnet": (0.009, 0.0088)}
 
 
 def _cautions(config: WaveformSEConfig) -> Sequence[str]:

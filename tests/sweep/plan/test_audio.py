@@ -20,7 +20,7 @@ MINE = replace(SYSTEMS, name="mine", candidates=candidates)
 """
 
 
-@pytest.mark.parametrize(("preset", "seconds"), [("smoke", 4.0), ("demo", 1_200.0)])
+@pytest.mark.parametrize(("preset", "seconds"), [("smoke", 4.0), ("demo", 2_000.0)])
 def test_every_system_hears_as_much(preset: str, seconds: float, tmp_path: Path) -> None:
     made = plan(tmp_path, "--space", "systems", "--preset", preset)
     found = audio_seconds(made.plan, "all")
@@ -35,11 +35,11 @@ def test_a_space_of_ones_own_is_told_where_they_differ(tmp_path: Path) -> None:
     made = plan(tmp_path, "--space", "mine.py", "--preset", "demo")
     found = audio_seconds(made.plan, "all")
     assert {label: found[label] for label in ("none", "normal", "byol", "demucs")} == {
-        "none": 1_200.0,
-        "normal": 2_400.0,
-        "byol": 2_400.0,
-        "demucs": 1_200.0,
+        "none": 2_000.0,
+        "normal": 4_000.0,
+        "byol": 4_000.0,
+        "demucs": 2_000.0,
     }
     (said,) = [each for each in cautions(made.plan) if "different amounts" in each]
-    assert "2,400 s (normal, byol)" in said
+    assert "4,000 s (normal, byol)" in said
     assert "of noisy audio in each training" not in describe(made)

@@ -26,6 +26,9 @@ def plan(folder: Path, space: str, **summary: Any) -> Plan:
         ("contrastive_schedule", "speech+noise"),
         ("separation_pretraining", "speech+noise"),
         ("separation_pretraining", "mixtures"),
+        ("systems", "speech+noise"),
+        ("systems_paired", "speech+noise"),
+        ("systems_paired", "paired"),
     ],
 )
 def test_what_fits_passes(tmp_path: Path, space: str, kind: str) -> None:
@@ -37,7 +40,9 @@ def test_what_fits_passes(tmp_path: Path, space: str, kind: str) -> None:
     [
         ("norm_layers", "mixtures", "give a corpus of speech/ and noise/, or choose a space on separation"),
         ("contrastive_schedule", "mixtures", "about one voice in noise"),
-        ("contrastive_schedule", "paired", "that has speech/ and noise/ apart"),
+        ("contrastive_schedule", "paired", "that has speech/ and noise/ apart$"),
+        ("systems", "paired", "apart, or choose a space without candidates of contrastive_se$"),
+        ("systems_paired", "mixtures", "about one voice in noise"),
     ],
 )
 def test_the_wrong_kind_is_refused_by_name(tmp_path: Path, space: str, kind: str, says: str) -> None:

@@ -33,10 +33,8 @@ def test_its_state_fits_our_network(more: dict[str, Any], tmp_path: Path) -> Non
     found = read(tmp_path / "seconformer.th", {"model": state(), **more})
     network = SEConformer(**SIZES)
     network.load_state_dict(found)
-    assert torch.equal(
-        network.layers[1].convolution.conv_norm.running_mean,
-        state()["conformers.1.conv_module.sequential.3.running_mean"],
-    )
+    mean = network.state_dict()["layers.1.convolution.conv_norm.running_mean"]
+    assert torch.equal(mean, state()["conformers.1.conv_module.sequential.3.running_mean"])
 
 
 @pytest.mark.parametrize(

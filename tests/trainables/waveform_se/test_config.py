@@ -82,6 +82,6 @@ def test_the_shortest_crop_is_the_networks_shortest_input(network: str) -> None:
 
 
 @pytest.mark.parametrize(("field", "value"), [("sample_rate", 8_000), ("speakers", 2)])
-def test_it_enhances_one_voice_at_16_khz(field: str, value: int) -> None:
+def test_it_enhances_one_voice_at_16_khz(field: str, value: Any) -> None:
     with pytest.raises(UserError, match=f"{field}={value} is not possible"):
         config().data_settings(DataSettings(**{field: value}))

@@ -14,6 +14,7 @@ from trainables.base.storage.storage import Storage
 from trainables.config.registry import check_weights, run_stage
 from trainables.job.stages import Stage
 from trainables.networks.enhancement_networks import BUILDERS, SIZES
+from trainables.networks.masking_separator import MaskingSeparator
 from trainables.waveform_se.config import WaveformSEConfig
 from trainables.waveform_se.method import build
 
@@ -61,13 +62,14 @@ def test_the_stage_is_found_by_what_the_file_holds(tmp_path: Path) -> None:
 
 def test_the_other_way_of_the_lstm_is_refused(tmp_path: Path) -> None:
     path, _ = demucs_file(tmp_path / "best.th")
-    with pytest.raises(UserError, match="causal=True, here False"):
+    with pytest.raises(UserError, match="causal is not given and means True, here False"):
         check_weights(stage_of(path, causal=False))
 
 
 def test_asteroids_files_are_of_conv_tasnet(tmp_path: Path) -> None:
     sizes = SIZES["conv_tasnet", "tiny"]
     network = BUILDERS["conv_tasnet"](**sizes)
+    assert isinstance(network, MaskingSeparator)
     path = write(tmp_path / "model.bin", content_of_network("convtasnet", network, sizes, n_src=1, sample_rate=16000))
     check_weights(stage_of(path, network="conv_tasnet"))
     with pytest.raises(UserError, match="n_filters=64, here 512"):
