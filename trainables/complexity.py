@@ -7,6 +7,7 @@ counter while `infer` runs; additions, activations, norms and Fourier transforms
 switched off while it counts, and there is no number where an operation that it does not know multiplies, by its name.
 """
 
+import re
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ from trainables.method import Method
 
 MIXTURE_SECONDS = 4.0  # of the noise that systems are measured on
 # Parts of the names of operations that multiply matrices or convolve.
-_MULTIPLYING = ("conv", "rnn", "lstm", "gru", "attention", "mm", "linear", "matmul", "baddb")
+_MULTIPLYING = re.compile(r"conv|rnn|lstm|gru|attention|mm(_|$)|linear|matmul|baddb")
 
 
 class Complexity(NamedTuple):
@@ -129,7 +130,7 @@ class _Watch(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
-        if func.overloadpacket not in flop_registry and any(part in name for part in _MULTIPLYING):
+        if func.overloadpacket not in flop_registry and _MULTIPLYING.search(name):
             self.unknown.add(name)
         tensors = (leaf for leaf in tree_leaves((args, kwargs or {})) if isinstance(leaf, Tensor))
         self.storages.update(tensor.untyped_storage().data_ptr() for tensor in tensors)

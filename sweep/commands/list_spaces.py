@@ -7,7 +7,6 @@ preset at scale is given for each tenth of a second that a training step will ta
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
 from pathlib import Path
 
 from search_spaces import SPACES
@@ -30,8 +29,12 @@ def list_spaces(parser: ArgumentParser) -> str:
     """Plain text of at most 50 lines; `parser` is that of `run`, which plans each demo."""
     demo_hours = {space.name: hours for space in SPACES.values() if (hours := _demo_cpu_hours(space, parser))}
     lines = list(_INTRODUCTION)
-    for methods, spaces in groupby(SPACES.values(), key=lambda space: space.methods):
-        lines += ["", *_method_lines(methods, list(spaces), demo_hours)]
+    blocks: dict[str, list[Space]] = {}
+    for space in SPACES.values():
+        blocks.setdefault(space.method if len(space.methods) == 1 else "several methods", []).append(space)
+    for spaces in blocks.values():
+        methods = dict.fromkeys(method for space in spaces for method in space.methods)
+        lines += ["", *_method_lines(list(methods), spaces, demo_hours)]
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ In a Ray task of its own, so that the driver never imports torch; the candidates
 measured is kept in the sweep's storage: a later start, which may add seeds or groups, measures only what is new.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,7 +41,9 @@ def measured_once(
     """
     import ray
 
-    known: Measured = json.loads(storage.read(layout.COSTS)) if storage.exists(layout.COSTS) else {}
+    known: Measured = {}
+    with contextlib.suppress(FileNotFoundError, ValueError):  # a damaged file is measured again
+        known = json.loads(storage.read(layout.COSTS))
     for group, missing in _first_finalists(finalists).items():
         new = {label: assignment for label, assignment in missing.items() if label not in known.get(group, {})}
         if not new:
@@ -50,12 +53,12 @@ def measured_once(
         while not ray.wait([task], timeout=_POLL_SECONDS)[0]:
             stop.check()
         try:
-            measured: dict[str, RunningCost] = ray.get(task)
-            known[group] = {**known.get(group, {}), **measured}
+            found: dict[str, RunningCost] = ray.get(task)
         except Exception as error:  # of the method, of Ray, or a worker out of memory
             why = str(error).strip().splitlines()[-1:]
             say_on_standard_error(f"the costs of running {group}'s candidates could not be measured: {''.join(why)}")
             continue
+        known[group] = {**known.get(group, {}), **found}
         storage.write(layout.COSTS, json.dumps(known, indent=1).encode())
     return known
 

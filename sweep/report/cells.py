@@ -308,7 +308,7 @@ def _compared(group: GroupResult, result: Result) -> list[str]:
     rows = [row for row in group["candidates"] if row["label"] in labels]
     numbers = [cost_numbers(cost) for cost in costs]
     spent: dict[str, Sequence[float | None]] = {
-        "seconds of speech in training": [cost["audio_seconds"] for cost in costs],
+        "seconds of noisy audio in training": [cost["audio_seconds"] for cost in costs],
         "search trials": [cost["trials"] for cost in costs],
         "seeds": [row["n_seeds"] for row in rows],
         "test clips": [row["n_utterances"] for row in rows],

@@ -310,7 +310,7 @@ class CandidateCost(TypedDict):
     group: str
     candidate: str
     method: str
-    audio_seconds: float  # of speech in a job's training: steps x batch x crop
+    audio_seconds: float  # of noisy audio in a job's training: steps x batch x crop, in all views of a crop
     trials: int  # of its search
     parameters: int | None  # of what is deployed
     mac_per_second: float | None  # multiply-accumulates per second of audio

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import TypedDict
 
+from sweep.plan.audio import audio_of
 from sweep.plan.plan import Plan
 from sweep.study.study import JobRecord
 from sweep.verdict.result import CandidateCost
@@ -42,14 +43,13 @@ def costs(plan: Plan, records: Sequence[JobRecord], running: Running) -> list[Ca
 
 def _entry(plan: Plan, finals: Sequence[JobRecord], running: RunningCost | None) -> CandidateCost:
     job = finals[0].job
-    data = plan.parsed(job.group, job.candidate, finals[0].nuisance).data_settings(plan.data_of(job.group))
     seconds = _training_seconds(finals)
     on_gpu = plan.device == "cuda"
     return {
         "group": job.group,
         "candidate": job.candidate,
         "method": plan.method_of(plan.candidate(job.group, job.candidate)),
-        "audio_seconds": plan.steps_of(job.group) * data.batch * data.crop_seconds,
+        "audio_seconds": audio_of(plan, job.group, plan.parsed(job.group, job.candidate, finals[0].nuisance)),
         "trials": plan.samples,
         "parameters": running["parameters"] if running else None,
         "mac_per_second": running["mac_per_second"] if running else None,

@@ -34,9 +34,10 @@ def test_the_page_has_a_line_for_every_space_and_at_most_50_in_all(page: list[st
 
 
 def test_groups_and_presets_stand_once_for_every_method(page: list[str]) -> None:
-    for methods in sorted({space.methods for space in SPACES.values()}):  # a method may have no space of its own
-        spaces = [space for space in SPACES.values() if space.methods == methods]
-        start = page.index(next(line for line in page if line.split("   ")[0] == ", ".join(methods)))
+    single = [space for space in SPACES.values() if len(space.methods) == 1]
+    for method in sorted({space.method for space in single}):  # a method may have no space of its own
+        spaces = [space for space in single if space.method == method]
+        start = page.index(next(line for line in page if line.split("   ")[0] == method))
         block = page[start : [*page, ""].index("", start)]
         flags = {f"--{space.group_by}s {','.join(space.groups)}" for space in spaces if space.group_by}
         assert all(flag in block[0] for flag in flags)
@@ -100,6 +101,14 @@ def test_a_space_of_several_methods_shows_the_fields_of_each(tmp_path: Path) -> 
     assert config_help(str(file)) == both
     with pytest.raises(UserError, match="cannot be read"):
         config_help(str(tmp_path / "other.py"))
+
+
+def test_spaces_of_several_methods_stand_together_under_all_of_them(page: list[str]) -> None:
+    several = [space for space in SPACES.values() if len(space.methods) > 1]
+    methods = dict.fromkeys(method for space in several for method in space.methods)
+    start = page.index(", ".join(methods))
+    block = page[start : [*page, ""].index("", start)]
+    assert [line.split()[0] for line in block[1:] if "--preset" not in line] == [space.name for space in several]
 
 
 def test_a_space_of_several_methods_is_listed_under_all_of_them(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from trainables.audio.examples.mixing import speech_batch
-from trainables.audio.features import log_mel
 from trainables.base.determinism import deterministic
 from trainables.base.randomness import seed_global_generators
 from trainables.base.tensors import unpack
@@ -96,7 +95,7 @@ def train_objective(
 def _measure_speech(body: LogMelBody, corpus: "Corpus", seed: int) -> None:
     """Mean and deviation of clean speech per mel band, by which cmvn="corpus" standardises."""
     crops = speech_batch(corpus, seed, "statistics", STATISTICS_CROPS, CROP_SECONDS)
-    log_mels = log_mel(crops).flatten(0, 1)
+    log_mels = body.entry.log_mels(crops).flatten(0, 1)
     body.entry.feature_mean.copy_(log_mels.mean(0))
     body.entry.feature_std.copy_(log_mels.std(0))
 

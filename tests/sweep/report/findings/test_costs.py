@@ -84,9 +84,10 @@ def test_on_a_gpu_it_is_the_gpus_time(tmp_path: Path) -> None:
     assert (machine["core_seconds"], machine["gpu_seconds"]) == (None, 2.0)
 
 
-def test_speech_is_counted_by_each_methods_own_settings(tmp_path: Path) -> None:
+def test_audio_is_counted_by_each_methods_own_settings(tmp_path: Path) -> None:
+    """Steps x batch x crop; of a contrastive batch all views."""
     of = found(mixed_plan(tmp_path), finalist("none", 1001, 1.0), finalist("byol", 1001, 1.0))
-    assert {label: entry["audio_seconds"] for label, entry in of.items()} == {"none": 1200.0, "byol": 1200.0}
+    assert {label: entry["audio_seconds"] for label, entry in of.items()} == {"none": 1200.0, "byol": 2400.0}
     assert {label: entry["method"] for label, entry in of.items()} == {
         "none": "normalized_ssl",
         "byol": "contrastive_se",
@@ -147,7 +148,7 @@ def test_the_table_has_the_score_and_each_known_cost_best_first(result: Result) 
 def test_the_verdict_says_what_was_the_same_and_what_was_not(result: Result) -> None:
     same, other = cells.comparisons(result)
     assert same.startswith("tera: the same for all: ")
-    parts = ["1200 seconds of speech in training", "2 search trials", "3 seeds", "12 test clips"]
+    parts = ["1200 seconds of noisy audio in training", "2 search trials", "3 seeds", "12 test clips"]
     assert all(part in same for part in parts)
     assert "parameters (999 to 12.1 M)" in other
     assert "core-seconds of training (31.2 to 62.5)" in other

@@ -1,13 +1,16 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from tests.support.methods.memory_artifacts import MemoryArtifacts
 from trainables.audio.corpus.corpus import Corpus
 from trainables.audio.examples.mixing import speech_batch
 from trainables.audio.features import log_mel
+from trainables.audio.filterbank import log_filterbank
 from trainables.base.tensors import unpack
 from trainables.config.registry import run_stage
 from trainables.job.stages import in_order
@@ -82,8 +85,11 @@ def test_reconstruction_improves(corpus: Corpus) -> None:
 
 
 @pytest.mark.usefixtures("small_batches")
-def test_clean_speech_is_measured_for_corpus_statistics(corpus: Corpus) -> None:
-    state = unpack(pretrain(corpus, upstream="tera", cmvn="corpus", pretraining_steps=1))["body"]
+@pytest.mark.parametrize(("upstream", "log_mel"), [("tera", log_mel), ("apc", log_filterbank)])
+def test_clean_speech_is_measured_for_corpus_statistics(
+    upstream: str, log_mel: Callable[[Tensor], Tensor], corpus: Corpus
+) -> None:
+    state = unpack(pretrain(corpus, upstream=upstream, cmvn="corpus", pretraining_steps=1))["body"]
     crops = speech_batch(corpus, 1, "statistics", pretraining.STATISTICS_CROPS, pretraining.CROP_SECONDS)
     bands = log_mel(crops).numpy().reshape(-1, 80)
     torch.testing.assert_close(state["entry.feature_mean"], torch.from_numpy(bands.mean(0)), rtol=1e-4, atol=1e-4)
