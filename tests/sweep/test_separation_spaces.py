@@ -1,4 +1,4 @@
-"""The three questions about separation as plans: what is compared, and what is computed once."""
+"""The questions about separation as plans: what is compared, and what is computed once."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from trainables.config.registry import config_class
 from trainables.job.stages import in_order
 from trainables.training.epochs import epochs_at
 
-SPACES = ("separation_pretraining", "separation_finetuning", "separation_joint")
+SPACES = ("separation_pretraining", "separation_finetuning", "separation_joint", "label_assignment")
 SEEDS = (11, 12, 13)
 PLACE: dict[str, Any] = {"corpus_uri": "/corpus", "corpus_fingerprint": "f"}
 
@@ -38,7 +38,22 @@ def configs(name: str, preset_name: str) -> dict[tuple[str, str], MethodConfig]:
 def test_every_candidate_is_possible_and_none_is_another(name: str, preset: str) -> None:
     found = configs(name, preset)
     assert len({str(config) for config in found.values()}) == len(found)
-    assert any(label == "scratch" for _, label in found)
+    assert {label for _, label in found} >= {find_space(name).baseline}
+
+
+@pytest.mark.parametrize("preset_name", ["smoke", "demo", "paper"])
+def test_all_labels_come_from_one_pool_in_one_budget(preset_name: str) -> None:
+    """A candidate's own pool would be what is compared; phases that end within a round would blur its report."""
+    preset = find_space("label_assignment").presets[preset_name]
+    found = configs("label_assignment", preset_name)
+    assert len({config.to_dict()["pool_mixtures"] for config in found.values()}) == 1
+    for (model, _), config in found.items():
+        own = preset.for_group(model)
+        config.check_budget(own.steps, own.data)
+        if preset_name != "paper":
+            assert all(round(share * own.steps, 6) % own.round_steps == 0 for share in config.phase_switches())
+    tuned = {key: value for key, value in preset.config.items() if key.startswith(("label", "temperature"))}
+    assert not tuned
 
 
 def pretrainings(name: str) -> set[str]:

@@ -129,6 +129,7 @@ class Separation(Method):
             assert self.fresh_network is not None
             fresh = self.fresh_network(derive_seed(seed, "anew", when.step))
             self.network.load_state_dict(fresh.state_dict())
+            self.observe(corpus, data)  # the next label switches are of this network alone
 
     def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
         """For mixtures (`clean` holds every voice) their assignment's loss in dB, for single voices the task's."""

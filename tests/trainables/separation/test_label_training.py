@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import torch
 
 from sweep.storage.artifacts import StoredArtifacts
 from tests.support.methods.assignments import small_assignment
-from tests.support.methods.tiny_corpus import make_tiny_corpus
+from tests.support.methods.tiny_corpus import SPEAKERS, make_tiny_corpus
 from trainables.audio.corpus.corpus import Corpus
+from trainables.audio.examples.mixing import voice_key
 from trainables.audio.examples.mixture_pool import pooled_batch, whole_pool
 from trainables.base.randomness import derive_seed
 from trainables.base.storage.storage import Storage
@@ -201,6 +203,16 @@ def test_after_pre_training_it_starts_from_that_with_another_output_layer(
     assert changed == {"masker.head.output.weight", "masker.head.output.bias"}
 
 
+def test_label_switches_never_compare_two_networks(corpus: Corpus, artifacts: StoredArtifacts) -> None:
+    """The first value of a phase is relative to the weights it started from."""
+    training = Training(corpus, artifacts, "restart").until(3)
+    before = training.method.switches.orders.clone()
+    training.begin()
+    after = training.method.switches.orders.clone()
+    assert not torch.equal(before, after)
+    assert training.method.observe(corpus, training.data)["switch_percent"] == 0.0
+
+
 def test_a_later_phase_of_pit_goes_on_with_its_weights(corpus: Corpus, artifacts: StoredArtifacts) -> None:
     training = Training(corpus, artifacts, "cascade").until(6)
     before, labels = training.weights(), {name: each.clone() for name, each in training.labels.state_dict().items()}
@@ -278,3 +290,37 @@ def test_labels_by_energy_do_not_depend_on_the_network(corpus: Corpus, artifacts
     order = torch.stack([louder, 1 - louder], 1)  # the louder voice goes to output 0
     found = method.training_losses(batch, When(step=0, epoch=0, steps=STEPS))["total"]
     torch.testing.assert_close(found, -assigned(pairwise, order).score.mean())
+
+
+def separated(corpus: Corpus, artifacts: StoredArtifacts, shuffled: bool, steps: int = 150) -> float:
+    """SI-SDR in dB, under the best assignments, of a network trained on labels by pitch: kept, or those of others."""
+    training = Training(corpus, artifacts, "fixed", pool_mixtures=20)
+    method, labels = training.method, training.labels
+    data = training.config.data_settings(DataSettings(batch=20, crop_seconds=0.5))
+    speech = corpus.speech("train")
+    pitch = {voice_key(name): PITCH.index(who) for name, who in zip(speech.ids, speech.speakers, strict=True)}
+    (pool,) = whole_pool(corpus, data, 20, SEED)
+    assert pool.voices is not None
+    assert labels.kept is not None
+    ranks = torch.tensor([[pitch[key] for key in row] for row in pool.voices.tolist()])
+    labels.expect(pool.voices)
+    labels.kept.keep(pool.voices, ranks.argsort(1).argsort(1))  # the deeper voice goes to output 0
+    if shuffled:
+        labels.kept.shuffle(seed=1)
+    optimizer, kept_phase = method.optimizer(), When(step=5, epoch=0, steps=STEPS)
+    for step in range(steps):
+        batch = pooled_batch(corpus, replace(data, batch=4), 20, SEED, step)
+        optimizer.zero_grad()
+        method.training_losses(batch, kept_phase)["total"].backward()
+        optimizer.step()
+    pairwise = pairwise_si_sdr(method.infer(pool.noisy), pool.clean, pool.lengths)
+    return float(best_assignment(pairwise).score.mean())
+
+
+PITCH = (*SPEAKERS, *(f"extra{number}" for number in range(10)))  # of the tiny corpus, deepest first
+
+
+@pytest.mark.slow
+def test_labels_of_other_mixtures_train_worse_than_kept_ones(corpus: Corpus, artifacts: StoredArtifacts) -> None:
+    kept, shuffled = (separated(corpus, artifacts, shuffled) for shuffled in (False, True))
+    assert kept > shuffled + 1.0
