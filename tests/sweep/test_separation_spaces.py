@@ -1,5 +1,6 @@
 """The questions about separation as plans: what is compared, and what is computed once."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from search_spaces import find_space
 from sweep.commands.run import build_parser
 from sweep.plan.plan import Plan
 from sweep.settings.new_plan import plan_from_arguments
+from trainables.base.errors import UserError
 from trainables.config.method_config import MethodConfig
 from trainables.config.registry import config_class
 from trainables.job.stages import in_order
@@ -134,3 +136,28 @@ def test_groups_keep_their_own_settings_in_the_plan_and_steps_are_the_same_for_a
         assert assignment.config["schedule"] == "noam"
         half = plan.candidate("dptnet", "half").config["pretraining_steps"]
         assert half == 127_000
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--steps", "2"], "label_strategy='cascade' is not possible; allowed: with 2 steps only"),
+        (
+            ["--set", "pool_mixtures=3"],
+            "pool_mixtures=3 is not possible; allowed: null, or at least a batch, which has 4",
+        ),
+        (
+            ["--set", "pool_mixtures=null"],
+            "pool_mixtures=None is not possible; allowed: a number with label_strategy='f",
+        ),
+        (["--set", "temperature=0"], "temperature=0"),
+        (["--set", "label_strategy=fixed"], "--set label_strategy=...: that is what space label_assignment compares"),
+    ],
+)
+def test_labels_that_cannot_be_are_refused_before_anything_starts(
+    tmp_path: Path, flags: list[str], message: str
+) -> None:
+    given = build_parser().parse_args(["--space", "label_assignment", "--preset", "demo", "--corpus", "demo", *flags])
+    with pytest.raises(UserError, match=re.escape(message)):
+        plan_from_arguments(given, {}, tmp_path)
+    assert not list(tmp_path.iterdir())
