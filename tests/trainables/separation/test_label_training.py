@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -144,8 +143,7 @@ def test_kept_labels_are_the_best_assignments_of_the_network_before(corpus: Corp
     network = build_separator(training.config, 2, seed=0).eval()
     network.load_state_dict(training.weights())
     training.begin()
-    longer = DataSettings(batch=10, crop_seconds=0.5, speakers=2, sample_rate=8000)
-    (pool,) = whole_pool(corpus, longer, POOL, SEED)
+    (pool,) = whole_pool(corpus, training.data, POOL, SEED, seconds=0.5)
     with torch.no_grad():
         best = best_assignment(pairwise_si_sdr(network(pool.noisy, pool.lengths), pool.clean, pool.lengths)).order
     found, known = kept(training, pool.voices)
@@ -296,10 +294,10 @@ def separated(corpus: Corpus, artifacts: StoredArtifacts, shuffled: bool, steps:
     """SI-SDR in dB, under the best assignments, of a network trained on labels by pitch: kept, or those of others."""
     training = Training(corpus, artifacts, "fixed", pool_mixtures=20)
     method, labels = training.method, training.labels
-    data = training.config.data_settings(DataSettings(batch=20, crop_seconds=0.5))
+    data = training.config.data_settings(DataSettings(batch=4, crop_seconds=0.5))
     speech = corpus.speech("train")
     pitch = {voice_key(name): PITCH.index(who) for name, who in zip(speech.ids, speech.speakers, strict=True)}
-    (pool,) = whole_pool(corpus, data, 20, SEED)
+    (pool,) = whole_pool(corpus, data, 20, SEED, seconds=0.5, batch=20)
     assert pool.voices is not None
     assert labels.kept is not None
     ranks = torch.tensor([[pitch[key] for key in row] for row in pool.voices.tolist()])
@@ -309,7 +307,7 @@ def separated(corpus: Corpus, artifacts: StoredArtifacts, shuffled: bool, steps:
         labels.kept.shuffle(seed=1)
     optimizer, kept_phase = method.optimizer(), When(step=5, epoch=0, steps=STEPS)
     for step in range(steps):
-        batch = pooled_batch(corpus, replace(data, batch=4), 20, SEED, step)
+        batch = pooled_batch(corpus, data, 20, SEED, step)
         optimizer.zero_grad()
         method.training_losses(batch, kept_phase)["total"].backward()
         optimizer.step()
