@@ -2,7 +2,7 @@
 
 All candidates make the same number of updates, whatever their phases, on the same pool of mixtures, and tune the
 learning rate over the same values; temperatures are part of a candidate, not tuned. Controls do what interrupted and
-cascaded PIT do without its point: starting anew (`restart`), raising the rate again (`warm_pit`), following the label
+cascaded PIT do without its point: starting anew (`anew`), raising the rate again (`warm`), following the label
 of another mixture (`shuffled`).
 """
 
@@ -21,12 +21,12 @@ _PRETRAINED = {"strategy": "ptft", "pretrain_task": "se"}
 def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
     """At the paper's scale also a falling temperature, two rules and one more control."""
     answers: dict[str, Config] = {"soft": _SOFT, "fixed": _labels("fixed"), "cascade": _labels("cascade")}
-    controls = ["restart", "shuffled"]
+    controls = ["anew", "shuffled"]
     extra: dict[str, Config] = {}
     if preset.at_scale:
         falling = {**_SOFT, "temperature_end": 0.05, "temperature_share": 0.5}
         extra = {"soft_falling": falling, "energy": _labels("energy"), "voice": _labels("voice")}
-        controls.append("warm_pit")
+        controls.append("warm")
     pretrained = {"ptft": {}, **{f"ptft_{label}": config for label, config in answers.items()}}
     return [
         PIT,
@@ -55,7 +55,7 @@ _PRESETS: Mapping[str, Preset] = {
 
 LABEL_ASSIGNMENT = separation_space(
     name="label_assignment",
-    question="Which assignment of outputs to voices gives the better separator, with and without pre-training?",
+    question="Which assignment of outputs to voices makes the better separator, also pre-trained?",
     candidates=_candidates,
     presets=_PRESETS,
     baseline=PIT.label,

@@ -151,7 +151,11 @@ def test_groups_keep_their_own_settings_in_the_plan_and_steps_are_the_same_for_a
             "pool_mixtures=None is not possible; allowed: a number with label_strategy",
         ),
         (["--set", "temperature=0"], "temperature=0"),
-        (["--set", "label_strategy=fixed"], "--set label_strategy=...: that is what space label_assignment compares"),
+        (["--set", "pit=soft"], "--set pit=...: that is what space label_assignment compares"),
+        (
+            ["--set", "label_strategy=fixed"],
+            "label_strategy='fixed' is not possible; allowed: only pit",
+        ),
     ],
 )
 def test_labels_that_cannot_be_are_refused_before_anything_starts(

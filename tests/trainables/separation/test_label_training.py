@@ -176,7 +176,7 @@ def test_a_pit_phase_has_the_bits_of_plain_pit(corpus: Corpus, artifacts: Stored
     assert [report["score"] for report in pit.session.reports] == [r["score"] for r in cascade.session.reports]
 
 
-@pytest.mark.parametrize("strategy", ["fixed", "restart", "shuffled"])
+@pytest.mark.parametrize("strategy", ["fixed", "anew", "shuffled"])
 def test_a_phase_starts_from_weights_that_no_training_has_touched(
     corpus: Corpus, artifacts: StoredArtifacts, strategy: str
 ) -> None:
@@ -193,7 +193,7 @@ def test_after_pre_training_it_starts_from_that_with_another_output_layer(
     corpus: Corpus, artifacts: StoredArtifacts
 ) -> None:
     values = {"strategy": "ptft", "pretraining_steps": 1, "pretraining_batch": 2, "pretraining_crop_seconds": 0.3}
-    training = Training(corpus, artifacts, "restart", **values)
+    training = Training(corpus, artifacts, "anew", **values)
     before = training.weights()
     training.until(3).begin()
     after = training.weights()
@@ -203,7 +203,7 @@ def test_after_pre_training_it_starts_from_that_with_another_output_layer(
 
 def test_label_switches_never_compare_two_networks(corpus: Corpus, artifacts: StoredArtifacts) -> None:
     """The first value of a phase is relative to the weights it started from."""
-    training = Training(corpus, artifacts, "restart").until(3)
+    training = Training(corpus, artifacts, "anew").until(3)
     before = training.method.switches.orders.clone()
     training.begin()
     after = training.method.switches.orders.clone()
@@ -224,7 +224,7 @@ def test_each_phase_has_a_fresh_optimizer(corpus: Corpus, artifacts: StoredArtif
         state = unpack(training.session.state()["optimizer.pt"])["state"]
         return float(state[0]["step"])
 
-    counted = [updates(Training(corpus, artifacts, "warm_pit").until(step)) for step in (6, 7)]
+    counted = [updates(Training(corpus, artifacts, "warm").until(step)) for step in (6, 7)]
     assert counted == [6.0, 1.0]
 
 
@@ -243,7 +243,7 @@ def test_a_plateau_knows_only_the_scores_of_its_phase(corpus: Corpus, artifacts:
         return float(unpack(session.state()["optimizer.pt"])["param_groups"][0]["lr"])
 
     assert rate("pit", 6) == pytest.approx(3e-3 / 4)
-    assert rate("warm_pit", 6) == pytest.approx(3e-3)
+    assert rate("warm", 6) == pytest.approx(3e-3)
 
 
 def test_reports_say_their_phase_and_its_conflicts(corpus: Corpus, artifacts: StoredArtifacts) -> None:

@@ -48,12 +48,12 @@ def test_rounds_have_their_epochs(switches: dict[str, LabelSwitches]) -> None:
 
 
 def test_phases_are_marked_where_they_begin(tmp_path: Path, records: list[JobRecord]) -> None:
-    """Thirds of 20 steps, an epoch being 16."""
+    """Thirds of 240 steps, an epoch being 16."""
     plan = make_plan(tmp_path)
     assert [entry.get("phases") for entry in label_switches(plan, records)] == [[], []]
     cascade = replace(plan, fixed={"label_strategy": "cascade", "pool_mixtures": 8})
     entries = label_switches(cascade, records)
-    assert entries[0]["phases"] == pytest.approx([20 / 3 / 16, 40 / 3 / 16], abs=1e-4)
+    assert entries[0]["phases"] == pytest.approx([80 / 16, 160 / 16])
     switch_plot(entries, tmp_path / "switches.png")
     figure = (tmp_path / "switches.png").read_bytes()
     switch_plot([{**entry, "phases": []} for entry in entries], tmp_path / "switches.png")
