@@ -33,6 +33,7 @@ SPACES = Registry(
         "separation_pretraining": "search_spaces.separation_pretraining:SEPARATION_PRETRAINING",
         "separation_finetuning": "search_spaces.separation_finetuning:SEPARATION_FINETUNING",
         "separation_joint": "search_spaces.separation_joint:SEPARATION_JOINT",
+        "label_assignment": "search_spaces.label_assignment:LABEL_ASSIGNMENT",
         "systems": "search_spaces.systems:SYSTEMS",
         "systems_paired": "search_spaces.systems:SYSTEMS_PAIRED",
     },

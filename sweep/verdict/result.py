@@ -288,6 +288,7 @@ class LabelSwitches(TypedDict):
     epochs: list[float]
     switch: list[float]
     symmetric: list[float]  # a swap of all outputs at once not counted
+    phases: NotRequired[list[float]]  # epochs at which its training enters another phase; older results have none
     mean_switch: float
     mean_symmetric: float
     difference: float | None  # of the symmetric share, against the baseline

@@ -1,5 +1,6 @@
-"""The three questions about separation as plans: what is compared, and what is computed once."""
+"""The questions about separation as plans: what is compared, and what is computed once."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,13 @@ from search_spaces import find_space
 from sweep.commands.run import build_parser
 from sweep.plan.plan import Plan
 from sweep.settings.new_plan import plan_from_arguments
+from trainables.base.errors import UserError
 from trainables.config.method_config import MethodConfig
 from trainables.config.registry import config_class
 from trainables.job.stages import in_order
 from trainables.training.epochs import epochs_at
 
-SPACES = ("separation_pretraining", "separation_finetuning", "separation_joint")
+SPACES = ("separation_pretraining", "separation_finetuning", "separation_joint", "label_assignment")
 SEEDS = (11, 12, 13)
 PLACE: dict[str, Any] = {"corpus_uri": "/corpus", "corpus_fingerprint": "f"}
 
@@ -38,7 +40,22 @@ def configs(name: str, preset_name: str) -> dict[tuple[str, str], MethodConfig]:
 def test_every_candidate_is_possible_and_none_is_another(name: str, preset: str) -> None:
     found = configs(name, preset)
     assert len({str(config) for config in found.values()}) == len(found)
-    assert any(label == "scratch" for _, label in found)
+    assert {label for _, label in found} >= {find_space(name).baseline}
+
+
+@pytest.mark.parametrize("preset_name", ["smoke", "demo", "paper"])
+def test_all_labels_come_from_one_pool_in_one_budget(preset_name: str) -> None:
+    """A candidate's own pool would be what is compared; phases that end within a round would blur its report."""
+    preset = find_space("label_assignment").presets[preset_name]
+    found = configs("label_assignment", preset_name)
+    assert len({config.to_dict()["pool_mixtures"] for config in found.values()}) == 1
+    for (model, _), config in found.items():
+        own = preset.for_group(model)
+        config.check_budget(own.steps, own.data)
+        if preset_name != "paper":
+            assert all(round(share * own.steps, 6) % own.round_steps == 0 for share in config.phase_switches())
+    tuned = {key: value for key, value in preset.config.items() if key.startswith(("label", "temperature"))}
+    assert not tuned
 
 
 def pretrainings(name: str) -> set[str]:
@@ -119,3 +136,32 @@ def test_groups_keep_their_own_settings_in_the_plan_and_steps_are_the_same_for_a
         assert assignment.config["schedule"] == "noam"
         half = plan.candidate("dptnet", "half").config["pretraining_steps"]
         assert half == 127_000
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--steps", "2"], "label_strategy='cascade' is not possible; allowed: with 2 steps only"),
+        (
+            ["--set", "pool_mixtures=3"],
+            "pool_mixtures=3 is not possible; allowed: null, or at least a batch",
+        ),
+        (
+            ["--set", "pool_mixtures=null"],
+            "pool_mixtures=None is not possible; allowed: a number with label_strategy",
+        ),
+        (["--set", "temperature=0"], "temperature=0"),
+        (["--set", "pit=soft"], "--set pit=...: that is what space label_assignment compares"),
+        (
+            ["--set", "label_strategy=fixed"],
+            "label_strategy='fixed' is not possible; allowed: only pit",
+        ),
+    ],
+)
+def test_labels_that_cannot_be_are_refused_before_anything_starts(
+    tmp_path: Path, flags: list[str], message: str
+) -> None:
+    given = build_parser().parse_args(["--space", "label_assignment", "--preset", "demo", "--corpus", "demo", *flags])
+    with pytest.raises(UserError, match=re.escape(message)):
+        plan_from_arguments(given, {}, tmp_path)
+    assert not list(tmp_path.iterdir())

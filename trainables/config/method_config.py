@@ -96,7 +96,7 @@ class MethodConfig(Protocol):
         return data
 
     def check_budget(self, steps: int, data: DataSettings) -> None:
-        """Raise `refusal(...)` where this training does not go with its number of steps, or its batch; for the plan."""
+        """Raise `refusal(...)` where this training does not go with its number of steps or its batch."""
         return
 
     @property

@@ -6,8 +6,8 @@ PIT trains on from there with PIT ("cascade"). There the phases add up to severa
 strategies divide one budget, so that the number of updates is equal, and so are the controls, which do the same
 without its point:
 
-    restart   starts anew where "fixed" does, but keeps PIT
-    warm_pit  restores the learning rate where "cascade" does, but was PIT all along
+    anew      starts anew where "fixed" does, but keeps PIT
+    warm      restores the learning rate where "cascade" does, but was PIT all along
     shuffled  is "cascade" with each mixture's assignment taken from another one
 """
 
@@ -44,8 +44,8 @@ PHASES: dict[str, tuple[Phase, ...]] = {
     ),
     "energy": (Phase(start=0.0, labels="energy"),),
     "voice": (Phase(start=0.0, labels="voice"),),
-    "restart": (Phase(start=0.0, labels="pit"), Phase(start=_THIRD, labels="pit", anew=True)),
-    "warm_pit": (Phase(start=0.0, labels="pit"), Phase(start=_TWO_THIRDS, labels="pit")),
+    "anew": (Phase(start=0.0, labels="pit"), Phase(start=_THIRD, labels="pit", anew=True)),
+    "warm": (Phase(start=0.0, labels="pit"), Phase(start=_TWO_THIRDS, labels="pit")),
     "shuffled": (
         Phase(start=0.0, labels="pit"),
         Phase(start=_THIRD, labels="shuffled", anew=True),

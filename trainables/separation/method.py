@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from trainables.audio.examples.mixing import Batch
     from trainables.job.assignment import DataSettings
 
-_OBSERVED_BATCH = 10  # mixtures per batch, where they are observed and where labels are kept
+_OBSERVED_BATCH = 10  # observed mixtures per batch
 _MINIMUM_FRAMES = 2  # a norm over a single frame would see no variance
 
 
@@ -121,14 +121,15 @@ class Separation(Method):
             self.labels.expect(pool_voices(corpus, data, pool, seed))
         if phase.labels in ("kept", "shuffled"):
             assert pool is not None
-            longer = replace(data, batch=_OBSERVED_BATCH, crop_seconds=self.config.observed_seconds)
+            mixtures = whole_pool(corpus, data, pool, seed, self.config.observed_seconds)
             self.eval()
-            self.labels.keep(self.network, whole_pool(corpus, longer, pool, seed), phase.labels == "shuffled", seed)
+            self.labels.keep(self.network, mixtures, phase.labels == "shuffled", seed)
             self.train()
         if phase.anew:
             assert self.fresh_network is not None
             fresh = self.fresh_network(derive_seed(seed, "anew", when.step))
             self.network.load_state_dict(fresh.state_dict())
+            self.observe(corpus, data)  # the next label switches are of this network alone
 
     def training_losses(self, batch: "Batch", when: When) -> dict[str, Tensor]:
         """For mixtures (`clean` holds every voice) their assignment's loss in dB, for single voices the task's."""

@@ -21,7 +21,7 @@ def curve_plot(curves: Sequence[LearningCurve], metric: str, path: str | PathLik
 
 
 def switch_plot(switches: Sequence[LabelSwitches], path: str | PathLike[str]) -> None:
-    """Write a PNG of label switches per round (Fig. 2 of the paper, see docs/separation.md)."""
+    """Write a PNG of label switches per round (Fig. 2 of the paper, see docs/separation.md); triangles mark phases."""
     save(_over_epochs(switches, _draw_switches, "label switches (%), mean over seeds", _SWITCH_INCHES), path)
 
 
@@ -49,10 +49,14 @@ def _over_epochs(
 
 def _draw_curve(axes: Any, curve: LearningCurve) -> None:
     (line,) = axes.plot(curve["epochs"], curve["score"], label=curve["candidate"], linewidth=1.4)
-    marks = np.interp(curve["switches"], curve["epochs"], curve["score"])
-    axes.plot(curve["switches"], marks, "v", color=line.get_color(), markersize=5)
+    _mark(axes, line, curve["switches"])
+
+
+def _mark(axes: Any, line: Any, epochs: Sequence[float]) -> None:
+    axes.plot(epochs, np.interp(epochs, *line.get_data()), "v", color=line.get_color(), markersize=5)
 
 
 def _draw_switches(axes: Any, entry: LabelSwitches) -> None:
-    axes.plot(entry["epochs"], entry["switch"], marker=".", label=entry["candidate"], linewidth=1.4)
+    (line,) = axes.plot(entry["epochs"], entry["switch"], marker=".", label=entry["candidate"], linewidth=1.4)
+    _mark(axes, line, entry.get("phases", []))
     axes.set_ylim(bottom=0)

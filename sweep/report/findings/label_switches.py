@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from sweep.plan.plan import Plan
-from sweep.report.findings.learning_curves import epoch_counter, mean_and_interval
+from sweep.report.findings.learning_curves import epoch_counter, mean_and_interval, switch_epochs
 from sweep.study.study import JobRecord
 from sweep.verdict.result import LabelSwitches
 
@@ -55,6 +55,7 @@ def _entry(plan: Plan, label: str, records: Sequence[JobRecord], baseline: Mappi
         "epochs": [epochs(step) for step in steps],
         "switch": switch,
         "symmetric": symmetric,
+        "phases": switch_epochs(plan, records[0].job.group, label, records[0].nuisance),
         "mean_switch": float(np.mean(switch)),
         "mean_symmetric": float(np.mean(symmetric)),
         "difference": difference,

@@ -8,6 +8,7 @@ value that the baseline reaches with the same seed, seed by seed. Curves decide 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -41,8 +42,7 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[Lear
         convergence = _convergence(by_seed, scores.get(baseline, {}), turned)
         reached = [step for step, mean in zip(steps, means, strict=True) if goal is not None and turned(mean) >= goal]
         leads = [_lead(by_seed, scores[baseline], step, turned) for step in steps]
-        config = plan.parsed(group, label, nuisance[label])
-        epochs = epoch_counter(plan, group, config)
+        epochs = epoch_counter(plan, group, plan.parsed(group, label, nuisance[label]))
         curves.append(
             {
                 "group": group,
@@ -53,7 +53,7 @@ def _of_group(plan: Plan, group: str, records: Sequence[JobRecord]) -> list[Lear
                 "score": means,
                 "lead": [value for value, _ in leads],
                 "lead_interval": [interval for _, interval in leads],
-                "switches": [epochs(share * plan.steps_of(group)) for share in config.phase_switches()],
+                "switches": switch_epochs(plan, group, label, nuisance[label]),
                 "reached_baseline": epochs(reached[0]) if reached else None,
                 "convergence": convergence,
             }
@@ -102,6 +102,13 @@ def mean_and_interval(differences: Sequence[float]) -> tuple[float | None, list[
         return mean, None
     half = float(t_above(0.025, seeds - 1) * np.std(differences, ddof=1) / np.sqrt(seeds))
     return mean, [mean - half, mean + half]
+
+
+def switch_epochs(plan: Plan, group: str, label: str, nuisance: Mapping[str, Any]) -> list[float]:
+    """Where a schedule of the candidate switches, or a phase of its training begins."""
+    config = plan.parsed(group, label, dict(nuisance))
+    epochs = epoch_counter(plan, group, config)
+    return [epochs(share * plan.steps_of(group)) for share in config.phase_switches()]
 
 
 def epoch_counter(plan: Plan, group: str, config: MethodConfig) -> Callable[[float], float]:

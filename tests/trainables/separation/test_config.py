@@ -29,8 +29,8 @@ def config(**values: Any) -> SeparationConfig:
             "label_strategy='fixed' is not possible; allowed: only pit with pit='soft'",
         ),
         (
-            {"label_strategy": "restart", "strategy": "ptft", "norm_blocks": [1]},
-            "norm_blocks=[1] is not possible; allowed: nothing with label_strategy='restart'",
+            {"label_strategy": "anew", "strategy": "ptft", "norm_blocks": [1]},
+            "norm_blocks=[1] is not possible; allowed: nothing with label_strategy='anew'",
         ),
         ({"modle": "dprnn"}, "separation has no field 'modle'"),
         ({"model": "tasnet"}, "model='tasnet' is not possible; allowed: one of convtasnet, dprnn, dptnet, sandglasset"),
@@ -160,7 +160,7 @@ def test_a_file_takes_the_place_of_pre_training_and_of_its_settings() -> None:
     ("values", "steps", "message"),
     [
         ({"label_strategy": "cascade", "pool_mixtures": 8}, 2, "with 2 steps only .* give 3 steps or more"),
-        ({"label_strategy": "restart"}, 1, "with 1 step only .* give 2 steps or more"),
+        ({"label_strategy": "anew"}, 1, "with 1 step only .* give 2 steps or more"),
         ({"pool_mixtures": 7}, 100, "pool_mixtures=7 is not possible; allowed: null, or at least a batch, which has 8"),
     ],
 )
@@ -172,7 +172,7 @@ def test_a_budget_that_does_not_go_with_the_labels_is_refused(values: dict[str, 
 def test_the_smallest_budgets_that_do() -> None:
     data = DataSettings(batch=8)
     config(label_strategy="cascade", pool_mixtures=8).check_budget(3, data)
-    config(label_strategy="restart").check_budget(2, data)
+    config(label_strategy="anew").check_budget(2, data)
     config().check_budget(1, data)
 
 

@@ -23,16 +23,16 @@ def test_each_strategy_labels_every_step() -> None:
     assert labels("fixed", 9) == ["pit"] * 3 + ["kept"] * 6
     assert labels("cascade", 9) == ["pit"] * 3 + ["kept"] * 3 + ["pit"] * 3
     assert labels("shuffled", 9) == ["pit"] * 3 + ["shuffled"] * 3 + ["pit"] * 3
-    assert labels("restart", 9) == labels("warm_pit", 9) == ["pit"] * 9
+    assert labels("anew", 9) == labels("warm", 9) == ["pit"] * 9
     assert labels("energy", 9) == ["energy"] * 9
     assert labels("voice", 9) == ["voice"] * 9
 
 
 def test_controls_start_anew_where_their_models_do() -> None:
     anew = {name: [phase.start for phase in phases if phase.anew] for name, phases in PHASES.items()}
-    assert anew["restart"] == anew["fixed"] == anew["cascade"] == anew["shuffled"] == [1 / 3]
-    assert anew["pit"] == anew["warm_pit"] == anew["energy"] == anew["voice"] == []
-    assert phase_starts("warm_pit", 300)[-1] == phase_starts("cascade", 300)[-1] == 200
+    assert anew["anew"] == anew["fixed"] == anew["cascade"] == anew["shuffled"] == [1 / 3]
+    assert anew["pit"] == anew["warm"] == anew["energy"] == anew["voice"] == []
+    assert phase_starts("warm", 300)[-1] == phase_starts("cascade", 300)[-1] == 200
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 7, 300, 1000, 100_000])
@@ -62,4 +62,4 @@ def test_a_phase_began_where_its_steps_say() -> None:
 def test_who_keeps_labels() -> None:
     assert {name for name in STRATEGIES if keeps_labels(name)} == {"fixed", "cascade", "shuffled"}
     assert {name for name in STRATEGIES if counts_voices(name)} == {"voice"}
-    assert {name for name in STRATEGIES if starts_anew(name)} == {"fixed", "cascade", "shuffled", "restart"}
+    assert {name for name in STRATEGIES if starts_anew(name)} == {"fixed", "cascade", "shuffled", "anew"}

@@ -5,11 +5,12 @@ again. Mixture i of a pool is keyed by (seed, "pool", i), so pools of different 
 stores mixtures the pool is a random choice of its own, at most all of them.
 
     pooled_batch(corpus, data, 400, seed, step)   a step's batch of different mixtures, cropped at random
-    whole_pool(corpus, data, 400, seed)           every mixture once, cropped in its middle
+    whole_pool(corpus, data, 400, seed, 4.0)      every mixture once, 4 s from its middle
     pool_voices(corpus, data, 400, seed)          the keys of their voices, without reading audio
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,12 +45,15 @@ def pooled_batch(corpus: "Corpus", data: DataSettings, mixtures: int, seed: int,
     return batch_of_voices([_mixture(corpus, data, seed, members[number], rng) for number in chosen], data)
 
 
-def whole_pool(corpus: "Corpus", data: DataSettings, mixtures: int, seed: int) -> Iterator[Batch]:
-    """All mixtures of the pool in batches of `data.batch`, the last one smaller."""
+def whole_pool(
+    corpus: "Corpus", data: DataSettings, mixtures: int, seed: int, seconds: float, batch: int = 10
+) -> Iterator[Batch]:
+    """All mixtures of the pool, cropped to `seconds` in their middle, in batches of which the last is smaller."""
     members = _members(corpus, data, mixtures, seed)
-    for start in range(0, len(members), data.batch):
-        part = members[start : start + data.batch]
-        yield batch_of_voices([_mixture(corpus, data, seed, member, None) for member in part], data)
+    cropped = replace(data, crop_seconds=seconds)
+    for start in range(0, len(members), batch):
+        part = members[start : start + batch]
+        yield batch_of_voices([_mixture(corpus, cropped, seed, member, None) for member in part], cropped)
 
 
 def pool_voices(corpus: "Corpus", data: DataSettings, mixtures: int, seed: int) -> "Tensor":

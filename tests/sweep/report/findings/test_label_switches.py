@@ -47,6 +47,19 @@ def test_rounds_have_their_epochs(switches: dict[str, LabelSwitches]) -> None:
     assert switches["se"]["epochs"] == pytest.approx([40 / 64, 80 / 64], abs=1e-4)
 
 
+def test_phases_are_marked_where_they_begin(tmp_path: Path, records: list[JobRecord]) -> None:
+    """Thirds of 240 steps, an epoch being 16."""
+    plan = make_plan(tmp_path)
+    assert [entry.get("phases") for entry in label_switches(plan, records)] == [[], []]
+    cascade = replace(plan, fixed={"label_strategy": "cascade", "pool_mixtures": 8})
+    entries = label_switches(cascade, records)
+    assert entries[0]["phases"] == pytest.approx([80 / 16, 160 / 16])
+    switch_plot(entries, tmp_path / "switches.png")
+    figure = (tmp_path / "switches.png").read_bytes()
+    switch_plot([{**entry, "phases": []} for entry in entries], tmp_path / "switches.png")
+    assert figure != (tmp_path / "switches.png").read_bytes()
+
+
 def test_the_difference_is_paired_by_seed_with_students_interval(switches: dict[str, LabelSwitches]) -> None:
     differences = np.array([(SE[seed] + 8.0) / 2 - (SCRATCH[seed] + 20.0) / 2 for seed in SEEDS])
     expected = stats.ttest_1samp(differences, 0).confidence_interval(0.95)

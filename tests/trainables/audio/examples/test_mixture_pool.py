@@ -71,12 +71,11 @@ def test_a_larger_pool_begins_with_the_smaller(corpus: Corpus) -> None:
 
 
 def test_the_whole_pool_is_every_mixture_once_at_any_length(corpus: Corpus) -> None:
-    longer = replace(DATA, batch=4, crop_seconds=1.0)
-    batches = list(whole_pool(corpus, longer, POOL, SEED))
+    batches = list(whole_pool(corpus, DATA, POOL, SEED, 1.0, batch=4))
     assert [len(batch.noisy) for batch in batches] == [4, 4, 2]
     assert torch.tensor([row for batch in batches for row in rows(batch)]).equal(pool_voices(corpus, DATA, POOL, SEED))
     assert batches[0].noisy.shape[1] == 8000
-    again = next(iter(whole_pool(corpus, longer, POOL, SEED)))
+    again = next(iter(whole_pool(corpus, DATA, POOL, SEED, 1.0, batch=4)))
     assert torch.equal(again.clean, batches[0].clean)
 
 

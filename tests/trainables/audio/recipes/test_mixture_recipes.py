@@ -138,8 +138,8 @@ def test_a_pool_is_a_choice_of_the_stored_mixtures(corpus: Corpus) -> None:
     drawn = mixture_batch(corpus, DATA, seed=1, step=0).voices
     assert drawn is not None
     assert {tuple(row) for row in drawn.tolist()} <= named
-    (whole,) = whole_pool(corpus, DATA, 100, seed=1)
-    assert whole.clean.shape == (len(table), 2, 3200)
+    (whole,) = whole_pool(corpus, DATA, 100, seed=1, seconds=0.8)
+    assert whole.clean.shape == (len(table), 2, 6400)
 
 
 @pytest.mark.parametrize(
@@ -285,3 +285,17 @@ def _write(path: Path, samples: np.ndarray, rate: int = RATE) -> None:
 def _through_file(folder: Path, samples: np.ndarray) -> np.ndarray:
     soundfile.write(folder / "file.wav", samples, 8000)
     return soundfile.read(folder / "file.wav", dtype="float32")[0]
+
+
+def test_a_pool_does_not_depend_on_how_long_its_mixtures_are_heard(wsj0: Path, tmp_path: Path) -> None:
+    """Training takes mixtures as long as its crop; those labelled in longer pieces must be the same ones."""
+    for number, seconds in enumerate((0.7, 1.1, 1.6)):
+        for source in (1, 2):
+            path = wsj0 / "wav8k/min/tr" / f"s{source}" / f"02{number}o030v_0.76421_21{number}a010m_-0.76421.wav"
+            _write(path, tone(30 + number + source, seconds), 8000)
+    corpus = write_corpus(wsj0_2mix_recipe.list_source(wsj0), tmp_path / "corpus", cache=tmp_path / "cache")
+    assert len(set(corpus.mixtures("train").seconds)) == 4
+    (whole,) = whole_pool(corpus, DATA, 3, seed=1, seconds=3.0)
+    assert whole.voices is not None
+    assert torch.equal(whole.voices, pool_voices(corpus, DATA, 3, seed=1))
+    assert len(set(whole.lengths.tolist())) == 3
