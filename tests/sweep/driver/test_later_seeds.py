@@ -88,13 +88,14 @@ def _same(first: Result, second: Result) -> bool:
     return first["groups"] == second["groups"]
 
 
+SMALL = ("--preset", "smoke", "--samples", "1", "--upstreams", "tera")
 FLAGS = {"looks": ("--seeds", "auto"), "resolve": ("--resolve", "0.3")}
 
 
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("flags", FLAGS.values(), ids=FLAGS)
 def test_the_answer_is_that_of_a_sweep_without_pauses(tmp_path: Path, corpus: Corpus, flags: tuple[str, ...]) -> None:
-    made = plan(tmp_path, "--preset", "smoke", "--samples", "1", "--upstreams", "tera", *flags).plan
+    made = plan(tmp_path, *SMALL, *flags).plan
     whole = UnbrokenDrive(_placed(made, tmp_path / "whole"), corpus, lambda: None)
     expected, seen = whole.answer(), Seen()
     drive = PausingDrive(_placed(made, tmp_path / "pausing"), corpus, lambda: None)
@@ -116,9 +117,7 @@ def test_the_answer_is_that_of_a_sweep_without_pauses(tmp_path: Path, corpus: Co
 def test_a_driver_that_dies_between_the_pauses_is_continued(
     tmp_path: Path, corpus: Corpus, flags: tuple[str, ...]
 ) -> None:
-    made = _placed(
-        plan(tmp_path, "--preset", "smoke", "--samples", "1", "--upstreams", "tera", *flags).plan, tmp_path / "killed"
-    )
+    made = _placed(plan(tmp_path, *SMALL, *flags).plan, tmp_path / "killed")
     with pytest.raises(Killed):
         PausingDrive(made, corpus, lambda: None).answer(Seen(most=1))
     decisions = made.output + "/" + (layout.LOOKS if made.looks else layout.SEED_NUMBERS)
