@@ -239,15 +239,15 @@ class _Scorer:
             checkpoints.delete_result(job, estimates_file(split))
 
     def _store_clips(self, job: str, assignment: Assignment, estimates: Any) -> None:
-        """Store a few estimates for listening; of the noisy input, the clips themselves."""
+        """Store a few estimates for listening, of clips with all scores; of the noisy input, the clips themselves."""
         from trainables import evaluation, listening
 
-        rate = assignment.data.sample_rate
+        rate, scored = assignment.data.sample_rate, slice(self._context.slow_clips)
         if job == NOISY:
             clips = evaluation.evaluation_clips(self._context.corpus, assignment.data, "test")
-            content = listening.write_clips(listening.choose(clips, rate))
+            content = listening.write_clips(listening.choose(clips[scored], rate))
         else:
-            content = listening.write_chosen(estimates, rate)
+            content = listening.write_chosen(estimates[scored], rate)
         self._context.checkpoints.write_result(job, listening.LISTENING_FILE, content)
 
 

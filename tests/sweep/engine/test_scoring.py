@@ -20,8 +20,10 @@ from tests.support.methods.tiny_corpus import make_tiny_corpus
 from trainables.audio.corpus.corpus import Corpus
 from trainables.base.determinism import deterministic
 from trainables.base.storage.storage import Storage
+from trainables.evaluation import evaluation_clips
 from trainables.inference import NOISY, estimates_file, infer_split, score_estimates, score_noisy
 from trainables.job.assignment import Assignment, DataSettings
+from trainables.listening import LISTENING_FILE, read_clips
 from trainables.trainable import SpeechTrainable
 
 DATA = DataSettings(batch=2, crop_seconds=0.5, valid_seconds=3.0, test_seconds=3.0)
@@ -85,6 +87,26 @@ def test_valid_is_scored_by_what_decides_and_test_by_everything(
         assert collect_rows(StoredCheckpoints(storage), [finalist.job], "valid") == only_si_sdr
         assert collect_rows(StoredCheckpoints(storage), [NOISY], "test") == score_noisy(corpus, DATA, "test")
     assert not storage.exists(f"jobs/{finalist.job}/{estimates_file('valid')}")
+
+
+def test_slow_metrics_are_spared_on_test_and_listening_clips_have_them_all(corpus: Corpus, tmp_path: Path) -> None:
+    """Through the actor's own code, in this process."""
+    checkpoints, artifacts = StoredCheckpoints(Storage(tmp_path)), StoredArtifacts(Storage(tmp_path))
+    scorer: Any = object.__new__(scoring._Scorer)
+    scorer._context = ScoringContext(corpus, checkpoints, artifacts, 1, 0, ("wb_pesq", "si_sdr"), slow_clips=1)
+    assignment = Assignment(job=NOISY, corpus_uri=corpus.uri, corpus_fingerprint=corpus.fingerprint, data=DATA)
+    for split in ("valid", "test"):
+        scorer.score(NOISY, assignment.to_json(), split, None)
+    heard = [clip.utterance for clip in evaluation_clips(corpus, DATA, "test")]
+    assert len(heard) > 1
+    rows = {(row["utterance"], row["metric"]): row for row in collect_rows(checkpoints, [NOISY], "test")}
+    statuses = {name: [rows[utterance, name]["status"] for utterance in heard] for name in ("wb_pesq", "si_sdr")}
+    assert statuses["si_sdr"] == ["ok"] * len(heard)
+    assert statuses["wb_pesq"] == ["ok"] + ["not_computed"] * (len(heard) - 1)
+    assert all(rows[utterance, "wb_pesq"]["value"] is None for utterance in heard[1:])
+    assert {row["status"] for row in collect_rows(checkpoints, [NOISY], "valid")} == {"ok"}
+    kept = read_clips(checkpoints.read_result(NOISY, LISTENING_FILE))
+    assert [clip.utterance for clip in kept] == heard[:1]
 
 
 def test_without_stored_estimates_the_weights_give_the_same_rows(
