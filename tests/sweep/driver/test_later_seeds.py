@@ -47,7 +47,7 @@ class PausingDrive(SimulatedDrive):
         self._run_jobs(scoring, [])
         leaders = self._nominate(scoring)
         rows = self._test_rows(scoring)
-        return self._confirm(rows, scores_of(self.plan, rows), leaders)
+        return self._confirm(rows, scores_of(self.plan, rows), leaders, None)
 
     def _compute_stages(self, listeners: Sequence[Any]) -> None:
         stages = stages_so_far(self.plan, further_seeds(self.plan, self.storage, lambda group: None))
