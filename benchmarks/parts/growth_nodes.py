@@ -64,7 +64,6 @@ def trials_a_second(folder: Path, nodes: int, round_seconds: float) -> float:
     try:
         for _ in range(nodes):
             cluster.add_node(num_cpus=CORES)
-        cluster.wait_for_nodes()
         with ray_session():
             parameters = simulated_parameters(folder, seconds=round_seconds)
             run_sweep(plan, store, parameters, trainable_cls=SimulatedTrainable)
