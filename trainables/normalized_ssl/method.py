@@ -234,7 +234,7 @@ class NormalizedSSL(Method):
         if self.config.classifies_noise:
             assert batch.noise_types is not None  # `require_corpus`
             return noisy, batch.noise_types, valid
-        leveled = clean * _unit_gain(clean, lengths)
+        leveled = clean * _unit_gain(clean, batch.lengths)
         quiet = self.body.start(leveled, lengths)
         for below in range(site):
             quiet = self.body.advance(quiet, below, lengths)
