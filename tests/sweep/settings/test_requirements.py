@@ -59,7 +59,5 @@ def test_a_split_with_too_few_voices_for_a_mixture_is_named(tmp_path: Path) -> N
 def test_a_classifier_of_noise_types_is_refused_on_a_corpus_without_them(tmp_path: Path) -> None:
     typed = typed_plan.plan(tmp_path, "--space", "norm_rivals", "--set", "adversary_domains=noise").plan
     require_fit(typed)  # the demo's noises have types
-    with pytest.raises(
-        UserError, match=r"adversary_domains='noise' .*this corpus, whose training noises have no type"
-    ):
+    with pytest.raises(UserError, match=r"adversary_domains='noise' .*this corpus, whose training noises have no type"):
         require_fit(replace(typed, corpus_summary={"kind": "paired", **SPEAKERS}))
