@@ -24,6 +24,7 @@ from search_spaces.ssl_presets import (
     suggest_rates,
 )
 from trainables.normalized_ssl.config import PAPER_STRENGTH
+from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
 if TYPE_CHECKING:
     import optuna
@@ -38,7 +39,7 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
         _rival("draft", adapters="draft"),
         *(_rival(f"{heard}-pretraining", pretraining_input=heard) for heard in ("noisy", "denoise")),
     ]
-    return [
+    found = [
         *baselines(),
         normalized("normed", [layer]),
         _rival("adversary", adversary_layer=layer),
@@ -47,6 +48,8 @@ def _candidates(group: Group, preset: Preset) -> Sequence[Candidate]:
         _rival("weighted", readout="weighted"),
         *([_rival("bsse", readout="bsse")] if at_base_size(preset) else pretraining),
     ]
+    behind_layers = UPSTREAM_TABLE[group["upstream"]].transformer
+    return [each for each in found if behind_layers or "adapters" not in each.config]
 
 
 def _rival(label: str, **fields: Any) -> Candidate:

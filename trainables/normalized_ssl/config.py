@@ -395,7 +395,10 @@ class NormalizedSSLConfig(MethodConfig):
 
     @property
     def _sites_at_last_rate(self) -> tuple[int, ...]:
-        return (0, 1, 2, 3) if self.spectral else (8, 9)
+        """And of the last one's width: APC's site 0 is the log-mels themselves."""
+        if not self.spectral:
+            return (8, 9)
+        return (0, 1, 2, 3) if UPSTREAM_TABLE[self.upstream].transformer else (1, 2, 3)
 
     @property
     def adversary_site(self) -> int | None:

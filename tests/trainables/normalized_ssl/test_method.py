@@ -22,7 +22,7 @@ from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import NormalizedSSL, build
 from trainables.ssl.bodies.upstreams import build_body, pack_body
 
-UPSTREAMS = ["tera", "wav2vec2", "wavlm"]  # an architecture each
+UPSTREAMS = ["tera", "apc", "wav2vec2", "wav2vec2-robust", "wavlm"]  # an architecture each
 BUDGET = 40
 
 
