@@ -94,14 +94,14 @@ class Quantizer(Wav2Vec2GumbelVectorQuantizer):
     The same up to rounding, in a tenth of a pre-training step less.
     """
 
-    def forward(self, latents: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, hidden_states: Tensor, mask_time_indices: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """(batch, frames, channels), mask (batch, frames) -> codes (batch, frames, CODE_DIM); perplexity, summed."""
-        logits = self.weight_proj(latents).unflatten(-1, (CODEBOOKS, CODES)).flatten(0, 1)
+        logits = self.weight_proj(hidden_states).unflatten(-1, (CODEBOOKS, CODES)).flatten(0, 1)
         chosen = nn.functional.gumbel_softmax(logits, tau=self.temperature, hard=True)
-        perplexity = self._compute_perplexity(torch.softmax(logits, dim=-1), mask)
+        perplexity = self._compute_perplexity(torch.softmax(logits, dim=-1), mask_time_indices)
         entries = self.codevectors.view(CODEBOOKS, CODES, -1)
         codes = torch.bmm(chosen.transpose(0, 1), entries).transpose(0, 1)
-        return codes.reshape(*latents.shape[:2], -1), perplexity
+        return codes.reshape(*hidden_states.shape[:2], -1), perplexity
 
 
 def _quantizer(channels: int) -> Quantizer:
