@@ -14,7 +14,7 @@ from trainables.metrics.scorer import NOT_COMPUTED, mean_of_ok
 def test_slow_metrics_are_computed_on_the_first_clips(corpus: Corpus, metrics: tuple[str, ...] | None) -> None:
     clips = evaluation_clips(corpus, DATA, "test")
     estimates = [clip.noisy for clip in clips]
-    assert len(clips) > 2
+    assert len(clips) > 1
     whole = {(r["utterance"], r["metric"]): r for r in score_clips(clips, estimates, metrics, DATA)}
     part = {(r["utterance"], r["metric"]): r for r in score_clips(clips, estimates, metrics, DATA, slow_clips=1)}
     assert part.keys() == whole.keys()

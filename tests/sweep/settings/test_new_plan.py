@@ -1,10 +1,12 @@
 """Bad input gets one clear line before anything starts; good input becomes a complete plan."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from search_spaces.ssl_presets import PRESETS
 from sweep.plan.plan import Plan
 from sweep.stored import layout
 from sweep.stored.by_name import sweep_names
@@ -45,10 +47,11 @@ def test_seeds_auto_plans_looks_that_share_alpha(tmp_path: Path) -> None:
     assert Plan.from_json(made.to_json()) == made
 
 
-def test_a_slow_metric_that_decides_is_computed_on_every_clip(tmp_path: Path) -> None:
+def test_a_slow_metric_that_decides_is_computed_on_every_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert plan(tmp_path).plan.slow_clips == 15
-    assert plan(tmp_path, "--metric", "wb_pesq").plan.slow_clips is None
     assert plan(tmp_path, "--preset", "smoke").plan.slow_clips is None
+    monkeypatch.setitem(PRESETS, "demo", replace(PRESETS["demo"], metric="wb_pesq"))
+    assert plan(tmp_path).plan.slow_clips is None
 
 
 def test_further_metrics_are_columns_that_never_decide(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_it_says_that_it_is_synthetic(demo: Corpus) -> None:
 def test_it_is_large_enough_to_learn_from_and_to_judge_on(demo: Corpus) -> None:
     minutes = {split: demo.summary()["splits"][split]["speech_seconds"] / 60 for split in SPLITS}
     assert 20 <= minutes["train"] <= 30
-    assert 3 <= minutes["valid"] <= 4
+    assert 2 <= minutes["valid"] <= 4
     assert 5 <= minutes["test"] <= 8
     assert {split: demo.summary()["splits"][split]["speakers"] for split in SPLITS} == {
         "train": 28,
