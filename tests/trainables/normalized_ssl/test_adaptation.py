@@ -15,7 +15,7 @@ from trainables.method import When
 from trainables.normalized_ssl.adapters import Adapters
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import build
-from trainables.ssl.bodies.spectral_body import SpectralBody
+from trainables.ssl.bodies.spectral_body import LogMelBody
 from trainables.ssl.bodies.upstreams import build_body
 from trainables.ssl.bodies.waveform_body import WaveformBody
 from trainables.ssl.pretraining import pretraining
@@ -95,8 +95,8 @@ def test_the_objectives_hear_the_body_through_its_adapters(upstream: str) -> Non
     assert not torch.allclose(plain, expected)
 
 
-def _as_pretrained(body: SpectralBody | WaveformBody, wave: Tensor) -> Tensor:
-    if isinstance(body, SpectralBody):
+def _as_pretrained(body: LogMelBody | WaveformBody, wave: Tensor) -> Tensor:
+    if isinstance(body, LogMelBody):
         return body.encode(body.features(wave)).transpose(1, 2)
     latents = body.latents(wave)
     nothing = torch.zeros(latents.shape[:2], dtype=torch.bool)

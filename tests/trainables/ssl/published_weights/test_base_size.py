@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ from trainables.session import TrainingSession
 
 pytestmark = pytest.mark.slow
 
-_MODELS = {
+_MODELS: dict[str, tuple[Any, Any, int]] = {
     "wav2vec2": (Wav2Vec2Config, Wav2Vec2Model, 94_371_712),
     "hubert": (HubertConfig, HubertModel, 94_371_712),
     "wavlm": (WavLMConfig, WavLMModel, 94_381_936),
