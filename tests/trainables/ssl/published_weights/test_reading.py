@@ -33,7 +33,7 @@ from trainables.config.registry import run_stage
 from trainables.method import When
 from trainables.normalized_ssl.config import NormalizedSSLConfig
 from trainables.normalized_ssl.method import NormalizedSSL, build
-from trainables.ssl.bodies.spectral_body import SpectralBody
+from trainables.ssl.bodies.spectral_body import LogMelBody, SpectralBody
 from trainables.ssl.bodies.upstreams import build_body
 from trainables.ssl.bodies.waveform_body import WaveformBody
 from trainables.ssl.published_weights.reading import load_weights
@@ -54,7 +54,7 @@ def base(upstream: str, **values: Any) -> NormalizedSSLConfig:
     return NormalizedSSLConfig.from_dict({"upstream": upstream, "size": "base", **values})
 
 
-def empty_body(upstream: str, seed: int = 0) -> SpectralBody | WaveformBody:
+def empty_body(upstream: str, seed: int = 0) -> LogMelBody | WaveformBody:
     return build_body(base(upstream, init="random").ssl, seed).eval()
 
 
