@@ -62,6 +62,8 @@ class LogMelBody(Body):
 class SpectralBody(LogMelBody):
     """The transformer on an embedding of the log-mels; every site is `hidden` wide."""
 
+    entry: "SpectralEntry"
+
     def __init__(self, architecture: SpectralArchitecture, cmvn: str = "utterance"):
         entry = SpectralEntry(architecture, cmvn)
         steps: list[nn.Module] = [TransformerStep(architecture) for _ in range(architecture.layers)]

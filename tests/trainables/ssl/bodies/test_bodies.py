@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -123,7 +124,7 @@ def test_a_pre_norm_body_equals_the_model_of_transformers_at_every_site() -> Non
     encoder = {name: value for name, value in model.encoder.state_dict().items() if not name.startswith("layer_norm.")}
     body.get_submodule("steps.8.encoder").load_state_dict(encoder)
     wave = 0.01 * waves().double() + 0.3
-    standardised = Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm(list(wave.numpy()), None)  # type: ignore[arg-type]
+    standardised = Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm(list(wave.numpy()), list(np.ones(wave.shape)))
     read = torch.stack([torch.from_numpy(each) for each in standardised])
     seen = []
     for layer in (*model.feature_extractor.conv_layers, model.feature_projection, model.encoder.layers[0]):

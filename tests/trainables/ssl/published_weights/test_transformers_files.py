@@ -1,6 +1,7 @@
 """Models of `transformers`: every field of config.json that shapes do not show is compared, and none is passed over."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ WAVE = 0.1 * torch.randn(1, 8000, generator=torch.Generator().manual_seed(1))
     ],
 )
 def test_models_trained_on_noisy_speech_are_read_from_files_of_their_form(
-    kind: type[PreTrainedModel], config: Any, within: str, tmp_path: Path
+    kind: type[PreTrainedModel], config: Callable[..., PreTrainedConfig], within: str, tmp_path: Path
 ) -> None:
     torch.manual_seed(3)
     model = kind(config(num_hidden_layers=1)).eval()
