@@ -24,6 +24,15 @@ class _Looks:
         self.asked += 1
         return None if self.asked < 3 else ("none", "layer2")
 
+    def until(self, group: str, seeds: int) -> int:
+        return 3
+
+    def given(self, group: str) -> int:
+        raise AssertionError("the driver's question")
+
+    def is_decided(self, group: str, seeds: int) -> bool:
+        raise AssertionError("the driver's question")
+
 
 def _no_ray() -> tuple[()]:
     raise AssertionError("Ray is started")
