@@ -86,7 +86,7 @@ def _add_budget(add: Callable[..., object]) -> None:
     in contention, fewer where only a tie can come of them"""
     add("--seeds", metavar="N", type=_seeds, help=text)
     text = """choose seeds and test audio for the least cost that detects a difference of D, in the deciding metric's
-    unit, with 80 % power; after three seeds their spread sets the number once (see docs/verdict.md)"""
+    unit, with 80 %% power; after three seeds their spread sets the number once (see docs/verdict.md)"""
     add("--resolve", metavar="D", help=text)
     text = "choose seeds and test audio for the smallest detectable difference that H core-hours pay for"
     add("--within", metavar="H", type=_hours, help=text)
