@@ -69,11 +69,12 @@ def published_view(result: Mapping[str, Any]) -> View:
 
 def _trained_here(system: str, upstream: str, label: str) -> dict[str, str]:
     """The space that trains the system, and its group and candidate there; empty where none does."""
-    for row in published_rows("counterparts"):
-        same = row["system"] == system or (row["group"], row["candidate"]) == (upstream, label)
-        if row["paper"] == FIGURES and same:
-            group = "" if row["group"] == "all" else f"{row['group']} "
-            return {"space": row["space"], "trained_as": group + row["candidate"]}
+    own = [row for row in published_rows("counterparts") if row["paper"] == FIGURES]
+    # A system that two groups share is trained by each.
+    at_place = [row for row in own if (row["group"], row["candidate"]) == (upstream, label)]
+    for row in at_place or [row for row in own if row["system"] == system]:
+        group = "" if row["group"] == "all" else f"{row['group']} "
+        return {"space": row["space"], "trained_as": group + row["candidate"]}
     return {"space": "", "trained_as": ""}
 
 

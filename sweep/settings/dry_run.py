@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from sweep.core.addresses import hide_password
@@ -19,7 +20,8 @@ from trainables.base.cache import cache_folder
 from trainables.base.cores import usable_cores
 from trainables.base.errors import UserError
 from trainables.base.storage.storage import Storage
-from trainables.config.fields import rules_of
+from trainables.config.fields import FieldRules, rules_of
+from trainables.config.method_config import MethodConfig
 from trainables.job.stages import Stage
 from trainables.metrics.catalogue import METRICS
 
@@ -57,7 +59,7 @@ def cautions(plan: Plan) -> list[str]:
     methods = plan.methods()
     configs = [(plan.method_of(each), plan.first_config(g, each)) for g in plan.groups for each in g.candidates]
     found = list(dict.fromkeys(caution for name, config in configs for caution in methods[name].cautions(config)))
-    found += [*_fixed_for_some(plan), *_unequal_audio(plan)]
+    found += [*_without_effect(plan, configs), *_unequal_audio(plan)]
     if plan.device == "cpu" and any(methods[name].full_size(config) for name, config in configs):
         found.append(
             "full-size models will train on the CPU: --gpus-per-trial gives each job a GPU, --preset demo is small"
@@ -80,14 +82,26 @@ def cautions(plan: Plan) -> list[str]:
     return found
 
 
-def _fixed_for_some(plan: Plan) -> list[str]:
-    """Fields of --set that some methods of the space have, others not."""
-    found = []
-    for field in plan.fixed if plan.mixed else ():
-        without = [name for name, info in plan.methods().items() if field not in rules_of(info.config)]
+def _without_effect(plan: Plan, configs: Sequence[tuple[str, MethodConfig]]) -> list[str]:
+    """Fields of --set that some methods do not have, or that the other settings of all their candidates leave idle."""
+    found, methods = [], plan.methods()
+    for field, value in plan.fixed.items():
+        without = [name for name, info in methods.items() if field not in rules_of(info.config)]
+        idle = [name for name in methods if name not in without and not _reads(field, value, name, configs)]
         if without:
             found.append(f"--set {field} changes nothing for {', '.join(without)}: no such field there")
+        if idle:
+            found.append(
+                f"--set {field} changes nothing for {', '.join(idle)}: with the other settings it has no effect"
+            )
     return found
+
+
+def _reads(field: str, value: Any, method: str, configs: Sequence[tuple[str, MethodConfig]]) -> bool:
+    """Whether a configuration of the method keeps the value; idle fields go back to their defaults."""
+    own = [config for name, config in configs if name == method]
+    wanted = FieldRules(method, type(own[0])).read({field: value})[field]
+    return any(getattr(config, field) == wanted for config in own)
 
 
 def _unequal_audio(plan: Plan) -> list[str]:

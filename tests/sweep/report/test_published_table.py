@@ -81,6 +81,7 @@ def test_every_row_names_a_space_that_trains_its_system() -> None:
     assert len(found) == 20
     assert found["tera", "layer1"] == ("norm_layers", "tera layer1")
     assert found["mockingjay", "random"] == ("norm_layers", "mockingjay random")
+    assert found["tera", "random"] == ("norm_layers", "tera random")  # the same figure of the paper
     assert found["demucs", "demucs"] == ("systems", "demucs")
     assert found["se-conformer", "se_conformer"] == ("systems", "se_conformer")
     assert all(space for space, _ in found.values())

@@ -73,6 +73,27 @@ def test_the_demo_needs_no_caution(tmp_path: Path) -> None:
     assert cautions(plan(tmp_path)) == []
 
 
+@pytest.mark.parametrize(
+    ("space", "settings", "idle"),
+    [
+        ("norm_layers", ["k_end=0.5"], None),  # of the normalized candidates
+        ("norm_layers", ["adversary_strength=0.2"], "normalized_ssl"),  # of an adversary, which nothing has
+        ("norm_rivals", ["adversary_strength=0.2"], None),
+        ("separation_pretraining", ["noam_scale=0.4"], "separation"),
+        ("separation_pretraining", ["noam_scale=0.4", "schedule=noam"], None),
+        ("systems", ["causal=false"], None),
+        ("systems", ["taps=31"], "waveform_se"),  # of full size
+        ("systems", ["taps=31", "size=base"], None),
+    ],
+)
+def test_a_field_without_effect_is_said(tmp_path: Path, space: str, settings: list[str], idle: str | None) -> None:
+    found = cautions(plan(tmp_path, "--space", space, *(flag for each in settings for flag in ("--set", each))))
+    field = settings[0].partition("=")[0]
+    said = [each for each in found if field in each and "no effect" in each]
+    assert len(said) == (idle is not None)
+    assert all(f"for {idle}:" in each for each in said)
+
+
 @pytest.mark.parametrize(("seeds", "says"), [("1", "every verdict will be a tie"), ("2", "so few")])
 def test_fewer_seeds_than_the_floor(tmp_path: Path, seeds: str, says: str) -> None:
     (caution,) = cautions(plan(tmp_path, "--seeds", seeds))
