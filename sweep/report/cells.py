@@ -59,7 +59,7 @@ def leaderboard(result: Result) -> tuple[Row, list[Row]]:
             gain(group, leader_row(group), metric),
             verdict(group),
             resolvable(group, metric),
-            "yes" if group["interpretable"] else "no",
+            ("yes" if group["interpretable"] else "no") if gated(group) else "-",
         ]
         for group in groups
     ]
@@ -289,8 +289,13 @@ def _named(remarks: Iterable[tuple[GroupResult, Iterable[str]]]) -> list[str]:
     return [f"{group_name(group['group'])}: {remark}" for group, of_group in remarks for remark in of_group]
 
 
+def gated(group: GroupResult) -> bool:
+    """Whether the question has gates, and they were measured."""
+    return bool(set(group.get("gates", {})) - {"reasons"})
+
+
 def _meaningless(group: GroupResult) -> list[str]:
-    if group["interpretable"]:
+    if group["interpretable"] or not gated(group):
         return []
     return [f"the question is not meaningful at this size: {'; '.join(group['gates']['reasons'])}"]
 

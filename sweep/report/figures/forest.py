@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sweep.report.cells import gated
 from sweep.report.figures.panels import figure_of, save
 from sweep.verdict.result import CandidateResult, GroupResult, Interval, Result, group_name
 from trainables.metrics.catalogue import METRICS
@@ -256,8 +257,7 @@ def _headline(group: GroupResult) -> str:
     leader, others = group["leader"]["label"], len(group["contenders"])
     verb = "wins" if group["verdict"] == "winner" else "leads, a tie"
     tie = f" of {others + 1}" if group["verdict"] == "tie" and others else ""
-    measured = set(group.get("gates", {})) - {"reasons"}
-    doubt = " (not\u00a0meaningful)" if measured and not group["interpretable"] else ""
+    doubt = " (not\u00a0meaningful)" if gated(group) and not group["interpretable"] else ""
     return f"{_prefix(group)}{leader} {verb}{tie}{doubt}"
 
 

@@ -1,6 +1,7 @@
 """The printed result: every claim has its interval and states what it is based on."""
 
 import io
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from matplotlib import image
 from numpy.typing import NDArray
 from rich.console import Console
 
+from sweep.report.cells import leaderboard
 from sweep.report.figures.scores import score_plot
 from sweep.report.output_formats import to_markdown
 from sweep.report.result_tables import print_result, remarks, result_view
@@ -180,9 +182,17 @@ def test_the_page_states_what_a_verdict_is_based_on(both: Result) -> None:
 
 
 def test_the_page_states_why_the_question_is_not_meaningful(both: Result) -> None:
+    both = deepcopy(both)
     page = page_of(both)
-    assert "wav2vec2: the question is not meaningful at this size: the gates were not measured" in page
     assert "tera: the question is not meaningful" not in page
+    both["groups"][0]["interpretable"] = False
+    both["groups"][0]["gates"]["reasons"] = ["pre-training is not shown to help"]
+    assert "tera: the question is not meaningful at this size: pre-training is not shown to help" in page_of(both)
+
+
+def test_a_question_without_gates_is_not_called_meaningless(both: Result) -> None:
+    assert "wav2vec2: the question is not meaningful" not in page_of(both)
+    assert [row[-1] for row in leaderboard(both)[1]] == ["yes", "-"]
 
 
 def test_several_groups_are_also_corrected_together(both: Result) -> None:
