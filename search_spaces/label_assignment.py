@@ -46,7 +46,7 @@ def _with_pool(name: str, mixtures: int, **own: Any) -> Preset:
     return replace(preset, config={**preset.config, "pool_mixtures": mixtures}, **own)
 
 
-# Phases are thirds of the budget, and end with a round.
+# Phases are thirds of the budget; in the demo they end with a round.
 _PRESETS: Mapping[str, Preset] = {
     "smoke": _with_pool("smoke", 4, steps=6),
     "demo": _with_pool("demo", 200, round_steps=40),

@@ -14,7 +14,8 @@ from trainables.config.method_config import MethodConfig
 from trainables.job.stages import Stage
 from trainables.shared_prefix import KIND as PREFIX
 
-PRETRAINING = "pretraining"  # the kind of stage that may take long
+# The kinds of stage that may take long -> the field that counts their steps.
+_COUNTED = {"pretraining": "pretraining_steps", "adaptation": "steps"}
 _GATE_SECONDS = 8.0  # of any other stage
 _SCORING_SHARE = 0.035  # core-seconds of all metrics per second of audio; slow ones are most of it
 _INFERENCE_SHARE = 0.01  # core-seconds of a tiny model per second of audio
@@ -187,7 +188,7 @@ def _configs_of(plan: Plan, method: str) -> list[MethodConfig]:
 
 def _pretrains(stage: Stage) -> bool:
     """Whether its cost goes by steps, of which weights that are read have none."""
-    return stage.kind == PRETRAINING or (stage.pretrains and _steps(stage) > 0)
+    return stage.kind in _COUNTED or (stage.pretrains and _steps(stage) > 0)
 
 
 def _pretraining_seconds(plan: Plan, stage: Stage, owners: Mapping[str, str]) -> float:
@@ -205,4 +206,4 @@ def _pretraining_seconds(plan: Plan, stage: Stage, owners: Mapping[str, str]) ->
 
 
 def _steps(stage: Stage) -> int:
-    return int(stage.config.get("pretraining_steps", 0))
+    return int(stage.config.get(_COUNTED.get(stage.kind, "pretraining_steps"), 0))

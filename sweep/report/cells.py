@@ -321,7 +321,7 @@ def _compared(group: GroupResult, result: Result) -> list[str]:
     }
     known = {what: [v for v in values if v is not None] for what, values in spent.items()}
     whole = {what: values for what, values in known.items() if len(values) == len(costs) > 1}
-    equal = [f"{what} ({values[0]:g})" for what, values in whole.items() if len(set(values)) == 1]
+    equal = [f"{what} ({values[0]:,.10g})" for what, values in whole.items() if len(set(values)) == 1]
     unequal = [
         f"{what} ({amount(min(values))} to {amount(max(values))})"
         for what, values in known.items()

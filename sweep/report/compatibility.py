@@ -77,7 +77,15 @@ def _of_group(
         return []
     comparisons = Comparisons(paired_again(group, rows, metric))
     utterances = set(rows.loc[rows["candidate"] == NOISY, "utterance"])
-    return [_entry(each, comparisons, differences(plan, each.corpus, utterances), plan.alpha) for each in mine]
+    return [
+        _entry(each, comparisons, reasons_against(each, differences(plan, each.corpus, utterances)), plan.alpha)
+        for each in mine
+    ]
+
+
+def reasons_against(published: Counterpart, of_plan: Sequence[str]) -> list[str]:
+    """Why our figure is not comparable with this one: what speaks against the whole plan, and against the system."""
+    return [*of_plan, *([published.unlike] if published.unlike else [])]
 
 
 def _entry(published: Counterpart, comparisons: Comparisons, reasons: Sequence[str], alpha: float) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def cautions(plan: Plan) -> list[str]:
             f"--labelled-minutes {minutes:g} is more than there is: all {there / 60:.3g} min of training speech serve"
         )
     found += own_readings(plan)
-    found += _alike(plan)
+    found += [*_unequal_tuning(plan), *_alike(plan)]
     for split in ("valid", "test"):
         seconds = scored_seconds(plan, split)
         if plan.meaningful and seconds < 2 * plan.data.evaluation_clip_seconds:
@@ -114,6 +114,20 @@ def _unequal_audio(plan: Plan) -> list[str]:
         if len(labels) > 1:
             listed = "; ".join(f"{seconds:,.0f} s ({', '.join(same)})" for seconds, same in labels.items())
             found.append(f"{group.name}: candidates train on different amounts of noisy audio: {listed}")
+    return found
+
+
+def _unequal_tuning(plan: Plan) -> list[str]:
+    """Candidates that have nothing left to tune because of what --set fixes, where others have."""
+    found = []
+    for group in plan.groups if plan.fixed else ():
+        tuned = {each.label: plan.anchor(group, each).keys() for each in group.candidates}
+        left = [label for label, fields in tuned.items() if fields and fields <= plan.fixed.keys()]
+        if left and any(fields - plan.fixed.keys() for fields in tuned.values()):
+            found.append(
+                f"{group.name}: --set {' '.join(plan.fixed)} leaves {', '.join(left)} nothing to tune, and others "
+                "something: they are not compared at the same tuning"
+            )
     return found
 
 

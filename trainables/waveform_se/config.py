@@ -133,8 +133,11 @@ class WaveformSEConfig(MethodConfig):
     def check_together(self) -> None:
         if not self.w_l1 + self.w_mstft + self.w_si_sdr:
             raise self.refusal("w_l1, w_mstft, w_si_sdr", 0, "at least one loss weight above 0")
-        if 0.0 < self.band_mask < 1 / BANDS:
-            raise self.refusal("band_mask", self.band_mask, f"0, or 1/{BANDS} = {1 / BANDS:.4f} and more, one band")
+        # Below these nothing is ever taken out, and every crop begins where it began.
+        if 0.0 < self.band_mask < 2 / BANDS:
+            raise self.refusal("band_mask", self.band_mask, f"0, or 2/{BANDS} = {2 / BANDS:.4f} and more")
+        if 0.0 < self.shift_seconds < 2 / SAMPLE_RATE:
+            raise self.refusal("shift_seconds", self.shift_seconds, f"0, or two samples, {2 / SAMPLE_RATE:g}, and more")
 
     def idle(self) -> Collection[str]:
         base = self.size == "base"

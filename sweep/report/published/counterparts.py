@@ -30,6 +30,7 @@ class Counterpart:
     metric: str
     value: float
     corpus: str  # it was measured on; a key of CORPORA
+    unlike: str = ""  # what our recipe for it has otherwise than its paper's; "" = nothing
 
 
 def counterparts(plan: Plan) -> list[Counterpart]:
@@ -37,7 +38,7 @@ def counterparts(plan: Plan) -> list[Counterpart]:
     ours = {(group.name, candidate.label) for group in plan.groups for candidate in group.candidates}
     known = published_rows("counterparts") if not plan.space_file else []
     return [
-        Counterpart(row["group"], row["candidate"], system, metric, value, row["corpus"])
+        Counterpart(row["group"], row["candidate"], system, metric, value, row["corpus"], row["unlike"])
         for row in known
         if row["space"] == plan.space and (row["group"], row["candidate"]) in ours
         for table, system, metric, value in _figures(row["paper"])

@@ -8,7 +8,9 @@ import pytest
 from sweep.plan.cost import disk_bytes, estimate, kept_bytes
 from sweep.plan.plan import Plan
 from tests.support.sweeps import separation_sweep, small_sweep
+from tests.support.sweeps.typed_plan import plan
 from trainables.job.stages import Stage
+from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
 
 @pytest.fixture
@@ -41,6 +43,16 @@ def test_pre_training_is_paid_per_task_and_seed(separation: Plan) -> None:
 def test_upstreams_are_pre_trained_too(tmp_path: Path) -> None:
     plan = small_sweep.make_plan(tmp_path, corpus_summary={}, method_config={"size": "tiny"})
     assert pretraining(plan, plan.stages()) > 0
+
+
+def test_what_adapters_learn_alone_is_paid_by_its_steps(tmp_path: Path) -> None:
+    made = {
+        steps: plan(tmp_path, "--space", "norm_rivals", "--upstreams", "tera", "--set", f"draft_steps={steps}").plan
+        for steps in (100, 700)
+    }
+    costs = {steps: pretraining(each, each.stages()) for steps, each in made.items()}
+    step = UPSTREAM_TABLE["tera"].pretraining_step_seconds
+    assert costs[700] - costs[100] == pytest.approx(600 * step * (1 + len(made[700].seeds)))
 
 
 def test_nothing_is_said_of_a_network_never_timed(separation: Plan) -> None:

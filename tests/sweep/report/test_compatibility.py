@@ -14,7 +14,7 @@ import pytest
 from search_spaces import find_space
 from sweep.commands.main import run_command
 from sweep.plan.plan import Plan
-from sweep.report.compatibility import compatibility, metric_of
+from sweep.report.compatibility import compatibility, metric_of, reasons_against
 from sweep.report.published.counterparts import counterparts, differences
 from sweep.verdict.result import Result
 from sweep.verdict.verdict import decide
@@ -189,3 +189,11 @@ def test_systems_on_one_budget_are_set_against_their_papers_and_never_comparable
     reasons = differences(replace(made, corpus_source="voicebank"), "VoiceBank-DEMAND", TESTSET)
     assert len(reasons) == 1
     assert "budget" in reasons[0]
+
+
+def test_a_system_with_another_recipe_than_its_papers_is_never_comparable(tmp_path: Path) -> None:
+    flags = ("--space", "separation_pretraining", "--models", "dptnet,sandglasset")
+    found = {each.system: each for each in counterparts(typed(tmp_path, *flags).plan)}
+    reasons = {system: reasons_against(each, []) for system, each in found.items()}
+    assert [system for system in reasons if reasons[system]] == ["(l) WSJ0-2mix Sandglasset, original paper, 4 s"]
+    assert reasons_against(found["(h) WSJ0-2mix DPTNet, batch 4, 4 s"], ["seen"]) == ["seen"]

@@ -94,6 +94,22 @@ def test_a_field_without_effect_is_said(tmp_path: Path, space: str, settings: li
     assert all(f"for {idle}:" in each for each in said)
 
 
+@pytest.mark.parametrize(
+    ("space", "settings", "untuned"),
+    [
+        ("systems", ["lr=0.003"], "normal, byol, demucs, se_conformer, conv_tasnet"),
+        ("systems", ["lr=0.003", "lr_head=0.003"], None),  # for all alike
+        ("norm_layers", ["lr_head=0.003", "lr_body_ratio=1.0"], "none, random"),
+        ("norm_layers", ["lr_head=0.003"], None),
+    ],
+)
+def test_a_field_that_only_some_tune(tmp_path: Path, space: str, settings: list[str], untuned: str | None) -> None:
+    found = cautions(plan(tmp_path, "--space", space, *(flag for each in settings for flag in ("--set", each))))
+    said = {each for each in found if "the same tuning" in each}
+    assert bool(said) == (untuned is not None)
+    assert all(f"leaves {untuned} nothing" in each for each in said)
+
+
 @pytest.mark.parametrize(("seeds", "says"), [("1", "every verdict will be a tie"), ("2", "so few")])
 def test_fewer_seeds_than_the_floor(tmp_path: Path, seeds: str, says: str) -> None:
     (caution,) = cautions(plan(tmp_path, "--seeds", seeds))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from trainables.audio.examples.mixing import Batch
+from trainables.base.randomness import generator
 from trainables.waveform_se.augmentations import (
     augmented,
     drawn_band,
@@ -180,3 +181,12 @@ def test_echoes_come_as_often_as_asked() -> None:
 def test_without_any_the_batch_is_the_same() -> None:
     batch = batch_of()
     assert augmented(batch, config(), 1, 2, 4_000) is batch
+
+
+def test_the_least_that_is_allowed_has_an_effect() -> None:
+    settings = WaveformSEConfig.from_dict({"band_mask": 2 / 120, "shift_seconds": 2 / RATE})
+    bands = [drawn_band(settings.band_mask, generator(0, "band mask", step)) for step in range(20)]
+    lengths = torch.tensor([800 + round(settings.shift_seconds * RATE)])
+    starts = [int(drawn_starts(lengths, 800, generator(0, "shift", step))) for step in range(20)]
+    assert any(high > low for low, high in bands)
+    assert set(starts) == {0, 1}

@@ -31,7 +31,8 @@ def test_reading_it_needs_no_torch() -> None:
         ({"beta2": 0.9}, ["beta2", "0.9", "0.99, 0.999"]),
         ({"w_l1": 0, "w_mstft": 0}, ["w_l1", "above 0"]),
         ({"lr": 0}, ["lr", "0"]),
-        ({"band_mask": 0.005}, ["band_mask", "0.005", "0.0083"]),
+        ({"band_mask": 0.016}, ["band_mask", "0.016", "0.0167"]),
+        ({"shift_seconds": 1e-4}, ["shift_seconds", "0.0001", "0.000125"]),
         ({"echo": 1.5}, ["echo", "1.5", "0 to 1"]),
     ],
 )

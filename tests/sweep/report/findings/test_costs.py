@@ -148,7 +148,7 @@ def test_the_table_has_the_score_and_each_known_cost_best_first(result: Result) 
 def test_the_verdict_says_what_was_the_same_and_what_was_not(result: Result) -> None:
     same, other = cells.comparisons(result)
     assert same.startswith("tera: the same for all: ")
-    parts = ["seconds of noisy audio in training (1200)", "search trials (2)", "seeds (3)", "test clips (12)"]
+    parts = ["seconds of noisy audio in training (1,200)", "search trials (2)", "seeds (3)", "test clips (12)"]
     assert all(part in same for part in parts)
     assert "parameters (999 to 12.1 M)" in other
     assert "core-seconds of training (31.2 to 62.5)" in other
