@@ -11,7 +11,7 @@ table of all results is printed at the end, and kept there too, as results.md an
 CUDA, --gpu names what it skips and measures nothing.
 
 exit status: 0 all parts are done, or skipped for want of a GPU; 1 one failed, was too slow or lacks a peer;
-2 no such part.
+2 no such part, or a folder that cannot be made.
 """
 
 import argparse
@@ -54,7 +54,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     base = options.folder.resolve()
     results = base / ("gpu" if options.gpu else "results")
-    results.mkdir(parents=True, exist_ok=True)
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"--folder {options.folder}: cannot be made ({error.strerror}); choose another", file=sys.stderr)
+        return 2
     outcomes = [
         _outcome(part, f"{n}/{len(chosen)}", base, results, device, options) for n, part in enumerate(chosen, 1)
     ]

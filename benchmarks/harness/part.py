@@ -167,7 +167,7 @@ def _emptied(folder: Path) -> None:
 
 def matching(parts: tuple[Part, ...], only: str) -> Iterator[Part]:
     """Those that `only` names by letter or name, comma-separated; all if it is empty. Raises ValueError."""
-    wanted = [each.strip() for each in only.split(",") if each.strip()]
+    wanted = [each.strip() for each in only.split(",")] if only else []
     for each in wanted:
         if not any(each in (part.letter, part.name, part.key) for part in parts):
             raise ValueError(f"no part {each!r}; there are {', '.join(part.key for part in parts)}")

@@ -16,6 +16,7 @@ from sweep.core.listener import Announcer, Listener
 from sweep.engine.deaths import Fault
 from sweep.engine.dispatcher import Dispatcher, Handout, Pause, Reuse
 from sweep.engine.finalist_queue import Contention
+from sweep.plan.job_key import libraries
 from sweep.plan.plan import Plan
 from sweep.settings.extension import group_plans
 from sweep.study.study import StudyStore
@@ -45,6 +46,7 @@ def simulated_plan(
         preset="smoke",
         version="0.1.0",
         code="",
+        libraries=libraries(),
         metric="si_sdr",
         groups=planned,
         samples=samples,

@@ -242,7 +242,7 @@ class Drive:
             return None
         progress.phase("measuring what each candidate costs to run")
         finalists = [(job, self._assignment(job)) for job in self._complete()]
-        return measured_once(finalists, self.storage, self.checkpoints, self.stages, self.stop)
+        return measured_once(finalists, self.storage, self.checkpoints, self.stages, self.stop, self.workers)
 
     def _confirm(self, rows: pd.DataFrame, scores: Scores, leaders: dict[str, str], running: Running | None) -> Result:
         """Decide on test, once per group."""

@@ -14,6 +14,7 @@ from sweep.core.jobs import Job
 from sweep.core.next_command import typed
 from sweep.core.outage import say_on_standard_error
 from sweep.core.stopping import StopSignal
+from sweep.machines.workers import Workers
 from sweep.plan.plan import Plan
 from sweep.report.findings.costs import Running, RunningCost, costs
 from sweep.storage.checkpoints import StoredCheckpoints
@@ -33,11 +34,16 @@ Measured = dict[str, dict[str, RunningCost]]
 
 
 def measured_once(
-    finalists: Sequence[tuple[Job, Assignment]], storage: Storage, checkpoints: Any, artifacts: Any, stop: StopSignal
+    finalists: Sequence[tuple[Job, Assignment]],
+    storage: Storage,
+    checkpoints: Any,
+    artifacts: Any,
+    stop: StopSignal,
+    workers: Workers | None = None,
 ) -> Running:
     """Of every candidate that has a finalist here; of none where it failed, which costs no sweep its answer.
 
-    Raises `Interrupted` if the sweep is to stop.
+    `workers` are started if there is one to measure; None: Ray runs. Raises `Interrupted` if the sweep is to stop.
     """
     import ray
 
@@ -49,6 +55,7 @@ def measured_once(
         if not new:
             continue
         stop.check()
+        (workers or Workers()).start()
         task = ray.remote(num_cpus=1)(measure).remote(new, checkpoints, artifacts)
         while not ray.wait([task], timeout=_POLL_SECONDS)[0]:
             stop.check()

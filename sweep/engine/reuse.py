@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from sweep.core.jobs import Job
 from sweep.core.listener import Event, JobEnded
-from sweep.plan.job_key import job_key, noisy_key, rows_key
+from sweep.plan.job_key import job_key, libraries, noisy_key, rows_key
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.kept_jobs import KeptJobs, KeptReport, KeptReports
@@ -30,13 +30,17 @@ _WEIGHTS = "weights"
 
 
 class Reuse:
-    """What a sweep takes from `kept`; `checkpoints` are its own. With `reads` false it only keeps."""
+    """What a sweep takes from `kept`; `checkpoints` are its own. With `reads` false it only keeps.
+
+    A sweep that began with other versions of the libraries keeps nothing: its jobs may be of either.
+    """
 
     def __init__(self, plan: Plan, kept: KeptJobs, checkpoints: StoredCheckpoints, reads: bool = True) -> None:
         self._plan = plan
         self._kept = kept
         self._checkpoints = checkpoints
         self._reads = reads
+        self._keeps = plan.libraries == libraries()
 
     @classmethod
     def of(cls, plan: Plan) -> "Reuse":
@@ -99,6 +103,8 @@ class Reuse:
 
     def keep(self, assignment: Assignment, record: JobRecord) -> None:
         """Keep an ended job: a search trial's reports, a complete finalist's checkpoint, too."""
+        if not self._keeps:
+            return
         key = self._key(assignment)
         if assignment.phase == "final":
             stored = self._checkpoints.newest(assignment.job)
@@ -111,6 +117,8 @@ class Reuse:
 
     def keep_rows(self, assignments: Sequence[Assignment], split: str) -> None:
         """Keep the rows of these finalists and of the unprocessed input; of test, what there is to listen to, too."""
+        if not self._keeps:
+            return
         for assignment in assignments:
             self._keep_rows(assignment.job, self._key(assignment), assignment, split)
         if assignments:

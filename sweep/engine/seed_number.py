@@ -62,8 +62,10 @@ class SeedNumber:
                 "seeds": planned,
                 "remark": f"{planned} seeds as planned: no spread could be estimated",
             }
-        if group in plan.design["spreads"]:
-            found = found.steadied(Spreads(*plan.design["spreads"][group]), len(valid.complete), seeds)
+        if expected := {name: Spreads(*values) for name, values in plan.design["spreads"].items()}:
+            # A group that a later start added takes the mean of the others.
+            own = expected.get(group) or Spreads.mean(list(expected.values()))
+            found = found.steadied(own, len(valid.complete), seeds)
         test = utterances_of_test(plan, valid), speakers_on_test(plan), len(labels), plan.alpha
         spread = f"their spread between seeds of {found.seed**0.5:.3g}"
         number = found.seeds_for(wanted, *test, most=most)

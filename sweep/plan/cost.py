@@ -74,9 +74,9 @@ def estimate(plan: Plan, missing: list[Stage], known: Known | None = None) -> Co
         final += job * (len(plan.seeds) * len(group.candidates) - known.final.get(group.name, 0))
     owners = plan.stage_methods() if plan.mixed else {}
     jobs = sum(len(group.candidates) * len(plan.seeds) for group in plan.groups)
-    data = plan.data
-    inferred = jobs * (data.valid_seconds + data.test_seconds)
-    spared = 0.0 if plan.slow_clips is None else data.test_seconds - plan.slow_clips * data.evaluation_clip_seconds
+    test = scored_seconds(plan, "test")
+    inferred = jobs * (scored_seconds(plan, "valid") + test)
+    spared = 0.0 if plan.slow_clips is None else test - plan.slow_clips * plan.data.evaluation_clip_seconds
     return Cost(
         pretraining=sum(_pretraining_seconds(plan, stage, owners) for stage in missing if _pretrains(stage)),
         gates=sum(_GATE_SECONDS for stage in missing if not _pretrains(stage) and stage.kind != PREFIX),
@@ -148,8 +148,8 @@ def resolvable_gain(plan: Plan) -> float | None:
 
 
 def speakers_on_test(plan: Plan) -> int:
-    """0 where that is not known."""
-    return int(plan.corpus_summary.get("splits", {}).get("test", {}).get("speakers", 0))
+    """Of the split that serves as test; 0 where that is not known."""
+    return int(plan.corpus_summary.get("splits", {}).get(plan.data.source_split("test"), {}).get("speakers", 0))
 
 
 def scored_seconds(plan: Plan, split: str) -> float:

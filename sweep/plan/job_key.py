@@ -6,7 +6,7 @@ other jobs, too (trainables/shared_prefix.py): a job computes the same bits with
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -33,7 +33,7 @@ def job_key(assignment: Assignment, code: str) -> str:
             "data": data,
             "stages": [Stage.from_json(stage).key for stage in assignment.stages],
             "code": code,
-            "libraries": _libraries(),
+            "libraries": libraries(),
             "version": _VERSION,
         }
     )
@@ -49,9 +49,9 @@ def rows_key(plan: Plan, data: DataSettings, split: str) -> str:
             "corpus": plan.corpus_fingerprint,
             "metrics": list(metrics),
             "slow_clips": plan.slow_clips if split == "test" else None,
-            "models": {name: plan.weights.get(name, place) for name, place in plan.models.items() if name in metrics},
+            "models": _identities(plan, metrics),
             "code": plan.code,
-            "libraries": _libraries(),
+            "libraries": libraries(),
             "version": _VERSION,
         }
     )
@@ -63,8 +63,9 @@ def noisy_key(plan: Plan, data: DataSettings) -> str:
 
 
 def evaluation_set_key(corpus_fingerprint: str, data: DataSettings) -> str:
-    """Of a test set: the same audio, mixed and cut alike, whatever is asked of it."""
-    facts = {name: value for name, value in evaluation_facts(data).items() if name != "valid_seconds"}
+    """Of a test set: the same audio, mixed and cut alike, whatever is asked of it and however much of it is heard."""
+    seconds = ("valid_seconds", "test_seconds")  # a longer set begins with the shorter one
+    facts = {name: value for name, value in evaluation_facts(data).items() if name not in seconds}
     return _digest({"corpus": corpus_fingerprint, **facts})
 
 
@@ -79,7 +80,13 @@ def evaluation_facts(data: DataSettings) -> dict[str, Any]:
     return {name: value for name, value in asdict(data).items() if name not in _TRAINING_ALONE}
 
 
-def _libraries() -> dict[str, str]:
+def _identities(plan: Plan, metrics: Iterable[str]) -> dict[str, str]:
+    """Of the models behind these metrics: a local one's hash, as the plan has it, for its file may be replaced."""
+    return {name: plan.weights[f"metric {name}"] for name in plan.models if name in metrics}
+
+
+def libraries() -> dict[str, str]:
+    """Versions of all that can change a bit of a job or of its rows."""
     return {**library_versions(), **library_versions(_MORE_LIBRARIES)}
 
 

@@ -15,6 +15,7 @@ from search_spaces.space_file import fingerprint, is_space_file
 from sweep import __version__
 from sweep.core.addresses import is_server, sqlite_uri
 from sweep.plan.code_version import training_code_fingerprint
+from sweep.plan.job_key import libraries
 from sweep.plan.plan import GroupPlan, Plan, default_search_seed, default_seeds
 from sweep.settings.checks import check_plan, refuse_empty, weights_of
 from sweep.settings.extension import AUTO, group_names, group_plan, group_plans
@@ -97,6 +98,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         preset=preset.name,
         version=__version__,
         code=training_code_fingerprint(),
+        libraries=libraries(),
         metric=preset.metric,
         also=further.names,
         slow_clips=None if METRICS[preset.metric].slow else preset.slow_clips,

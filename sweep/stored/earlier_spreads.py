@@ -1,6 +1,8 @@
 """How scores scattered in earlier sweeps of the same question, corpus and budget, from their stored rows of test."""
 
 import contextlib
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 
 from sweep.plan.plan import Plan
 from sweep.stored import layout
@@ -44,10 +46,21 @@ def _of_sweep(plan: Plan, name: str, base: str) -> dict[str, Spreads]:
     for group in (group for group in earlier.groups if group.name in wanted):
         labels = [candidate.label for candidate in group.candidates]
         mine = group_rows(rows, group.name)
-        spreads = Spreads.of(paired_scores(mine, plan.metric, labels, earlier.seeds)) if len(mine) else None
+        seeds = _shared_seeds(set(zip(mine["candidate"], mine["seed"], strict=True)), labels, earlier.seeds)
+        spreads = Spreads.of(paired_scores(mine, plan.metric, labels, seeds)) if len(mine) else None
         if spreads is not None:
             found[group.name] = spreads
     return found
+
+
+def _shared_seeds(scored: AbstractSet[tuple[str, int]], labels: Sequence[str], seeds: Sequence[int]) -> Sequence[int]:
+    """The first so many seeds that say most of variances: under --resolve and --seeds auto, few have all planned."""
+
+    def known(n_seeds: int) -> tuple[int, int]:
+        complete = sum(all((label, seed) in scored for seed in seeds[:n_seeds]) for label in labels)
+        return max(complete - 1, 0) * (n_seeds - 1), n_seeds
+
+    return seeds[: max(range(1, len(seeds) + 1), key=known)]
 
 
 def _is_like(earlier: Plan, plan: Plan) -> bool:

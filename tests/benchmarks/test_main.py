@@ -41,9 +41,20 @@ def test_a_failed_part_loses_no_other_and_is_tried_again(
     assert (tmp_path / "results" / "z-good.json").stat().st_mtime_ns > kept
 
 
-def test_an_unknown_part_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    assert command.main(["--only", "zz", "--folder", str(tmp_path / "new")]) == 2
+@pytest.mark.parametrize("only", ["zz", ",", "a,", " "])
+def test_an_unknown_part_is_refused_and_nothing_is_written(tmp_path: Path, only: str) -> None:
+    """An unset variable between commas starts no forty minutes of everything, either."""
+    assert command.main(["--only", only, "--folder", str(tmp_path / "new")]) == 2
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.usefixtures("parts")
+def test_a_folder_that_cannot_be_made_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert command.main(["--folder", str(tmp_path / "file")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_without_cuda_every_part_of_the_gpu_suite_is_skipped_by_name(

@@ -95,10 +95,16 @@ def pareto_plot(result: Result, path: str | PathLike[str]) -> "Figure | None":
         axes.set_title(
             f"{group_name(group['group'])}: front {', '.join(front)}", fontsize="medium", parse_math=False, wrap=True
         )
-    figure.supxlabel(f"{METRICS[across].title} on test", fontsize="medium")
+    figure.supxlabel(f"{METRICS[across].title} on {_heard(result, across)}", fontsize="medium")
     figure.supylabel(f"{METRICS[upwards].title} on test", fontsize="medium")
     save(figure, path)
     return figure
+
+
+def _heard(result: Result, metric: str) -> str:
+    """Of test, what the metric was computed on."""
+    counts = {entry["utterances"][metric] for entry in result["metrics"] if metric in entry.get("utterances", {})}
+    return f"{max(counts)} utterances of test" if counts else "test"
 
 
 def _draw_metrics(

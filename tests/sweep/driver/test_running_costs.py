@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.simulation.simulated import simulated_plan
 from sweep.core.jobs import Job
 from sweep.core.stopping import Interrupted, StopSignal
 from sweep.driver.running_costs import costs_now, measured_once
+from sweep.machines.workers import Workers
 from sweep.plan.plan import Plan
 from sweep.storage.checkpoints import StoredCheckpoints
 from sweep.storage.stage_store import stage_store
@@ -70,6 +72,23 @@ def test_a_stop_is_heard(ray_cluster: None, trained: Plan, tmp_path: Path) -> No
     checkpoints = StoredCheckpoints(Storage(trained.output))
     with pytest.raises(Interrupted):
         measured_once(assigned(trained), Storage(str(tmp_path)), checkpoints, stage_store(trained.output), stop)
+
+
+def test_machines_are_taken_only_where_something_is_to_be_measured(tmp_path: Path) -> None:
+    """A sweep whose jobs earlier sweeps have trained has none yet; Ray would start one of its own."""
+    plan = simulated_plan(groups=("tera",), output=str(tmp_path))
+    jobs = [(job, plan.assignment(job, {}, attempt=1)) for job in plan.final_jobs("tera")]
+    storage, checkpoints, stages = Storage(str(tmp_path)), StoredCheckpoints(Storage(tmp_path)), stage_store("")
+
+    def begin() -> list[str]:
+        raise UserError("no machines here")
+
+    workers = Workers(begin)
+    with pytest.raises(UserError, match="no machines"):
+        measured_once(jobs, storage, checkpoints, stages, StopSignal(), workers)
+    known = {"tera": {candidate.label: {} for candidate in plan.groups[0].candidates}}
+    storage.write(layout.COSTS, json.dumps(known).encode())
+    assert measured_once(jobs, storage, checkpoints, stages, StopSignal(), workers) == known
 
 
 def test_any_finished_sweep_is_measured_on_request_and_nothing_is_stored(trained: Plan) -> None:

@@ -344,3 +344,18 @@ def test_whatever_may_change_an_evaluation_set_changes_the_key_of_its_rows(name:
     object.__setattr__(other, name, "another")
     changed = rows_key(PLAN, other, "test") != rows_key(PLAN, PLAN.data, "test")
     assert changed == (name not in {"batch", "crop_seconds", "training_snrs", "labelled_minutes"})
+
+
+def test_another_model_in_the_same_place_changes_the_key_of_the_rows_that_it_scores() -> None:
+    scored = replace(PLAN, also=("wer_own",), models={"wer_own": "/models/recogniser"})
+    keys = {
+        rows_key(replace(scored, weights={"metric wer_own": content}), PLAN.data, "test") for content in ("one", "two")
+    }
+    assert len(keys) == 2
+
+
+def test_a_sweep_that_goes_on_with_other_libraries_keeps_nothing(tmp_path: Path) -> None:
+    """Jobs that ended before carry bits of the versions before."""
+    Sweep(tmp_path, replace(PLAN, libraries={**PLAN.libraries, "torch": "1.0"})).run()
+    assert not (tmp_path / "cache" / KEPT_JOBS).exists()
+    assert len(Sweep(tmp_path, AGAIN).run().trained) == len(list(AGAIN.all_jobs()))

@@ -65,6 +65,19 @@ def test_the_number_grows_with_the_spread_within_what_was_priced(tmp_path: Path)
     assert found[0] < found[1] < found[2] == len(PLAN.seeds)
 
 
+def test_a_group_without_spreads_of_its_own_is_steadied_by_those_of_the_others(tmp_path: Path) -> None:
+    """A later start may add groups, which the design never saw."""
+    expected = [1.0, 0.01, 0.0, 0.01, 0.0]
+
+    def number_with(spreads: dict[str, list[float]]) -> int:
+        plan = replace(PLAN, design={**_DESIGN, "spreads": spreads})
+        contention = SeedNumber(plan, Storage(tmp_path / "-".join(["with", *spreads])), lambda group: scattered(0.2))
+        contention.staying("tera", 3)
+        return contention.until("tera", 3)
+
+    assert number_with({"wav2vec2": expected}) == number_with({"tera": expected}) > number_with({})
+
+
 def test_the_number_is_stored_with_its_reason_and_never_set_again(tmp_path: Path) -> None:
     storage = Storage(tmp_path)
     first = SeedNumber(PLAN, storage, lambda group: scattered(0.3))

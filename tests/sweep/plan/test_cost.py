@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sweep.plan.cost import disk_bytes, estimate, kept_bytes
+from sweep.plan.cost import disk_bytes, estimate, kept_bytes, speakers_on_test
 from sweep.plan.plan import Plan
 from tests.support.sweeps import separation_sweep, small_sweep
 from tests.support.sweeps.typed_plan import plan
@@ -70,3 +70,23 @@ def test_full_size_checkpoints_take_full_size_disk(tmp_path: Path) -> None:
     assert finalists * 317e6 < disk_bytes(base) < 2.5 * jobs * 317e6
     assert disk_bytes(tiny) < disk_bytes(base) / 20
     assert finalists * 317e6 < kept_bytes(base) < disk_bytes(base)
+
+
+def test_where_splits_change_roles_the_speakers_of_test_are_those_of_the_split_that_serves_as_test(
+    separation: Plan,
+) -> None:
+    splits = {"train": {"speakers": 28}, "test": {"speakers": 2}}
+    plan = replace(separation, corpus_summary={"splits": splits})
+    assert speakers_on_test(plan) == 2
+    assert speakers_on_test(replace(plan, data=replace(plan.data, swap_roles=True))) == 28
+
+
+def test_scoring_costs_no_more_than_the_audio_there_is(separation: Plan) -> None:
+    def scoring(seconds: float) -> float:
+        splits = {"valid": {"seconds": 20.0}, "test": {"seconds": 30.0}}
+        data = replace(separation.data, valid_seconds=20.0, test_seconds=seconds)
+        cost = estimate(replace(separation, corpus_summary={"splits": splits}, data=data), [])
+        assert cost is not None
+        return cost.scoring
+
+    assert scoring(30.0) == scoring(3000.0) > 0

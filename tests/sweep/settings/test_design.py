@@ -105,6 +105,26 @@ def test_the_spreads_of_an_earlier_sweep_of_the_same_question_serve(tmp_path: Pa
     assert "typical" in other.plan.design["source"]
 
 
+@pytest.mark.parametrize("flags", [("--resolve", "0.3"), ("--seeds", "auto")])
+def test_an_earlier_sweep_serves_that_trained_fewer_seeds_than_it_might_have(
+    tmp_path: Path, flags: tuple[str, ...]
+) -> None:
+    """Three of each candidate, and one more of one that stayed: those of no job are not waited for."""
+    earlier = plan(tmp_path, *flags, "--name", "before")
+    freeze(earlier)
+    scores = np.random.default_rng(0).normal(0, 0.5, (5, 4, 1)) + np.zeros((5, 4, 20))
+    labels = [candidate.label for candidate in earlier.plan.group_plan("tera").candidates]
+    rows = result_rows(scores, labels, earlier.plan.seeds[:4]).assign(job="")
+    rows = rows[(rows["seed"] != earlier.plan.seeds[3]) | (rows["candidate"] == labels[0])]
+    records = [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+    store_rows(Storage(earlier.plan.output), records, "test")
+    found = plan(tmp_path, "--resolve", "0.3").plan.design
+    assert "before" in found["source"]
+    three = scores[:, :3, 0]  # all utterances alike, so that the two-way interaction is the spread between seeds
+    own = three - three.mean(axis=0) - three.mean(axis=1, keepdims=True) + three.mean()
+    assert found["spreads"]["tera"][0] == pytest.approx((own**2).sum() / (4 * 2))
+
+
 def test_a_resume_keeps_the_design_and_refuses_another(tmp_path: Path) -> None:
     planned = plan(tmp_path, "--resolve", "0.3", "--name", "mine")
     freeze(planned)

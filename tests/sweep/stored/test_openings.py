@@ -67,9 +67,18 @@ def test_other_audio_and_other_cuts_are_other_test_sets_and_training_settings_ar
 
     data = SECOND.data
     assert seen(replace(SECOND, corpus_fingerprint="other")) == 0
-    assert seen(replace(SECOND, data=replace(data, test_seconds=data.test_seconds + 4))) == 0
+    assert seen(replace(SECOND, data=replace(data, evaluation_clip_seconds=data.evaluation_clip_seconds + 1))) == 0
     assert seen(replace(SECOND, data=replace(data, swap_roles=True))) == 0
     assert seen(replace(SECOND, data=replace(data, batch=data.batch + 1, labelled_minutes=1.0))) == 1
+
+
+def test_more_or_less_of_the_same_audio_is_the_same_test_set(tmp_path: Path) -> None:
+    """A longer set begins with the shorter one, whose clips have then been heard."""
+    openings = Openings(Storage(tmp_path))
+    openings.record(FIRST, "tera")
+    for seconds in (FIRST.data.test_seconds + 4, FIRST.data.test_seconds / 2):
+        longer_or_shorter = replace(SECOND, data=replace(SECOND.data, test_seconds=seconds))
+        assert openings.before(longer_or_shorter, "tera")["sweeps"] == 1
 
 
 def test_a_note_that_cannot_be_read_counts_as_none(tmp_path: Path) -> None:

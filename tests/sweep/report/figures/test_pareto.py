@@ -14,6 +14,7 @@ from sweep.report.figures.pareto import (
     _round_ticks,
     cost_fronts,
     pareto_front,
+    pareto_plot,
     write_cost_fronts,
 )
 from sweep.verdict.result import CandidateCost, GroupResult, Result
@@ -76,6 +77,17 @@ def test_points_intervals_and_front_are_those_of_the_result(result: Result) -> N
     bars = [segment for bar in axes.collections for segment in bar.get_segments()]
     middle = [segment for segment in bars if segment[0][0] == segment[1][0] == 2e5]
     assert np.allclose([middle[0][0][1], middle[0][1][1]], [low, high])
+
+
+@pytest.mark.parametrize(("parts", "named"), [({"utterances": {"wb_pesq": 15}}, True), ({}, False)])
+def test_the_axis_of_a_metric_of_a_part_of_test_names_its_size(
+    result: Result, tmp_path: Path, parts: dict[str, Any], named: bool
+) -> None:
+    scores = {"si_sdr": 1.0, "wb_pesq": 2.0}
+    means = [{"group": "tera", "candidate": label, "published": False, "scores": scores, **parts} for label in LABELS]
+    figure = pareto_plot(cast(Result, {**result, "metrics": means}), tmp_path / "pareto.png")
+    assert figure is not None
+    assert ("15 utterances" in figure._supxlabel.get_text()) == named
 
 
 def test_only_the_real_time_factor_has_a_spread_to_the_sides(result: Result) -> None:
