@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_machines_are_taken_only_where_something_is_to_be_measured(tmp_path: Pat
     workers = Workers(begin)
     with pytest.raises(UserError, match="no machines"):
         measured_once(jobs, storage, checkpoints, stages, StopSignal(), workers)
-    known = {"tera": {candidate.label: {} for candidate in plan.groups[0].candidates}}
+    known: dict[str, Any] = {"tera": {candidate.label: {} for candidate in plan.groups[0].candidates}}
     storage.write(layout.COSTS, json.dumps(known).encode())
     assert measured_once(jobs, storage, checkpoints, stages, StopSignal(), workers) == known
 

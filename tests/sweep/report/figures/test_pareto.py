@@ -87,7 +87,7 @@ def test_the_axis_of_a_metric_of_a_part_of_test_names_its_size(
     means = [{"group": "tera", "candidate": label, "published": False, "scores": scores, **parts} for label in LABELS]
     figure = pareto_plot(cast(Result, {**result, "metrics": means}), tmp_path / "pareto.png")
     assert figure is not None
-    assert ("15 utterances" in figure._supxlabel.get_text()) == named
+    assert ("15 utterances" in cast(Any, figure)._supxlabel.get_text()) == named
 
 
 def test_only_the_real_time_factor_has_a_spread_to_the_sides(result: Result) -> None:
