@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from benchmarks.simulation.simulated import simulated_plan
+from benchmarks.simulation.simulated import simulated_plan, stated
 from search_spaces.norm_layers import NORM_LAYERS
 from search_spaces.space import Candidate, Config, Group, Preset, Space
 from sweep.plan.plan import GroupPlan, Plan
@@ -77,7 +77,7 @@ def world_score(assignment: dict[str, Any], step: int) -> float:
     """dB: what `Simulation` asks in place of a round of training."""
     group = assignment["job"].split("/")[0]
     config, seed = assignment["config"], assignment["seed"]
-    key = json.dumps([group, config], sort_keys=True)
+    key = json.dumps([group, stated(config)], sort_keys=True)
     luck = _luck(seed, f"{group} {config['norm_layers']} {config['init']}")
     noise = generator(seed, key, step).normal(0, _NOISE)
     risen = 2 * (1 - math.exp(-3 * step / (ROUNDS * ROUND_STEPS)))

@@ -21,6 +21,7 @@ from sweep.plan.plan import Plan
 from sweep.settings.extension import group_plans
 from sweep.study.study import StudyStore
 from trainables.base.randomness import generator
+from trainables.normalized_ssl.config import NormalizedSSLConfig
 
 BEST_LAYER = {"tera": 2, "wav2vec2": 3}
 
@@ -79,9 +80,15 @@ def simulated_score(assignment: dict[str, Any], step: int) -> float:
     layers = config["norm_layers"]
     gain = 2.0 - abs(layers[0] - BEST_LAYER[config["upstream"]]) if layers else 0.0
     loss = abs(config["lr_body_ratio"] - 0.5) + 100 * abs(config["lr_head"] - 2e-3)
-    key = json.dumps(config, sort_keys=True)
+    key = json.dumps(stated(config), sort_keys=True)
     noise = generator(assignment["seed"], key, step).normal(0, 0.05)
     return float(gain - loss + 0.2 * step + noise)
+
+
+def stated(config: dict[str, Any]) -> dict[str, Any]:
+    """What differs from the defaults: a field that is new changes no score of a plan without it."""
+    usual = NormalizedSSLConfig().to_dict()
+    return {name: value for name, value in config.items() if name not in usual or value != usual[name]}
 
 
 # What a misfortune's exception stands for.

@@ -169,7 +169,7 @@ def test_the_address_is_in_no_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SPEECH_SWEEP_NOTIFY", server.url)
     planned: list[Planned] = []
 
-    def describe(what: Planned, price: MachinePrice | None) -> str:
+    def describe(what: Planned, price: MachinePrice | None, *more: object) -> str:
         planned.append(what)
         return ""
 

@@ -15,11 +15,11 @@ PLACE: StagePlace = {"corpus_uri": "/c", "corpus_fingerprint": "f"}
 @pytest.mark.parametrize(
     ("values", "keys"),
     [
-        ({"upstream": "tera"}, ["pretraining-9b5011bf53b7bd2663d742e198282a82"]),
-        ({"upstream": "wav2vec2", "pretraining_steps": 3}, ["pretraining-e8df34786caf9fc75ca2fb46ce4d3813"]),
+        ({"upstream": "tera"}, ["pretraining-479f8517fce740e2bb9ae84cedf79c8e"]),
+        ({"upstream": "wav2vec2", "pretraining_steps": 3}, ["pretraining-ca48df47bcffb31035875e1e9e3fe4a5"]),
         (
             {"upstream": "wavlm"},
-            ["speech_units-09797fb26b23711c1674e8f73e26d956", "pretraining-8ea6c2182c87b9ba80b6fe87abeffd92"],
+            ["speech_units-09797fb26b23711c1674e8f73e26d956", "pretraining-9de5e1109b9159f5cbf2371590565551"],
         ),
         ({"upstream": "tera", "size": "base"}, ["pretraining-343c9ca98904da6ad9c4a0014d7d3beb"]),
         (
@@ -28,7 +28,7 @@ PLACE: StagePlace = {"corpus_uri": "/c", "corpus_fingerprint": "f"}
         ),
         (
             {"upstream": "mockingjay", "norm_layers": [1], "clean_stats": "corpus", "cmvn": "corpus"},
-            ["pretraining-4a028a39e0d889a3634666d332cd41c2", "clean_statistics-0433b5f81d188144302c69bb2ee3c5b1"],
+            ["pretraining-dbda70a4412cad4185df0cb2d7cdbac7", "clean_statistics-6427f0d3aea1630aeecf64acde8427f4"],
         ),
     ],
 )
