@@ -3,7 +3,7 @@
 from benchmarks.gpu.smoke import SWEEPS
 from benchmarks.harness.part import Part
 
-# The cheap ones first: whoever has to stop has most of the table.
+# The cheap ones first, so that an interrupted run has most of the table.
 BENCH = (
     Part("b", "base_step", "a training step at base size, next to the whole published model", 150, on_cuda=True),
     Part("e", "data", "training batches, next to wav files through a DataLoader", 60),

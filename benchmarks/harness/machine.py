@@ -1,4 +1,4 @@
-"""What a result was measured on, and with which sources: nobody can compare figures without it."""
+"""The machine and the sources behind a result, without which figures cannot be compared."""
 
 import hashlib
 import platform

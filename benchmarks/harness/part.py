@@ -70,7 +70,7 @@ class Context:
         return small if self.small else full
 
     def say(self, text: str) -> None:
-        """Progress, for whoever watches."""
+        """Report progress on standard error."""
         print(f"  {text}", file=sys.stderr, flush=True)
 
 

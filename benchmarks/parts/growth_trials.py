@@ -1,7 +1,7 @@
 """What a trial costs the driver, from ten trials to ten thousand: nothing is trained, every other line of code runs.
 
 Two groups of five candidates, and from ten thousand trials on five; a study in memory, eight reports a trial. Next
-to it Optuna alone: its TPE is asked for as many trials and told their scores, in one study and without a driver.
+to it Optuna alone: its TPE proposes as many trials and gets their scores, in one study and without a driver.
 """
 
 import time

@@ -2,7 +2,7 @@
 
     python -m benchmarks.stock.sweep FOLDER --corpus PREPARED
 
-It is what somebody writes in an afternoon without this project's engine, and it is meant to be good: the training code,
+It is an afternoon's work without this project's engine, and it is meant to be good: the training code,
 candidates, ranges, first guesses, numbers of trials and seeds are those of `sweep/run.py --space norm_layers`,
 pre-training is done once for all trials of a seed, and both phases use every core. What it lacks is what the tools do
 not have: scores are computed inside a trial, on the core it trains on; there is no verdict, and no test set kept

@@ -56,7 +56,10 @@ class Resolution:
         return min((design for design in fit if design), key=_cost, default=None)
 
     def finest(self, core_seconds: float) -> Design | None:
-        """That detects the smallest difference for the money; None where three seeds cost more, or nobody knows."""
+        """The design that detects the smallest difference for the money.
+
+        None if three seeds cost more, or their cost is unknown.
+        """
         paid = [self._most(core_seconds, level) for level in range(len(self._levels))]
         return min((design for design in paid if design), key=_fineness, default=None)
 

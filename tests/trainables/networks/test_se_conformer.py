@@ -6,7 +6,6 @@ conformer_depth=2, depthwise_conv_kernel_size=5) with resample=4 and 1.
 """
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +15,10 @@ import torch
 
 from tests.support.methods.asteroid_files import weights
 from trainables.networks.se_conformer import ConformerLayer, SEConformer
+from trainables.networks.se_conformer_weights import our_key
 
 GOLDEN = json.loads((Path(__file__).parent / "golden_se_conformer.json").read_text())
 SMALL: dict[str, Any] = {"depth": 3, "layers": 2, "heads": 2, "feed_forward": 6, "taps": 5}
-# Their key -> ours; those of the U-Net are the same.
-RULES = [
-    (r"^conformers\.", "layers."),
-    (r"self_attn_layer_norm\.", "attention_norm."),
-    (r"self_attn\.", "attention."),
-    (r"ffn1\.sequential\.", "before."),
-    (r"ffn2\.sequential\.", "behind."),
-    (r"(before|behind)\.0\.", r"\1.norm."),
-    (r"(before|behind)\.1\.", r"\1.expand."),
-    (r"(before|behind)\.4\.", r"\1.contract."),
-    (r"conv_module\.layer_norm\.", "convolution.norm."),
-    (r"conv_module\.sequential\.0\.", "convolution.expand."),
-    (r"conv_module\.sequential\.2\.", "convolution.depthwise."),
-    (r"conv_module\.sequential\.3\.", "convolution.conv_norm."),
-    (r"conv_module\.sequential\.5\.", "convolution.contract."),
-    (r"final_layer_norm\.", "norm."),
-]
 
 
 @pytest.mark.parametrize(
@@ -57,8 +40,7 @@ def test_parameters(sizes: dict[str, Any], parameters: int) -> None:
 def test_it_computes_what_public_code_computes(name: str, resample: int) -> None:
     ours, state = SEConformer(4, resample=resample, conv_norm="batch", **SMALL).eval(), {}
     for key, value in weights(GOLDEN[name]["shapes"]).items():
-        for theirs, our in RULES:
-            key = re.sub(theirs, our, key)
+        key = our_key(key)
         state[key] = value.abs() + 0.5 if key.endswith("running_var") else value
     missing, unexpected = ours.load_state_dict(state, strict=False)
     assert not unexpected
