@@ -4,6 +4,7 @@ python -m benchmarks.verdict_promises [WORLDS]
 python -m benchmarks.verdict_promises shapes [WORLDS]    what `judge` promises, in every shape of scores
 python -m benchmarks.verdict_promises races [WORLDS]     what --seeds auto promises, costs and saves
 python -m benchmarks.verdict_promises designs [WORLDS]   what --resolve promises
+python -m benchmarks.verdict_promises apart [WORLDS]     what setting a candidate apart promises and gains
 python -m benchmarks.verdict_promises others [WORLDS]    what papers do, in the same worlds
 
 Six candidates and 200 utterances, spreads as in benchmarks/simulated_scores.py. Half an hour on
@@ -16,7 +17,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from benchmarks import simulated_designs, simulated_shapes
+from benchmarks import simulated_apart, simulated_designs, simulated_shapes
+from benchmarks.simulated_apart import promises
 from benchmarks.simulated_designs import tied_world, wanted_world
 from benchmarks.simulated_races import WORLDS, outcomes
 from benchmarks.simulated_scores import TWO_ON_TOP, World, claims, coverage
@@ -92,6 +94,21 @@ def designs(worlds: int) -> None:
     print(f"one leads all five by .05: {100 * np.mean([outcome.found for outcome in beaten]):.1f} % win")
 
 
+def apart(worlds: int) -> None:
+    """One of five scatters more than the others, pooled with them and set apart, in the same worlds."""
+    print("| its spreads | seeds | set apart | a pair of the others | it and another | false winner | half-width |")
+    print("|---|---|---|---|---|---|---|")
+    for times in (1, 3, 7):
+        for seeds in SEEDS[:2]:
+            for is_apart in (False, True):
+                found = promises(times, seeds, worlds, is_apart)
+                false = promises(times, seeds, worlds, is_apart, simulated_apart.TWO_ON_TOP).false_winner
+                cells = [f"{100 * share:.1f} %" for share in (found.covered, found.covered_apart, false)]
+                name = f"{times} times" if times > 1 else "alike"
+                yes = "yes" if is_apart else "no"
+                print(f"| {name} | {seeds} | {yes} |", " | ".join(cells), f"| {found.half_width:.3f} |", flush=True)
+
+
 # What the claim is about: these models, or the methods that trained them.
 QUESTIONS = {
     "these models: one run, 200 utterances": (Shape(runs=1), True),
@@ -140,7 +157,7 @@ def _cells(name: str, found: list[float]) -> None:
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
-    tasks = {"shapes": shapes, "races": races, "designs": designs, "others": others}
+    tasks = {"shapes": shapes, "races": races, "designs": designs, "apart": apart, "others": others}
     task = tasks.get(arguments[0], main) if arguments else main
     numbers = [int(argument) for argument in arguments if argument.isdigit()]
     task(numbers[0] if numbers else {main: 3000, shapes: 2000, races: 1000, designs: 2000}.get(task, 300))

@@ -28,6 +28,7 @@ class Candidate:
     config: Config
     baseline: bool = False  # "none", "random" and the like: compared, but no answer to the question
     method: str | None = None  # None = the space's own; of what a preset sets, it takes the fields it has
+    apart: bool = False  # of another nature than the rest (an untrained body): its variance is not pooled with theirs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="scores of a validation split, which name the leader; once for each file",
     )
     parser.add_argument("--baseline", metavar="LABEL", help="show every candidate's gain over this one")
+    parser.add_argument(
+        "--apart",
+        metavar="LABEL",
+        action="append",
+        default=[],
+        help="its scores scatter unlike the others' by nature, so they are not pooled; once for each",
+    )
     parser.add_argument("--margin", metavar="X", help="differences that surely lie within ±X count as equivalent")
     parser.add_argument("--alpha", metavar="A", default="0.05", help="intervals span 1 - A (default 0.05)")
     parser.add_argument("--unit", choices=("utterance", "speaker"), help="the unit of chance; speaker: its mean")
@@ -106,6 +113,7 @@ def _judged(arguments: argparse.Namespace, alpha: float, margin: float | None) -
         lower=arguments.lower,
         higher=arguments.higher,
         baseline=arguments.baseline,
+        apart=tuple(arguments.apart),
         margin=margin,
         alpha=alpha,
         unit=arguments.unit,
@@ -126,7 +134,9 @@ def _judged(arguments: argparse.Namespace, alpha: float, margin: float | None) -
 def _judged_sweep(arguments: argparse.Namespace) -> "Judged":
     from sweep.judging.own_rows import judged_sweep
 
-    fixed = {f"--{name}": getattr(arguments, name) for name in ("nominate", "baseline", "margin", "unit", "lower")}
+    fixed = {
+        f"--{name}": getattr(arguments, name) for name in ("nominate", "baseline", "apart", "margin", "unit", "lower")
+    }
     for flag, value in fixed.items():
         if value:
             raise UserError(f"{flag}: {arguments.scores[0]} is no file, and a sweep has its own: leave it out")

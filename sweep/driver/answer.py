@@ -117,6 +117,7 @@ def verdicts(
                     "label": candidate.label,
                     "config": {**candidate.config, **nuisance.get((group.name, candidate.label), {})},
                     "baseline": candidate.baseline,
+                    "apart": candidate.apart,
                 }
                 for candidate in group.candidates
             ],

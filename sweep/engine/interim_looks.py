@@ -74,7 +74,7 @@ def on_valid(plan: Plan, group: str, rows: Rows, labels: Sequence[str], seeds: i
     """The group's validation scores with the first `seeds`."""
     table = pd.DataFrame(rows, columns=ROW_SCHEMA.names)
     mine = table[table["group"].eq(group) | table["candidate"].eq(NOISY)].assign(group=group)
-    return paired_scores(mine, plan.metric, labels, plan.seeds[:seeds])
+    return paired_scores(mine, plan.metric, labels, plan.seeds[:seeds], apart=plan.group_plan(group).apart)
 
 
 def utterances_of_test(plan: Plan, valid: PairedScores) -> int:

@@ -16,6 +16,7 @@ from sweep.plan.cost import speakers_on_test
 from sweep.plan.plan import Plan
 from sweep.stored import layout
 from sweep.stored.rows import Rows
+from sweep.verdict.comparisons import alike_of
 from sweep.verdict.planning.spreads import Spreads
 from trainables.base.storage.storage import Storage
 from trainables.job.stages import Stage, in_order
@@ -65,8 +66,8 @@ class SeedNumber:
         if expected := {name: Spreads(*values) for name, values in plan.design["spreads"].items()}:
             # A group that a later start added takes the mean of the others.
             own = expected.get(group) or Spreads.mean(list(expected.values()))
-            found = found.steadied(own, len(valid.complete), seeds)
-        test = utterances_of_test(plan, valid), speakers_on_test(plan), len(labels), plan.alpha
+            found = found.steadied(own, len(alike_of(valid.complete, valid.apart)), seeds)
+        test = utterances_of_test(plan, valid), speakers_on_test(plan), plan.group_plan(group).pooled, plan.alpha
         spread = f"their spread between seeds of {found.seed**0.5:.3g}"
         number = found.seeds_for(wanted, *test, most=most)
         if number is None:

@@ -30,6 +30,7 @@ class Question:
     lower: bool = False
     higher: bool = False
     baseline: str | None = None
+    apart: tuple[str, ...] = ()
     margin: float | None = None
     alpha: float = 0.05
     unit: str | None = None
@@ -72,6 +73,7 @@ def judged_scores(
         margin=question.margin or _margin(scores),
         alpha=question.alpha,
         baseline=question.baseline,
+        apart=question.apart,
     )
     notes = [*found.notes]
     if by_speaker:

@@ -34,6 +34,17 @@ class GroupPlan:
     group: dict[str, str]  # {"upstream": "tera"}
     candidates: tuple[Candidate, ...]
 
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """The candidates whose variance is not pooled with the others'."""
+        return tuple(candidate.label for candidate in self.candidates if candidate.apart)
+
+    @property
+    def pooled(self) -> int:
+        """How many candidates share one variance: those that are not apart, or all where fewer than two are left."""
+        alike = len(self.candidates) - len(self.apart)
+        return alike if alike > 1 else len(self.candidates)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:

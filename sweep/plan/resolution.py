@@ -46,7 +46,7 @@ class Resolution:
     def _detectable(self, seeds: int, level: int) -> float:
         clips, speakers = self._levels[level][1], speakers_on_test(self._plan)
         return max(
-            self._spreads[group.name].resolvable(seeds, clips, speakers, len(group.candidates), self._plan.alpha)
+            self._spreads[group.name].resolvable(seeds, clips, speakers, group.pooled, self._plan.alpha)
             for group in self._plan.groups
         )
 

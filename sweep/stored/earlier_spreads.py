@@ -47,7 +47,8 @@ def _of_sweep(plan: Plan, name: str, base: str) -> dict[str, Spreads]:
         labels = [candidate.label for candidate in group.candidates]
         mine = group_rows(rows, group.name)
         seeds = _shared_seeds(set(zip(mine["candidate"], mine["seed"], strict=True)), labels, earlier.seeds)
-        spreads = Spreads.of(paired_scores(mine, plan.metric, labels, seeds)) if len(mine) else None
+        paired = paired_scores(mine, plan.metric, labels, seeds, apart=group.apart) if len(mine) else None
+        spreads = paired and Spreads.of(paired)
         if spreads is not None:
             found[group.name] = spreads
     return found

@@ -20,7 +20,8 @@ def paired_again(group: GroupResult, rows: pd.DataFrame, metric: str) -> PairedS
     """The scores behind a group's verdict, or behind that in another metric; `rows` are of the test split."""
     mine = group_rows(rows[rows["metric"] == metric], group_name(group["group"]))
     labels = [row["label"] for row in group["candidates"]]
-    return paired_scores(mine, metric, labels, group["seeds"], _failed_jobs(mine, group), _left_after(group))
+    failed, apart = _failed_jobs(mine, group), [row["label"] for row in group["candidates"] if row.get("apart")]
+    return paired_scores(mine, metric, labels, group["seeds"], failed, _left_after(group), apart)
 
 
 def _decided(group: GroupResult, rows: pd.DataFrame, plan: Plan, metric: str) -> GroupResult:

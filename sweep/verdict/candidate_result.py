@@ -22,6 +22,7 @@ def candidate_result(
         label=label,
         config=candidate["config"],
         baseline=candidate["baseline"],
+        apart=label in comparisons.apart,
         n_seeds=len(block.seeds),
         n_utterances=block.n_utterances if block.seeds else 0,
         failures=paired.failures[index],

@@ -1,11 +1,13 @@
 """The difference of any two candidates with its uncertainty, pooled where that is sound.
 
-All candidates that finished every seed contribute to one pooled variance. A pair with an unstable candidate takes
-the wider of the pooled and its own interval. A candidate that lacks a seed, because the job failed or because the
-candidate had left contention, is compared on its own seeds, with the variance pooled over all that have these.
+All candidates that finished every seed contribute to one pooled variance, but for those that are set apart beforehand:
+an untrained body scatters over seeds and speakers several times as much as pre-trained ones, and would lend its
+variance to all. A pair with a candidate that is apart or unstable takes the wider of the pooled and its own interval.
+A candidate that lacks a seed, because the job failed or because the candidate had left contention, is compared on its
+own seeds, with the variance pooled over all that have these.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -100,6 +102,12 @@ class Difference:
         return abs(self.value) / error if error > 0 else np.inf
 
 
+def alike_of(labels: Sequence[str], apart: Collection[str]) -> list[str]:
+    """The candidates whose variances are pooled: those that are not apart, or all where fewer than two are left."""
+    alike = [label for label in labels if label not in apart]
+    return alike if len(alike) > 1 else list(labels)
+
+
 def unstable(scores: Array) -> NDArray[np.bool_]:
     """(..., candidates, seeds, units) -> (..., candidates): seed variance beyond 6 times the median."""
     variances = crossed_effects.seed_variances(scores)
@@ -114,14 +122,22 @@ class Pool:
     block: Block
     effects: CrossedEffects | None  # None where there is too little data for an interval
     unstable: tuple[str, ...]
+    apart: tuple[str, ...] = ()  # in the block, but not in the effects
 
     @staticmethod
-    def of(block: Block) -> "Pool":
-        effects = crossed_effects.of_differences(block.scores)
+    def of(block: Block, apart: Collection[str] = ()) -> "Pool":
+        """Fewer than two candidates that are not apart have nothing to pool: then all count."""
+        alike = alike_of(block.labels, apart)
+        scores = block.scores[[block.labels.index(label) for label in alike]]
+        effects = crossed_effects.of_differences(scores)
         if effects is None:
             return Pool(block, None, ())
-        flags = unstable(block.scores)
-        return Pool(block, effects, tuple(label for label, flag in zip(block.labels, flags, strict=True) if flag))
+        flagged = tuple(label for label, flag in zip(alike, unstable(scores), strict=True) if flag)
+        return Pool(block, effects, flagged, tuple(label for label in block.labels if label not in alike))
+
+    def is_own(self, *labels: str) -> bool:
+        """Whether the pooled variance alone would not do for these."""
+        return bool({*labels} & {*self.unstable, *self.apart})
 
 
 class Comparisons:
@@ -133,10 +149,11 @@ class Comparisons:
     def __init__(self, paired: PairedScores, chosen_from: int = 2) -> None:
         self.paired = paired
         self.chosen_from = chosen_from
-        self._pool = Pool.of(paired.complete_block)
+        self._pool = Pool.of(paired.complete_block, paired.apart)
         self.pooled_block = self._pool.block
         self.pooled = self._pool.effects  # behind every pair of complete candidates
         self.unstable = self._pool.unstable
+        self.apart = self._pool.apart
 
     def difference(self, first: str, second: str) -> Difference | None:
         """`first` - `second`; None where they have no scored cell in common."""
@@ -145,7 +162,7 @@ class Comparisons:
         if a.size == 0:
             return None
         bases: list[Basis | None] = [pool.effects]
-        if {first, second} & set(pool.unstable):
+        if pool.is_own(first, second):
             bases.append(crossed_effects.of_differences(np.stack([a, b])))
         return self._difference(float((a - b).mean()), bases)
 
@@ -160,8 +177,14 @@ class Comparisons:
         )
 
     def typical(self, leader: str) -> Basis | None:
-        """The uncertainty of a typical difference from the leader."""
-        return self.pooled
+        """The uncertainty of a typical difference from the leader: the pooled one, or that of its closest rival."""
+        return self.pooled if leader not in self.apart else self._of_closest_rival(leader)
+
+    def _of_closest_rival(self, leader: str) -> Basis | None:
+        rivals = [label for label in self.paired.labels if label != leader]
+        leads = [lead for label in rivals if (lead := self.difference(leader, label)) and lead.bases]
+        closest = min(leads, key=lambda lead: abs(lead.value), default=None)
+        return None if closest is None else max(closest.bases, key=lambda basis: float(basis.variance))
 
     def _difference(self, value: float, bases: Sequence[Basis | None]) -> Difference:
         return Difference(value, tuple(basis for basis in bases if basis is not None), self.chosen_from)
@@ -175,7 +198,7 @@ class Comparisons:
     def _pool_with(self, *labels: str) -> Pool:
         if set(labels) <= set(self.pooled_block.labels):
             return self._pool
-        return Pool.of(self.paired.block(self.paired.with_seeds_of(labels)))
+        return Pool.of(self.paired.block(self.paired.with_seeds_of(labels)), self.paired.apart)
 
     def level(self, label: str, alpha: float) -> tuple[float | None, Interval | None]:
         """Mean score of one candidate and its own interval, in the metric's own sign."""
@@ -198,10 +221,22 @@ class Comparisons:
         """P(best) of each complete candidate; descriptive."""
         if self.pooled is None:
             return {}
-        error = float(np.sqrt(self.pooled.variance / 2))
         means = self.pooled_block.scores.mean(axis=(1, 2))
-        chances = probability_best(means, error, float(self.pooled.df))
+        chances = probability_best(means, np.array([*self._errors()]), float(self.pooled.df))
         return dict(zip(self.pooled_block.labels, map(float, chances), strict=True))
+
+    def _errors(self) -> Iterator[float]:
+        """Each complete candidate's part in the standard error of its differences."""
+        assert self.pooled is not None
+        block, shared = self.pooled_block, float(self.pooled.variance) / 2
+        alike = block.scores[[label not in self.apart for label in block.labels]]
+        for label in block.labels:
+            variance = shared
+            if label in self.apart:
+                own = crossed_effects.of_level(block.of(label) - alike.mean(axis=0))
+                assert own is not None
+                variance = max(float(own.variance) - shared / len(alike), shared)
+            yield float(np.sqrt(variance))
 
 
 def level(scores: Array, alpha: float) -> tuple[float | None, Interval | None]:

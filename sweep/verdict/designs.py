@@ -24,7 +24,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from sweep.verdict.comparisons import UNSTABLE_RATIO, Basis, Comparisons, Difference, Interval, Pool, level, unstable
+from sweep.verdict.comparisons import (
+    UNSTABLE_RATIO,
+    Basis,
+    Comparisons,
+    Difference,
+    Interval,
+    Pool,
+    alike_of,
+    level,
+    unstable,
+)
 from sweep.verdict.crossed_effects import CrossedEffects
 from sweep.verdict.means import mean
 from sweep.verdict.paired_scores import PairedScores
@@ -200,6 +210,7 @@ class OpenComparisons(Comparisons):
         if not (seeds_paired and has_units):
             self._pool = Pool(self._pool.block, None, ())
             self.pooled = None
+            self.apart = tuple(label for label in paired.labels if label not in alike_of(paired.labels, paired.apart))
             self.unstable = self._unstable_runs()
 
     @property
@@ -230,8 +241,8 @@ class OpenComparisons(Comparisons):
         value = float((a.mean(axis=0) - b.mean(axis=0)).mean())
         if self.chance == "units":
             return self._difference(value, [of_units(a[0], b[0])])
-        bases = [self._from_runs(a, b, list(self._spreads.values()))]
-        if {first, second} & set(self.unstable):
+        bases = [self._from_runs(a, b, list(self._alike_spreads.values()))]
+        if {first, second} & {*self.unstable, *self.apart}:
             bases.append(self._from_runs(a, b, [self._spreads[x] for x in (first, second) if x in self._spreads]))
         return self._difference(value, bases)
 
@@ -244,12 +255,9 @@ class OpenComparisons(Comparisons):
 
     def typical(self, leader: str) -> Basis | None:
         """The pooled uncertainty, or that of the leader and its closest rival."""
-        if self.pooled is not None:
+        if self.pooled is not None and leader not in self.apart:
             return self._basis(self.pooled)
-        rivals = [label for label, runs in self._runs.items() if runs and label != leader]
-        leads = [lead for label in rivals if (lead := self.difference(leader, label)) and lead.bases]
-        closest = min(leads, key=lambda lead: abs(lead.value), default=None)
-        return None if closest is None else max(closest.bases, key=lambda basis: float(basis.variance))
+        return self._of_closest_rival(leader)
 
     def _basis(self, basis: Basis) -> Basis:
         return of_crossed(basis) if isinstance(basis, CrossedEffects) and not self._as_a_sweep else basis
@@ -273,16 +281,23 @@ class OpenComparisons(Comparisons):
                 spreads[label] = RunSpread.of(self.paired.unit_means(own[:, common], common))
         return spreads
 
+    @property
+    def _alike_spreads(self) -> dict[str, RunSpread]:
+        """Those that are pooled."""
+        return {label: spread for label, spread in self._spreads.items() if label not in self.apart}
+
     def _unstable_runs(self) -> tuple[str, ...]:
         if self._seeds_paired:
             block = self._pool.block
             if min(block.scores.shape) < 1 or block.scores.shape[1] < 2:
                 return ()
-            return tuple(label for label, flag in zip(block.labels, unstable(block.scores), strict=True) if flag)
-        if len(self._spreads) < 3:
+            alike = alike_of(block.labels, self.apart)
+            flags = unstable(block.scores[[block.labels.index(label) for label in alike]])
+            return tuple(label for label, flag in zip(alike, flags, strict=True) if flag)
+        if len(self._alike_spreads) < 3:
             return ()
-        limit = UNSTABLE_RATIO * float(np.median([spread.variance for spread in self._spreads.values()]))
-        return tuple(label for label, spread in self._spreads.items() if spread.variance > limit)
+        limit = UNSTABLE_RATIO * float(np.median([spread.variance for spread in self._alike_spreads.values()]))
+        return tuple(label for label, spread in self._alike_spreads.items() if spread.variance > limit)
 
     def _from_runs(self, a: Array, b: Array, spreads: Sequence[RunSpread]) -> Sources | None:
         """Units paired, runs not: (runs, units) scores of two candidates; `spreads` of those whose runs vary alike."""
@@ -305,8 +320,9 @@ class OpenComparisons(Comparisons):
         if not block.scores.size:
             return None
         a, b = block.of(first), block.of(second)
-        bases = [of_shared_seeds(block.scores[..., 0])]
-        if {first, second} & set(self.unstable):
+        alike = [block.labels.index(label) for label in alike_of(block.labels, self.apart)]
+        bases = [of_shared_seeds(block.scores[alike, :, 0])]
+        if {first, second} & {*self.unstable, *self.apart}:
             bases.append(of_shared_seeds(np.stack([a, b])[..., 0]))
         return self._difference(float((a - b).mean()), bases)
 
@@ -323,7 +339,7 @@ class OpenComparisons(Comparisons):
                 if label not in chosen and self.paired.cells([*chosen, label])[1].sum() >= least:
                     chosen.append(label)
             in_order = [label for label in self.paired.labels if label in chosen]
-            self._pools[key] = Pool.of(self.paired.block(in_order))
+            self._pools[key] = Pool.of(self.paired.block(in_order), self.paired.apart)
         return self._pools[key]
 
     @cached_property

@@ -46,6 +46,7 @@ def judge(
     margin: float | None = None,
     alpha: float = 0.05,
     baseline: str | None = None,
+    apart: Sequence[str] = (),
 ) -> Judgement:
     """The best candidate of each group, or a tie, from a table with one score a row.
 
@@ -66,6 +67,8 @@ def judge(
             None: the leader is chosen by `frame` itself, and all intervals of differences account for that.
         margin: two candidates whose difference surely lies within +-margin are equivalent.
         baseline: the candidate that gains are measured over; None = `none`, where there is one.
+        apart: candidates of another nature than the rest, whose variance is not pooled with theirs (an untrained model
+            next to trained ones, the reference of a listening test).
 
     Raises:
         UserError: a missing or non-numeric column, a score that is there twice, fewer than two candidates: the
@@ -85,7 +88,8 @@ def judge(
     table = score_table(frame, columns, metric)
     valid = None if nominate is None else score_table(nominate, columns, metric)
     less = lower or (known is not None and known.lower)
-    asked = _Asked(metric or value, less, known_margin(metric) if margin is None else margin, alpha, baseline)
+    within = known_margin(metric) if margin is None else margin
+    asked = _Asked(metric or value, less, within, alpha, baseline, frozenset(apart))
     found = [_group(table, valid, name, asked) for name in table.groups]
     found = cast(list[JudgedGroup], holm(found))
     notes = [] if asked.margin or margin is not None else [_no_margin(metric, known)]
@@ -112,14 +116,17 @@ class _Asked:
     margin: float
     alpha: float
     baseline: str | None
+    apart: frozenset[str]
 
 
 def _group(table: ScoreTable, valid: ScoreTable | None, name: str, asked: _Asked) -> JudgedGroup:
     paired = table.paired(name, asked.lower)
+    paired = replace(paired, scores=replace(paired.scores, apart=asked.apart))
     scores, baseline, alpha = paired.scores, asked.baseline, asked.alpha
-    if baseline is not None and baseline not in scores.labels:
-        place = f"group {name!r} has " if name else ""
-        raise UserError(f"{place}no candidate {baseline!r} to be the baseline: there are {', '.join(scores.labels)}")
+    for label, role in [(baseline, "the baseline"), *((label, "apart") for label in sorted(asked.apart))]:
+        if label is not None and label not in scores.labels:
+            place = f"group {name!r} has " if name else ""
+            raise UserError(f"{place}no candidate {label!r} to be {role}: there are {', '.join(scores.labels)}")
     compared = int(scores.finished.any(axis=1).sum())
     chosen_from = max(compared, 2) if valid is None else 2
     comparisons = _comparisons(paired, chosen_from, as_a_sweep=valid is not None)

@@ -59,6 +59,7 @@ class PairedScores:
     lower: bool = False  # of the metric less is better: the arrays hold negated scores
     given: NDArray[np.bool_] | None = None  # (candidates, seeds): the jobs there were; None = all but `left_after`'s
     sparse: frozenset[str] = frozenset()  # candidates whose gaps would cost the others too many utterances
+    apart: frozenset[str] = frozenset()  # candidates whose variance is not pooled with the others'
 
     @cached_property
     def unit(self) -> str:
@@ -168,13 +169,14 @@ def paired_scores(
     seeds: Sequence[int] | None = None,
     failed_jobs: Collection[tuple[str, int]] = (),
     left_after: Mapping[str, int] | None = None,
+    apart: Collection[str] = (),
 ) -> PairedScores:
     """Arrange one group's result rows of one split.
 
     `failed_jobs` are (candidate, seed) pairs that ended in failure, whatever rows they left; `left_after` has the
-    number of seeds given to candidates that left contention. Without `seeds`, all seeds in the rows count. An
-    utterance that a job lacks although its noisy input has a score is a failure of that job. Raises ValueError
-    for rows of several groups or splits.
+    number of seeds given to candidates that left contention; `apart` those whose variance is not pooled with the
+    others'. Without `seeds`, all seeds in the rows count. An utterance that a job lacks although its noisy input has a
+    score is a failure of that job. Raises ValueError for rows of several groups or splits.
     """
     lower = metric in METRICS and METRICS[metric].lower
     rows = rows[(rows["metric"] == metric) & rows["candidate"].isin([*labels, NOISY])]
@@ -210,6 +212,7 @@ def paired_scores(
         {label: given for label, given in (left_after or {}).items() if given < len(seeds)},
         found - len(utterances),
         lower,
+        apart=frozenset(apart),
     )
 
 

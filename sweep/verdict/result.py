@@ -37,6 +37,7 @@ class CandidateResult(TypedDict):
     label: str
     config: dict[str, Any]
     baseline: bool
+    apart: NotRequired[bool]  # its variance is not pooled with the others'
     n_seeds: int
     n_utterances: int
     failures: int  # (utterance, seed) cells that failed where the noisy input has a score

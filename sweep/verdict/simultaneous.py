@@ -70,18 +70,20 @@ def t_above(probability: float, df: float) -> float:
     return -float(special.stdtrit(df, probability))
 
 
-def probability_best(means: Array, standard_error: float, df: float) -> Array:
+def probability_best(means: Array, standard_errors: Array | float, df: float) -> Array:
     """For each candidate, the probability that its true mean is the largest.
 
-    Flat prior, independent errors of `standard_error` on each of the (candidates,) `means`, t-distributed
+    Flat prior, independent errors of `standard_errors` (candidates,) on the `means` (candidates,), t-distributed
     with `df`. A description of the data, never a decision.
     """
-    if standard_error == 0:
+    errors = np.broadcast_to(standard_errors, means.shape)
+    if not errors.all():
         best = means == means.max()
         return best / best.sum()
     scale, scale_weight = _scale_nodes(min(float(df), _LARGEST_DF))
-    ahead = (means[:, None] - means[None, :]) / standard_error  # (candidate, rival)
-    above = special.ndtr(_NORMAL_NODES + ahead[:, :, None, None] * scale[:, None])  # (candidate, rival, scale, z)
+    ahead = (means[:, None] - means[None, :]) / errors  # (candidate, rival)
+    wider = (errors[:, None] / errors)[:, :, None, None]
+    above = special.ndtr(wider * _NORMAL_NODES + ahead[:, :, None, None] * scale[:, None])  # (..., scale, z)
     above[np.arange(len(means)), np.arange(len(means))] = 1.0  # a candidate is not its own rival
     probability = above.prod(axis=1) @ _NORMAL_WEIGHTS @ scale_weight
     return probability / probability.sum()

@@ -61,15 +61,16 @@ def decide(
 ) -> GroupResult:
     """Confirm or deny on test that `leader` is the best of `candidates`.
 
-    `rows` are the group's test rows, the noisy input's included; `candidates` have label, config and
-    baseline, as attributes or keys; `failed_jobs` are (candidate, seed) pairs; `left_after` has the number of
+    `rows` are the group's test rows, the noisy input's included; `candidates` have label, config, baseline
+    and apart, as attributes or keys; `failed_jobs` are (candidate, seed) pairs; `left_after` has the number of
     seeds given to candidates that left contention; `gates` comes from `sweep.verdict.gates.interpretable`; `margin` is
     the metric's own unless given. With several looks at the data, `alpha` is each look's share.
     """
     described = [_candidate(candidate) for candidate in candidates]
     labels = [candidate["label"] for candidate in described]
+    apart = [candidate["label"] for candidate in described if candidate["apart"]]
     return group_result(
-        Comparisons(paired_scores(rows, metric, labels, seeds, failed_jobs, left_after)),
+        Comparisons(paired_scores(rows, metric, labels, seeds, failed_jobs, left_after, apart)),
         group=group,
         metric=metric,
         candidates=described,
@@ -207,6 +208,8 @@ def _remarks(comparisons: Comparisons, leads: Leads, leader: str) -> list[str]:
             remarks.append(f"{label} {_failed(paired, count)}")
     for label, n_seeds in paired.left_after.items():
         remarks.append(f"{label} left contention after {n_seeds} seeds, on valid: it is compared on these")
+    if comparisons.apart:
+        remarks.append(f"set apart, its spread not pooled with the others': {', '.join(comparisons.apart)}")
     if comparisons.unstable:
         remarks.append(f"unstable over seeds, with wider intervals: {', '.join(comparisons.unstable)}")
     return remarks
@@ -268,8 +271,9 @@ def _standard_deviations(effects: CrossedEffects) -> Spread:
 
 def _candidate(candidate: Any) -> dict[str, Any]:
     if isinstance(candidate, Mapping):
-        return {"baseline": False, "config": {}, **candidate}
-    return {"label": candidate.label, "config": dict(candidate.config), "baseline": candidate.baseline}
+        return {"baseline": False, "apart": False, "config": {}, **candidate}
+    fields = ("label", "baseline", "apart")
+    return {"config": dict(candidate.config), **{name: getattr(candidate, name) for name in fields}}
 
 
 def _plain(found: GroupResult) -> GroupResult:

@@ -23,7 +23,11 @@ def scores_of(plan: Plan, rows: pd.DataFrame) -> Scores:
     by_group = {group.name: group_rows(rows, group.name) for group in plan.groups}
     return {
         (group.name, metric): paired_scores(
-            by_group[group.name], metric, [candidate.label for candidate in group.candidates], plan.seeds
+            by_group[group.name],
+            metric,
+            [candidate.label for candidate in group.candidates],
+            plan.seeds,
+            apart=group.apart,
         )
         for group in plan.groups
         for metric in plan.scored

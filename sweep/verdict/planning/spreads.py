@@ -40,12 +40,13 @@ class Spreads:
 
     @staticmethod
     def of(paired: "PairedScores") -> "Spreads | None":
-        """Pooled over the complete candidates; None with fewer than two of these, of their seeds, or of utterances."""
+        """Pooled over the complete candidates that are alike; None with too few of these, their seeds or utterances."""
+        from sweep.verdict.comparisons import alike_of
         from sweep.verdict.paired_scores import speaker_means  # imports pandas, which no dry run needs
 
         if len(paired.complete) < 2:
             return None
-        _, common, scores = paired.cells(paired.complete)
+        _, common, scores = paired.cells(alike_of(paired.complete, paired.apart))
         by_utterance = crossed_effects.of_differences(scores)
         if by_utterance is None:
             return None

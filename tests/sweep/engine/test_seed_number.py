@@ -52,7 +52,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any
 
 def test_the_number_grows_with_the_spread_within_what_was_priced(tmp_path: Path) -> None:
     found = []
-    for spread in (0.01, 0.25, 5.0):
+    for spread in (0.01, 0.1, 5.0):
         storage = Storage(tmp_path / str(spread))
         rows = scattered(spread)
         contention = SeedNumber(PLAN, storage, partial(_given, rows))
@@ -71,7 +71,7 @@ def test_a_group_without_spreads_of_its_own_is_steadied_by_those_of_the_others(t
 
     def number_with(spreads: dict[str, list[float]]) -> int:
         plan = replace(PLAN, design={**_DESIGN, "spreads": spreads})
-        contention = SeedNumber(plan, Storage(tmp_path / "-".join(["with", *spreads])), lambda group: scattered(0.2))
+        contention = SeedNumber(plan, Storage(tmp_path / "-".join(["with", *spreads])), lambda group: scattered(0.05))
         contention.staying("tera", 3)
         return contention.until("tera", 3)
 
@@ -137,7 +137,7 @@ def test_later_seeds_pre_train_when_they_are_known_to_be_needed(tmp_path: Path) 
     def seeds(contention: Contention) -> set[int]:
         return {stage.seed for stage in stages_so_far(PLAN, contention)} - {PLAN.search_seed}
 
-    contention = SeedNumber(PLAN, Storage(tmp_path), lambda group: scattered(0.25))
+    contention = SeedNumber(PLAN, Storage(tmp_path), lambda group: scattered(0.15))
     assert seeds(contention) == set(PLAN.seeds[:3])
     contention.staying("tera", 3)
     assert 3 < contention.until("tera", 3) < len(PLAN.seeds)
