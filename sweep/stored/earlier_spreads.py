@@ -48,7 +48,7 @@ def _of_sweep(plan: Plan, name: str, base: str) -> dict[str, Spreads]:
         mine = group_rows(rows, group.name)
         seeds = _shared_seeds(set(zip(mine["candidate"], mine["seed"], strict=True)), labels, earlier.seeds)
         paired = paired_scores(mine, plan.metric, labels, seeds, apart=group.apart) if len(mine) else None
-        spreads = paired and Spreads.of(paired)
+        spreads = None if paired is None else Spreads.of(paired)
         if spreads is not None:
             found[group.name] = spreads
     return found
