@@ -317,6 +317,32 @@ def test_other_metrics_are_scored_anew_from_the_same_weights(tmp_path: Path) -> 
     assert all(more.checkpoints.has_result(job.path, rows_file("valid")) for job in PLAN.final_jobs("tera"))
 
 
+class _Counted(KeptJobs):
+    """Counts what is asked of it."""
+
+    asked = 0
+
+    def files(self, key: str, name: str) -> dict[str, bytes] | None:
+        self.asked += 1
+        return super().files(key, name)
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_the_rows_of_the_unprocessed_input_are_asked_for_once(tmp_path: Path, scored: bool) -> None:
+    first = Sweep(tmp_path).run()
+    if scored:
+        _score(first, "valid")
+        first.keeping.keep_all(PLAN.final_jobs("tera"))
+    kept = _Counted(StoredArtifacts(Storage(tmp_path / "cache"), KEPT_JOBS))
+    checkpoints = StoredCheckpoints(Storage(tmp_path / "other"))
+    reuse = Reuse(AGAIN, kept, checkpoints)
+    finalists = [AGAIN.assignment(job, first.store.record(job).nuisance, 1) for job in AGAIN.final_jobs("tera")]  # type: ignore[union-attr]
+    for assignment in finalists:
+        reuse.place_rows([assignment], "valid")
+    assert kept.asked == len(finalists) + 1
+    assert checkpoints.has_result(NOISY, rows_file("valid")) == scored
+
+
 @pytest.mark.parametrize("library", ["torch", "numba", "pesq"])
 def test_another_version_of_a_library_that_trains_or_scores_changes_every_key(
     monkeypatch: pytest.MonkeyPatch, library: str
