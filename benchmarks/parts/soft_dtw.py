@@ -9,6 +9,7 @@ for each cell of the batch's matrices (Linux).
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -110,6 +111,7 @@ def _of_lengths(costs: Tensor) -> tuple[Tensor, Tensor]:
     return torch.zeros(batch, rows, 1), torch.zeros(batch, columns, 1)
 
 
+@cache
 def _peak(name: str, shape: str) -> float:
     command = [sys.executable, "-m", "benchmarks.parts.soft_dtw", name, shape]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])

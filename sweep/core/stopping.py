@@ -69,17 +69,6 @@ def interrupted_by_sigterm() -> contextlib.AbstractContextManager[None]:
 
 
 @contextlib.contextmanager
-def handlers_kept() -> Iterator[None]:
-    """What handles Ctrl-C and SIGTERM before does so afterwards: Ray sets its own when it starts."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
 def _handling(handler: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Iterator[None]:
     before = {number: signal.signal(number, handler) for number in numbers}
     try:

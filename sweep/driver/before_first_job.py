@@ -21,7 +21,7 @@ import ray
 from ray.exceptions import RayTaskError
 
 from sweep.core.next_command import typed, typed_in
-from sweep.driver.whose import as_json, freeze, own_name
+from sweep.driver.whose import freeze, own_name
 from sweep.engine.forecast import corpora_known, seems_known
 from sweep.engine.reuse import Reuse
 from sweep.machines.capacity import require_capacity
@@ -99,7 +99,7 @@ def ready_to_drive(planned: Planned, storage: Storage, warm: bool) -> Iterator[R
             plan = _with_gpu_share(planned, whole, corpus)
         require_space(plan, storage)
         StudyStore.of(plan).close()  # refused, where it cannot be used, before there is a sweep
-        _freeze(planned, plan, storage)
+        freeze(planned, plan, storage)
         yield Ready(plan, corpus, take_lock_again, workers, second, planned.reuse)
 
 
@@ -190,13 +190,6 @@ def _with_gpu_share(planned: Planned, plan: Plan, corpus: Corpus) -> Plan:
     if not planned.measures_gpu_share:
         return plan
     return replace(plan, gpus_per_trial=measured_share(plan, corpus, stage_store(plan.output)))
-
-
-def _freeze(planned: Planned, plan: Plan, storage: Storage) -> None:
-    """Write plan.json at the first start, and again only with extensions."""
-    freeze(planned, plan, storage)
-    if _is_extended(planned):
-        storage.write(layout.PLAN, as_json(plan))
 
 
 def _is_extended(planned: Planned) -> bool:

@@ -96,11 +96,13 @@ def own_name(planned: Planned, storage: Storage) -> Iterator[Callable[[], None]]
 
 
 def freeze(planned: Planned, plan: Plan, storage: Storage) -> None:
-    """Write plan.json at the first start.
+    """Write plan.json at the first start, and again only with extensions or under other libraries.
 
     Raises `UserError` where another first start of this name, with another study and so another lock, came before.
     """
-    if planned.stored is not None:
+    if (before := planned.stored) is not None:
+        if (before.extensions, before.libraries) != (plan.extensions, plan.libraries):
+            storage.write(layout.PLAN, as_json(plan))
         return
     with contextlib.suppress(FileExistsError):
         storage.create(layout.PLAN, as_json(plan))

@@ -10,9 +10,10 @@ its reports are recorded here, one by one, as if a worker had sent them.
 import math
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sweep.core.jobs import Job
 from sweep.core.listener import Announcer, EndState, JobEnded, JobReported, JobStarted
@@ -55,11 +56,21 @@ class Reuse(Protocol):
         """Put the files that the job would have left into the sweep's storage; False if it must train."""
 
 
+class _Found(NamedTuple):
+    """A job that earlier sweeps have trained, until its files are in this sweep's storage."""
+
+    record: JobRecord
+    assignment: Assignment
+    kept: KeptReports
+    placed: Future[bool]
+
+
 class Dispatcher:
     """Hands out the jobs of a plan and records their reports.
 
     `stop` is set when most jobs fail for the same reason; `clock` (s) times the pauses between attempts;
-    `contention` is needed where the plan has interim looks; `reuse` finds what earlier sweeps have trained.
+    `contention` is needed where the plan has interim looks; `reuse` finds what earlier sweeps have trained, and
+    `background` copies their files meanwhile, where that takes longer than the next job may wait.
     """
 
     def __init__(
@@ -71,6 +82,7 @@ class Dispatcher:
         clock: Callable[[], float] = time.monotonic,
         contention: Contention | None = None,
         reuse: Reuse | None = None,
+        background: Executor | None = None,
     ) -> None:
         self._plan = plan
         self._store = store
@@ -80,6 +92,8 @@ class Dispatcher:
         self._seconds = {group.name: job_seconds(plan, group) or 1.0 for group in plan.groups}
         self._running: set[Job] = set()
         self._reuse = reuse
+        self._background = background
+        self._placing: list[_Found] = []
         self._stop = stop or StopSignal()
         self._clock = clock
         self._retry_at: dict[Job, float] = {}  # job -> earliest time of its next attempt
@@ -92,12 +106,19 @@ class Dispatcher:
 
     def next(self) -> Handout | Pause:
         """The next job to train; `WAIT` until there is one; `DONE` when all have ended."""
-        while isinstance(answer := self._next(), JobRecord):
-            if (handout := self._hand_out(answer)) is not None:
+        while True:
+            found = next((each for each in self._placing if each.placed.done()), None)
+            if found is not None:
+                self._placing.remove(found)
+                handout = self._begin(found.record, found.assignment, found.kept if found.placed.result() else None)
+            elif isinstance(answer := self._next(), JobRecord):
+                handout = self._hand_out(answer)
+            else:
+                return answer
+            if handout is not None:
                 return handout
             if self._stop.asked:  # there may be thousands that need no training
                 return Pause.WAIT
-        return answer
 
     def _next(self) -> JobRecord | Pause:
         """The next job, as started in the study."""
@@ -125,11 +146,21 @@ class Dispatcher:
         return not self._running and all(queue.exhausted for queue in self._groups)
 
     def _hand_out(self, record: JobRecord) -> Handout | None:
-        """None if nothing of the job is left to train."""
-        job, attempt = record.job, record.attempt
-        assignment = self._plan.assignment(job, record.nuisance, attempt)
-        self._running.add(job)
+        """None if nothing of the job is left to train, or that is not known yet."""
+        assignment = self._plan.assignment(record.job, record.nuisance, record.attempt)
+        self._running.add(record.job)
         kept = self._kept(record, assignment)
+        if kept is not None and self._reuse is not None:
+            if self._background is not None and assignment.phase == "final":
+                placed = self._background.submit(self._reuse.place, assignment)
+                self._placing.append(_Found(record, assignment, kept, placed))
+                return None
+            kept = kept if self._reuse.place(assignment) else None
+        return self._begin(record, assignment, kept)
+
+    def _begin(self, record: JobRecord, assignment: Assignment, kept: KeptReports | None) -> Handout | None:
+        """Record the job's kept reports, or hand it out; None if nothing of it is left to train."""
+        job, attempt = record.job, record.attempt
         source = kept.source if kept else None
         if source != record.reused_from:  # an earlier driver may have died over an entry that is gone now
             self._store.mark_reused(job, source)
@@ -145,9 +176,7 @@ class Dispatcher:
     def _kept(self, record: JobRecord, assignment: Assignment) -> KeptReports | None:
         """The job's reports, where they lead to its end; those of a job that was stopped early may not suffice here."""
         kept = self._reuse.find(assignment) if self._reuse is not None else None
-        if self._reuse is None or kept is None or not self._leads_to_end(record, kept):
-            return None
-        return kept if self._reuse.place(assignment) else None
+        return kept if kept is not None and self._leads_to_end(record, kept) else None
 
     def _leads_to_end(self, record: JobRecord, kept: KeptReports) -> bool:
         job = record.job

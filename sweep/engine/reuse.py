@@ -32,7 +32,7 @@ _WEIGHTS = "weights"
 class Reuse:
     """What a sweep takes from `kept`; `checkpoints` are its own. With `reads` false it only keeps.
 
-    A sweep that began with other versions of the libraries keeps nothing: its jobs may be of either.
+    A sweep that has also run under other versions of the libraries keeps nothing: its jobs may be of either.
     """
 
     def __init__(self, plan: Plan, kept: KeptJobs, checkpoints: StoredCheckpoints, reads: bool = True) -> None:
@@ -41,6 +41,7 @@ class Reuse:
         self._checkpoints = checkpoints
         self._reads = reads
         self._keeps = plan.libraries == libraries()
+        self._noisy_asked: set[tuple[str, str]] = set()  # keys and names of rows that all finalists share
 
     @classmethod
     def of(cls, plan: Plan) -> "Reuse":
@@ -84,13 +85,18 @@ class Reuse:
         if not self._reads:
             return
         for assignment in assignments:
-            self._place_rows(assignment.job, self._key(assignment), assignment, split)
-            self._place_rows(NOISY, noisy_key(self._plan, assignment.data), assignment, split)
+            name = self._rows_name(assignment, split)
+            self._place_rows(assignment, self._key(assignment), name, split)
+            noisy = noisy_key(self._plan, assignment.data)
+            if (noisy, name) not in self._noisy_asked:
+                self._noisy_asked.add((noisy, name))
+                self._place_rows(assignment, noisy, name, split, NOISY)
 
-    def _place_rows(self, job: str, key: str, assignment: Assignment, split: str) -> None:
+    def _place_rows(self, assignment: Assignment, key: str, name: str, split: str, job: str = "") -> None:
+        job = job or assignment.job
         if has_rows(self._checkpoints, job, split):
             return
-        files = self._kept.files(key, self._rows_name(assignment, split))
+        files = self._kept.files(key, name)
         if files is None:
             return
         rows = files.pop(rows_file(split))

@@ -4,9 +4,11 @@ Tune holds no state that matters. Its checkpoints, restarts and experiment snaps
 state in storage, and after a crash a new Tune run continues from the study alone.
 """
 
+import contextlib
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +29,11 @@ from sweep.engine.watchdog import Patience, Watchdog
 from sweep.machines.capacity import TrialCapacity
 from sweep.machines.workers import Workers
 from sweep.plan.plan import Plan
+from sweep.stored.by_name import is_remote
 from sweep.study.study import StudyStore
 
-_POLL_SECONDS = 0.1  # until a look is decided on
+_POLL_SECONDS = 0.1  # until a look is decided on, or files are in place
+_COPIES_AT_ONCE = 4  # each is a model in memory
 _NOT_METRICS = {*AUTO_RESULT_KEYS, "step", "attempt"}
 
 
@@ -55,14 +59,29 @@ def run_sweep(
     the rounds under way have ended, `TooManyFailures` if most jobs fail for the same reason.
     """
     stop = stop or StopSignal()
-    dispatcher = Dispatcher(plan, store, Announcer(listeners), stop, contention=contention, reuse=reuse)
-    first = _first_to_train(dispatcher, stop)
-    if first is not None:
-        (workers or Workers()).start()
-        _train(plan, dispatcher, first, trainable_parameters, trainable_cls, stop, patience or Patience())
+    with _background(plan) as background:
+        announcer = Announcer(listeners)
+        dispatcher = Dispatcher(plan, store, announcer, stop, contention=contention, reuse=reuse, background=background)
+        first = _first_to_train(dispatcher, stop)
+        if first is not None:
+            (workers or Workers()).start()
+            _train(plan, dispatcher, first, trainable_parameters, trainable_cls, stop, patience or Patience())
     if not dispatcher.done:
         stop.check()
         raise Interrupted("Tune ended early")
+
+
+@contextlib.contextmanager
+def _background(plan: Plan) -> Iterator[Executor | None]:
+    """Copies weights within a bucket, which takes seconds each; files are copied at once."""
+    if not is_remote(plan.output):
+        yield None
+        return
+    threads = ThreadPoolExecutor(_COPIES_AT_ONCE, thread_name_prefix="placing")
+    try:
+        yield threads
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def _first_to_train(dispatcher: Dispatcher, stop: StopSignal) -> Handout | None:

@@ -57,14 +57,27 @@ def ray_session(cpus: int | None = None) -> Iterator[None]:
     import ray
 
     with contextlib.ExitStack() as stack:
-        if address := cluster_address():
-            _join(address)
-        else:
-            _start_private(stack, cpus or usable_cores())
+        with _signals_kept():
+            if address := cluster_address():
+                _join(address)
+            else:
+                _start_private(stack, cpus or usable_cores())
         stack.callback(ray.shutdown)
         for name in ("ray.tune", "ray.train", "ray.air"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         yield
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    """A SIGTERM while Ray starts is ours, as at any other time: Ray would set a handler that ends this process."""
+    from ray._private import utils
+
+    theirs, utils.set_sigterm_handler = utils.set_sigterm_handler, lambda handler: None
+    try:
+        yield
+    finally:
+        utils.set_sigterm_handler = theirs
 
 
 def _join(address: str) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sweep.core.stopping import handlers_kept
-
 
 class Workers:
     """`start` makes Ray ready at the first call, and returns tasks to wait for (see `warm_workers`).
@@ -22,6 +20,5 @@ class Workers:
 
     def start(self) -> Sequence[Any]:
         if self._warming is None:
-            with handlers_kept():  # the sweep may be under way
-                self._warming = self._begin()
+            self._warming = self._begin()
         return self._warming

@@ -58,7 +58,7 @@ class Plan:
     preset: str
     version: str  # of speech-sweep
     code: str  # fingerprint of the training code; a resumed sweep refuses another one
-    libraries: dict[str, str] = field(default_factory=dict)  # versions of those behind bits, at the start
+    libraries: dict[str, str] = field(default_factory=dict)  # versions behind the bits; {} once a start had others
     metric: str
     also: tuple[str, ...] = ()  # metrics of --also: more columns, after the space's own
     slow_clips: int | None = None  # of test, on which slow metrics are computed: PESQ, STOI, composites; None = all

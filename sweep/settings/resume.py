@@ -8,6 +8,7 @@ from search_spaces.space_file import fingerprint
 from sweep import __version__
 from sweep.core.addresses import absolute_uri, known_secrets, restore_secrets
 from sweep.plan.code_version import training_code_fingerprint
+from sweep.plan.job_key import libraries
 from sweep.plan.plan import Plan
 from sweep.settings.checks import check_plan, weights_of
 from sweep.settings.extension import EXTENSIBLE, extended
@@ -64,7 +65,7 @@ def resumed(settings: Settings) -> Planned:
     _refuse_other_code(stored)
     plan = extended(stored, settings.arguments, settings.folder)
     check_plan(plan)
-    plan = _with_weights(plan)
+    plan = _with_libraries(_with_weights(plan))
     sources = {"plan": f"{layout.PLAN} of {plan.name}"}
     reuse = not settings.arguments.no_reuse
     return Planned(plan, stored=stored, sources=sources, left=left_behind(storage), reuse=reuse)
@@ -101,6 +102,11 @@ def _with_weights(plan: Plan) -> Plan:
                 f"{now[name][:12]}...): its jobs would not be comparable. Restore the file, or start a new sweep"
             )
     return plan if now == plan.weights else replace(plan, weights=now)
+
+
+def _with_libraries(plan: Plan) -> Plan:
+    """Without any where they have changed: at every later start it is known that jobs may be of either."""
+    return plan if plan.libraries == libraries() else replace(plan, libraries={})
 
 
 def _is_given(value: Any) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
+from threading import Event as Flag
 from typing import Any
 
 import pytest
@@ -12,21 +13,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 
-from benchmarks.simulation.simulated import Simulation, facts, simulated_plan
+from benchmarks.simulation.simulated import Simulation, facts, simulated_plan, simulated_score
 from sweep.core.jobs import Job
-from sweep.core.listener import Event, JobEnded, JobStarted
+from sweep.core.listener import Announcer, Event, JobEnded, JobStarted
+from sweep.engine.dispatcher import Dispatcher, Handout, Pause
 from sweep.engine.reuse import Keeping, Reuse
 from sweep.plan.job_key import job_key, rows_key
 from sweep.plan.plan import Plan
 from sweep.storage.artifacts import StoredArtifacts
 from sweep.storage.checkpoints import StoredCheckpoints
-from sweep.storage.kept_jobs import KEPT_JOBS, KeptJobs
+from sweep.storage.kept_jobs import KEPT_JOBS, KeptJobs, KeptReports
 from sweep.stored.rows import Rows, collect_rows, rows_file, to_parquet
 from sweep.study.study import Proposal, StudyStore
 from trainables.base.storage.storage import Storage
 from trainables.inference import NOISY
 from trainables.job import stages
-from trainables.job.assignment import DataSettings
+from trainables.job.assignment import Assignment, DataSettings
 from trainables.listening import LISTENING_FILE
 
 PLAN = simulated_plan(groups=("tera",), samples=3, exempt=1, sweep_seed=2, name="first")
@@ -226,6 +228,50 @@ def test_two_drivers_at_once_share_what_either_has_ended_and_both_have_the_study
     assert (third.trained, third.facts) == ([], fresh)
 
 
+class _Waits:
+    """Finds all but the finalists of `none`, and copies no files before it may."""
+
+    def __init__(self, reuse: Reuse, fits: bool) -> None:
+        self.go = Flag()
+        self._reuse, self._fits = reuse, fits
+
+    def find(self, assignment: Assignment) -> KeptReports | None:
+        return None if assignment.job.startswith("tera/final/none/") else self._reuse.find(assignment)
+
+    def place(self, assignment: Assignment) -> bool:
+        assert assignment.phase == "search" or self.go.wait(60)
+        return self._reuse.place(assignment) and (self._fits or assignment.phase == "search")
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_jobs_are_handed_out_while_files_of_others_are_copied(
+    tmp_path: Path, fresh: dict[str, tuple[Any, ...]], fits: bool
+) -> None:
+    Sweep(tmp_path).run()
+    second = Sweep(tmp_path, AGAIN)
+    reuse = _Waits(second.reuse, fits)
+    finalists = {job.path for job in AGAIN.final_jobs("tera")}
+    missing = {job for job in finalists if "/none/" in job}
+    with ThreadPoolExecutor(2) as background:
+        dispatcher = Dispatcher(AGAIN, second.store, Announcer(), reuse=reuse, background=background)
+        handed: list[Handout] = []
+        while isinstance(answer := dispatcher.next(), Handout):
+            handed.append(answer)
+        assert answer is Pause.WAIT
+        assert {handout.job.path for handout in handed} == missing
+        reuse.go.set()
+        background.shutdown()
+        while isinstance(answer := dispatcher.next(), Handout):
+            handed.append(answer)
+        assert answer is Pause.WAIT
+        assert {handout.job.path for handout in handed} == (missing if fits else finalists)
+        for handout in handed:
+            for step in range(AGAIN.round_steps, AGAIN.steps + 1, AGAIN.round_steps):
+                dispatcher.report(handout.job, 1, step, simulated_score(handout.assignment, step), {})
+        assert dispatcher.next() is Pause.DONE
+    assert second.facts == fresh
+
+
 def test_without_reuse_everything_is_trained(tmp_path: Path, fresh: dict[str, tuple[Any, ...]]) -> None:
     Sweep(tmp_path).run()
     second = Sweep(tmp_path, AGAIN, reads=False).run()
@@ -315,6 +361,32 @@ def test_other_metrics_are_scored_anew_from_the_same_weights(tmp_path: Path) -> 
     more.reuse.place_rows(finalists, "test")
     assert not any(more.checkpoints.has_result(job.path, rows_file("test")) for job in PLAN.final_jobs("tera"))
     assert all(more.checkpoints.has_result(job.path, rows_file("valid")) for job in PLAN.final_jobs("tera"))
+
+
+class _Counted(KeptJobs):
+    """Counts what is asked of it."""
+
+    asked = 0
+
+    def files(self, key: str, name: str) -> dict[str, bytes] | None:
+        self.asked += 1
+        return super().files(key, name)
+
+
+@pytest.mark.parametrize("scored", [True, False])
+def test_the_rows_of_the_unprocessed_input_are_asked_for_once(tmp_path: Path, scored: bool) -> None:
+    first = Sweep(tmp_path).run()
+    if scored:
+        _score(first, "valid")
+        first.keeping.keep_all(PLAN.final_jobs("tera"))
+    kept = _Counted(StoredArtifacts(Storage(tmp_path / "cache"), KEPT_JOBS))
+    checkpoints = StoredCheckpoints(Storage(tmp_path / "other"))
+    reuse = Reuse(AGAIN, kept, checkpoints)
+    finalists = [AGAIN.assignment(job, first.store.record(job).nuisance, 1) for job in AGAIN.final_jobs("tera")]  # type: ignore[union-attr]
+    for assignment in finalists:
+        reuse.place_rows([assignment], "valid")
+    assert kept.asked == len(finalists) + 1
+    assert checkpoints.has_result(NOISY, rows_file("valid")) == scored
 
 
 @pytest.mark.parametrize("library", ["torch", "numba", "pesq"])

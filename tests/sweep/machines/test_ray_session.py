@@ -1,6 +1,8 @@
 """Which Ray a sweep uses: a private one or the cluster at RAY_ADDRESS, never another by accident."""
 
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 import sweep.machines.ray_session as ray_session_module
 from sweep.machines.ray_session import _require_answer, cluster_address, ray_session, require_cluster
+from tests.support import REPOSITORY
 from trainables.base.errors import UserError
 
 
@@ -63,3 +66,32 @@ def test_a_ray_that_runs_answers(ray_cluster: None) -> None:
     import ray
 
     _require_answer(ray.get_runtime_context().gcs_address)
+
+
+_SIGNALLED = """
+import os, signal, threading, time
+from pathlib import Path
+from sweep.core.stopping import StopSignal, stop_on_signals
+from sweep.machines.ray_session import ray_session
+
+def send():  # while Ray starts its processes
+    while not Path(f"/proc/self/task/{os.getpid()}/children").read_text():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+stop = StopSignal()
+with stop_on_signals(stop):
+    threading.Thread(target=send).start()
+    with ray_session(cpus=1):
+        import ray
+        print(stop.reason, ray.is_initialized())
+    signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_a_sigterm_while_ray_starts_asks_the_sweep_to_stop_as_at_any_other_time() -> None:
+    """Ray's own handler would end the process, with its exit status and without a word."""
+    command = [sys.executable, "-c", _SIGNALLED]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "SIGTERM True\n", done.stderr
+    assert done.stderr.splitlines()[-1] == "KeyboardInterrupt: Ctrl-C"  # the second, by the same handler

@@ -1,12 +1,15 @@
 """A resumed sweep may be given more, never less, and nothing that its results could have asked for."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from optuna.storages import InMemoryStorage
 
 from benchmarks.simulation.simulated import Simulation, facts, simulated_plan
+from sweep.driver.whose import freeze as frozen_by_driver
+from sweep.plan.job_key import libraries
 from sweep.plan.plan import Plan
 from sweep.settings.extension import refuse_dishonest
 from sweep.stored import layout
@@ -43,6 +46,20 @@ def test_naming_what_the_plan_has_already_changes_nothing(tmp_path: Path) -> Non
     freeze(started)
     same = resume(tmp_path, "first", "--samples", "2", "--upstreams", "tera")
     assert same.plan == started.plan
+
+
+def test_a_plan_that_was_resumed_under_other_libraries_knows_it_at_every_later_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = plan(tmp_path, "--name", "first", "--samples", "2")
+    assert started.plan.libraries == libraries()
+    freeze(started)
+    with monkeypatch.context() as other:
+        other.setattr("sweep.settings.resume.libraries", lambda: {**libraries(), "torch": "1.0"})
+        second = resume(tmp_path, "first")
+    assert second.plan == replace(started.plan, libraries={})
+    frozen_by_driver(second, second.plan, Storage(second.plan.output))
+    assert resume(tmp_path, "first").plan.libraries == {}
 
 
 @pytest.mark.parametrize("flag", ["--samples", "--seeds", "--max-hours"])
