@@ -25,6 +25,8 @@ _TUNE_SETTINGS = {
     "TUNE_WARN_THRESHOLD_S": "10",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+# Of a private Ray: nothing reads what its log monitor would gather, ten times a second.
+_PRIVATE_SETTINGS = {"RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0", "LOG_NAME_UPDATE_INTERVAL_S": "1000000000"}
 _ANSWER_SECONDS = 10.0  # for a cluster's head to accept a connection, and to answer on it
 _HIGHEST_PORT = 65_535
 _MORE_STARTS = 4
@@ -149,6 +151,7 @@ def _start_private(stack: contextlib.ExitStack, cpus: int) -> None:
     # its first import, which may have happened already.
     os.environ[ray_constants.ENABLE_RAY_CLUSTERS_ENV_VAR] = "0"
     ray_constants.ENABLE_RAY_CLUSTER = False
+    os.environ.update(_PRIVATE_SETTINGS)
     # Workers must import the same code, also from a checkout that is not installed.
     ours = str(Path(__file__).resolve().parents[2])
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH")]))
@@ -213,8 +216,12 @@ def _init_private(folder: str, cpus: int) -> None:
         _node_ip_address="127.0.0.1",
         _temp_dir=folder,
         _system_config={
-            # Keep the workers that computed stages, in addition to those that train and score: importing torch is slow.
-            "num_workers_soft_limit": 2 * cpus + min(cpus, 4) + 1,
+            # Keep the workers that computed stages until they infer test: importing torch is slow. (A soft limit that
+            # keeps them would have Ray start as many workers for queued tasks, which then run where nothing is loaded.)
+            "kill_idle_workers_interval_ms": 0,
+            # For Ray's dashboard, which a private Ray does not have; every worker would collect and send them.
+            "enable_metrics_collection": False,
+            "task_events_report_interval_ms": 0,
             # A machine that is too busy to answer is not lost, and a process may take minutes to start on it.
             "health_check_failure_threshold": 200,
             "worker_register_timeout_seconds": 900,
