@@ -26,7 +26,7 @@ class SSLModel:
     size: str = "tiny"
     cmvn: str = "utterance"
     checkpoint: str | None = None
-    pretraining_steps: int = 500
+    pretraining_steps: int = 250
     layers: int = 1
     pretraining_input: str | None = None
 

@@ -14,7 +14,7 @@ from trainables.ssl.published_weights.source import resolve
 from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
 # Bump when a change of code changes what pre-training produces (pretraining/pretraining.py).
-PRETRAINING_VERSION = 7
+PRETRAINING_VERSION = 8
 # Bump when a change of code changes the units (pretraining/speech_units.py).
 UNITS_VERSION = 3
 # Bump when a change of code changes what is taken from a checkpoint (published_weights/reading.py).

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from trainables.training.muon import Muon, is_matrix, orthogonalised
+from trainables.training import muon
+from trainables.training.muon import COEFFICIENTS, SMALLEST, Muon, is_matrix, orthogonalised
 
 
 def _gradients(shape: tuple[int, ...], steps: int) -> list[torch.Tensor]:
@@ -21,7 +22,9 @@ def _run(optimizer: torch.optim.Optimizer, parameter: nn.Parameter, gradients: l
 
 
 @pytest.mark.parametrize("shape", [(8, 24), (24, 8), (16, 16)])
-def test_matrices_step_as_by_pytorchs_muon(shape: tuple[int, int]) -> None:
+def test_matrices_step_as_by_pytorchs_muon(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its iterations, five of Jordan's."""
+    monkeypatch.setattr(muon, "COEFFICIENTS", ((3.4445, -4.7750, 2.0315),) * 5)
     ours, theirs = nn.Parameter(torch.zeros(shape)), nn.Parameter(torch.zeros(shape))
     gradients = _gradients(shape, 20)
     _run(Muon([{"params": [ours], "lr": 0.01}]), ours, gradients)
@@ -59,9 +62,37 @@ def test_a_convolution_is_the_matrix_of_its_first_axis_against_all_others() -> N
 def test_directions_stay_and_their_sizes_become_alike(rows: int, columns: int, seed: int, scale: float) -> None:
     matrix = scale * torch.randn(rows, columns, generator=torch.Generator().manual_seed(seed))
     left, sizes, right = torch.linalg.svd(matrix, full_matrices=False)
-    found = torch.diag(left.T @ orthogonalised(matrix) @ right.T)
-    felt = sizes > 0.02 * sizes.norm()  # smaller ones have not arrived after five iterations
-    assert ((found[felt] > 0.6) & (found[felt] < 1.3)).all()
+    found = left.T @ orthogonalised(matrix) @ right.T
+    share = sizes / sizes.norm()
+    grown = torch.diag(found)
+    felt = share > SMALLEST
+    assert (found - torch.diag(grown)).abs().max() < 1e-3
+    assert ((grown[felt] > 0.56) & (grown[felt] < 1.44)).all()
+    torch.testing.assert_close(grown, _grown(share.double()).float(), atol=1e-3, rtol=1e-3)
+
+
+def test_each_iteration_is_the_best_quintic_on_the_interval_that_the_last_one_leaves() -> None:
+    """Chebyshev: an odd quintic is nearest to 1 where its error takes its maximum four times with changing sign."""
+    low, high = SMALLEST, 1.0
+    for coefficients in COEFFICIENTS:
+        x = torch.linspace(low, high, 400_001, dtype=torch.float64)
+        error = 1 - _quintic(x, coefficients)
+        widest = error.abs().max()
+        inner = 1 + torch.nonzero((error[1:-1] - error[:-2]) * (error[2:] - error[1:-1]) < 0).flatten()
+        extremes = error[torch.tensor([0, *inner.tolist(), len(error) - 1])]
+        torch.testing.assert_close(extremes, widest * torch.tensor([1.0, -1, 1, -1]).double(), atol=1e-3, rtol=0)
+        low, high = 1 - float(widest), 1 + float(widest)
+
+
+def _grown(sizes: torch.Tensor) -> torch.Tensor:
+    for coefficients in COEFFICIENTS:
+        sizes = _quintic(sizes, coefficients)
+    return sizes
+
+
+def _quintic(x: torch.Tensor, coefficients: tuple[float, float, float]) -> torch.Tensor:
+    first, third, fifth = coefficients
+    return first * x + third * x**3 + fifth * x**5
 
 
 def test_a_gradient_of_zero_moves_nothing() -> None:

@@ -15,7 +15,7 @@ from trainables.job.stages import Stage, StagePlace
 from trainables.normalized_ssl.config import RIVAL_FIELDS, NormalizedSSLConfig
 
 # Bump when a change of code changes what the gates measure.
-GATE_VERSION = 3
+GATE_VERSION = 4
 TRANSFER_GAP, MISMATCH = "transfer_gap", "mismatch"
 
 

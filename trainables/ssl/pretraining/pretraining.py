@@ -1,8 +1,8 @@
 """Pre-train a body on speech, clean or not (inputs.py): the stage that init="pretrained" rests on.
 
 Each family learns by its own objective (masked_reconstruction.py, frame_prediction.py, contrastive_pretraining.py,
-unit_prediction.py) on the train split. The learning rate does not depend on the budget, so a longer run begins
-exactly like a shorter one.
+unit_prediction.py) on the train split. A high rate that falls along a cosine makes up for half of the steps that a
+constant one needs (docs/experiments/normalized_ssl.md).
 """
 
 from typing import TYPE_CHECKING
@@ -28,14 +28,15 @@ from trainables.ssl.pretraining.masked_reconstruction import MaskedReconstructio
 from trainables.ssl.pretraining.speech_units import SpeechUnits
 from trainables.ssl.pretraining.unit_prediction import UnitPrediction
 from trainables.ssl.upstream_table import UPSTREAM_TABLE
+from trainables.training.learning_rate import lr_factor
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
 
 BATCH = 8
 CROP_SECONDS = 1.0
-LEARNING_RATE = 1e-3
-WARMUP_STEPS = 30
+SPECTRAL_RATE, WAVEFORM_RATE = 4e-3, 2e-3  # the peak, by the body's input
+WARMUP_SHARE, LR_FLOOR = 0.12, 0.05  # of the budget, of the peak
 CLIP = 5.0  # norm of the gradient
 CURVE_POINTS = 20  # the loss curve keeps the means of at most that many stretches of steps
 STATISTICS_CROPS = 256  # of clean speech, for cmvn="corpus"
@@ -72,15 +73,16 @@ def _objective(body: LogMelBody | WaveformBody, upstream: str, stage: Stage, art
 def train_objective(
     objective: nn.Module, corpus: "Corpus", stage: Stage, kind: str, steps: int, progress: Progress
 ) -> dict[str, list[float]]:
-    """Adam with a short linear warm-up to a constant rate, on inputs of that kind; returns the monitors' curves."""
+    """Adam, its rate up along a line and down along a cosine, on inputs of that kind; returns the monitors' curves."""
     trained = [each for each in objective.parameters() if each.requires_grad]
-    optimizer = torch.optim.Adam(trained, lr=LEARNING_RATE, fused=True)
+    peak = SPECTRAL_RATE if isinstance(objective.body, LogMelBody) else WAVEFORM_RATE
+    optimizer = torch.optim.Adam(trained, lr=peak, fused=True)
     objective.train()
     history = []
     for step in range(steps):
         seed_global_generators(stage.seed, "pretraining", step)
         for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / WARMUP_STEPS)
+            group["lr"] = peak * lr_factor(step / steps, WARMUP_SHARE, LR_FLOOR)
         waveforms, targets = heard(kind, corpus, stage.seed, step, BATCH, CROP_SECONDS, stage.device)
         loss, monitors = objective(waveforms, step, targets)
         optimizer.zero_grad(set_to_none=True)
