@@ -1,6 +1,6 @@
 """Trials an hour on one, two and three nodes of a Ray cluster, all of them on this machine.
 
-A trial is four rounds of a second of sleep, so that the machine's own cores, which all nodes share, are not what
+A trial is four rounds of 0.7 s of sleep, so that the machine's own cores, which all nodes share, are not what
 limits it; Ray Tune, actors, checkpoints and the study are real. Counted is the middle half of all ends: neither the
 start of Ray nor the last trials, which leave nodes idle. tests/cluster measures the same on separate machines.
 """
@@ -20,7 +20,7 @@ from sweep.study.study import StudyStore
 
 NODES = (1, 2, 3)
 CORES = 2  # of a node
-_ROUND_SECONDS = 1.0
+_ROUND_SECONDS = 0.7
 _TRIALS_A_NODE = 2  # of each candidate
 
 

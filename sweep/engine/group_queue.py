@@ -4,7 +4,7 @@ Search trials come first, as their generations allow; finalists follow when the 
 """
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,7 @@ class GroupQueue:
     ) -> None:
         self._plan = plan
         self.name = group.name
+        self._candidates = len(group.candidates)
         self._store = store
         self._search = GroupSearch(plan, group.name)
         self._trials = deque(job for job in plan.search_jobs(group.name) if store.record(job) is None)
@@ -48,11 +49,21 @@ class GroupQueue:
         mine = [job for job in running if job.group == self.name]
         searching = [job for job in mine if job.phase == "search"]
         if self._trials:
-            free = (job for job in self._trials if not any(must_precede(each, job, self._plan) for each in searching))
+            free = (job for job in self._firsts() if not any(must_precede(each, job, self._plan) for each in searching))
             if (chosen := next(free, None)) is not None:
                 self._trials.remove(chosen)
             return chosen
         return None if searching else self._finalists.next_job([job for job in mine if job.phase == "final"])
+
+    def _firsts(self) -> Iterator[Job]:
+        """Each candidate's first trial left: whatever this one waits for, the candidate's later ones wait for, too."""
+        seen: set[str] = set()
+        for job in self._trials:
+            if job.candidate not in seen:
+                seen.add(job.candidate)
+                yield job
+                if len(seen) == self._candidates:
+                    return
 
     def generation(self, job: Job) -> int:
         return generation_of(job, self._plan) if job.phase == "search" else 0

@@ -140,8 +140,13 @@ class _View:
         ended = [record for record in ended if record.failed_clips == fewest]
         dropped = max(0, -(-(len(ended) - _VIEW_SIZE) // _DROPPED)) * _DROPPED
         latest = sorted(ended, key=lambda record: record.job.number)[dropped:]
-        self._trials = {record.job: self._trials.get(record.job) or trial_of(record) for record in latest}
-        self.study = study_of(list(self._trials.values()), self._plan.metric)
+        before = list(self._trials)
+        if [record.job for record in latest[: len(before)]] == before:  # nothing went, and what is new comes last
+            new = latest[len(before) :]
+        else:
+            new, self._trials, self.study = latest, {}, study_of([], self._plan.metric)
+        self._trials |= {record.job: trial_of(record) for record in new}
+        self.study.add_trials([self._trials[record.job] for record in new])
 
     def _visible(self, record: JobRecord, generation: int) -> bool:
         return record.ended if self._plan.asynchronous else record.generation < generation
