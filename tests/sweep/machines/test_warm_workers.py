@@ -1,7 +1,9 @@
 """Workers that import the training code before anything is to be trained."""
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,25 @@ def test_as_many_workers_import_the_method_as_will_work_at_once(ray_cluster: Non
     assert len(warming) == 2
     wait_until_warm(warming)
     assert ray.get(warming, timeout=0) == [None, None]
+
+
+def test_queued_tasks_start_no_further_workers(ray_cluster: None) -> None:
+    """They would run where nothing is loaded yet."""
+    task = ray.remote(num_cpus=1)(_of_raylet)
+    (raylet,) = set(ray.get([task.remote() for _ in range(2)]))
+    before = _children(raylet)
+    ray.get([task.remote() for _ in range(8)])
+    assert len(before) >= 2
+    assert _children(raylet) <= before
+
+
+def _of_raylet() -> int:
+    time.sleep(0.5)
+    return os.getppid()
+
+
+def _children(process: int) -> set[int]:
+    return {int(pid) for file in Path(f"/proc/{process}/task").glob("*/children") for pid in file.read_text().split()}
 
 
 def test_no_worker_is_warmed_that_has_no_room_to_work(ray_cluster: None, tmp_path: Path) -> None:
