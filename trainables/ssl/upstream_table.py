@@ -35,13 +35,13 @@ class Upstream:
         return "mixing" if self.mixes_utterances else "clean"
 
 
-_spectral = partial(Upstream, spectral=True, step_seconds=(0.015, 0.0067), pretraining_step_seconds=0.05)
+_spectral = partial(Upstream, spectral=True, step_seconds=(0.018, 0.0034), pretraining_step_seconds=0.028)
 _waveform = partial(
     Upstream,
     spectral=False,
     paper_strength=0.5,
-    step_seconds=(0.055, 0.0175),  # Muon's 0.035 by its ratio to Adam's step
-    pretraining_step_seconds=0.065,
+    step_seconds=(0.035, 0.0102),
+    pretraining_step_seconds=0.045,
 )
 
 UPSTREAM_TABLE = {
@@ -68,13 +68,15 @@ UPSTREAM_TABLE = {
         predicts_units=True,
         mixes_utterances=True,
         relative_bias=True,
-        step_seconds=(0.057, 0.0177),  # a little more for its bias
-        pretraining_step_seconds=0.07,
+        step_seconds=(0.037, 0.0102),  # a little more for its bias
+        pretraining_step_seconds=0.048,
     ),
     "apc": _spectral(
         paper_strength=0.8,  # TERA's: there is no published figure with normalization
         published="leo19941227/apc_series:apc_960hr.ckpt",
         transformer=False,  # but GRUs, pre-trained to predict frames ahead
+        step_seconds=(0.044, 0.0036),
+        pretraining_step_seconds=0.05,
     ),
     # Libri-Light, Common Voice, Switchboard and Fisher: read, prompted and telephone speech (Hsu et al., 2021).
     "wav2vec2-robust": _waveform(
