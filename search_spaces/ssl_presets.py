@@ -42,6 +42,7 @@ DEMO = demo(
     data=DataSettings(batch=4, test_seconds=155.0),  # one sentence of every speaker of the demo corpus
     slow_clips=15,
     config={"size": "tiny", **_TINY_LOSSES},
+    by_group={upstream: {"steps": 100, "round_steps": 50} for upstream in SPECTRAL_UPSTREAMS},  # whose steps cost half
 )
 PAPER = Preset(
     name="paper",

@@ -14,7 +14,7 @@ def without_onednn() -> Iterator[None]:
     import torch
 
     before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # a property of the module
     try:
         yield
     finally:
