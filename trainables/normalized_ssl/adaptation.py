@@ -18,6 +18,7 @@ from trainables.normalized_ssl.adapters import Adapters
 from trainables.ssl.bodies.upstreams import build_body, load_artifact
 from trainables.ssl.description import SSLModel
 from trainables.ssl.pretraining.pretraining import build_objective, train_objective
+from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
 if TYPE_CHECKING:
     from trainables.audio.corpus.corpus import Corpus
@@ -35,7 +36,8 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
         adapters = Adapters(body.channels, stage.config["sites"], stage.config["bottleneck"])
         body.adapters = adapters
         objective = build_objective(body, model.upstream, below, artifacts)
-        curves = train_objective(objective, corpus, stage, "mixtures", stage.config["steps"], progress)
+        peak, steps = UPSTREAM_TABLE[model.upstream].pretraining_rate, stage.config["steps"]
+        curves = train_objective(objective, peak, corpus, stage, "mixtures", steps, progress)
         return pack({"adapters": adapters.cpu().state_dict(), "info": curves})
 
 

@@ -28,6 +28,7 @@ class Upstream:
     transformer: bool = True  # has transformer layers, behind which adapters stand
     step_seconds: tuple[float, float]  # of training: (whatever the batch, for each second of audio)
     pretraining_step_seconds: float
+    pretraining_rate: float  # the peak, of "tiny": docs/experiments/normalized_ssl.md
 
     @property
     def own_input(self) -> str:
@@ -35,13 +36,20 @@ class Upstream:
         return "mixing" if self.mixes_utterances else "clean"
 
 
-_spectral = partial(Upstream, spectral=True, step_seconds=(0.018, 0.0034), pretraining_step_seconds=0.028)
+_spectral = partial(
+    Upstream,
+    spectral=True,
+    step_seconds=(0.018, 0.0034),
+    pretraining_step_seconds=0.028,
+    pretraining_rate=4e-3,
+)
 _waveform = partial(
     Upstream,
     spectral=False,
     paper_strength=0.5,
     step_seconds=(0.035, 0.0102),
     pretraining_step_seconds=0.045,
+    pretraining_rate=2e-3,
 )
 
 UPSTREAM_TABLE = {
@@ -51,6 +59,7 @@ UPSTREAM_TABLE = {
         elsewhere="s3prl's mockingjay_logMelBase_T_AdamW_b32_1m_960hr_drop1/states-1000000.ckpt, a Dropbox share "
         "(s3prl's upstream/mockingjay/hubconf.py has the link)",
         masks_time_only=True,
+        pretraining_rate=2e-3,  # at TERA's, one seed of three learns next to nothing
     ),
     "tera": _spectral(paper_strength=0.8, published=f"s3prl/tera:{_TERA_FILE}"),
     "wav2vec2": _waveform(

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 BATCH = 8
 CROP_SECONDS = 1.0
-SPECTRAL_RATE, WAVEFORM_RATE = 4e-3, 2e-3  # the peak, by the body's input
 WARMUP_SHARE, LR_FLOOR = 0.12, 0.05  # of the budget, of the peak
 CLIP = 5.0  # norm of the gradient
 CURVE_POINTS = 20  # the loss curve keeps the means of at most that many stretches of steps
@@ -50,7 +49,8 @@ def run(stage: Stage, corpus: "Corpus", artifacts: Artifacts, progress: Progress
         if isinstance(body, LogMelBody) and model.cmvn == "corpus":
             _measure_speech(body, corpus, stage.seed)
         objective = build_objective(body, model.upstream, stage, artifacts)
-        curves = train_objective(objective, corpus, stage, model.heard, model.pretraining_steps, progress)
+        peak = UPSTREAM_TABLE[model.upstream].pretraining_rate
+        curves = train_objective(objective, peak, corpus, stage, model.heard, model.pretraining_steps, progress)
         return pack_body(body.cpu(), info=curves)
 
 
@@ -71,11 +71,10 @@ def _objective(body: LogMelBody | WaveformBody, upstream: str, stage: Stage, art
 
 
 def train_objective(
-    objective: nn.Module, corpus: "Corpus", stage: Stage, kind: str, steps: int, progress: Progress
+    objective: nn.Module, peak: float, corpus: "Corpus", stage: Stage, kind: str, steps: int, progress: Progress
 ) -> dict[str, list[float]]:
-    """Adam, its rate up along a line and down along a cosine, on inputs of that kind; returns the monitors' curves."""
+    """Adam, its rate up to `peak` along a line and down a cosine, on inputs of that kind; returns the curves."""
     trained = [each for each in objective.parameters() if each.requires_grad]
-    peak = SPECTRAL_RATE if isinstance(objective.body, LogMelBody) else WAVEFORM_RATE
     optimizer = torch.optim.Adam(trained, lr=peak, fused=True)
     objective.train()
     history = []
