@@ -73,7 +73,7 @@ def _loss_weights(spectral: bool, base: bool) -> list[str]:
 
 def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
     """The paper's own setting; the other ranks begin with other layers at the same strength."""
-    values = anchor_rates(preset)
+    values = anchor_rates(group, preset)
     if candidate.baseline:
         return values
     low_layers = list(range(1, deepest_default(group, preset) + 1))

@@ -78,7 +78,7 @@ def _suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, preset: 
 
 
 def _anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
-    values = anchor_rates(preset)
+    values = anchor_rates(group, preset)
     if own := _own_field(group, candidate, preset):
         name, _, first = own
         values[name] = first

@@ -11,6 +11,7 @@ from search_spaces.presets import by_name, demo, smoke
 from search_spaces.space import Candidate, Config, Group, Preset, Space
 from trainables.job.assignment import DataSettings
 from trainables.normalized_ssl.config import PAPER_STRENGTH, SPECTRAL_UPSTREAMS, UPSTREAMS
+from trainables.ssl.upstream_table import UPSTREAM_TABLE
 
 if TYPE_CHECKING:
     import optuna
@@ -19,7 +20,7 @@ STRENGTHS = (0.25, 0.5, 0.8, 1.0)
 # The layer that the paper normalizes, per upstream.
 PAPER_LAYER = {upstream: 1 if upstream in SPECTRAL_UPSTREAMS else 2 for upstream in UPSTREAMS}
 # Where the demo's few steps of a tiny model start from: chosen on the valid split (docs/experiments/normalized_ssl.md).
-_TINY_RATE = 16e-3
+_TINY_RATE = {upstream: 16e-3 if entry.transformer else 4e-3 for upstream, entry in UPSTREAM_TABLE.items()}
 # At this size one cheap loss, the deciding metric, teaches more per second than the paper's three.
 _TINY_LOSSES = {"w_time": 0.0, "w_mstft": 0.0, "w_si_sdr": 1.0}
 # Crops of two seconds for the spectral upstreams, of one for the others, which train twice as long.
@@ -117,11 +118,11 @@ def suggest_rates(trial: "optuna.Trial", preset: Preset) -> Config:
     }
 
 
-def anchor_rates(preset: Preset) -> Config:
+def anchor_rates(group: Group, preset: Preset) -> Config:
     """The paper names no optimizer: these are ours, measured at tiny size."""
     base = at_base_size(preset)
     return {
-        "lr_head": 1e-4 if base else _TINY_RATE,
+        "lr_head": 1e-4 if base else _TINY_RATE[group["upstream"]],
         "lr_body_ratio": 0.5 if base else 1.0,
     }
 
@@ -143,7 +144,7 @@ def usual_suggest(trial: "optuna.Trial", group: Group, candidate: Candidate, pre
 
 
 def usual_anchor(group: Group, candidate: Candidate, preset: Preset) -> Config:
-    values = anchor_rates(preset)
+    values = anchor_rates(group, preset)
     if _tunes_strength(candidate):
         values["k0"] = PAPER_STRENGTH[group["upstream"]]
     return values

@@ -220,7 +220,7 @@ class NormalizedSSLConfig(MethodConfig):
         None,
         of=("adam", "muon", None),
         section="Optimizer",
-        help="muon orthogonalizes the momentum of matrices; null = muon at tiny size, else adam.",
+        help="muon orthogonalizes the momentum of matrices; null = muon for tiny bodies but apc's, else adam.",
     )
     lr_head: float = number(1e-3, (1e-7, 1.0), help="Peak learning rate of the head or decoder.")
     lr_body_ratio: float = number(0.5, (0.0, 10.0), unit="share of lr_head", help="Learning rate of the body.")
@@ -364,7 +364,7 @@ class NormalizedSSLConfig(MethodConfig):
     def takes_muon(self) -> bool:
         """The optimizer, resolved."""
         if self.optimizer is None:
-            return self.size == "tiny"
+            return self.size == "tiny" and UPSTREAM_TABLE[self.upstream].transformer
         return self.optimizer == "muon"
 
     @property

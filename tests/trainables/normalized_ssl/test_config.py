@@ -192,10 +192,11 @@ def test_an_untrained_body_needs_pretraining_only_for_the_statistics_of_speech()
         ({"upstream": "wav2vec2"}, True),
         ({"upstream": "wavlm"}, True),
         ({"upstream": "tera"}, True),
+        ({"upstream": "apc"}, False),
         ({"upstream": "hubert", "size": "base"}, False),
         ({"upstream": "hubert", "size": "base", "optimizer": "muon"}, True),
         ({"upstream": "wav2vec2", "optimizer": "adam"}, False),
     ],
 )
-def test_tiny_bodies_take_muon_unless_an_optimizer_is_named(values: dict[str, str], muon: bool) -> None:
+def test_tiny_transformers_take_muon_unless_an_optimizer_is_named(values: dict[str, str], muon: bool) -> None:
     assert NormalizedSSLConfig.from_dict(values).takes_muon is muon
