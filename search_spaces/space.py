@@ -45,6 +45,7 @@ class Preset:
     metric: str  # the metric that decides
     data: DataSettings
     config: Config = field(default_factory=dict)  # method fields this preset fixes
+    exempt: int = 3  # search trials per candidate that early stopping never touches
     slow_clips: int | None = None  # of test, for slow metrics that do not decide; None = all
     gates: bool = True  # measure whether the question means anything at this size
     # Group -> what is different there: steps, round_steps, batch, crop_seconds, and method fields as "config".

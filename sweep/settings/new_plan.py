@@ -107,7 +107,7 @@ def _new_plan(space: Space, preset: Preset, settings: Settings) -> Plan:
         samples=settings.get("samples", preset.samples),
         generation_size=max(len(group.candidates) for group in groups),  # a generation tries each candidate once
         tunes_apart=space.answer != BEST_CONFIGURATION,  # whose candidates are ranks of one search
-        exempt=3,
+        exempt=preset.exempt,
         steps=preset.steps,
         round_steps=preset.round_steps,
         data=replace(preset.data, labelled_minutes=settings.labelled_minutes(preset)),
