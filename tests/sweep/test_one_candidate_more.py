@@ -109,9 +109,10 @@ def trained(result: dict[str, Any]) -> int:
     return sum(result["trials"].values()) - int(result["reused"])
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 600) -> None:
+def wait_until(condition: Callable[[], bool], sweep: subprocess.Popen[str], seconds: float = 600) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
+        assert sweep.poll() is None, sweep.communicate()
         assert time.monotonic() < deadline, "it did not come to pass"
         time.sleep(0.05)
 
@@ -154,7 +155,7 @@ def test_killed_in_the_middle_it_ends_in_the_same_groups_to_the_bit(machine: Mac
     _forget(machine, "everything", "layer2")
     process = machine.start(*machine.question("killed", _ALL))
     reused = len(_FEWER) * 3
-    wait_until(lambda: machine.ended_jobs("killed") > reused)
+    wait_until(lambda: machine.ended_jobs("killed") > reused, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert machine.ended_jobs("killed") < len(_ALL) * _JOBS_EACH
@@ -191,7 +192,7 @@ def test_stopped_by_sigterm_after_ray_had_to_start_on_the_way_it_ends_cleanly_an
         file.unlink()
     process = machine.start(*machine.question("stopped", _ALL))
     searched = len(_ALL) * 3
-    wait_until(lambda: machine.ended_jobs("stopped") > searched)
+    wait_until(lambda: machine.ended_jobs("stopped") > searched, process)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate()
     assert process.returncode == 130, err
@@ -239,7 +240,7 @@ def test_through_a_bucket_killed_in_the_middle_and_from_another_machine(
     assert trained(first) == len(_FEWER) * _JOBS_EACH
     assert Storage(bucket.output).list(_KEPT)
     process = bucket.start(*bucket.question("killed", _ALL))
-    wait_until(lambda: bucket.ended_jobs("killed") > len(_FEWER) * 3)
+    wait_until(lambda: bucket.ended_jobs("killed") > len(_FEWER) * 3, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     killed = bucket.run("--resume", "killed").result
