@@ -17,7 +17,7 @@ help: ## this list
 
 # The preset is named because run.py would otherwise choose `paper` on a machine with a GPU and ask for its corpus.
 sweep: export SPEECH_SWEEP_PRESET ?= demo
-sweep: $(VENV)/.sweep-installed ## answer the demo question on the built-in corpus (the default target, ten minutes)
+sweep: $(VENV)/.sweep-installed ## answer the demo question on the built-in corpus (the default target, four minutes)
 	$(PY) sweep/run.py --space norm_layers $(ARGS)
 
 test: $(VENV)/.dev-installed ## the default tests, on up to four cores; COVER=1 prints the coverage
