@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import optuna
 
 STRENGTHS = (0.25, 0.5, 0.8, 1.0)
+TINY_RATES, RATIOS = (4e-3, 8e-3, 16e-3), (0.1, 0.5, 1.0)  # of the head, and of the body's to the head's
 # The layer that the paper normalizes, per upstream.
 PAPER_LAYER = {upstream: 1 if upstream in SPECTRAL_UPSTREAMS else 2 for upstream in UPSTREAMS}
 # Where the demo's few steps of a tiny model start from: chosen on the valid split (docs/experiments/normalized_ssl.md).
@@ -112,10 +113,10 @@ def paper_layer(group: Group) -> list[int]:
 
 def suggest_rates(trial: "optuna.Trial", preset: Preset) -> Config:
     """The learning rates of head and body, over the same values for every candidate."""
-    rates = [1e-4, 3e-4, 1e-3] if at_base_size(preset) else [4e-3, 8e-3, 16e-3]
+    rates = [1e-4, 3e-4, 1e-3] if at_base_size(preset) else TINY_RATES
     return {
         "lr_head": trial.suggest_categorical("lr_head", rates),
-        "lr_body_ratio": trial.suggest_categorical("lr_body_ratio", [0.1, 0.5, 1.0]),
+        "lr_body_ratio": trial.suggest_categorical("lr_body_ratio", RATIOS),
     }
 
 

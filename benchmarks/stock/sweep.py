@@ -28,7 +28,7 @@ from ray.tune.search.optuna import OptunaSearch
 
 from search_spaces.norm_layers import NORM_LAYERS
 from search_spaces.space import Preset
-from search_spaces.ssl_presets import STRENGTHS, usual_anchor
+from search_spaces.ssl_presets import RATIOS, STRENGTHS, TINY_RATES, usual_anchor
 from sweep.plan.plan import default_search_seed, default_seeds
 from sweep.storage.artifacts import StoredArtifacts
 from trainables.audio.corpus.corpus import Corpus
@@ -36,8 +36,6 @@ from trainables.base.storage.storage import Storage
 from trainables.job.assignment import Assignment
 from trainables.job.stages import Stage, in_order
 from trainables.normalized_ssl.config import NormalizedSSLConfig
-
-RATES, RATIOS = (2e-3, 4e-3, 8e-3), (0.1, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -106,19 +104,19 @@ def train(config: dict[str, Any], question: Question) -> None:
     while not session.finished:
         report = session.run_round()
         if session.finished and config["phase"] == "final":
-            report = {**report, **_test_scores(session, assignment)}
+            report = {**report, **_test_scores(session, assignment, question.preset.slow_clips)}
         with tempfile.TemporaryDirectory() as folder:
             for name, content in session.state().items():
                 (Path(folder) / name).write_bytes(content)
             tune.report(report, checkpoint=tune.Checkpoint.from_directory(folder))
 
 
-def _test_scores(session: Any, assignment: Assignment) -> dict[str, float]:
+def _test_scores(session: Any, assignment: Assignment, slow_clips: int | None) -> dict[str, float]:
     """The mean of every metric, PESQ included, on the trial's own core."""
     from trainables.inference import score_estimates
     from trainables.metrics.scorer import mean_of_ok
 
-    rows = score_estimates(assignment, session.estimates("test"), "test")
+    rows = score_estimates(assignment, session.estimates("test"), "test", slow_clips=slow_clips)
     metrics = dict.fromkeys(row["metric"] for row in rows)
     means = {metric: mean_of_ok(rows, metric)[0] for metric in metrics}
     return {f"test_{metric}": mean for metric, mean in means.items() if mean is not None}
@@ -134,14 +132,14 @@ def pretrain(stage: Stage, question: Question) -> None:
 def answer(question: Question, folder: Path, samples: int) -> dict[str, Any]:
     """Pre-train, search, and train every candidate's best configuration with every seed."""
     label = next(iter(question.candidates))
-    usual = {"candidate": label, "lr_head": RATES[0], "lr_body_ratio": 1.0, "k0": STRENGTHS[0]}
+    usual = {"candidate": label, "lr_head": TINY_RATES[0], "lr_body_ratio": 1.0, "k0": STRENGTHS[0]}
     every = [question.stages({**usual, "seed": seed}) for seed in (default_search_seed(0), *question.seeds)]
     ray.get([pretrain.remote(stage, question) for stage in in_order(tuple(s for stages in every for s in stages))])
     space = {
         "phase": "search",
         "seed": default_search_seed(0),
         "candidate": tune.choice(list(question.candidates)),
-        "lr_head": tune.choice(list(RATES)),
+        "lr_head": tune.choice(list(TINY_RATES)),
         "lr_body_ratio": tune.choice(list(RATIOS)),
         "k0": tune.choice(list(STRENGTHS)),
     }
@@ -216,15 +214,16 @@ def main() -> None:
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     preset = NORM_LAYERS.presets[options.preset]
-    if options.steps:
-        preset = replace(preset, steps=options.steps, round_steps=min(preset.round_steps, options.steps))
     seeds = default_seeds(options.seeds or preset.seeds, 0)
     ray.init(address="local", logging_level=logging.ERROR, log_to_driver=False, include_dashboard=False)
     answers = {}
     for upstream in options.upstreams.split(",") if options.upstreams else preset.groups:
         artifacts = StoredArtifacts(Storage(str(folder)))
-        question = Question(upstream, preset, Corpus.open(options.corpus), artifacts, seeds)
-        answers[upstream] = answer(question, folder, options.samples or preset.samples)
+        own = preset.for_group(upstream)
+        if options.steps:
+            own = replace(own, steps=options.steps, round_steps=min(own.round_steps, options.steps))
+        question = Question(upstream, own, Corpus.open(options.corpus), artifacts, seeds)
+        answers[upstream] = answer(question, folder, options.samples or own.samples)
     print(json.dumps(answers))
 
 
