@@ -76,9 +76,9 @@ def test_one_bit_of_the_optimizer_of_a_job_under_way_is_found(trained: Plan, sto
     assert report["step"] == 2
     before = replace(stored, reports={2: stored.reports[2]}, files=session.state())
     assert replay(trained, before, unheard) is None
-    changed = flipped("optimizer.pt", lambda state: state["state"][0]["exp_avg"], session.state())
+    changed = flipped("optimizer.pt", lambda state: state["state"][0]["average"], session.state())
     found = replay(trained, replace(before, files=changed), unheard)
-    assert found == "at its last step: optimizer.pt, state.0.exp_avg"
+    assert found == "at its last step: optimizer.pt, state.0.average"
 
 
 @pytest.mark.parametrize(

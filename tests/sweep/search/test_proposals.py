@@ -157,7 +157,7 @@ def test_candidates_that_are_tuned_by_the_same_values_draw_the_same_ones(plan: P
         (
             simulated_plan(groups=("tera",), samples=6, tunes_apart=False),
             simulated_score,
-            "99718563a12dd58c34f9b698a7718adba8f7fc67e7a659db517787c166285295",
+            "6e287eedf94ecf98f97e932dbff33821a76045ee35e1e75632e65b5f71eb6860",
         ),
         (
             world_plan(2, samples=6, tunes_apart=False),
@@ -262,13 +262,16 @@ def test_an_anchor_that_the_space_cannot_draw_is_an_error_of_the_space(
 
 
 def test_the_search_finds_what_the_simulation_hides() -> None:
-    """Known optimum: ratio 0.5 and head rate 2e-3. With nine trials a baseline's grid of 3 x 3 is tried whole."""
+    """Known optimum: ratio 0.5 and head rate 2e-3, to which 4e-3 is the nearest draw.
+
+    With nine trials a baseline's grid of 3 x 3 is tried whole.
+    """
     plan = simulated_plan(groups=("tera",), samples=9, exempt=9)
     store = StudyStore(InMemoryStorage(), plan.name)
     Simulation(plan, store).run()
     for record in store.records("tera", "final"):
         if plan.candidate("tera", record.job.candidate).baseline:
-            assert record.nuisance == {"lr_body_ratio": 0.5, "lr_head": 2e-3}
+            assert record.nuisance == {"lr_body_ratio": 0.5, "lr_head": 4e-3}
         else:
             assert _distance(record.nuisance) < _distance(_anchor(plan, record.job))
 
