@@ -48,7 +48,7 @@ def test_seeds_auto_plans_looks_that_share_alpha(tmp_path: Path) -> None:
 
 
 def test_a_slow_metric_that_decides_is_computed_on_every_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert plan(tmp_path).plan.slow_clips == 15
+    assert plan(tmp_path).plan.slow_clips == 10
     assert plan(tmp_path, "--preset", "smoke").plan.slow_clips is None
     monkeypatch.setitem(PRESETS, "demo", replace(PRESETS["demo"], metric="wb_pesq"))
     assert plan(tmp_path).plan.slow_clips is None
