@@ -41,7 +41,7 @@ test-browser: $(VENV)/.dev-installed ## report and MLflow pages in headless Chro
 test-cluster: $(VENV)/.dev-installed ## clusters of network namespaces (as root; docs/cluster.md)
 	$(PY) -m pytest -m cluster tests/cluster $(ARGS)
 
-bench: $(VENV)/.dev-installed ## every benchmark next to a peer, 40 minutes on two cores (docs/benchmarks.md)
+bench: $(VENV)/.dev-installed ## every benchmark next to a peer, half an hour on two cores (docs/benchmarks.md)
 	$(PY) -m benchmarks $(ARGS)
 
 test-gpu: $(VENV)/.dev-installed ## what only a GPU can show, 8 minutes on one card; skipped by name without CUDA

@@ -1,6 +1,6 @@
 """Every benchmark against a peer, in one command: `make bench`, or
 
-    python -m benchmarks                 all parts, 40 minutes on two cores
+    python -m benchmarks                 all parts, half an hour on two cores
     python -m benchmarks --only a,c      some of them, by letter or name
     python -m benchmarks --list          which there are
     python -m benchmarks --gpu           what only a GPU can show, 8 minutes on one card: `make test-gpu`
