@@ -151,7 +151,7 @@ class Comparisons:
         self.chosen_from = chosen_from
         self._pool = Pool.of(paired.complete_block, paired.apart)
         self.pooled_block = self._pool.block
-        self.pooled = self._pool.effects  # behind every pair of complete candidates
+        self.pooled = self._pool.effects  # behind every pair of complete candidates that are alike
         self.unstable = self._pool.unstable
         self.apart = self._pool.apart
 
